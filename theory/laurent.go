@@ -1,0 +1,55 @@
+// Package theory holds the models that the paper solves exactly, in complex
+// arithmetic: their population losses, gradients, minima and certificates.
+package theory
+
+import (
+	"encoding/binary"
+
+	"icar/ar"
+)
+
+// Laurent is a Laurent polynomial Σ_k a_k λ^k, k ∈ Z^d, in the eigenvalues of
+// a context matrix. Every error prediction_i - s_{T+1,i} of the models here is
+// one, and because the monomials are orthonormal for eigenvalues spread over
+// the whole circle (μ = 1) its mean square is Σ_k |a_k|² exactly. That makes
+// it the reference for all closed forms: it knows no formula, only the model.
+type Laurent struct {
+	family ar.Family
+	d      int
+	terms  map[string]complex128
+}
+
+// Power is the factor λ_J^K of a monomial.
+type Power struct{ J, K int }
+
+// NewLaurent returns the zero polynomial in the d eigenvalues of a family,
+// ar.Unitary or ar.Rotation. For the latter λ_{2k+1} = 1/λ_{2k}.
+func NewLaurent(family ar.Family, d int) *Laurent {
+	return &Laurent{family: family, d: d, terms: map[string]complex128{}}
+}
+
+// Add adds coefficient times the product of the powers.
+func (p *Laurent) Add(coefficient complex128, powers ...Power) {
+	exponents := make([]int16, p.d)
+	for _, f := range powers {
+		if p.family == ar.Rotation && f.J%2 == 1 {
+			exponents[f.J-1] -= int16(f.K)
+		} else {
+			exponents[f.J] += int16(f.K)
+		}
+	}
+	key := make([]byte, 0, 2*p.d)
+	for _, e := range exponents {
+		key = binary.BigEndian.AppendUint16(key, uint16(e))
+	}
+	p.terms[string(key)] += coefficient
+}
+
+// MeanSquare returns E|p(λ)|² = Σ_k |a_k|² at μ = 1 (Parseval).
+func (p *Laurent) MeanSquare() float64 {
+	sum := 0.0
+	for _, a := range p.terms {
+		sum += real(a)*real(a) + imag(a)*imag(a)
+	}
+	return sum
+}
