@@ -4,6 +4,8 @@ package theory
 
 import (
 	"encoding/binary"
+	"maps"
+	"slices"
 
 	"icar/ar"
 )
@@ -48,7 +50,8 @@ func (p *Laurent) Add(coefficient complex128, powers ...Power) {
 // MeanSquare returns E|p(λ)|² = Σ_k |a_k|² at μ = 1 (Parseval).
 func (p *Laurent) MeanSquare() float64 {
 	sum := 0.0
-	for _, a := range p.terms {
+	for _, key := range slices.Sorted(maps.Keys(p.terms)) { // one order, so the same bits each time
+		a := p.terms[key]
 		sum += real(a)*real(a) + imag(a)*imag(a)
 	}
 	return sum
