@@ -1,5 +1,10 @@
 // Package ar samples the autoregressive processes of the paper,
-// s_{t+1} = W s_t with a fresh hidden context matrix W for every sequence.
+// s_{t+1} = W s_t with a fresh hidden context matrix W for every sequence,
+// and turns them into the tokens and batches that a Transformer is trained on.
+//
+// A [Process] is the law: the [Family] of W with its spread, contraction and
+// noise. [Process.Context] draws one W, [Rollout] runs it, and a [Sampler]
+// lays N sequences out as a [Batch], the same for the same (seed, step).
 package ar
 
 import "fmt"
@@ -40,3 +45,11 @@ func (f Family) Check(d int) error {
 	}
 	return nil
 }
+
+// Diagonal reports whether W is diag(λ_1, …, λ_d) in a basis known in advance,
+// so that the states can be complex and the diagonal models apply.
+func (f Family) Diagonal() bool { return f == Unitary || f == Rotation }
+
+// Real reports whether the process has a form with real states, the only kind
+// that a Transformer takes.
+func (f Family) Real() bool { return f != Unitary }

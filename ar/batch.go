@@ -1,0 +1,126 @@
+package ar
+
+import (
+	"fmt"
+	"math/rand/v2"
+)
+
+// Shapes: N sequences, T context length, D token dimension, C token width.
+
+// BlockSize is the number of sequences that share a generator. With one a
+// batch, sequence n would depend on all before it and workers could not sample
+// apart; with one a sequence, making generators would cost as much as drawing
+// small contexts. 16 sequences are also the unit of work of training, so a
+// worker samples what it trains on.
+const BlockSize = 16
+
+// Sampler draws the batches of one stream: N sequences of T+1 states each.
+// Sequence n of batch k is a function of the process, T, the seed, the stream,
+// k and n alone: not of N, nor of which worker asks, nor when. It keeps no
+// state, so any number of goroutines may use it.
+type Sampler[S Scalar] struct {
+	process Process
+	n, t    int
+	seed    uint64
+	stream  string
+}
+
+// NewSampler returns the sampler of a stream, such as "train" or "test". It is
+// an error if the process fails [Process.Check], has no states of type S (see
+// [Rollout]), or if n or t is not positive.
+func NewSampler[S Scalar](p Process, n, t int, seed uint64, stream string) (*Sampler[S], error) {
+	if err := p.Check(); err != nil {
+		return nil, err
+	}
+	if err := checkForm[S](p.Family); err != nil {
+		return nil, err
+	}
+	if n < 1 {
+		return nil, fmt.Errorf("batch of N = %d sequences: use N = 1 or more", n)
+	}
+	if t < 1 {
+		return nil, fmt.Errorf("context length T = %d is not positive: use T = 1 or more", t)
+	}
+	return &Sampler[S]{process: p, n: n, t: t, seed: seed, stream: stream}, nil
+}
+
+// Blocks returns the number ⌈N/16⌉ of blocks in a batch.
+func (s *Sampler[S]) Blocks() int { return (s.n + BlockSize - 1) / BlockSize }
+
+// Block fills states (n, T+1, D), n ≤ 16, with sequences 16b, …, 16b+n-1 of
+// the batch of a step, b = 0, …, Blocks()-1, and returns their contexts.
+//
+// All 16 contexts are drawn before any noise, even if fewer are asked for.
+// So the contexts depend neither on T nor on σ, and two noise levels can be
+// compared on the same hidden matrices.
+func (s *Sampler[S]) Block(step uint64, b int, states []S) []Context {
+	r := s.rand(step, b)
+	contexts := make([]Context, BlockSize)
+	for i := range contexts {
+		contexts[i] = s.process.Context(r)
+	}
+	size := (s.t + 1) * s.process.D
+	contexts = contexts[:len(states)/size]
+	for i, c := range contexts {
+		rollout(s.process, c, states[i*size:(i+1)*size], r)
+	}
+	return contexts
+}
+
+// rand returns the generator of one block.
+func (s *Sampler[S]) rand(step uint64, b int) *rand.Rand {
+	return Rand(s.seed, fmt.Sprintf("%s block %d", s.stream, b), step)
+}
+
+// Batch returns the batch of a step.
+func (s *Sampler[S]) Batch(step uint64) Batch[S] {
+	size := (s.t + 1) * s.process.D
+	batch := Batch[S]{N: s.n, T: s.t, D: s.process.D, States: make([]S, s.n*size)}
+	for b := range s.Blocks() {
+		first, last := b*BlockSize, min((b+1)*BlockSize, s.n)
+		batch.Contexts = append(batch.Contexts, s.Block(step, b, batch.States[first*size:last*size])...)
+	}
+	return batch
+}
+
+// Batch is N sequences with their hidden matrices.
+type Batch[S Scalar] struct {
+	N, T, D int
+	// States (N, T+1, D), row-major: States[(n*(T+1)+t)*D+i] is coordinate i
+	// of s_{t+1} in sequence n. The last state is a target only.
+	States []S
+	// Contexts (N) holds the hidden matrix of each sequence.
+	Contexts []Context
+}
+
+// Inputs returns the tokens e_1, …, e_T of every sequence, x (N, T, C) with
+// C = k.Width(D). It is an error if k is not a known encoding.
+func (b Batch[S]) Inputs(k Tokens) ([]S, error) {
+	if err := k.Check(); err != nil {
+		return nil, err
+	}
+	size := b.T * k.Width(b.D)
+	x := make([]S, b.N*size)
+	for n := range b.N {
+		if err := Encode(k, x[n*size:(n+1)*size], b.sequence(n), b.D); err != nil {
+			return nil, err
+		}
+	}
+	return x, nil
+}
+
+// Targets returns what is to be predicted at each position, s_2, …, s_{T+1} of
+// every sequence, y (N, T, D).
+func (b Batch[S]) Targets() []S {
+	y := make([]S, 0, b.N*b.T*b.D)
+	for n := range b.N {
+		y = append(y, b.sequence(n)[b.D:]...)
+	}
+	return y
+}
+
+// sequence returns the states (T+1, D) of sequence n.
+func (b Batch[S]) sequence(n int) []S {
+	size := (b.T + 1) * b.D
+	return b.States[n*size : (n+1)*size]
+}
