@@ -1,0 +1,75 @@
+package experiment
+
+import (
+	"encoding/json"
+	"fmt"
+	"math"
+)
+
+// Relation says how a measured value has to stand to the predicted one.
+type Relation string
+
+const (
+	Equals  Relation = "equals"   // |measured - predicted| ≤ tolerance
+	AtMost  Relation = "at_most"  // measured ≤ predicted + tolerance
+	AtLeast Relation = "at_least" // measured ≥ predicted - tolerance
+)
+
+// Claim is the unit of truth: one statement with the value that was measured,
+// the value that theory predicts, and what separates a pass from a failure.
+type Claim struct {
+	ID        string   `json:"id"`        // unique over all experiments: EXPERIMENT/NAME
+	Source    string   `json:"source"`    // who makes it: "Prop. 2", "Fig. 7", "Zheng et al. 2024", "ours"
+	Statement string   `json:"statement"` // a sentence
+	Measured  Number   `json:"measured"`  // null in JSON when it is not finite
+	Predicted float64  `json:"predicted"`
+	Tolerance float64  `json:"tolerance"`
+	Relation  Relation `json:"relation"`
+	Reason    string   `json:"reason"` // where the tolerance comes from
+	Pass      bool     `json:"pass"`
+}
+
+// Number is a float64 that JSON can hold when it is not finite: as null.
+type Number float64
+
+// Float returns the number as a float64.
+func (n Number) Float() float64 { return float64(n) }
+
+// MarshalJSON writes the number, or null when it is NaN or infinite.
+func (n Number) MarshalJSON() ([]byte, error) {
+	if f := float64(n); !math.IsNaN(f) && !math.IsInf(f, 0) {
+		return json.Marshal(f)
+	}
+	return []byte("null"), nil
+}
+
+// UnmarshalJSON reads what MarshalJSON wrote; null becomes NaN.
+func (n *Number) UnmarshalJSON(data []byte) error {
+	if string(data) == "null" {
+		*n = Number(math.NaN())
+		return nil
+	}
+	return json.Unmarshal(data, (*float64)(n))
+}
+
+// judge sets Pass. A measurement that is not finite never passes; a
+// prediction or tolerance that is not finite is an error in the experiment.
+func (c *Claim) judge() error {
+	for what, x := range map[string]float64{"prediction": c.Predicted, "tolerance": c.Tolerance} {
+		if math.IsNaN(x) || math.IsInf(x, 0) {
+			return fmt.Errorf("claim %s: the %s is %g", c.ID, what, x)
+		}
+	}
+	m := float64(c.Measured)
+	switch c.Relation {
+	case Equals:
+		c.Pass = math.Abs(m-c.Predicted) <= c.Tolerance
+	case AtMost:
+		c.Pass = m <= c.Predicted+c.Tolerance && !math.IsInf(m, 0)
+	case AtLeast:
+		c.Pass = m >= c.Predicted-c.Tolerance && !math.IsInf(m, 0)
+	default:
+		return fmt.Errorf("claim %s: unknown relation %q", c.ID, c.Relation)
+	}
+	return nil
+}

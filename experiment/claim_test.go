@@ -1,0 +1,65 @@
+package experiment
+
+import (
+	"encoding/json"
+	"math"
+	"strings"
+	"testing"
+)
+
+func TestClaimIsJudged(t *testing.T) {
+	for _, c := range []struct {
+		relation                       Relation
+		measured, predicted, tolerance float64
+		pass                           bool
+	}{
+		{Equals, 1, 1, 0, true},
+		{Equals, 1.1, 1, 0.2, true},
+		{Equals, 0.9, 1, 0.05, false},
+		{AtMost, 1, 2, 0, true},
+		{AtMost, 2.1, 2, 0.2, true},
+		{AtMost, 2.1, 2, 0, false},
+		{AtLeast, 3, 2, 0, true},
+		{AtLeast, 1.9, 2, 0.2, true},
+		{AtLeast, 1.9, 2, 0, false},
+		{AtMost, math.Inf(-1), 2, 0, false},
+		{AtLeast, math.Inf(1), 2, 0, false},
+		{Equals, math.NaN(), 2, 1e9, false},
+	} {
+		claim := Claim{Measured: Number(c.measured), Predicted: c.predicted, Tolerance: c.tolerance, Relation: c.relation}
+		if err := claim.judge(); err != nil || claim.Pass != c.pass {
+			t.Errorf("%+v: pass %v, %v", c, claim.Pass, err)
+		}
+	}
+	for _, c := range []Claim{{Relation: Equals, Predicted: math.NaN()}, {Relation: Equals, Tolerance: math.Inf(1)}, {Relation: "near"}} {
+		if c.judge() == nil {
+			t.Errorf("%+v was taken", c)
+		}
+	}
+}
+
+func TestNumberIsNullWhenNotFinite(t *testing.T) {
+	data, err := json.Marshal([]Number{0.1, Number(math.NaN()), Number(math.Inf(1))})
+	if err != nil || string(data) != "[0.1,null,null]" {
+		t.Fatalf("%s, %v", data, err)
+	}
+	var back []Number
+	if err := json.Unmarshal(data, &back); err != nil || back[0] != 0.1 || !math.IsNaN(back[1].Float()) {
+		t.Fatalf("%v, %v", back, err)
+	}
+}
+
+func TestSuggest(t *testing.T) {
+	words := []string{"fig3-unitary", "fig3-rotation", "fig6", "minima"}
+	for typed, want := range map[string]string{
+		"fgi3":         "did you mean fig3-rotation or fig3-unitary?",
+		"fig3-unitray": "did you mean fig3-unitary?",
+		"minim":        "did you mean minima?",
+		"xyz":          "use one of fig3-rotation, fig3-unitary, fig6, minima",
+		"":             "use one of",
+	} {
+		if got := Suggest(typed, words); !strings.HasPrefix(got, want) {
+			t.Errorf("%q: %s, want %s", typed, got, want)
+		}
+	}
+}

@@ -1,0 +1,33 @@
+package experiment
+
+import (
+	"math"
+	"slices"
+)
+
+// encodingPanel shows a positional encoding P, (tmax, tmax) row-major; what
+// the causal mask hides stays blank.
+func encodingPanel(title string, tmax int, P []float64) Panel {
+	m := NewMatrix(tmax-1, tmax, P[:(tmax-1)*tmax])
+	for i := range m.Rows {
+		for j := i + 2; j < m.Columns; j++ {
+			m.Values[i*m.Columns+j] = Number(math.NaN())
+		}
+	}
+	return Panel{Kind: Heatmap, Title: title, X: Axis{Label: "position t"}, Y: Axis{Label: "context T - 1"}, Matrix: m}
+}
+
+// median of a non-empty list.
+func median(x []float64) float64 {
+	sorted := slices.Sorted(slices.Values(x))
+	return (sorted[(len(x)-1)/2] + sorted[len(x)/2]) / 2
+}
+
+// positions returns 1, 2, …, n.
+func positions(n int) []float64 {
+	t := make([]float64, n)
+	for i := range t {
+		t[i] = float64(i + 1)
+	}
+	return t
+}

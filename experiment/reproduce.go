@@ -1,0 +1,138 @@
+package experiment
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime"
+	"runtime/metrics"
+	"slices"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+)
+
+// Options say how an experiment is run.
+type Options struct {
+	Scale   Scale
+	Seed    uint64
+	Set     []Setting // overrides, each applied to every trial that is run
+	Workers int       // trials at a time; 0 is one a processor
+}
+
+// Setting overrides one key of the trials' configuration.
+type Setting struct{ Key, Value string }
+
+// Outcome is an experiment that was run, whole enough to draw its report.
+type Outcome struct {
+	Version int      `json:"version"` // of this document, see docs/json.md
+	Name    string   `json:"name"`
+	Source  string   `json:"source"`
+	Summary string   `json:"summary"`
+	Scale   Scale    `json:"scale"`
+	Seed    uint64   `json:"seed"`
+	Claims  []Claim  `json:"claims"`
+	Figures []Figure `json:"figures"`
+	Results []Result `json:"results"`
+	Data    Data     `json:"-"` // saved as arrays and tables of its own
+}
+
+// DocumentVersion is the version of every JSON document icar writes.
+const DocumentVersion = 1
+
+// Cost is what a run took. It differs from run to run and so stays out of
+// Outcome, which is the same bits each time.
+type Cost struct {
+	Seconds  float64 `json:"seconds"`   // wall time
+	PeakHeap uint64  `json:"peak_heap"` // largest live heap seen, bytes
+	Workers  int     `json:"workers"`   // trials at a time
+}
+
+// Plan returns the trials of an experiment under the options, after checking
+// each configuration. Trials that a setting has made equal are run once.
+func Plan(e Experiment, o Options) ([]Trial, error) {
+	var plan []Trial
+	for _, t := range e.Trials(o.Scale, o.Seed) {
+		for _, s := range o.Set {
+			var err error
+			if t, err = e.Override(t, s.Key, s.Value); err != nil {
+				return nil, err
+			}
+		}
+		if err := e.Check(t); err != nil {
+			return nil, fmt.Errorf("%s: %w", e.Name, err)
+		}
+		if !slices.ContainsFunc(plan, func(p Trial) bool { return p.ID == t.ID }) {
+			plan = append(plan, t)
+		}
+	}
+	return plan, nil
+}
+
+// Reproduce runs an experiment's trials in parallel and collects what they
+// found. The outcome does not depend on the number of workers. progress, when
+// not nil, is called after each trial, from any goroutine.
+func Reproduce(ctx context.Context, e Experiment, o Options, progress func()) (Outcome, Cost, error) {
+	trials, err := Plan(e, o)
+	if err != nil {
+		return Outcome{}, Cost{}, err
+	}
+	if o.Workers == 0 {
+		o.Workers = runtime.GOMAXPROCS(0)
+	}
+	results := make([]Result, len(trials))
+	var found Findings
+	cost, err := measure(o.Workers, func() error {
+		group, ctx := errgroup.WithContext(ctx)
+		group.SetLimit(o.Workers)
+		for i, t := range trials {
+			group.Go(func() (err error) {
+				if err := ctx.Err(); err != nil {
+					return err
+				}
+				results[i], err = e.Run(ctx, t)
+				if progress != nil && err == nil {
+					progress()
+				}
+				return err
+			})
+		}
+		if err := group.Wait(); err != nil {
+			return err
+		}
+		found, err = e.Collect(results)
+		return err
+	})
+	if cause := context.Cause(ctx); cause != nil && errors.Is(err, context.Canceled) {
+		err = cause
+	}
+	return Outcome{
+		Version: DocumentVersion, Name: e.Name, Source: e.Source, Summary: e.Summary, Scale: o.Scale, Seed: o.Seed,
+		Claims: found.Claims, Figures: found.Figures, Results: results, Data: found.Data,
+	}, cost, err
+}
+
+// measure times f and samples the live heap while it runs.
+func measure(workers int, f func() error) (Cost, error) {
+	heap := []metrics.Sample{{Name: "/memory/classes/heap/objects:bytes"}}
+	stop, stopped := make(chan struct{}), make(chan uint64)
+	go func() {
+		peak := uint64(0)
+		for tick := time.NewTicker(10 * time.Millisecond); ; {
+			metrics.Read(heap)
+			peak = max(peak, heap[0].Value.Uint64())
+			select {
+			case <-tick.C:
+			case <-stop:
+				tick.Stop()
+				stopped <- peak
+				return
+			}
+		}
+	}()
+	start := time.Now()
+	err := f()
+	seconds := time.Since(start).Seconds()
+	close(stop)
+	return Cost{Seconds: seconds, PeakHeap: <-stopped, Workers: workers}, err
+}

@@ -1,0 +1,51 @@
+package cli
+
+import (
+	"io"
+	"os"
+
+	"github.com/vbauerster/mpb/v8"
+	"github.com/vbauerster/mpb/v8/decor"
+	"golang.org/x/term"
+)
+
+// progress draws a bar for each experiment on a terminal and nothing elsewhere.
+type progress struct{ container *mpb.Progress }
+
+func newProgress(out io.Writer) progress {
+	if f, ok := out.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
+		return progress{mpb.New(mpb.WithOutput(f), mpb.WithWidth(60))}
+	}
+	return progress{}
+}
+
+// wait returns when all bars are drawn.
+func (p progress) wait() {
+	if p.container != nil {
+		p.container.Wait()
+	}
+}
+
+// bar is one experiment's; the zero bar draws nothing.
+type bar struct{ *mpb.Bar }
+
+func (p progress) bar(name string, trials int) bar {
+	if p.container == nil {
+		return bar{}
+	}
+	return bar{p.container.AddBar(int64(trials),
+		mpb.PrependDecorators(decor.Name(name, decor.WCSyncSpaceR), decor.CountersNoUnit("%d/%d", decor.WCSyncSpace)),
+		mpb.AppendDecorators(decor.OnComplete(decor.AverageETA(decor.ET_STYLE_GO, decor.WCSyncSpace), "done")))}
+}
+
+func (b bar) step() {
+	if b.Bar != nil {
+		b.Increment()
+	}
+}
+
+func (b bar) abort() {
+	if b.Bar != nil {
+		b.Abort(false)
+	}
+}

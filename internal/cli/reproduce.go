@@ -1,0 +1,232 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/spf13/cobra"
+
+	"icar/experiment"
+	"icar/report"
+)
+
+type reproduceFlags struct {
+	scale, out string
+	seed       uint64
+	workers    int
+	set        []string
+	asJSON     bool
+}
+
+func newReproduce() *cobra.Command {
+	var f reproduceFlags
+	c := &cobra.Command{
+		Use:   "reproduce [NAME...]",
+		Short: "Run experiments and check their claims; all experiments when none is named",
+		Long: `Run experiments, check every claim, measured against predicted, and write a
+report with the figures and data. ` + "`icar list`" + ` names the experiments.
+
+The folder given by --out then holds report.html, claims.json and a folder for
+each experiment. Exit code 1 says that a claim failed.`,
+		Example: `  icar reproduce
+  icar reproduce fig6 --scale paper --out fig6-paper
+  icar reproduce fig3-rotation --set d=6 --set heads=4`,
+		ValidArgsFunction: func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+			return experimentNames(), cobra.ShellCompDirectiveNoFileComp
+		},
+		RunE: func(c *cobra.Command, names []string) error { return reproduce(c, names, f) },
+	}
+	c.Flags().StringVar(&f.scale, "scale", string(experiment.Quick), "how large: quick (at most 5 s an experiment) or paper (the authors' sizes)")
+	c.Flags().StringVar(&f.out, "out", "icar-out", "the folder to write")
+	c.Flags().Uint64Var(&f.seed, "seed", 0, "seed of all randomness; the same seed gives the same bits")
+	c.Flags().IntVar(&f.workers, "workers", 0, "trials at a time (default: one a processor)")
+	c.Flags().StringArrayVar(&f.set, "set", nil, "override a setting of the trials, KEY=VALUE; repeatable; the report lists the keys")
+	c.Flags().BoolVar(&f.asJSON, "json", false, "print one JSON document instead of the table")
+	return c
+}
+
+func reproduce(c *cobra.Command, names []string, f reproduceFlags) error {
+	options, err := f.options()
+	if err != nil {
+		return usage(err)
+	}
+	chosen, err := choose(names)
+	if err != nil {
+		return usage(err)
+	}
+	plans := make([]int, len(chosen)) // number of trials; also finds wrong settings before anything runs
+	for i, e := range chosen {
+		trials, err := experiment.Plan(e, options)
+		if err != nil {
+			return usage(err)
+		}
+		plans[i] = len(trials)
+	}
+	if err := prepare(f.out); err != nil {
+		return runFailed(err)
+	}
+	entries, err := runAll(c.Context(), c.ErrOrStderr(), chosen, plans, options, f.out)
+	if err != nil {
+		return runFailed(err)
+	}
+	page, err := report.WritePage(f.out, entries)
+	if err != nil {
+		return runFailed(err)
+	}
+	claims := report.Claims(entries)
+	if f.asJSON {
+		err = printReproduceJSON(c.OutOrStdout(), options, entries, claims)
+	} else {
+		err = printClaims(c.OutOrStdout(), entries, page)
+	}
+	if err != nil {
+		return runFailed(err)
+	}
+	return verdict(claims)
+}
+
+func (f reproduceFlags) options() (experiment.Options, error) {
+	o := experiment.Options{Scale: experiment.Scale(f.scale), Seed: f.seed, Workers: f.workers}
+	scales := []string{string(experiment.Quick), string(experiment.Paper)}
+	if o.Scale != experiment.Quick && o.Scale != experiment.Paper {
+		return o, fmt.Errorf("there is no scale %q: %s", f.scale, experiment.Suggest(f.scale, scales))
+	}
+	if f.workers < 0 {
+		return o, fmt.Errorf("--workers %d is negative: use 1 or more, or leave it out", f.workers)
+	}
+	for _, s := range f.set {
+		key, value, found := strings.Cut(s, "=")
+		if !found {
+			return o, fmt.Errorf("--set %s has no value: write --set KEY=VALUE", s)
+		}
+		o.Set = append(o.Set, experiment.Setting{Key: key, Value: value})
+	}
+	return o, nil
+}
+
+// choose returns the named experiments in the order of the report.
+func choose(names []string) ([]experiment.Experiment, error) {
+	all := experiment.All()
+	wanted := map[string]bool{}
+	for _, name := range names {
+		wanted[name] = true
+	}
+	var chosen []experiment.Experiment
+	for _, e := range all {
+		if len(names) == 0 || wanted[e.Name] {
+			chosen = append(chosen, e)
+			delete(wanted, e.Name)
+		}
+	}
+	for _, name := range names {
+		if wanted[name] {
+			return nil, fmt.Errorf("there is no experiment %q: %s", name, experiment.Suggest(name, experimentNames()))
+		}
+	}
+	return chosen, nil
+}
+
+// prepare makes the output folder and finds out at once whether it can be
+// written, rather than after minutes of work.
+func prepare(out string) error {
+	err := os.MkdirAll(out, 0o755)
+	if err == nil {
+		var probe *os.File
+		if probe, err = os.CreateTemp(out, ".icar.*"); err == nil {
+			_, err = probe.WriteString("icar")
+			err = errors.Join(err, probe.Close(), os.Remove(probe.Name()))
+		}
+	}
+	if err != nil {
+		return fmt.Errorf("--out %s cannot be written: %w; choose another folder", out, err)
+	}
+	return nil
+}
+
+// runAll runs the experiments one after the other and saves each when it is
+// whole, so that an interrupt costs only the one that is running.
+func runAll(ctx context.Context, stderr io.Writer, chosen []experiment.Experiment, plans []int, o experiment.Options, out string) ([]report.Entry, error) {
+	progress := newProgress(stderr)
+	defer progress.wait()
+	var entries []report.Entry
+	for i, e := range chosen {
+		bar := progress.bar(e.Name, plans[i])
+		outcome, cost, err := experiment.Reproduce(ctx, e, o, bar.step)
+		if err == nil {
+			err = report.Save(out, outcome, cost)
+		}
+		if err != nil {
+			bar.abort()
+			return nil, err
+		}
+		entries = append(entries, report.Entry{Outcome: outcome, Cost: cost})
+	}
+	return entries, nil
+}
+
+func printClaims(out io.Writer, entries []report.Entry, page string) error {
+	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(w, "\tCLAIM\tSOURCE\tMEASURED\t\tPREDICTED\tTOLERANCE")
+	signs := map[experiment.Relation]string{experiment.Equals: "=", experiment.AtMost: "≤", experiment.AtLeast: "≥"}
+	passed, total := 0, 0
+	for _, e := range entries {
+		for _, claim := range e.Claims {
+			mark := "FAIL"
+			if total++; claim.Pass {
+				mark = "ok"
+				passed++
+			}
+			fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", mark, claim.ID, claim.Source,
+				report.Number(claim.Measured.Float()), signs[claim.Relation], report.Number(claim.Predicted), report.Number(claim.Tolerance))
+		}
+	}
+	if err := w.Flush(); err != nil {
+		return err
+	}
+	absolute, err := filepath.Abs(page)
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(out, "\n%d of %d claims hold. Report: %s\n", passed, total, absolute)
+	return err
+}
+
+// printReproduceJSON prints the document that docs/json.md describes.
+func printReproduceJSON(out io.Writer, o experiment.Options, entries []report.Entry, claims []experiment.Claim) error {
+	type item struct {
+		Name    string          `json:"name"`
+		Source  string          `json:"source"`
+		Summary string          `json:"summary"`
+		Cost    experiment.Cost `json:"cost"`
+	}
+	items := make([]item, len(entries))
+	for i, e := range entries {
+		items[i] = item{e.Name, e.Source, e.Summary, e.Cost}
+	}
+	return printJSON(out, struct {
+		Version     int                `json:"version"`
+		Seed        uint64             `json:"seed"`
+		Scale       experiment.Scale   `json:"scale"`
+		Experiments []item             `json:"experiments"`
+		Claims      []experiment.Claim `json:"claims"`
+	}{experiment.DocumentVersion, o.Seed, o.Scale, items, claims})
+}
+
+func verdict(claims []experiment.Claim) error {
+	var failed []string
+	for _, c := range claims {
+		if !c.Pass {
+			failed = append(failed, c.ID)
+		}
+	}
+	if len(failed) > 0 {
+		return failure{exitClaimFailed, fmt.Errorf("%d of %d claims failed: %s", len(failed), len(claims), strings.Join(failed, ", "))}
+	}
+	return nil
+}

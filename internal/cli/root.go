@@ -1,0 +1,124 @@
+// Package cli is the command icar: one file a subcommand.
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"icar/experiment"
+)
+
+// Exit codes of the command.
+const (
+	exitDone        = 0
+	exitClaimFailed = 1
+	exitUsage       = 2
+	exitInput       = 3
+	exitRunFailed   = 4
+	exitInterrupted = 130
+)
+
+// failure is an error with the exit code it leads to.
+type failure struct {
+	code int
+	err  error
+}
+
+func (f failure) Error() string { return f.err.Error() }
+func (f failure) Unwrap() error { return f.err }
+
+func usage(err error) error     { return failure{exitUsage, err} }
+func badInput(err error) error  { return failure{exitInput, err} }
+func runFailed(err error) error { return failure{exitRunFailed, err} }
+
+// errInterrupted is the cause of the context that an interrupt cancels.
+var errInterrupted = errors.New("interrupted")
+
+// Main runs the command and returns its exit code. Results go to stdout,
+// progress and errors to stderr. The first interrupt cancels what is running,
+// the second ends the process.
+func Main(args []string, stdout, stderr io.Writer) int {
+	ctx, cancel := context.WithCancelCause(context.Background())
+	defer cancel(nil)
+	signals := make(chan os.Signal, 1)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	defer signal.Stop(signals)
+	go func() {
+		select {
+		case <-signals:
+			signal.Stop(signals) // a second one has its usual effect
+			cancel(errInterrupted)
+		case <-ctx.Done():
+		}
+	}()
+	root := newRoot()
+	root.SetArgs(args)
+	root.SetOut(stdout)
+	root.SetErr(stderr)
+	err := root.ExecuteContext(ctx)
+	if err == nil {
+		return exitDone
+	}
+	// One line, whatever joined errors hold.
+	fmt.Fprintln(stderr, "icar:", strings.ReplaceAll(err.Error(), "\n", "; "))
+	var f failure
+	switch {
+	case errors.Is(err, errInterrupted):
+		return exitInterrupted
+	case errors.As(err, &f):
+		return f.code
+	default:
+		return exitUsage // what cobra finds: commands, flags, arguments
+	}
+}
+
+func newRoot() *cobra.Command {
+	root := &cobra.Command{
+		Use:   "icar",
+		Short: "Reproduce, verify and extend “How do Transformers perform In-Context Autoregressive Learning?”",
+		Long: `icar checks the claims of the paper by Sander, Giryes, Suzuki, Blondel and Peyré
+(ICML 2024, arXiv 2402.05787), measured against predicted.
+
+Exit codes: 0 done, 1 a claim failed, 2 usage, 3 bad input data, 4 the run
+failed (diverged, disk full), 130 interrupted.`,
+		SilenceErrors: true, SilenceUsage: true,
+		SuggestionsMinimumDistance: 2,
+		Args:                       noCommand,
+		RunE:                       func(c *cobra.Command, _ []string) error { return c.Help() },
+	}
+	root.SetFlagErrorFunc(flagError)
+	root.AddCommand(newReproduce(), newList(), newReport(), newVersion())
+	return root
+}
+
+// noCommand refuses a first word that is no command, with the nearest ones.
+func noCommand(c *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	var names []string
+	for _, sub := range c.Commands() {
+		names = append(names, sub.Name())
+	}
+	return usage(fmt.Errorf("there is no command %q: %s", args[0], experiment.Suggest(args[0], names)))
+}
+
+// flagError adds the nearest flag to the complaint about an unknown one.
+func flagError(c *cobra.Command, err error) error {
+	var unknown *pflag.NotExistError
+	if !errors.As(err, &unknown) {
+		return usage(err)
+	}
+	var names []string
+	c.Flags().VisitAll(func(f *pflag.Flag) { names = append(names, f.Name) })
+	return usage(fmt.Errorf("there is no flag --%s: %s", unknown.GetSpecifiedName(), experiment.Suggest(unknown.GetSpecifiedName(), names)))
+}

@@ -1,0 +1,208 @@
+package report
+
+import (
+	"fmt"
+	"image/color"
+	"io"
+	"math"
+
+	"gonum.org/v1/plot"
+	"gonum.org/v1/plot/plotter"
+	"gonum.org/v1/plot/text"
+	"gonum.org/v1/plot/vg"
+	"gonum.org/v1/plot/vg/draw"
+	"gonum.org/v1/plot/vg/vgimg"
+	_ "gonum.org/v1/plot/vg/vgpdf" // PDF
+	_ "gonum.org/v1/plot/vg/vgsvg" // SVG
+
+	"icar/experiment"
+)
+
+// Formats are the file formats every figure is saved in.
+func Formats() []string { return []string{"svg", "pdf", "png"} }
+
+const (
+	panelWidth  = 8 * vg.Centimeter
+	panelHeight = 6.4 * vg.Centimeter
+	barWidth    = 1.5 * vg.Centimeter // of the colour scale beside a heatmap
+	margin      = 3 * vg.Millimeter
+	titleHeight = 8 * vg.Millimeter
+)
+
+// Draw writes a figure in one of Formats.
+func Draw(w io.Writer, figure experiment.Figure, format string) error {
+	columns := max(1, min(figure.Columns, len(figure.Panels)))
+	rows := (len(figure.Panels) + columns - 1) / columns
+	width, height := vg.Length(columns)*panelWidth, vg.Length(rows)*panelHeight+titleHeight
+	c, err := newCanvas(width, height, format)
+	if err != nil {
+		return fmt.Errorf("figure %q: %w", figure.Title, err)
+	}
+	all := draw.New(c)
+	all.SetColor(color.White)
+	all.Fill(all.Rectangle.Path())
+	heading := titleStyle(10)
+	all.FillText(heading, vg.Point{X: width / 2, Y: height - titleHeight/2}, figure.Title)
+	for i, p := range figure.Panels {
+		left, top := vg.Length(i%columns)*panelWidth, height-titleHeight-vg.Length(i/columns)*panelHeight
+		tile := draw.Canvas{Canvas: all.Canvas, Rectangle: vg.Rectangle{
+			Min: vg.Point{X: left + margin, Y: top - panelHeight + margin},
+			Max: vg.Point{X: left + panelWidth - margin, Y: top - margin},
+		}}
+		if err := drawPanel(tile, p); err != nil {
+			return fmt.Errorf("figure %q, panel %q: %w", figure.Title, p.Title, err)
+		}
+	}
+	_, err = c.WriteTo(w)
+	return err
+}
+
+func newCanvas(width, height vg.Length, format string) (vg.CanvasWriterTo, error) {
+	if format == "png" {
+		return vgimg.PngCanvas{Canvas: vgimg.NewWith(vgimg.UseWH(width, height), vgimg.UseDPI(144))}, nil // sharp on dense screens
+	}
+	return draw.NewFormattedCanvas(width, height, format)
+}
+
+func titleStyle(size vg.Length) text.Style {
+	style := plot.New().Title.TextStyle
+	style.Font.Size = size
+	style.XAlign, style.YAlign = text.XCenter, text.YCenter
+	return style
+}
+
+func drawPanel(c draw.Canvas, panel experiment.Panel) error {
+	p := plot.New()
+	p.BackgroundColor = color.White
+	p.Title.Text = panel.Title
+	p.Title.TextStyle.Font.Size = 9
+	p.Title.Padding = 1 * vg.Millimeter
+	p.Legend.TextStyle.Font.Size = 7
+	p.Legend.Top = true
+	p.Legend.ThumbnailWidth = 5 * vg.Millimeter
+	style(&p.X, panel.X)
+	style(&p.Y, panel.Y)
+	switch panel.Kind {
+	case experiment.Lines:
+		err := addLines(p, panel.Series)
+		p.Draw(c)
+		return err
+	case experiment.Bars:
+		err := addBars(p, panel.Series)
+		p.Draw(c)
+		return err
+	case experiment.Heatmap:
+		return drawHeatmap(c, p, panel.Matrix)
+	}
+	return fmt.Errorf("unknown kind %q", panel.Kind)
+}
+
+func style(a *plot.Axis, axis experiment.Axis) {
+	a.Label.Text = axis.Label
+	a.Label.TextStyle.Font.Size = 8
+	a.Tick.Label.Font.Size = 7
+	if axis.Log {
+		a.Scale, a.Tick.Marker = plot.LogScale{}, plot.LogTicks{Prec: -1}
+	}
+	if len(axis.Ticks) > 0 {
+		ticks := make([]plot.Tick, len(axis.Ticks))
+		for i, t := range axis.Ticks {
+			ticks[i] = plot.Tick{Value: t.At, Label: t.Label}
+		}
+		a.Tick.Marker = plot.ConstantTicks(ticks)
+	}
+}
+
+// points keeps what can be drawn: finite, and positive on a logarithmic axis.
+func points(p *plot.Plot, x, y []experiment.Number) plotter.XYs {
+	var kept plotter.XYs
+	for i := range x {
+		if drawable(p.X, float64(x[i])) && drawable(p.Y, float64(y[i])) {
+			kept = append(kept, plotter.XY{X: float64(x[i]), Y: float64(y[i])})
+		}
+	}
+	return kept
+}
+
+func drawable(a plot.Axis, v float64) bool {
+	_, logarithmic := a.Scale.(plot.LogScale)
+	return !math.IsNaN(v) && !math.IsInf(v, 0) && (v > 0 || !logarithmic)
+}
+
+func addLines(p *plot.Plot, series []experiment.Series) error {
+	for i, s := range series {
+		line := draw.LineStyle{Color: Colour(i), Width: 1.2}
+		if len(s.Low) == len(s.X) && len(s.High) == len(s.X) && len(s.X) > 0 {
+			if err := addBand(p, s, Colour(i)); err != nil {
+				return err
+			}
+		}
+		xy := points(p, s.X, s.Y)
+		if len(xy) == 0 {
+			continue
+		}
+		l, dots, err := plotter.NewLinePoints(xy)
+		if err != nil {
+			return err
+		}
+		l.LineStyle = line
+		dots.GlyphStyle = draw.GlyphStyle{Color: Colour(i), Radius: 1.6, Shape: draw.CircleGlyph{}}
+		switch s.Style {
+		case experiment.Dashed:
+			l.LineStyle.Dashes = []vg.Length{3, 2}
+			p.Add(l)
+			addLegend(p, s.Label, l)
+		case experiment.Points:
+			p.Add(dots)
+			addLegend(p, s.Label, dots)
+		default:
+			p.Add(l)
+			addLegend(p, s.Label, l)
+		}
+	}
+	return nil
+}
+
+func addLegend(p *plot.Plot, label string, thumbnail plot.Thumbnailer) {
+	if label != "" {
+		p.Legend.Add(label, thumbnail)
+	}
+}
+
+// addBand shades the interval of a series.
+func addBand(p *plot.Plot, s experiment.Series, c color.Color) error {
+	outline := points(p, s.X, s.Low)
+	high := points(p, s.X, s.High)
+	for i := range high {
+		outline = append(outline, high[len(high)-1-i])
+	}
+	band, err := plotter.NewPolygon(outline)
+	if err != nil {
+		return err
+	}
+	r, g, b, _ := c.RGBA()
+	band.Color = color.NRGBA{uint8(r >> 8), uint8(g >> 8), uint8(b >> 8), 50}
+	band.LineStyle.Width = 0
+	p.Add(band)
+	return nil
+}
+
+// addBars draws histograms over each other: X holds the left edges of equal bins.
+func addBars(p *plot.Plot, series []experiment.Series) error {
+	for i, s := range series {
+		if len(s.X) < 2 {
+			return fmt.Errorf("series %q has fewer than two bins", s.Label)
+		}
+		width := float64(s.X[1] - s.X[0])
+		bins := make([]plotter.HistogramBin, len(s.X))
+		for j := range bins {
+			bins[j] = plotter.HistogramBin{Min: float64(s.X[j]), Max: float64(s.X[j]) + width, Weight: float64(s.Y[j])}
+		}
+		r, g, b, _ := Colour(i).RGBA()
+		h := &plotter.Histogram{Bins: bins, Width: width, LineStyle: draw.LineStyle{Color: Colour(i), Width: 0.5},
+			FillColor: color.NRGBA{uint8(r >> 8), uint8(g >> 8), uint8(b >> 8), 110}}
+		p.Add(h)
+		addLegend(p, s.Label, h)
+	}
+	return nil
+}

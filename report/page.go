@@ -1,0 +1,148 @@
+package report
+
+import (
+	"bytes"
+	"cmp"
+	"embed"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"html/template"
+	"io"
+	"math"
+	"os"
+	"path/filepath"
+	"slices"
+
+	"icar/experiment"
+	"icar/run"
+)
+
+//go:embed page.html page.css
+var assets embed.FS
+
+// Entry is an experiment on the page.
+type Entry struct {
+	experiment.Outcome
+	Cost experiment.Cost
+}
+
+// Load reads the experiments of an output folder, sorted as order lists their
+// names; others follow by name.
+func Load(out string, order []string) ([]Entry, error) {
+	folders, err := os.ReadDir(out)
+	if err != nil {
+		return nil, err
+	}
+	var entries []Entry
+	for _, f := range folders {
+		path := filepath.Join(out, f.Name(), ResultFile)
+		if _, err := os.Stat(path); !f.IsDir() || f.Name()[0] == '.' || errors.Is(err, os.ErrNotExist) {
+			continue
+		}
+		var e Entry
+		if err := errors.Join(readJSON(path, &e.Outcome), readJSON(filepath.Join(out, f.Name(), CostFile), &e.Cost)); err != nil {
+			return nil, err
+		}
+		if e.Version != experiment.DocumentVersion {
+			return nil, fmt.Errorf("%s is of version %d, this icar reads version %d: run the experiment again", path, e.Version, experiment.DocumentVersion)
+		}
+		entries = append(entries, e)
+	}
+	if len(entries) == 0 {
+		return nil, fmt.Errorf("%s holds no experiment: give a folder that `icar reproduce --out` has written", out)
+	}
+	place := func(e Entry) int {
+		if i := slices.Index(order, e.Name); i >= 0 {
+			return i
+		}
+		return len(order)
+	}
+	slices.SortStableFunc(entries, func(a, b Entry) int {
+		return cmp.Or(cmp.Compare(place(a), place(b)), cmp.Compare(a.Name, b.Name))
+	})
+	return entries, nil
+}
+
+func readJSON(path string, into any) error {
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return err
+	}
+	if err := json.Unmarshal(data, into); err != nil {
+		return fmt.Errorf("%s: %w", path, err)
+	}
+	return nil
+}
+
+// Claims returns the claims of all entries in order.
+func Claims(entries []Entry) []experiment.Claim {
+	claims := []experiment.Claim{} // an empty array in JSON, not null
+	for _, e := range entries {
+		claims = append(claims, e.Claims...)
+	}
+	return claims
+}
+
+// WritePage writes claims.json and the self-contained report.html of an
+// output folder and returns the page's path.
+func WritePage(out string, entries []Entry) (string, error) {
+	if err := WriteJSON(filepath.Join(out, ClaimsFile), Claims(entries)); err != nil {
+		return "", err
+	}
+	page := filepath.Join(out, PageFile)
+	return page, run.WriteFile(page, func(w io.Writer) error { return render(w, entries) })
+}
+
+func render(w io.Writer, entries []Entry) error {
+	style, err := assets.ReadFile("page.css")
+	if err != nil {
+		return err
+	}
+	t, err := template.New("page.html").Funcs(template.FuncMap{
+		"picture": picture,
+		"number":  Number,
+		"relation": func(c experiment.Claim) string {
+			return map[experiment.Relation]string{experiment.Equals: "=", experiment.AtMost: "≤", experiment.AtLeast: "≥"}[c.Relation]
+		},
+		"compact": func(document json.RawMessage) (string, error) {
+			var b bytes.Buffer
+			err := json.Compact(&b, document)
+			return b.String(), err
+		},
+		"mib":   func(bytes uint64) string { return fmt.Sprintf("%.0f MiB", float64(bytes)/(1<<20)) },
+		"style": func() template.CSS { return template.CSS(style) },
+	}).ParseFS(assets, "page.html")
+	if err != nil {
+		return err
+	}
+	passed := 0
+	claims := Claims(entries)
+	for _, c := range claims {
+		if c.Pass {
+			passed++
+		}
+	}
+	return t.Execute(w, map[string]any{"Entries": entries, "Claims": claims, "Passed": passed})
+}
+
+// picture is the figure as SVG to be set into the page.
+func picture(f experiment.Figure) (template.HTML, error) {
+	var b bytes.Buffer
+	if err := Draw(&b, f, "svg"); err != nil {
+		return "", err
+	}
+	_, svg, found := bytes.Cut(b.Bytes(), []byte("<svg")) // drop the XML prologue
+	if !found {
+		return "", fmt.Errorf("figure %q: no SVG was drawn", f.Title)
+	}
+	return template.HTML("<svg" + string(svg)), nil
+}
+
+// Number writes a number for people, to six digits.
+func Number(x float64) string {
+	if math.IsNaN(x) || math.IsInf(x, 0) {
+		return "not finite"
+	}
+	return fmt.Sprintf("%.6g", x)
+}

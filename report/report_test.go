@@ -1,0 +1,151 @@
+package report
+
+import (
+	"bytes"
+	"encoding/json"
+	"image/png"
+	"math"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"codeberg.org/sbinet/npyio"
+	"gonum.org/v1/gonum/mat"
+
+	"icar/experiment"
+)
+
+// everyKind shows each kind of panel, with what is not finite in it.
+func everyKind() experiment.Figure {
+	x, y := []float64{1, 2, 3, 4}, []float64{1, math.NaN(), math.Inf(1), 0.01}
+	band := experiment.NewSeries("band", experiment.Solid, x, []float64{2, 2, 3, 4})
+	band.Low, band.High = band.Y, experiment.NewSeries("", "", x, []float64{3, 3, 4, 5}).Y
+	return experiment.Figure{Title: "every kind", Columns: 2, Panels: []experiment.Panel{
+		{Kind: experiment.Lines, Title: "lines", X: experiment.Axis{Label: "x"}, Y: experiment.Axis{Label: "loss", Log: true},
+			Series: []experiment.Series{band, experiment.NewSeries("dashed", experiment.Dashed, x, y), experiment.NewSeries("points", experiment.Points, x, y)}},
+		{Kind: experiment.Heatmap, Title: "heatmap", Matrix: experiment.NewMatrix(2, 2, []float64{1, -2, math.NaN(), 0})},
+		{Kind: experiment.Bars, Title: "bars", Series: []experiment.Series{experiment.NewSeries("count", experiment.Solid, x, []float64{3, 1, 0, 2})}},
+	}}
+}
+
+func outcome() experiment.Outcome {
+	return experiment.Outcome{
+		Version: experiment.DocumentVersion, Name: "toy", Source: "ours", Summary: "a <toy>", Scale: experiment.Quick,
+		Claims: []experiment.Claim{
+			{ID: "toy/one", Statement: "one & one", Measured: 2, Predicted: 2, Relation: experiment.Equals, Pass: true},
+			{ID: "toy/nan", Statement: "diverged", Measured: experiment.Number(math.NaN()), Relation: experiment.AtMost},
+		},
+		Figures: []experiment.Figure{everyKind()},
+		Results: []experiment.Result{{Trial: experiment.Trial{ID: "toy-1", Config: json.RawMessage(`{"n":1}`)}, Found: json.RawMessage(`{}`)}},
+		Data: experiment.Data{
+			Arrays: []experiment.Array{{Name: "A", Shape: []int{2, 3}, Values: []float64{1, 2, 3, 4, 5, 0.1}}, {Name: "v", Shape: []int{2}, Values: []float64{7, 8}}},
+			Tables: []experiment.Table{{Name: "mse", Columns: []string{"depth", "mse"}, Rows: [][]any{{1, 0.5}, {2, 0.25}}}},
+		},
+	}
+}
+
+func TestDrawEveryKindInEveryFormat(t *testing.T) {
+	magic := map[string]string{"svg": "<?xml", "pdf": "%PDF-", "png": "\x89PNG"}
+	for _, format := range Formats() {
+		var first, second bytes.Buffer
+		if err := Draw(&first, everyKind(), format); err != nil {
+			t.Fatal(err)
+		}
+		if err := Draw(&second, everyKind(), format); err != nil {
+			t.Fatal(err)
+		}
+		if !strings.HasPrefix(first.String(), magic[format]) {
+			t.Errorf("%s begins with %q", format, first.String()[:8])
+		}
+		if format != "pdf" && !bytes.Equal(first.Bytes(), second.Bytes()) { // a PDF carries the time it was made
+			t.Errorf("%s: drawn twice, not the same bytes", format)
+		}
+		if format == "png" {
+			picture, err := png.Decode(&first)
+			if err != nil || picture.Bounds().Dx() < 600 {
+				t.Errorf("PNG of %v: %v", picture.Bounds(), err)
+			}
+		}
+	}
+}
+
+func TestDrawErrors(t *testing.T) {
+	for _, p := range []experiment.Panel{
+		{Kind: "pie"},
+		{Kind: experiment.Heatmap},
+		{Kind: experiment.Heatmap, Matrix: experiment.NewMatrix(2, 2, []float64{1})},
+		{Kind: experiment.Bars, Series: []experiment.Series{experiment.NewSeries("one", "", []float64{1}, []float64{1})}},
+	} {
+		if err := Draw(&bytes.Buffer{}, experiment.Figure{Panels: []experiment.Panel{p}}, "svg"); err == nil {
+			t.Errorf("%+v was drawn", p)
+		}
+	}
+	if err := Draw(&bytes.Buffer{}, everyKind(), "bmp"); err == nil {
+		t.Error("an unknown format was drawn")
+	}
+}
+
+func TestSaveAndLoad(t *testing.T) {
+	out := t.TempDir()
+	if err := Save(out, outcome(), experiment.Cost{Seconds: 1.5, PeakHeap: 3 << 20, Workers: 2}); err != nil {
+		t.Fatal(err)
+	}
+	read := func(name string) []byte {
+		data, err := os.ReadFile(filepath.Join(out, "toy", name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return data
+	}
+	var m mat.Dense
+	if err := npyio.Read(bytes.NewReader(read("data/A.npy")), &m); err != nil || !mat.Equal(&m, mat.NewDense(2, 3, []float64{1, 2, 3, 4, 5, 0.1})) {
+		t.Errorf("A.npy holds %v, %v", mat.Formatted(&m), err)
+	}
+	var v []float64
+	if err := npyio.Read(bytes.NewReader(read("data/v.npy")), &v); err != nil || len(v) != 2 || v[1] != 8 {
+		t.Errorf("v.npy holds %v, %v", v, err)
+	}
+	for name, want := range map[string]string{
+		"data/A.csv": "1,2,3\n4,5,0.1\n", "data/v.csv": "7\n8\n", "data/mse.csv": "depth,mse\n1,0.5\n2,0.25\n",
+	} {
+		if got := string(read(name)); got != want {
+			t.Errorf("%s holds %q, want %q", name, got, want)
+		}
+	}
+	if figure := string(read("data/figure.csv")); !strings.Contains(figure, "heatmap,,2,1,-2\n") || !strings.Contains(figure, "bars,count,1,3,\n") {
+		t.Errorf("figure.csv holds %s", figure)
+	}
+
+	other := outcome()
+	other.Name = "first"
+	if err := Save(out, other, experiment.Cost{}); err != nil {
+		t.Fatal(err)
+	}
+	entries, err := Load(out, []string{"toy"})
+	if err != nil || len(entries) != 2 || entries[0].Name != "toy" || entries[0].Cost.Seconds != 1.5 {
+		t.Fatalf("loaded %d entries, %v", len(entries), err)
+	}
+	page, err := WritePage(out, entries)
+	if err != nil {
+		t.Fatal(err)
+	}
+	html, err := os.ReadFile(page)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"2 of 4 hold", "a &lt;toy&gt;", "one &amp; one", "not finite", "<svg", "1.50 s, largest live heap 3 MiB", "{&#34;n&#34;:1}"} {
+		if !bytes.Contains(html, []byte(want)) {
+			t.Errorf("the page lacks %q", want)
+		}
+	}
+	for _, foreign := range []string{"src=", "<link", "<script", "@import"} {
+		if bytes.Contains(html, []byte(foreign)) {
+			t.Errorf("the page is not self-contained: %q", foreign)
+		}
+	}
+	var claims []experiment.Claim
+	if err := readJSON(filepath.Join(out, ClaimsFile), &claims); err != nil || len(claims) != 4 || !math.IsNaN(claims[1].Measured.Float()) {
+		t.Errorf("claims.json holds %v, %v", claims, err)
+	}
+}

@@ -1,0 +1,166 @@
+package report
+
+import (
+	"encoding/csv"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strconv"
+
+	"codeberg.org/sbinet/npyio"
+	"gonum.org/v1/gonum/mat"
+
+	"icar/experiment"
+	"icar/run"
+)
+
+// Names of the files of an output folder.
+const (
+	ResultFile = "result.json"  // in an experiment's folder: experiment.Outcome
+	CostFile   = "timings.json" // in an experiment's folder: experiment.Cost
+	ClaimsFile = "claims.json"  // an array of experiment.Claim
+	PageFile   = "report.html"
+	dataFolder = "data"
+	figureStem = "figure"
+)
+
+// Save writes the folder of one experiment below out, whole or not at all. An
+// earlier result of the same experiment is replaced; a folder of that name
+// that holds anything else is left alone and is an error.
+func Save(out string, o experiment.Outcome, cost experiment.Cost) error {
+	dir := filepath.Join(out, o.Name)
+	if entries, err := os.ReadDir(dir); err == nil && len(entries) > 0 {
+		if _, err := os.Stat(filepath.Join(dir, ResultFile)); err != nil {
+			return fmt.Errorf("%s is not an experiment's folder: it holds no %s; choose another --out", dir, ResultFile)
+		}
+	}
+	return run.WriteFolder(dir, func(dir string) error {
+		if err := os.Mkdir(filepath.Join(dir, dataFolder), 0o755); err != nil {
+			return err
+		}
+		return errors.Join(
+			saveData(filepath.Join(dir, dataFolder), o.Data),
+			saveFigures(dir, o.Figures),
+			WriteJSON(filepath.Join(dir, CostFile), cost),
+			WriteJSON(filepath.Join(dir, ResultFile), o),
+		)
+	})
+}
+
+// WriteJSON writes an indented document, whole or not at all.
+func WriteJSON(path string, document any) error {
+	return run.WriteFile(path, func(w io.Writer) error {
+		encoder := json.NewEncoder(w)
+		encoder.SetIndent("", "  ")
+		encoder.SetEscapeHTML(false)
+		return encoder.Encode(document)
+	})
+}
+
+func saveFigures(dir string, figures []experiment.Figure) error {
+	for _, f := range figures {
+		for _, format := range Formats() {
+			path := filepath.Join(dir, FigureFile(f, format))
+			if err := run.WriteFile(path, func(w io.Writer) error { return Draw(w, f, format) }); err != nil {
+				return err
+			}
+		}
+		path := filepath.Join(dir, dataFolder, FigureFile(f, "csv"))
+		if err := run.WriteFile(path, func(w io.Writer) error { return writeFigureCSV(w, f) }); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// FigureFile is the name of a figure's file: figure.svg, figure-NAME.svg.
+func FigureFile(f experiment.Figure, format string) string {
+	if f.Name == "" {
+		return figureStem + "." + format
+	}
+	return figureStem + "-" + f.Name + "." + format
+}
+
+func saveData(dir string, data experiment.Data) error {
+	for _, a := range data.Arrays {
+		if err := run.WriteFile(filepath.Join(dir, a.Name+".npy"), func(w io.Writer) error { return writeNPY(w, a) }); err != nil {
+			return err
+		}
+		if err := run.WriteFile(filepath.Join(dir, a.Name+".csv"), func(w io.Writer) error { return writeArrayCSV(w, a) }); err != nil {
+			return err
+		}
+	}
+	for _, t := range data.Tables {
+		if err := run.WriteFile(filepath.Join(dir, t.Name+".csv"), func(w io.Writer) error { return writeTableCSV(w, t) }); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// writeArrayCSV writes a matrix row by row and a vector as one column.
+func writeArrayCSV(w io.Writer, a experiment.Array) error {
+	columns := 1
+	if len(a.Shape) == 2 {
+		columns = a.Shape[1]
+	}
+	out := csv.NewWriter(w)
+	for at := 0; at < len(a.Values); at += columns {
+		record := make([]string, columns)
+		for j, v := range a.Values[at : at+columns] {
+			record[j] = strconv.FormatFloat(v, 'g', -1, 64)
+		}
+		if err := out.Write(record); err != nil {
+			return err
+		}
+	}
+	out.Flush()
+	return out.Error()
+}
+
+func writeTableCSV(w io.Writer, t experiment.Table) error {
+	out := csv.NewWriter(w)
+	if err := out.Write(t.Columns); err != nil {
+		return err
+	}
+	for _, row := range t.Rows {
+		record := make([]string, len(row))
+		for i, v := range row {
+			record[i] = fmt.Sprint(v)
+		}
+		if err := out.Write(record); err != nil {
+			return err
+		}
+	}
+	out.Flush()
+	return out.Error()
+}
+
+// writeFigureCSV writes what a figure shows, one number a line.
+func writeFigureCSV(w io.Writer, f experiment.Figure) error {
+	t := experiment.Table{Columns: []string{"panel", "series", "x", "y", "value"}}
+	for _, p := range f.Panels {
+		if m := p.Matrix; m != nil {
+			for i, v := range m.Values {
+				t.Rows = append(t.Rows, []any{p.Title, "", i%m.Columns + 1, i/m.Columns + 1, float64(v)})
+			}
+		}
+		for _, s := range p.Series {
+			for i := range s.X {
+				t.Rows = append(t.Rows, []any{p.Title, s.Label, float64(s.X[i]), float64(s.Y[i]), ""})
+			}
+		}
+	}
+	return writeTableCSV(w, t)
+}
+
+// writeNPY writes the array in C order with its shape.
+func writeNPY(w io.Writer, a experiment.Array) error {
+	if len(a.Shape) == 1 {
+		return npyio.Write(w, a.Values)
+	}
+	return npyio.Write(w, mat.NewDense(a.Shape[0], a.Shape[1], a.Values))
+}
