@@ -24,7 +24,7 @@ func Formats() []string { return []string{"svg", "pdf", "png"} }
 const (
 	panelWidth  = 8 * vg.Centimeter
 	panelHeight = 6.4 * vg.Centimeter
-	barWidth    = 1.5 * vg.Centimeter // of the colour scale beside a heatmap
+	scaleWidth  = 1.7 * vg.Centimeter // of the colour scale beside a heatmap
 	margin      = 3 * vg.Millimeter
 	titleHeight = 8 * vg.Millimeter
 )
@@ -85,16 +85,29 @@ func drawPanel(c draw.Canvas, panel experiment.Panel) error {
 	switch panel.Kind {
 	case experiment.Lines:
 		err := addLines(p, panel.Series)
-		p.Draw(c)
+		drawBesideLegend(c, p)
 		return err
 	case experiment.Bars:
 		err := addBars(p, panel.Series)
-		p.Draw(c)
+		drawBesideLegend(c, p)
 		return err
 	case experiment.Heatmap:
 		return drawHeatmap(c, p, panel.Matrix)
 	}
 	return fmt.Errorf("unknown kind %q", panel.Kind)
+}
+
+// drawBesideLegend draws the plot with its legend to the right of it, where it
+// hides no data.
+func drawBesideLegend(c draw.Canvas, p *plot.Plot) {
+	legend := p.Legend
+	p.Legend = plot.NewLegend()
+	width := legend.Rectangle(c).Size().X
+	if width > 0 {
+		width += margin
+	}
+	p.Draw(draw.Crop(c, 0, -width, 0, 0))
+	legend.Draw(draw.Crop(c, 0, 0, 0, -titleHeight))
 }
 
 func style(a *plot.Axis, axis experiment.Axis) {
