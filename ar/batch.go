@@ -96,9 +96,6 @@ type Batch[S Scalar] struct {
 // Inputs returns the tokens e_1, …, e_T of every sequence, x (N, T, C) with
 // C = k.Width(D). It is an error if k is not a known encoding.
 func (b Batch[S]) Inputs(k Tokens) ([]S, error) {
-	if err := k.Check(); err != nil {
-		return nil, err
-	}
 	size := b.T * k.Width(b.D)
 	x := make([]S, b.N*size)
 	for n := range b.N {

@@ -114,8 +114,25 @@ func TestMomentsOfHaarMeasure(t *testing.T) {
 					checkMean(t, fmt.Sprintf("%sE W_%d%d²", name, i, j), square(entry), 1/float64(d))
 				}
 			}
+			if d > 1 {
+				checkFourthMoments(t, name, w, float64(d))
+			}
 		}
 	}
+}
+
+// checkFourthMoments: a column is uniform on the sphere, E W_11⁴ = 3/(d(d+2)).
+// Summing E W_11² W_i2² over i gives E W_11² = 1/d, and a single row gives
+// E W_11² W_12² = 1/(d(d+2)), so E W_11² W_22² = (1/d - 1/(d(d+2)))/(d-1). One
+// reflection changes det W but none of these, so O(d) and SO(d) share them.
+func checkFourthMoments(t *testing.T, name string, w []*mat.Dense, d float64) {
+	t.Helper()
+	checkMean(t, name+"E W_11⁴", each(w, func(w mat.Matrix) float64 {
+		return math.Pow(w.At(0, 0), 4)
+	}), 3/(d*(d+2)))
+	checkMean(t, name+"E W_11² W_22²", each(w, func(w mat.Matrix) float64 {
+		return math.Pow(w.At(0, 0)*w.At(1, 1), 2)
+	}), (1/d-1/(d*(d+2)))/(d-1))
 }
 
 func TestDeterminantIsPlusOrMinusOneHalfEachAndOneOnSpecial(t *testing.T) {

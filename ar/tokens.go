@@ -2,7 +2,7 @@ package ar
 
 import "fmt"
 
-// Tokens names the encoding of states as tokens e_t (section 2 of the paper).
+// Tokens names the encoding of states as tokens e_t (Sander et al. 2024).
 type Tokens string
 
 const (

@@ -41,7 +41,7 @@ func TestEncodeSaysWhatIsWrong(t *testing.T) {
 			t.Errorf("got %v, want %s", err, c.want)
 		}
 	}
-	if _, err := (Batch[float64]{}).Inputs("both"); err == nil {
+	if _, err := (Batch[float64]{N: 1, T: 2, D: 2, States: s}).Inputs("both"); err == nil {
 		t.Error("a batch takes unknown tokens")
 	}
 }
