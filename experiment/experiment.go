@@ -30,6 +30,8 @@ const (
 // All returns every experiment in the order of the report.
 func All() []Experiment {
 	return []Experiment{
+		fig3Unitary(),
+		fig3Rotation(),
 		fig6(),
 	}
 }
