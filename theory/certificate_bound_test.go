@@ -181,3 +181,76 @@ func TestNoKappaBoundWithoutProof(t *testing.T) {
 		}
 	}
 }
+
+// Steps 4 and 5 of the proof: the extreme values that steps 1 to 3 admit stay
+// within the bounds and, for a small loss, nearly reach them.
+func TestKappaBoundFollowsFromItsSteps(t *testing.T) {
+	for _, c := range []struct{ d, h, T int }{{2, 1, 2}, {4, 3, 5}, {6, 3, 4}, {10, 8, 20}, {10, 9, 3}} {
+		for _, root := range []float64{1e-2, 1e-3, 1e-5} {
+			kappaBound, ratioBound := couplingBound(root, -0.5, c.d, c.h, c.T)
+			d, loss := float64(c.d), root*root
+			w := math.Sqrt(float64(c.T-2) * loss / (d - loss))
+			kappa, ratio := 0.0, 0.0
+			for _, omega := range []float64{-w, 0, w} {
+				for _, sign := range []float64{-1, 1} {
+					y := 0.0
+					for range 50 { // y = ±σ(β, α)η
+						alpha, beta := (y-1-omega)/2, (1+omega+y)/2
+						y = sign * spread(math.Abs(beta), math.Abs(alpha), d) * root / math.Sqrt(d-float64(c.h))
+					}
+					alpha, beta := (y-1-omega)/2, (1+omega+y)/2
+					ratio = max(ratio, math.Abs(alpha+0.5))
+					// all the loss in one row: e_i = -ℓ, the rest along (b_i, o_i)
+					rest := math.Sqrt(1+(d-2)*alpha*alpha) * math.Sqrt(loss-loss*loss) / (1 - loss)
+					kappa = max(kappa, (math.Abs(y)+rest)/math.Abs(beta))
+				}
+			}
+			slack := 1 + 1e-12
+			if kappa > kappaBound*slack || ratio > ratioBound*slack {
+				t.Errorf("d = %d H = %d T = %d √ℓ = %v: κ off by %v, bound %v; ratio off by %v, bound %v", c.d, c.h, c.T, root, kappa, kappaBound, ratio, ratioBound)
+			}
+			if root < 2e-3 && (kappa < 0.98*kappaBound || ratio < 0.98*ratioBound) {
+				t.Errorf("d = %d H = %d T = %d √ℓ = %v: bounds %v and %v where %v and %v are reached", c.d, c.h, c.T, root, kappaBound, ratioBound, kappa, ratio)
+			}
+		}
+	}
+}
+
+// The cheapest lack of rank: κ = 1 - ε for all pairs, and the component along
+// (1, -1), of size ε, removed from d - H of them. Then ℓ_T = (d-H)ε² exactly,
+// y = ε/(2 - ε), and the bound must hold whatever d - H is.
+func TestKappaBoundAgainstTheCheapestLackOfRank(t *testing.T) {
+	for d := 2; d <= 10; d += 2 {
+		for h := d / 2; h < d; h++ {
+			const tmax, epsilon = 3, 1e-3
+			m, err := NewDiagonal(h, d, tmax)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for k := range d / 2 {
+				m.pairHead(k, k, 1, 2-epsilon)
+				if head := d/2 + k; head < h {
+					m.pairHead(head, k, -1, epsilon)
+				}
+			}
+			alpha := -(1 - epsilon) / (2 - epsilon) // -κ/(1+κ)
+			for T := 2; T <= tmax; T++ {
+				w := m.weights(T)
+				w[T-2], w[T-1] = alpha, 1
+			}
+			c := certify(t, m, ar.Rotation)
+			if want := float64(d-h) * epsilon * epsilon; math.Abs(c.ExcessPerT[0]/want-1) > 1e-9 {
+				t.Errorf("d = %d H = %d: ℓ_2 = %v, want %v", d, h, c.ExcessPerT[0], want)
+			}
+			used := math.Abs(alpha+0.5) / c.RatioBound[0]
+			if used > 1 || used < 0.2 {
+				t.Errorf("d = %d H = %d: %v of the bound %v on the ratio is used", d, h, used, c.RatioBound[0])
+			}
+			for _, x := range c.Kappa {
+				if math.Abs(x-1) > c.KappaBound {
+					t.Errorf("d = %d H = %d: κ = %v, bound %v", d, h, x, c.KappaBound)
+				}
+			}
+		}
+	}
+}

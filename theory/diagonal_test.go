@@ -76,6 +76,28 @@ func TestPlainLossesAgainstLaurent(t *testing.T) {
 	t.Logf("worst relative error %.1e", worst)
 }
 
+// Predict is literal over heads; C must carry the same prediction.
+func TestPredictIsTheCouplingC(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		f, m := drawDiagonal(t, 4, 5, 6)
+		s := rollout(f, ar.Rand(1, "rollouts", 0), m.D, m.Tmax)
+		c := m.C()
+		for T := 2; T <= m.Tmax; T++ {
+			for i, got := range m.Predict(s, T) {
+				var want complex128
+				for u := range T {
+					for j := range m.D {
+						want += complex(m.P[(T-2)*m.Tmax+u]*c[i*m.D+j], 0) * s[u*m.D+i] * s[u*m.D+j] * cmplx.Conj(s[(T-2)*m.D+j])
+					}
+				}
+				if cmplx.Abs(got-want) > 1e-12*float64(m.D*m.H*T) {
+					t.Fatalf("%s T = %d: prediction %d is %v, from C %v", f, T, i, got, want)
+				}
+			}
+		}
+	})
+}
+
 // rollout is s_1..s_T in the eigenbasis, s_1 = 1, by repeated multiplication.
 func rollout(f ar.Family, r *rand.Rand, d, T int) []complex128 {
 	λ := make([]complex128, d)
