@@ -11,6 +11,9 @@
 //	x      ← x + y (residual) or y, then x ← x + W_down relu(W_up x + b_up) + b_down
 //	output  = W_out x + b_out
 //
+// The same model in PyTorch is testdata/oracle.py, whose values the tests
+// compare with.
+//
 // Forward and backward of a layer stand side by side in one file and act on
 // one sequence of tokens; batch.go spreads a batch over the processors. Two
 // conventions hold throughout: every forward writes its result, every

@@ -12,7 +12,8 @@ import (
 	"codeberg.org/sbinet/npyio/npz"
 )
 
-// golden is one case of PyTorch's autograd in float64.
+// golden is one case of PyTorch's autograd in float64, written by
+// "testdata/oracle.py golden".
 type golden struct {
 	name   string
 	config Config

@@ -5,6 +5,7 @@ package nn
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 )
 
@@ -31,7 +32,7 @@ func (m *Transformer[F]) Predict(ctx context.Context, b Batch[F]) ([]F, error) {
 		return nil, err
 	}
 	if i := nonFinite(out); i >= 0 {
-		return nil, m.diagnose(b, i/size)
+		return nil, m.diagnose(b, i/size, NonFiniteError{"out", i % size})
 	}
 	return out, nil
 }
@@ -88,28 +89,30 @@ func (m *Transformer[F]) Gradient(ctx context.Context, b Batch[F]) (float64, err
 	if err != nil {
 		return 0, err
 	}
-	return loss, m.reduce(b.N)
+	m.reduce(b.N)
+	for _, p := range m.parameters {
+		if i := nonFinite(p.Grad); i >= 0 {
+			return 0, m.diagnose(b, 0, NonFiniteError{"gradient of " + p.Name, i})
+		}
+	}
+	return loss, nil
 }
 
 // reduce sets the parameters' gradients to the sum over the blocks of n
 // sequences, in their order.
-func (m *Transformer[F]) reduce(n int) error {
+func (m *Transformer[F]) reduce(n int) {
 	for j, p := range m.parameters {
 		clear(p.Grad)
 		for _, k := range m.blocks[:blockCount(n)] {
 			axpy(p.Grad, 1, k.tensors[j])
 		}
-		if i := nonFinite(p.Grad); i >= 0 {
-			return NonFiniteError{Tensor: "gradient of " + p.Name, Index: i}
-		}
 	}
-	return nil
 }
 
 // meanLoss averages the losses of the sequences of b.
 func (m *Transformer[F]) meanLoss(b Batch[F]) (float64, error) {
 	if i := nonFinite(m.losses); i >= 0 {
-		return 0, m.diagnose(b, i)
+		return 0, m.diagnose(b, i, NonFiniteError{"loss", i})
 	}
 	sum := 0.0
 	for _, l := range m.losses {
@@ -128,15 +131,17 @@ func (m *Transformer[F]) Pullback(ctx context.Context, b Batch[F], doutput []F, 
 	if err := m.prepare(b); err != nil {
 		return nil, err
 	}
-	if err := (Batch[F]{N: b.N, T: b.T, X: doutput}).check(m.config); err != nil {
-		return nil, err
+	if len(doutput) != len(b.X) {
+		return nil, fmt.Errorf("the gradient of the predictions is %d numbers: the predictions are %d", len(doutput), len(b.X))
 	}
 	m.prepareGradients(b.N)
 	dx := make([]F, len(b.X))
+	broken := make([]bool, b.N) // a relu may hide a NaN of the forward from the backward
 	size := b.T * m.config.Width
 	err := m.each(ctx, b.N, func(w *workspace[F], k, from, to int) {
 		m.backwardBlock(w, k, from, to, func(i int, grad network[F]) {
 			m.forward(w, b.x(i))
+			broken[i] = nonFinite(w.output) >= 0
 			copy(w.doutput, doutput[i*size:])
 			m.backward(w, grad, dx[i*size:(i+1)*size], path)
 		})
@@ -144,8 +149,11 @@ func (m *Transformer[F]) Pullback(ctx context.Context, b Batch[F], doutput []F, 
 	if err != nil {
 		return nil, err
 	}
+	if n := slices.Index(broken, true); n >= 0 {
+		return nil, m.diagnose(b, n, NonFiniteError{"out", 0})
+	}
 	if i := nonFinite(dx); i >= 0 {
-		return nil, NonFiniteError{Tensor: "gradient of x", Index: i}
+		return nil, m.diagnose(b, i/size, NonFiniteError{"gradient of x", i % size})
 	}
 	return dx, nil
 }

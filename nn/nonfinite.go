@@ -8,7 +8,7 @@ import (
 // NonFiniteError is an infinity or NaN where a number should be.
 type NonFiniteError struct {
 	Tensor string // a parameter, an activation (see Activations), x, y, loss, or "gradient of" one of these
-	Index  int    // of the first bad entry, row-major; in x, y and activations within its sequence
+	Index  int    // of the first bad entry, row-major: within its sequence for x, y and activations, the sequence for loss
 }
 
 func (e NonFiniteError) Error() string {
@@ -25,11 +25,11 @@ func nonFinite[F Float](x []F) int {
 	return -1
 }
 
-// diagnose says what first went wrong on sequence n of b, whose loss or
-// prediction is not finite: the parameters, then the tokens, then every
-// activation in the order of computation, then the targets. It runs the
+// diagnose says what first went wrong on sequence n of b, where symptom is not
+// finite: the parameters, then the tokens, then every activation in the order
+// of computation, then the targets, else the symptom itself. It runs the
 // sequence again, so that no step pays for it.
-func (m *Transformer[F]) diagnose(b Batch[F], n int) error {
+func (m *Transformer[F]) diagnose(b Batch[F], n int, symptom NonFiniteError) error {
 	candidates := append(Tensors(m.parameters), Tensor[F]{Name: "x", Data: b.x(n)})
 	w := m.workers[0]
 	m.forward(w, b.x(n))
@@ -40,5 +40,5 @@ func (m *Transformer[F]) diagnose(b Batch[F], n int) error {
 			return NonFiniteError{t.Name, i}
 		}
 	}
-	return NonFiniteError{Tensor: "loss"} // finite everywhere, but its sum of squares overflows
+	return symptom
 }
