@@ -68,8 +68,11 @@ func TestRoundTrip(t *testing.T) {
 	if !bytes.Equal(write(t, want), data) {
 		t.Error("the order of tensors changes the bytes")
 	}
-	if n := binary.LittleEndian.Uint64(data); n%8 != 0 {
-		t.Errorf("the header has %d bytes, no multiple of 8", n)
+	for n := range 8 {
+		short := File{Tensors: []Tensor{FromSlice(strings.Repeat("x", n), nil, []float32{1})}}
+		if length := binary.LittleEndian.Uint64(write(t, short)); length%8 != 0 {
+			t.Errorf("the header has %d bytes, no multiple of 8", length)
+		}
 	}
 
 	wide := make([]float32, 2)
@@ -178,6 +181,7 @@ var corruptions = []struct {
 	{"trailing comma", `{"a":{"dtype":"F32","shape":[],"data_offsets":[0,4]},}`, 4, "not JSON"},
 	{"not UTF-8", "{\"\xff\":{}}", 0, "not UTF-8"},
 	{"overlap", `{"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]},"b":{"dtype":"F32","shape":[2],"data_offsets":[4,12]}}`, 12, `"b" begins at byte 4, inside the one before it, which ends at 8`},
+	{"overlap of a byte", `{"a":{"dtype":"U8","shape":[2],"data_offsets":[0,2]},"b":{"dtype":"U8","shape":[2],"data_offsets":[1,3]}}`, 3, `"b" begins at byte 1, inside`},
 	{"same bytes", `{"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]},"b":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}`, 4, `"b" begins at byte 0, inside`},
 	{"gap", `{"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]},"b":{"dtype":"F32","shape":[1],"data_offsets":[8,12]}}`, 12, `"b" begins at byte 8: bytes from 4 belong to no tensor`},
 	{"gap at first", `{"a":{"dtype":"F32","shape":[1],"data_offsets":[4,8]}}`, 8, "bytes from 0 belong to no tensor"},
