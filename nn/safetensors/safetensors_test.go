@@ -70,8 +70,12 @@ func TestRoundTrip(t *testing.T) {
 	}
 	for n := range 8 {
 		short := File{Tensors: []Tensor{FromSlice(strings.Repeat("x", n), nil, []float32{1})}}
-		if length := binary.LittleEndian.Uint64(write(t, short)); length%8 != 0 {
+		data := write(t, short)
+		if length := binary.LittleEndian.Uint64(data); length%8 != 0 {
 			t.Errorf("the header has %d bytes, no multiple of 8", length)
+		}
+		if _, err := read(data); err != nil {
+			t.Errorf("a scalar with no shape: %v", err)
 		}
 	}
 
