@@ -1,0 +1,63 @@
+package nn
+
+// Shapes: T time, D embed, H heads, M hidden units, c width.
+
+import (
+	"fmt"
+	"slices"
+)
+
+// Activations runs the model on one sequence x (T, c) and returns copies of
+// what it computed, in the order of computation:
+//
+//	embed                          (T, D) tokens repeated, with additive positions
+//	layers.0.q, .k, .v             (T, H, D)
+//	layers.0.attention             (H, T, T) scores, or their softmax
+//	layers.0.position              (H, T, T) what multiplies them, for product positions
+//	layers.0.z                     (T, D) sum of the heads
+//	layers.0.o                     (T, D) after W_o
+//	layers.0.norm                  (T, D) after the layer norm, if there is one
+//	layers.0.skip                  (T, D) after the skip connection, if there is one
+//	layers.0.hidden, .mlp          (T, M), (T, D) relu and output of the MLP, if there is one
+//	out                            (T, c) predictions
+//
+// They may be infinite or NaN. The error is a misshapen x.
+func (m *Transformer[F]) Activations(x []F) ([]Tensor[F], error) {
+	b := Batch[F]{N: 1, T: len(x) / m.config.Width, X: x}
+	if err := m.prepare(b); err != nil {
+		return nil, err
+	}
+	w := m.workers[0]
+	m.forward(w, x)
+	tensors := m.activations(w)
+	for i := range tensors {
+		tensors[i].Data = slices.Clone(tensors[i].Data)
+	}
+	return tensors, nil
+}
+
+// activations names what a forward left in w.
+func (m *Transformer[F]) activations(w *workspace[F]) []Tensor[F] {
+	c, length := m.config, m.length
+	row, heads, square := []int{length, c.Embed}, []int{length, c.Heads, c.Embed}, []int{c.Heads, length, length}
+	list := []Tensor[F]{{"embed", row, w.x}}
+	for l, act := range w.layers {
+		add := func(present bool, name string, shape []int, data []F) {
+			if present {
+				list = append(list, Tensor[F]{fmt.Sprintf("layers.%d.%s", l, name), shape, data})
+			}
+		}
+		add(true, "q", heads, act.q)
+		add(true, "k", heads, act.k)
+		add(true, "v", heads, act.v)
+		add(true, "attention", square, act.a)
+		add(c.Position == ProductPosition, "position", square, m.positions(l))
+		add(true, "z", row, act.z)
+		add(true, "o", row, act.o)
+		add(c.Norm, "norm", row, act.n)
+		add(c.Residual, "skip", row, act.r)
+		add(c.MLP > 0, "hidden", []int{length, c.MLP * c.Embed}, act.hidden)
+		add(c.MLP > 0, "mlp", row, act.y)
+	}
+	return append(list, Tensor[F]{"out", []int{length, c.Width}, w.output})
+}

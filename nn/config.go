@@ -1,0 +1,124 @@
+package nn
+
+import (
+	"fmt"
+	"slices"
+)
+
+// Attention says how scores q·k/√D become attention.
+type Attention string
+
+const (
+	// LinearAttention uses the causal scores as they are.
+	LinearAttention Attention = "linear"
+	// SoftmaxAttention takes their softmax over the tokens seen so far.
+	SoftmaxAttention Attention = "softmax"
+)
+
+// Position says how a model knows where a token stands.
+type Position string
+
+const (
+	// NoPosition leaves the tokens unordered up to the causal mask.
+	NoPosition Position = "none"
+	// AdditivePosition adds a learnt vector to every token.
+	AdditivePosition Position = "additive"
+	// ProductPosition multiplies the attention of every head by a causal
+	// softmax of the scores of learnt position vectors under the layer's
+	// own queries and keys: the P of the paper (section 4).
+	ProductPosition Position = "product"
+)
+
+// Config is the shape of a Transformer. The zero value is not valid: decode
+// into DefaultConfig().
+type Config struct {
+	Width     int       `json:"width" yaml:"width"`         // numbers in a token, and in a prediction
+	Embed     int       `json:"embed" yaml:"embed"`         // D, dimension inside the model, a multiple of width
+	Depth     int       `json:"depth" yaml:"depth"`         // L, layers
+	Heads     int       `json:"heads" yaml:"heads"`         // H, heads, each of dimension D
+	Attention Attention `json:"attention" yaml:"attention"` // linear or softmax
+	Norm      bool      `json:"norm" yaml:"norm"`           // layer norm after the attention
+	Residual  bool      `json:"residual" yaml:"residual"`   // skip connection around the attention
+	MLP       int       `json:"mlp" yaml:"mlp"`             // hidden dimension of the MLP over D; 0 for none
+	Position  Position  `json:"position" yaml:"position"`   // none, additive or product
+	Length    int       `json:"length" yaml:"length"`       // longest context; positions have this many vectors
+	Coords    int       `json:"coords" yaml:"coords"`       // leading coordinates of a prediction that have a target
+}
+
+// DefaultConfig returns one layer of one linear head with layer norm on plain
+// tokens of dimension 3.
+func DefaultConfig() Config {
+	return Config{
+		Width: 3, Embed: 3, Depth: 1, Heads: 1, Attention: LinearAttention, Norm: true,
+		Position: NoPosition, Length: 7, Coords: 3,
+	}
+}
+
+// maxParameters keeps a mistyped configuration from taking the machine's
+// memory: 2³⁰ parameters are 4 GiB in float32 before any gradient.
+const maxParameters = 1 << 30
+
+// Check returns an error that says what to change when c is no Transformer.
+func (c Config) Check() error {
+	for _, f := range []struct {
+		key   string
+		value int
+		least int
+	}{
+		{"width", c.Width, 1}, {"embed", c.Embed, 1}, {"depth", c.Depth, 1}, {"heads", c.Heads, 1},
+		{"mlp", c.MLP, 0}, {"length", c.Length, 1}, {"coords", c.Coords, 1},
+	} {
+		if f.value < f.least {
+			return fmt.Errorf("%s %d is too small: use %d or more", f.key, f.value, f.least)
+		}
+		if f.value > maxParameters {
+			return fmt.Errorf("%s %d is too large: use at most %d", f.key, f.value, maxParameters)
+		}
+	}
+	if r := c.Embed % c.Width; r != 0 {
+		use := fmt.Sprint(c.Embed - r + c.Width)
+		if c.Embed > c.Width {
+			use = fmt.Sprintf("%d or %s", c.Embed-r, use)
+		}
+		return fmt.Errorf("embed %d is not a multiple of width %d: tokens are repeated embed/width times; use embed %s", c.Embed, c.Width, use)
+	}
+	if c.Coords > c.Width {
+		return fmt.Errorf("coords %d is larger than width %d: targets are the first coordinates of a prediction; use coords %d or less", c.Coords, c.Width, c.Width)
+	}
+	if err := allowed("attention", c.Attention, LinearAttention, SoftmaxAttention); err != nil {
+		return err
+	}
+	if err := allowed("position", c.Position, NoPosition, AdditivePosition, ProductPosition); err != nil {
+		return err
+	}
+	if n := c.count(); n > maxParameters {
+		return fmt.Errorf("the model has %.3g parameters, more than %d: use a smaller embed, heads, mlp or depth", n, maxParameters)
+	}
+	return nil
+}
+
+// allowed returns an error unless value is one of a key's values.
+func allowed[S ~string](key string, value S, values ...S) error {
+	if slices.Contains(values, value) {
+		return nil
+	}
+	return fmt.Errorf("unknown %s %q: use one of %v", key, string(value), values)
+}
+
+// count returns the number of parameters, in floating point since it is asked
+// of configurations whose number overflows an int.
+func (c Config) count() float64 {
+	w, d, h, m, l := float64(c.Width), float64(c.Embed), float64(c.Heads), float64(c.MLP), float64(c.Depth)
+	layer := 3*h*d*(d+1) + d*(d+1)
+	if c.Norm {
+		layer += 2 * d
+	}
+	if c.MLP > 0 {
+		layer += m*d*(d+1) + d*(m*d+1)
+	}
+	n := l*layer + w*(d+1)
+	if c.Position != NoPosition {
+		n += float64(c.Length) * d
+	}
+	return n
+}

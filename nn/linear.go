@@ -1,0 +1,60 @@
+package nn
+
+// Shapes: T time, I in, O out; x (T, I), y (T, O), weight (O, I), bias (O).
+
+// linear is y = x Wᵀ + b on every row. A gradient with respect to a linear
+// layer has the same form, so it is a linear too.
+type linear[F Float] struct {
+	weight, bias []F
+}
+
+// forward writes y from x.
+func (l linear[F]) forward(y, x []F) {
+	out := len(l.bias)
+	in := len(l.weight) / out
+	for ; len(y) > 0; y, x = y[out:], x[in:] {
+		row := x[:in]
+		for o, b := range l.bias {
+			y[o] = b + dot(l.weight[o*in:(o+1)*in], row)
+		}
+	}
+}
+
+// backward adds to dx and to grad from dy; a nil dx is not wanted.
+//
+//	dx += dy W, dW += dyᵀ x, db += Σ_t dy_t
+func (l linear[F]) backward(dx []F, grad linear[F], dy, x []F) {
+	out := len(l.bias)
+	in := len(l.weight) / out
+	for t := 0; t*out < len(dy); t++ {
+		row := x[t*in : (t+1)*in]
+		for o, g := range dy[t*out : (t+1)*out] {
+			grad.bias[o] += g
+			axpy(grad.weight[o*in:(o+1)*in], g, row)
+		}
+		if dx == nil {
+			continue
+		}
+		for o, g := range dy[t*out : (t+1)*out] {
+			axpy(dx[t*in:(t+1)*in], g, l.weight[o*in:(o+1)*in])
+		}
+	}
+}
+
+// dot returns Σ_i x_i y_i, summed in order.
+func dot[F Float](x, y []F) F {
+	y = y[:len(x)]
+	var sum F
+	for i, v := range x {
+		sum += v * y[i]
+	}
+	return sum
+}
+
+// axpy adds a·x to y.
+func axpy[F Float](y []F, a F, x []F) {
+	y = y[:len(x)]
+	for i, v := range x {
+		y[i] += a * v
+	}
+}

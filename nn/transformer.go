@@ -1,0 +1,154 @@
+package nn
+
+// Shapes: N batch, T time, D embed, c width, C coords, L layers, H heads.
+
+// Transformer is the reference model. It owns workspaces that its methods
+// reuse as long as T stays the same, so one Transformer must not be used from
+// two goroutines at once; its methods use all processors themselves.
+type Transformer[F Float] struct {
+	config     Config
+	parameters []Parameter[F]
+	network    network[F] // over the parameters' values
+
+	// Workspaces for sequences of length T, see batch.go.
+	length  int
+	workers []*workspace[F]
+	product []*product[F] // of every layer, if the position is a product
+	blocks  []block[F]
+	losses  []float64 // (N) summed squared error of every sequence
+}
+
+// New returns a Transformer with the initial parameters of seed, see
+// NewParameters. The error is that of Config.Check.
+func New[F Float](c Config, seed uint64) (*Transformer[F], error) {
+	if err := c.Check(); err != nil {
+		return nil, err
+	}
+	m := &Transformer[F]{config: c, parameters: NewParameters[F](c, seed)}
+	data := make([][]F, len(m.parameters))
+	for i, p := range m.parameters {
+		data[i] = p.Data
+	}
+	m.network = assemble(c, data)
+	return m, nil
+}
+
+// Config returns the shape of the model.
+func (m *Transformer[F]) Config() Config { return m.config }
+
+// Parameters returns the parameters in PyTorch's order. Their Data and Grad
+// are the model's own: an optimiser or a loader writes to them.
+func (m *Transformer[F]) Parameters() []Parameter[F] { return m.parameters }
+
+// network is the parameters of a Transformer, or a gradient with respect to
+// them, as layers.
+type network[F Float] struct {
+	pos    []F // (length, D)
+	layers []layer[F]
+	out    linear[F] // (c, D)
+}
+
+// assemble takes up tensors in the order of Config.parameters.
+func assemble[F Float](c Config, tensors [][]F) network[F] {
+	next := func() []F {
+		t := tensors[0]
+		tensors = tensors[1:]
+		return t
+	}
+	linear := func() linear[F] { return linear[F]{weight: next(), bias: next()} }
+	var n network[F]
+	if c.Position != NoPosition {
+		n.pos = next()
+	}
+	for range c.Depth {
+		l := layer[F]{q: linear(), k: linear(), v: linear(), o: linear()}
+		if c.Norm {
+			l.norm = layerNorm[F]{weight: next(), bias: next()}
+		}
+		if c.MLP > 0 {
+			l.mlp = mlp[F]{up: linear(), down: linear()}
+		}
+		n.layers = append(n.layers, l)
+	}
+	n.out = linear()
+	return n
+}
+
+// workspace is what one sequence of length T needs.
+type workspace[F Float] struct {
+	x          []F // (T, D) input of the first layer
+	layers     []*activations[F]
+	output     []F // (T, c)
+	doutput    []F // (T, c)
+	dlayer     *gradients[F]
+	dpositions [][]F // (L, H, T, T) summed over the sequences of a block
+}
+
+func newWorkspace[F Float](c Config, length int) *workspace[F] {
+	w := &workspace[F]{
+		x:      make([]F, length*c.Embed),
+		output: make([]F, length*c.Width), doutput: make([]F, length*c.Width),
+		dlayer: newGradients[F](c, length), dpositions: make([][]F, c.Depth),
+	}
+	for l := range c.Depth {
+		w.layers = append(w.layers, newActivations[F](c, length))
+		if c.Position == ProductPosition {
+			w.dpositions[l] = make([]F, c.Heads*length*length)
+		}
+	}
+	return w
+}
+
+// input returns the input of layer l, or that of the readout for l = L.
+func (w *workspace[F]) input(l int) []F {
+	if l == 0 {
+		return w.x
+	}
+	return w.layers[l-1].y
+}
+
+// forward runs the model on one sequence x (T, c) and leaves every activation
+// in w. The positions must be up to date.
+func (m *Transformer[F]) forward(w *workspace[F], x []F) {
+	c := m.config
+	for t := range len(x) / c.Width {
+		for i := range c.Embed {
+			w.x[t*c.Embed+i] = x[t*c.Width+i%c.Width]
+		}
+	}
+	if c.Position == AdditivePosition {
+		axpy(w.x, 1, m.network.pos[:len(w.x)])
+	}
+	for l, layer := range m.network.layers {
+		layer.forward(c, w.layers[l], w.input(l), m.positions(l))
+	}
+	m.network.out.forward(w.output, w.input(c.Depth))
+}
+
+// backward adds to grad, to the positions' part of w and, unless nil, to
+// dx (T, c) from w.doutput, after a forward of the same sequence.
+func (m *Transformer[F]) backward(w *workspace[F], grad network[F], dx []F, path Path) {
+	c, d := m.config, w.dlayer
+	clear(d.x)
+	m.network.out.backward(d.x, grad.out, w.doutput, w.input(c.Depth))
+	for l := c.Depth - 1; l >= 0; l-- {
+		m.network.layers[l].backward(c, d, grad.layers[l], w.layers[l], w.input(l), m.positions(l), w.dpositions[l], path)
+	}
+	if c.Position == AdditivePosition {
+		axpy(grad.pos, 1, d.x)
+	}
+	for t := range len(dx) / c.Width {
+		for i := range c.Embed {
+			dx[t*c.Width+i%c.Width] += d.x[t*c.Embed+i]
+		}
+	}
+}
+
+// positions returns the attention (H, T, T) of the positions in layer l, nil
+// for 1.
+func (m *Transformer[F]) positions(l int) []F {
+	if m.config.Position != ProductPosition {
+		return nil
+	}
+	return m.product[l].p
+}
