@@ -243,6 +243,7 @@ func TestGaugeFromSmallStart(t *testing.T) {
 		{ar.Unitary, 3, 5, 1, true},
 		{ar.Rotation, 4, 1, 0, false},
 		{ar.Rotation, 4, 2, 6, false},
+		{ar.Rotation, 6, 2, 5, false},
 		{ar.Rotation, 4, 6, 1, false},
 		{ar.Rotation, 4, 3, 2, false},
 	} {
