@@ -3,7 +3,6 @@ package experiment
 import (
 	"encoding/json"
 	"math"
-	"strings"
 	"testing"
 )
 
@@ -46,20 +45,5 @@ func TestNumberIsNullWhenNotFinite(t *testing.T) {
 	var back []Number
 	if err := json.Unmarshal(data, &back); err != nil || back[0] != 0.1 || !math.IsNaN(back[1].Float()) {
 		t.Fatalf("%v, %v", back, err)
-	}
-}
-
-func TestSuggest(t *testing.T) {
-	words := []string{"fig3-unitary", "fig3-rotation", "fig6", "minima"}
-	for typed, want := range map[string]string{
-		"fgi3":         "did you mean fig3-rotation or fig3-unitary?",
-		"fig3-unitray": "did you mean fig3-unitary?",
-		"minim":        "did you mean minima?",
-		"xyz":          "use one of fig3-rotation, fig3-unitary, fig6, minima",
-		"":             "use one of",
-	} {
-		if got := Suggest(typed, words); !strings.HasPrefix(got, want) {
-			t.Errorf("%q: %s, want %s", typed, got, want)
-		}
 	}
 }

@@ -17,6 +17,8 @@ import (
 	"fmt"
 	"strings"
 	"time"
+
+	"icar/internal/suggest"
 )
 
 // Scale is how large an experiment is run.
@@ -177,7 +179,7 @@ func override[C config](name string, t Trial, key, value string) (Trial, error) 
 		for k := range fields {
 			keys = append(keys, k)
 		}
-		return Trial{}, fmt.Errorf("%s has no setting %q: %s", name, key, Suggest(key, keys))
+		return Trial{}, fmt.Errorf("%s has no setting %q: %s", name, key, suggest.Instead(key, keys))
 	}
 	if !json.Valid([]byte(value)) {
 		quoted, _ := json.Marshal(value) // a string never fails

@@ -5,8 +5,7 @@ import (
 	"fmt"
 	"slices"
 
-	"github.com/agnivade/levenshtein"
-
+	"icar/internal/suggest"
 	"icar/nn/safetensors"
 )
 
@@ -86,20 +85,11 @@ func importTensor[F Float](dst []F, t Tensor[F], saved safetensors.Tensor) error
 	return nil
 }
 
-// nearest suggests the name that takes fewest changes to become name, if that
-// is less than a third of it.
+// nearest asks whether one of the names was meant.
 func nearest(name string, names []string) string {
-	best, distance := "", len(name)/3
-	for _, n := range names {
-		if max(len(n)-len(name), len(name)-len(n)) >= distance {
-			continue // at least as many changes
-		}
-		if d := levenshtein.ComputeDistance(name, n); d < distance {
-			best, distance = n, d
-		}
-	}
-	if best == "" {
+	near := suggest.Nearest(name, names)
+	if len(near) == 0 {
 		return ""
 	}
-	return fmt.Sprintf("; is it %q?", best)
+	return fmt.Sprintf("; is it %q?", near[0])
 }

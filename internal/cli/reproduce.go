@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"icar/experiment"
+	"icar/internal/suggest"
 	"icar/report"
 )
 
@@ -95,7 +96,7 @@ func (f reproduceFlags) options() (experiment.Options, error) {
 	o := experiment.Options{Scale: experiment.Scale(f.scale), Seed: f.seed, Workers: f.workers}
 	scales := []string{string(experiment.Quick), string(experiment.Paper)}
 	if o.Scale != experiment.Quick && o.Scale != experiment.Paper {
-		return o, fmt.Errorf("there is no scale %q: %s", f.scale, experiment.Suggest(f.scale, scales))
+		return o, fmt.Errorf("there is no scale %q: %s", f.scale, suggest.Instead(f.scale, scales))
 	}
 	if f.workers < 0 {
 		return o, fmt.Errorf("--workers %d is negative: use 1 or more, or leave it out", f.workers)
@@ -126,7 +127,7 @@ func choose(names []string) ([]experiment.Experiment, error) {
 	}
 	for _, name := range names {
 		if wanted[name] {
-			return nil, fmt.Errorf("there is no experiment %q: %s", name, experiment.Suggest(name, experimentNames()))
+			return nil, fmt.Errorf("there is no experiment %q: %s", name, suggest.Instead(name, experimentNames()))
 		}
 	}
 	return chosen, nil

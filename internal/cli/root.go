@@ -14,7 +14,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
-	"icar/experiment"
+	"icar/internal/suggest"
 )
 
 // Exit codes of the command.
@@ -109,7 +109,7 @@ func noCommand(c *cobra.Command, args []string) error {
 	for _, sub := range c.Commands() {
 		names = append(names, sub.Name())
 	}
-	return usage(fmt.Errorf("there is no command %q: %s", args[0], experiment.Suggest(args[0], names)))
+	return usage(fmt.Errorf("there is no command %q: %s", args[0], suggest.Instead(args[0], names)))
 }
 
 // flagError adds the nearest flag to the complaint about an unknown one.
@@ -120,5 +120,5 @@ func flagError(c *cobra.Command, err error) error {
 	}
 	var names []string
 	c.Flags().VisitAll(func(f *pflag.Flag) { names = append(names, f.Name) })
-	return usage(fmt.Errorf("there is no flag --%s: %s", unknown.GetSpecifiedName(), experiment.Suggest(unknown.GetSpecifiedName(), names)))
+	return usage(fmt.Errorf("there is no flag --%s: %s", unknown.GetSpecifiedName(), suggest.Instead(unknown.GetSpecifiedName(), names)))
 }
