@@ -34,6 +34,7 @@ func All() []Experiment {
 	return []Experiment{
 		fig3Unitary(),
 		fig3Rotation(),
+		minima(),
 		fig6(),
 	}
 }

@@ -1,0 +1,244 @@
+package experiment
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"slices"
+	"time"
+
+	"gonum.org/v1/gonum/floats"
+
+	"icar/ar"
+	"icar/theory"
+)
+
+// H heads, d token dimension, T = 2..Tmax
+
+// minima holds the exact minima of the diagonal attention against descents
+// from many starts, for every number of heads.
+func minima() Experiment {
+	return define(spec[minimaConfig, minimaResult]{
+		name: "minima", source: "Prop. 3, Prop. 4, ours",
+		summary: "the exact minima of the diagonal attention for every H ≤ d ≤ 8, never undercut, and what keeps descent from them",
+		quick:   2 * time.Second, paper: 30 * time.Second,
+		trials: minimaTrials, run: runMinima, collect: collectMinima,
+	})
+}
+
+type minimaConfig struct {
+	Family       ar.Family `json:"family"`
+	D            int       `json:"d"`
+	Heads        int       `json:"heads"`
+	Tmax         int       `json:"tmax"`
+	Starts       int       `json:"starts"`
+	LearningRate float64   `json:"learning_rate"`
+	Iterations   int       `json:"iterations"`
+	InitScale    float64   `json:"init_scale"`
+	Seed         uint64    `json:"seed"`
+}
+
+// Check implements config.
+func (c minimaConfig) Check() error {
+	if c.Starts < 1 {
+		return fmt.Errorf("starts %d is not positive: use 1 or more", c.Starts)
+	}
+	return fig3Config{Family: c.Family, D: c.D, Heads: c.Heads, Tmax: c.Tmax, LearningRate: c.LearningRate, Iterations: c.Iterations, InitScale: c.InitScale}.Check()
+}
+
+func minimaTrials(scale Scale, seed uint64) []minimaConfig {
+	starts, iterations := 8, 5000
+	if scale == Paper {
+		starts, iterations = 64, 20_000
+	}
+	var trials []minimaConfig
+	for _, family := range []ar.Family{ar.Unitary, ar.Rotation} {
+		for d := 1; d <= 8; d++ {
+			if family.Check(d) != nil {
+				continue
+			}
+			rate := 0.02
+			if family == ar.Rotation && d > 4 {
+				rate = 0.004 // the valley to infinity is steep across
+			}
+			for h := 1; h <= d; h++ {
+				trials = append(trials, minimaConfig{Family: family, D: d, Heads: h, Tmax: 5, Starts: starts, LearningRate: rate, Iterations: iterations, InitScale: 0.05, Seed: seed})
+			}
+		}
+	}
+	return trials
+}
+
+type minimaResult struct {
+	Minimum     float64     `json:"minimum"`          // exact, over T = 2..Tmax
+	Constructed float64     `json:"constructed"`      // worst |loss - minimum| of minimisers with c = ±1.3 and all κ tried
+	Ends        []float64   `json:"ends"`             // losses above the minimum where the starts end
+	Gauges      []float64   `json:"gauges"`           // c of each
+	Allowed     []float64   `json:"allowed"`          // |c/c* - 1| that the conserved quantities of each start allow
+	Curves      [][]float64 `json:"curves,omitempty"` // losses above the minimum along the way, for the figure
+	Drifts      []float64   `json:"drifts,omitempty"` // of Q, at the learning rate over 20, 40 and 80
+}
+
+func runMinima(ctx context.Context, c minimaConfig) (minimaResult, error) {
+	perContext, err := theory.PlainMinimum(c.Family, c.D, c.Heads)
+	if err != nil {
+		return minimaResult{}, err
+	}
+	r := minimaResult{Minimum: perContext * float64(c.Tmax-1)}
+	if r.Constructed, err = worstMinimiser(c, r.Minimum); err != nil {
+		return minimaResult{}, err
+	}
+	for start := range c.Starts {
+		m, err := theory.NewDiagonal(c.Heads, c.D, c.Tmax)
+		if err != nil {
+			return minimaResult{}, err
+		}
+		stream := fmt.Sprintf("minima/%s/d=%d/H=%d", c.Family, c.D, c.Heads)
+		m.Init(ar.Rand(c.Seed, stream, uint64(start)), c.InitScale)
+		before := conserved(m)
+		losses, err := m.Descend(ctx, c.Family, theory.Descent{LearningRate: c.LearningRate, Iterations: c.Iterations})
+		if err != nil {
+			return minimaResult{}, err
+		}
+		certificate, err := theory.Certify(m, c.Family)
+		if err != nil {
+			return minimaResult{}, err
+		}
+		r.Ends = append(r.Ends, certificate.Excess)
+		r.Gauges = append(r.Gauges, certificate.Gauge)
+		r.Allowed = append(r.Allowed, before.gaugeError(conserved(m), c, certificate.Gauge))
+		if c.smallestWithTraps() {
+			r.Curves = append(r.Curves, above(thin(losses, c.curveStep()), r.Minimum))
+		}
+	}
+	if c.Heads == c.D && c.D == 4 {
+		r.Drifts, err = drifts(ctx, c)
+	}
+	return r, err
+}
+
+// smallestWithTraps says whether the descents of this trial are drawn.
+func (c minimaConfig) smallestWithTraps() bool {
+	return c.Family == ar.Rotation && c.D == 4 && c.Heads == 2
+}
+
+// curveStep is the number of iterations between the points of a curve.
+func (c minimaConfig) curveStep() int { return max(1, c.Iterations/200) }
+
+// thin keeps every step-th loss.
+func thin(losses []float64, step int) []float64 {
+	var kept []float64
+	for k := 0; k < len(losses); k += step {
+		kept = append(kept, losses[k])
+	}
+	return kept
+}
+
+// drifts returns how far Q = AAᵀ - BBᵀ moves over the same flow time with the
+// learning rate, half of it and a quarter of it.
+func drifts(ctx context.Context, c minimaConfig) ([]float64, error) {
+	var moved []float64
+	for _, part := range []int{1, 2, 4} {
+		m, err := theory.NewDiagonal(c.Heads, c.D, c.Tmax)
+		if err != nil {
+			return nil, err
+		}
+		m.Init(ar.Rand(c.Seed, fmt.Sprintf("minima/drift/%s", c.Family), 0), 0.3)
+		before := conserved(m)
+		if _, err := m.Descend(ctx, c.Family, theory.Descent{LearningRate: c.LearningRate / 20 / float64(part), Iterations: 2000 * part}); err != nil {
+			return nil, err
+		}
+		moved = append(moved, floats.Distance(conserved(m).q, before.q, 2))
+	}
+	return moved, nil
+}
+
+// worstMinimiser returns the largest miss of the constructed minimisers.
+func worstMinimiser(c minimaConfig, minimum float64) (float64, error) {
+	kappas := []float64{1}
+	if c.Family == ar.Rotation && c.Heads >= c.D {
+		kappas = []float64{1, 0, -0.4, 3} // all κ ≠ -1 are minima
+	}
+	worst := 0.0
+	for _, kappa := range kappas {
+		for _, gauge := range []float64{1.3, -1.3} {
+			m, err := theory.PlainMinimiser(c.Family, c.D, c.Heads, c.Tmax, gauge, kappa)
+			if err != nil {
+				return 0, err
+			}
+			loss, err := m.Loss(c.Family)
+			if err != nil {
+				return 0, err
+			}
+			worst = max(worst, math.Abs(loss-minimum))
+		}
+	}
+	return worst, nil
+}
+
+// conservedQuantities are Q = AAᵀ - BBᵀ and s = Σ|p_T|² - |A|_F², which
+// gradient flow keeps.
+type conservedQuantities struct {
+	q []float64
+	s float64
+}
+
+func conserved(m *theory.Diagonal) conservedQuantities {
+	q, s := theory.Conserved(m)
+	return conservedQuantities{q, s}
+}
+
+// gaugeError bounds how far the gauge can be from c*, |c*|³ = (Tmax-1)/H, at a
+// minimum of the unitary family with H ≤ d. There AAᵀ = Q/2 + √(Q²/4 + c²), so
+// that N/c² - H|c| = s + tr Q/2 + tr(√(Q²/4 + c²) - |c|); the left side falls
+// with |c| at a rate of at least H. What descent adds to s and Q by finite
+// steps counts on top of the start.
+func (start conservedQuantities) gaugeError(end conservedQuantities, c minimaConfig, gauge float64) float64 {
+	h := float64(c.Heads)
+	trace, square, drift := 0.0, 0.0, math.Abs(end.s-start.s)
+	for i := range start.q {
+		if i%(c.Heads+1) == 0 {
+			trace += start.q[i]
+			drift += math.Abs(end.q[i]-start.q[i]) / 2
+		}
+		most := math.Abs(start.q[i]) + math.Abs(end.q[i]-start.q[i])
+		square += most * most
+	}
+	star := math.Cbrt(float64(c.Tmax-1) / h)
+	return (math.Abs(start.s+trace/2) + drift + square/(8*max(math.Abs(gauge), 0.1))) / (h * star)
+}
+
+func collectMinima(all []done[minimaConfig, minimaResult]) (Findings, error) {
+	var found Findings
+	table := Table{Name: "minima", Columns: []string{"family", "d", "heads", "minimum", "lowest_excess", "highest_excess", "share_reached", "starts"}}
+	ends := Table{Name: "ends", Columns: []string{"family", "d", "heads", "start", "excess", "gauge"}}
+	for _, d := range all {
+		c, r := d.Config, d.Found
+		table.Rows = append(table.Rows, []any{c.Family, c.D, c.Heads, r.Minimum, slices.Min(r.Ends), slices.Max(r.Ends), d.Found.reached(c), c.Starts})
+		for i, e := range r.Ends {
+			ends.Rows = append(ends.Rows, []any{c.Family, c.D, c.Heads, i, e, r.Gauges[i]})
+		}
+	}
+	found.Data.Tables = []Table{table, ends}
+	figure, err := minimaFigure(all)
+	if err != nil {
+		return Findings{}, err
+	}
+	found.Figures = []Figure{figure}
+	found.Claims, err = minimaClaims(all)
+	return found, err
+}
+
+// reached is the share of starts that end within 1e-3 of the loss of the zero
+// prediction above the minimum.
+func (r minimaResult) reached(c minimaConfig) float64 {
+	n := 0
+	for _, e := range r.Ends {
+		if e <= 1e-3*c.zeroLoss() {
+			n++
+		}
+	}
+	return float64(n) / float64(len(r.Ends))
+}
+
+func (c minimaConfig) zeroLoss() float64 { return float64(c.D * (c.Tmax - 1)) }
