@@ -22,6 +22,16 @@ func (m *BlockScalar) products() products {
 	return w
 }
 
+// productsBackward writes the gradient over Parameters, from that over the
+// products: dm_k = Σ_a v_a dw_{ka} and dv_a = Σ_k m_k dw_{ka}.
+func (m *BlockScalar) productsBackward(dw products, gradient []float64) {
+	clear(gradient)
+	for i, slope := range dw {
+		gradient[i>>1] += slope * m.V[i&1]
+		gradient[4+i&1] += slope * m.M[i>>1]
+	}
+}
+
 // Predict implements LinearAttention.
 func (m *BlockScalar) Predict(s []complex128) []complex128 {
 	out := make([]complex128, m.D)
@@ -56,9 +66,43 @@ func (m *BlockScalar) InContextMap(s []complex128) (current, previous []complex1
 	return maps[0], maps[1]
 }
 
-// SampledLoss implements LinearAttention.
+// SampledLoss implements LinearAttention. The prediction is Σ w f over the
+// products w and their features f = G_ab s_{T-c}; with the residual r,
+// dw = 2 Re <f, r>.
 func (m *BlockScalar) SampledLoss(batch [][]complex128, gradient []float64) float64 {
-	return sampleQuadratic(batch, m.D).Loss(m, gradient)
+	d, w := m.D, m.products()
+	var dw products
+	features, residual := make([]complex128, 8*d), make([]complex128, d)
+	loss, weight := 0.0, 1/float64(len(batch))
+	for _, s := range batch {
+		positions(s, d, func(g *moments, current, previous, target []complex128) {
+			clear(features)
+			for i, want := range target {
+				residual[i] = -want
+			}
+			for i := range w {
+				a, b, query := i&1, i>>1&1, current
+				if i>>2 == 1 {
+					query = previous
+				}
+				f := features[i*d : i*d+d]
+				addProduct(f, g[a][b], query)
+				for j, x := range f {
+					residual[j] += complex(w[i]*real(x), w[i]*imag(x))
+				}
+			}
+			for _, r := range residual {
+				loss += weight * squared(r)
+			}
+			for i := range w {
+				for j, x := range features[i*d : i*d+d] {
+					dw[i] += 2 * weight * (real(x)*real(residual[j]) + imag(x)*imag(residual[j]))
+				}
+			}
+		})
+	}
+	m.productsBackward(dw, gradient)
+	return loss
 }
 
 // Parameters implements LinearAttention: m_0 … m_3, v_0, v_1.

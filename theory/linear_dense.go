@@ -130,7 +130,7 @@ func (p *densePass) backward(g *moments, dout []complex128, dm *Dense) {
 		for a := range p.z {
 			clear(p.u)
 			addAdjointProduct(p.u, p.V[a], dout)
-			addAdjointProduct(p.dq, g[a][b], p.u)
+			addProduct(p.dq, g[b][a], p.u) // G_abᴴ = G_ba
 		}
 		for c, x := range p.lagged {
 			addOuter(dm.M[2*c+b], p.dq, x)

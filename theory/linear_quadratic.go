@@ -38,10 +38,10 @@ func (p products) plus(scale float64, q products) products {
 	return p
 }
 
-// Quadratic is a loss of BlockScalar as a quadratic form in the 8 products
-// w of its weights, L = wᵀKw - 2bᵀw + constant: exact for a population, or of
-// one batch of sequences. It is convex in w and the weights enter it through
-// a matrix w of rank one, which is all that is not convex about the model.
+// Quadratic is an exact loss of BlockScalar, a quadratic form in the 8 products
+// w of its weights, L = wᵀKw - 2bᵀw + constant. It is convex in w, and the
+// weights enter through w = m vᵀ, a matrix of rank one, which is all that is
+// not convex about the model.
 type Quadratic struct {
 	k        [8][8]float64
 	b        products
@@ -143,51 +143,10 @@ func (q *Quadratic) addRotation(n, d float64) {
 	q.addSquare(d*(d-2)*(n-2), x.e, 0)
 }
 
-// sampleQuadratic returns the loss of a batch as a quadratic form: the feature
-// of a product is G_ab s_{T-c} (D), so one pass over the batch serves any
-// number of weights.
-func sampleQuadratic(batch [][]complex128, d int) *Quadratic {
-	var q Quadratic
-	features := make([]complex128, 8*d)
-	weight := 1 / float64(len(batch))
-	for _, s := range batch {
-		positions(s, d, func(g *moments, current, previous, target []complex128) {
-			clear(features)
-			for i := range 8 {
-				a, b, query := i&1, i>>1&1, current
-				if i>>2 == 1 {
-					query = previous
-				}
-				addProduct(features[i*d:i*d+d], g[a][b], query)
-			}
-			q.addFeatures(weight, features, target)
-		})
-	}
-	return &q
-}
-
-// addFeatures adds weight·|Σ_i w_i feature_i - target|², features (8, D).
-func (q *Quadratic) addFeatures(weight float64, features, target []complex128) {
-	d := len(target)
-	for i := range 8 {
-		f := features[i*d : i*d+d]
-		for j := range i + 1 {
-			k := weight * real(inner(f, features[j*d:j*d+d]))
-			q.k[i][j] += k
-			if j < i {
-				q.k[j][i] += k
-			}
-		}
-		q.b[i] += weight * real(inner(f, target))
-	}
-	q.constant += weight * real(inner(target, target))
-}
-
-// Loss returns the loss of the weights and writes its gradient over the six of
-// them, ∂L/∂m_k = Σ_a v_a ∂L/∂w_{ka} and ∂L/∂v_a = Σ_k m_k ∂L/∂w_{ka}.
+// Loss returns the loss of the weights and writes its gradient.
 func (q *Quadratic) Loss(m *BlockScalar, gradient []float64) float64 {
 	w := m.products()
-	clear(gradient)
+	var dw products
 	loss := q.constant
 	for i := range w {
 		kw := 0.0
@@ -195,9 +154,8 @@ func (q *Quadratic) Loss(m *BlockScalar, gradient []float64) float64 {
 			kw += q.k[i][j] * w[j]
 		}
 		loss += w[i] * (kw - 2*q.b[i])
-		slope := 2 * (kw - q.b[i])
-		gradient[i>>1] += slope * m.V[i&1]
-		gradient[4+i&1] += slope * m.M[i>>1]
+		dw[i] = 2 * (kw - q.b[i])
 	}
+	m.productsBackward(dw, gradient)
 	return loss
 }

@@ -46,8 +46,8 @@ type ScalarOptimum struct {
 // RotationOptimum returns the minimum over all six block-scalar weights for
 // rotation contexts, d even, over T = 2 … Tmax. Only v_0 : v_1 = cosφ : sinφ
 // matters, and given φ the loss is a positive quadratic form in m_0 … m_3. So
-// the minimum is one of a function of φ ∈ [0, π): every descent between
-// neighbours of a fine grid is bisected on the exact slope, and the best kept.
+// the minimum is that of a function of φ, and of 0 ≤ φ < π/2 alone: the loss
+// keeps its value when m_0, m_3 and v_1 change their signs.
 func RotationOptimum(d, tmax int) (ScalarOptimum, error) {
 	loss, err := NewBlockScalarPopulation(ar.Rotation, d, 2, tmax)
 	if err != nil {
@@ -56,8 +56,13 @@ func RotationOptimum(d, tmax int) (ScalarOptimum, error) {
 	return loss.minimum(d, tmax), nil
 }
 
-// minimum returns the minimum of the form over products of rank one.
+// minimum takes the best of φ = 0, the branch v_1 = 0, which is always
+// stationary, and of every descent between neighbours of a grid, bisected on
+// the exact slope. The grid starts half a cell above 0: a minimum below would
+// gain the fourth power of the cell over φ = 0, no more than 1e-11. The same
+// margin decides ties for φ = 0.
 func (q *Quadratic) minimum(d, tmax int) ScalarOptimum {
+	const cells, margin = 512, 1e-11
 	gradient := make([]float64, 6)
 	at := func(φ float64) *BlockScalar {
 		m := &BlockScalar{D: d, V: [2]float64{math.Cos(φ), math.Sin(φ)}}
@@ -69,19 +74,18 @@ func (q *Quadratic) minimum(d, tmax int) ScalarOptimum {
 		q.Loss(m, gradient)
 		return gradient[5]*m.V[0] - gradient[4]*m.V[1]
 	}
-	const cells = 512
-	best := ScalarOptimum{MeanLoss: math.Inf(1)}
-	for k := range cells {
-		lo, hi := float64(k)*math.Pi/cells, float64(k+1)*math.Pi/cells
-		if slope(lo) >= 0 || slope(hi) < 0 {
-			continue
-		}
-		m := at(bisect(slope, lo, hi))
-		if l := q.Loss(m, gradient) / float64(tmax-1); l < best.MeanLoss {
-			best = ScalarOptimum{Weights: *m, MeanLoss: l}
+	best := at(0)
+	bestLoss := q.Loss(best, gradient)
+	cell := func(k int) float64 { return (float64(k) + 0.5) * math.Pi / 2 / cells }
+	for k := range cells - 1 {
+		if lo, hi := cell(k), cell(k+1); slope(lo) < 0 && slope(hi) >= 0 {
+			m := at(bisect(slope, lo, hi))
+			if l := q.Loss(m, gradient); l < bestLoss-margin {
+				best, bestLoss = m, l
+			}
 		}
 	}
-	return best
+	return ScalarOptimum{Weights: *best, MeanLoss: bestLoss / float64(tmax-1)}
 }
 
 // bestScores sets m_0 … m_3 to the minimum of the form given v_0, v_1.
