@@ -45,7 +45,7 @@ func TestMonteCarloOfPopulationLosses(t *testing.T) {
 			mean := sum / count
 			standardError := math.Sqrt((squares/count - mean*mean) / count)
 			// 4.5 standard errors: a false alarm in 7e-6 of the seeds.
-			if math.Abs(mean-want) > 4.5*standardError {
+			if !(math.Abs(mean-want) <= 4.5*standardError) {
 				t.Errorf("%s %s: mean %.5f ± %.5f of %d sequences, exact %.5f", family, c.name, mean, standardError, count, want)
 			}
 		}
@@ -58,11 +58,11 @@ func TestAdamFirstSteps(t *testing.T) {
 	var adam Adam
 	x := []float64{0, 5}
 	adam.Step(x, []float64{1, -3}, 0.1)
-	if math.Abs(x[0]+0.1) > 1e-8 || math.Abs(x[1]-5.1) > 1e-8 {
+	if far(x[0], -0.1, 1e-8) || far(x[1], 5.1, 1e-8) {
 		t.Fatalf("first step to %v, want [-0.1 5.1]", x)
 	}
 	adam.Step(x, []float64{-2, 0}, 0.1)
-	if want := -0.1 + 0.1*(0.11/0.19)/math.Sqrt(0.004999/0.001999); math.Abs(x[0]-want) > 1e-8 {
+	if want := -0.1 + 0.1*(0.11/0.19)/math.Sqrt(0.004999/0.001999); far(x[0], want, 1e-8) {
 		t.Errorf("second step to %.10f, want %.10f", x[0], want)
 	}
 }
@@ -80,7 +80,7 @@ func TestAdamReachesTheMinimumOfAQuadratic(t *testing.T) {
 		adam.Step(x, g, s.At(k))
 	}
 	for i, want := range centre {
-		if math.Abs(x[i]-want) > 1e-6 {
+		if far(x[i], want, 1e-6) {
 			t.Errorf("x[%d] = %.9f, want %g", i, x[i], want)
 		}
 	}
@@ -89,7 +89,7 @@ func TestAdamReachesTheMinimumOfAQuadratic(t *testing.T) {
 func TestScheduleFallsAsASquare(t *testing.T) {
 	s := Schedule{Steps: 10, Rate: 0.4}
 	for k, want := range map[int]float64{0: 0.4, 5: 0.1, 9: 0.004} {
-		if got := s.At(k); math.Abs(got-want) > 1e-15 {
+		if got := s.At(k); far(got, want, 1e-15) {
 			t.Errorf("rate at step %d is %g, want %g", k, got, want)
 		}
 	}
@@ -125,9 +125,33 @@ func TestSampledAdamLearnsTheGradientStep(t *testing.T) {
 			useless = max(useless, math.Abs(w)/want)
 		}
 		t.Logf("Tmax = %d: η = %.6f, η* = %.6f (%+.2f %%), largest other product %.1f %%", c.tmax, got, want, 100*(got/want-1), 100*useless)
-		if math.Abs(got/want-1) > 0.01 || useless > 0.1 {
+		if far(got/want, 1, 0.01) || far(useless, 0, 0.1) {
 			t.Errorf("Tmax = %d: m_1 v_0 = %.6f, η* = %.6f; largest other product %.3f η*", c.tmax, got, want, useless)
 		}
+	}
+}
+
+func TestFitAveragesTheLastThreeQuarters(t *testing.T) {
+	s := Schedule{Steps: 8, Rate: 0.5}
+	slope := func(step uint64) float64 { return float64(step%3) - 0.8 }
+	m := &BlockScalar{D: 1}
+	err := Fit(context.Background(), m, func(step uint64, g []float64) float64 {
+		g[2] = slope(step)
+		return 0
+	}, s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var adam Adam
+	x, mean := []float64{0}, 0.0
+	for k := range s.Steps {
+		adam.Step(x, []float64{slope(uint64(k))}, s.At(k))
+		if k >= 2 {
+			mean += x[0] / 6
+		}
+	}
+	if far(m.M[2], mean, 1e-15) || mean == x[0] {
+		t.Errorf("m_2 = %g, want the mean %g; the last is %g", m.M[2], mean, x[0])
 	}
 }
 

@@ -96,7 +96,7 @@ func checkPopulation(family ar.Family, d, first, last int) error {
 // block one square belongs to one monomial.
 func (q *Quadratic) addUnitary(n, d float64) {
 	x := newCombinations()
-	q.addSquare(d, x.eta.plus(n-1, x.eta), 1)
+	q.addSquare(d, products{}.plus(n, x.eta), 1)
 	q.addSquare(d*(d-1)*n, x.eta, 0)
 
 	q.addSquare(d, x.zeta.plus(n+d-1, x.tau), 0)

@@ -43,7 +43,7 @@ func TestGradientStepIsTheUnitaryOptimum(t *testing.T) {
 		gradient := make([]float64, 6)
 		minimum := q.Loss(&BlockScalar{D: d, M: [4]float64{1: η}, V: [2]float64{1, 0}}, gradient)
 		zero := float64(d * (tmax - 1))
-		if want := zero * (1 - float64(tmax)*η/2); relative(minimum, want) > 1e-13 || floats.Norm(gradient, math.Inf(1)) > 1e-12*zero {
+		if want := zero * (1 - float64(tmax)*η/2); far(minimum, want, 1e-13) || far(floats.Norm(gradient, math.Inf(1)), 0, 1e-12*zero) {
 			t.Errorf("d=%d Tmax=%d: loss %.15g, formula %.15g, gradient %v", d, tmax, minimum, want, gradient)
 		}
 		m := &BlockScalar{D: d}
@@ -64,15 +64,15 @@ func TestAugmentedHeadsOptimum(t *testing.T) {
 				n := float64(tmax - 1)
 				gradient := make([]float64, len(o.Model.Parameters()))
 				loss := o.Model.PopulationLoss(2, tmax, gradient)
-				if math.Abs(loss-n*o.MeanLoss) > 1e-12*n*float64(d) || floats.Norm(gradient, math.Inf(1)) > 1e-11*n {
+				if far(loss, n*o.MeanLoss, 1e-12*n*float64(d)) || far(floats.Norm(gradient, math.Inf(1)), 0, 1e-11*n) {
 					t.Errorf("d=%d H=%d Tmax=%d: loss %.15g, formula %.15g, gradient %v", d, h, tmax, loss, n*o.MeanLoss, gradient)
 				}
 				for i := range d {
-					if c := o.Model.Coupling()[i*d+i]; math.Abs(c-o.Diagonal) > 1e-14 {
+					if c := o.Model.Coupling()[i*d+i]; far(c, o.Diagonal, 1e-14) {
 						t.Errorf("d=%d H=%d Tmax=%d: C[%d,%d] = %g, want %g", d, h, tmax, i, i, c, o.Diagonal)
 					}
 				}
-				if h == 1 && relative(o.Diagonal, GradientStep(d, tmax)) > 1e-15 {
+				if h == 1 && far(o.Diagonal, GradientStep(d, tmax), 1e-15) {
 					t.Errorf("d=%d Tmax=%d: one head has η = %g, not %g", d, tmax, o.Diagonal, GradientStep(d, tmax))
 				}
 			}
@@ -122,7 +122,7 @@ func TestDenseOptimum(t *testing.T) {
 		mean := p.Loss(o.Model, gradient) / n
 		slope := floats.Norm(gradient, math.Inf(1))
 		t.Logf("d = %d, Tmax = %d: %.6f, loss of the weights off by %.1e, gradient %.1e", c.d, c.tmax, o.MeanLoss, mean-o.MeanLoss, slope)
-		if math.Abs(o.MeanLoss-c.want) > 1e-6 || math.Abs(mean-o.MeanLoss) > 1e-12 || slope > 1e-10 {
+		if far(o.MeanLoss, c.want, 1e-6) || far(mean, o.MeanLoss, 1e-12) || far(slope, 0, 1e-10) {
 			t.Errorf("d = %d, Tmax = %d: formula %.9f, loss of its weights %.9f, want %.6f; gradient %.1e", c.d, c.tmax, o.MeanLoss, mean, c.want, slope)
 		}
 		if step := float64(c.d) * (1 - float64(c.tmax)*GradientStep(c.d, c.tmax)/2); o.MeanLoss >= step {
@@ -166,7 +166,7 @@ func TestRotationBranch(t *testing.T) {
 		}
 		gradient := make([]float64, 6)
 		mean := q.Loss(&BlockScalar{D: d, M: [4]float64{1: b.Eta, 2: b.Zeta}, V: [2]float64{1, 0}}, gradient) / float64(tmax-1)
-		if math.Abs(mean-b.MeanLoss) > 1e-12 || floats.Norm(gradient, math.Inf(1)) > 1e-10 {
+		if far(mean, b.MeanLoss, 1e-12) || far(floats.Norm(gradient, math.Inf(1)), 0, 1e-10) {
 			t.Errorf("d=%d Tmax=%d: loss %.15g, formula %.15g, gradient %v", d, tmax, mean, b.MeanLoss, gradient)
 		}
 	}
@@ -175,16 +175,16 @@ func TestRotationBranch(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, c := range [][2]float64{{b.Eta, 0.112348}, {b.Zeta, -0.012146}, {b.MeanLoss, 1.801619}} {
-		if math.Abs(c[0]-c[1]) > 5e-7 {
+		if far(c[0], c[1], 5e-7) {
 			t.Errorf("d = 4, Tmax = 10: %.7f, want %.6f", c[0], c[1])
 		}
 	}
-	const far = 1_000_000
-	b, err = RotationBranch(4, far)
+	const long = 1_000_000
+	b, err = RotationBranch(4, long)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if ratio := far * b.Zeta / b.Eta; math.Abs(ratio+2.5) > 1e-4 {
+	if ratio := long * b.Zeta / b.Eta; far(ratio, -2.5, 1e-4) {
 		t.Errorf("Tmax ζ/η = %g far out, want -5/2", ratio)
 	}
 	if _, err := RotationBranch(3, 5); err == nil {
@@ -204,7 +204,7 @@ func TestRotationOptimumBeatsTheBranchFrom(t *testing.T) {
 				t.Fatal(err)
 			}
 			gain := b.MeanLoss - o.MeanLoss
-			if gain < -1e-12 || (gain > 1e-9) != (tmax >= from) {
+			if !(gain >= -1e-12) || (gain > 1e-9) != (tmax >= from) {
 				t.Errorf("d = %d, Tmax = %d: all six weights gain %.2e over the branch; the gain should start at %d", d, tmax, gain, from)
 			}
 		}
@@ -217,7 +217,7 @@ func TestRotationOptimumBeatsTheBranchFrom(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if math.Abs(o.MeanLoss-1.33580) > 5e-6 || math.Abs(b.MeanLoss-1.34053) > 5e-6 {
+	if far(o.MeanLoss, 1.33580, 5e-6) || far(b.MeanLoss, 1.34053, 5e-6) {
 		t.Errorf("d = 4, Tmax = 30: %.6f against %.6f, want 1.33580 against 1.34053", o.MeanLoss, b.MeanLoss)
 	}
 }
@@ -235,7 +235,7 @@ func TestRotationDescentReachesTheOptimum(t *testing.T) {
 		}
 		gradient := make([]float64, 6)
 		n := float64(tmax - 1)
-		if got := q.Loss(&o.Weights, gradient) / n; math.Abs(got-o.MeanLoss) > 1e-12 || floats.Norm(gradient, math.Inf(1)) > 1e-9 {
+		if got := q.Loss(&o.Weights, gradient) / n; far(got, o.MeanLoss, 1e-12) || far(floats.Norm(gradient, math.Inf(1)), 0, 1e-9) {
 			t.Errorf("d=%d Tmax=%d: loss %.15g, reported %.15g, gradient %v", d, tmax, got, o.MeanLoss, gradient)
 		}
 		m := &BlockScalar{D: d}
@@ -261,7 +261,7 @@ func TestInContextMapIsOneGradientStep(t *testing.T) {
 			for k := 1; k < length; k++ {
 				want += complex(η, 0) * s[k*d+i] * cmplx.Conj(s[(k-1)*d+j])
 			}
-			if cmplx.Abs(current[i*d+j]-want) > 1e-13 || previous[i*d+j] != 0 {
+			if far(cmplx.Abs(current[i*d+j]-want), 0, 1e-13) || previous[i*d+j] != 0 {
 				t.Errorf("Γ[%d,%d] = %v and %v, want %v and 0", i, j, current[i*d+j], previous[i*d+j], want)
 			}
 		}
