@@ -68,14 +68,14 @@ func inner(x, y []complex128) complex128 {
 	return sum
 }
 
-// moments are the prefix sums G_ab = Σ_{t≤T} s_{t-a} s_{t-b}ᴴ (2, 2, D, D) of
+// prefixSums are the prefix sums G_ab = Σ_{t≤T} s_{t-a} s_{t-b}ᴴ (2, 2, D, D) of
 // value times key, a and b the lags of the value and of the key. They make
 // linear attention linear in T: the prediction at T needs only G and s_T,
 // s_{T-1}.
-type moments [2][2][]complex128
+type prefixSums [2][2][]complex128
 
-func newMoments(d int) *moments {
-	var g moments
+func newPrefixSums(d int) *prefixSums {
+	var g prefixSums
 	for a := range g {
 		for b := range g[a] {
 			g[a][b] = make([]complex128, d*d)
@@ -85,7 +85,7 @@ func newMoments(d int) *moments {
 }
 
 // add takes the token s_t = current and s_{t-1} = previous into the sums.
-func (g *moments) add(current, previous []complex128) {
+func (g *prefixSums) add(current, previous []complex128) {
 	lagged := [2][]complex128{current, previous}
 	for a := range g {
 		for b := range g[a] {
@@ -94,9 +94,9 @@ func (g *moments) add(current, previous []complex128) {
 	}
 }
 
-// momentsOf returns the sums over all tokens of s.
-func momentsOf(s []complex128, d int) *moments {
-	g := newMoments(d)
+// prefixSumsOf returns the sums over all tokens of s.
+func prefixSumsOf(s []complex128, d int) *prefixSums {
+	g := newPrefixSums(d)
 	for t := 1; t <= len(s)/d; t++ {
 		g.add(token(s, d, t), token(s, d, t-1))
 	}
@@ -105,8 +105,8 @@ func momentsOf(s []complex128, d int) *moments {
 
 // positions calls visit for T = 2 … Tmax of a sequence of Tmax+1 tokens with
 // the sums G after T tokens, s_T, s_{T-1} and the target s_{T+1}.
-func positions(s []complex128, d int, visit func(g *moments, current, previous, target []complex128)) {
-	g := newMoments(d)
+func positions(s []complex128, d int, visit func(g *prefixSums, current, previous, target []complex128)) {
+	g := newPrefixSums(d)
 	g.add(token(s, d, 1), token(s, d, 0))
 	for t := 2; t < len(s)/d; t++ {
 		g.add(token(s, d, t), token(s, d, t-1))

@@ -55,7 +55,7 @@ func (m *BlockScalar) Predict(s []complex128) []complex128 {
 // the optimum of a unitary context Γ_0 = η Σ_{t=2}^T s_t s_{t-1}ᴴ and Γ_1 = 0:
 // one step of size η from 0 down ½ Σ_{t=1}^{T-1} |s_{t+1} - W s_t|².
 func (m *BlockScalar) InContextMap(s []complex128) (current, previous []complex128) {
-	g := momentsOf(s, m.D)
+	g := prefixSumsOf(s, m.D)
 	maps := [2][]complex128{make([]complex128, m.D*m.D), make([]complex128, m.D*m.D)}
 	for i, w := range m.products() {
 		a, b, c := i&1, i>>1&1, i>>2
@@ -75,7 +75,7 @@ func (m *BlockScalar) SampledLoss(batch [][]complex128, gradient []float64) floa
 	features, residual := make([]complex128, 8*d), make([]complex128, d)
 	loss, weight := 0.0, 1/float64(len(batch))
 	for _, s := range batch {
-		positions(s, d, func(g *moments, current, previous, target []complex128) {
+		positions(s, d, func(g *prefixSums, current, previous, target []complex128) {
 			clear(features)
 			for i, want := range target {
 				residual[i] = -want

@@ -65,7 +65,7 @@ func (m *Dense) Predict(s []complex128) []complex128 {
 
 // InContextMap implements LinearAttention: Γ_c = Σ_ab V_a G_ab M_{2c+b}.
 func (m *Dense) InContextMap(s []complex128) (current, previous []complex128) {
-	d, g := m.D, momentsOf(s, m.D)
+	d, g := m.D, prefixSumsOf(s, m.D)
 	matrix := func(data []complex128) cblas128.General {
 		return cblas128.General{Rows: d, Cols: d, Stride: d, Data: data}
 	}
@@ -101,7 +101,7 @@ func newDensePass(m *Dense) *densePass {
 }
 
 // forward adds the prediction Σ_a V_a z_a to out.
-func (p *densePass) forward(g *moments, current, previous, out []complex128) {
+func (p *densePass) forward(g *prefixSums, current, previous, out []complex128) {
 	p.lagged = [2][]complex128{current, previous}
 	for b, q := range p.q {
 		clear(q)
@@ -121,7 +121,7 @@ func (p *densePass) forward(g *moments, current, previous, out []complex128) {
 // backward adds the gradient of the weights to dm, given that of the
 // prediction, dout: dV_a = dout z_aᴴ, dq_b = Σ_a G_abᴴ V_aᴴ dout and
 // dM_{2c+b} = dq_b s_{T-c}ᴴ. A complex gradient is ∂L/∂Re + i ∂L/∂Im.
-func (p *densePass) backward(g *moments, dout []complex128, dm *Dense) {
+func (p *densePass) backward(g *prefixSums, dout []complex128, dm *Dense) {
 	for a, z := range p.z {
 		addOuter(dm.V[a], dout, z)
 	}
@@ -144,7 +144,7 @@ func (m *Dense) SampledLoss(batch [][]complex128, gradient []float64) float64 {
 	residual := make([]complex128, m.D)
 	loss, weight := 0.0, 1/float64(len(batch))
 	for _, s := range batch {
-		positions(s, m.D, func(g *moments, current, previous, target []complex128) {
+		positions(s, m.D, func(g *prefixSums, current, previous, target []complex128) {
 			for i, want := range target {
 				residual[i] = -want
 			}

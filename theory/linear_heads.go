@@ -79,7 +79,7 @@ func (m *DiagonalHeads) Predict(s []complex128) []complex128 {
 // InContextMap implements LinearAttention: Γ_0 = C ∘ G_01, entry by entry, and
 // Γ_1 = 0.
 func (m *DiagonalHeads) InContextMap(s []complex128) (current, previous []complex128) {
-	current = momentsOf(s, m.D)[0][1]
+	current = prefixSumsOf(s, m.D)[0][1]
 	for i, c := range m.Coupling() {
 		current[i] *= complex(c, 0)
 	}
@@ -92,7 +92,7 @@ func (m *DiagonalHeads) SampledLoss(batch [][]complex128, gradient []float64) fl
 	dC := make([]float64, d*d)
 	loss, weight := 0.0, 1/float64(len(batch))
 	for _, s := range batch {
-		positions(s, d, func(g *moments, current, _, target []complex128) {
+		positions(s, d, func(g *prefixSums, current, _, target []complex128) {
 			for i, want := range target {
 				row := g[0][1][i*d : i*d+d]
 				residual := -want

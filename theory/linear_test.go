@@ -301,3 +301,25 @@ func TestInContextMapIsThePrediction(t *testing.T) {
 		}
 	})
 }
+
+func TestPopulationLossesRefuseWhatTheyCannotCompute(t *testing.T) {
+	for _, c := range []struct {
+		family         ar.Family
+		d, first, last int
+	}{
+		{ar.Haar, 4, 2, 5}, {ar.Rotation, 3, 2, 5}, {ar.Unitary, 0, 2, 5}, {ar.Unitary, 2, 1, 5}, {ar.Unitary, 2, 4, 3},
+	} {
+		if _, err := NewBlockScalarPopulation(c.family, c.d, c.first, c.last); err == nil {
+			t.Errorf("block-scalar: no error for %v", c)
+		}
+		if _, err := NewDensePopulation(c.family, c.d, c.first, c.last); err == nil {
+			t.Errorf("dense: no error for %v", c)
+		}
+	}
+	if _, err := AugmentedHeadsOptimum(3, 2, 1); err == nil {
+		t.Error("heads: no error for Tmax = 1")
+	}
+	if _, err := NewDiagonalHeads(0, 3); err == nil {
+		t.Error("heads: no error for H = 0")
+	}
+}
