@@ -32,19 +32,25 @@ func NewLaurent(family ar.Family, d int) *Laurent {
 
 // Add adds coefficient times the product of the powers.
 func (p *Laurent) Add(coefficient complex128, powers ...Power) {
-	exponents := make([]int16, p.d)
+	p.terms[monomial(p.family, p.d, powers...)] += coefficient
+}
+
+// monomial returns the exponents of a product of powers as a key that two
+// products share if and only if they are the same monomial.
+func monomial(family ar.Family, d int, powers ...Power) string {
+	exponents := make([]int16, d)
 	for _, f := range powers {
-		if p.family == ar.Rotation && f.J%2 == 1 {
+		if family == ar.Rotation && f.J%2 == 1 {
 			exponents[f.J-1] -= int16(f.K)
 		} else {
 			exponents[f.J] += int16(f.K)
 		}
 	}
-	key := make([]byte, 0, 2*p.d)
+	key := make([]byte, 0, 2*d)
 	for _, e := range exponents {
 		key = binary.BigEndian.AppendUint16(key, uint16(e))
 	}
-	p.terms[string(key)] += coefficient
+	return string(key)
 }
 
 // MeanSquare returns E|p(λ)|² = Σ_k |a_k|² at μ = 1 (Parseval).
