@@ -32,6 +32,7 @@ const (
 // All returns every experiment in the order of the report.
 func All() []Experiment {
 	return []Experiment{
+		augmented(),
 		fig3Unitary(),
 		fig3Rotation(),
 		minima(),

@@ -125,7 +125,7 @@ func (r fig3Run) zeroLoss() float64 { return float64(r.Config.D * (r.Config.Tmax
 
 func fig3Unitary() Experiment {
 	return define(spec[fig3Config, fig3Result]{
-		name: "fig3-unitary", source: "Fig. 3, Prop. 3",
+		name: "fig3-unitary", source: "Fig. 3, unitary",
 		summary: "descent of the diagonal multi-head attention on unitary contexts finds a global minimum with orthogonal heads",
 		quick:   100 * time.Millisecond, paper: 100 * time.Millisecond,
 		trials: func(_ Scale, seed uint64) []fig3Config {
@@ -151,14 +151,14 @@ func collectFig3Unitary(all []done[fig3Config, fig3Result]) (Findings, error) {
 	reason := "an excess of 1e-12 of the loss of the zero prediction; the loss bounds the squares of all deviations"
 	bound, drift := overlapBound(r)
 	found.Claims = []Claim{
-		{ID: "minimum", Source: "Prop. 3", Relation: AtMost, Measured: Number(c.Excess), Tolerance: allowed,
+		{ID: "minimum", Source: "paper, unitary", Relation: AtMost, Measured: Number(c.Excess), Tolerance: allowed,
 			Statement: "descent reaches the exact minimum max(0, d - H) of the population loss: loss above it",
 			Reason:    "1e-12 of the loss of the zero prediction, four digits above rounding"},
-		{ID: "C", Source: "Prop. 3", Relation: AtMost, Measured: Number(c.ResidualC), Tolerance: 2 * root / math.Sqrt(float64(r.Config.D)),
+		{ID: "C", Source: "paper, unitary", Relation: AtMost, Measured: Number(c.ResidualC), Tolerance: 2 * root / math.Sqrt(float64(r.Config.D)),
 			Statement: fmt.Sprintf("C = BᵀA is c times a projector of rank H, the identity for H = d, with c = %.4f: relative distance", c.Gauge), Reason: reason},
-		{ID: "P", Source: "Prop. 3", Relation: AtMost, Measured: Number(c.ResidualP), Tolerance: 2 * root,
+		{ID: "P", Source: "paper, unitary", Relation: AtMost, Measured: Number(c.ResidualP), Tolerance: 2 * root,
 			Statement: "the superdiagonal of P is 1/c and the rest is 0: relative distance", Reason: reason},
-		{ID: "heads", Source: "Prop. 3", Relation: AtMost, Measured: Number(c.HeadOverlap), Predicted: bound, Tolerance: drift,
+		{ID: "heads", Source: "paper, unitary", Relation: AtMost, Measured: Number(c.HeadOverlap), Predicted: bound, Tolerance: drift,
 			Statement: "heads are orthogonal, as far as what descent conserves, Q = AAᵀ - BBᵀ at the start, allows: largest |cosine| between two heads",
 			Reason:    "AAᵀ = Q/2 + √(Q²/4 + c²) at a minimum with H = d; the tolerance is the change of Q by steps of finite size"},
 	}

@@ -30,7 +30,7 @@ func (c rotationConfig) Check() error {
 
 func fig3Rotation() Experiment {
 	return define(spec[rotationConfig, fig3Result]{
-		name: "fig3-rotation", source: "Fig. 3, Prop. 4",
+		name: "fig3-rotation", source: "Fig. 3, orthogonal",
 		summary: "with fewer heads than dimensions on rotations the diagonal attention learns λ^{T+1} = 2cosθ λ^T - λ^{T-1}",
 		quick:   1200 * time.Millisecond, paper: 4 * time.Second,
 		trials: func(scale Scale, seed uint64) []rotationConfig {
@@ -96,14 +96,14 @@ func rotationClaims(r fig3Run) []Claim {
 		kappa += k / float64(len(c.Kappa))
 	}
 	return []Claim{
-		{ID: "minimum", Source: "Prop. 4", Relation: AtMost, Measured: Number(c.Excess), Tolerance: 1e-5 * r.zeroLoss(),
+		{ID: "minimum", Source: "paper, orthogonal", Relation: AtMost, Measured: Number(c.Excess), Tolerance: 1e-5 * r.zeroLoss(),
 			Statement: fmt.Sprintf("the best of %d starts reaches the exact minimum max(0, d - 2H): loss above it", fig3Starts),
 			Reason:    "1e-5 of the loss of the zero prediction: coefficients right to 3e-3, as the authors' are"},
-		proved("C", "Prop. 4", fmt.Sprintf("C is blocks c[[1, κ], [κ, 1]] on conjugate pairs, c = %.4f: relative distance", c.Gauge), c.ResidualC, form),
+		proved("C", "paper, orthogonal", fmt.Sprintf("C is blocks c[[1, κ], [κ, 1]] on conjugate pairs, c = %.4f: relative distance", c.Gauge), c.ResidualC, form),
 		proved("kappa", "ours", "κ = 1 for every pair, since H < d leaves C no full rank: largest |κ - 1|", farthest(c.Kappa, 1), c.KappaBound),
-		proved("ratio", "Prop. 4", "p_{T-1}/p_T = -1/2 for every T, the trigonometric identity λ^{T+1} = 2cosθ λ^T - λ^{T-1}: largest deviation", farthest(c.Ratio, -0.5), ratioBound),
-		proved("ratio-kappa", "Prop. 4", "p_{T-1}/p_T = -κ/(1 + κ) for every T: largest deviation", farthest(c.Ratio, -kappa/(1+kappa)), ratioBound+c.KappaBound/(2*(2-c.KappaBound))),
-		proved("P", "Prop. 4", "P is 1/c on the superdiagonal, the ratio left of it, else 0: relative distance", c.ResidualP, form+ratioBound),
+		proved("ratio", "paper, orthogonal", "p_{T-1}/p_T = -1/2 for every T, the trigonometric identity λ^{T+1} = 2cosθ λ^T - λ^{T-1}: largest deviation", farthest(c.Ratio, -0.5), ratioBound),
+		proved("ratio-kappa", "paper, orthogonal", "p_{T-1}/p_T = -κ/(1 + κ) for every T: largest deviation", farthest(c.Ratio, -kappa/(1+kappa)), ratioBound+c.KappaBound/(2*(2-c.KappaBound))),
+		proved("P", "paper, orthogonal", "P is 1/c on the superdiagonal, the ratio left of it, else 0: relative distance", c.ResidualP, form+ratioBound),
 	}
 }
 

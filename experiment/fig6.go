@@ -17,7 +17,7 @@ import (
 // its mean loss is small, for several context spreads μ.
 func fig6() Experiment {
 	return define(spec[fig6Config, fig6Result]{
-		name: "fig6", source: "Fig. 6, Sec. 4.4",
+		name: "fig6", source: "Fig. 6",
 		summary: "the positional encoding alone: closed form, descent on exact moments and on samples",
 		quick:   400 * time.Millisecond, paper: 400 * time.Millisecond,
 		trials: fig6Trials, run: runFig6, collect: collectFig6,

@@ -19,7 +19,7 @@ import (
 // from many starts, for every number of heads.
 func minima() Experiment {
 	return define(spec[minimaConfig, minimaResult]{
-		name: "minima", source: "Prop. 3, Prop. 4, ours",
+		name: "minima", source: "paper, ours",
 		summary: "the exact minima of the diagonal attention for every H ≤ d ≤ 8, never undercut, and what keeps descent from them",
 		quick:   2 * time.Second, paper: 30 * time.Second,
 		trials: minimaTrials, run: runMinima, collect: collectMinima,
@@ -70,13 +70,14 @@ func minimaTrials(scale Scale, seed uint64) []minimaConfig {
 }
 
 type minimaResult struct {
-	Minimum     float64     `json:"minimum"`          // exact, over T = 2..Tmax
-	Constructed float64     `json:"constructed"`      // worst |loss - minimum| of minimisers with c = ±1.3 and all κ tried
-	Ends        []float64   `json:"ends"`             // losses above the minimum where the starts end
-	Gauges      []float64   `json:"gauges"`           // c of each
-	Allowed     []float64   `json:"allowed"`          // |c/c* - 1| that the conserved quantities of each start allow
-	Curves      [][]float64 `json:"curves,omitempty"` // losses above the minimum along the way, for the figure
-	Drifts      []float64   `json:"drifts,omitempty"` // of Q, at the learning rate over 20, 40 and 80
+	Minimum     float64          `json:"minimum"`          // exact, over T = 2..Tmax
+	Constructed float64          `json:"constructed"`      // worst |loss - minimum| of minimisers with c = ±1.3 and all κ tried
+	Ends        []float64        `json:"ends"`             // losses above the minimum where the starts end
+	Verdicts    []theory.Verdict `json:"verdicts"`         // on each end
+	Gauges      []float64        `json:"gauges"`           // c of each
+	Allowed     []float64        `json:"allowed"`          // |c/c* - 1| that the conserved quantities of each start allow
+	Curves      [][]float64      `json:"curves,omitempty"` // losses above the minimum along the way, for the figure
+	Drifts      []float64        `json:"drifts,omitempty"` // of Q, at the learning rate over 20, 40 and 80
 }
 
 func runMinima(ctx context.Context, c minimaConfig) (minimaResult, error) {
@@ -105,8 +106,9 @@ func runMinima(ctx context.Context, c minimaConfig) (minimaResult, error) {
 			return minimaResult{}, err
 		}
 		r.Ends = append(r.Ends, certificate.Excess)
+		r.Verdicts = append(r.Verdicts, certificate.Verdict)
 		r.Gauges = append(r.Gauges, certificate.Gauge)
-		r.Allowed = append(r.Allowed, before.gaugeError(conserved(m), c, certificate.Gauge))
+		r.Allowed = append(r.Allowed, before.gaugeError(m, c, certificate))
 		if c.smallestWithTraps() {
 			r.Curves = append(r.Curves, above(thin(losses, c.curveStep()), r.Minimum))
 		}
@@ -192,8 +194,11 @@ func conserved(m *theory.Diagonal) conservedQuantities {
 // minimum of the unitary family with H ≤ d. There AAᵀ = Q/2 + √(Q²/4 + c²), so
 // that N/c² - H|c| = s + tr Q/2 + tr(√(Q²/4 + c²) - |c|); the left side falls
 // with |c| at a rate of at least H. What descent adds to s and Q by finite
-// steps counts on top of the start.
-func (start conservedQuantities) gaugeError(end conservedQuantities, c minimaConfig, gauge float64) float64 {
+// steps counts on top of the start, and so do p_{T-1}, which keeps its start
+// where Π1 is 0, and what is left of the excess, whose root bounds the
+// deviations of all coefficients.
+func (start conservedQuantities) gaugeError(m *theory.Diagonal, c minimaConfig, certificate theory.Certificate) float64 {
+	end := conserved(m)
 	h := float64(c.Heads)
 	trace, square, drift := 0.0, 0.0, math.Abs(end.s-start.s)
 	for i := range start.q {
@@ -205,18 +210,23 @@ func (start conservedQuantities) gaugeError(end conservedQuantities, c minimaCon
 		square += most * most
 	}
 	star := math.Cbrt(float64(c.Tmax-1) / h)
-	return (math.Abs(start.s+trace/2) + drift + square/(8*max(math.Abs(gauge), 0.1))) / (h * star)
+	for i := range c.Tmax - 1 {
+		p := m.P[i*c.Tmax+i] // p_{T-1}
+		drift += p * p
+	}
+	left := 2 * math.Sqrt(max(0, certificate.Excess))
+	return (math.Abs(start.s+trace/2)+drift+square/(8*max(math.Abs(certificate.Gauge), 0.1)))/(h*star) + left
 }
 
 func collectMinima(all []done[minimaConfig, minimaResult]) (Findings, error) {
 	var found Findings
 	table := Table{Name: "minima", Columns: []string{"family", "d", "heads", "minimum", "lowest_excess", "highest_excess", "share_reached", "starts"}}
-	ends := Table{Name: "ends", Columns: []string{"family", "d", "heads", "start", "excess", "gauge"}}
+	ends := Table{Name: "ends", Columns: []string{"family", "d", "heads", "start", "excess", "gauge", "verdict"}}
 	for _, d := range all {
 		c, r := d.Config, d.Found
 		table.Rows = append(table.Rows, []any{c.Family, c.D, c.Heads, r.Minimum, slices.Min(r.Ends), slices.Max(r.Ends), d.Found.reached(c), c.Starts})
 		for i, e := range r.Ends {
-			ends.Rows = append(ends.Rows, []any{c.Family, c.D, c.Heads, i, e, r.Gauges[i]})
+			ends.Rows = append(ends.Rows, []any{c.Family, c.D, c.Heads, i, e, r.Gauges[i], r.Verdicts[i]})
 		}
 	}
 	found.Data.Tables = []Table{table, ends}

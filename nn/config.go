@@ -25,7 +25,7 @@ const (
 	AdditivePosition Position = "additive"
 	// ProductPosition multiplies the attention of every head by a causal
 	// softmax of the scores of learnt position vectors under the layer's
-	// own queries and keys: the P of the paper (section 4).
+	// own queries and keys: the P of the paper.
 	ProductPosition Position = "product"
 )
 

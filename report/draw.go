@@ -162,10 +162,15 @@ func drawable(a plot.Axis, v float64) bool {
 }
 
 func addLines(p *plot.Plot, series []experiment.Series) error {
-	for i, s := range series {
-		line := draw.LineStyle{Color: Colour(i), Width: 1.2}
+	coloured := 0
+	for _, s := range series {
+		colour := color.Color(color.Gray{130}) // reference lines without a name are alike
+		if s.Style != experiment.Dashed || s.Label != "" {
+			colour = Colour(coloured)
+			coloured++
+		}
 		if len(s.Low) == len(s.X) && len(s.High) == len(s.X) && len(s.X) > 0 {
-			if err := addBand(p, s, Colour(i)); err != nil {
+			if err := addBand(p, s, colour); err != nil {
 				return err
 			}
 		}
@@ -177,8 +182,8 @@ func addLines(p *plot.Plot, series []experiment.Series) error {
 		if err != nil {
 			return err
 		}
-		l.LineStyle = line
-		dots.GlyphStyle = draw.GlyphStyle{Color: Colour(i), Radius: 1.6, Shape: draw.CircleGlyph{}}
+		l.LineStyle = draw.LineStyle{Color: colour, Width: 1.2}
+		dots.GlyphStyle = draw.GlyphStyle{Color: colour, Radius: 1.6, Shape: draw.CircleGlyph{}}
 		switch s.Style {
 		case experiment.Dashed:
 			l.LineStyle.Dashes = []vg.Length{3, 2}

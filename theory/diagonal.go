@@ -13,7 +13,7 @@ import (
 
 // Diagonal is the causal multi-head linear attention on plain tokens e_t = s_t
 // whose query-key and value matrices are diagonal in the eigenbasis of the
-// context matrix (Sander et al. 2024, arXiv 2402.05787, Section 4). With
+// context matrix (Sander et al. 2024, arXiv 2402.05787). With
 // C = BᵀA and p_t the entries of row T-2 of P its prediction of s_{T+1} is
 //
 //	prediction_i = Σ_{t≤T} p_t s_{t,i} Σ_j C_ij s_{t,j} conj(s_{T-1,j}).

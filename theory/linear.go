@@ -5,7 +5,7 @@ import "math/rand/v2"
 // Shapes: B sequences of a batch, T time, D width of a token, H heads.
 
 // LinearAttention is one layer of linear attention on the augmented tokens
-// e_t = (0, s_t, s_{t-1}), s_0 := 0, of Sander et al. 2024, section 3. After
+// e_t = (0, s_t, s_{t-1}), s_0 := 0, of Sander et al. 2024. After
 // the tokens s_1 … s_T it predicts
 //
 //	Σ_{t≤T} <key_t, query_T> value_t,

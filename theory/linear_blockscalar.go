@@ -3,7 +3,7 @@ package theory
 import "slices"
 
 // BlockScalar is LinearAttention whose weight blocks are multiples of the
-// identity, the assumption of Sander et al. 2024, section 4: six scalars.
+// identity, the assumption of Sander et al. 2024: six scalars.
 type BlockScalar struct {
 	D int // width of a token
 	// M are the score scalars m_0 … m_3: m_{2c+b} weighs <s_{t-b}, s_{T-c}>,

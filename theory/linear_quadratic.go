@@ -38,18 +38,18 @@ func (p products) plus(scale float64, q products) products {
 	return p
 }
 
-// Quadratic is an exact loss of BlockScalar, a quadratic form in the 8 products
+// BlockScalarPopulation is an exact loss of BlockScalar, a quadratic form in the 8 products
 // w of its weights, L = wᵀKw - 2bᵀw + constant. It is convex in w, and the
 // weights enter through w = m vᵀ, a matrix of rank one, which is all that is
 // not convex about the model.
-type Quadratic struct {
+type BlockScalarPopulation struct {
 	k        [8][8]float64
 	b        products
 	constant float64
 }
 
 // addSquare adds weight·(form·w - target)².
-func (q *Quadratic) addSquare(weight float64, form products, target float64) {
+func (q *BlockScalarPopulation) addSquare(weight float64, form products, target float64) {
 	for i, u := range form {
 		for j, v := range form {
 			q.k[i][j] += weight * u * v
@@ -62,11 +62,11 @@ func (q *Quadratic) addSquare(weight float64, form products, target float64) {
 // NewBlockScalarPopulation returns the population loss of block-scalar weights
 // at μ = 1, summed over T = first … last (at least 2) and over the d
 // coordinates. The family is ar.Unitary or ar.Rotation.
-func NewBlockScalarPopulation(family ar.Family, d, first, last int) (*Quadratic, error) {
+func NewBlockScalarPopulation(family ar.Family, d, first, last int) (*BlockScalarPopulation, error) {
 	if err := checkPopulation(family, d, first, last); err != nil {
 		return nil, err
 	}
-	var q Quadratic
+	var q BlockScalarPopulation
 	for n := first - 1; n < last; n++ {
 		if family == ar.Unitary {
 			q.addUnitary(float64(n), float64(d))
@@ -94,7 +94,7 @@ func checkPopulation(family ar.Family, d, first, last int) error {
 // addUnitary adds ℓ_T for independent eigenvalues, n = T-1. Its blocks are the
 // degrees T (the target's), T-2, T-1 and T-3 of the monomials in λ; within a
 // block one square belongs to one monomial.
-func (q *Quadratic) addUnitary(n, d float64) {
+func (q *BlockScalarPopulation) addUnitary(n, d float64) {
 	x := newCombinations()
 	q.addSquare(d, products{}.plus(n, x.eta), 1)
 	q.addSquare(d*(d-1)*n, x.eta, 0)
@@ -118,7 +118,7 @@ func (q *Quadratic) addUnitary(n, d float64) {
 // addRotation adds ℓ_T = d(E + O) for conjugate pairs, n = T-1. The conjugate
 // of a coordinate turns degree T into T-2 and T-1 into T-3, so that ζ now
 // helps η, which is why one gradient step is not optimal.
-func (q *Quadratic) addRotation(n, d float64) {
+func (q *BlockScalarPopulation) addRotation(n, d float64) {
 	x := newCombinations()
 	q.addSquare(d, products{}.plus(n, x.eta).plus(1, x.zeta), 1)
 	q.addSquare(d, x.eta.plus(1, x.zeta).plus(n+d-1, x.tau), 0)
@@ -144,7 +144,7 @@ func (q *Quadratic) addRotation(n, d float64) {
 }
 
 // Loss returns the loss of the weights and writes its gradient.
-func (q *Quadratic) Loss(m *BlockScalar, gradient []float64) float64 {
+func (q *BlockScalarPopulation) Loss(m *BlockScalar, gradient []float64) float64 {
 	w := m.products()
 	var dw products
 	loss := q.constant

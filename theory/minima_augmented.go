@@ -7,7 +7,7 @@ import (
 
 // GradientStep returns η* = 3/(2Tmax + 3d - 4), the inner step size that one
 // layer of block-scalar weights learns for unitary contexts at μ = 1 (Sander
-// et al. 2024, section 4, exact at finite Tmax ≥ 2 here). The mean loss over
+// et al. 2024, exact at finite Tmax ≥ 2 here). The mean loss over
 // T = 2 … Tmax is then d(1 - Tmax η*/2).
 func GradientStep(d, tmax int) float64 {
 	return 3 / float64(2*tmax+3*d-4)

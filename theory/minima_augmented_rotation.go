@@ -61,7 +61,7 @@ func RotationOptimum(d, tmax int) (ScalarOptimum, error) {
 // the exact slope. The grid starts half a cell above 0: a minimum below would
 // gain the fourth power of the cell over φ = 0, no more than 1e-11. The same
 // margin decides ties for φ = 0.
-func (q *Quadratic) minimum(d, tmax int) ScalarOptimum {
+func (q *BlockScalarPopulation) minimum(d, tmax int) ScalarOptimum {
 	const cells, margin = 512, 1e-11
 	gradient := make([]float64, 6)
 	at := func(φ float64) *BlockScalar {
@@ -89,7 +89,7 @@ func (q *Quadratic) minimum(d, tmax int) ScalarOptimum {
 }
 
 // bestScores sets m_0 … m_3 to the minimum of the form given v_0, v_1.
-func (q *Quadratic) bestScores(m *BlockScalar) {
+func (q *BlockScalarPopulation) bestScores(m *BlockScalar) {
 	k, b := mat.NewSymDense(4, nil), mat.NewVecDense(4, nil)
 	for i := range 8 {
 		for j := range 8 {

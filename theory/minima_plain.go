@@ -13,7 +13,7 @@ import (
 
 // PlainMinimum returns the least ℓ_T over all weights of h heads, the same for
 // every T: max(0, d-h) for the unitary family and max(0, d-2h) for rotations
-// (arXiv 2402.05787, Propositions 4.1 and 4.2, for every h). Both follow from
+// (arXiv 2402.05787, for every h). Both follow from
 // Eckart and Young, because rank C ≤ h.
 func PlainMinimum(f ar.Family, d, h int) (float64, error) {
 	if err := checkPlain(f, d); err != nil {

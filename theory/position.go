@@ -1,6 +1,6 @@
 package theory
 
-// Positional encoding alone (Section 4.4 of the paper): one coordinate, one
+// Positional encoding alone (Fig. 6 of the paper): one coordinate, one
 // head, C = 1, so that only P is left to learn.
 //
 // T context length, T = 2..Tmax; N = Tmax-1 rows; t, u positions 1..T
