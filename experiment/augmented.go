@@ -32,6 +32,7 @@ const (
 	scalarModel augmentedModel = "block-scalar" // sampled Adam, the paper's assumption
 	headsModel  augmentedModel = "heads"        // H diagonal heads, exact descent
 	denseModel  augmentedModel = "dense"        // dense blocks, exact descent
+	branchModel augmentedModel = "branch"       // η and ζ alone against all six, on rotations
 )
 
 type augmentedConfig struct {
@@ -54,8 +55,10 @@ func (c augmentedConfig) Check() error {
 		return err
 	}
 	switch {
-	case c.Model != scalarModel && c.Model != headsModel && c.Model != denseModel:
-		return fmt.Errorf("unknown model %q: use %q, %q or %q", c.Model, scalarModel, headsModel, denseModel)
+	case c.Model != scalarModel && c.Model != headsModel && c.Model != denseModel && c.Model != branchModel:
+		return fmt.Errorf("unknown model %q: use %q, %q, %q or %q", c.Model, scalarModel, headsModel, denseModel, branchModel)
+	case c.Model == branchModel && c.Family != ar.Rotation:
+		return fmt.Errorf("the branch is one of the rotation family, not of the %s one: use family = %s", c.Family, ar.Rotation)
 	case c.Model == headsModel && c.Heads < 1:
 		return fmt.Errorf("H = %d heads: use heads = 1 or more", c.Heads)
 	case c.Model == denseModel && (c.Family != ar.Unitary || c.D < 2):
@@ -94,6 +97,11 @@ func augmentedTrials(scale Scale, seed uint64) []augmentedConfig {
 		c.Family, c.D, c.Tmax, c.InitScale = ar.Rotation, d, 10, 0.1
 		trials = append(trials, c)
 	}
+	for _, t := range []struct{ d, tmax int }{{2, 8}, {4, 17}, {6, 35}, {8, 59}} { // five past where it happens
+		c := base
+		c.Model, c.Family, c.D, c.Tmax = branchModel, ar.Rotation, t.d, t.tmax
+		trials = append(trials, c)
+	}
 	return trials
 }
 
@@ -103,6 +111,7 @@ type augmentedResult struct {
 	StandardError float64    `json:"standard_error"` // of η, relative, from the sequences seen
 	Losses        []float64  `json:"losses"`         // exact mean loss where each start ends
 	Blocks        [2]float64 `json:"blocks"`         // dense: norms of (M_1, V_0) and of all other blocks
+	Threshold     int        `json:"threshold"`      // branch: first Tmax at which all six weights do better, 0 for none
 }
 
 func runAugmented(ctx context.Context, c augmentedConfig) (augmentedResult, error) {
@@ -111,6 +120,8 @@ func runAugmented(ctx context.Context, c augmentedConfig) (augmentedResult, erro
 		return descendHeads(ctx, c)
 	case c.Model == denseModel:
 		return descendDense(ctx, c)
+	case c.Model == branchModel:
+		return findThreshold(ctx, c)
 	case c.Family == ar.Rotation:
 		return descendScalars(ctx, c)
 	default:
@@ -253,6 +264,25 @@ func (c augmentedConfig) descend(ctx context.Context, model func() (theory.Linea
 		}
 	}
 	return losses, nil
+}
+
+// findThreshold looks for the first Tmax at which all six block-scalar weights
+// do better on rotations than the branch without m_0, m_3 and v_1.
+func findThreshold(ctx context.Context, c augmentedConfig) (augmentedResult, error) {
+	for tmax := 2; tmax <= c.Tmax && ctx.Err() == nil; tmax++ {
+		branch, err := theory.RotationBranch(c.D, tmax)
+		if err != nil {
+			return augmentedResult{}, err
+		}
+		optimum, err := theory.RotationOptimum(c.D, tmax)
+		if err != nil {
+			return augmentedResult{}, err
+		}
+		if optimum.MeanLoss < branch.MeanLoss*(1-1e-9) {
+			return augmentedResult{Threshold: tmax}, nil
+		}
+	}
+	return augmentedResult{}, ctx.Err()
 }
 
 // norm is the Frobenius norm of several blocks together.

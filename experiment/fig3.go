@@ -180,7 +180,7 @@ func overlapBound(r fig3Run) (bound, drift float64) {
 	h := r.Config.Heads
 	norm := func(q []float64) float64 { return spectralNorm(mat.NewDense(h, h, q)) }
 	bound = at(norm(r.Found.Q))
-	return bound, at(norm(r.Found.Q)+norm(change)) - bound
+	return bound, min(at(norm(r.Found.Q)+norm(change))-bound, bound/2) // a larger change would not be one by finite steps
 }
 
 func spectralNorm(m mat.Matrix) float64 {
