@@ -126,25 +126,6 @@ func style(a *plot.Axis, axis experiment.Axis) {
 	}
 }
 
-// decades labels some six powers of ten of a logarithmic axis; plot.LogTicks
-// labels all of them, as 9.999999999999998e-05.
-type decades struct{}
-
-// Ticks implements plot.Ticker.
-func (decades) Ticks(low, high float64) []plot.Tick {
-	first, last := int(math.Ceil(math.Log10(low))), int(math.Floor(math.Log10(high)))
-	every := max(1, (last-first+5)/6)
-	var ticks []plot.Tick
-	for e := first; e <= last; e++ {
-		tick := plot.Tick{Value: math.Pow10(e)}
-		if e%every == 0 {
-			tick.Label = fmt.Sprintf("1e%d", e)
-		}
-		ticks = append(ticks, tick)
-	}
-	return ticks
-}
-
 // points keeps what can be drawn: finite, and positive on a logarithmic axis.
 func points(p *plot.Plot, x, y []experiment.Number) plotter.XYs {
 	var kept plotter.XYs

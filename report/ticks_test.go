@@ -1,0 +1,31 @@
+package report
+
+import (
+	"strings"
+	"testing"
+)
+
+func TestDecadesLabelWhatIsInside(t *testing.T) {
+	for _, c := range []struct {
+		low, high float64
+		want      string
+	}{
+		{0.012, 0.3, "0.02 0.05 0.1 0.2"},
+		{1, 100, "1 2 5 10 20 50 100"},
+		{0.9e-30, 200, "1e-30 1e-24 1e-18 1e-12 1e-6 1"},
+		{1e-8, 1e-7, "1e-8 2e-8 5e-8 1e-7"},
+	} {
+		var labels []string
+		for _, tick := range (decades{}).Ticks(c.low, c.high) {
+			if tick.Value < c.low || tick.Value > c.high {
+				t.Errorf("[%g, %g] has a tick at %g", c.low, c.high, tick.Value)
+			}
+			if tick.Label != "" {
+				labels = append(labels, tick.Label)
+			}
+		}
+		if got := strings.Join(labels, " "); got != c.want {
+			t.Errorf("[%g, %g]: %s, want %s", c.low, c.high, got, c.want)
+		}
+	}
+}
