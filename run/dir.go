@@ -72,7 +72,7 @@ func Create(path string, config []byte, info Info) (*Dir, error) {
 type existing struct{ path string }
 
 func (e existing) Error() string {
-	return e.path + " exists and a run never overwrites anything: choose another directory, or remove it first"
+	return e.path + " exists and a run overwrites nothing: remove it, or choose another directory"
 }
 
 func (e existing) Unwrap() error { return os.ErrExist }
