@@ -1,4 +1,3 @@
-// Package run owns what is written to disk: files that are whole or absent.
 package run
 
 import (

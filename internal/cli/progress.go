@@ -9,7 +9,8 @@ import (
 	"golang.org/x/term"
 )
 
-// progress draws a bar for each experiment on a terminal and nothing elsewhere.
+// progress draws a bar for each experiment or training run on a terminal and
+// nothing elsewhere.
 type progress struct{ container *mpb.Progress }
 
 func newProgress(out io.Writer) progress {
@@ -29,13 +30,16 @@ func (p progress) wait() {
 // bar is one experiment's; the zero bar draws nothing.
 type bar struct{ *mpb.Bar }
 
-func (p progress) bar(name string, trials int) bar {
+// bar adds a bar of so many steps with the time left and what else is to
+// stand after it.
+func (p progress) bar(name string, steps int, after ...decor.Decorator) bar {
 	if p.container == nil {
 		return bar{}
 	}
-	return bar{p.container.AddBar(int64(trials),
+	left := decor.OnComplete(decor.AverageETA(decor.ET_STYLE_GO, decor.WCSyncSpace), "done")
+	return bar{p.container.AddBar(int64(steps),
 		mpb.PrependDecorators(decor.Name(name, decor.WCSyncSpaceR), decor.CountersNoUnit("%d/%d", decor.WCSyncSpace)),
-		mpb.AppendDecorators(decor.OnComplete(decor.AverageETA(decor.ET_STYLE_GO, decor.WCSyncSpace), "done")))}
+		mpb.AppendDecorators(append([]decor.Decorator{left}, after...)...))}
 }
 
 func (b bar) step() {

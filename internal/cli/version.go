@@ -3,9 +3,10 @@ package cli
 import (
 	"fmt"
 	"runtime"
-	"runtime/debug"
 
 	"github.com/spf13/cobra"
+
+	"icar/run"
 )
 
 func newVersion() *cobra.Command {
@@ -22,18 +23,9 @@ func newVersion() *cobra.Command {
 
 // buildVersion is the module's version, or the revision it was built from.
 func buildVersion() string {
-	info, ok := debug.ReadBuildInfo()
-	if !ok {
-		return "unknown"
+	version, revision := run.Build()
+	if version == "devel" && revision != "" {
+		return version + " " + revision
 	}
-	version := info.Main.Version
-	if version != "" && version != "(devel)" {
-		return version
-	}
-	for _, s := range info.Settings {
-		if s.Key == "vcs.revision" {
-			return "devel " + s.Value
-		}
-	}
-	return "devel"
+	return version
 }

@@ -1,0 +1,181 @@
+package cli
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"icar/nn"
+	"icar/report"
+	"icar/run"
+	"icar/train"
+)
+
+// trainFlags are the flags that are no keys of the configuration.
+type trainFlags struct{ config, init, out string }
+
+func newTrain() *cobra.Command {
+	var f trainFlags
+	c := &cobra.Command{
+		Use:   "train",
+		Short: "Train a Transformer on autoregressive sequences",
+		Long: `Train a Transformer and write a directory with its configuration, metrics and
+weights. Settings come from --config, a YAML file, and from flags of the same
+names, which go before the file. What neither gives is that of Fig. 5 of the
+paper at depth 1.
+
+The first Ctrl-C saves a checkpoint and stops, the second stops at once.`,
+		Example: `  icar train --epochs 20
+  icar train --config runs/a/config.yaml --seed 1 --out runs/b
+  icar train --tokens plain --embed 10 --heads 8 --position product --residual=false`,
+		Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error { return trainRun(c, f) },
+	}
+	flags := c.Flags()
+	flags.SortFlags = false
+	flags.StringVar(&f.config, "config", "", "YAML `file` of settings")
+	flags.StringVar(&f.init, "init", "", "safetensors `file` of weights to start from, such as PyTorch's or a checkpoint")
+	flags.StringVar(&f.out, "out", "", "the `directory` to write, which must not exist (default runs/HASH of the configuration)")
+	defaults := train.DefaultConfig()
+	for _, k := range defaults.Keys() {
+		flag := flags.VarPF(k, k.Name, "", strings.ReplaceAll(k.Means, "`", ""))
+		if k.Type() == "bool" {
+			flag.NoOptDefVal = "true"
+		}
+	}
+	// --learning-rate is what people type for learning_rate.
+	flags.SetNormalizeFunc(func(_ *pflag.FlagSet, name string) pflag.NormalizedName {
+		return pflag.NormalizedName(strings.ReplaceAll(name, "-", "_"))
+	})
+	return c
+}
+
+func trainRun(c *cobra.Command, f trainFlags) error {
+	config, err := trainConfig(c.Flags(), f.config)
+	if err != nil {
+		return err
+	}
+	info := run.NewInfo(config.Seed)
+	var model *nn.Transformer[float32] // nil for the seed's
+	if f.init != "" {
+		if model, err = train.Load(config, f.init); err == nil {
+			info.Init, err = hashFile(f.init)
+		}
+		if err != nil {
+			return badInput(err)
+		}
+	}
+	if f.out == "" {
+		f.out = filepath.Join("runs", run.Name(config.YAML()))
+	}
+	dir, err := run.Create(f.out, config.YAML(), info)
+	if errors.Is(err, os.ErrExist) {
+		return usage(fmt.Errorf("%w with --out", err))
+	}
+	if err != nil {
+		return runFailed(fmt.Errorf("--out %s cannot be written: %w; choose another directory", f.out, err))
+	}
+	history, err := trainObserved(c.Context(), c.ErrOrStderr(), config, model, dir)
+	if err = errors.Join(err, dir.Close()); err != nil {
+		return runFailed(fmt.Errorf("%s: %w", f.out, err))
+	}
+	if err := printTrained(c.OutOrStdout(), config, history, f.out); err != nil {
+		return runFailed(err)
+	}
+	return nil
+}
+
+// trainConfig returns the resolved configuration of a file, "" for none, and
+// of the flags that were given.
+func trainConfig(flags *pflag.FlagSet, path string) (train.Config, error) {
+	c := train.DefaultConfig()
+	if path != "" {
+		file, err := readSmall(path)
+		if err != nil {
+			return c, badInput(err)
+		}
+		if err := c.Decode(file); err != nil {
+			err = fmt.Errorf("%s: %w", path, err)
+			if errors.Is(err, train.ErrSyntax) {
+				return c, badInput(err)
+			}
+			return c, usage(err)
+		}
+	}
+	for _, k := range c.Keys() {
+		if flag := flags.Lookup(k.Name); flag.Changed {
+			if err := k.Set(flag.Value.String()); err != nil {
+				return c, usage(err)
+			}
+		}
+	}
+	c, err := c.Resolve()
+	if err != nil {
+		return c, usage(err)
+	}
+	return c, nil
+}
+
+// maxConfig is more than any configuration needs, in bytes.
+const maxConfig = 1 << 20
+
+func readSmall(path string) ([]byte, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	data, err := io.ReadAll(io.LimitReader(f, maxConfig+1))
+	if err == nil && len(data) > maxConfig {
+		err = fmt.Errorf("%s is longer than %d bytes: it is no configuration", path, maxConfig)
+	}
+	return data, err
+}
+
+// hashFile returns the SHA-256 of a file in hex.
+func hashFile(path string) (string, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return "", err
+	}
+	defer f.Close()
+	h := sha256.New()
+	_, err = io.Copy(h, f)
+	return hex.EncodeToString(h.Sum(nil)), err
+}
+
+// trainObserved trains with a bar on a terminal and a log elsewhere.
+func trainObserved(ctx context.Context, stderr io.Writer, c train.Config, m *nn.Transformer[float32], dir *run.Dir) (train.History, error) {
+	watch := newTrainWatch(stderr, c, dir.Path())
+	_, history, err := train.Train(ctx, c, train.Options{Model: m, Dir: dir, Observe: watch.step})
+	watch.end(err)
+	return history, err
+}
+
+// printTrained prints what a run has come to.
+func printTrained(out io.Writer, c train.Config, history train.History, dir string) error {
+	test, err := train.TestSet(c)
+	if err != nil {
+		return err
+	}
+	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	last := history[len(history)-1]
+	fmt.Fprintf(w, "steps\t%d\n", last.Step)
+	fmt.Fprintf(w, "train loss\t%s\tlast batch\n", report.Number(last.Loss))
+	fmt.Fprintf(w, "test MSE\t%s\t%d sequences\n", report.Number(last.TestMSE), c.Test)
+	for _, b := range train.Baselines(c, test) {
+		fmt.Fprintf(w, "  %s\t%s\n", b.Name, report.Number(b.MSE))
+	}
+	fmt.Fprintf(w, "directory\t%s\n", dir)
+	return w.Flush()
+}

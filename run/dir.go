@@ -1,0 +1,127 @@
+package run
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+
+	"icar/nn/safetensors"
+)
+
+// The files of a run directory, see the package's documentation.
+const (
+	configFile     = "config.yaml"
+	infoFile       = "run.json"
+	metricsFile    = "metrics.jsonl"
+	timingsFile    = "timings.jsonl"
+	checkpointFile = "checkpoint.safetensors"
+	doneFile       = "DONE"
+)
+
+// Dir is the directory of a run that is being written, by one goroutine.
+type Dir struct {
+	path    string
+	config  string // its hash
+	metrics *lines
+	timings *lines
+}
+
+// Create makes the directory of a run, and those above it, and writes what is
+// known before the first step. If path is there already the error is an
+// os.ErrExist and nothing is touched.
+func Create(path string, config []byte, info Info) (*Dir, error) {
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		return nil, err
+	}
+	err := os.Mkdir(path, 0o755) // of two runs at once one fails here
+	if errors.Is(err, os.ErrExist) {
+		return nil, existing{path}
+	}
+	if err != nil {
+		return nil, err
+	}
+	d := &Dir{path: path, config: hash(config)}
+	err = errors.Join(
+		d.write(configFile, func(w io.Writer) error { _, err := w.Write(config); return err }),
+		d.write(infoFile, func(w io.Writer) error {
+			e := json.NewEncoder(w)
+			e.SetIndent("", "  ")
+			return e.Encode(info)
+		}))
+	if err == nil {
+		d.metrics, err = createLines(path, metricsFile)
+	}
+	if err == nil {
+		d.timings, err = createLines(path, timingsFile)
+	}
+	if err == nil {
+		err = SyncFolder(filepath.Dir(path))
+	}
+	if err != nil {
+		return nil, errors.Join(err, d.Close(), os.RemoveAll(path))
+	}
+	return d, nil
+}
+
+// existing is the error about a directory that is there already.
+type existing struct{ path string }
+
+func (e existing) Error() string {
+	return e.path + " exists and a run overwrites nothing: remove it, or choose another directory"
+}
+
+func (e existing) Unwrap() error { return os.ErrExist }
+
+// hash returns the SHA-256 of data in hex.
+func hash(data []byte) string {
+	sum := sha256.Sum256(data)
+	return hex.EncodeToString(sum[:])
+}
+
+// Name returns a name for the run of a configuration, the first 8 digits of
+// its hash.
+func Name(config []byte) string { return hash(config)[:8] }
+
+// Path returns the directory.
+func (d *Dir) Path() string { return d.path }
+
+// Record appends what a step measured and how long it took.
+func (d *Dir) Record(m Metric, t Timing) error {
+	return errors.Join(d.metrics.append(m), d.timings.append(t))
+}
+
+// Checkpoint replaces the checkpoint. The lines of metrics.jsonl up to it are
+// on the disk before it is, so that it never counts lines which are lost.
+func (d *Dir) Checkpoint(c Checkpoint) error {
+	if err := d.metrics.file.Sync(); err != nil {
+		return err
+	}
+	return d.write(checkpointFile, func(w io.Writer) error {
+		return safetensors.Write(w, c.file(d.config, d.metrics.length))
+	})
+}
+
+// Done marks the run as complete, after so many steps.
+func (d *Dir) Done(steps int) error {
+	return d.write(doneFile, func(w io.Writer) error { _, err := fmt.Fprintf(w, "%d steps\n", steps); return err })
+}
+
+// Close closes the files.
+func (d *Dir) Close() error {
+	var errs []error
+	for _, l := range []*lines{d.metrics, d.timings} {
+		if l != nil {
+			errs = append(errs, l.file.Close())
+		}
+	}
+	return errors.Join(errs...)
+}
+
+func (d *Dir) write(name string, write func(io.Writer) error) error {
+	return WriteFile(filepath.Join(d.path, name), write)
+}

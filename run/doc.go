@@ -1,0 +1,13 @@
+// Package run owns what is written to disk: files that are whole or absent,
+// and the directory of a training run.
+//
+//	config.yaml             the configuration, every default written out
+//	run.json                what ran: version, revision, Go, arithmetic, seed, see Info
+//	metrics.jsonl           a line a step, appended, see Metric
+//	timings.jsonl           a line a step, appended, see Timing
+//	checkpoint.safetensors  weights, optimiser and step, replaced whole, see Checkpoint
+//	DONE                    written last: the run is complete
+//
+// Of two runs of the same configuration on the same arithmetic every file but
+// timings.jsonl holds the same bytes.
+package run

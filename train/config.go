@@ -1,0 +1,177 @@
+package train
+
+import (
+	"fmt"
+	"math"
+
+	"icar/ar"
+	"icar/internal/suggest"
+	"icar/nn"
+)
+
+// Schedule is how the learning rate changes over the steps.
+type Schedule string
+
+const (
+	// Constant keeps the learning rate η.
+	Constant Schedule = "constant"
+	// Cosine lets it fall from η to 0 along half a cosine:
+	// η (1 + cos(π (k-1)/K))/2 at step k = 1, …, K.
+	//
+	// Reference: Loshchilov, Hutter, "SGDR: stochastic gradient descent with
+	// warm restarts", ICLR 2017, arXiv 1608.03983.
+	Cosine Schedule = "cosine"
+)
+
+// Config is a training run. [Config.Keys] says what each field is. The zero
+// value is not valid: decode into [DefaultConfig]. A width, embed or coords of
+// 0 stands for what follows from the tokens, see [Config.Resolve].
+type Config struct {
+	ar.Process
+	Tokens ar.Tokens `json:"tokens"`
+	nn.Config
+
+	Batch int  `json:"batch"`
+	Train int  `json:"train"`
+	Fresh bool `json:"fresh"`
+	Test  int  `json:"test"`
+
+	Epochs       int      `json:"epochs"`
+	Optimiser    string   `json:"optimiser"`
+	LearningRate float64  `json:"learning_rate"`
+	Schedule     Schedule `json:"schedule"`
+	Seed         uint64   `json:"seed"`
+
+	EvalEvery       int `json:"eval_every"`
+	CheckpointEvery int `json:"checkpoint_every"`
+}
+
+// DefaultConfig returns the run of Fig. 5 at depth 1: one layer of one linear
+// head with layer norm and skip connection on augmented tokens of Haar
+// sequences, d = 5, n = 50, with the sizes and the descent of the authors.
+func DefaultConfig() Config {
+	return Config{
+		Process: ar.New(ar.Haar, 5), Tokens: ar.Augmented,
+		Config: nn.Config{
+			Depth: 1, Heads: 1, Attention: nn.LinearAttention, Norm: true, Residual: true,
+			Position: nn.NoPosition, Length: 50,
+		},
+		Batch: 1024, Train: 1 << 14, Test: 1 << 10,
+		Epochs: 200, Optimiser: nn.AdamName, LearningRate: 1e-2, Schedule: Constant,
+		EvalEvery: 16, CheckpointEvery: 100,
+	}
+}
+
+// Steps returns the number of optimiser steps.
+func (c Config) Steps() int { return c.Epochs * (c.Train / c.Batch) }
+
+// Resolve returns c with width, embed and coords filled in where they are 0:
+// the width of the tokens, the width, and d. The error says what to change
+// when c cannot be run.
+func (c Config) Resolve() (Config, error) {
+	if _, err := ar.NewSampler[float32](c.Process, 1, 1, 0, ""); err != nil { // the process, and that it is real
+		return c, err
+	}
+	if c.Tokens != ar.Plain && c.Tokens != ar.Augmented {
+		return c, unknown("tokens", string(c.Tokens), string(ar.Plain), string(ar.Augmented))
+	}
+	if width := c.Tokens.Width(c.D); c.Width == 0 {
+		c.Width = width
+	} else if c.Width != width {
+		return c, fmt.Errorf("width %d does not fit: %s tokens of d = %d have width %d; use that, or 0", c.Width, c.Tokens, c.D, width)
+	}
+	if c.Embed == 0 {
+		c.Embed = c.Width
+	}
+	if c.Coords == 0 {
+		c.Coords = c.D
+	} else if c.Coords != c.D {
+		return c, fmt.Errorf("coords %d does not fit: a target is a state of d = %d coordinates; use that, or 0", c.Coords, c.D)
+	}
+	for _, check := range []func() error{c.Config.Check, c.checkCounts, c.checkDescent, c.checkSize} {
+		if err := check(); err != nil {
+			return c, err
+		}
+	}
+	return c, nil
+}
+
+// maxCount bounds every count, so that products of two fit an int.
+const maxCount = 1 << 30
+
+func (c Config) checkCounts() error {
+	for _, f := range []struct {
+		key          string
+		value, least int
+	}{
+		{"batch", c.Batch, 1}, {"train", c.Train, 1}, {"test", c.Test, 1}, {"epochs", c.Epochs, 1},
+		{"eval_every", c.EvalEvery, 0}, {"checkpoint_every", c.CheckpointEvery, 0},
+	} {
+		if f.value < f.least {
+			return fmt.Errorf("%s %d is too small: use %d or more", f.key, f.value, f.least)
+		}
+		if f.value > maxCount {
+			return fmt.Errorf("%s %d is too large: use at most %d", f.key, f.value, maxCount)
+		}
+	}
+	if c.Batch > c.Train {
+		return fmt.Errorf("batch %d is more than the %d training sequences: use batch %d or less", c.Batch, c.Train, c.Train)
+	}
+	if r := c.Train % c.Batch; r != 0 {
+		return fmt.Errorf("train %d is not a multiple of batch %d: use train %d or %d", c.Train, c.Batch, c.Train-r, c.Train-r+c.Batch)
+	}
+	return nil
+}
+
+func (c Config) checkDescent() error {
+	if !(c.LearningRate > 0) || math.IsInf(c.LearningRate, 1) { // so written, NaN fails
+		return fmt.Errorf("learning_rate %v is not a positive number: use 0.01, as the paper does", c.LearningRate)
+	}
+	switch c.Optimiser {
+	case nn.SGDName, nn.MomentumName, nn.AdamName:
+	default:
+		return unknown("optimiser", c.Optimiser, nn.SGDName, nn.MomentumName, nn.AdamName)
+	}
+	switch c.Schedule {
+	case Constant, Cosine:
+	default:
+		return unknown("schedule", string(c.Schedule), string(Constant), string(Cosine))
+	}
+	return nil
+}
+
+// maxNumbers keeps a mistyped configuration from taking the machine's memory:
+// 2³¹ float32 are 8 GiB.
+const maxNumbers = 1 << 31
+
+// checkSize returns an error if one of the large arrays of the run is too
+// large. Sizes are in floating point since an int could overflow.
+func (c Config) checkSize() error {
+	t, d, heads, depth := float64(c.Length), float64(c.Embed), float64(c.Heads), float64(c.Depth)
+	sequences := float64(c.Train)
+	if c.Fresh {
+		sequences = float64(c.Batch)
+	}
+	tokens := t * float64(c.Width+c.Coords)
+	for _, a := range []struct {
+		what    string
+		numbers float64
+		use     string
+	}{
+		{"the training sequences", sequences * (t + 1) * float64(c.D), "train, length or d, or fresh sequences"},
+		{"the test sequences", float64(c.Test) * tokens, "test, length or d"},
+		{"a batch", float64(c.Batch) * tokens, "batch, length or d"},
+		{"the attention of a sequence", depth * heads * t * (t + 3*d), "length, heads or depth"},
+		{"the gradients of the blocks of a batch", math.Ceil(float64(c.Batch)/ar.BlockSize) * depth * (3*heads + 1 + 2*float64(c.MLP)) * d * d, "batch, embed, heads or depth"},
+	} {
+		if a.numbers > maxNumbers {
+			return fmt.Errorf("%s would be %.3g numbers, more than %d: use a smaller %s", a.what, a.numbers, maxNumbers, a.use)
+		}
+	}
+	return nil
+}
+
+// unknown is the error about a word that is none of those a key can be.
+func unknown(key, word string, words ...string) error {
+	return fmt.Errorf("unknown %s %q: %s", key, word, suggest.Instead(word, words))
+}

@@ -1,0 +1,87 @@
+package train
+
+// Shapes: N batch, T length, D token dimension, C token width; states (N, T+1, D).
+
+import (
+	"icar/ar"
+	"icar/nn"
+)
+
+// The streams of randomness of a run; package nn draws the initial weights
+// from its own.
+const (
+	trainStream   = "train"
+	testStream    = "test"
+	shuffleStream = "shuffle"
+)
+
+// Batches are the training batches of a configuration. It may be used from
+// one goroutine at a time.
+type Batches struct {
+	config  Config
+	sampler *ar.Sampler[float32] // of a batch, or of the whole training set
+	states  []float32            // (train, T+1, D); nil if sequences are fresh
+	epoch   int
+	order   []int // of the training sequences in that epoch
+}
+
+// NewBatches draws the training sequences of c, unless they are fresh each
+// step. The error is that of [Config.Resolve].
+func NewBatches(c Config) (*Batches, error) {
+	c, err := c.Resolve()
+	if err != nil {
+		return nil, err
+	}
+	b := &Batches{config: c, epoch: -1}
+	n := c.Train
+	if c.Fresh {
+		n = c.Batch
+	}
+	b.sampler, err = ar.NewSampler[float32](c.Process, n, c.Length, c.Seed, trainStream)
+	if err == nil && !c.Fresh {
+		b.states = b.sampler.Batch(0).States
+	}
+	return b, err
+}
+
+// Batch returns the batch of step k = 1, 2, …, a function of the configuration
+// and k alone. With a training set drawn once, the batches of an epoch are its
+// sequences in a random order, a function of the seed and the epoch.
+func (b *Batches) Batch(k int) (nn.Batch[float32], error) {
+	c := b.config
+	if c.Fresh {
+		return encode(c, b.sampler.Batch(uint64(k)))
+	}
+	perEpoch := c.Train / c.Batch
+	if epoch := (k - 1) / perEpoch; epoch != b.epoch {
+		b.epoch = epoch
+		b.order = ar.Rand(c.Seed, shuffleStream, uint64(epoch)).Perm(c.Train)
+	}
+	size := (c.Length + 1) * c.D
+	states := make([]float32, 0, c.Batch*size)
+	first := (k - 1) % perEpoch * c.Batch
+	for _, n := range b.order[first : first+c.Batch] {
+		states = append(states, b.states[n*size:(n+1)*size]...)
+	}
+	return encode(c, ar.Batch[float32]{N: c.Batch, T: c.Length, D: c.D, States: states})
+}
+
+// TestSet returns the test sequences of c, which no training batch holds. The
+// error is that of [Config.Resolve].
+func TestSet(c Config) (nn.Batch[float32], error) {
+	c, err := c.Resolve()
+	if err != nil {
+		return nn.Batch[float32]{}, err
+	}
+	sampler, err := ar.NewSampler[float32](c.Process, c.Test, c.Length, c.Seed, testStream)
+	if err != nil {
+		return nn.Batch[float32]{}, err
+	}
+	return encode(c, sampler.Batch(0))
+}
+
+// encode turns states into tokens and targets.
+func encode(c Config, b ar.Batch[float32]) (nn.Batch[float32], error) {
+	x, err := b.Inputs(c.Tokens)
+	return nn.Batch[float32]{N: b.N, T: b.T, X: x, Y: b.Targets()}, err
+}

@@ -1,0 +1,48 @@
+package train
+
+// Shapes: N sequences, T length, D token dimension, C token width.
+
+import (
+	"context"
+
+	"icar/nn"
+	"icar/run"
+)
+
+// SquaredErrors returns the squared error of a model's prediction at every
+// position of every sequence of b, (N, T), mean over coordinates. The error is
+// that of [nn.Transformer.Predict].
+func SquaredErrors(ctx context.Context, m *nn.Transformer[float32], b nn.Batch[float32]) ([]float64, error) {
+	predictions, err := m.Predict(ctx, b)
+	if err != nil {
+		return nil, err
+	}
+	c := m.Config()
+	return squaredErrors(predictions, c.Width, b.Y, c.Coords), nil
+}
+
+// squaredErrors compares the first d coordinates of predictions (N, T, width)
+// with targets (N, T, d).
+func squaredErrors(predictions []float32, width int, targets []float32, d int) []float64 {
+	errors := make([]float64, len(targets)/d)
+	for p := range errors {
+		for i, y := range targets[p*d : (p+1)*d] {
+			e := float64(predictions[p*width+i]) - float64(y)
+			errors[p] += e * e / float64(d)
+		}
+	}
+	return errors
+}
+
+// evaluate averages squared errors (N, T) over sequences and over positions.
+func evaluate(errors []float64, length int) run.Evaluation {
+	e := run.Evaluation{PositionMSE: make([]float64, length)}
+	n := float64(len(errors) / length)
+	for p, v := range errors {
+		e.PositionMSE[p%length] += v / n
+	}
+	for _, v := range e.PositionMSE {
+		e.TestMSE += v / float64(length)
+	}
+	return e
+}

@@ -1,0 +1,30 @@
+package train
+
+import (
+	"fmt"
+
+	"icar/nn"
+	"icar/run"
+)
+
+// Load returns the model of c with the weights in a safetensors file, such as
+// a checkpoint or what PyTorch has written. The error is that of
+// [Config.Resolve], of run.ReadWeights or of nn.Import.
+func Load(c Config, path string) (*nn.Transformer[float32], error) {
+	c, err := c.Resolve()
+	if err != nil {
+		return nil, err
+	}
+	weights, err := run.ReadWeights(path)
+	if err != nil {
+		return nil, err
+	}
+	m, err := nn.New[float32](c.Config, c.Seed)
+	if err != nil {
+		return nil, err
+	}
+	if err := nn.Import(nn.Tensors(m.Parameters()), weights); err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	return m, nil
+}

@@ -1,0 +1,188 @@
+package train
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"icar/nn"
+	"icar/run"
+)
+
+// Options are what a run needs besides its configuration. The zero value
+// trains from the weights of the seed and keeps nothing on disk.
+type Options struct {
+	// Model is trained in place of one with the initial weights of the seed.
+	Model *nn.Transformer[float32]
+	// Dir records the run; it was created with the resolved configuration.
+	Dir *run.Dir
+	// Observe is called after every step.
+	Observe func(run.Metric)
+}
+
+// History is what every step measured, step k at index k-1.
+type History []run.Metric
+
+// Last returns the last evaluation, that of the trained model if the run is
+// complete; nil if there was none.
+func (h History) Last() *run.Evaluation {
+	for i := len(h) - 1; i >= 0; i-- {
+		if h[i].Evaluation != nil {
+			return h[i].Evaluation
+		}
+	}
+	return nil
+}
+
+// DivergedError is a step at which a number became infinite or NaN.
+type DivergedError struct {
+	Step         int
+	LearningRate float64
+	Err          nn.NonFiniteError // which number
+}
+
+func (e DivergedError) Error() string {
+	return fmt.Sprintf("training diverged at step %d: %v; use a learning_rate below %v", e.Step, e.Err, e.LearningRate)
+}
+
+// Unwrap returns the nn.NonFiniteError.
+func (e DivergedError) Unwrap() error { return e.Err }
+
+// Train trains a model of c to the end and returns it with the history. The
+// result is a function of c and the initial weights, bit by bit.
+//
+// When ctx is done it stops between two steps, an evaluation belonging to its
+// step, and saves a checkpoint; the error is then the context's cause. Other
+// errors are that of [Config.Resolve], a DivergedError, or one of the
+// directory, such as a full disk. With an error come the model and the
+// history up to the last whole step, if training had begun.
+func Train(ctx context.Context, c Config, o Options) (*nn.Transformer[float32], History, error) {
+	c, err := c.Resolve()
+	if err != nil {
+		return nil, nil, err
+	}
+	t := trainer{config: c, Options: o}
+	if t.Model == nil {
+		if t.Model, err = nn.New[float32](c.Config, c.Seed); err != nil {
+			return nil, nil, err
+		}
+	}
+	if t.Model.Config() != c.Config {
+		return nil, nil, fmt.Errorf("the model %+v is not that of the configuration, %+v: make it from the resolved one", t.Model.Config(), c.Config)
+	}
+	if t.batches, err = NewBatches(c); err != nil {
+		return nil, nil, err
+	}
+	if t.test, err = TestSet(c); err != nil {
+		return nil, nil, err
+	}
+	if t.descent, err = newDescent(c, t.Model); err != nil {
+		return nil, nil, err
+	}
+	err = t.run(ctx)
+	return t.Model, t.history, err
+}
+
+// trainer is a run in progress.
+type trainer struct {
+	config Config
+	Options
+	batches *Batches
+	test    nn.Batch[float32]
+	descent *descent
+	history History
+}
+
+// run makes all steps.
+func (t *trainer) run(ctx context.Context) error {
+	steps := t.config.Steps()
+	if err := t.checkpoint(0); err != nil { // a disk that cannot be written shows before any work
+		return err
+	}
+	for k := 1; k <= steps; k++ {
+		start := time.Now()
+		metric, err := t.step(ctx, k)
+		if err != nil {
+			return t.stop(ctx, k-1, err)
+		}
+		if err := t.record(metric, time.Since(start)); err != nil {
+			return err
+		}
+		if k == steps || due(k, t.config.CheckpointEvery) {
+			if err := t.checkpoint(k); err != nil {
+				return err
+			}
+		}
+	}
+	if t.Dir != nil {
+		return t.Dir.Done(steps)
+	}
+	return nil
+}
+
+// step makes step k and the evaluation that may be due after it.
+func (t *trainer) step(ctx context.Context, k int) (run.Metric, error) {
+	m := run.Metric{Step: k, LearningRate: t.config.rate(k)}
+	if ctx.Err() != nil {
+		return m, context.Cause(ctx)
+	}
+	batch, err := t.batches.Batch(k)
+	if err != nil {
+		return m, err
+	}
+	if m.Loss, err = t.descent.step(ctx, k, batch); err != nil {
+		return m, err
+	}
+	if k == t.config.Steps() || due(k, t.config.EvalEvery) {
+		// Step k is made: it has to be recorded with all that belongs to it.
+		errors, err := SquaredErrors(context.WithoutCancel(ctx), t.Model, t.test)
+		if err != nil {
+			return m, err
+		}
+		e := evaluate(errors, t.config.Length)
+		m.Evaluation = &e
+	}
+	return m, nil
+}
+
+// due reports whether step k is one of every so many; 0 is never.
+func due(k, every int) bool { return every > 0 && k%every == 0 }
+
+// stop ends a run whose step after step k has failed.
+func (t *trainer) stop(ctx context.Context, k int, err error) error {
+	var bad nn.NonFiniteError
+	if errors.As(err, &bad) {
+		return DivergedError{k + 1, t.config.rate(k + 1), bad}
+	}
+	if ctx.Err() == nil {
+		return fmt.Errorf("step %d: %w", k+1, err)
+	}
+	if saving := t.checkpoint(k); saving != nil {
+		return fmt.Errorf("stopped after step %d (%v), which could not be saved: %w", k, err, saving)
+	}
+	return fmt.Errorf("stopped after step %d of %d: %w", k, t.config.Steps(), err)
+}
+
+func (t *trainer) record(m run.Metric, took time.Duration) error {
+	t.history = append(t.history, m)
+	if t.Observe != nil {
+		t.Observe(m)
+	}
+	if t.Dir == nil {
+		return nil
+	}
+	return t.Dir.Record(m, run.Timing{Step: m.Step, Seconds: took.Seconds()})
+}
+
+// checkpoint saves the state after step k.
+func (t *trainer) checkpoint(k int) error {
+	if t.Dir == nil {
+		return nil
+	}
+	return t.Dir.Checkpoint(run.Checkpoint{
+		Step:    k,
+		Weights: nn.Export(nn.Tensors(t.Model.Parameters())),
+		State:   nn.Export(t.descent.optimiser.State()),
+	})
+}

@@ -1,0 +1,210 @@
+package train
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"testing"
+
+	"icar/nn"
+	"icar/run"
+)
+
+func newDir(t *testing.T, c Config) *run.Dir {
+	t.Helper()
+	c, err := c.Resolve()
+	if err != nil {
+		t.Fatal(err)
+	}
+	d, err := run.Create(filepath.Join(t.TempDir(), "run"), c.YAML(), run.NewInfo(c.Seed))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { d.Close() })
+	return d
+}
+
+// The same seed gives the same bytes at any GOMAXPROCS, and no directory gives
+// the same weights.
+func TestSameSeedSameBytes(t *testing.T) {
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(0))
+	for _, fresh := range []bool{false, true} {
+		c := small()
+		c.Fresh, c.Position, c.Heads, c.Tokens = fresh, nn.ProductPosition, 2, "plain"
+		var dirs []*run.Dir
+		for _, procs := range []int{1, 4} {
+			runtime.GOMAXPROCS(procs)
+			dirs = append(dirs, newDir(t, c))
+			if _, _, err := Train(context.Background(), c, Options{Dir: dirs[len(dirs)-1]}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for _, name := range []string{"config.yaml", "run.json", "metrics.jsonl", "checkpoint.safetensors", "DONE"} {
+			a, err := os.ReadFile(filepath.Join(dirs[0].Path(), name))
+			b, err2 := os.ReadFile(filepath.Join(dirs[1].Path(), name))
+			if errors.Join(err, err2) != nil || !bytes.Equal(a, b) || len(a) == 0 {
+				t.Errorf("fresh %v: %s differs, %v, %v", fresh, name, err, err2)
+			}
+		}
+		m, history, err := Train(context.Background(), c, Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		saved, err := Load(c, filepath.Join(dirs[0].Path(), "checkpoint.safetensors"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i, p := range m.Parameters() {
+			if !slices.Equal(p.Data, saved.Parameters()[i].Data) {
+				t.Errorf("fresh %v: %s in the checkpoint is not the trained one", fresh, p.Name)
+			}
+		}
+		if len(history) != 8 || history[3].Evaluation == nil || history[4].Evaluation != nil || history.Last() != history[7].Evaluation {
+			t.Errorf("fresh %v: history %+v", fresh, history)
+		}
+	}
+}
+
+// A model learns: with 100 steps it is better than predicting 0 (1/d) and
+// worse than the Bayes floor.
+func TestTrainingLearns(t *testing.T) {
+	c := small()
+	c.Epochs, c.EvalEvery = 25, 0
+	_, history, err := Train(context.Background(), c, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	mse := history.Last().TestMSE
+	floor, _ := BayesFloor(c)
+	t.Logf("test MSE %.4f, zero %.4f, floor %.4f", mse, 1.0/3, floor)
+	if mse > 0.8/3 || mse < floor {
+		t.Errorf("test MSE %v", mse)
+	}
+}
+
+// Training that stops at step 5 leaves what training of 5 steps would.
+func TestInterruptSavesTheLastStep(t *testing.T) {
+	cause := errors.New("enough")
+	ctx, cancel := context.WithCancelCause(context.Background())
+	c := small()
+	d := newDir(t, c)
+	m, history, err := Train(ctx, c, Options{Dir: d, Observe: func(m run.Metric) {
+		if m.Step == 5 {
+			cancel(cause)
+		}
+	}})
+	if !errors.Is(err, cause) || !strings.Contains(err.Error(), "stopped after step 5 of 8") || len(history) != 5 {
+		t.Fatalf("%v after %d steps", err, len(history))
+	}
+	saved, err := Load(c, filepath.Join(d.Path(), "checkpoint.safetensors"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	batches, reference := newBatches(t, c), firstModel(t, c)
+	adam, err := nn.NewOptimiser(nn.AdamName, reference.Parameters())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for k := 1; k <= 5; k++ {
+		if _, err := reference.Gradient(context.Background(), batch(t, batches, k)); err != nil {
+			t.Fatal(err)
+		}
+		adam.Step(k, c.LearningRate)
+	}
+	for i, p := range reference.Parameters() {
+		if !slices.Equal(p.Data, saved.Parameters()[i].Data) || !slices.Equal(p.Data, m.Parameters()[i].Data) {
+			t.Errorf("%s is not that of step 5", p.Name)
+		}
+	}
+	metrics, err := os.ReadFile(filepath.Join(d.Path(), "metrics.jsonl"))
+	if err != nil || bytes.Count(metrics, []byte("\n")) != 5 {
+		t.Errorf("metrics %s, %v", metrics, err)
+	}
+	if _, err := os.Stat(filepath.Join(d.Path(), "DONE")); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("an interrupted run is marked as done: %v", err)
+	}
+}
+
+func firstModel(t *testing.T, c Config) *nn.Transformer[float32] {
+	t.Helper()
+	c, err := c.Resolve()
+	if err != nil {
+		t.Fatal(err)
+	}
+	m, err := nn.New[float32](c.Config, c.Seed)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return m
+}
+
+// Cancellation reaches into a step, which then has not happened.
+func TestCancelledBeforeTheFirstStep(t *testing.T) {
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	m, history, err := Train(ctx, small(), Options{})
+	if !errors.Is(err, context.Canceled) || len(history) != 0 {
+		t.Fatalf("%v after %d steps", err, len(history))
+	}
+	for i, p := range firstModel(t, small()).Parameters() {
+		if !slices.Equal(p.Data, m.Parameters()[i].Data) {
+			t.Errorf("%s has changed", p.Name)
+		}
+	}
+}
+
+func TestDivergenceNamesStepAndTensor(t *testing.T) {
+	c := small()
+	c.Optimiser, c.LearningRate, c.Norm = nn.SGDName, 1e30, false
+	d := newDir(t, c)
+	_, history, err := Train(context.Background(), c, Options{Dir: d})
+	var diverged DivergedError
+	if !errors.As(err, &diverged) || diverged.Step != len(history)+1 || diverged.Err.Tensor == "" {
+		t.Fatalf("%v after %d steps", err, len(history))
+	}
+	t.Log(err)
+	if !strings.Contains(err.Error(), diverged.Err.Tensor) || !strings.Contains(err.Error(), "use a learning_rate below 1e+30") {
+		t.Errorf("%v", err)
+	}
+	if _, err := Load(c, filepath.Join(d.Path(), "checkpoint.safetensors")); err != nil {
+		t.Errorf("the last checkpoint is not good: %v", err)
+	}
+}
+
+// A checkpoint that cannot be written ends the run with the reason.
+func TestLostDirectory(t *testing.T) {
+	for _, interrupt := range []bool{false, true} {
+		ctx, cancel := context.WithCancel(context.Background())
+		c := small()
+		d := newDir(t, c)
+		_, _, err := Train(ctx, c, Options{Dir: d, Observe: func(m run.Metric) {
+			if m.Step == 2 {
+				if err := os.RemoveAll(d.Path()); err != nil {
+					t.Error(err)
+				}
+				if interrupt {
+					cancel()
+				}
+			}
+		}})
+		cancel()
+		if !errors.Is(err, os.ErrNotExist) || errors.Is(err, context.Canceled) {
+			t.Errorf("interrupted %v: %v", interrupt, err)
+		}
+	}
+}
+
+func TestModelOfAnotherShape(t *testing.T) {
+	m, err := nn.New[float32](nn.DefaultConfig(), 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := Train(context.Background(), small(), Options{Model: m}); err == nil {
+		t.Error("a model of another shape was trained")
+	}
+}
