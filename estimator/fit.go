@@ -1,0 +1,191 @@
+package estimator
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+
+	"gonum.org/v1/gonum/floats"
+
+	"icar/ar"
+)
+
+// FitGradientStep returns the K = 1 gradient descent whose one step size has
+// the least mean squared error on the sequences, η = Σ⟨target, Ss⟩/Σ|Ss|² over
+// all positions. (On the unitary family the mean over W gives
+// η* = 3/(2Tmax + 3d - 4).)
+func FitGradientStep(ctx context.Context, batch ar.Batch[float64]) (GradientDescent, error) {
+	eta, err := fitScale(ctx, batch, GradientDescent{K: 1, Eta: []float64{1}}, false)
+	return GradientDescent{K: 1, Eta: eta}, err
+}
+
+// FitPerPositionStep is [FitGradientStep] with a step of its own for each
+// context length. η_1 = 0: there is no pair yet.
+func FitPerPositionStep(ctx context.Context, batch ar.Batch[float64]) (GradientDescent, error) {
+	eta, err := fitScale(ctx, batch, GradientDescent{K: 1, Eta: []float64{1}}, true)
+	return GradientDescent{K: 1, Eta: eta}, err
+}
+
+// FitNormalisedStep returns the normalised step whose one norm has the least
+// mean squared error on the sequences, Σ⟨target, u⟩/Σ|u|² with u = Ss/|Ss|.
+func FitNormalisedStep(ctx context.Context, batch ar.Batch[float64]) (NormalisedStep, error) {
+	norm, err := fitScale(ctx, batch, NormalisedStep{Norm: 1}, false)
+	if err != nil {
+		return NormalisedStep{}, err
+	}
+	return NormalisedStep{Norm: norm[0]}, nil
+}
+
+// fitScale returns the factors that bring the predictions of an estimator
+// closest to the targets, one for all positions or one for each. Where all
+// predictions are 0 the factor is 0.
+func fitScale(ctx context.Context, batch ar.Batch[float64], e Estimator, byPosition bool) ([]float64, error) {
+	group := func(int) int { return 0 }
+	scale := make([]float64, 1)
+	if byPosition {
+		group, scale = func(t int) int { return t }, make([]float64, batch.T)
+	}
+	square := make([]float64, len(scale))
+	err := walk(ctx, batch, e, func(_, t int, prediction, target []float64) {
+		scale[group(t)] += floats.Dot(target, prediction)
+		square[group(t)] += floats.Dot(prediction, prediction)
+	})
+	for g := range scale {
+		if square[g] > 0 {
+			scale[g] /= square[g]
+		}
+	}
+	return scale, err
+}
+
+// FitDescent returns the K-step gradient descent whose one step size has the
+// least mean squared error on the sequences, by golden section.
+func FitDescent(ctx context.Context, batch ar.Batch[float64], k int) (GradientDescent, error) {
+	return fitDescent(ctx, batch, k, false)
+}
+
+// FitPerPositionDescent is [FitDescent] with a step of its own for each context
+// length.
+func FitPerPositionDescent(ctx context.Context, batch ar.Batch[float64], k int) (GradientDescent, error) {
+	return fitDescent(ctx, batch, k, true)
+}
+
+// Steps are searched on a grid of log η, then by golden section between the
+// neighbours of its best point, down to a bracket of width searchWidth.
+const (
+	searchGrid  = 20
+	searchWidth = 1e-3
+)
+
+// fitDescent minimises the error over log η, for all positions together or for
+// each by itself: every evaluation runs the batch once and gives the errors of
+// all positions, so the searches go on side by side. The error of K > 1 steps
+// is not convex in η: what is found is a minimum in the best cell of the grid.
+//
+// With m the mean of |s_t|², tr G ≈ (T-1)m and λ_max(G) is between that and its
+// d-th part. So the grid runs from η(T-1)m = 0.1, where a step does next to
+// nothing, to 2d, above which it diverges.
+func fitDescent(ctx context.Context, batch ar.Batch[float64], k int, byPosition bool) (GradientDescent, error) {
+	if k < 1 {
+		return GradientDescent{}, fmt.Errorf("K = %d iterations to fit: use K = 1 or more", k)
+	}
+	m := floats.Dot(batch.States, batch.States) / float64(batch.N*(batch.T+1))
+	if m == 0 {
+		return GradientDescent{}, errors.New("every state is 0: a step size cannot be fitted")
+	}
+	low, high := math.Log(0.1/m), math.Log(2*float64(batch.D)/m)
+	search := steps{ctx: ctx, batch: batch, k: k, byPosition: byPosition}
+	if !byPosition {
+		low -= math.Log(float64(max(1, batch.T-1)))
+		return search.minimise([]float64{low}, []float64{high})
+	}
+	lows, highs := make([]float64, batch.T), make([]float64, batch.T)
+	for t := range lows {
+		pairs := math.Log(float64(max(1, t)))
+		lows[t], highs[t] = low-pairs, high-pairs
+	}
+	return search.minimise(lows, highs)
+}
+
+type steps struct {
+	ctx        context.Context
+	batch      ar.Batch[float64]
+	k          int
+	byPosition bool
+}
+
+// loss returns the mean squared error of each step, one or one a position.
+func (s steps) loss(logs []float64) ([]float64, error) {
+	measured, err := MSE(s.ctx, s.batch, s.descent(logs))
+	if err != nil || s.byPosition {
+		return measured.PerPosition(), err
+	}
+	return []float64{measured.Mean()}, nil
+}
+
+func (s steps) descent(logs []float64) GradientDescent {
+	eta := make([]float64, len(logs))
+	for g, x := range logs {
+		eta[g] = math.Exp(x)
+	}
+	return GradientDescent{K: s.k, Eta: eta}
+}
+
+// minimise searches every [low, high] at once.
+func (s steps) minimise(low, high []float64) (GradientDescent, error) {
+	x, best, at := make([]float64, len(low)), make([]float64, len(low)), make([]int, len(low))
+	for i := range searchGrid {
+		for g := range x {
+			x[g] = low[g] + (high[g]-low[g])*float64(i)/(searchGrid-1)
+		}
+		f, err := s.loss(x)
+		if err != nil {
+			return GradientDescent{}, err
+		}
+		for g := range f {
+			if i == 0 || f[g] < best[g] {
+				best[g], at[g] = f[g], i
+			}
+		}
+	}
+	a, b := make([]float64, len(low)), make([]float64, len(low))
+	for g := range a {
+		cell := (high[g] - low[g]) / (searchGrid - 1)
+		a[g] = low[g] + cell*float64(max(0, at[g]-1))
+		b[g] = low[g] + cell*float64(min(searchGrid-1, at[g]+1))
+	}
+	return s.golden(a, b)
+}
+
+// golden shrinks every bracket [a, b] by the golden ratio until the widest is
+// below searchWidth (Kiefer 1953, doi:10.2307/2032161).
+func (s steps) golden(a, b []float64) (GradientDescent, error) {
+	const ratio = math.Phi - 1
+	inner := func(from, to []float64) []float64 {
+		x := make([]float64, len(from))
+		for g := range x {
+			x[g] = from[g] + (1-ratio)*(to[g]-from[g])
+		}
+		return x
+	}
+	for floats.Distance(a, b, math.Inf(1)) > searchWidth {
+		left, right := inner(a, b), inner(b, a)
+		f, err := s.loss(left)
+		if err != nil {
+			return GradientDescent{}, err
+		}
+		h, err := s.loss(right)
+		if err != nil {
+			return GradientDescent{}, err
+		}
+		for g := range a {
+			if f[g] < h[g] {
+				b[g] = right[g]
+			} else {
+				a[g] = left[g]
+			}
+		}
+	}
+	return s.descent(inner(a, b)), nil
+}
