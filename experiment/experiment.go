@@ -36,6 +36,7 @@ func All() []Experiment {
 		fig3Unitary(),
 		fig3Rotation(),
 		minima(),
+		fig5(),
 		fig6(),
 	}
 }

@@ -8,10 +8,11 @@ import (
 )
 
 // The streams of randomness of a run; package nn draws the initial weights
-// from its own.
+// from its own. With the seed, an [ar.Sampler] of TrainStream or TestStream
+// draws the same sequences in float64.
 const (
-	trainStream   = "train"
-	testStream    = "test"
+	TrainStream   = "train"
+	TestStream    = "test"
 	shuffleStream = "shuffle"
 )
 
@@ -37,7 +38,7 @@ func NewBatches(c Config) (*Batches, error) {
 	if c.Fresh {
 		n = c.Batch
 	}
-	b.sampler, err = ar.NewSampler[float32](c.Process, n, c.Length, c.Seed, trainStream)
+	b.sampler, err = ar.NewSampler[float32](c.Process, n, c.Length, c.Seed, TrainStream)
 	if err == nil && !c.Fresh {
 		b.states = b.sampler.Batch(0).States
 	}
@@ -73,7 +74,7 @@ func TestSet(c Config) (nn.Batch[float32], error) {
 	if err != nil {
 		return nn.Batch[float32]{}, err
 	}
-	sampler, err := ar.NewSampler[float32](c.Process, c.Test, c.Length, c.Seed, testStream)
+	sampler, err := ar.NewSampler[float32](c.Process, c.Test, c.Length, c.Seed, TestStream)
 	if err != nil {
 		return nn.Batch[float32]{}, err
 	}

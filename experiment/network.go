@@ -1,0 +1,254 @@
+package experiment
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"slices"
+
+	"icar/ar"
+	"icar/estimator"
+	"icar/nn"
+	"icar/train"
+)
+
+// N test sequences, T positions, d token dimension
+
+// networkConfig is one trained Transformer, or the baselines of a seed.
+type networkConfig struct {
+	Label string `json:"label"` // what the trial is in its experiment; baselineLabel for the baselines
+	train.Config
+}
+
+const baselineLabel = "baselines"
+
+// Check implements config.
+func (c networkConfig) Check() error {
+	_, err := c.Config.Resolve()
+	return err
+}
+
+// networkResult is what a trained Transformer does on its test sequences, or
+// what the estimators do on the same ones.
+type networkResult struct {
+	PerSequence []float64  `json:"per_sequence"` // (N) squared error, mean over positions and coordinates
+	PerPosition []float64  `json:"per_position"` // (T) mean over sequences and coordinates
+	Gap         []float64  `json:"gap"`          // (T) PerPosition less that of the Bayes predictor on the same sequences
+	GapError    []float64  `json:"gap_error"`    // (T) standard error of Gap
+	Losses      []float64  `json:"losses"`       // of the training batches, thinned
+	LossEvery   int        `json:"loss_every"`   // steps between Losses
+	Baselines   []baseline `json:"baselines,omitempty"`
+}
+
+// baseline is an estimator on the test sequences.
+type baseline struct {
+	Name        string    `json:"name"`
+	PerSequence []float64 `json:"per_sequence"` // (N)
+	PerPosition []float64 `json:"per_position"` // (T)
+}
+
+// mse is the mean over everything.
+func (r networkResult) mse() float64 { return mean(r.PerSequence) }
+func (b baseline) mse() float64      { return mean(b.PerSequence) }
+
+func mean(x []float64) float64 {
+	sum := 0.0
+	for _, v := range x {
+		sum += v
+	}
+	return sum / float64(len(x))
+}
+
+func runNetwork(ctx context.Context, c networkConfig) (networkResult, error) {
+	batch, err := c.testSequences()
+	if err != nil {
+		return networkResult{}, err
+	}
+	if c.Label == baselineLabel {
+		return c.runBaselines(ctx, batch)
+	}
+	model, history, err := train.Train(ctx, c.Config, train.Options{})
+	if err != nil {
+		return networkResult{}, err
+	}
+	test, err := train.TestSet(c.Config)
+	if err != nil {
+		return networkResult{}, err
+	}
+	squared, err := train.SquaredErrors(ctx, model, test)
+	if err != nil {
+		return networkResult{}, err
+	}
+	r := newNetworkResult(estimator.Errors{N: batch.N, T: batch.T, Squared: squared})
+	if err := r.compare(ctx, squared, batch); err != nil {
+		return networkResult{}, err
+	}
+	r.LossEvery = max(1, len(history)/200)
+	for k := 0; k < len(history); k += r.LossEvery {
+		r.Losses = append(r.Losses, history[k].Loss)
+	}
+	return r, nil
+}
+
+// testSequences are the test sequences of the training run in float64, which
+// its float32 ones are the roundings of.
+func (c networkConfig) testSequences() (ar.Batch[float64], error) {
+	sampler, err := ar.NewSampler[float64](c.Process, c.Test, c.Length, c.Seed, train.TestStream)
+	if err != nil {
+		return ar.Batch[float64]{}, err
+	}
+	return sampler.Batch(0), nil
+}
+
+func newNetworkResult(e estimator.Errors) networkResult {
+	return networkResult{PerSequence: e.PerSequence(), PerPosition: e.PerPosition()}
+}
+
+// compare sets Gap and GapError from the squared errors (N, T): paired with the
+// Bayes predictor of noise-free Haar sequences, least squares, sequence by
+// sequence, what no model can be below at any position.
+func (r *networkResult) compare(ctx context.Context, squared []float64, batch ar.Batch[float64]) error {
+	bayes, err := estimator.MSE(ctx, batch, estimator.LeastSquares{})
+	if err != nil {
+		return err
+	}
+	r.Gap, r.GapError = make([]float64, batch.T), make([]float64, batch.T)
+	n := float64(batch.N)
+	for t := range batch.T {
+		square := 0.0
+		for i := range batch.N {
+			d := squared[i*batch.T+t] - bayes.Squared[i*batch.T+t]
+			r.Gap[t] += d / n
+			square += d * d / n
+		}
+		r.GapError[t] = math.Sqrt(max(0, square-r.Gap[t]*r.Gap[t]) / (n - 1))
+	}
+	return nil
+}
+
+// runBaselines fits what is learnt on training sequences and measures all
+// estimators on the test sequences.
+func (c networkConfig) runBaselines(ctx context.Context, test ar.Batch[float64]) (networkResult, error) {
+	sampler, err := ar.NewSampler[float64](c.Process, min(c.Train, 2048), c.Length, c.Seed, train.TrainStream)
+	if err != nil {
+		return networkResult{}, err
+	}
+	training := sampler.Batch(0)
+	oneStep, err := estimator.FitGradientStep(ctx, training)
+	if err != nil {
+		return networkResult{}, err
+	}
+	perPosition, err := estimator.FitPerPositionStep(ctx, training)
+	if err != nil {
+		return networkResult{}, err
+	}
+	normalised, err := estimator.FitNormalisedStep(ctx, training)
+	if err != nil {
+		return networkResult{}, err
+	}
+	dense, err := estimator.FitLinearAttention(ctx, training, 30, 1e-4)
+	if err != nil {
+		return networkResult{}, err
+	}
+	var r networkResult
+	for _, e := range []struct {
+		name string
+		estimator.Estimator
+	}{
+		{"zero", estimator.Zero{}}, {copyLast, estimator.CopyLast{}}, {gradientStep, oneStep}, {denseLayer, dense},
+		{positionStep, perPosition}, {"normalised step", normalised}, {leastSquares, estimator.LeastSquares{}},
+	} {
+		errors, err := estimator.MSE(ctx, test, e.Estimator)
+		if err != nil {
+			return networkResult{}, err
+		}
+		r.Baselines = append(r.Baselines, baseline{e.name, errors.PerSequence(), errors.PerPosition()})
+	}
+	return r, nil
+}
+
+// Names of baselines that claims speak of.
+const (
+	copyLast     = "copy last"
+	gradientStep = "one gradient step"
+	denseLayer   = "best dense linear layer"
+	positionStep = "one step, η per position"
+	leastSquares = "least squares (Bayes)"
+)
+
+// network is a trained model with the baselines of its seed.
+type network struct {
+	done[networkConfig, networkResult]
+	baselines []baseline
+}
+
+func (n network) baseline(name string) baseline {
+	i := slices.IndexFunc(n.baselines, func(b baseline) bool { return b.Name == name })
+	return n.baselines[i]
+}
+
+// pair joins every model with the baselines of its seed.
+func pair(all []done[networkConfig, networkResult]) ([]network, error) {
+	bySeed := map[uint64][]baseline{}
+	for _, t := range all {
+		if t.Config.Label == baselineLabel {
+			bySeed[t.Config.Seed] = t.Found.Baselines
+		}
+	}
+	var networks []network
+	for _, t := range all {
+		if t.Config.Label == baselineLabel {
+			continue
+		}
+		b, ok := bySeed[t.Config.Seed]
+		if !ok || len(b) == 0 {
+			return nil, fmt.Errorf("no baselines of seed %d", t.Config.Seed)
+		}
+		networks = append(networks, network{t, b})
+	}
+	return networks, nil
+}
+
+// networkTrials lays out models and their baselines for each seed. The
+// variants change a copy of the base.
+func networkTrials(base train.Config, seed uint64, seeds int, variants []networkVariant) []networkConfig {
+	var trials []networkConfig
+	for s := range uint64(seeds) {
+		c := base
+		c.Seed = seed*uint64(seeds) + s
+		for _, v := range variants {
+			model := networkConfig{Label: v.label, Config: c}
+			v.change(&model.Config)
+			trials = append(trials, model)
+		}
+		trials = append(trials, networkConfig{Label: baselineLabel, Config: c})
+	}
+	return trials
+}
+
+// networkVariant is a model among those of an experiment.
+type networkVariant struct {
+	label  string
+	change func(*train.Config)
+}
+
+// augmentedSetting and plainSetting are the two settings of the paper's
+// experiments at a scale: Haar contexts, Adam, mean squared error over every
+// position and coordinate.
+func augmentedSetting(scale Scale) train.Config {
+	c := train.DefaultConfig()
+	c.EvalEvery, c.CheckpointEvery = 0, 0
+	if scale == Quick {
+		c.Process = ar.New(ar.Haar, 3)
+		c.Length, c.Batch, c.Train, c.Test, c.Epochs = 16, 64, 4096, 1024, 8
+		c.LearningRate, c.Schedule = 1e-2, train.Cosine
+	}
+	return c
+}
+
+func plainSetting(scale Scale) train.Config {
+	c := augmentedSetting(scale)
+	c.Tokens, c.Residual, c.Position = ar.Plain, false, nn.ProductPosition
+	c.Embed = 2 * c.D
+	return c
+}
