@@ -29,6 +29,9 @@ type fig3Config struct {
 	Seed         uint64    `json:"seed"`
 }
 
+// maxIterations bounds the memory of the losses, 8 bytes an iteration.
+const maxIterations = 10_000_000
+
 // Check implements config.
 func (c fig3Config) Check() error {
 	if _, err := theory.PlainMinimum(c.Family, c.D, c.Heads); err != nil {
@@ -36,6 +39,9 @@ func (c fig3Config) Check() error {
 	}
 	if _, err := theory.NewDiagonal(c.Heads, c.D, c.Tmax); err != nil {
 		return err
+	}
+	if c.Iterations > maxIterations {
+		return fmt.Errorf("iterations %d is too large: use at most %d", c.Iterations, maxIterations)
 	}
 	if !(c.LearningRate > 0) || c.Iterations < 1 || !(c.InitScale > 0) {
 		return fmt.Errorf("learning_rate %g, iterations %d and init_scale %g have to be positive: use 0.001, 100000 and 0.1", c.LearningRate, c.Iterations, c.InitScale)

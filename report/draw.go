@@ -100,6 +100,8 @@ func drawPanel(c draw.Canvas, panel experiment.Panel) error {
 // drawBesideLegend draws the plot with its legend to the right of it, where it
 // hides no data.
 func drawBesideLegend(c draw.Canvas, p *plot.Plot) {
+	widen(&p.X)
+	widen(&p.Y)
 	legend := p.Legend
 	p.Legend = plot.NewLegend()
 	width := legend.Rectangle(c).Size().X
@@ -108,6 +110,18 @@ func drawBesideLegend(c draw.Canvas, p *plot.Plot) {
 	}
 	p.Draw(draw.Crop(c, 0, -width, 0, 0))
 	legend.Draw(draw.Crop(c, 0, 0, 0, -titleHeight))
+}
+
+// widen gives a logarithmic axis of one value, or of none, a range that can be
+// drawn; plot would widen it by 1 on both sides, past 0.
+func widen(a *plot.Axis) {
+	if _, logarithmic := a.Scale.(plot.LogScale); !logarithmic || a.Min < a.Max {
+		return
+	}
+	if a.Min > a.Max { // no value at all
+		a.Min, a.Max = 1, 1
+	}
+	a.Min, a.Max = a.Min/2, a.Max*2
 }
 
 func style(a *plot.Axis, axis experiment.Axis) {

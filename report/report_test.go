@@ -70,6 +70,18 @@ func TestDrawEveryKindInEveryFormat(t *testing.T) {
 	}
 }
 
+// One value, or none that can be drawn, on a logarithmic axis once made the
+// ticks run to -∞.
+func TestDrawLogarithmicAxisOfOneValueOrNone(t *testing.T) {
+	for _, y := range []float64{5, -5, math.NaN()} {
+		panel := experiment.Panel{Kind: experiment.Lines, X: experiment.Axis{Log: true}, Y: experiment.Axis{Log: true},
+			Series: []experiment.Series{experiment.NewSeries("one", experiment.Solid, []float64{1}, []float64{y})}}
+		if err := Draw(&bytes.Buffer{}, experiment.Figure{Panels: []experiment.Panel{panel}}, "svg"); err != nil {
+			t.Errorf("y = %g: %v", y, err)
+		}
+	}
+}
+
 func TestDrawErrors(t *testing.T) {
 	for _, p := range []experiment.Panel{
 		{Kind: "pie"},
