@@ -38,6 +38,8 @@ func All() []Experiment {
 		minima(),
 		fig5(),
 		fig6(),
+		fig7(),
+		softmax(),
 	}
 }
 

@@ -1,0 +1,105 @@
+package experiment
+
+import (
+	"fmt"
+	"time"
+
+	"icar/nn"
+	"icar/train"
+)
+
+// fig7 trains the linear Transformer on plain tokens with a growing number of
+// heads, whose learnt positions have to find the previous token by themselves.
+func fig7() Experiment {
+	return define(spec[networkConfig, networkResult]{
+		name: "fig7", source: "Fig. 7",
+		summary: "linear Transformers on plain tokens of non-commuting contexts: what heads and width add, and the position",
+		quick:   5 * time.Second, paper: 24 * time.Hour,
+		trials: func(scale Scale, seed uint64) []networkConfig {
+			most, seeds := 8, 1
+			if scale == Paper {
+				most, seeds = 64, 3
+			}
+			var variants []networkVariant
+			for heads := most; heads >= 1; heads /= 2 { // the longest first
+				for _, width := range []int{2, 1} {
+					variants = append(variants, networkVariant{headsLabel(heads, width), func(c *train.Config) {
+						c.Heads, c.Embed = heads, width*c.D
+					}})
+				}
+			}
+			variants = append(variants, networkVariant{noPosition, func(c *train.Config) { c.Heads, c.Position = most, nn.NoPosition }})
+			return networkTrials(plainSetting(scale), seed, seeds, variants)
+		},
+		run: runNetwork, collect: collectFig7,
+	})
+}
+
+const noPosition = "no position"
+
+func headsLabel(heads, width int) string { return fmt.Sprintf("H = %d, width %dx", heads, width) }
+
+func collectFig7(all []done[networkConfig, networkResult]) (Findings, error) {
+	networks, err := pair(all)
+	if err != nil {
+		return Findings{}, err
+	}
+	found := Findings{Data: networkTables(networks, []string{"heads", "width", "position"}, func(c networkConfig) []any {
+		return []any{c.Heads, c.Embed / c.D, c.Config.Position}
+	})}
+	panel := Panel{Kind: Lines, Title: "test error by heads", X: Axis{Label: "heads H", Log: true}, Y: Axis{Label: "MSE per coordinate", Log: true}}
+	most := 1
+	for _, width := range []int{1, 2} {
+		var heads, errors []float64
+		for _, n := range networks {
+			if n.Config.Label == headsLabel(n.Config.Heads, width) {
+				heads, errors = append(heads, float64(n.Config.Heads)), append(errors, n.Found.mse())
+				most = max(most, n.Config.Heads)
+			}
+		}
+		panel.Series = append(panel.Series, NewSeries(fmt.Sprintf("width %dx", width), Points, heads, errors))
+	}
+	panel.Series = append(panel.Series, horizontal(networks[0].baselines, 1, float64(most))...)
+	found.Figures = []Figure{{Title: "Plain tokens, non-commuting contexts (Fig. 7)", Columns: 3, Panels: append([]Panel{panel}, curvePanels(networks)...),
+		Caption: "Test error by number of heads, by position, and the training loss. Dashed: what the classical estimators do on the same sequences."}}
+	found.Claims, err = fig7Claims(networks, most)
+	return found, err
+}
+
+func fig7Claims(networks []network, most int) ([]Claim, error) {
+	claims := []Claim{leakClaim(networks), beatsClaim(networks, func(n network) bool { return n.Config.Label != noPosition })}
+	for _, width := range []int{1, 2} {
+		claim, err := lowerClaim(networks, fmt.Sprintf("heads/width=%dx", width), "Fig. 7",
+			fmt.Sprintf("width %dx: the error falls with the number of heads, to a knee at H = %d (5 %% above the best): H = %d against 1", width, knee(networks, width), most),
+			headsLabel(most, width), headsLabel(1, width))
+		if err != nil {
+			return nil, err
+		}
+		claims = append(claims, claim)
+	}
+	position, err := lowerClaim(networks, "position", "ours",
+		fmt.Sprintf("plain tokens need the position: H = %d with against without", most), headsLabel(most, 2), noPosition)
+	return append(claims, position), err
+}
+
+// knee is the smallest number of heads within 5 % of the best error.
+func knee(networks []network, width int) int {
+	errors := map[int]float64{}
+	for _, n := range networks {
+		if n.Config.Label == headsLabel(n.Config.Heads, width) {
+			errors[n.Config.Heads] += n.Found.mse() // the same number of seeds for each
+		}
+	}
+	best, at := 0.0, 0
+	for _, e := range errors {
+		if best == 0 || e < best {
+			best = e
+		}
+	}
+	for heads, e := range errors {
+		if e <= 1.05*best && (at == 0 || heads < at) {
+			at = heads
+		}
+	}
+	return at
+}

@@ -1,0 +1,97 @@
+package experiment
+
+import (
+	"fmt"
+	"time"
+
+	"icar/ar"
+	"icar/nn"
+	"icar/train"
+)
+
+// softmax changes one switch of the two models at a time.
+func softmax() Experiment {
+	return define(spec[networkConfig, networkResult]{
+		name: "softmax", source: "Sec. 5, ours",
+		summary: "both models with softmax attention, with the MLP, with both, without norm and without position, one switch at a time",
+		quick:   5 * time.Second, paper: 24 * time.Hour,
+		trials: func(scale Scale, seed uint64) []networkConfig {
+			seeds := 1
+			if scale == Paper {
+				seeds = 3
+			}
+			trials := networkTrials(plainSetting(scale), seed, seeds, switches("plain", func(c *train.Config) { c.Heads = 4 }))
+			augmented := networkTrials(augmentedSetting(scale), seed, seeds, switches("augmented", func(*train.Config) {}))
+			for _, t := range augmented {
+				if t.Label != baselineLabel { // those of the plain tokens are on the same sequences
+					trials = append(trials, t)
+				}
+			}
+			return trials
+		},
+		run: runNetwork, collect: collectSoftmax,
+	})
+}
+
+// switches are the variants of a model, each one switch away from linear.
+func switches(tokens string, base func(*train.Config)) []networkVariant {
+	variants := []networkVariant{
+		{"linear", func(*train.Config) {}},
+		{"softmax", func(c *train.Config) { c.Attention = nn.SoftmaxAttention }},
+		{"MLP", func(c *train.Config) { c.MLP = 4 }},
+		{"softmax and MLP", func(c *train.Config) { c.Attention, c.MLP = nn.SoftmaxAttention, 4 }},
+		{"no norm", func(c *train.Config) { c.Norm = false }},
+	}
+	if tokens == "plain" {
+		variants = append(variants, networkVariant{noPosition, func(c *train.Config) { c.Position = nn.NoPosition }})
+	}
+	for i, v := range variants {
+		variants[i] = networkVariant{tokens + ", " + v.label, func(c *train.Config) { base(c); v.change(c) }}
+	}
+	return variants
+}
+
+func collectSoftmax(all []done[networkConfig, networkResult]) (Findings, error) {
+	networks, err := pair(all)
+	if err != nil {
+		return Findings{}, err
+	}
+	found := Findings{Data: networkTables(networks, []string{"model"}, func(c networkConfig) []any { return []any{c.Label} })}
+	figure := Figure{Title: "Softmax, MLP, norm and position, one switch at a time", Columns: 2,
+		Caption: "Test error by position (left) and the training loss, for plain tokens (top) and augmented ones. Dashed: classical estimators."}
+	for _, tokens := range []ar.Tokens{ar.Plain, ar.Augmented} {
+		var same []network
+		for _, n := range networks {
+			if n.Config.Tokens == tokens {
+				same = append(same, n)
+			}
+		}
+		if len(same) == 0 {
+			continue
+		}
+		for _, p := range curvePanels(same) {
+			p.Title = fmt.Sprintf("%s: %s", tokens, p.Title)
+			figure.Panels = append(figure.Panels, p)
+		}
+	}
+	found.Figures = []Figure{figure}
+	found.Claims, err = softmaxClaims(networks)
+	return found, err
+}
+
+func softmaxClaims(networks []network) ([]Claim, error) {
+	claims := []Claim{leakClaim(networks), beatsClaim(networks, func(network) bool { return true })}
+	for _, c := range []struct{ id, statement, better, worse string }{
+		{"plain/position", "plain tokens need the position: with against without", "plain, linear", "plain, " + noPosition},
+		{"plain/norm", "plain tokens: layer norm lowers the error", "plain, linear", "plain, no norm"},
+		{"augmented/norm", "augmented tokens: layer norm lowers the error", "augmented, linear", "augmented, no norm"},
+		{"augmented/mlp", "augmented tokens: the MLP lowers the error", "augmented, MLP", "augmented, linear"},
+	} {
+		claim, err := lowerClaim(networks, c.id, "ours", c.statement, c.better, c.worse)
+		if err != nil {
+			return nil, err
+		}
+		claims = append(claims, claim)
+	}
+	return claims, nil
+}
