@@ -2,7 +2,6 @@ package train_test
 
 import (
 	"bytes"
-	"context"
 	"encoding/json"
 	"errors"
 	"math"
@@ -27,7 +26,7 @@ const interpreter = "/usr/bin/python3"
 // needTorch skips the test where PyTorch is not installed; on CI it has to be.
 func needTorch(t *testing.T) {
 	t.Helper()
-	out, err := exec.Command(interpreter, "-c", "import torch, numpy, yaml").CombinedOutput()
+	out, err := exec.Command(interpreter, "-c", "import sys, importlib.util as i; sys.exit(None in map(i.find_spec, [\"torch\", \"numpy\", \"yaml\"]))").CombinedOutput()
 	if err == nil {
 		return
 	}
@@ -119,11 +118,11 @@ func TestPythonDocument(t *testing.T) {
 	runShell(t, blocks[0][2])
 
 	c, metrics := readRun(t, "runs/example")
-	batches, err := train.NewBatches(c)
+	batches, err := train.NewBatches(t.Context(), c)
 	if err != nil {
 		t.Fatal(err)
 	}
-	batch, err := batches.Batch(1)
+	batch, err := batches.Batch(t.Context(), 1)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -185,7 +184,7 @@ func samePredictions(t *testing.T, c train.Config, batch nn.Batch[float32]) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want, err := m.Predict(context.Background(), batch)
+	want, err := m.Predict(t.Context(), batch)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -244,7 +243,7 @@ func TestCurveOfPyTorch(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	batches, err := train.NewBatches(c)
+	batches, err := train.NewBatches(t.Context(), c)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -253,7 +252,7 @@ func TestCurveOfPyTorch(t *testing.T) {
 		weights = append(weights, p.Data...)
 	}
 	for k := 1; k <= c.Steps(); k++ {
-		b, err := batches.Batch(k)
+		b, err := batches.Batch(t.Context(), k)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -268,7 +267,7 @@ func TestCurveOfPyTorch(t *testing.T) {
 	python(t, script, oracle, "config.yaml")
 	want := readArray[float64](t, "loss.npy")
 
-	_, history, err := train.Train(context.Background(), c, train.Options{})
+	_, history, err := train.Train(t.Context(), c, train.Options{})
 	if err != nil || len(history) != 100 || len(want) != 100 {
 		t.Fatalf("%d steps here, %d in PyTorch, %v", len(history), len(want), err)
 	}
@@ -280,10 +279,12 @@ func TestCurveOfPyTorch(t *testing.T) {
 	}
 	t.Logf("batch %d: loss %.6f at step 1, %.6f at step 100 (PyTorch %.6f); worst relative deviation %.2g, at step %d",
 		c.Batch, history[0].Loss, history[99].Loss, want[99], worst, at)
-	if !(worst < 1e-3) {
+	// A float32 has 6e-8; a step that was another, a batch out of order or an
+	// Adam that is not PyTorch's shows in the second digit.
+	if !(worst < 1e-4) {
 		t.Errorf("the loss at step %d is off by %v", at, worst)
 	}
 }
 
 // curveBatch is smaller than the paper's 1024 to save time.
-const curveBatch = 64
+const curveBatch = 32
