@@ -1,7 +1,11 @@
 package run
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -25,12 +29,13 @@ const (
 	metaArithmetic = "arithmetic" // see Arithmetic
 	metaConfig     = "config"     // SHA-256 of config.yaml in hex
 	metaMetrics    = "metrics"    // bytes of metrics.jsonl that belong to the steps made
+	metaChecksum   = "checksum"   // SHA-256, in hex, of the file as it would be without this entry
 )
 
 // file lays c out as safetensors.
-func (c Checkpoint) file(config string, metrics int64) safetensors.File {
+func (c Checkpoint) file(config string, metrics int64) (safetensors.File, error) {
 	step := safetensors.FromSlice(stepName, nil, []int64{int64(c.Step)})
-	return safetensors.File{
+	f := safetensors.File{
 		Tensors: slices.Concat(c.Weights, c.State, []safetensors.Tensor{step}),
 		Metadata: map[string]string{
 			metaVersion:    strconv.Itoa(formatVersion),
@@ -39,12 +44,25 @@ func (c Checkpoint) file(config string, metrics int64) safetensors.File {
 			metaMetrics:    strconv.FormatInt(metrics, 10),
 		},
 	}
+	sum, err := checksum(f)
+	f.Metadata[metaChecksum] = sum
+	return f, err
+}
+
+// checksum returns what a file's checksum has to be. It leans on the same
+// content always being written as the same bytes.
+func checksum(f safetensors.File) (string, error) {
+	f.Metadata = maps.Clone(f.Metadata)
+	delete(f.Metadata, metaChecksum)
+	h := sha256.New()
+	err := safetensors.Write(h, f)
+	return hex.EncodeToString(h.Sum(nil)), err
 }
 
 // ReadWeights returns the weights in a safetensors file: all of its tensors
 // or, if it is a checkpoint, those that are neither the optimiser's nor the
 // count of steps. The error is that of safetensors.ReadFile, or a checkpoint
-// of another version.
+// that is damaged or of another version.
 func ReadWeights(path string) ([]safetensors.Tensor, error) {
 	f, err := safetensors.ReadFile(path)
 	if err != nil {
@@ -53,10 +71,26 @@ func ReadWeights(path string) ([]safetensors.Tensor, error) {
 	if f.Metadata[metaConfig] == "" {
 		return f.Tensors, nil
 	}
-	if v := f.Metadata[metaVersion]; v != strconv.Itoa(formatVersion) {
-		return nil, fmt.Errorf("%s is a checkpoint of version %s, this icar reads version %d: use the icar that wrote it", path, v, formatVersion)
+	if err := check(f); err != nil {
+		return nil, fmt.Errorf("%s %w", path, err)
 	}
 	return slices.DeleteFunc(f.Tensors, func(t safetensors.Tensor) bool {
 		return t.Name == stepName || strings.Contains(t.Name, "/")
 	}), nil
+}
+
+// check returns an error, to follow the file's name, unless f is a whole
+// checkpoint of this version.
+func check(f safetensors.File) error {
+	if v := f.Metadata[metaVersion]; v != strconv.Itoa(formatVersion) {
+		return fmt.Errorf("is a checkpoint of version %s, this icar reads version %d: use the icar that wrote it", v, formatVersion)
+	}
+	sum, err := checksum(f)
+	if err != nil {
+		return fmt.Errorf("cannot be checked: %w", err)
+	}
+	if sum != f.Metadata[metaChecksum] {
+		return errors.New("is damaged: its content does not match its checksum; use another checkpoint")
+	}
+	return nil
 }

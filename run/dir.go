@@ -101,9 +101,11 @@ func (d *Dir) Checkpoint(c Checkpoint) error {
 	if err := d.metrics.file.Sync(); err != nil {
 		return err
 	}
-	return d.write(checkpointFile, func(w io.Writer) error {
-		return safetensors.Write(w, c.file(d.config, d.metrics.length))
-	})
+	f, err := c.file(d.config, d.metrics.length)
+	if err != nil {
+		return err
+	}
+	return d.write(checkpointFile, func(w io.Writer) error { return safetensors.Write(w, f) })
 }
 
 // Done marks the run as complete, after so many steps.

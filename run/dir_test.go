@@ -1,6 +1,7 @@
 package run
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"os"
@@ -112,9 +113,12 @@ func TestReadWeights(t *testing.T) {
 	dir := t.TempDir()
 	bias := safetensors.FromSlice("out.bias", []int{1}, []float32{1})
 	slashed := safetensors.FromSlice("adam.m/out.bias", []int{1}, []float32{1})
-	checkpoint := Checkpoint{3, []safetensors.Tensor{bias}, []safetensors.Tensor{slashed}}.file("hash", 0)
-	newer := Checkpoint{}.file("hash", 0)
+	checkpoint, err := Checkpoint{3, []safetensors.Tensor{bias}, []safetensors.Tensor{slashed}}.file("hash", 0)
+	newer, err2 := Checkpoint{}.file("hash", 0)
 	newer.Metadata["version"] = "2"
+	if err := errors.Join(err, err2); err != nil {
+		t.Fatal(err)
+	}
 	for name, test := range map[string]struct {
 		file  safetensors.File
 		names int
@@ -135,5 +139,33 @@ func TestReadWeights(t *testing.T) {
 		if (err != nil) != (test.err != "") || err != nil && !strings.Contains(err.Error(), test.err) {
 			t.Errorf("%s: %v, want %q", name, err, test.err)
 		}
+	}
+}
+
+// Every flipped bit of a checkpoint is noticed: the file cannot be read, or it
+// is no checkpoint any more, or it does not match its checksum.
+func TestFlippedBits(t *testing.T) {
+	bias := safetensors.FromSlice("out.bias", []int{2}, []float32{1, 2})
+	state := safetensors.FromSlice("adam.m/out.bias", []int{2}, []float32{3, 4})
+	good, err := Checkpoint{3, []safetensors.Tensor{bias}, []safetensors.Tensor{state}}.file("hash", 0)
+	var file bytes.Buffer
+	if err := errors.Join(err, check(good), safetensors.Write(&file, good)); err != nil {
+		t.Fatal(err)
+	}
+	damaged := 0
+	for bit := range 8 * file.Len() {
+		data := bytes.Clone(file.Bytes())
+		data[bit/8] ^= 1 << (bit % 8)
+		f, err := safetensors.Read(bytes.NewReader(data), int64(len(data)))
+		if err != nil || f.Metadata[metaConfig] == "" {
+			continue
+		}
+		if check(f) == nil {
+			t.Errorf("byte %d, bit %d: taken for a whole checkpoint", bit/8, bit%8)
+		}
+		damaged++
+	}
+	if damaged < 1000 {
+		t.Errorf("the checksum was asked for %d flipped bits only", damaged)
 	}
 }

@@ -108,7 +108,7 @@ func TestBaselinesOfHaar(t *testing.T) {
 	for _, tokens := range []ar.Tokens{ar.Plain, ar.Augmented} {
 		c := DefaultConfig()
 		c.Tokens = tokens
-		b, err := TestSet(c)
+		b, err := TestSet(t.Context(), c)
 		if err != nil {
 			t.Fatal(err)
 		}

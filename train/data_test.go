@@ -1,7 +1,6 @@
 package train
 
 import (
-	"context"
 	"math"
 	"slices"
 	"testing"
@@ -12,7 +11,7 @@ import (
 
 func newBatches(t *testing.T, c Config) *Batches {
 	t.Helper()
-	b, err := NewBatches(c)
+	b, err := NewBatches(t.Context(), c)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -21,7 +20,7 @@ func newBatches(t *testing.T, c Config) *Batches {
 
 func batch(t *testing.T, b *Batches, k int) nn.Batch[float32] {
 	t.Helper()
-	batch, err := b.Batch(k)
+	batch, err := b.Batch(t.Context(), k)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -87,7 +86,7 @@ func TestFreshAndTestSequencesAreNew(t *testing.T) {
 	fixed := newBatches(t, c)
 	c.Fresh = true
 	fresh := newBatches(t, c)
-	test, err := TestSet(c)
+	test, err := TestSet(t.Context(), c)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -137,15 +136,15 @@ func TestEvaluationIsTheLoss(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	test, err := TestSet(c)
+	test, err := TestSet(t.Context(), c)
 	if err != nil {
 		t.Fatal(err)
 	}
-	errors, err := SquaredErrors(context.Background(), m, test)
+	errors, err := SquaredErrors(t.Context(), m, test)
 	if err != nil {
 		t.Fatal(err)
 	}
-	loss, err := m.Loss(context.Background(), test)
+	loss, err := m.Loss(t.Context(), test)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -60,7 +60,7 @@ func (k Key) String() string {
 	case *uint64:
 		return strconv.FormatUint(*f, 10)
 	case *float64:
-		return strconv.FormatFloat(*f, 'g', -1, 64)
+		return strconv.FormatFloat(*f, 'f', -1, 64) // YAML 1.1 takes 1e-05 for a word
 	case *bool:
 		return strconv.FormatBool(*f)
 	}

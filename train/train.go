@@ -43,7 +43,11 @@ type DivergedError struct {
 }
 
 func (e DivergedError) Error() string {
-	return fmt.Sprintf("training diverged at step %d: %v; use a learning_rate below %v", e.Step, e.Err, e.LearningRate)
+	use := fmt.Sprintf("learning_rate below %v", e.LearningRate)
+	if e.Err.Tensor == "x" || e.Err.Tensor == "y" { // the sequences themselves
+		use = "smaller sigma"
+	}
+	return fmt.Sprintf("training diverged at step %d: %v; use a %s", e.Step, e.Err, use)
 }
 
 // Unwrap returns the nn.NonFiniteError.
@@ -71,12 +75,6 @@ func Train(ctx context.Context, c Config, o Options) (*nn.Transformer[float32], 
 	if t.Model.Config() != c.Config {
 		return nil, nil, fmt.Errorf("the model %+v is not that of the configuration, %+v: make it from the resolved one", t.Model.Config(), c.Config)
 	}
-	if t.batches, err = NewBatches(c); err != nil {
-		return nil, nil, err
-	}
-	if t.test, err = TestSet(c); err != nil {
-		return nil, nil, err
-	}
 	if t.descent, err = newDescent(c, t.Model); err != nil {
 		return nil, nil, err
 	}
@@ -94,11 +92,17 @@ type trainer struct {
 	history History
 }
 
-// run makes all steps.
-func (t *trainer) run(ctx context.Context) error {
+// run draws the data and makes all steps.
+func (t *trainer) run(ctx context.Context) (err error) {
 	steps := t.config.Steps()
 	if err := t.checkpoint(0); err != nil { // a disk that cannot be written shows before any work
 		return err
+	}
+	if t.batches, err = NewBatches(ctx, t.config); err == nil {
+		t.test, err = TestSet(ctx, t.config)
+	}
+	if err != nil {
+		return t.stop(ctx, 0, err)
 	}
 	for k := 1; k <= steps; k++ {
 		start := time.Now()
@@ -127,7 +131,7 @@ func (t *trainer) step(ctx context.Context, k int) (run.Metric, error) {
 	if ctx.Err() != nil {
 		return m, context.Cause(ctx)
 	}
-	batch, err := t.batches.Batch(k)
+	batch, err := t.batches.Batch(ctx, k)
 	if err != nil {
 		return m, err
 	}

@@ -40,7 +40,7 @@ func TestSameSeedSameBytes(t *testing.T) {
 		for _, procs := range []int{1, 4} {
 			runtime.GOMAXPROCS(procs)
 			dirs = append(dirs, newDir(t, c))
-			if _, _, err := Train(context.Background(), c, Options{Dir: dirs[len(dirs)-1]}); err != nil {
+			if _, _, err := Train(t.Context(), c, Options{Dir: dirs[len(dirs)-1]}); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -51,7 +51,7 @@ func TestSameSeedSameBytes(t *testing.T) {
 				t.Errorf("fresh %v: %s differs, %v, %v", fresh, name, err, err2)
 			}
 		}
-		m, history, err := Train(context.Background(), c, Options{})
+		m, history, err := Train(t.Context(), c, Options{})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -75,7 +75,7 @@ func TestSameSeedSameBytes(t *testing.T) {
 func TestTrainingLearns(t *testing.T) {
 	c := small()
 	c.Epochs, c.EvalEvery = 25, 0
-	_, history, err := Train(context.Background(), c, Options{})
+	_, history, err := Train(t.Context(), c, Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -111,7 +111,7 @@ func TestInterruptSavesTheLastStep(t *testing.T) {
 		t.Fatal(err)
 	}
 	for k := 1; k <= 5; k++ {
-		if _, err := reference.Gradient(context.Background(), batch(t, batches, k)); err != nil {
+		if _, err := reference.Gradient(t.Context(), batch(t, batches, k)); err != nil {
 			t.Fatal(err)
 		}
 		adam.Step(k, c.LearningRate)
@@ -143,11 +143,22 @@ func firstModel(t *testing.T, c Config) *nn.Transformer[float32] {
 	return m
 }
 
-// Cancellation reaches into a step, which then has not happened.
+// Cancellation reaches into the drawing of the data and into a step, which
+// then has not happened.
 func TestCancelledBeforeTheFirstStep(t *testing.T) {
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
-	m, history, err := Train(ctx, small(), Options{})
+	if _, err := NewBatches(ctx, small()); !errors.Is(err, context.Canceled) {
+		t.Errorf("batches: %v", err)
+	}
+	if _, err := TestSet(ctx, small()); !errors.Is(err, context.Canceled) {
+		t.Errorf("test set: %v", err)
+	}
+	d := newDir(t, small())
+	m, history, err := Train(ctx, small(), Options{Dir: d})
+	if _, err := Load(small(), filepath.Join(d.Path(), "checkpoint.safetensors")); err != nil {
+		t.Errorf("nothing to go on from: %v", err)
+	}
 	if !errors.Is(err, context.Canceled) || len(history) != 0 {
 		t.Fatalf("%v after %d steps", err, len(history))
 	}
@@ -162,7 +173,7 @@ func TestDivergenceNamesStepAndTensor(t *testing.T) {
 	c := small()
 	c.Optimiser, c.LearningRate, c.Norm = nn.SGDName, 1e30, false
 	d := newDir(t, c)
-	_, history, err := Train(context.Background(), c, Options{Dir: d})
+	_, history, err := Train(t.Context(), c, Options{Dir: d})
 	var diverged DivergedError
 	if !errors.As(err, &diverged) || diverged.Step != len(history)+1 || diverged.Err.Tensor == "" {
 		t.Fatalf("%v after %d steps", err, len(history))
@@ -173,6 +184,16 @@ func TestDivergenceNamesStepAndTensor(t *testing.T) {
 	}
 	if _, err := Load(c, filepath.Join(d.Path(), "checkpoint.safetensors")); err != nil {
 		t.Errorf("the last checkpoint is not good: %v", err)
+	}
+}
+
+// Sequences that overflow are not blamed on the learning rate.
+func TestNoiseThatOverflows(t *testing.T) {
+	c := small()
+	c.Sigma = 1e39
+	_, _, err := Train(t.Context(), c, Options{})
+	if err == nil || !strings.Contains(err.Error(), "at step 1: x[") || !strings.HasSuffix(err.Error(), "use a smaller sigma") {
+		t.Errorf("%v", err)
 	}
 }
 

@@ -89,7 +89,7 @@ func trainRun(c *cobra.Command, f trainFlags) error {
 	if err = errors.Join(err, dir.Close()); err != nil {
 		return runFailed(fmt.Errorf("%s: %w", f.out, err))
 	}
-	if err := printTrained(c.OutOrStdout(), config, history, f.out); err != nil {
+	if err := printTrained(c.Context(), c.OutOrStdout(), config, history, f.out); err != nil {
 		return runFailed(err)
 	}
 	return nil
@@ -163,8 +163,8 @@ func trainObserved(ctx context.Context, stderr io.Writer, c train.Config, m *nn.
 }
 
 // printTrained prints what a run has come to.
-func printTrained(out io.Writer, c train.Config, history train.History, dir string) error {
-	test, err := train.TestSet(c)
+func printTrained(ctx context.Context, out io.Writer, c train.Config, history train.History, dir string) error {
+	test, err := train.TestSet(ctx, c)
 	if err != nil {
 		return err
 	}
