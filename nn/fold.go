@@ -1,0 +1,173 @@
+package nn
+
+// Shapes: T time, D embed, c width, H heads, M hidden units, E folded input.
+
+import (
+	"context"
+	"math"
+)
+
+// folded is the parameters of a Transformer in the form the Engine computes
+// with, or a gradient with respect to them.
+//
+// With x̃ = [x; 1], scores are s_ij = q_i·k_j/√D = x̃_jᵀ M_h x̃_i and values
+// reach the output through W_o v_j = U_h x̃_j, where
+//
+//	M_h = W̃_kᵀ W̃_q/√D, U_h = W_o W̃_v, W̃ = [W b].
+//
+// So a head needs no queries, keys and values: z_i = M_h x̃_i, s_ij = z_i·x̃_j,
+// y_i = Σ_j a_ij x̃_j, o_i = Σ_h U_h y_hi + b_o. In the first layer, where x is
+// the token repeated D/c times, equal coordinates are one: columns of W̃ add up
+// and E = c + 1 instead of D + 1. All other linear maps are [W b] too.
+type folded struct {
+	data   []float32 // all of the below
+	pos    []float32 // (T, D) of additive positions
+	layers []foldedLayer
+	out    []float32 // (c, D+1)
+}
+
+type foldedLayer struct {
+	e           int       // E
+	m           []float32 // (H, E, E)
+	u           []float32 // (H, D, E)
+	o           []float32 // (D) bias
+	gamma, beta []float32 // (D) of the layer norm
+	up, down    []float32 // (M, D+1), (D, M+1)
+	p           []float32 // (H, T, T) of a product position, 0 above the diagonal
+}
+
+func newFolded(c Config, length int) *folded {
+	f := &folded{layers: make([]foldedLayer, c.Depth)}
+	type piece struct {
+		to   *[]float32
+		size int
+	}
+	d, hidden := c.Embed, c.MLP*c.Embed
+	var pieces []piece
+	add := func(present bool, to *[]float32, size int) {
+		if present {
+			pieces = append(pieces, piece{to, size})
+		}
+	}
+	add(c.Position == AdditivePosition, &f.pos, length*d)
+	for l := range f.layers {
+		y := &f.layers[l]
+		y.e = c.folded(l)
+		add(true, &y.m, c.Heads*y.e*y.e)
+		add(true, &y.u, c.Heads*d*y.e)
+		add(true, &y.o, d)
+		add(c.Norm, &y.gamma, d)
+		add(c.Norm, &y.beta, d)
+		add(c.MLP > 0, &y.up, hidden*(d+1))
+		add(c.MLP > 0, &y.down, d*(hidden+1))
+		add(c.Position == ProductPosition, &y.p, c.Heads*length*length)
+	}
+	add(true, &f.out, c.Width*(d+1))
+	size := 0
+	for _, p := range pieces {
+		size += p.size
+	}
+	f.data = make([]float32, size)
+	rest := f.data
+	for _, p := range pieces {
+		*p.to, rest = rest[:p.size:p.size], rest[p.size:]
+	}
+	return f
+}
+
+// folded returns E of layer l.
+func (c Config) folded(l int) int {
+	if l == 0 && c.Position != AdditivePosition {
+		return c.Width + 1
+	}
+	return c.Embed + 1
+}
+
+// head returns the configuration of a single head.
+func (c Config) head() Config {
+	c.Heads = 1
+	return c
+}
+
+// head returns the part of head h of a projection of H heads.
+func (l linear[F]) head(h, d int) linear[F] {
+	return linear[F]{l.weight[h*d*d : (h+1)*d*d], l.bias[h*d : (h+1)*d]}
+}
+
+// fold sets e.weights from the parameters.
+func (e *Engine) fold(ctx context.Context) error {
+	c, net := e.model.config, e.model.network
+	d := c.Embed
+	copy(e.weights.pos, net.pos)
+	for l, layer := range net.layers {
+		f := e.weights.layers[l]
+		copy(f.o, layer.o.bias)
+		copy(f.gamma, layer.norm.weight)
+		copy(f.beta, layer.norm.bias)
+		if c.MLP > 0 {
+			join(f.up, layer.mlp.up, d)
+			join(f.down, layer.mlp.down, c.MLP*d)
+		}
+	}
+	join(e.weights.out, net.out, d)
+	return e.each(ctx, c.Depth*c.Heads, func(_ *lanes, task int) {
+		l, h := task/c.Heads, task%c.Heads
+		f, layer := e.weights.layers[l], net.layers[l]
+		q, k, v := layer.q.head(h, d), layer.k.head(h, d), layer.v.head(h, d)
+		f.foldHead(h, d, q.augmented(f.e), k.augmented(f.e), v.augmented(f.e), layer.o.weight)
+		if c.Position == ProductPosition {
+			o := e.products[task]
+			o.forward(c.head(), net.layers[l].at(h, d), net.pos[:e.length*d])
+			copy(f.p[h*len(o.p):], o.p)
+		}
+	})
+}
+
+// at returns the queries and keys of head h alone.
+func (l layer[F]) at(h, d int) layer[F] { return layer[F]{q: l.q.head(h, d), k: l.k.head(h, d)} }
+
+// join writes [W b] to dst, W with in columns.
+func join(dst []float32, l linear[float32], in int) {
+	for o, b := range l.bias {
+		copy(dst[o*(in+1):], l.weight[o*in:(o+1)*in])
+		dst[o*(in+1)+in] = b
+	}
+}
+
+// augmented returns W̃ (D, E) = [W b] of a square W, columns E-1 apart added up.
+func (l linear[F]) augmented(e int) []float64 {
+	d := len(l.bias)
+	w := make([]float64, d*e)
+	for o, b := range l.bias {
+		for i, v := range l.weight[o*d : (o+1)*d] {
+			w[o*e+i%(e-1)] += float64(v)
+		}
+		w[o*e+e-1] = float64(b)
+	}
+	return w
+}
+
+// foldHead sets M_h and U_h from q, k, v = W̃_q, W̃_k, W̃_v (D, E) and wo = W_o. It
+// computes in float64, so that M_h and U_h are rounded once.
+func (f foldedLayer) foldHead(h, d int, q, k, v []float64, wo []float32) {
+	e, scale := f.e, 1/math.Sqrt(float64(d))
+	row := make([]float64, e)
+	for n := range e {
+		clear(row)
+		for o := range d {
+			axpy(row, scale*k[o*e+n], q[o*e:(o+1)*e])
+		}
+		for m, value := range row {
+			f.m[(h*e+n)*e+m] = float32(value)
+		}
+	}
+	for r := range d {
+		clear(row)
+		for o, w := range wo[r*d : (r+1)*d] {
+			axpy(row, float64(w), v[o*e:(o+1)*e])
+		}
+		for m, value := range row {
+			f.u[(h*d+r)*e+m] = float32(value)
+		}
+	}
+}

@@ -1,0 +1,109 @@
+// Command gen writes the assembly of package kernel for AVX2 and AVX-512 from
+// one description of every loop.
+//
+// A block of 16 lanes is two registers of AVX2 or one of AVX-512. Products
+// that are worth register tiles run once for each half of the block in AVX2;
+// all other loops treat both halves side by side. Either way a lane sees the
+// same operations in the same order at both widths.
+package main
+
+import (
+	. "github.com/mmcloughlin/avo/build"
+	. "github.com/mmcloughlin/avo/operand"
+	"github.com/mmcloughlin/avo/reg"
+)
+
+const block = 64 // bytes of a block of 16 lanes
+
+// width is an instruction set.
+type width struct {
+	suffix string
+	bytes  int // of a register
+	vector func() reg.VecVirtual
+}
+
+var widths = []width{{"AVX2", 32, YMM}, {"AVX512", 64, ZMM}}
+
+// parts are the offsets of a block's registers.
+func (w width) parts() []int {
+	if w.bytes == block {
+		return []int{0}
+	}
+	return []int{0, block / 2}
+}
+
+// vectors allocates one register for every part of a block.
+func (w width) vectors() []reg.VecVirtual {
+	v := make([]reg.VecVirtual, len(w.parts()))
+	for i := range v {
+		v[i] = w.vector()
+	}
+	return v
+}
+
+// each calls f for every part of a block with its offset.
+func (w width) each(f func(i, offset int)) {
+	for i, offset := range w.parts() {
+		f(i, offset)
+	}
+}
+
+func (w width) zero(v reg.Register) {
+	if w.bytes == block {
+		VPXORD(v, v, v)
+	} else {
+		VXORPS(v, v, v)
+	}
+}
+
+// function starts a function over n > 0 rounds of a loop.
+func (w width) function(name, arguments, doc string) {
+	TEXT(name+w.suffix, NOSPLIT, "func("+arguments+")")
+	Pragma("noescape")
+	Doc(name + w.suffix + " " + doc)
+}
+
+func pointer(name string) reg.Register { return Load(Param(name), GP64()) }
+
+// loop repeats body n times, then moves on every pointer by its step.
+func loop(label string, n reg.Register, body func()) {
+	Label(label)
+	body()
+	DECQ(n)
+	JNZ(LabelRef(label))
+}
+
+func advance(step int, pointers ...reg.Register) {
+	for _, p := range pointers {
+		ADDQ(U32(step), p)
+	}
+}
+
+func finish() {
+	VZEROUPPER()
+	RET()
+}
+
+func main() {
+	ConstraintExpr("amd64")
+	for _, w := range widths {
+		multiply(w, "multiply", false)
+		multiply(w, "multiplyShared", true)
+		elementwise(w)
+		softmax(w)
+		softmaxBackward(w)
+		norm(w)
+		normBackward(w)
+	}
+	sum(widths[0])
+	Generate()
+}
+
+// broadcast fills v with a parameter of the function.
+func broadcast(w width, parameter string, v reg.VecVirtual) {
+	c, err := Param(parameter).Resolve()
+	if err != nil {
+		panic(err)
+	}
+	VBROADCASTSS(c.Addr, v)
+}

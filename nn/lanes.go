@@ -1,0 +1,181 @@
+package nn
+
+// Shapes: T time, D embed, c width, C coords, H heads, M hidden units, E
+// folded input. An entry is a vector of 16 lanes, one a sequence.
+
+import (
+	"slices"
+
+	"icar/nn/kernel"
+)
+
+// lanes is the workspace of a block: 16 sequences of length T.
+type lanes struct {
+	kernel.Kernel
+	config Config
+	length int
+	layers []*layerLanes
+	last   kernel.Matrix // (T, D+1) input of the readout
+	out    kernel.Matrix // (T, C) or (T, c) predictions, then their gradient
+
+	// Scratch of a layer.
+	z, u, a   []float32     // (T, E) of a head, see attend.go
+	o         kernel.Matrix // (T, D) after W_o
+	d, dx     kernel.Matrix // (T, D) gradients of a layer's output and input
+	dhidden   kernel.Matrix // (T, M)
+	s, t, q   []float32     // (panel, T) scores and gradients
+	ones      []float32     // (panel, T) numbers 1
+	suffixes  []float32     // (chunks, E, E) see prefix.go
+	sums      []float32     // a gradient before its lanes are added up
+	positions *gradients[float32]
+}
+
+// layerLanes is what the forward of a layer leaves for the backward. The last
+// column of x, r and hidden is 1.
+type layerLanes struct {
+	x            kernel.Matrix   // (T, E) input
+	y            []kernel.Matrix // (H) (T, E), see folded
+	normal, rstd kernel.Matrix   // (T, D), (T, 1) of the layer norm
+	r            kernel.Matrix   // (T, D+1) after the skip connection
+	hidden       kernel.Matrix   // (T, M+1) after the relu
+	prefixes     []float32       // (chunks, E, E) see prefix.go
+}
+
+func newLanes(c Config, length int, k kernel.Kernel) *lanes {
+	d, hidden, e := c.Embed, c.MLP*c.Embed, max(c.folded(0), c.folded(c.Depth-1))
+	vectors := func(n int) []float32 { return make([]float32, n*kernel.Lanes) }
+	w := &lanes{
+		Kernel: k, config: c, length: length,
+		last: tilde(length, d+1), out: entries(length, c.Width),
+		z: vectors(length * e), u: vectors(length * e), a: vectors(length * e),
+		o: entries(length, d), d: entries(length, d), dx: entries(length, d), dhidden: entries(length, hidden),
+		sums: vectors(max(2*d, e*e, d*e, hidden*(d+1), d*(hidden+1), c.Width*(d+1))),
+	}
+	if c.quadratic() {
+		rows := min(panel, length)
+		w.s, w.t, w.q = vectors(rows*length), vectors(rows*length), vectors(rows*length)
+		w.ones = slices.Repeat([]float32{1}, rows*length)
+	} else {
+		w.s, w.t = vectors(chunk*chunk), vectors(chunk*chunk)
+		w.suffixes = vectors(chunks(length) * e * e)
+	}
+	if c.Position == ProductPosition {
+		w.positions = &gradients[float32]{q: make([]float32, length*d), k: make([]float32, length*d)}
+	}
+	for l := range c.Depth {
+		w.layers = append(w.layers, newLayerLanes(c, c.folded(l), length))
+	}
+	return w
+}
+
+func newLayerLanes(c Config, e, length int) *layerLanes {
+	y := &layerLanes{x: tilde(length, e)}
+	for range c.Heads {
+		y.y = append(y.y, entries(length, e))
+	}
+	if !c.quadratic() {
+		y.prefixes = make([]float32, chunks(length)*e*e*kernel.Lanes)
+	}
+	if c.Norm {
+		y.normal, y.rstd = entries(length, c.Embed), entries(length, 1)
+	}
+	if c.MLP > 0 {
+		y.r, y.hidden = tilde(length, c.Embed+1), tilde(length, c.MLP*c.Embed+1)
+	}
+	return y
+}
+
+// entries returns a matrix of vectors.
+func entries(rows, cols int) kernel.Matrix {
+	return kernel.Dense(make([]float32, rows*cols*kernel.Lanes), rows, cols)
+}
+
+// tilde returns a matrix of vectors whose last column is 1.
+func tilde(rows, cols int) kernel.Matrix {
+	m := entries(rows, cols)
+	for i := range rows {
+		for l := range kernel.Lanes {
+			m.Data[((i+1)*cols-1)*kernel.Lanes+l] = 1
+		}
+	}
+	return m
+}
+
+// without returns m without its last column.
+func without(m kernel.Matrix) kernel.Matrix { m.Cols--; return m }
+
+// ones returns the last column of m, which is 1.
+func ones(m kernel.Matrix) kernel.Matrix { return m.Slice(0, m.Cols-1, m.Rows, 1) }
+
+// input returns the input of layer l, or that of the readout for l = L.
+func (w *lanes) input(l int) kernel.Matrix {
+	if l == len(w.layers) {
+		return w.last
+	}
+	return w.layers[l].x
+}
+
+// gather reads the tokens of 16 sequences of b from the first on. After the
+// batch its last sequence is repeated, so that lanes without a sequence of
+// their own are as finite as the others.
+func (w *lanes) gather(f *folded, b Batch[float32], first int) {
+	c := w.config.Width
+	x := w.layers[0].x
+	for l := range kernel.Lanes {
+		tokens := b.x(min(first+l, b.N-1))
+		for t := range w.length {
+			token := tokens[t*c : (t+1)*c]
+			row := x.Data[t*x.Row*kernel.Lanes:][:x.Row*kernel.Lanes]
+			if f.pos == nil {
+				for i, v := range token {
+					row[i*kernel.Lanes+l] = v
+				}
+				continue
+			}
+			for i, p := range f.pos[t*w.config.Embed:][:w.config.Embed] {
+				row[i*kernel.Lanes+l] = token[i%c] + p
+			}
+		}
+	}
+}
+
+// scatter writes the predictions to out (N, T, c).
+func (w *lanes) scatter(first int, out []float32) {
+	size := w.length * w.config.Width
+	for l := range min(kernel.Lanes, len(out)/size-first) {
+		predictions := out[(first+l)*size:][:size]
+		for i := range predictions {
+			predictions[i] = w.out.Data[i*kernel.Lanes+l]
+		}
+	}
+}
+
+// score sets the losses of the block's sequences, the first on, and turns the
+// predictions into the gradient of the loss of b, 0 in lanes without a
+// sequence.
+func (w *lanes) score(b Batch[float32], first int, losses []float64) {
+	scale := 2 * float32(1/float64(len(b.Y)))
+	for l := range kernel.Lanes {
+		if first+l >= b.N {
+			for i := l; i < w.length*w.config.Coords*kernel.Lanes; i += kernel.Lanes {
+				w.out.Data[i] = 0
+			}
+			continue
+		}
+		sum := 0.0
+		for i, y := range b.y(first + l) {
+			e := w.out.Data[i*kernel.Lanes+l] - y
+			sum += float64(e) * float64(e)
+			w.out.Data[i*kernel.Lanes+l] = scale * e
+		}
+		losses[first+l] = sum
+	}
+}
+
+// outer adds to dst (O, I) the sum of dy_t ⊗ x_t over time and lanes,
+// dy (T, O) and x (T, I): the gradient of a linear map.
+func (w *lanes) outer(dst []float32, dy, x kernel.Matrix) {
+	sums := kernel.Dense(w.sums, dy.Cols, x.Cols)
+	w.Mul(sums, dy.T(), x, false)
+	w.Sum(dst, w.sums)
+}

@@ -1,0 +1,134 @@
+package nn
+
+// Shapes: T time, D embed, H heads, E folded input.
+
+import (
+	"context"
+	"math"
+)
+
+// reduce adds up the gradients of the strands in their order, in the first,
+// and takes them back to the parameters.
+func (e *Engine) reduce(ctx context.Context, strands []*folded) error {
+	sum := strands[0]
+	for _, s := range strands[1:] {
+		axpy(sum.data, 1, s.data)
+	}
+	return e.unfold(ctx, sum)
+}
+
+// unfold sets the parameters' gradients from that of the folded form.
+func (e *Engine) unfold(ctx context.Context, f *folded) error {
+	c, d := e.model.config, e.model.config.Embed
+	tensors := make([][]float32, len(e.model.parameters))
+	for i, p := range e.model.parameters {
+		tensors[i] = p.Grad
+	}
+	grad := assemble(c, tensors)
+	clear(grad.pos)
+	copy(grad.pos, f.pos)
+	for l, g := range grad.layers {
+		y := f.layers[l]
+		copy(g.o.bias, y.o)
+		copy(g.norm.weight, y.gamma)
+		copy(g.norm.bias, y.beta)
+		if c.MLP > 0 {
+			part(g.mlp.up, y.up, d)
+			part(g.mlp.down, y.down, c.MLP*d)
+		}
+	}
+	part(grad.out, f.out, d)
+
+	heads := c.Depth * c.Heads
+	outputs := make([][]float64, heads)   // of W_o
+	positions := make([][]float32, heads) // of pos
+	err := e.each(ctx, heads, func(w *lanes, task int) {
+		l, h := task/c.Heads, task%c.Heads
+		outputs[task] = f.layers[l].unfoldHead(h, d, e.model.network.layers[l], grad.layers[l])
+		if c.Position == ProductPosition {
+			positions[task] = e.unfoldPosition(w, l, h, f.layers[l].p, grad.layers[l])
+		}
+	})
+	if err != nil {
+		return err
+	}
+	sum := make([]float64, d*d)
+	for l, g := range grad.layers {
+		clear(sum)
+		for h := range c.Heads {
+			axpy(sum, 1, outputs[l*c.Heads+h])
+		}
+		for i, v := range sum {
+			g.o.weight[i] = float32(v)
+		}
+	}
+	for _, p := range positions {
+		axpy(grad.pos, 1, p)
+	}
+	return nil
+}
+
+// part writes [W b] from src back to l.
+func part(l linear[float32], src []float32, in int) {
+	for o := range l.bias {
+		copy(l.weight[o*in:(o+1)*in], src[o*(in+1):])
+		l.bias[o] = src[o*(in+1)+in]
+	}
+}
+
+// unfoldHead sets head h of the gradients of queries, keys and values from dM
+// and dU in f, and returns the head's part in that of W_o:
+//
+//	dW̃_k = W̃_q dMᵀ/√D, dW̃_q = W̃_k dM/√D, dW̃_v = W_oᵀ dU, dW_o = Σ_h dU W̃_vᵀ
+//
+// Coordinates that were one have the same gradient.
+func (f foldedLayer) unfoldHead(h, d int, layer, grad layer[float32]) []float64 {
+	e, scale := f.e, 1/math.Sqrt(float64(d))
+	q, k, v := layer.q.head(h, d).augmented(e), layer.k.head(h, d).augmented(e), layer.v.head(h, d).augmented(e)
+	dq, dk, dv, do := make([]float64, d*e), make([]float64, d*e), make([]float64, d*e), make([]float64, d*d)
+	row := make([]float64, e)
+	for n := range e {
+		for m, g := range f.m[(h*e+n)*e:][:e] {
+			row[m] = scale * float64(g)
+		}
+		for o := range d {
+			dk[o*e+n] = dot(row, q[o*e:(o+1)*e])
+			axpy(dq[o*e:(o+1)*e], k[o*e+n], row)
+		}
+	}
+	for r := range d {
+		for m, g := range f.u[(h*d+r)*e:][:e] {
+			row[m] = float64(g)
+		}
+		for o, w := range layer.o.weight[r*d : (r+1)*d] {
+			axpy(dv[o*e:(o+1)*e], float64(w), row)
+			do[r*d+o] = dot(row, v[o*e:(o+1)*e])
+		}
+	}
+	spread(grad.q.head(h, d), dq, e)
+	spread(grad.k.head(h, d), dk, e)
+	spread(grad.v.head(h, d), dv, e)
+	return do
+}
+
+// spread writes the gradient of a projection from that of its augmented form.
+func spread(l linear[float32], src []float64, e int) {
+	d := len(l.bias)
+	for o := range l.bias {
+		for i := range d {
+			l.weight[o*d+i] = float32(src[o*e+i%(e-1)])
+		}
+		l.bias[o] = float32(src[o*e+e-1])
+	}
+}
+
+// unfoldPosition adds to head h of grad, layer l, from dp (H, T, T), and returns
+// the head's part in the gradient of the position vectors. It overwrites dp.
+func (e *Engine) unfoldPosition(w *lanes, l, h int, dp []float32, grad layer[float32]) []float32 {
+	c, d, net := e.model.config, e.model.config.Embed, e.model.network
+	size := e.length * e.length
+	pos := net.pos[:e.length*d]
+	dpos := make([]float32, len(pos))
+	e.products[l*c.Heads+h].backward(c.head(), net.layers[l].at(h, d), dpos, grad.at(h, d), dp[h*size:(h+1)*size], pos, w.positions)
+	return dpos
+}
