@@ -24,7 +24,11 @@ func fig5() Experiment {
 				variants = append(variants, networkVariant{depthLabel(depth), func(c *train.Config) { c.Depth = depth }})
 			}
 			variants = append(variants, networkVariant{noNorm, func(c *train.Config) { c.Norm = false }})
-			return networkTrials(augmentedSetting(scale), seed, seeds, variants)
+			base := augmentedSetting(scale)
+			if scale == Quick {
+				base.Epochs = 24 // a second layer takes longer to pay
+			}
+			return networkTrials(base, seed, seeds, variants)
 		},
 		run: runNetwork, collect: collectFig5,
 	})

@@ -9,6 +9,7 @@ import (
 	"icar/ar"
 	"icar/estimator"
 	"icar/nn"
+	"icar/nn/kernel"
 	"icar/train"
 )
 
@@ -18,13 +19,18 @@ import (
 type networkConfig struct {
 	Label string `json:"label"` // what the trial is in its experiment; baselineLabel for the baselines
 	train.Config
+	// Arithmetic is that of the kernel, on which the bits of the result depend.
+	Arithmetic string `json:"arithmetic"`
 }
 
 const baselineLabel = "baselines"
 
 // Check implements config.
 func (c networkConfig) Check() error {
-	_, err := c.Config.Resolve()
+	if _, err := c.Config.Resolve(); err != nil {
+		return err
+	}
+	_, err := c.kernel()
 	return err
 }
 
@@ -59,6 +65,16 @@ func mean(x []float64) float64 {
 	return sum / float64(len(x))
 }
 
+// kernel returns the fastest kernel with the trial's arithmetic.
+func (c networkConfig) kernel() (kernel.Kernel, error) {
+	for _, k := range kernel.Available() {
+		if k.Arithmetic() == c.Arithmetic {
+			return k, nil
+		}
+	}
+	return nil, fmt.Errorf("no kernel here has the arithmetic %q: use arithmetic = %s", c.Arithmetic, kernel.Available()[0].Arithmetic())
+}
+
 func runNetwork(ctx context.Context, c networkConfig) (networkResult, error) {
 	batch, err := c.testSequences()
 	if err != nil {
@@ -67,15 +83,19 @@ func runNetwork(ctx context.Context, c networkConfig) (networkResult, error) {
 	if c.Label == baselineLabel {
 		return c.runBaselines(ctx, batch)
 	}
-	model, history, err := train.Train(ctx, c.Config, train.Options{})
+	loops, err := c.kernel()
 	if err != nil {
 		return networkResult{}, err
 	}
-	test, err := train.TestSet(c.Config)
+	model, history, err := train.Train(ctx, c.Config, train.Options{Kernel: loops})
 	if err != nil {
 		return networkResult{}, err
 	}
-	squared, err := train.SquaredErrors(ctx, model, test)
+	test, err := train.TestSet(ctx, c.Config)
+	if err != nil {
+		return networkResult{}, err
+	}
+	squared, err := train.SquaredErrors(ctx, nn.NewEngine(model, loops), test)
 	if err != nil {
 		return networkResult{}, err
 	}
@@ -212,16 +232,17 @@ func pair(all []done[networkConfig, networkResult]) ([]network, error) {
 // networkTrials lays out models and their baselines for each seed. The
 // variants change a copy of the base.
 func networkTrials(base train.Config, seed uint64, seeds int, variants []networkVariant) []networkConfig {
+	arithmetic := kernel.Available()[0].Arithmetic()
 	var trials []networkConfig
 	for s := range uint64(seeds) {
 		c := base
 		c.Seed = seed*uint64(seeds) + s
 		for _, v := range variants {
-			model := networkConfig{Label: v.label, Config: c}
+			model := networkConfig{v.label, c, arithmetic}
 			v.change(&model.Config)
 			trials = append(trials, model)
 		}
-		trials = append(trials, networkConfig{Label: baselineLabel, Config: c})
+		trials = append(trials, networkConfig{baselineLabel, c, arithmetic})
 	}
 	return trials
 }

@@ -26,20 +26,20 @@ const stepName = "step"
 // The metadata of a checkpoint, all of them text.
 const (
 	metaVersion    = "version"    // of the directory's layout
-	metaArithmetic = "arithmetic" // see Arithmetic
+	metaArithmetic = "arithmetic" // see Info
 	metaConfig     = "config"     // SHA-256 of config.yaml in hex
 	metaMetrics    = "metrics"    // bytes of metrics.jsonl that belong to the steps made
 	metaChecksum   = "checksum"   // SHA-256, in hex, of the file as it would be without this entry
 )
 
 // file lays c out as safetensors.
-func (c Checkpoint) file(config string, metrics int64) (safetensors.File, error) {
+func (c Checkpoint) file(config, arithmetic string, metrics int64) (safetensors.File, error) {
 	step := safetensors.FromSlice(stepName, nil, []int64{int64(c.Step)})
 	f := safetensors.File{
 		Tensors: slices.Concat(c.Weights, c.State, []safetensors.Tensor{step}),
 		Metadata: map[string]string{
 			metaVersion:    strconv.Itoa(formatVersion),
-			metaArithmetic: Arithmetic,
+			metaArithmetic: arithmetic,
 			metaConfig:     config,
 			metaMetrics:    strconv.FormatInt(metrics, 10),
 		},

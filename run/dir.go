@@ -25,10 +25,11 @@ const (
 
 // Dir is the directory of a run that is being written, by one goroutine.
 type Dir struct {
-	path    string
-	config  string // its hash
-	metrics *lines
-	timings *lines
+	path       string
+	config     string // its hash
+	arithmetic string // see Info
+	metrics    *lines
+	timings    *lines
 }
 
 // Create makes the directory of a run, and those above it, and writes what is
@@ -45,7 +46,7 @@ func Create(path string, config []byte, info Info) (*Dir, error) {
 	if err != nil {
 		return nil, err
 	}
-	d := &Dir{path: path, config: hash(config)}
+	d := &Dir{path: path, config: hash(config), arithmetic: info.Arithmetic}
 	err = errors.Join(
 		d.write(configFile, func(w io.Writer) error { _, err := w.Write(config); return err }),
 		d.write(infoFile, func(w io.Writer) error {
@@ -101,7 +102,7 @@ func (d *Dir) Checkpoint(c Checkpoint) error {
 	if err := d.metrics.file.Sync(); err != nil {
 		return err
 	}
-	f, err := c.file(d.config, d.metrics.length)
+	f, err := c.file(d.config, d.arithmetic, d.metrics.length)
 	if err != nil {
 		return err
 	}

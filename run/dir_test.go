@@ -15,7 +15,7 @@ import (
 
 func newDir(t *testing.T, path string) *Dir {
 	t.Helper()
-	d, err := Create(path, []byte("seed: 1\n"), NewInfo(1))
+	d, err := Create(path, []byte("seed: 1\n"), NewInfo(1, "go"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -50,7 +50,7 @@ func TestDirHoldsTheRun(t *testing.T) {
 	}
 	data, err := os.ReadFile(filepath.Join(path, "run.json"))
 	var info Info
-	if err := errors.Join(err, json.Unmarshal(data, &info)); err != nil || info != NewInfo(1) || info.Arithmetic != "go" || info.Go == "" {
+	if err := errors.Join(err, json.Unmarshal(data, &info)); err != nil || info != NewInfo(1, "go") || info.Arithmetic != "go" || info.Go == "" {
 		t.Errorf("run.json holds %+v, %v", info, err)
 	}
 
@@ -96,7 +96,7 @@ func TestCreateRefusesWhatExists(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, path := range []string{filepath.Join(dir, "a"), file, dir} {
-		_, err := Create(path, nil, NewInfo(2))
+		_, err := Create(path, nil, NewInfo(2, "go"))
 		if !errors.Is(err, os.ErrExist) || !strings.Contains(err.Error(), "choose another directory") {
 			t.Errorf("%s: %v", path, err)
 		}
@@ -104,7 +104,7 @@ func TestCreateRefusesWhatExists(t *testing.T) {
 	if after := entries(t, filepath.Join(dir, "a")); !slices.Equal(before, after) {
 		t.Errorf("a refused directory went from %v to %v", before, after)
 	}
-	if _, err := Create(filepath.Join(file, "below"), nil, NewInfo(2)); err == nil || errors.Is(err, os.ErrExist) {
+	if _, err := Create(filepath.Join(file, "below"), nil, NewInfo(2, "go")); err == nil || errors.Is(err, os.ErrExist) {
 		t.Errorf("below a file: %v", err)
 	}
 }
@@ -113,8 +113,8 @@ func TestReadWeights(t *testing.T) {
 	dir := t.TempDir()
 	bias := safetensors.FromSlice("out.bias", []int{1}, []float32{1})
 	slashed := safetensors.FromSlice("adam.m/out.bias", []int{1}, []float32{1})
-	checkpoint, err := Checkpoint{3, []safetensors.Tensor{bias}, []safetensors.Tensor{slashed}}.file("hash", 0)
-	newer, err2 := Checkpoint{}.file("hash", 0)
+	checkpoint, err := Checkpoint{3, []safetensors.Tensor{bias}, []safetensors.Tensor{slashed}}.file("hash", "go", 0)
+	newer, err2 := Checkpoint{}.file("hash", "go", 0)
 	newer.Metadata["version"] = "2"
 	if err := errors.Join(err, err2); err != nil {
 		t.Fatal(err)
@@ -147,7 +147,7 @@ func TestReadWeights(t *testing.T) {
 func TestFlippedBits(t *testing.T) {
 	bias := safetensors.FromSlice("out.bias", []int{2}, []float32{1, 2})
 	state := safetensors.FromSlice("adam.m/out.bias", []int{2}, []float32{3, 4})
-	good, err := Checkpoint{3, []safetensors.Tensor{bias}, []safetensors.Tensor{state}}.file("hash", 0)
+	good, err := Checkpoint{3, []safetensors.Tensor{bias}, []safetensors.Tensor{state}}.file("hash", "go", 0)
 	var file bytes.Buffer
 	if err := errors.Join(err, check(good), safetensors.Write(&file, good)); err != nil {
 		t.Fatal(err)

@@ -9,28 +9,23 @@ import (
 // fields are added, none is removed or given another meaning.
 const formatVersion = 1
 
-// Arithmetic names the order and the rounding of the operations of a step: go
-// is the plain Go loops of package nn. Bits are the same only under the same
-// arithmetic.
-const Arithmetic = "go"
-
 // Info is what ran, as run.json holds it.
 type Info struct {
 	Version    int    `json:"version"`            // of the directory's layout
 	Icar       string `json:"icar"`               // version of the program
 	Revision   string `json:"revision,omitempty"` // it was built from, if known
 	Go         string `json:"go"`                 // version of the compiler
-	Arithmetic string `json:"arithmetic"`         // see Arithmetic
+	Arithmetic string `json:"arithmetic"`         // order and rounding of the operations of a step, see package kernel; bits are the same only under the same one
 	Seed       uint64 `json:"seed"`               // of all randomness
 	Init       string `json:"init,omitempty"`     // SHA-256, in hex, of the file of initial weights; "" if drawn from the seed
 }
 
 // NewInfo returns the Info of a run by this program.
-func NewInfo(seed uint64) Info {
+func NewInfo(seed uint64, arithmetic string) Info {
 	version, revision := Build()
 	return Info{
 		Version: formatVersion, Icar: version, Revision: revision, Go: runtime.Version(),
-		Arithmetic: Arithmetic, Seed: seed,
+		Arithmetic: arithmetic, Seed: seed,
 	}
 }
 

@@ -11,19 +11,19 @@ import (
 // gradient is computed.
 type descent struct {
 	config    Config
-	model     *nn.Transformer[float32]
+	engine    *nn.Engine
 	optimiser nn.Optimiser[float32]
 }
 
-func newDescent(c Config, m *nn.Transformer[float32]) (*descent, error) {
-	o, err := nn.NewOptimiser(c.Optimiser, m.Parameters())
-	return &descent{c, m, o}, err
+func newDescent(c Config, e *nn.Engine) (*descent, error) {
+	o, err := nn.NewOptimiser(c.Optimiser, e.Model().Parameters())
+	return &descent{c, e, o}, err
 }
 
 // step makes step k = 1, 2, … on a batch and returns the loss before it. On an
-// error, that of nn.Transformer.Gradient, the model is as it was.
+// error, that of nn.Engine.Gradient, the model is as it was.
 func (d *descent) step(ctx context.Context, k int, b nn.Batch[float32]) (loss float64, err error) {
-	loss, err = d.model.Gradient(ctx, b)
+	loss, err = d.engine.Gradient(ctx, b)
 	if err != nil {
 		return 0, err
 	}

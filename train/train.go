@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"icar/nn"
+	"icar/nn/kernel"
 	"icar/run"
 )
 
@@ -15,6 +16,8 @@ import (
 type Options struct {
 	// Model is trained in place of one with the initial weights of the seed.
 	Model *nn.Transformer[float32]
+	// Kernel is what the model runs on; the fastest of the machine for nil.
+	Kernel kernel.Kernel
 	// Dir records the run; it was created with the resolved configuration.
 	Dir *run.Dir
 	// Observe is called after every step.
@@ -54,7 +57,8 @@ func (e DivergedError) Error() string {
 func (e DivergedError) Unwrap() error { return e.Err }
 
 // Train trains a model of c to the end and returns it with the history. The
-// result is a function of c and the initial weights, bit by bit.
+// result is a function of c, the initial weights and the arithmetic of the
+// kernel, bit by bit.
 //
 // When ctx is done it stops between two steps, an evaluation belonging to its
 // step, and saves a checkpoint; the error is then the context's cause. Other
@@ -75,7 +79,11 @@ func Train(ctx context.Context, c Config, o Options) (*nn.Transformer[float32], 
 	if t.Model.Config() != c.Config {
 		return nil, nil, fmt.Errorf("the model %+v is not that of the configuration, %+v: make it from the resolved one", t.Model.Config(), c.Config)
 	}
-	if t.descent, err = newDescent(c, t.Model); err != nil {
+	if t.Kernel == nil {
+		t.Kernel = kernel.Available()[0]
+	}
+	t.engine = nn.NewEngine(t.Model, t.Kernel)
+	if t.descent, err = newDescent(c, t.engine); err != nil {
 		return nil, nil, err
 	}
 	err = t.run(ctx)
@@ -88,6 +96,7 @@ type trainer struct {
 	Options
 	batches *Batches
 	test    nn.Batch[float32]
+	engine  *nn.Engine
 	descent *descent
 	history History
 }
@@ -140,7 +149,7 @@ func (t *trainer) step(ctx context.Context, k int) (run.Metric, error) {
 	}
 	if k == t.config.Steps() || due(k, t.config.EvalEvery) {
 		// Step k is made: it has to be recorded with all that belongs to it.
-		errors, err := SquaredErrors(context.WithoutCancel(ctx), t.Model, t.test)
+		errors, err := SquaredErrors(context.WithoutCancel(ctx), t.engine, t.test)
 		if err != nil {
 			return m, err
 		}

@@ -21,7 +21,7 @@ func newDir(t *testing.T, c Config) *run.Dir {
 	if err != nil {
 		t.Fatal(err)
 	}
-	d, err := run.Create(filepath.Join(t.TempDir(), "run"), c.YAML(), run.NewInfo(c.Seed))
+	d, err := run.Create(filepath.Join(t.TempDir(), "run"), c.YAML(), run.NewInfo(c.Seed, "go"))
 	if err != nil {
 		t.Fatal(err)
 	}

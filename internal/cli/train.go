@@ -16,6 +16,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"icar/nn"
+	"icar/nn/kernel"
 	"icar/report"
 	"icar/run"
 	"icar/train"
@@ -60,12 +61,19 @@ The first Ctrl-C saves a checkpoint and stops, the second stops at once.`,
 	return c
 }
 
+// kernelVariable names the kernel to run on in place of the fastest.
+const kernelVariable = "ICAR_KERNEL"
+
 func trainRun(c *cobra.Command, f trainFlags) error {
 	config, err := trainConfig(c.Flags(), f.config)
 	if err != nil {
 		return err
 	}
-	info := run.NewInfo(config.Seed)
+	loops, err := kernel.Choose(os.Getenv(kernelVariable))
+	if err != nil {
+		return usage(fmt.Errorf("%s: %w", kernelVariable, err))
+	}
+	info := run.NewInfo(config.Seed, loops.Arithmetic())
 	var model *nn.Transformer[float32] // nil for the seed's
 	if f.init != "" {
 		if model, err = train.Load(config, f.init); err == nil {
@@ -85,7 +93,7 @@ func trainRun(c *cobra.Command, f trainFlags) error {
 	if err != nil {
 		return runFailed(fmt.Errorf("--out %s cannot be written: %w; choose another directory", f.out, err))
 	}
-	history, err := trainObserved(c.Context(), c.ErrOrStderr(), config, model, dir)
+	history, err := trainObserved(c.Context(), c.ErrOrStderr(), config, train.Options{Model: model, Kernel: loops, Dir: dir})
 	if err = errors.Join(err, dir.Close()); err != nil {
 		return runFailed(fmt.Errorf("%s: %w", f.out, err))
 	}
@@ -155,9 +163,10 @@ func hashFile(path string) (string, error) {
 }
 
 // trainObserved trains with a bar on a terminal and a log elsewhere.
-func trainObserved(ctx context.Context, stderr io.Writer, c train.Config, m *nn.Transformer[float32], dir *run.Dir) (train.History, error) {
-	watch := newTrainWatch(stderr, c, dir.Path())
-	_, history, err := train.Train(ctx, c, train.Options{Model: m, Dir: dir, Observe: watch.step})
+func trainObserved(ctx context.Context, stderr io.Writer, c train.Config, o train.Options) (train.History, error) {
+	watch := newTrainWatch(stderr, c, o.Dir.Path())
+	o.Observe = watch.step
+	_, history, err := train.Train(ctx, c, o)
 	watch.end(err)
 	return history, err
 }
