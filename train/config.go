@@ -148,9 +148,9 @@ const maxNumbers = 1 << 31
 // large. Sizes are in floating point since an int could overflow.
 func (c Config) checkSize() error {
 	t, d, heads, depth := float64(c.Length), float64(c.Embed), float64(c.Heads), float64(c.Depth)
-	sequences := float64(c.Train)
-	if c.Fresh {
-		sequences = float64(c.Batch)
+	sequences := 0.0 // kept for the whole run
+	if !c.Fresh {
+		sequences = float64(c.Train)
 	}
 	tokens := t * float64(c.Width+c.Coords)
 	for _, a := range []struct {

@@ -9,6 +9,7 @@ import (
 	"runtime"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"icar/nn"
@@ -130,6 +131,58 @@ func TestInterruptSavesTheLastStep(t *testing.T) {
 	}
 }
 
+// lateContext is done once it was asked so many times.
+type lateContext struct {
+	context.Context
+	left atomic.Int64
+}
+
+func (c *lateContext) Err() error {
+	if c.left.Add(-1) < 0 {
+		return context.Canceled
+	}
+	return nil
+}
+
+// Whenever the context ends, the model is that of the last recorded step, and
+// that step has the evaluation that belongs to it.
+func TestCancelledAtAnyMoment(t *testing.T) {
+	c := small()
+	c.Test, c.EvalEvery = 32, 2
+	snapshot := func(m *nn.Transformer[float32]) (all []float32) {
+		for _, p := range m.Parameters() {
+			all = append(all, p.Data...)
+		}
+		return all
+	}
+	model := firstModel(t, c)
+	want := [][]float32{snapshot(model)}
+	_, whole, err := Train(t.Context(), c, Options{Model: model, Observe: func(run.Metric) { want = append(want, snapshot(model)) }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	stops := map[int]bool{}
+	for asked := int64(0); ; asked++ {
+		ctx := &lateContext{Context: context.Background()}
+		ctx.left.Store(asked)
+		m, history, err := Train(ctx, c, Options{})
+		if err == nil {
+			break
+		}
+		k := len(history)
+		stops[k] = true
+		if !errors.Is(err, context.Canceled) || !slices.Equal(snapshot(m), want[k]) {
+			t.Errorf("asked %d times: %v, and the model is not that of step %d", asked, err, k)
+		}
+		if k > 0 && (history[k-1].Evaluation == nil) != (whole[k-1].Evaluation == nil) {
+			t.Errorf("asked %d times: step %d has the evaluation %v", asked, k, history[k-1].Evaluation)
+		}
+	}
+	if len(stops) != 8 { // after 0 to 7 steps
+		t.Errorf("stopped after %v steps", stops)
+	}
+}
+
 func firstModel(t *testing.T, c Config) *nn.Transformer[float32] {
 	t.Helper()
 	c, err := c.Resolve()
@@ -143,8 +196,7 @@ func firstModel(t *testing.T, c Config) *nn.Transformer[float32] {
 	return m
 }
 
-// Cancellation reaches into the drawing of the data and into a step, which
-// then has not happened.
+// Cancellation reaches into the drawing of the data; no step has happened.
 func TestCancelledBeforeTheFirstStep(t *testing.T) {
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()

@@ -2,15 +2,19 @@ package cli
 
 import (
 	"bytes"
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
+
+	"icar/train"
 )
 
-// A disk that fills up is exit code 4, one line, and nothing that looks whole.
-func TestFullDisk(t *testing.T) {
+// smallDisk returns a folder with room for 48 KiB.
+func smallDisk(t *testing.T) string {
+	t.Helper()
 	disk := t.TempDir()
 	if err := syscall.Mount("tmpfs", disk, "tmpfs", 0, "size=48k"); err != nil {
 		if os.Getenv("CI") == "true" {
@@ -18,7 +22,13 @@ func TestFullDisk(t *testing.T) {
 		}
 		t.Skipf("a small disk cannot be mounted without root: %v", err)
 	}
-	defer syscall.Unmount(disk, 0)
+	t.Cleanup(func() { syscall.Unmount(disk, 0) })
+	return disk
+}
+
+// A disk that fills up is exit code 4, one line, and nothing that looks whole.
+func TestFullDisk(t *testing.T) {
+	disk := smallDisk(t)
 	var stdout, stderr bytes.Buffer
 	code := Main([]string{"reproduce", "fig6", "--out", filepath.Join(disk, "out")}, &stdout, &stderr)
 	if code != exitRunFailed || !strings.Contains(stderr.String(), "no space left on device") || strings.Count(stderr.String(), "\n") != 1 {
@@ -27,5 +37,27 @@ func TestFullDisk(t *testing.T) {
 	left, err := os.ReadDir(filepath.Join(disk, "out"))
 	if err != nil || len(left) != 0 {
 		t.Errorf("the full disk holds %v (%v), want an empty folder", left, err)
+	}
+}
+
+// A run that fills the disk is exit code 4 and leaves a good checkpoint.
+func TestTrainingFillsTheDisk(t *testing.T) {
+	dir := filepath.Join(smallDisk(t), "run")
+	var stdout, stderr bytes.Buffer
+	code := Main([]string{"train", "--d", "1", "--length", "2", "--batch", "1", "--train", "1", "--test", "1",
+		"--epochs", "100000", "--eval_every", "0", "--checkpoint_every", "10", "--out", dir}, &stdout, &stderr)
+	if code != exitRunFailed || !strings.Contains(stderr.String(), "no space left on device") {
+		t.Errorf("exit code %d, want %d; stderr %q", code, exitRunFailed, stderr.String())
+	}
+	c := train.DefaultConfig()
+	file, err := os.ReadFile(filepath.Join(dir, "config.yaml"))
+	if err := errors.Join(err, c.Decode(file)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := train.Load(c, filepath.Join(dir, "checkpoint.safetensors")); err != nil {
+		t.Errorf("the checkpoint is not whole: %v", err)
+	}
+	if _, err := os.Stat(filepath.Join(dir, "DONE")); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("the run is marked as done: %v", err)
 	}
 }
