@@ -37,7 +37,7 @@ func (e ConjugateGradient) Start(s Sequence) (Stream, error) {
 type conjugateGradient struct {
 	known
 	*moments
-	k                        int
+	k                          int
 	residual, direction, image blas64.General
 }
 
