@@ -40,11 +40,11 @@ func FitLinearAttention(ctx context.Context, batch ar.Batch[float64], rounds int
 			return a, err
 		}
 		// |target|² - |error|² grows by at least as much as the error falls.
-		error := floats.Dot(batch.Targets(), batch.Targets()) - explained
-		if round > 0 && last-error <= tolerance*last {
+		residual := floats.Dot(batch.Targets(), batch.Targets()) - explained
+		if round > 0 && last-residual <= tolerance*last {
 			break
 		}
-		last = error
+		last = residual
 	}
 	return a, nil
 }

@@ -28,28 +28,30 @@ func (CopyLast) Name() string { return "copy last" }
 func (Oracle) Name() string { return "oracle" }
 
 // Start opens a sequence; see [Estimator].
-func (Zero) Start(s Sequence) (Stream, error) { return fixed(s, make([]float64, s.D*s.D)) }
+func (Zero) Start(s Sequence) (Stream, error) { return scalar(s, 0) }
 
 // Start opens a sequence; see [Estimator].
-func (CopyLast) Start(s Sequence) (Stream, error) {
-	gamma := make([]float64, s.D*s.D)
-	identity(s.D, gamma, 1)
-	return fixed(s, gamma)
-}
+func (CopyLast) Start(s Sequence) (Stream, error) { return scalar(s, 1) }
 
 // Start opens a sequence whose W must be known.
 func (Oracle) Start(s Sequence) (Stream, error) {
-	if len(s.W) != s.D*s.D {
-		return nil, fmt.Errorf("the oracle needs the hidden matrix of d = %d, and W has %d entries: give Sequence.W, or leave the oracle out", s.D, len(s.W))
-	}
-	return fixed(s, s.W)
-}
-
-func fixed(s Sequence, gamma []float64) (Stream, error) {
 	if err := s.check(); err != nil {
 		return nil, err
 	}
-	return newPairs(s.D, &known{square(s.D, gamma)}), nil
+	if len(s.W) != s.D*s.D {
+		return nil, fmt.Errorf("the oracle needs the hidden matrix of d = %d, and W has %d entries: give Sequence.W, or leave the oracle out", s.D, len(s.W))
+	}
+	return newPairs(s.D, &known{square(s.D, s.W)}), nil
+}
+
+// scalar is Γ = scale·I.
+func scalar(s Sequence, scale float64) (Stream, error) {
+	if err := s.check(); err != nil {
+		return nil, err
+	}
+	gamma := square(s.D, make([]float64, s.D*s.D))
+	identity(s.D, gamma.Data, scale)
+	return newPairs(s.D, &known{gamma}), nil
 }
 
 // known is a map that no context changes.

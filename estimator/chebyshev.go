@@ -29,7 +29,7 @@ func (e Chebyshev) Start(s Sequence) (Stream, error) {
 	if err := checkIterations(e.K); err != nil {
 		return nil, err
 	}
-	return newInverting(s, &chebyshev{e.K, newSpectrum(s.D), newScratch(s.D)})
+	return newInverting(s.D, &chebyshev{e.K, newSpectrum(s.D), newScratch(s.D)}), nil
 }
 
 type chebyshev struct {

@@ -134,7 +134,7 @@ func (s steps) descent(logs []float64) GradientDescent {
 
 // minimise searches every [low, high] at once.
 func (s steps) minimise(low, high []float64) (GradientDescent, error) {
-	x, best, at := make([]float64, len(low)), make([]float64, len(low)), make([]int, len(low))
+	x, least, point := make([]float64, len(low)), make([]float64, len(low)), make([]int, len(low))
 	for i := range searchGrid {
 		for g := range x {
 			x[g] = low[g] + (high[g]-low[g])*float64(i)/(searchGrid-1)
@@ -144,16 +144,16 @@ func (s steps) minimise(low, high []float64) (GradientDescent, error) {
 			return GradientDescent{}, err
 		}
 		for g := range f {
-			if i == 0 || f[g] < best[g] {
-				best[g], at[g] = f[g], i
+			if i == 0 || f[g] < least[g] {
+				least[g], point[g] = f[g], i
 			}
 		}
 	}
 	a, b := make([]float64, len(low)), make([]float64, len(low))
 	for g := range a {
 		cell := (high[g] - low[g]) / (searchGrid - 1)
-		a[g] = low[g] + cell*float64(max(0, at[g]-1))
-		b[g] = low[g] + cell*float64(min(searchGrid-1, at[g]+1))
+		a[g] = low[g] + cell*float64(max(0, point[g]-1))
+		b[g] = low[g] + cell*float64(min(searchGrid-1, point[g]+1))
 	}
 	return s.golden(a, b)
 }

@@ -36,6 +36,9 @@ func (e GradientDescent) Name() string {
 
 // Start opens a sequence. It is an error if there are neither one nor T steps.
 func (e GradientDescent) Start(s Sequence) (Stream, error) {
+	if err := s.check(); err != nil {
+		return nil, err
+	}
 	if err := checkIterations(e.K); err != nil {
 		return nil, err
 	}
@@ -47,7 +50,7 @@ func (e GradientDescent) Start(s Sequence) (Stream, error) {
 			return nil, fmt.Errorf("step size η_%d = %v is not finite", t+1, eta)
 		}
 	}
-	return newInverting(s, &richardson{e.K, e.Eta, newScratch(s.D)})
+	return newInverting(s.D, &richardson{e.K, e.Eta, newScratch(s.D)}), nil
 }
 
 // checkPositions refuses parameters by position that do not reach the last.
@@ -85,7 +88,7 @@ func (r *richardson) solve(m *moments, x, b blas64.General) {
 // scratch is room for a block of D columns.
 type scratch []float64
 
-func newScratch(d int) scratch { return make(scratch, max(0, d*d)) }
+func newScratch(d int) scratch { return make(scratch, d*d) }
 
 // residual is b - Gx.
 func (r scratch) residual(m *moments, x, b blas64.General) blas64.General {

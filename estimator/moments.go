@@ -41,12 +41,8 @@ type inverting struct {
 	x, b []float64 // (D, D), of which a prediction uses (D, 1)
 }
 
-func newInverting(s Sequence, method solver) (Stream, error) {
-	if err := s.check(); err != nil {
-		return nil, err
-	}
-	size := s.D * s.D
-	return newPairs(s.D, &inverting{newMoments(s.D), method, make([]float64, size), make([]float64, size)}), nil
+func newInverting(d int, method solver) *pairs {
+	return newPairs(d, &inverting{newMoments(d), method, make([]float64, d*d), make([]float64, d*d)})
 }
 
 func (v *inverting) predict(prediction, query []float64) {

@@ -25,11 +25,14 @@ func (e NewtonSchulz) Name() string { return fmt.Sprintf("Newton-Schulz, k = %d"
 
 // Start opens a sequence; see [Estimator].
 func (e NewtonSchulz) Start(s Sequence) (Stream, error) {
+	if err := s.check(); err != nil {
+		return nil, err
+	}
 	if err := checkIterations(e.K); err != nil {
 		return nil, err
 	}
-	size := max(0, s.D*s.D)
-	return newInverting(s, &newtonSchulz{e.K, make([]float64, size), make([]float64, size), make([]float64, size)})
+	size := s.D * s.D
+	return newInverting(s.D, &newtonSchulz{e.K, make([]float64, size), make([]float64, size), make([]float64, size)}), nil
 }
 
 type newtonSchulz struct {

@@ -36,6 +36,9 @@ func (e PreconditionedDescent) Name() string {
 // Start opens a sequence. It is an error if there are neither one nor T
 // matrices, or if one is not (D, D).
 func (e PreconditionedDescent) Start(s Sequence) (Stream, error) {
+	if err := s.check(); err != nil {
+		return nil, err
+	}
 	if err := checkIterations(e.K); err != nil {
 		return nil, err
 	}
@@ -47,7 +50,7 @@ func (e PreconditionedDescent) Start(s Sequence) (Stream, error) {
 			return nil, fmt.Errorf("preconditioner %d has %d entries, and d = %d needs %d: fit it on sequences of this dimension", t+1, len(p), s.D, s.D*s.D)
 		}
 	}
-	return newInverting(s, &preconditioned{e.K, e.P, newScratch(s.D)})
+	return newInverting(s.D, &preconditioned{e.K, e.P, newScratch(s.D)}), nil
 }
 
 type preconditioned struct {
