@@ -62,7 +62,7 @@ func literal(batch ar.Batch[complex128], row []float64) (mean, standardError flo
 	return mean, math.Sqrt((square - mean*mean) / n)
 }
 
-func drawBatch(t *testing.T, p Position, n int) ar.Batch[complex128] {
+func drawPositions(t *testing.T, p Position, n int) ar.Batch[complex128] {
 	t.Helper()
 	sampler, err := ar.NewSampler[complex128](p.Process(), n, p.Tmax, 7, "position loss")
 	if err != nil {
@@ -84,7 +84,7 @@ func randomRow(r *rand.Rand, T int) []float64 {
 func TestPositionLossMatchesMonteCarlo(t *testing.T) {
 	for _, p := range problems {
 		t.Run(name(p), func(t *testing.T) {
-			batch, r := drawBatch(t, p, 40_000), ar.Rand(8, "encoding", 0)
+			batch, r := drawPositions(t, p, 40_000), ar.Rand(8, "encoding", 0)
 			for _, q := range p.Rows() {
 				row := randomRow(r, len(q.B))
 				mean, sigma := literal(batch, row)
@@ -99,7 +99,7 @@ func TestPositionLossMatchesMonteCarlo(t *testing.T) {
 // The empirical loss is the literal one to rounding: sums of N·T² terms.
 func TestSamplePositionIsTheLossOnItsSequences(t *testing.T) {
 	for _, p := range problems {
-		batch, r := drawBatch(t, p, 50), ar.Rand(8, "encoding", 1)
+		batch, r := drawPositions(t, p, 50), ar.Rand(8, "encoding", 1)
 		rows := SamplePosition(batch)
 		if len(rows) != p.Tmax-1 {
 			t.Fatalf("%s: %d rows, want T = 2..%d", name(p), len(rows), p.Tmax)

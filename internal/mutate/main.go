@@ -114,6 +114,9 @@ func judgeAll(ctx context.Context, root string, edits []Edit, workers int, progr
 	group.SetLimit(workers)
 	for i, e := range edits {
 		group.Go(func() error {
+			if err := ctx.Err(); err != nil {
+				return err
+			}
 			killed, err := j.killed(ctx, e)
 			switch {
 			case errors.Is(err, errInvalid):
