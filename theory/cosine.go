@@ -2,6 +2,7 @@ package theory
 
 import (
 	"errors"
+	"fmt"
 	"math"
 
 	"gonum.org/v1/gonum/mat"
@@ -28,9 +29,13 @@ var ErrNoVariance = errors.New("a constant has no frequency")
 
 // FitCosine fits a cosine by least squares: at a given frequency the fit is
 // linear, and the frequency, in (0, π), is found on a grid finer than the
-// resolution π/n of n points and then narrowed by golden sections.
+// resolution π/n of n points and then narrowed by golden sections. It takes
+// five points or more, one above the number of parameters.
 func FitCosine(y []float64) (Cosine, error) {
 	n := len(y)
+	if n < 5 {
+		return Cosine{}, fmt.Errorf("%d points do not determine the four parameters of a cosine: use 5 or more", n)
+	}
 	mean := 0.0
 	for _, v := range y {
 		mean += v / float64(n)
@@ -39,7 +44,7 @@ func FitCosine(y []float64) (Cosine, error) {
 	for _, v := range y {
 		total += (v - mean) * (v - mean)
 	}
-	if n < 4 || total <= 1e-24*(1+mean*mean)*float64(n) {
+	if total <= 1e-24*(1+mean*mean)*float64(n) {
 		return Cosine{}, ErrNoVariance
 	}
 	step := math.Pi / float64(8*n)

@@ -14,7 +14,8 @@ import (
 	"gonum.org/v1/gonum/mat"
 )
 
-// ErrUnreachable says that a loss lies below the infimum that descent tends to.
+// ErrUnreachable says that descent did not get down to a loss within the limit
+// of iterations; it never does when the loss lies below the infimum.
 var ErrUnreachable = errors.New("loss out of reach")
 
 // PositionDescent is gradient descent from P = 0 on the mean loss over the
@@ -105,7 +106,7 @@ func (d *PositionDescent) Loss(k int) float64 {
 func (d *PositionDescent) FirstBelow(target float64, limit int) (int, error) {
 	k := sort.Search(limit+1, func(k int) bool { return d.Loss(k) <= target })
 	if k > limit {
-		return 0, fmt.Errorf("%w: the mean loss is still %.3g after %d iterations; use a target above it", ErrUnreachable, d.Loss(limit), limit)
+		return 0, fmt.Errorf("%w: the mean loss is still %.3g after %d iterations; use a target above it or a higher limit", ErrUnreachable, d.Loss(limit), limit)
 	}
 	return k, nil
 }
@@ -129,7 +130,7 @@ func DescendPosition(ctx context.Context, rows []Quadratic, learningRate, target
 		case mean <= target:
 			return P, k, nil
 		case k == limit:
-			return nil, k, fmt.Errorf("%w: the mean loss is still %.3g after %d iterations; use a target above it", ErrUnreachable, mean, limit)
+			return nil, k, fmt.Errorf("%w: the mean loss is still %.3g after %d iterations; use a target above it or a higher limit", ErrUnreachable, mean, limit)
 		case ctx.Err() != nil:
 			return nil, k, ctx.Err()
 		}

@@ -1,11 +1,10 @@
 package theory
 
 import (
-	"context"
-	"errors"
 	"fmt"
 	"math"
 	"math/cmplx"
+	"math/rand/v2"
 	"testing"
 
 	"gonum.org/v1/gonum/diff/fd"
@@ -45,41 +44,159 @@ func name(p Position) string {
 	return fmt.Sprintf("μ=%g ρ=%g σ=%g %s", p.Mu, p.Rho, p.Sigma, p.Noise)
 }
 
+// literal is the mean loss of a row p_1..p_T on the sequences of a batch and
+// its standard error, by evaluating the model on each.
+func literal(batch ar.Batch[complex128], row []float64) (mean, standardError float64) {
+	T, n := len(row), float64(batch.N)
+	square := 0.0
+	for m := range batch.N {
+		s := batch.States[m*(batch.T+1):][:batch.T+1] // s[t-1] is s_t
+		var prediction complex128
+		for t, p := range row {
+			prediction += complex(p, 0) * s[t] * s[t] * cmplx.Conj(s[T-2])
+		}
+		e := real((prediction - s[T]) * cmplx.Conj(prediction-s[T]))
+		mean += e / n
+		square += e * e / n
+	}
+	return mean, math.Sqrt((square - mean*mean) / n)
+}
+
+func drawPositions(t *testing.T, p Position, n int) ar.Batch[complex128] {
+	t.Helper()
+	sampler, err := ar.NewSampler[complex128](p.Process(), n, p.Tmax, 7, "position loss")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return sampler.Batch(0)
+}
+
+func randomRow(r *rand.Rand, T int) []float64 {
+	row := make([]float64, T)
+	for j := range row {
+		row[j] = r.NormFloat64()
+	}
+	return row
+}
+
 // The loss of a fixed random encoding, evaluated literally on sequences, lies
 // within five standard errors of the population loss: false alarms 6e-7 a row.
 func TestPositionLossMatchesMonteCarlo(t *testing.T) {
-	const n = 40_000
 	for _, p := range problems {
 		t.Run(name(p), func(t *testing.T) {
-			sampler, err := ar.NewSampler[complex128](p.Process(), n, p.Tmax, 7, "position loss")
-			if err != nil {
-				t.Fatal(err)
-			}
-			batch := sampler.Batch(0)
-			r := ar.Rand(8, "encoding", 0)
-			for i, q := range p.Rows() {
-				T := i + 2
-				row := make([]float64, T)
-				for j := range row {
-					row[j] = r.NormFloat64()
-				}
-				mean, square := 0.0, 0.0
-				for m := range n {
-					s := batch.States[m*(p.Tmax+1):]
-					var prediction complex128
-					for u, pu := range row {
-						prediction += complex(pu, 0) * s[u] * s[u] * cmplx.Conj(s[T-2])
-					}
-					e := real((prediction - s[T]) * cmplx.Conj(prediction-s[T]))
-					mean += e / n
-					square += e * e / n
-				}
-				sigma := math.Sqrt((square - mean*mean) / n)
+			batch, r := drawPositions(t, p, 40_000), ar.Rand(8, "encoding", 0)
+			for _, q := range p.Rows() {
+				row := randomRow(r, len(q.B))
+				mean, sigma := literal(batch, row)
 				if got := q.Loss(row); math.Abs(got-mean) > 5*sigma {
-					t.Errorf("T = %d: population loss %g, measured %g ± %g", T, got, mean, sigma)
+					t.Errorf("T = %d: population loss %g, measured %g ± %g", len(row), got, mean, sigma)
 				}
 			}
 		})
+	}
+}
+
+// The empirical loss is the literal one to rounding: sums of N·T² terms.
+func TestSamplePositionIsTheLossOnItsSequences(t *testing.T) {
+	for _, p := range problems {
+		batch, r := drawPositions(t, p, 50), ar.Rand(8, "encoding", 1)
+		rows := SamplePosition(batch)
+		if len(rows) != p.Tmax-1 {
+			t.Fatalf("%s: %d rows, want T = 2..%d", name(p), len(rows), p.Tmax)
+		}
+		for i, q := range rows {
+			row := randomRow(r, i+2)
+			want, _ := literal(batch, row)
+			if got := q.Loss(row); math.Abs(got-want) > 1e-12*(1+want) {
+				t.Errorf("%s, T = %d: empirical loss %g, literal %g", name(p), i+2, got, want)
+			}
+		}
+	}
+}
+
+// outcome is a value of ε with its weight in a cubature.
+type outcome struct {
+	value  complex128
+	weight float64
+}
+
+// noiseCubature has the moments of ε up to degree seven: four nodes of Gauss
+// and Hermite in each real direction.
+func (p Position) noiseCubature() []outcome {
+	if p.Sigma == 0 {
+		return []outcome{{0, 1}}
+	}
+	x, w := make([]float64, 4), make([]float64, 4) // for e^{-x²}: variance 1/2
+	quad.Hermite{}.FixedLocations(x, w, math.Inf(-1), math.Inf(1))
+	var law []outcome
+	for i := range x {
+		if p.Noise == ar.RealNoise {
+			law = append(law, outcome{complex(math.Sqrt2*x[i], 0), w[i] / math.Sqrt(math.Pi)})
+			continue
+		}
+		for j := range x {
+			law = append(law, outcome{complex(x[i], x[j]), w[i] * w[j] / math.Pi})
+		}
+	}
+	return law
+}
+
+// cubature is row T from the recursion s_{t+1} = ρ e^{iθ} s_t + σ ε alone,
+// exact to rounding: G has degree six in the noise, and a path turns by at most
+// e^{i(3T-4)θ}, where for T ≤ 4 sixty nodes do.
+func (p Position) cubature(T int) Quadratic {
+	thetas, weights := make([]float64, 60), make([]float64, 60)
+	quad.Legendre{}.FixedLocations(thetas, weights, 0, 2*math.Pi/p.Mu)
+	q, law := newQuadratic(T, 0), p.noiseCubature()
+	s, f := make([]complex128, T+1), make([]complex128, T)
+	var follow func(t int, turn complex128, weight float64)
+	follow = func(t int, turn complex128, weight float64) {
+		if t < len(s) {
+			for _, e := range law {
+				s[t] = turn*s[t-1] + complex(p.Sigma, 0)*e.value
+				follow(t+1, turn, weight*e.weight)
+			}
+			return
+		}
+		q.Constant += weight * real(s[T]*cmplx.Conj(s[T]))
+		for t := range T {
+			f[t] = s[t] * s[t] * cmplx.Conj(s[T-2])
+			q.B[t] += weight * real(f[t]*cmplx.Conj(s[T]))
+			for u := range t + 1 {
+				q.G.SetSym(t, u, q.G.At(t, u)+weight*real(f[t]*cmplx.Conj(f[u])))
+			}
+		}
+	}
+	s[0] = 1
+	for i, theta := range thetas {
+		follow(1, cmplx.Rect(p.Rho, theta), weights[i]*p.Mu/(2*math.Pi))
+	}
+	return q
+}
+
+// apart is the largest difference between two losses in any coefficient.
+func apart(a, b Quadratic) float64 {
+	worst := max(math.Abs(a.Constant-b.Constant), floats.Distance(a.B, b.B, math.Inf(1)))
+	for i := range a.B {
+		for j := range a.B {
+			worst = max(worst, math.Abs(a.G.At(i, j)-b.G.At(i, j)))
+		}
+	}
+	return worst
+}
+
+// Every coefficient of every branch against the recursion itself.
+func TestPositionLossMatchesCubature(t *testing.T) {
+	for _, p := range problems {
+		last := 4
+		if p.Sigma != 0 && p.Noise == ar.CircularNoise {
+			last = 3 // two directions a step: 16^T paths
+		}
+		for T := 2; T <= last; T++ {
+			if worst := apart(p.Row(T), p.cubature(T)); worst > 1e-12 {
+				t.Errorf("%s, T = %d: a coefficient is off by %g", name(p), T, worst)
+			}
+		}
 	}
 }
 
@@ -90,15 +207,7 @@ func TestPositionClosedFormsMatchIsserlis(t *testing.T) {
 			continue
 		}
 		for T := 2; T <= p.Tmax; T++ {
-			got, want := p.Row(T), p.matched(T)
-			worst := math.Abs(got.Constant - want.Constant)
-			for i := range T {
-				worst = max(worst, math.Abs(got.B[i]-want.B[i]))
-				for j := range T {
-					worst = max(worst, math.Abs(got.G.At(i, j)-want.G.At(i, j)))
-				}
-			}
-			if worst > 1e-11 {
+			if worst := apart(p.Row(T), p.matched(T)); worst > 1e-11 {
 				t.Errorf("%s, T = %d: closed form and Isserlis differ by %g", name(p), T, worst)
 			}
 		}
@@ -132,87 +241,4 @@ func TestPositionGradientMatchesDifferences(t *testing.T) {
 			t.Fatalf("gradient off by %g", d)
 		}
 	})
-}
-
-// The counts were computed independently for the paper's setting:
-// learning rate 0.5, Tmax = 30, mean loss 1e-3.
-func TestPositionIterationCounts(t *testing.T) {
-	for mu, want := range map[float64]int{50: 886, 100: 766, 200: 661, 300: 473} {
-		rows := Position{Tmax: 30, Mu: mu, Rho: 1}.Rows()
-		d, err := NewPositionDescent(rows, 0.5)
-		if err != nil {
-			t.Fatal(err)
-		}
-		k, err := d.FirstBelow(1e-3, 1_000_000)
-		if err != nil || k != want {
-			t.Errorf("μ = %g: %d iterations, %v, want %d", mu, k, err, want)
-		}
-		if before, at := d.Loss(k-1), d.Loss(k); before <= 1e-3 || at > 1e-3 {
-			t.Errorf("μ = %g: losses %g, %g do not straddle the target", mu, before, at)
-		}
-	}
-}
-
-func TestPositionClosedFormIsDescent(t *testing.T) {
-	for _, p := range problems {
-		rows := p.Rows()
-		d, err := NewPositionDescent(rows, 0.05)
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, k := range []int{0, 1, 2, 137} {
-			P, n, err := DescendPosition(context.Background(), rows, 0.05, d.Loss(k)*(1+1e-13), k+1)
-			if err != nil || n != k {
-				t.Fatalf("%s: descent took %d iterations to the loss of iteration %d: %v", name(p), n, k, err)
-			}
-			if off := floats.Distance(P, d.At(k), math.Inf(1)); off > 1e-12 {
-				t.Errorf("%s: encodings differ by %g at iteration %d", name(p), off, k)
-			}
-		}
-	}
-}
-
-func TestPositionErrors(t *testing.T) {
-	rows := Position{Tmax: 4, Mu: 50, Rho: 1}.Rows()
-	if _, err := NewPositionDescent(rows, 5); err == nil {
-		t.Error("a learning rate that diverges was taken")
-	}
-	if _, err := NewPositionDescent(rows, 0); err == nil {
-		t.Error("a learning rate of 0 was taken")
-	}
-	d, err := NewPositionDescent(Position{Tmax: 4, Mu: 50, Rho: 1, Sigma: 1, Noise: ar.CircularNoise}.Rows(), 1e-3)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := d.FirstBelow(1e-3, 100_000); !errors.Is(err, ErrUnreachable) {
-		t.Errorf("under noise no encoding reaches loss 1e-3, got %v", err)
-	}
-	if _, _, err := DescendPosition(context.Background(), rows, 5, 1e-3, 10_000); err == nil {
-		t.Error("divergence was not noticed")
-	}
-	cancelled, cancel := context.WithCancel(context.Background())
-	cancel()
-	if _, _, err := DescendPosition(cancelled, rows, 0.5, 1e-9, 10_000); !errors.Is(err, context.Canceled) {
-		t.Errorf("cancelled: %v", err)
-	}
-	for _, p := range []Position{{Tmax: 1, Mu: 1, Rho: 1}, {Tmax: 3, Mu: 0, Rho: 1}, {Tmax: 3, Mu: 1, Rho: 2}, {Tmax: 3, Mu: 1, Rho: 1, Sigma: 1, Noise: "pink"}} {
-		if p.Check() == nil {
-			t.Errorf("%+v was taken", p)
-		}
-	}
-}
-
-func TestFitCosine(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
-		n := rapid.IntRange(12, 60).Draw(t, "n")
-		want := Cosine{Mean: rapid.Float64Range(-1, 1).Draw(t, "mean"), Amplitude: rapid.Float64Range(0.1, 2).Draw(t, "amplitude"),
-			Frequency: rapid.Float64Range(0.5, 2.5).Draw(t, "frequency"), Phase: rapid.Float64Range(-3, 3).Draw(t, "phase")}
-		got, err := FitCosine(want.Curve(n))
-		if err != nil || 1-got.R2 > 1e-12 || math.Abs(got.Frequency-want.Frequency) > 1e-6 || math.Abs(got.Amplitude-want.Amplitude) > 1e-6 {
-			t.Fatalf("fitted %+v to %+v: %v", got, want, err)
-		}
-	})
-	if _, err := FitCosine([]float64{2, 2, 2, 2, 2}); !errors.Is(err, ErrNoVariance) {
-		t.Errorf("a constant: %v", err)
-	}
 }
