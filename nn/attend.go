@@ -4,9 +4,6 @@ package nn
 
 import "icar/nn/kernel"
 
-// panel is the number of rows of the scores that exist at a time.
-const panel = 8
-
 // quadratic returns whether attention needs all T² scores: the linear kind
 // without a product position does not.
 func (c Config) quadratic() bool {
@@ -56,26 +53,21 @@ func (w *lanes) finish(n headLanes, dm []float32, wanted bool) {
 	}
 }
 
-// causal returns rows [i, i+rows) of scores in s as far as they are causal, and
-// of p.
-func (w *lanes) causal(s []float32, n headLanes, i, rows int) (scores, p kernel.Matrix) {
-	scores = kernel.Matrix{Data: s, Rows: rows, Cols: i + rows, Row: w.length, Col: 1}
+// weights returns rows of p up to the last causal column, or ones.
+func (w *lanes) weights(n headLanes, i, rows int) kernel.Matrix {
 	if n.p.Data == nil {
-		return scores, kernel.Matrix{Data: w.ones, Rows: rows, Cols: i + rows, Row: w.length, Col: 1}
+		return kernel.Matrix{Data: w.ones, Rows: rows, Cols: i + rows, Row: w.length, Col: 1}
 	}
-	return scores, kernel.Matrix{Data: n.p.Data[i*w.length:], Rows: rows, Cols: i + rows, Row: w.length, Col: 1}
+	return kernel.Matrix{Data: n.p.Data[i*w.length:], Rows: rows, Cols: i + rows, Row: w.length, Col: 1}
 }
 
 // scores writes rows i, i+1, … of s = z x̃ᵀ, through the softmax if there is one.
 func (w *lanes) scores(s kernel.Matrix, n headLanes, i int) {
-	w.Mul(s, rows(n.z, i, s.Rows), rows(n.x, 0, s.Cols).T(), false)
+	w.Mul(s, n.z.SliceRows(i, s.Rows), n.x.SliceRows(0, s.Cols).T(), false)
 	if w.config.Attention == SoftmaxAttention {
 		w.Softmax(s, i)
 	}
 }
-
-// rows returns count rows of a matrix of vectors from row i on.
-func rows(m kernel.Matrix, i, count int) kernel.Matrix { return m.Slice(i, 0, count, m.Cols) }
 
 // attend adds the attention of all heads to w.o:
 //
@@ -84,52 +76,78 @@ func (w *lanes) attend(f foldedLayer, y *layerLanes) {
 	for h := range y.y {
 		n := w.head(f, y, h)
 		w.queries(n)
-		for i := 0; i < w.length; i += panel {
-			s, p := w.causal(w.s, n, i, min(panel, w.length-i))
-			w.scores(s, n, i)
-			if n.p.Data != nil {
-				w.Weigh(s, p)
-			}
-			w.Mul(rows(n.y, i, s.Rows), s, rows(n.x, 0, s.Cols), false)
+		if w.config.Attention == LinearAttention {
+			w.Attend(n.y, n.z, n.x, n.p, w.panel)
+		} else {
+			w.attendSoftmax(n)
 		}
 		w.output(n)
 	}
 }
 
-// attendBackward adds to g from w.d and, if wanted, to w.dx. With v_i = Uᵀ d_i,
-// t_ij = v_i·x̃_j is the gradient of the weight w_ij = p_ij a_ij and
+// attendSoftmax computes y of a head under softmax.
+func (w *lanes) attendSoftmax(n headLanes) {
+	for i := 0; i < w.length; i += kernel.PanelRows {
+		s := w.panel.Causal(w.panel.S, i, min(kernel.PanelRows, w.length-i))
+		w.scores(s, n, i)
+		if n.p.Data != nil {
+			w.Weigh(s, w.weights(n, i, s.Rows))
+		}
+		w.Mul(n.y.SliceRows(i, s.Rows), s, n.x.SliceRows(0, s.Cols), false)
+	}
+}
+
+// attendBackward adds to g from w.d and, if wanted, to w.dx.
+func (w *lanes) attendBackward(f, g foldedLayer, y *layerLanes, wanted bool) {
+	e, d, t := f.e, w.config.Embed, w.length
+	for h := range y.y {
+		n := w.head(f, y, h)
+		var dp kernel.Matrix
+		if g.p != nil {
+			dp = kernel.Dense(g.p[h*t*t:], t, t)
+		}
+		w.queries(n)
+		w.project(n, g.u[h*d*e:][:d*e])
+		if w.config.Attention == LinearAttention && !wanted {
+			w.AttendBackward(n.a, dp, n.z, n.v, n.x, n.p, w.panel)
+		} else {
+			w.scoresBackward(n, dp, wanted)
+		}
+		w.finish(n, g.m[h*e*e:][:e*e], wanted)
+	}
+}
+
+// scoresBackward computes a of a head and adds to dp and, if wanted, to w.dx.
+// With v_i = Uᵀ d_i, t_ij = v_i·x̃_j is the gradient of the weight
+// w_ij = p_ij a_ij and
 //
 //	dp = Σ a∘t over lanes, ds = p∘t or through the softmax,
 //	a_i = Σ_{j≤i} ds_ij x̃_j, dx̃_j += Σ_{i≥j} w_ij v_i + ds_ij z_i.
-func (w *lanes) attendBackward(f, g foldedLayer, y *layerLanes, wanted bool) {
-	e, d, length := f.e, w.config.Embed, w.length
-	for h := range y.y {
-		n := w.head(f, y, h)
-		w.queries(n)
-		w.project(n, g.u[h*d*e:][:d*e])
-		for i := 0; i < length; i += panel {
-			s, p := w.causal(w.s, n, i, min(panel, length-i))
-			t, _ := w.causal(w.t, n, i, s.Rows)
-			q, _ := w.causal(w.q, n, i, s.Rows)
-			w.scores(s, n, i)
-			w.Mul(t, rows(n.v, i, s.Rows), rows(n.x, 0, s.Cols).T(), false)
-			if w.config.Attention == SoftmaxAttention {
-				w.SoftmaxBackward(q, s, t, p, i)
-			} else {
-				w.WeighBackward(q, s, t, p)
-			}
-			if n.p.Data != nil {
-				for r := range s.Rows {
-					w.Sum(g.p[(h*length+i+r)*length:][:i+r+1], q.Slice(r, 0, 1, q.Cols).Data)
-				}
-			}
-			w.Mul(rows(n.a, i, s.Rows), t, rows(n.x, 0, s.Cols), false)
-			if wanted {
-				dx := rows(w.dx, 0, s.Cols)
-				w.Mul(dx, s.T(), without(rows(n.v, i, s.Rows)), true)
-				w.Mul(dx, t.T(), without(rows(n.z, i, s.Rows)), true)
+func (w *lanes) scoresBackward(n headLanes, dp kernel.Matrix, wanted bool) {
+	for i := 0; i < w.length; i += kernel.PanelRows {
+		count := min(kernel.PanelRows, w.length-i)
+		s, t, q := w.panel.Causal(w.panel.S, i, count), w.panel.Causal(w.panel.T, i, count), w.panel.Causal(w.panel.Q, i, count)
+		p := w.weights(n, i, count)
+		x, z, v := n.x.SliceRows(0, s.Cols), n.z.SliceRows(i, count), n.v.SliceRows(i, count)
+		w.scores(s, n, i)
+		w.Mul(t, v, x.T(), false)
+		if w.config.Attention == SoftmaxAttention {
+			w.SoftmaxBackward(q, s, t, p, i)
+		} else {
+			w.WeighBackward(q, s, t, p)
+			s.ClearAbove(i)
+			t.ClearAbove(i)
+		}
+		if dp.Data != nil {
+			for r := range count {
+				w.Sum(dp.Data[(i+r)*dp.Row:][:i+r+1], q.SliceRows(r, 1).Data)
 			}
 		}
-		w.finish(n, g.m[h*e*e:][:e*e], wanted)
+		w.Mul(n.a.SliceRows(i, count), t, x, false)
+		if wanted {
+			dx := w.dx.SliceRows(0, s.Cols)
+			w.Mul(dx, s.T(), without(v), true)
+			w.Mul(dx, t.T(), without(z), true)
+		}
 	}
 }

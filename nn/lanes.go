@@ -23,7 +23,8 @@ type lanes struct {
 	o         kernel.Matrix // (T, D) after W_o
 	d, dx     kernel.Matrix // (T, D) gradients of a layer's output and input
 	dhidden   kernel.Matrix // (T, M)
-	s, t, q   []float32     // (panel, T) scores and gradients
+	panel     kernel.Panel  // scores and gradients
+	s, t      []float32     // (chunk, chunk) the same, see prefix.go
 	ones      []float32     // (panel, T) numbers 1
 	suffixes  []float32     // (chunks, E, E) see prefix.go
 	sums      []float32     // a gradient before its lanes are added up
@@ -52,9 +53,8 @@ func newLanes(c Config, length int, k kernel.Kernel) *lanes {
 		sums: vectors(max(2*d, e*e, d*e, hidden*(d+1), d*(hidden+1), c.Width*(d+1))),
 	}
 	if c.quadratic() {
-		rows := min(panel, length)
-		w.s, w.t, w.q = vectors(rows*length), vectors(rows*length), vectors(rows*length)
-		w.ones = slices.Repeat([]float32{1}, rows*length)
+		w.panel = kernel.NewPanel(length)
+		w.ones = slices.Repeat([]float32{1}, kernel.PanelRows*length)
 	} else {
 		w.s, w.t = vectors(chunk*chunk), vectors(chunk*chunk)
 		w.suffixes = vectors(chunks(length) * e * e)

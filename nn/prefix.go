@@ -25,7 +25,7 @@ func (w *lanes) accumulate(prefixes []float32, x kernel.Matrix) {
 		if k > 1 {
 			copy(prefixes[k*size:(k+1)*size], prefixes[(k-1)*size:])
 		}
-		part := rows(x, (k-1)*chunk, chunk)
+		part := x.SliceRows((k-1)*chunk, chunk)
 		w.Mul(kernel.Dense(prefixes[k*size:], x.Cols, x.Cols), part.T(), part, k > 1)
 	}
 }
@@ -47,10 +47,10 @@ func (w *lanes) sweep(y, q, x kernel.Matrix, prefixes []float32) {
 	for k := range chunks(w.length) {
 		i := k * chunk
 		n := min(chunk, w.length-i)
-		part := rows(x, i, n)
-		w.Mul(rows(y, i, n), w.lower(w.s, rows(q, i, n), part), part, false)
+		part := x.SliceRows(i, n)
+		w.Mul(y.SliceRows(i, n), w.lower(w.s, q.SliceRows(i, n), part), part, false)
 		if k > 0 {
-			w.Mul(rows(y, i, n), rows(q, i, n), kernel.Dense(prefixes[k*size:], x.Cols, x.Cols), true)
+			w.Mul(y.SliceRows(i, n), q.SliceRows(i, n), kernel.Dense(prefixes[k*size:], x.Cols, x.Cols), true)
 		}
 	}
 }
@@ -87,8 +87,8 @@ func (w *lanes) attendLinearBackward(f, g foldedLayer, y *layerLanes, wanted boo
 		for k := range chunks(w.length) {
 			i := k * chunk
 			count := min(chunk, w.length-i)
-			x, v, z := rows(n.x, i, count), rows(n.v, i, count), rows(n.z, i, count)
-			dx := rows(w.dx, i, count)
+			x, v, z := n.x.SliceRows(i, count), n.v.SliceRows(i, count), n.z.SliceRows(i, count)
+			dx := w.dx.SliceRows(i, count)
 			w.Mul(dx, w.lower(w.s, z, x).T(), without(v), true)
 			w.Mul(dx, w.lower(w.t, v, x).T(), without(z), true)
 			w.Mul(kernel.Dense(w.suffixes[k*size:], e, e), v.T(), z, h > 0)
@@ -106,7 +106,7 @@ func (w *lanes) descend(x kernel.Matrix) {
 	last := chunks(w.length) - 1
 	for k := last - 1; k >= 0; k-- {
 		later := kernel.Dense(w.suffixes[(k+1)*size:(k+2)*size], x.Cols, x.Cols)
-		part, dx := rows(x, k*chunk, chunk), rows(w.dx, k*chunk, chunk)
+		part, dx := x.SliceRows(k*chunk, chunk), w.dx.SliceRows(k*chunk, chunk)
 		w.Mul(dx, part, without(later), true)
 		w.Mul(dx, part, without(later.T()), true)
 		this := kernel.Dense(w.suffixes[k*size:(k+1)*size], x.Cols, x.Cols)

@@ -58,6 +58,15 @@ type Kernel interface {
 	// a∘(p∘t - Σ p∘a∘t), to t; entries after the causal ones become 0.
 	SoftmaxBackward(q, s, t, p Matrix, first int)
 
+	// Attend is causal linear attention with weights p (T, T) of plain numbers:
+	// y_i = Σ_{j≤i} p_ij (z_i·x_j) x_j, for y, z and x (T, E) dense and the last
+	// coordinate of x 1. The scratch of a Panel is overwritten.
+	Attend(y, z, x, p Matrix, scratch Panel)
+	// AttendBackward takes the gradient back to z and p where v_i·y_i is what
+	// is differentiated: with t_ij = v_i·x_j it writes a_i = Σ_{j≤i} p_ij t_ij x_j
+	// and adds (z_i·x_j) t_ij, summed over lanes, to the numbers dp.
+	AttendBackward(a, dp, z, v, x, p Matrix, scratch Panel)
+
 	// Norm is the layer norm y = γ x̂ + β of every row, x̂ = (x - mean)·rstd,
 	// rstd = 1/√(variance + ε). It writes y, x̂ (normal) and rstd, a column.
 	Norm(y, normal, rstd, x Matrix, gamma, beta []float32, epsilon float32)

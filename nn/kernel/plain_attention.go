@@ -75,3 +75,11 @@ func (plain) SoftmaxBackward(q, s, t, p Matrix, first int) {
 		}
 	}
 }
+
+// Attend implements Kernel.
+func (k plain) Attend(y, z, x, p Matrix, scratch Panel) { attend(k, y, z, x, p, scratch) }
+
+// AttendBackward implements Kernel.
+func (k plain) AttendBackward(a, dp, z, v, x, p Matrix, scratch Panel) {
+	attendBackward(k, a, dp, z, v, x, p, scratch)
+}

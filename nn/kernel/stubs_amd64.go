@@ -49,6 +49,56 @@ func softmaxAVX2(s *float32, n int)
 //go:noescape
 func softmaxBackwardAVX2(q *float32, s *float32, t *float32, p *float32, n int)
 
+// attend2AVX2 is attend for E of its name; stride is in bytes.
+//
+//go:noescape
+func attend2AVX2(y *float32, z *float32, x *float32, p *float32, rows int, stride int)
+
+// attendBackward2AVX2 is attendBackward for E of its name.
+//
+//go:noescape
+func attendBackward2AVX2(q *float32, d *float32, z *float32, v *float32, x *float32, p *float32, n int)
+
+// attend3AVX2 is attend for E of its name; stride is in bytes.
+//
+//go:noescape
+func attend3AVX2(y *float32, z *float32, x *float32, p *float32, rows int, stride int)
+
+// attendBackward3AVX2 is attendBackward for E of its name.
+//
+//go:noescape
+func attendBackward3AVX2(q *float32, d *float32, z *float32, v *float32, x *float32, p *float32, n int)
+
+// attend4AVX2 is attend for E of its name; stride is in bytes.
+//
+//go:noescape
+func attend4AVX2(y *float32, z *float32, x *float32, p *float32, rows int, stride int)
+
+// attendBackward4AVX2 is attendBackward for E of its name.
+//
+//go:noescape
+func attendBackward4AVX2(q *float32, d *float32, z *float32, v *float32, x *float32, p *float32, n int)
+
+// attend5AVX2 is attend for E of its name; stride is in bytes.
+//
+//go:noescape
+func attend5AVX2(y *float32, z *float32, x *float32, p *float32, rows int, stride int)
+
+// attendBackward5AVX2 is attendBackward for E of its name.
+//
+//go:noescape
+func attendBackward5AVX2(q *float32, d *float32, z *float32, v *float32, x *float32, p *float32, n int)
+
+// attend6AVX2 is attend for E of its name; stride is in bytes.
+//
+//go:noescape
+func attend6AVX2(y *float32, z *float32, x *float32, p *float32, rows int, stride int)
+
+// attendBackward6AVX2 is attendBackward for E of its name.
+//
+//go:noescape
+func attendBackward6AVX2(q *float32, d *float32, z *float32, v *float32, x *float32, p *float32, n int)
+
 // normAVX2 writes the layer norm of a row.
 //
 //go:noescape
@@ -103,6 +153,56 @@ func softmaxAVX512(s *float32, n int)
 //
 //go:noescape
 func softmaxBackwardAVX512(q *float32, s *float32, t *float32, p *float32, n int)
+
+// attend2AVX512 is attend for E of its name; stride is in bytes.
+//
+//go:noescape
+func attend2AVX512(y *float32, z *float32, x *float32, p *float32, rows int, stride int)
+
+// attendBackward2AVX512 is attendBackward for E of its name.
+//
+//go:noescape
+func attendBackward2AVX512(q *float32, d *float32, z *float32, v *float32, x *float32, p *float32, n int)
+
+// attend3AVX512 is attend for E of its name; stride is in bytes.
+//
+//go:noescape
+func attend3AVX512(y *float32, z *float32, x *float32, p *float32, rows int, stride int)
+
+// attendBackward3AVX512 is attendBackward for E of its name.
+//
+//go:noescape
+func attendBackward3AVX512(q *float32, d *float32, z *float32, v *float32, x *float32, p *float32, n int)
+
+// attend4AVX512 is attend for E of its name; stride is in bytes.
+//
+//go:noescape
+func attend4AVX512(y *float32, z *float32, x *float32, p *float32, rows int, stride int)
+
+// attendBackward4AVX512 is attendBackward for E of its name.
+//
+//go:noescape
+func attendBackward4AVX512(q *float32, d *float32, z *float32, v *float32, x *float32, p *float32, n int)
+
+// attend5AVX512 is attend for E of its name; stride is in bytes.
+//
+//go:noescape
+func attend5AVX512(y *float32, z *float32, x *float32, p *float32, rows int, stride int)
+
+// attendBackward5AVX512 is attendBackward for E of its name.
+//
+//go:noescape
+func attendBackward5AVX512(q *float32, d *float32, z *float32, v *float32, x *float32, p *float32, n int)
+
+// attend6AVX512 is attend for E of its name; stride is in bytes.
+//
+//go:noescape
+func attend6AVX512(y *float32, z *float32, x *float32, p *float32, rows int, stride int)
+
+// attendBackward6AVX512 is attendBackward for E of its name.
+//
+//go:noescape
+func attendBackward6AVX512(q *float32, d *float32, z *float32, v *float32, x *float32, p *float32, n int)
 
 // normAVX512 writes the layer norm of a row.
 //

@@ -2244,6 +2244,591 @@ slope:
 	VZEROUPPER
 	RET
 
+// func attend2AVX2(y *float32, z *float32, x *float32, p *float32, rows int, stride int)
+// Requires: AVX, FMA3
+TEXT ·attend2AVX2(SB), NOSPLIT, $0-48
+	MOVQ rows+32(FP), AX
+	MOVQ stride+40(FP), CX
+	XORQ DX, DX
+
+half:
+	MOVQ y+0(FP), BX
+	ADDQ DX, BX
+	MOVQ z+8(FP), SI
+	ADDQ DX, SI
+	MOVQ x+16(FP), DI
+	ADDQ DX, DI
+	MOVQ p+24(FP), R8
+	XORQ R9, R9
+
+row:
+	VMOVUPS (SI), Y0
+	VXORPS  Y2, Y2, Y2
+	VMOVUPS 64(SI), Y1
+	VXORPS  Y3, Y3, Y3
+	MOVQ    DI, R10
+	MOVQ    R8, R11
+	LEAQ    1(R9), R12
+
+column:
+	VMOVAPS      Y1, Y4
+	VFMADD231PS  (R10), Y0, Y4
+	VBROADCASTSS (R11), Y5
+	VMULPS       Y4, Y5, Y5
+	VFMADD231PS  (R10), Y5, Y2
+	VADDPS       Y5, Y3, Y3
+	ADDQ         $0x00000080, R10
+	ADDQ         $0x00000004, R11
+	DECQ         R12
+	JNZ          column
+	VMOVUPS      Y2, (BX)
+	VMOVUPS      Y3, 64(BX)
+	ADDQ         $0x00000080, BX
+	ADDQ         $0x00000080, SI
+	ADDQ         CX, R8
+	INCQ         R9
+	CMPQ         R9, AX
+	JNE          row
+	ADDQ         $0x20, DX
+	CMPQ         DX, $0x40
+	JNE          half
+	VZEROUPPER
+	RET
+
+// func attendBackward2AVX2(q *float32, d *float32, z *float32, v *float32, x *float32, p *float32, n int)
+// Requires: AVX, FMA3
+TEXT ·attendBackward2AVX2(SB), NOSPLIT, $0-56
+	XORQ AX, AX
+
+half:
+	MOVQ    q+0(FP), CX
+	ADDQ    AX, CX
+	MOVQ    d+8(FP), DX
+	ADDQ    AX, DX
+	MOVQ    z+16(FP), BX
+	ADDQ    AX, BX
+	MOVQ    v+24(FP), SI
+	ADDQ    AX, SI
+	MOVQ    x+32(FP), DI
+	ADDQ    AX, DI
+	MOVQ    p+40(FP), R8
+	MOVQ    n+48(FP), R9
+	VMOVUPS (BX), Y0
+	VMOVUPS (SI), Y2
+	VMOVUPS 64(BX), Y1
+	VMOVUPS 64(SI), Y3
+
+column:
+	VMOVAPS      Y1, Y4
+	VMOVAPS      Y3, Y5
+	VMOVUPS      (DI), Y6
+	VFMADD231PS  Y6, Y0, Y4
+	VFMADD231PS  Y6, Y2, Y5
+	VMULPS       Y4, Y5, Y4
+	VMOVUPS      Y4, (CX)
+	VBROADCASTSS (R8), Y4
+	VMULPS       Y5, Y4, Y5
+	VMOVUPS      Y5, (DX)
+	ADDQ         $0x00000080, DI
+	ADDQ         $0x00000040, CX
+	ADDQ         $0x00000040, DX
+	ADDQ         $0x00000004, R8
+	DECQ         R9
+	JNZ          column
+	ADDQ         $0x20, AX
+	CMPQ         AX, $0x40
+	JNE          half
+	VZEROUPPER
+	RET
+
+// func attend3AVX2(y *float32, z *float32, x *float32, p *float32, rows int, stride int)
+// Requires: AVX, FMA3
+TEXT ·attend3AVX2(SB), NOSPLIT, $0-48
+	MOVQ rows+32(FP), AX
+	MOVQ stride+40(FP), CX
+	XORQ DX, DX
+
+half:
+	MOVQ y+0(FP), BX
+	ADDQ DX, BX
+	MOVQ z+8(FP), SI
+	ADDQ DX, SI
+	MOVQ x+16(FP), DI
+	ADDQ DX, DI
+	MOVQ p+24(FP), R8
+	XORQ R9, R9
+
+row:
+	VMOVUPS (SI), Y0
+	VXORPS  Y3, Y3, Y3
+	VMOVUPS 64(SI), Y1
+	VXORPS  Y4, Y4, Y4
+	VMOVUPS 128(SI), Y2
+	VXORPS  Y5, Y5, Y5
+	MOVQ    DI, R10
+	MOVQ    R8, R11
+	LEAQ    1(R9), R12
+
+column:
+	VMOVAPS      Y2, Y6
+	VFMADD231PS  (R10), Y0, Y6
+	VFMADD231PS  64(R10), Y1, Y6
+	VBROADCASTSS (R11), Y7
+	VMULPS       Y6, Y7, Y7
+	VFMADD231PS  (R10), Y7, Y3
+	VFMADD231PS  64(R10), Y7, Y4
+	VADDPS       Y7, Y5, Y5
+	ADDQ         $0x000000c0, R10
+	ADDQ         $0x00000004, R11
+	DECQ         R12
+	JNZ          column
+	VMOVUPS      Y3, (BX)
+	VMOVUPS      Y4, 64(BX)
+	VMOVUPS      Y5, 128(BX)
+	ADDQ         $0x000000c0, BX
+	ADDQ         $0x000000c0, SI
+	ADDQ         CX, R8
+	INCQ         R9
+	CMPQ         R9, AX
+	JNE          row
+	ADDQ         $0x20, DX
+	CMPQ         DX, $0x40
+	JNE          half
+	VZEROUPPER
+	RET
+
+// func attendBackward3AVX2(q *float32, d *float32, z *float32, v *float32, x *float32, p *float32, n int)
+// Requires: AVX, FMA3
+TEXT ·attendBackward3AVX2(SB), NOSPLIT, $0-56
+	XORQ AX, AX
+
+half:
+	MOVQ    q+0(FP), CX
+	ADDQ    AX, CX
+	MOVQ    d+8(FP), DX
+	ADDQ    AX, DX
+	MOVQ    z+16(FP), BX
+	ADDQ    AX, BX
+	MOVQ    v+24(FP), SI
+	ADDQ    AX, SI
+	MOVQ    x+32(FP), DI
+	ADDQ    AX, DI
+	MOVQ    p+40(FP), R8
+	MOVQ    n+48(FP), R9
+	VMOVUPS (BX), Y0
+	VMOVUPS (SI), Y3
+	VMOVUPS 64(BX), Y1
+	VMOVUPS 64(SI), Y4
+	VMOVUPS 128(BX), Y2
+	VMOVUPS 128(SI), Y5
+
+column:
+	VMOVAPS      Y2, Y6
+	VMOVAPS      Y5, Y7
+	VMOVUPS      (DI), Y8
+	VFMADD231PS  Y8, Y0, Y6
+	VFMADD231PS  Y8, Y3, Y7
+	VMOVUPS      64(DI), Y8
+	VFMADD231PS  Y8, Y1, Y6
+	VFMADD231PS  Y8, Y4, Y7
+	VMULPS       Y6, Y7, Y6
+	VMOVUPS      Y6, (CX)
+	VBROADCASTSS (R8), Y6
+	VMULPS       Y7, Y6, Y7
+	VMOVUPS      Y7, (DX)
+	ADDQ         $0x000000c0, DI
+	ADDQ         $0x00000040, CX
+	ADDQ         $0x00000040, DX
+	ADDQ         $0x00000004, R8
+	DECQ         R9
+	JNZ          column
+	ADDQ         $0x20, AX
+	CMPQ         AX, $0x40
+	JNE          half
+	VZEROUPPER
+	RET
+
+// func attend4AVX2(y *float32, z *float32, x *float32, p *float32, rows int, stride int)
+// Requires: AVX, FMA3
+TEXT ·attend4AVX2(SB), NOSPLIT, $0-48
+	MOVQ rows+32(FP), AX
+	MOVQ stride+40(FP), CX
+	XORQ DX, DX
+
+half:
+	MOVQ y+0(FP), BX
+	ADDQ DX, BX
+	MOVQ z+8(FP), SI
+	ADDQ DX, SI
+	MOVQ x+16(FP), DI
+	ADDQ DX, DI
+	MOVQ p+24(FP), R8
+	XORQ R9, R9
+
+row:
+	VMOVUPS (SI), Y0
+	VXORPS  Y4, Y4, Y4
+	VMOVUPS 64(SI), Y1
+	VXORPS  Y5, Y5, Y5
+	VMOVUPS 128(SI), Y2
+	VXORPS  Y6, Y6, Y6
+	VMOVUPS 192(SI), Y3
+	VXORPS  Y7, Y7, Y7
+	MOVQ    DI, R10
+	MOVQ    R8, R11
+	LEAQ    1(R9), R12
+
+column:
+	VMOVAPS      Y3, Y8
+	VFMADD231PS  (R10), Y0, Y8
+	VFMADD231PS  64(R10), Y1, Y8
+	VFMADD231PS  128(R10), Y2, Y8
+	VBROADCASTSS (R11), Y9
+	VMULPS       Y8, Y9, Y9
+	VFMADD231PS  (R10), Y9, Y4
+	VFMADD231PS  64(R10), Y9, Y5
+	VFMADD231PS  128(R10), Y9, Y6
+	VADDPS       Y9, Y7, Y7
+	ADDQ         $0x00000100, R10
+	ADDQ         $0x00000004, R11
+	DECQ         R12
+	JNZ          column
+	VMOVUPS      Y4, (BX)
+	VMOVUPS      Y5, 64(BX)
+	VMOVUPS      Y6, 128(BX)
+	VMOVUPS      Y7, 192(BX)
+	ADDQ         $0x00000100, BX
+	ADDQ         $0x00000100, SI
+	ADDQ         CX, R8
+	INCQ         R9
+	CMPQ         R9, AX
+	JNE          row
+	ADDQ         $0x20, DX
+	CMPQ         DX, $0x40
+	JNE          half
+	VZEROUPPER
+	RET
+
+// func attendBackward4AVX2(q *float32, d *float32, z *float32, v *float32, x *float32, p *float32, n int)
+// Requires: AVX, FMA3
+TEXT ·attendBackward4AVX2(SB), NOSPLIT, $0-56
+	XORQ AX, AX
+
+half:
+	MOVQ    q+0(FP), CX
+	ADDQ    AX, CX
+	MOVQ    d+8(FP), DX
+	ADDQ    AX, DX
+	MOVQ    z+16(FP), BX
+	ADDQ    AX, BX
+	MOVQ    v+24(FP), SI
+	ADDQ    AX, SI
+	MOVQ    x+32(FP), DI
+	ADDQ    AX, DI
+	MOVQ    p+40(FP), R8
+	MOVQ    n+48(FP), R9
+	VMOVUPS (BX), Y0
+	VMOVUPS (SI), Y4
+	VMOVUPS 64(BX), Y1
+	VMOVUPS 64(SI), Y5
+	VMOVUPS 128(BX), Y2
+	VMOVUPS 128(SI), Y6
+	VMOVUPS 192(BX), Y3
+	VMOVUPS 192(SI), Y7
+
+column:
+	VMOVAPS      Y3, Y8
+	VMOVAPS      Y7, Y9
+	VMOVUPS      (DI), Y10
+	VFMADD231PS  Y10, Y0, Y8
+	VFMADD231PS  Y10, Y4, Y9
+	VMOVUPS      64(DI), Y10
+	VFMADD231PS  Y10, Y1, Y8
+	VFMADD231PS  Y10, Y5, Y9
+	VMOVUPS      128(DI), Y10
+	VFMADD231PS  Y10, Y2, Y8
+	VFMADD231PS  Y10, Y6, Y9
+	VMULPS       Y8, Y9, Y8
+	VMOVUPS      Y8, (CX)
+	VBROADCASTSS (R8), Y8
+	VMULPS       Y9, Y8, Y9
+	VMOVUPS      Y9, (DX)
+	ADDQ         $0x00000100, DI
+	ADDQ         $0x00000040, CX
+	ADDQ         $0x00000040, DX
+	ADDQ         $0x00000004, R8
+	DECQ         R9
+	JNZ          column
+	ADDQ         $0x20, AX
+	CMPQ         AX, $0x40
+	JNE          half
+	VZEROUPPER
+	RET
+
+// func attend5AVX2(y *float32, z *float32, x *float32, p *float32, rows int, stride int)
+// Requires: AVX, FMA3
+TEXT ·attend5AVX2(SB), NOSPLIT, $0-48
+	MOVQ rows+32(FP), AX
+	MOVQ stride+40(FP), CX
+	XORQ DX, DX
+
+half:
+	MOVQ y+0(FP), BX
+	ADDQ DX, BX
+	MOVQ z+8(FP), SI
+	ADDQ DX, SI
+	MOVQ x+16(FP), DI
+	ADDQ DX, DI
+	MOVQ p+24(FP), R8
+	XORQ R9, R9
+
+row:
+	VMOVUPS (SI), Y0
+	VXORPS  Y5, Y5, Y5
+	VMOVUPS 64(SI), Y1
+	VXORPS  Y6, Y6, Y6
+	VMOVUPS 128(SI), Y2
+	VXORPS  Y7, Y7, Y7
+	VMOVUPS 192(SI), Y3
+	VXORPS  Y8, Y8, Y8
+	VMOVUPS 256(SI), Y4
+	VXORPS  Y9, Y9, Y9
+	MOVQ    DI, R10
+	MOVQ    R8, R11
+	LEAQ    1(R9), R12
+
+column:
+	VMOVAPS      Y4, Y10
+	VFMADD231PS  (R10), Y0, Y10
+	VFMADD231PS  64(R10), Y1, Y10
+	VFMADD231PS  128(R10), Y2, Y10
+	VFMADD231PS  192(R10), Y3, Y10
+	VBROADCASTSS (R11), Y11
+	VMULPS       Y10, Y11, Y11
+	VFMADD231PS  (R10), Y11, Y5
+	VFMADD231PS  64(R10), Y11, Y6
+	VFMADD231PS  128(R10), Y11, Y7
+	VFMADD231PS  192(R10), Y11, Y8
+	VADDPS       Y11, Y9, Y9
+	ADDQ         $0x00000140, R10
+	ADDQ         $0x00000004, R11
+	DECQ         R12
+	JNZ          column
+	VMOVUPS      Y5, (BX)
+	VMOVUPS      Y6, 64(BX)
+	VMOVUPS      Y7, 128(BX)
+	VMOVUPS      Y8, 192(BX)
+	VMOVUPS      Y9, 256(BX)
+	ADDQ         $0x00000140, BX
+	ADDQ         $0x00000140, SI
+	ADDQ         CX, R8
+	INCQ         R9
+	CMPQ         R9, AX
+	JNE          row
+	ADDQ         $0x20, DX
+	CMPQ         DX, $0x40
+	JNE          half
+	VZEROUPPER
+	RET
+
+// func attendBackward5AVX2(q *float32, d *float32, z *float32, v *float32, x *float32, p *float32, n int)
+// Requires: AVX, FMA3
+TEXT ·attendBackward5AVX2(SB), NOSPLIT, $0-56
+	XORQ AX, AX
+
+half:
+	MOVQ    q+0(FP), CX
+	ADDQ    AX, CX
+	MOVQ    d+8(FP), DX
+	ADDQ    AX, DX
+	MOVQ    z+16(FP), BX
+	ADDQ    AX, BX
+	MOVQ    v+24(FP), SI
+	ADDQ    AX, SI
+	MOVQ    x+32(FP), DI
+	ADDQ    AX, DI
+	MOVQ    p+40(FP), R8
+	MOVQ    n+48(FP), R9
+	VMOVUPS (BX), Y0
+	VMOVUPS (SI), Y5
+	VMOVUPS 64(BX), Y1
+	VMOVUPS 64(SI), Y6
+	VMOVUPS 128(BX), Y2
+	VMOVUPS 128(SI), Y7
+	VMOVUPS 192(BX), Y3
+	VMOVUPS 192(SI), Y8
+	VMOVUPS 256(BX), Y4
+	VMOVUPS 256(SI), Y9
+
+column:
+	VMOVAPS      Y4, Y10
+	VMOVAPS      Y9, Y11
+	VMOVUPS      (DI), Y12
+	VFMADD231PS  Y12, Y0, Y10
+	VFMADD231PS  Y12, Y5, Y11
+	VMOVUPS      64(DI), Y12
+	VFMADD231PS  Y12, Y1, Y10
+	VFMADD231PS  Y12, Y6, Y11
+	VMOVUPS      128(DI), Y12
+	VFMADD231PS  Y12, Y2, Y10
+	VFMADD231PS  Y12, Y7, Y11
+	VMOVUPS      192(DI), Y12
+	VFMADD231PS  Y12, Y3, Y10
+	VFMADD231PS  Y12, Y8, Y11
+	VMULPS       Y10, Y11, Y10
+	VMOVUPS      Y10, (CX)
+	VBROADCASTSS (R8), Y10
+	VMULPS       Y11, Y10, Y11
+	VMOVUPS      Y11, (DX)
+	ADDQ         $0x00000140, DI
+	ADDQ         $0x00000040, CX
+	ADDQ         $0x00000040, DX
+	ADDQ         $0x00000004, R8
+	DECQ         R9
+	JNZ          column
+	ADDQ         $0x20, AX
+	CMPQ         AX, $0x40
+	JNE          half
+	VZEROUPPER
+	RET
+
+// func attend6AVX2(y *float32, z *float32, x *float32, p *float32, rows int, stride int)
+// Requires: AVX, FMA3
+TEXT ·attend6AVX2(SB), NOSPLIT, $0-48
+	MOVQ rows+32(FP), AX
+	MOVQ stride+40(FP), CX
+	XORQ DX, DX
+
+half:
+	MOVQ y+0(FP), BX
+	ADDQ DX, BX
+	MOVQ z+8(FP), SI
+	ADDQ DX, SI
+	MOVQ x+16(FP), DI
+	ADDQ DX, DI
+	MOVQ p+24(FP), R8
+	XORQ R9, R9
+
+row:
+	VMOVUPS (SI), Y0
+	VXORPS  Y6, Y6, Y6
+	VMOVUPS 64(SI), Y1
+	VXORPS  Y7, Y7, Y7
+	VMOVUPS 128(SI), Y2
+	VXORPS  Y8, Y8, Y8
+	VMOVUPS 192(SI), Y3
+	VXORPS  Y9, Y9, Y9
+	VMOVUPS 256(SI), Y4
+	VXORPS  Y10, Y10, Y10
+	VMOVUPS 320(SI), Y5
+	VXORPS  Y11, Y11, Y11
+	MOVQ    DI, R10
+	MOVQ    R8, R11
+	LEAQ    1(R9), R12
+
+column:
+	VMOVAPS      Y5, Y12
+	VFMADD231PS  (R10), Y0, Y12
+	VFMADD231PS  64(R10), Y1, Y12
+	VFMADD231PS  128(R10), Y2, Y12
+	VFMADD231PS  192(R10), Y3, Y12
+	VFMADD231PS  256(R10), Y4, Y12
+	VBROADCASTSS (R11), Y13
+	VMULPS       Y12, Y13, Y13
+	VFMADD231PS  (R10), Y13, Y6
+	VFMADD231PS  64(R10), Y13, Y7
+	VFMADD231PS  128(R10), Y13, Y8
+	VFMADD231PS  192(R10), Y13, Y9
+	VFMADD231PS  256(R10), Y13, Y10
+	VADDPS       Y13, Y11, Y11
+	ADDQ         $0x00000180, R10
+	ADDQ         $0x00000004, R11
+	DECQ         R12
+	JNZ          column
+	VMOVUPS      Y6, (BX)
+	VMOVUPS      Y7, 64(BX)
+	VMOVUPS      Y8, 128(BX)
+	VMOVUPS      Y9, 192(BX)
+	VMOVUPS      Y10, 256(BX)
+	VMOVUPS      Y11, 320(BX)
+	ADDQ         $0x00000180, BX
+	ADDQ         $0x00000180, SI
+	ADDQ         CX, R8
+	INCQ         R9
+	CMPQ         R9, AX
+	JNE          row
+	ADDQ         $0x20, DX
+	CMPQ         DX, $0x40
+	JNE          half
+	VZEROUPPER
+	RET
+
+// func attendBackward6AVX2(q *float32, d *float32, z *float32, v *float32, x *float32, p *float32, n int)
+// Requires: AVX, FMA3
+TEXT ·attendBackward6AVX2(SB), NOSPLIT, $0-56
+	XORQ AX, AX
+
+half:
+	MOVQ    q+0(FP), CX
+	ADDQ    AX, CX
+	MOVQ    d+8(FP), DX
+	ADDQ    AX, DX
+	MOVQ    z+16(FP), BX
+	ADDQ    AX, BX
+	MOVQ    v+24(FP), SI
+	ADDQ    AX, SI
+	MOVQ    x+32(FP), DI
+	ADDQ    AX, DI
+	MOVQ    p+40(FP), R8
+	MOVQ    n+48(FP), R9
+	VMOVUPS (BX), Y0
+	VMOVUPS (SI), Y6
+	VMOVUPS 64(BX), Y1
+	VMOVUPS 64(SI), Y7
+	VMOVUPS 128(BX), Y2
+	VMOVUPS 128(SI), Y8
+	VMOVUPS 192(BX), Y3
+	VMOVUPS 192(SI), Y9
+	VMOVUPS 256(BX), Y4
+	VMOVUPS 256(SI), Y10
+	VMOVUPS 320(BX), Y5
+	VMOVUPS 320(SI), Y11
+
+column:
+	VMOVAPS      Y5, Y12
+	VMOVAPS      Y11, Y13
+	VMOVUPS      (DI), Y14
+	VFMADD231PS  Y14, Y0, Y12
+	VFMADD231PS  Y14, Y6, Y13
+	VMOVUPS      64(DI), Y14
+	VFMADD231PS  Y14, Y1, Y12
+	VFMADD231PS  Y14, Y7, Y13
+	VMOVUPS      128(DI), Y14
+	VFMADD231PS  Y14, Y2, Y12
+	VFMADD231PS  Y14, Y8, Y13
+	VMOVUPS      192(DI), Y14
+	VFMADD231PS  Y14, Y3, Y12
+	VFMADD231PS  Y14, Y9, Y13
+	VMOVUPS      256(DI), Y14
+	VFMADD231PS  Y14, Y4, Y12
+	VFMADD231PS  Y14, Y10, Y13
+	VMULPS       Y12, Y13, Y12
+	VMOVUPS      Y12, (CX)
+	VBROADCASTSS (R8), Y12
+	VMULPS       Y13, Y12, Y13
+	VMOVUPS      Y13, (DX)
+	ADDQ         $0x00000180, DI
+	ADDQ         $0x00000040, CX
+	ADDQ         $0x00000040, DX
+	ADDQ         $0x00000004, R8
+	DECQ         R9
+	JNZ          column
+	ADDQ         $0x20, AX
+	CMPQ         AX, $0x40
+	JNE          half
+	VZEROUPPER
+	RET
+
 // func normAVX2(y *float32, normal *float32, rstd *float32, x *float32, gamma *float32, beta *float32, n int, scale float32, epsilon float32, one float32)
 // Requires: AVX, FMA3
 TEXT ·normAVX2(SB), NOSPLIT, $0-68
@@ -4554,6 +5139,541 @@ slope:
 	ADDQ         $0x00000004, R8
 	DECQ         SI
 	JNZ          slope
+	VZEROUPPER
+	RET
+
+// func attend2AVX512(y *float32, z *float32, x *float32, p *float32, rows int, stride int)
+// Requires: AVX, AVX512F
+TEXT ·attend2AVX512(SB), NOSPLIT, $0-48
+	MOVQ rows+32(FP), AX
+	MOVQ stride+40(FP), CX
+	XORQ DX, DX
+	MOVQ y+0(FP), BX
+	ADDQ DX, BX
+	MOVQ z+8(FP), SI
+	ADDQ DX, SI
+	MOVQ x+16(FP), DI
+	ADDQ DX, DI
+	MOVQ p+24(FP), DX
+	XORQ R8, R8
+
+row:
+	VMOVUPS (SI), Z0
+	VPXORD  Z2, Z2, Z2
+	VMOVUPS 64(SI), Z1
+	VPXORD  Z3, Z3, Z3
+	MOVQ    DI, R9
+	MOVQ    DX, R10
+	LEAQ    1(R8), R11
+
+column:
+	VMOVAPS      Z1, Z4
+	VFMADD231PS  (R9), Z0, Z4
+	VBROADCASTSS (R10), Z5
+	VMULPS       Z4, Z5, Z5
+	VFMADD231PS  (R9), Z5, Z2
+	VADDPS       Z5, Z3, Z3
+	ADDQ         $0x00000080, R9
+	ADDQ         $0x00000004, R10
+	DECQ         R11
+	JNZ          column
+	VMOVUPS      Z2, (BX)
+	VMOVUPS      Z3, 64(BX)
+	ADDQ         $0x00000080, BX
+	ADDQ         $0x00000080, SI
+	ADDQ         CX, DX
+	INCQ         R8
+	CMPQ         R8, AX
+	JNE          row
+	VZEROUPPER
+	RET
+
+// func attendBackward2AVX512(q *float32, d *float32, z *float32, v *float32, x *float32, p *float32, n int)
+// Requires: AVX, AVX512F
+TEXT ·attendBackward2AVX512(SB), NOSPLIT, $0-56
+	XORQ    AX, AX
+	MOVQ    q+0(FP), CX
+	ADDQ    AX, CX
+	MOVQ    d+8(FP), DX
+	ADDQ    AX, DX
+	MOVQ    z+16(FP), BX
+	ADDQ    AX, BX
+	MOVQ    v+24(FP), SI
+	ADDQ    AX, SI
+	MOVQ    x+32(FP), DI
+	ADDQ    AX, DI
+	MOVQ    p+40(FP), AX
+	MOVQ    n+48(FP), R8
+	VMOVUPS (BX), Z0
+	VMOVUPS (SI), Z2
+	VMOVUPS 64(BX), Z1
+	VMOVUPS 64(SI), Z3
+
+column:
+	VMOVAPS      Z1, Z4
+	VMOVAPS      Z3, Z5
+	VMOVUPS      (DI), Z6
+	VFMADD231PS  Z6, Z0, Z4
+	VFMADD231PS  Z6, Z2, Z5
+	VMULPS       Z4, Z5, Z4
+	VMOVUPS      Z4, (CX)
+	VBROADCASTSS (AX), Z4
+	VMULPS       Z5, Z4, Z5
+	VMOVUPS      Z5, (DX)
+	ADDQ         $0x00000080, DI
+	ADDQ         $0x00000040, CX
+	ADDQ         $0x00000040, DX
+	ADDQ         $0x00000004, AX
+	DECQ         R8
+	JNZ          column
+	VZEROUPPER
+	RET
+
+// func attend3AVX512(y *float32, z *float32, x *float32, p *float32, rows int, stride int)
+// Requires: AVX, AVX512F
+TEXT ·attend3AVX512(SB), NOSPLIT, $0-48
+	MOVQ rows+32(FP), AX
+	MOVQ stride+40(FP), CX
+	XORQ DX, DX
+	MOVQ y+0(FP), BX
+	ADDQ DX, BX
+	MOVQ z+8(FP), SI
+	ADDQ DX, SI
+	MOVQ x+16(FP), DI
+	ADDQ DX, DI
+	MOVQ p+24(FP), DX
+	XORQ R8, R8
+
+row:
+	VMOVUPS (SI), Z0
+	VPXORD  Z3, Z3, Z3
+	VMOVUPS 64(SI), Z1
+	VPXORD  Z4, Z4, Z4
+	VMOVUPS 128(SI), Z2
+	VPXORD  Z5, Z5, Z5
+	MOVQ    DI, R9
+	MOVQ    DX, R10
+	LEAQ    1(R8), R11
+
+column:
+	VMOVAPS      Z2, Z6
+	VFMADD231PS  (R9), Z0, Z6
+	VFMADD231PS  64(R9), Z1, Z6
+	VBROADCASTSS (R10), Z7
+	VMULPS       Z6, Z7, Z7
+	VFMADD231PS  (R9), Z7, Z3
+	VFMADD231PS  64(R9), Z7, Z4
+	VADDPS       Z7, Z5, Z5
+	ADDQ         $0x000000c0, R9
+	ADDQ         $0x00000004, R10
+	DECQ         R11
+	JNZ          column
+	VMOVUPS      Z3, (BX)
+	VMOVUPS      Z4, 64(BX)
+	VMOVUPS      Z5, 128(BX)
+	ADDQ         $0x000000c0, BX
+	ADDQ         $0x000000c0, SI
+	ADDQ         CX, DX
+	INCQ         R8
+	CMPQ         R8, AX
+	JNE          row
+	VZEROUPPER
+	RET
+
+// func attendBackward3AVX512(q *float32, d *float32, z *float32, v *float32, x *float32, p *float32, n int)
+// Requires: AVX, AVX512F
+TEXT ·attendBackward3AVX512(SB), NOSPLIT, $0-56
+	XORQ    AX, AX
+	MOVQ    q+0(FP), CX
+	ADDQ    AX, CX
+	MOVQ    d+8(FP), DX
+	ADDQ    AX, DX
+	MOVQ    z+16(FP), BX
+	ADDQ    AX, BX
+	MOVQ    v+24(FP), SI
+	ADDQ    AX, SI
+	MOVQ    x+32(FP), DI
+	ADDQ    AX, DI
+	MOVQ    p+40(FP), AX
+	MOVQ    n+48(FP), R8
+	VMOVUPS (BX), Z0
+	VMOVUPS (SI), Z3
+	VMOVUPS 64(BX), Z1
+	VMOVUPS 64(SI), Z4
+	VMOVUPS 128(BX), Z2
+	VMOVUPS 128(SI), Z5
+
+column:
+	VMOVAPS      Z2, Z6
+	VMOVAPS      Z5, Z7
+	VMOVUPS      (DI), Z8
+	VFMADD231PS  Z8, Z0, Z6
+	VFMADD231PS  Z8, Z3, Z7
+	VMOVUPS      64(DI), Z8
+	VFMADD231PS  Z8, Z1, Z6
+	VFMADD231PS  Z8, Z4, Z7
+	VMULPS       Z6, Z7, Z6
+	VMOVUPS      Z6, (CX)
+	VBROADCASTSS (AX), Z6
+	VMULPS       Z7, Z6, Z7
+	VMOVUPS      Z7, (DX)
+	ADDQ         $0x000000c0, DI
+	ADDQ         $0x00000040, CX
+	ADDQ         $0x00000040, DX
+	ADDQ         $0x00000004, AX
+	DECQ         R8
+	JNZ          column
+	VZEROUPPER
+	RET
+
+// func attend4AVX512(y *float32, z *float32, x *float32, p *float32, rows int, stride int)
+// Requires: AVX, AVX512F
+TEXT ·attend4AVX512(SB), NOSPLIT, $0-48
+	MOVQ rows+32(FP), AX
+	MOVQ stride+40(FP), CX
+	XORQ DX, DX
+	MOVQ y+0(FP), BX
+	ADDQ DX, BX
+	MOVQ z+8(FP), SI
+	ADDQ DX, SI
+	MOVQ x+16(FP), DI
+	ADDQ DX, DI
+	MOVQ p+24(FP), DX
+	XORQ R8, R8
+
+row:
+	VMOVUPS (SI), Z0
+	VPXORD  Z4, Z4, Z4
+	VMOVUPS 64(SI), Z1
+	VPXORD  Z5, Z5, Z5
+	VMOVUPS 128(SI), Z2
+	VPXORD  Z6, Z6, Z6
+	VMOVUPS 192(SI), Z3
+	VPXORD  Z7, Z7, Z7
+	MOVQ    DI, R9
+	MOVQ    DX, R10
+	LEAQ    1(R8), R11
+
+column:
+	VMOVAPS      Z3, Z8
+	VFMADD231PS  (R9), Z0, Z8
+	VFMADD231PS  64(R9), Z1, Z8
+	VFMADD231PS  128(R9), Z2, Z8
+	VBROADCASTSS (R10), Z9
+	VMULPS       Z8, Z9, Z9
+	VFMADD231PS  (R9), Z9, Z4
+	VFMADD231PS  64(R9), Z9, Z5
+	VFMADD231PS  128(R9), Z9, Z6
+	VADDPS       Z9, Z7, Z7
+	ADDQ         $0x00000100, R9
+	ADDQ         $0x00000004, R10
+	DECQ         R11
+	JNZ          column
+	VMOVUPS      Z4, (BX)
+	VMOVUPS      Z5, 64(BX)
+	VMOVUPS      Z6, 128(BX)
+	VMOVUPS      Z7, 192(BX)
+	ADDQ         $0x00000100, BX
+	ADDQ         $0x00000100, SI
+	ADDQ         CX, DX
+	INCQ         R8
+	CMPQ         R8, AX
+	JNE          row
+	VZEROUPPER
+	RET
+
+// func attendBackward4AVX512(q *float32, d *float32, z *float32, v *float32, x *float32, p *float32, n int)
+// Requires: AVX, AVX512F
+TEXT ·attendBackward4AVX512(SB), NOSPLIT, $0-56
+	XORQ    AX, AX
+	MOVQ    q+0(FP), CX
+	ADDQ    AX, CX
+	MOVQ    d+8(FP), DX
+	ADDQ    AX, DX
+	MOVQ    z+16(FP), BX
+	ADDQ    AX, BX
+	MOVQ    v+24(FP), SI
+	ADDQ    AX, SI
+	MOVQ    x+32(FP), DI
+	ADDQ    AX, DI
+	MOVQ    p+40(FP), AX
+	MOVQ    n+48(FP), R8
+	VMOVUPS (BX), Z0
+	VMOVUPS (SI), Z4
+	VMOVUPS 64(BX), Z1
+	VMOVUPS 64(SI), Z5
+	VMOVUPS 128(BX), Z2
+	VMOVUPS 128(SI), Z6
+	VMOVUPS 192(BX), Z3
+	VMOVUPS 192(SI), Z7
+
+column:
+	VMOVAPS      Z3, Z8
+	VMOVAPS      Z7, Z9
+	VMOVUPS      (DI), Z10
+	VFMADD231PS  Z10, Z0, Z8
+	VFMADD231PS  Z10, Z4, Z9
+	VMOVUPS      64(DI), Z10
+	VFMADD231PS  Z10, Z1, Z8
+	VFMADD231PS  Z10, Z5, Z9
+	VMOVUPS      128(DI), Z10
+	VFMADD231PS  Z10, Z2, Z8
+	VFMADD231PS  Z10, Z6, Z9
+	VMULPS       Z8, Z9, Z8
+	VMOVUPS      Z8, (CX)
+	VBROADCASTSS (AX), Z8
+	VMULPS       Z9, Z8, Z9
+	VMOVUPS      Z9, (DX)
+	ADDQ         $0x00000100, DI
+	ADDQ         $0x00000040, CX
+	ADDQ         $0x00000040, DX
+	ADDQ         $0x00000004, AX
+	DECQ         R8
+	JNZ          column
+	VZEROUPPER
+	RET
+
+// func attend5AVX512(y *float32, z *float32, x *float32, p *float32, rows int, stride int)
+// Requires: AVX, AVX512F
+TEXT ·attend5AVX512(SB), NOSPLIT, $0-48
+	MOVQ rows+32(FP), AX
+	MOVQ stride+40(FP), CX
+	XORQ DX, DX
+	MOVQ y+0(FP), BX
+	ADDQ DX, BX
+	MOVQ z+8(FP), SI
+	ADDQ DX, SI
+	MOVQ x+16(FP), DI
+	ADDQ DX, DI
+	MOVQ p+24(FP), DX
+	XORQ R8, R8
+
+row:
+	VMOVUPS (SI), Z0
+	VPXORD  Z5, Z5, Z5
+	VMOVUPS 64(SI), Z1
+	VPXORD  Z6, Z6, Z6
+	VMOVUPS 128(SI), Z2
+	VPXORD  Z7, Z7, Z7
+	VMOVUPS 192(SI), Z3
+	VPXORD  Z8, Z8, Z8
+	VMOVUPS 256(SI), Z4
+	VPXORD  Z9, Z9, Z9
+	MOVQ    DI, R9
+	MOVQ    DX, R10
+	LEAQ    1(R8), R11
+
+column:
+	VMOVAPS      Z4, Z10
+	VFMADD231PS  (R9), Z0, Z10
+	VFMADD231PS  64(R9), Z1, Z10
+	VFMADD231PS  128(R9), Z2, Z10
+	VFMADD231PS  192(R9), Z3, Z10
+	VBROADCASTSS (R10), Z11
+	VMULPS       Z10, Z11, Z11
+	VFMADD231PS  (R9), Z11, Z5
+	VFMADD231PS  64(R9), Z11, Z6
+	VFMADD231PS  128(R9), Z11, Z7
+	VFMADD231PS  192(R9), Z11, Z8
+	VADDPS       Z11, Z9, Z9
+	ADDQ         $0x00000140, R9
+	ADDQ         $0x00000004, R10
+	DECQ         R11
+	JNZ          column
+	VMOVUPS      Z5, (BX)
+	VMOVUPS      Z6, 64(BX)
+	VMOVUPS      Z7, 128(BX)
+	VMOVUPS      Z8, 192(BX)
+	VMOVUPS      Z9, 256(BX)
+	ADDQ         $0x00000140, BX
+	ADDQ         $0x00000140, SI
+	ADDQ         CX, DX
+	INCQ         R8
+	CMPQ         R8, AX
+	JNE          row
+	VZEROUPPER
+	RET
+
+// func attendBackward5AVX512(q *float32, d *float32, z *float32, v *float32, x *float32, p *float32, n int)
+// Requires: AVX, AVX512F
+TEXT ·attendBackward5AVX512(SB), NOSPLIT, $0-56
+	XORQ    AX, AX
+	MOVQ    q+0(FP), CX
+	ADDQ    AX, CX
+	MOVQ    d+8(FP), DX
+	ADDQ    AX, DX
+	MOVQ    z+16(FP), BX
+	ADDQ    AX, BX
+	MOVQ    v+24(FP), SI
+	ADDQ    AX, SI
+	MOVQ    x+32(FP), DI
+	ADDQ    AX, DI
+	MOVQ    p+40(FP), AX
+	MOVQ    n+48(FP), R8
+	VMOVUPS (BX), Z0
+	VMOVUPS (SI), Z5
+	VMOVUPS 64(BX), Z1
+	VMOVUPS 64(SI), Z6
+	VMOVUPS 128(BX), Z2
+	VMOVUPS 128(SI), Z7
+	VMOVUPS 192(BX), Z3
+	VMOVUPS 192(SI), Z8
+	VMOVUPS 256(BX), Z4
+	VMOVUPS 256(SI), Z9
+
+column:
+	VMOVAPS      Z4, Z10
+	VMOVAPS      Z9, Z11
+	VMOVUPS      (DI), Z12
+	VFMADD231PS  Z12, Z0, Z10
+	VFMADD231PS  Z12, Z5, Z11
+	VMOVUPS      64(DI), Z12
+	VFMADD231PS  Z12, Z1, Z10
+	VFMADD231PS  Z12, Z6, Z11
+	VMOVUPS      128(DI), Z12
+	VFMADD231PS  Z12, Z2, Z10
+	VFMADD231PS  Z12, Z7, Z11
+	VMOVUPS      192(DI), Z12
+	VFMADD231PS  Z12, Z3, Z10
+	VFMADD231PS  Z12, Z8, Z11
+	VMULPS       Z10, Z11, Z10
+	VMOVUPS      Z10, (CX)
+	VBROADCASTSS (AX), Z10
+	VMULPS       Z11, Z10, Z11
+	VMOVUPS      Z11, (DX)
+	ADDQ         $0x00000140, DI
+	ADDQ         $0x00000040, CX
+	ADDQ         $0x00000040, DX
+	ADDQ         $0x00000004, AX
+	DECQ         R8
+	JNZ          column
+	VZEROUPPER
+	RET
+
+// func attend6AVX512(y *float32, z *float32, x *float32, p *float32, rows int, stride int)
+// Requires: AVX, AVX512F
+TEXT ·attend6AVX512(SB), NOSPLIT, $0-48
+	MOVQ rows+32(FP), AX
+	MOVQ stride+40(FP), CX
+	XORQ DX, DX
+	MOVQ y+0(FP), BX
+	ADDQ DX, BX
+	MOVQ z+8(FP), SI
+	ADDQ DX, SI
+	MOVQ x+16(FP), DI
+	ADDQ DX, DI
+	MOVQ p+24(FP), DX
+	XORQ R8, R8
+
+row:
+	VMOVUPS (SI), Z0
+	VPXORD  Z6, Z6, Z6
+	VMOVUPS 64(SI), Z1
+	VPXORD  Z7, Z7, Z7
+	VMOVUPS 128(SI), Z2
+	VPXORD  Z8, Z8, Z8
+	VMOVUPS 192(SI), Z3
+	VPXORD  Z9, Z9, Z9
+	VMOVUPS 256(SI), Z4
+	VPXORD  Z10, Z10, Z10
+	VMOVUPS 320(SI), Z5
+	VPXORD  Z11, Z11, Z11
+	MOVQ    DI, R9
+	MOVQ    DX, R10
+	LEAQ    1(R8), R11
+
+column:
+	VMOVAPS      Z5, Z12
+	VFMADD231PS  (R9), Z0, Z12
+	VFMADD231PS  64(R9), Z1, Z12
+	VFMADD231PS  128(R9), Z2, Z12
+	VFMADD231PS  192(R9), Z3, Z12
+	VFMADD231PS  256(R9), Z4, Z12
+	VBROADCASTSS (R10), Z13
+	VMULPS       Z12, Z13, Z13
+	VFMADD231PS  (R9), Z13, Z6
+	VFMADD231PS  64(R9), Z13, Z7
+	VFMADD231PS  128(R9), Z13, Z8
+	VFMADD231PS  192(R9), Z13, Z9
+	VFMADD231PS  256(R9), Z13, Z10
+	VADDPS       Z13, Z11, Z11
+	ADDQ         $0x00000180, R9
+	ADDQ         $0x00000004, R10
+	DECQ         R11
+	JNZ          column
+	VMOVUPS      Z6, (BX)
+	VMOVUPS      Z7, 64(BX)
+	VMOVUPS      Z8, 128(BX)
+	VMOVUPS      Z9, 192(BX)
+	VMOVUPS      Z10, 256(BX)
+	VMOVUPS      Z11, 320(BX)
+	ADDQ         $0x00000180, BX
+	ADDQ         $0x00000180, SI
+	ADDQ         CX, DX
+	INCQ         R8
+	CMPQ         R8, AX
+	JNE          row
+	VZEROUPPER
+	RET
+
+// func attendBackward6AVX512(q *float32, d *float32, z *float32, v *float32, x *float32, p *float32, n int)
+// Requires: AVX, AVX512F
+TEXT ·attendBackward6AVX512(SB), NOSPLIT, $0-56
+	XORQ    AX, AX
+	MOVQ    q+0(FP), CX
+	ADDQ    AX, CX
+	MOVQ    d+8(FP), DX
+	ADDQ    AX, DX
+	MOVQ    z+16(FP), BX
+	ADDQ    AX, BX
+	MOVQ    v+24(FP), SI
+	ADDQ    AX, SI
+	MOVQ    x+32(FP), DI
+	ADDQ    AX, DI
+	MOVQ    p+40(FP), AX
+	MOVQ    n+48(FP), R8
+	VMOVUPS (BX), Z0
+	VMOVUPS (SI), Z6
+	VMOVUPS 64(BX), Z1
+	VMOVUPS 64(SI), Z7
+	VMOVUPS 128(BX), Z2
+	VMOVUPS 128(SI), Z8
+	VMOVUPS 192(BX), Z3
+	VMOVUPS 192(SI), Z9
+	VMOVUPS 256(BX), Z4
+	VMOVUPS 256(SI), Z10
+	VMOVUPS 320(BX), Z5
+	VMOVUPS 320(SI), Z11
+
+column:
+	VMOVAPS      Z5, Z12
+	VMOVAPS      Z11, Z13
+	VMOVUPS      (DI), Z14
+	VFMADD231PS  Z14, Z0, Z12
+	VFMADD231PS  Z14, Z6, Z13
+	VMOVUPS      64(DI), Z14
+	VFMADD231PS  Z14, Z1, Z12
+	VFMADD231PS  Z14, Z7, Z13
+	VMOVUPS      128(DI), Z14
+	VFMADD231PS  Z14, Z2, Z12
+	VFMADD231PS  Z14, Z8, Z13
+	VMOVUPS      192(DI), Z14
+	VFMADD231PS  Z14, Z3, Z12
+	VFMADD231PS  Z14, Z9, Z13
+	VMOVUPS      256(DI), Z14
+	VFMADD231PS  Z14, Z4, Z12
+	VFMADD231PS  Z14, Z10, Z13
+	VMULPS       Z12, Z13, Z12
+	VMOVUPS      Z12, (CX)
+	VBROADCASTSS (AX), Z12
+	VMULPS       Z13, Z12, Z13
+	VMOVUPS      Z13, (DX)
+	ADDQ         $0x00000180, DI
+	ADDQ         $0x00000040, CX
+	ADDQ         $0x00000040, DX
+	ADDQ         $0x00000004, AX
+	DECQ         R8
+	JNZ          column
 	VZEROUPPER
 	RET
 

@@ -92,6 +92,10 @@ func main() {
 		elementwise(w)
 		softmax(w)
 		softmaxBackward(w)
+		for e := 2; e <= mostEntries; e++ {
+			attend(w, e)
+			attendBackward(w, e)
+		}
 		norm(w)
 		normBackward(w)
 	}
