@@ -76,7 +76,7 @@ func (c networkConfig) kernel() (kernel.Kernel, error) {
 }
 
 func runNetwork(ctx context.Context, c networkConfig) (networkResult, error) {
-	batch, err := c.testSequences()
+	batch, err := train.Sequences(c.Config, train.TestStream, c.Test)
 	if err != nil {
 		return networkResult{}, err
 	}
@@ -110,16 +110,6 @@ func runNetwork(ctx context.Context, c networkConfig) (networkResult, error) {
 	return r, nil
 }
 
-// testSequences are the test sequences of the training run in float64, which
-// its float32 ones are the roundings of.
-func (c networkConfig) testSequences() (ar.Batch[float64], error) {
-	sampler, err := ar.NewSampler[float64](c.Process, c.Test, c.Length, c.Seed, train.TestStream)
-	if err != nil {
-		return ar.Batch[float64]{}, err
-	}
-	return sampler.Batch(0), nil
-}
-
 func newNetworkResult(e estimator.Errors) networkResult {
 	return networkResult{PerSequence: e.PerSequence(), PerPosition: e.PerPosition()}
 }
@@ -149,11 +139,10 @@ func (r *networkResult) compare(ctx context.Context, squared []float64, batch ar
 // runBaselines fits what is learnt on training sequences and measures all
 // estimators on the test sequences.
 func (c networkConfig) runBaselines(ctx context.Context, test ar.Batch[float64]) (networkResult, error) {
-	sampler, err := ar.NewSampler[float64](c.Process, min(c.Train, 2048), c.Length, c.Seed, train.TrainStream)
+	training, err := train.Sequences(c.Config, train.TrainStream, min(c.Train, 2048))
 	if err != nil {
 		return networkResult{}, err
 	}
-	training := sampler.Batch(0)
 	oneStep, err := estimator.FitGradientStep(ctx, training)
 	if err != nil {
 		return networkResult{}, err

@@ -13,8 +13,7 @@ import (
 )
 
 // The streams of randomness of a run; package nn draws the initial weights
-// from its own. With the seed, an [ar.Sampler] of TrainStream or TestStream
-// draws the same sequences in float64.
+// from its own.
 const (
 	TrainStream   = "train"
 	TestStream    = "test"
@@ -114,6 +113,17 @@ func TestSet(ctx context.Context, c Config) (nn.Batch[float32], error) {
 		return nn.Batch[float32]{}, err
 	}
 	return encode(c, c.Test, states)
+}
+
+// Sequences returns the first n sequences of TrainStream or TestStream in
+// float64, of which those that the run trains or is tested on are the
+// roundings. The error is that of [ar.NewSampler].
+func Sequences(c Config, stream string, n int) (ar.Batch[float64], error) {
+	sampler, err := ar.NewSampler[float64](c.Process, n, c.Length, c.Seed, stream)
+	if err != nil {
+		return ar.Batch[float64]{}, err
+	}
+	return sampler.Batch(0), nil
 }
 
 // encode turns states (n, T+1, D) into tokens and targets.

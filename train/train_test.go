@@ -12,7 +12,11 @@ import (
 	"sync/atomic"
 	"testing"
 
+	"gonum.org/v1/gonum/stat"
+
+	"icar/estimator"
 	"icar/nn"
+	"icar/nn/kernel"
 	"icar/run"
 )
 
@@ -81,7 +85,11 @@ func TestTrainingLearns(t *testing.T) {
 		t.Fatal(err)
 	}
 	mse := history.Last().TestMSE
-	floor, _ := BayesFloor(c)
+	positions, err := estimator.BayesFloor(c.Process, c.Length)
+	if err != nil {
+		t.Fatal(err)
+	}
+	floor := stat.Mean(positions, nil)
 	t.Logf("test MSE %.4f, zero %.4f, floor %.4f", mse, 1.0/3, floor)
 	if mse > 0.8/3 || mse < floor {
 		t.Errorf("test MSE %v", mse)
@@ -111,8 +119,9 @@ func TestInterruptSavesTheLastStep(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	engine := nn.NewEngine(reference, kernel.Available()[0])
 	for k := 1; k <= 5; k++ {
-		if _, err := reference.Gradient(t.Context(), batch(t, batches, k)); err != nil {
+		if _, err := engine.Gradient(t.Context(), batch(t, batches, k)); err != nil {
 			t.Fatal(err)
 		}
 		adam.Step(k, c.LearningRate)

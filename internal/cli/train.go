@@ -14,7 +14,9 @@ import (
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
+	"gonum.org/v1/gonum/stat"
 
+	"icar/estimator"
 	"icar/nn"
 	"icar/nn/kernel"
 	"icar/report"
@@ -173,7 +175,7 @@ func trainObserved(ctx context.Context, stderr io.Writer, c train.Config, o trai
 
 // printTrained prints what a run has come to.
 func printTrained(ctx context.Context, out io.Writer, c train.Config, history train.History, dir string) error {
-	test, err := train.TestSet(ctx, c)
+	test, err := train.Sequences(c, train.TestStream, c.Test)
 	if err != nil {
 		return err
 	}
@@ -182,8 +184,15 @@ func printTrained(ctx context.Context, out io.Writer, c train.Config, history tr
 	fmt.Fprintf(w, "steps\t%d\n", last.Step)
 	fmt.Fprintf(w, "train loss\t%s\tlast batch\n", report.Number(last.Loss))
 	fmt.Fprintf(w, "test MSE\t%s\t%d sequences\n", report.Number(last.TestMSE), c.Test)
-	for _, b := range train.Baselines(c, test) {
-		fmt.Fprintf(w, "  %s\t%s\n", b.Name, report.Number(b.MSE))
+	for _, e := range []estimator.Estimator{estimator.Zero{}, estimator.CopyLast{}} {
+		errors, err := estimator.MSE(ctx, test, e)
+		if err != nil {
+			return err
+		}
+		fmt.Fprintf(w, "  %s\t%s\n", e.Name(), report.Number(errors.Mean()))
+	}
+	if floor, err := estimator.BayesFloor(c.Process, c.Length); err == nil { // none is known under noise
+		fmt.Fprintf(w, "  Bayes floor\t%s\n", report.Number(stat.Mean(floor, nil)))
 	}
 	fmt.Fprintf(w, "directory\t%s\n", dir)
 	return w.Flush()
