@@ -119,13 +119,12 @@ func (t *trainer) run(ctx context.Context) (err error) {
 		if err != nil {
 			return t.stop(ctx, k-1, err)
 		}
-		if err := t.record(metric, time.Since(start)); err != nil {
-			return err
+		err = t.record(metric, time.Since(start))
+		if err == nil && (k == steps || due(k, t.config.CheckpointEvery)) {
+			err = t.checkpoint(k)
 		}
-		if k == steps || due(k, t.config.CheckpointEvery) {
-			if err := t.checkpoint(k); err != nil {
-				return err
-			}
+		if err != nil {
+			return fmt.Errorf("after step %d: %w", k, err)
 		}
 	}
 	if t.Dir != nil {

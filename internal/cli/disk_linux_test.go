@@ -46,7 +46,7 @@ func TestTrainingFillsTheDisk(t *testing.T) {
 	var stdout, stderr bytes.Buffer
 	code := Main([]string{"train", "--d", "1", "--length", "2", "--batch", "1", "--train", "1", "--test", "1",
 		"--epochs", "100000", "--eval_every", "0", "--checkpoint_every", "10", "--out", dir}, &stdout, &stderr)
-	if code != exitRunFailed || !strings.Contains(stderr.String(), "no space left on device") {
+	if code != exitRunFailed || !strings.Contains(stderr.String(), "run: after step ") || !strings.Contains(stderr.String(), "no space left on device") {
 		t.Errorf("exit code %d, want %d; stderr %q", code, exitRunFailed, stderr.String())
 	}
 	c := train.DefaultConfig()
