@@ -177,9 +177,9 @@ func TestFitsRefuseAndCancel(t *testing.T) {
 	_, zero := FitDescent(t.Context(), zeros, 2)
 	_, rounds := FitLinearAttention(t.Context(), b, 0, 0.1)
 	for want, err := range map[string]error{
-		"K = 0 iterations to fit: use K = 1 or more": err,
-		"every state is 0":                           zero,
-		"0 rounds to a tolerance of 0.1":             rounds,
+		"number of iterations K = 0 to fit: use K = 1 or more": err,
+		"every state is 0":               zero,
+		"0 rounds to a tolerance of 0.1": rounds,
 	} {
 		if err == nil || !strings.HasPrefix(err.Error(), want) {
 			t.Errorf("got %v, want %s", err, want)
