@@ -15,7 +15,7 @@ import (
 //	C_T = Σ_{t≤T} z_t z_tᵀ,  key_t = z_t,  query_T = M z_T,  value_t = V z_t,
 //
 // where M is the product of the key and query matrices (Sander et al. 2024,
-// eq. 4 with dense matrices). [GradientDescent] with K = 1 is V = (I 0),
+// with dense matrices). [GradientDescent] with K = 1 is V = (I 0),
 // M = η[[0, 0], [I, 0]].
 type LinearAttention struct {
 	D int

@@ -35,7 +35,7 @@ func TestLeastSquaresIsThePosteriorMean(t *testing.T) {
 				for i := range samples {
 					samples[i] = make([]float64, draws)
 				}
-				posterior := newPosterior(c.family, columns(d, states, 0, T-1), columns(d, states, 1, T-1), d)
+				posterior := newPosterior(t, c.family, columns(d, states, 0, T-1), columns(d, states, 1, T-1), d)
 				r := ar.Rand(1, fmt.Sprintf("posterior %s %d", c.family, d), uint64(T))
 				for n := range draws {
 					w := posterior.draw(func(m int) []float64 { return ar.New(ar.Haar, m).Context(r).W })
@@ -60,15 +60,14 @@ func TestLeastSquaresIsThePosteriorMean(t *testing.T) {
 // posterior is the law of W given that it takes the k columns of x to those of
 // y: W = Y R⁻¹ Qᵀ + V H Uᵀ with x = QR, U and V completing Q and the image.
 type posterior struct {
-	family  ar.Family
 	d, k    int
 	on      *mat.Dense // W on the span of the inputs
 	u, v    mat.Matrix // (D, D-k) bases of the complements
 	special bool
 }
 
-func newPosterior(family ar.Family, x, y *mat.Dense, d int) posterior {
-	p := posterior{family: family, d: d, on: mat.NewDense(d, d, nil), special: family == ar.Special}
+func newPosterior(t *testing.T, family ar.Family, x, y *mat.Dense, d int) posterior {
+	p := posterior{d: d, on: mat.NewDense(d, d, nil), special: family == ar.Special}
 	if x == nil {
 		p.u, p.v = scaled(d, 1), scaled(d, 1)
 		return p
@@ -87,7 +86,7 @@ func newPosterior(family ar.Family, x, y *mat.Dense, d int) posterior {
 	var coordinates, inverse mat.Dense
 	coordinates.Mul(q.Slice(0, d, 0, p.k).T(), x)
 	if err := inverse.Inverse(&coordinates); err != nil {
-		panic(err)
+		t.Fatal(err)
 	}
 	p.on.Product(y, &inverse, q.Slice(0, d, 0, p.k).T())
 	if p.k < d {

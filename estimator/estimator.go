@@ -97,7 +97,7 @@ func (p *pairs) Map(gamma []float64) { p.jacobian(gamma, p.last) }
 // checkIterations refuses a negative number of iterations; 0 of them is Γ = 0.
 func checkIterations(k int) error {
 	if k < 0 {
-		return fmt.Errorf("K = %d iterations: use K = 0 or more", k)
+		return fmt.Errorf("number of iterations K = %d: use K = 0 or more", k)
 	}
 	return nil
 }

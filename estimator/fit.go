@@ -88,7 +88,7 @@ const (
 // nothing, to 2d, above which it diverges.
 func fitDescent(ctx context.Context, batch ar.Batch[float64], k int, byPosition bool) (GradientDescent, error) {
 	if k < 1 {
-		return GradientDescent{}, fmt.Errorf("K = %d iterations to fit: use K = 1 or more", k)
+		return GradientDescent{}, fmt.Errorf("number of iterations K = %d to fit: use K = 1 or more", k)
 	}
 	m := floats.Dot(batch.States, batch.States) / float64(batch.N*(batch.T+1))
 	if m == 0 {

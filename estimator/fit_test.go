@@ -121,6 +121,36 @@ func TestFittedStepsAreOrdered(t *testing.T) {
 	}
 }
 
+// A long context wants a smaller step than the grid of one pair reaches.
+func TestSearchReachesTheStepsOfLongContexts(t *testing.T) {
+	b := batch(t, ar.New(ar.Haar, 2), 30, 60, "train")
+	closed, err := FitGradientStep(t.Context(), b)
+	closed = fitted(t, closed, err)
+	searched, err := FitDescent(t.Context(), b, 1)
+	searched = fitted(t, searched, err)
+	if !(math.Abs(math.Log(closed.Eta[0]/searched.Eta[0])) < searchWidth) {
+		t.Errorf("η = %.6f in closed form, %.6f by search", closed.Eta[0], searched.Eta[0])
+	}
+}
+
+// Where the data leave P free, the fit keeps it small: at T = 1 there is no
+// pair, at T = 2 the prediction is s_2 s_1ᵀ P s_2, of d unknowns.
+func TestPreconditionersAreOfLeastNorm(t *testing.T) {
+	const d = 3
+	b := batch(t, ar.New(ar.Haar, d), 60, 3, "train")
+	e, err := FitPreconditionedStep(t.Context(), b)
+	e = fitted(t, e, err)
+	if norm := floats.Norm(e.P[0], 2); norm != 0 {
+		t.Errorf("|P_1| = %v", norm)
+	}
+	// P_2 = s_1 aᵀ: each row is the same, as s_1 is 1_d/√d.
+	for i := 1; i < d; i++ {
+		if gap := floats.Distance(e.P[1][:d], e.P[1][i*d:(i+1)*d], 2); !(gap < 1e-9) {
+			t.Errorf("rows of P_2 differ by %.2g", gap)
+		}
+	}
+}
+
 // More rounds of alternating least squares never raise the error.
 func TestAlternatingLeastSquaresDescends(t *testing.T) {
 	b := batch(t, ar.New(ar.Haar, 2), 50, 6, "train")
@@ -147,9 +177,9 @@ func TestFitsRefuseAndCancel(t *testing.T) {
 	_, zero := FitDescent(t.Context(), zeros, 2)
 	_, rounds := FitLinearAttention(t.Context(), b, 0, 0.1)
 	for want, err := range map[string]error{
-		"K = 0 iterations to fit: use K = 1 or more": err,
-		"every state is 0":                           zero,
-		"0 rounds to a tolerance of 0.1":             rounds,
+		"number of iterations K = 0 to fit: use K = 1 or more": err,
+		"every state is 0":               zero,
+		"0 rounds to a tolerance of 0.1": rounds,
 	} {
 		if err == nil || !strings.HasPrefix(err.Error(), want) {
 			t.Errorf("got %v, want %s", err, want)

@@ -15,7 +15,7 @@ import (
 //
 // K = 1 is Γ_T = η_T S, what one layer of linear attention computes with value
 // s_{t+1}, key s_t and query s_T (von Oswald et al. 2023, arXiv:2212.07677;
-// Sander et al. 2024, Prop. 2). It converges where η_T < 2/λ_max(G).
+// Sander et al. 2024). It converges where η_T < 2/λ_max(G).
 type GradientDescent struct {
 	K int
 	// Eta holds one step for every context length, or η_T at T-1 for

@@ -29,7 +29,7 @@ func (e Kaczmarz) Start(s Sequence) (Stream, error) {
 		return nil, err
 	}
 	if e.K < 1 {
-		return nil, fmt.Errorf("K = %d sweeps: use K = 1 or more", e.K)
+		return nil, fmt.Errorf("number of sweeps K = %d: use K = 1 or more", e.K)
 	}
 	size := s.D * s.D
 	k := &kaczmarz{known: known{square(s.D, make([]float64, size))}, sweeps: e.K, first: make([]float64, size), error: make([]float64, s.D)}

@@ -25,11 +25,12 @@ type RLS struct {
 // s_{t+1} = W s_t + σ ε, whose entries are a priori independent of mean 0 and
 // variance Variance; 1/d is that of the orthogonal group. It is the linear
 // estimator of least mean squared error given the tokens as regressors: RLS
-// with Lambda = Sigma²/Variance. Sigma = 0 projects W on each pair in turn and
-// is [LeastSquares] on a context without noise (Kalman 1960,
-// doi:10.1115/1.3662552).
+// with Lambda = Sigma²/Variance (Kalman 1960, doi:10.1115/1.3662552). As
+// Sigma → 0 it goes to [LeastSquares], but P is known to a rounding of Variance
+// times the square of the context's condition number, and a smaller Sigma²
+// drowns in it.
 type Kalman struct {
-	// Sigma ≥ 0 is the noise of one coordinate, as ar.Process has it.
+	// Sigma > 0 is the noise of one coordinate, as ar.Process has it.
 	Sigma float64
 	// Variance > 0 is that of one entry of W.
 	Variance float64
@@ -51,11 +52,11 @@ func (e RLS) Start(s Sequence) (Stream, error) {
 	return newFilter(s, 1/e.Lambda, 1)
 }
 
-// Start opens a sequence. It is an error if Sigma is negative or Variance is
-// not positive.
+// Start opens a sequence. It is an error unless Sigma and Variance are
+// positive.
 func (e Kalman) Start(s Sequence) (Stream, error) {
-	if !(e.Sigma >= 0) || math.IsInf(e.Sigma, 1) {
-		return nil, fmt.Errorf("noise level σ = %v: use σ = 0 or more", e.Sigma)
+	if !(e.Sigma*e.Sigma >= smallest) || e.Sigma < 0 || math.IsInf(e.Sigma, 1) {
+		return nil, fmt.Errorf("noise level σ = %v of the Kalman filter: use a positive number, or LeastSquares for data without noise", e.Sigma)
 	}
 	if !(e.Variance > 0) || math.IsInf(e.Variance, 1) {
 		return nil, fmt.Errorf("variance %v of the entries of W: use a positive number, 1/d for orthogonal matrices", e.Variance)
@@ -68,7 +69,6 @@ func (e Kalman) Start(s Sequence) (Stream, error) {
 type filter struct {
 	known
 	p           blas64.General
-	prior       float64
 	noise       float64
 	px, surplus []float64 // (D) work
 }
@@ -78,22 +78,15 @@ func newFilter(s Sequence, prior, noise float64) (Stream, error) {
 		return nil, err
 	}
 	f := &filter{known: known{square(s.D, make([]float64, s.D*s.D))}, p: square(s.D, make([]float64, s.D*s.D)),
-		prior: prior, noise: noise, px: make([]float64, s.D), surplus: make([]float64, s.D)}
+		noise: noise, px: make([]float64, s.D), surplus: make([]float64, s.D)}
 	identity(s.D, f.p.Data, prior)
 	return newPairs(s.D, f), nil
 }
 
-// filterCutoff is the variance left, relative to the prior one, below which a
-// noiseless token counts as known: P keeps a rounding of its first size, and a
-// smaller variance is one.
-const filterCutoff = 1e-12
-
 func (f *filter) learn(x, y []float64) {
 	blas64.Gemv(blas.NoTrans, 1, f.p, vector(x), 0, vector(f.px))
-	variance := f.noise + floats.Dot(x, f.px)
-	if variance <= filterCutoff*f.prior*floats.Dot(x, x) || variance < smallest {
-		return
-	}
+	// xᵀPx ≥ 0, but where P is rounding.
+	variance := f.noise + max(0, floats.Dot(x, f.px))
 	copy(f.surplus, y)
 	blas64.Gemv(blas.NoTrans, -1, f.gamma, vector(x), 1, vector(f.surplus))
 	blas64.Ger(1/variance, vector(f.surplus), vector(f.px), f.gamma)
