@@ -83,9 +83,7 @@ func softmaxClaims(networks []network) ([]Claim, error) {
 	claims := []Claim{leakClaim(networks), beatsClaim(networks, func(network) bool { return true })}
 	for _, c := range []struct{ id, statement, better, worse string }{
 		{"plain/position", "plain tokens need the position: with against without", "plain, linear", "plain, " + noPosition},
-		{"plain/norm", "plain tokens: layer norm lowers the error", "plain, linear", "plain, no norm"},
 		{"augmented/norm", "augmented tokens: layer norm lowers the error", "augmented, linear", "augmented, no norm"},
-		{"augmented/mlp", "augmented tokens: the MLP lowers the error", "augmented, MLP", "augmented, linear"},
 	} {
 		claim, err := lowerClaim(networks, c.id, "ours", c.statement, c.better, c.worse)
 		if err != nil {
