@@ -19,7 +19,7 @@ type lanes struct {
 	out    kernel.Matrix // (T, C) or (T, c) predictions, then their gradient
 
 	// Scratch of a layer.
-	z, u, a   []float32     // (T, E) of a head, see attend.go
+	z, v, a   []float32     // (T, E) of a head, see attend.go
 	o         kernel.Matrix // (T, D) after W_o
 	d, dx     kernel.Matrix // (T, D) gradients of a layer's output and input
 	dhidden   kernel.Matrix // (T, M)
@@ -27,6 +27,7 @@ type lanes struct {
 	s, t      []float32     // (chunk, chunk) the same, see prefix.go
 	ones      []float32     // (panel, T) numbers 1
 	suffixes  []float32     // (chunks, E, E) see prefix.go
+	both      []float32     // (E, E) see prefix.go
 	sums      []float32     // a gradient before its lanes are added up
 	positions *gradients[float32]
 }
@@ -48,7 +49,7 @@ func newLanes(c Config, length int, k kernel.Kernel) *lanes {
 	w := &lanes{
 		Kernel: k, config: c, length: length,
 		last: tilde(length, d+1), out: kernel.Dense(vectors(length*c.Width), length, c.Width),
-		z: vectors(length * stride(e)), u: vectors(length * stride(e)), a: vectors(length * stride(e)),
+		z: vectors(length * stride(e)), v: vectors(length * stride(e)), a: vectors(length * stride(e)),
 		o: entries(length, d), d: entries(length, d), dx: entries(length, d), dhidden: entries(length, hidden),
 		sums: vectors(max(2*d, e*e, d*e, hidden*(d+1), d*(hidden+1), c.Width*(d+1))),
 	}
@@ -57,7 +58,7 @@ func newLanes(c Config, length int, k kernel.Kernel) *lanes {
 		w.ones = slices.Repeat([]float32{1}, kernel.PanelRows*length)
 	} else {
 		w.s, w.t = vectors(chunk*chunk), vectors(chunk*chunk)
-		w.suffixes = vectors(chunks(length) * e * e)
+		w.suffixes, w.both = vectors(chunks(length)*e*e), vectors(e*e)
 	}
 	if c.Position == ProductPosition {
 		w.positions = &gradients[float32]{q: make([]float32, length*d), k: make([]float32, length*d)}

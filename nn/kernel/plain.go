@@ -92,9 +92,11 @@ func (plain) Sum(dst, src []float32) {
 // Add implements Kernel.
 func (plain) Add(dst, a, b Matrix) {
 	for i := range dst.Rows {
-		y, z := a.row(i), b.row(i)
-		for l := range dst.row(i) {
-			dst.row(i)[l] = y[l] + z[l]
+		sum, x := dst.row(i), a.row(i)
+		for j := range dst.Cols {
+			for l, v := range b.Data[(i*b.Row+j*b.Col)*Lanes:][:Lanes] {
+				sum[j*Lanes+l] = x[j*Lanes+l] + v
+			}
 		}
 	}
 }
