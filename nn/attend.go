@@ -23,7 +23,7 @@ func (w *lanes) head(f foldedLayer, y *layerLanes, h int) headLanes {
 	e, d, t := f.e, w.config.Embed, w.length
 	n := headLanes{
 		m: kernel.Dense(f.m[h*e*e:], e, e), u: kernel.Dense(f.u[h*d*e:], d, e), x: y.x, y: y.y[h],
-		z: kernel.Dense(w.z, t, e), v: kernel.Dense(w.u, t, e), a: kernel.Dense(w.a, t, e),
+		z: view(w.z, t, e), v: view(w.v, t, e), a: view(w.a, t, e),
 	}
 	if f.p != nil {
 		n.p = kernel.Dense(f.p[h*t*t:], t, t)

@@ -19,7 +19,7 @@ type lanes struct {
 	out    kernel.Matrix // (T, C) or (T, c) predictions, then their gradient
 
 	// Scratch of a layer.
-	z, u, a   []float32     // (T, E) of a head, see attend.go
+	z, v, a   []float32     // (T, E) of a head, see attend.go
 	o         kernel.Matrix // (T, D) after W_o
 	d, dx     kernel.Matrix // (T, D) gradients of a layer's output and input
 	dhidden   kernel.Matrix // (T, M)
@@ -27,6 +27,7 @@ type lanes struct {
 	s, t      []float32     // (chunk, chunk) the same, see prefix.go
 	ones      []float32     // (panel, T) numbers 1
 	suffixes  []float32     // (chunks, E, E) see prefix.go
+	both      []float32     // (E, E) see prefix.go
 	sums      []float32     // a gradient before its lanes are added up
 	positions *gradients[float32]
 }
@@ -47,8 +48,8 @@ func newLanes(c Config, length int, k kernel.Kernel) *lanes {
 	vectors := func(n int) []float32 { return make([]float32, n*kernel.Lanes) }
 	w := &lanes{
 		Kernel: k, config: c, length: length,
-		last: tilde(length, d+1), out: entries(length, c.Width),
-		z: vectors(length * e), u: vectors(length * e), a: vectors(length * e),
+		last: tilde(length, d+1), out: kernel.Dense(vectors(length*c.Width), length, c.Width),
+		z: vectors(length * stride(e)), v: vectors(length * stride(e)), a: vectors(length * stride(e)),
 		o: entries(length, d), d: entries(length, d), dx: entries(length, d), dhidden: entries(length, hidden),
 		sums: vectors(max(2*d, e*e, d*e, hidden*(d+1), d*(hidden+1), c.Width*(d+1))),
 	}
@@ -57,7 +58,7 @@ func newLanes(c Config, length int, k kernel.Kernel) *lanes {
 		w.ones = slices.Repeat([]float32{1}, kernel.PanelRows*length)
 	} else {
 		w.s, w.t = vectors(chunk*chunk), vectors(chunk*chunk)
-		w.suffixes = vectors(chunks(length) * e * e)
+		w.suffixes, w.both = vectors(chunks(length)*e*e), vectors(e*e)
 	}
 	if c.Position == ProductPosition {
 		w.positions = &gradients[float32]{q: make([]float32, length*d), k: make([]float32, length*d)}
@@ -85,9 +86,24 @@ func newLayerLanes(c Config, e, length int) *layerLanes {
 	return y
 }
 
+// stride returns the distance of rows of cols entries. Rows of a multiple of 8
+// entries are kept apart: a column of them would fall into the same few sets of
+// the cache.
+func stride(cols int) int {
+	if cols%8 == 0 {
+		return cols + 1
+	}
+	return cols
+}
+
+// view returns a matrix of vectors in data.
+func view(data []float32, rows, cols int) kernel.Matrix {
+	return kernel.Matrix{Data: data, Rows: rows, Cols: cols, Row: stride(cols), Col: 1}
+}
+
 // entries returns a matrix of vectors.
 func entries(rows, cols int) kernel.Matrix {
-	return kernel.Dense(make([]float32, rows*cols*kernel.Lanes), rows, cols)
+	return view(make([]float32, rows*stride(cols)*kernel.Lanes), rows, cols)
 }
 
 // tilde returns a matrix of vectors whose last column is 1.
@@ -95,7 +111,7 @@ func tilde(rows, cols int) kernel.Matrix {
 	m := entries(rows, cols)
 	for i := range rows {
 		for l := range kernel.Lanes {
-			m.Data[((i+1)*cols-1)*kernel.Lanes+l] = 1
+			m.Data[(i*m.Row+cols-1)*kernel.Lanes+l] = 1
 		}
 	}
 	return m
@@ -119,21 +135,23 @@ func (w *lanes) input(l int) kernel.Matrix {
 // batch its last sequence is repeated, so that lanes without a sequence of
 // their own are as finite as the others.
 func (w *lanes) gather(f *folded, b Batch[float32], first int) {
-	c := w.config.Width
-	x := w.layers[0].x
-	for l := range kernel.Lanes {
-		tokens := b.x(min(first+l, b.N-1))
-		for t := range w.length {
-			token := tokens[t*c : (t+1)*c]
-			row := x.Data[t*x.Row*kernel.Lanes:][:x.Row*kernel.Lanes]
+	c, x := w.config.Width, w.layers[0].x
+	var tokens [kernel.Lanes][]float32
+	for l := range tokens {
+		tokens[l] = b.x(min(first+l, b.N-1))
+	}
+	for t := range w.length {
+		for i := range x.Cols - 1 {
+			entry := (*[kernel.Lanes]float32)(x.Data[(t*x.Row+i)*kernel.Lanes:])
+			from := t*c + i%c
+			for l, sequence := range tokens {
+				entry[l] = sequence[from]
+			}
 			if f.pos == nil {
-				for i, v := range token {
-					row[i*kernel.Lanes+l] = v
-				}
 				continue
 			}
-			for i, p := range f.pos[t*w.config.Embed:][:w.config.Embed] {
-				row[i*kernel.Lanes+l] = token[i%c] + p
+			for l := range entry {
+				entry[l] += f.pos[t*w.config.Embed+i]
 			}
 		}
 	}
@@ -154,22 +172,24 @@ func (w *lanes) scatter(first int, out []float32) {
 // predictions into the gradient of the loss of b, 0 in lanes without a
 // sequence.
 func (w *lanes) score(b Batch[float32], first int, losses []float64) {
-	scale := 2 * float32(1/float64(len(b.Y)))
-	for l := range kernel.Lanes {
-		if first+l >= b.N {
-			for i := l; i < w.length*w.config.Coords*kernel.Lanes; i += kernel.Lanes {
-				w.out.Data[i] = 0
-			}
-			continue
+	var targets [kernel.Lanes][]float32
+	var scale [kernel.Lanes]float32
+	var sums [kernel.Lanes]float64
+	for l := range targets {
+		targets[l] = b.y(min(first+l, b.N-1))
+		if first+l < b.N {
+			scale[l] = 2 * float32(1/float64(len(b.Y)))
 		}
-		sum := 0.0
-		for i, y := range b.y(first + l) {
-			e := w.out.Data[i*kernel.Lanes+l] - y
-			sum += float64(e) * float64(e)
-			w.out.Data[i*kernel.Lanes+l] = scale * e
-		}
-		losses[first+l] = sum
 	}
+	for i := range w.length * w.config.Coords {
+		entry := (*[kernel.Lanes]float32)(w.out.Data[i*kernel.Lanes:])
+		for l, target := range targets {
+			e := entry[l] - target[i]
+			sums[l] += float64(e) * float64(e)
+			entry[l] = scale[l] * e
+		}
+	}
+	copy(losses[first:], sums[:min(kernel.Lanes, b.N-first)])
 }
 
 // outer adds to dst (O, I) the sum of dy_t ⊗ x_t over time and lanes,

@@ -25,7 +25,9 @@ func (w *lanes) backward(f, grad *folded) {
 		w.backwardLayer(f.layers[l], grad.layers[l], l)
 	}
 	if grad.pos != nil {
-		w.Sum(grad.pos, w.d.Data)
+		for t := range w.length {
+			w.Sum(grad.pos[t*w.d.Cols:(t+1)*w.d.Cols], w.d.SliceRows(t, 1).Data)
+		}
 	}
 }
 

@@ -20,13 +20,13 @@ func chunks(length int) int { return (length + chunk - 1) / chunk }
 // accumulate writes Σ x̃_j x̃_jᵀ (E, E) over all tokens before chunk k to
 // prefixes (chunks, E, E), for every k > 0.
 func (w *lanes) accumulate(prefixes []float32, x kernel.Matrix) {
-	size := x.Cols * x.Cols * kernel.Lanes
 	for k := 1; k < chunks(w.length); k++ {
+		sum := square(prefixes, k, x.Cols)
 		if k > 1 {
-			copy(prefixes[k*size:(k+1)*size], prefixes[(k-1)*size:])
+			copy(sum.Data, square(prefixes, k-1, x.Cols).Data)
 		}
 		part := x.SliceRows((k-1)*chunk, chunk)
-		w.Mul(kernel.Dense(prefixes[k*size:], x.Cols, x.Cols), part.T(), part, k > 1)
+		w.Mul(sum, part.T(), part, k > 1)
 	}
 }
 
@@ -40,30 +40,40 @@ func (w *lanes) lower(s []float32, q, x kernel.Matrix) kernel.Matrix {
 	return m
 }
 
-// sweep writes Σ_{j≤i} (q_i·x̃_j) x̃_j to y_i, every i. Both the attention and
-// the gradient of z are of this form.
-func (w *lanes) sweep(y, q, x kernel.Matrix, prefixes []float32) {
-	size := x.Cols * x.Cols * kernel.Lanes
-	for k := range chunks(w.length) {
-		i := k * chunk
-		n := min(chunk, w.length-i)
-		part := x.SliceRows(i, n)
-		w.Mul(y.SliceRows(i, n), w.lower(w.s, q.SliceRows(i, n), part), part, false)
-		if k > 0 {
-			w.Mul(y.SliceRows(i, n), q.SliceRows(i, n), kernel.Dense(prefixes[k*size:], x.Cols, x.Cols), true)
-		}
-	}
-}
-
 // attendLinear adds the attention of all heads to w.o.
 func (w *lanes) attendLinear(f foldedLayer, y *layerLanes) {
 	w.accumulate(y.prefixes, y.x)
 	for h := range y.y {
 		n := w.head(f, y, h)
 		w.queries(n)
-		w.sweep(n.y, n.z, n.x, y.prefixes)
+		for k := range chunks(w.length) {
+			i, count := w.chunk(k)
+			x, z := n.x.SliceRows(i, count), n.z.SliceRows(i, count)
+			w.prefix(n.y.SliceRows(i, count), w.lower(w.s, z, x), z, x, y.prefixes, k)
+		}
 		w.output(n)
 	}
+}
+
+// chunk returns the first token of chunk k and the number of its tokens.
+func (w *lanes) chunk(k int) (first, count int) {
+	return k * chunk, min(chunk, w.length-k*chunk)
+}
+
+// prefix writes y_i = Σ_{j≤i} (q_i·x̃_j) x̃_j for the tokens of chunk k, s being
+// the scores inside it. Both the attention and the gradient of z are of this
+// form.
+func (w *lanes) prefix(y, s, q, x kernel.Matrix, prefixes []float32, k int) {
+	w.Mul(y, s, x, false)
+	if k > 0 {
+		w.Mul(y, q, square(prefixes, k, x.Cols), true)
+	}
+}
+
+// square returns matrix k (E, E) of chunks.
+func square(data []float32, k, e int) kernel.Matrix {
+	size := e * e * kernel.Lanes
+	return kernel.Dense(data[k*size:(k+1)*size], e, e)
 }
 
 // attendLinearBackward adds to g from w.d and, if wanted, to w.dx. With
@@ -74,25 +84,24 @@ func (w *lanes) attendLinear(f foldedLayer, y *layerLanes) {
 // R_j = Σ_h Σ_{i≥j} v_i z_iᵀ: a sum over the chunks after j's and scores inside.
 func (w *lanes) attendLinearBackward(f, g foldedLayer, y *layerLanes, wanted bool) {
 	e, d := f.e, w.config.Embed
-	size := e * e * kernel.Lanes
 	for h := range y.y {
 		n := w.head(f, y, h)
 		w.queries(n)
 		w.project(n, g.u[h*d*e:][:d*e])
-		w.sweep(n.a, n.v, n.x, y.prefixes)
-		w.finish(n, g.m[h*e*e:][:e*e], wanted)
-		if !wanted {
-			continue
-		}
 		for k := range chunks(w.length) {
-			i := k * chunk
-			count := min(chunk, w.length-i)
+			i, count := w.chunk(k)
 			x, v, z := n.x.SliceRows(i, count), n.v.SliceRows(i, count), n.z.SliceRows(i, count)
+			t := w.lower(w.t, v, x)
+			w.prefix(n.a.SliceRows(i, count), t, v, x, y.prefixes, k)
+			if !wanted {
+				continue
+			}
 			dx := w.dx.SliceRows(i, count)
+			w.Mul(dx, t.T(), without(z), true)
 			w.Mul(dx, w.lower(w.s, z, x).T(), without(v), true)
-			w.Mul(dx, w.lower(w.t, v, x).T(), without(z), true)
-			w.Mul(kernel.Dense(w.suffixes[k*size:], e, e), v.T(), z, h > 0)
+			w.Mul(square(w.suffixes, k, e), v.T(), z, h > 0)
 		}
+		w.finish(n, g.m[h*e*e:][:e*e], wanted)
 	}
 	if wanted {
 		w.descend(y.x)
@@ -102,14 +111,12 @@ func (w *lanes) attendLinearBackward(f, g foldedLayer, y *layerLanes, wanted boo
 // descend adds (R + Rᵀ) x̃ of later chunks to w.dx; suffixes holds the parts of
 // R by chunk.
 func (w *lanes) descend(x kernel.Matrix) {
-	size := x.Cols * x.Cols * kernel.Lanes
-	last := chunks(w.length) - 1
-	for k := last - 1; k >= 0; k-- {
-		later := kernel.Dense(w.suffixes[(k+1)*size:(k+2)*size], x.Cols, x.Cols)
-		part, dx := x.SliceRows(k*chunk, chunk), w.dx.SliceRows(k*chunk, chunk)
-		w.Mul(dx, part, without(later), true)
-		w.Mul(dx, part, without(later.T()), true)
-		this := kernel.Dense(w.suffixes[k*size:(k+1)*size], x.Cols, x.Cols)
+	e := x.Cols
+	both := kernel.Dense(w.both, e, e)
+	for k := chunks(w.length) - 2; k >= 0; k-- {
+		later, this := square(w.suffixes, k+1, e), square(w.suffixes, k, e)
+		w.Add(both, later, later.T())
+		w.Mul(w.dx.SliceRows(k*chunk, chunk), x.SliceRows(k*chunk, chunk), without(both), true)
 		w.Add(this, this, later)
 	}
 }

@@ -10,11 +10,18 @@ import (
 // reduce adds up the gradients of the strands in their order, in the first,
 // and takes them back to the parameters.
 func (e *Engine) reduce(ctx context.Context, strands []*folded) error {
-	sum := strands[0]
-	for _, s := range strands[1:] {
-		axpy(sum.data, 1, s.data)
+	const share = 1 << 14 // numbers a task
+	sum := strands[0].data
+	err := e.each(ctx, (len(sum)+share-1)/share, func(_ *lanes, task int) {
+		from, to := task*share, min((task+1)*share, len(sum))
+		for _, s := range strands[1:] {
+			axpy(sum[from:to], 1, s.data[from:to])
+		}
+	})
+	if err != nil {
+		return err
 	}
-	return e.unfold(ctx, sum)
+	return e.unfold(ctx, strands[0])
 }
 
 // unfold sets the parameters' gradients from that of the folded form.

@@ -36,7 +36,7 @@ type Kernel interface {
 	// Sum adds to every number dst[i] the sum over the lanes of entry i of src.
 	Sum(dst, src []float32)
 
-	// Add writes a + b.
+	// Add writes a + b. The columns of b may be any distance apart.
 	Add(dst, a, b Matrix)
 	// Relu replaces x by max(x, 0), NaN by NaN.
 	Relu(x Matrix)

@@ -136,9 +136,10 @@ func FuzzElementwise(f *testing.F) {
 		r := rand.New(rand.NewPCG(seed, 0))
 		rows, cols := shape(a), shape(b)
 		x, y, z, p := random(r, rows, cols, Lanes), random(r, rows, cols, Lanes), random(r, rows, cols, Lanes), random(r, rows, cols, 1)
+		across := random(r, cols, rows, Lanes).T()
 		run := func(k Kernel) [][]float32 {
 			sum, relu, weighed := clone(x), clone(x), clone(x)
-			k.Add(sum, y, z)
+			k.Add(sum, y, across)
 			k.Relu(relu)
 			gradient := clone(y)
 			k.ReluBackward(gradient, relu)

@@ -14,10 +14,10 @@ func multiplyAVX2(c *float32, a *float32, b *float32, t *[10]int)
 //go:noescape
 func multiplySharedAVX2(c *float32, a *float32, b *float32, t *[10]int)
 
-// addAVX2 writes a + b to n entries.
+// addAVX2 writes a + b to n entries, those of b step bytes apart.
 //
 //go:noescape
-func addAVX2(dst *float32, a *float32, b *float32, n int)
+func addAVX2(dst *float32, a *float32, b *float32, n int, step int)
 
 // reluAVX2 replaces n entries by max(x, 0).
 //
@@ -119,10 +119,10 @@ func multiplyAVX512(c *float32, a *float32, b *float32, t *[10]int)
 //go:noescape
 func multiplySharedAVX512(c *float32, a *float32, b *float32, t *[10]int)
 
-// addAVX512 writes a + b to n entries.
+// addAVX512 writes a + b to n entries, those of b step bytes apart.
 //
 //go:noescape
-func addAVX512(dst *float32, a *float32, b *float32, n int)
+func addAVX512(dst *float32, a *float32, b *float32, n int, step int)
 
 // reluAVX512 replaces n entries by max(x, 0).
 //

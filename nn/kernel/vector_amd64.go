@@ -53,60 +53,76 @@ const (
 
 // newTiles returns what all the tiles of a product have in common; entries of
 // a are unit numbers.
-func newTiles(c, a, b Matrix, unit int, add bool) tiles {
-	t := tiles{
-		tilesK:    a.Cols,
+func newTiles(c, a, b Matrix, unit int) tiles {
+	return tiles{
 		tilesCRow: c.Row * Lanes * bytes, tilesCCol: c.Col * Lanes * bytes,
 		tilesARow: a.Row * unit * bytes, tilesACol: a.Col * unit * bytes,
 		tilesBRow: b.Row * Lanes * bytes, tilesBCol: b.Col * Lanes * bytes,
 	}
-	if add {
-		t[tilesAdd] = 1
+}
+
+// blocks returns how many of the inner and of the columns of a product to take
+// at a time so that what is read again and again, a block of b and the rows of
+// a against it, stays in half of a first-level cache of 32 KiB: 256 entries.
+// Blocks do not change the order of a sum.
+func blocks(c, a Matrix) (inner, cols int) {
+	const room, least = 256, 8
+	inner = a.Cols
+	if inner > 3*least {
+		inner = max(least, room/(min(c.Rows, 2*least)+min(c.Cols, 2*least)))
 	}
-	return t
+	return inner, max(1, room/inner/mostCols) * mostCols
 }
 
 // Mul implements Kernel.
 func (k assembly) Mul(c, a, b Matrix, add bool) {
-	if !fits(c, a, b, Lanes) {
-		return
-	}
-	t := newTiles(c, a, b, Lanes, add)
-	for i, rows := 0, 0; i < c.Rows; i += rows {
-		rows = part(c.Rows-i, mostRows)
-		left := &a.Data[i*a.Row*Lanes]
-		for j, cols := 0, 0; j < c.Cols; j += cols * t[tilesCount] {
-			cols, t[tilesCount] = run(c.Cols - j)
-			t[tilesShape] = mostCols*(rows-1) + cols - 1
-			sums, right := &c.Data[(i*c.Row+j*c.Col)*Lanes], &b.Data[j*b.Col*Lanes]
-			if k.wide {
-				multiplyAVX512(sums, left, right, (*[10]int)(&t))
-			} else {
-				multiplyAVX2(sums, left, right, (*[10]int)(&t))
-			}
-		}
+	if fits(c, a, b, Lanes) {
+		k.product(c, a, b, Lanes, add)
 	}
 }
 
 // MulShared implements Kernel.
 func (k assembly) MulShared(c, a, b Matrix, add bool) {
-	if !fits(c, a, b, 1) {
-		return
+	if fits(c, a, b, 1) {
+		k.product(c, a, b, 1, add)
 	}
-	t := newTiles(c, a, b, 1, add)
-	for i, rows := 0, 0; i < c.Rows; i += rows {
-		rows = part(c.Rows-i, mostRows)
-		left := &a.Data[i*a.Row]
-		for j, cols := 0, 0; j < c.Cols; j += cols * t[tilesCount] {
-			cols, t[tilesCount] = run(c.Cols - j)
-			t[tilesShape] = mostCols*(rows-1) + cols - 1
-			sums, right := &c.Data[(i*c.Row+j*c.Col)*Lanes], &b.Data[j*b.Col*Lanes]
-			if k.wide {
-				multiplySharedAVX512(sums, left, right, (*[10]int)(&t))
-			} else {
-				multiplySharedAVX2(sums, left, right, (*[10]int)(&t))
+}
+
+// product is Mul with an a of unit numbers an entry.
+func (k assembly) product(c, a, b Matrix, unit int, add bool) {
+	t := newTiles(c, a, b, unit)
+	inner, width := blocks(c, a)
+	for n := 0; n < a.Cols; n += inner {
+		t[tilesK] = min(inner, a.Cols-n)
+		if n > 0 || add {
+			t[tilesAdd] = 1
+		}
+		for from := 0; from < c.Cols; from += width {
+			to := min(from+width, c.Cols)
+			for i, rows := 0, 0; i < c.Rows; i += rows {
+				rows = part(c.Rows-i, mostRows)
+				left := &a.Data[(i*a.Row+n*a.Col)*unit]
+				for j, cols := from, 0; j < to; j += cols * t[tilesCount] {
+					cols, t[tilesCount] = run(to - j)
+					t[tilesShape] = mostCols*(rows-1) + cols - 1
+					k.tile(&c.Data[(i*c.Row+j*c.Col)*Lanes], left, &b.Data[(n*b.Row+j*b.Col)*Lanes], &t, unit)
+				}
 			}
 		}
+	}
+}
+
+// tile calls the assembly.
+func (k assembly) tile(c, a, b *float32, t *tiles, unit int) {
+	switch shape := (*[10]int)(t); {
+	case unit == 1 && k.wide:
+		multiplySharedAVX512(c, a, b, shape)
+	case unit == 1:
+		multiplySharedAVX2(c, a, b, shape)
+	case k.wide:
+		multiplyAVX512(c, a, b, shape)
+	default:
+		multiplyAVX2(c, a, b, shape)
 	}
 }
 

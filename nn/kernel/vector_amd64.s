@@ -1884,13 +1884,14 @@ k1x1:
 not1x1:
 	RET
 
-// func addAVX2(dst *float32, a *float32, b *float32, n int)
+// func addAVX2(dst *float32, a *float32, b *float32, n int, step int)
 // Requires: AVX
-TEXT ·addAVX2(SB), NOSPLIT, $0-32
+TEXT ·addAVX2(SB), NOSPLIT, $0-40
 	MOVQ dst+0(FP), AX
 	MOVQ a+8(FP), CX
 	MOVQ b+16(FP), DX
 	MOVQ n+24(FP), BX
+	MOVQ step+32(FP), SI
 
 entries:
 	VMOVUPS (CX), Y0
@@ -1901,7 +1902,7 @@ entries:
 	VMOVUPS Y0, 32(AX)
 	ADDQ    $0x00000040, AX
 	ADDQ    $0x00000040, CX
-	ADDQ    $0x00000040, DX
+	ADDQ    SI, DX
 	DECQ    BX
 	JNZ     entries
 	VZEROUPPER
@@ -4743,13 +4744,14 @@ k1x1:
 not1x1:
 	RET
 
-// func addAVX512(dst *float32, a *float32, b *float32, n int)
+// func addAVX512(dst *float32, a *float32, b *float32, n int, step int)
 // Requires: AVX, AVX512F
-TEXT ·addAVX512(SB), NOSPLIT, $0-32
+TEXT ·addAVX512(SB), NOSPLIT, $0-40
 	MOVQ dst+0(FP), AX
 	MOVQ a+8(FP), CX
 	MOVQ b+16(FP), DX
 	MOVQ n+24(FP), BX
+	MOVQ step+32(FP), SI
 
 entries:
 	VMOVUPS (CX), Z0
@@ -4757,7 +4759,7 @@ entries:
 	VMOVUPS Z0, (AX)
 	ADDQ    $0x00000040, AX
 	ADDQ    $0x00000040, CX
-	ADDQ    $0x00000040, DX
+	ADDQ    SI, DX
 	DECQ    BX
 	JNZ     entries
 	VZEROUPPER

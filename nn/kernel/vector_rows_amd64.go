@@ -4,12 +4,13 @@ package kernel
 
 // Add implements Kernel.
 func (k assembly) Add(dst, a, b Matrix) {
+	b.check(Lanes)
 	for i := range dst.Rows {
-		y, z, x := dst.row(i), a.row(i), b.row(i)
+		sum, x, y := dst.row(i), a.row(i), b.Data[i*b.Row*Lanes:]
 		if k.wide {
-			addAVX512(&y[0], &z[0], &x[0], dst.Cols)
+			addAVX512(&sum[0], &x[0], &y[0], dst.Cols, b.Col*Lanes*bytes)
 		} else {
-			addAVX2(&y[0], &z[0], &x[0], dst.Cols)
+			addAVX2(&sum[0], &x[0], &y[0], dst.Cols, b.Col*Lanes*bytes)
 		}
 	}
 }

@@ -8,8 +8,8 @@ import (
 
 // elementwise writes the loops that treat every entry by itself.
 func elementwise(w width) {
-	w.function("add", "dst, a, b *float32, n int", "writes a + b to n entries.")
-	dst, a, b, n := pointer("dst"), pointer("a"), pointer("b"), pointer("n")
+	w.function("add", "dst, a, b *float32, n, step int", "writes a + b to n entries, those of b step bytes apart.")
+	dst, a, b, n, step := pointer("dst"), pointer("a"), pointer("b"), pointer("n"), pointer("step")
 	loop("entries", n, func() {
 		w.each(func(_, offset int) {
 			v := w.vector()
@@ -17,7 +17,8 @@ func elementwise(w width) {
 			VADDPS(Mem{Base: b, Disp: offset}, v, v)
 			VMOVUPS(v, Mem{Base: dst, Disp: offset})
 		})
-		advance(block, dst, a, b)
+		advance(block, dst, a)
+		ADDQ(step, b)
 	})
 	finish()
 
