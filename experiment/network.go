@@ -250,7 +250,7 @@ func augmentedSetting(scale Scale) train.Config {
 	c.EvalEvery, c.CheckpointEvery = 0, 0
 	if scale == Quick {
 		c.Process = ar.New(ar.Haar, 3)
-		c.Length, c.Batch, c.Train, c.Test, c.Epochs = 16, 64, 4096, 1024, 8
+		c.Length, c.Batch, c.Train, c.Test, c.Epochs = 16, 64, 4096, 512, 8
 		c.LearningRate, c.Schedule = 1e-2, train.Cosine
 	}
 	return c

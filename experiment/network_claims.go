@@ -52,7 +52,7 @@ func difference(networks []network, a, b string) (measured float64, interval est
 		}
 	}
 	// 99.98 %, so that one side errs once in 10⁴.
-	interval, err = estimator.BootstrapDifference(x, y, 0.9998, 20_000, ar.Rand(1, "bootstrap/"+a+"/"+b, 0))
+	interval, err = estimator.BootstrapDifference(x, y, 0.9998, 10_001, ar.Rand(1, "bootstrap/"+a+"/"+b, 0))
 	scale := mean(y)
 	return (mean(x) - scale) / scale, estimator.Interval{Low: interval.Low / scale, High: interval.High / scale}, err
 }
