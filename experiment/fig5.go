@@ -53,7 +53,7 @@ func collectFig5(all []done[networkConfig, networkResult]) (Findings, error) {
 			deepest = max(deepest, n.Config.Depth)
 		}
 	}
-	panel := Panel{Kind: Lines, Title: "test error by depth", X: Axis{Label: "layers L"}, Y: Axis{Label: "MSE per coordinate", Log: true},
+	panel := Panel{Kind: Lines, Title: "test error by depth", X: Axis{Label: "layers L"}, Y: Axis{Label: "MSE", Log: true},
 		Series: append([]Series{NewSeries("Transformer", Points, depths, errors)}, horizontal(networks[0].baselines, 1, float64(deepest))...)}
 	found.Figures = []Figure{{Title: "Augmented tokens, non-commuting contexts (Fig. 5)", Columns: 3, Panels: append([]Panel{panel}, curvePanels(networks)...),
 		Caption: "Test error by depth, by position, and the training loss. Dashed: what the classical estimators do on the same sequences."}}

@@ -47,7 +47,7 @@ func collectFig7(all []done[networkConfig, networkResult]) (Findings, error) {
 	found := Findings{Data: networkTables(networks, []string{"heads", "width", "position"}, func(c networkConfig) []any {
 		return []any{c.Heads, c.Embed / c.D, c.Config.Position}
 	})}
-	panel := Panel{Kind: Lines, Title: "test error by heads", X: Axis{Label: "heads H", Log: true}, Y: Axis{Label: "MSE per coordinate", Log: true}}
+	panel := Panel{Kind: Lines, Title: "test error by heads", X: Axis{Label: "heads H", Log: true}, Y: Axis{Label: "MSE", Log: true}}
 	most := 1
 	for _, width := range []int{1, 2} {
 		var heads, errors []float64

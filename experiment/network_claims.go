@@ -93,7 +93,7 @@ func horizontal(baselines []baseline, low, high float64) []Series {
 
 // curvePanels show errors by position and training losses of the first seed.
 func curvePanels(networks []network) []Panel {
-	positionPanel := Panel{Kind: Lines, Title: "test error by position", X: Axis{Label: "position T"}, Y: Axis{Label: "MSE per coordinate", Log: true}}
+	positionPanel := Panel{Kind: Lines, Title: "test error by position", X: Axis{Label: "position T"}, Y: Axis{Label: "MSE", Log: true}}
 	training := Panel{Kind: Lines, Title: "training", X: Axis{Label: "step", Log: true}, Y: Axis{Label: "loss", Log: true}}
 	first := networks[0]
 	for _, n := range networks {
@@ -109,7 +109,13 @@ func curvePanels(networks []network) []Panel {
 	}
 	for _, name := range []string{gradientStep, positionStep, leastSquares} {
 		b := first.baseline(name)
-		positionPanel.Series = append(positionPanel.Series, NewSeries(b.Name, Dashed, positions(len(b.PerPosition)), b.PerPosition))
+		curve := NewSeries(b.Name, Dashed, positions(len(b.PerPosition)), b.PerPosition)
+		for t, e := range b.PerPosition {
+			if e < 1e-9 {
+				curve.Y[t] = Number(math.NaN()) // rounding: it would stretch the axis to 1e-31
+			}
+		}
+		positionPanel.Series = append(positionPanel.Series, curve)
 	}
 	return []Panel{positionPanel, training}
 }

@@ -18,11 +18,12 @@ import (
 )
 
 // Colour is colour i of the Okabe-Ito palette, which people of every colour
-// vision tell apart (Wong 2011, doi:10.1038/nmeth.1618).
+// vision tell apart (Wong 2011, doi:10.1038/nmeth.1618), its yellow replaced
+// by two darker colours that show on white.
 func Colour(i int) color.Color {
 	okabeIto := [...]color.RGBA{
 		{0, 114, 178, 255}, {213, 94, 0, 255}, {0, 158, 115, 255}, {204, 121, 167, 255},
-		{230, 159, 0, 255}, {86, 180, 233, 255}, {0, 0, 0, 255},
+		{230, 159, 0, 255}, {86, 180, 233, 255}, {0, 0, 0, 255}, {136, 34, 85, 255}, {120, 120, 60, 255},
 	}
 	return okabeIto[i%len(okabeIto)]
 }
