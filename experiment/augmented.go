@@ -60,7 +60,7 @@ func (c augmentedConfig) Check() error {
 	case c.Model == branchModel && c.Family != ar.Rotation:
 		return fmt.Errorf("the branch is one of the rotation family, not of the %s one: use family = %s", c.Family, ar.Rotation)
 	case c.Model == headsModel && c.Heads < 1:
-		return fmt.Errorf("H = %d heads: use heads = 1 or more", c.Heads)
+		return fmt.Errorf("number of heads H = %d: use heads = 1 or more", c.Heads)
 	case c.Model == denseModel && (c.Family != ar.Unitary || c.D < 2):
 		return fmt.Errorf("dense weights on %s contexts with d = %d: their optimum is known for the unitary family and d ≥ 2", c.Family, c.D)
 	case c.Sequences < 2 || c.Steps < 4 || c.Starts < 1 || !(c.Rate > 0) || !(c.InitScale > 0):

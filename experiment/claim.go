@@ -55,10 +55,8 @@ func (n *Number) UnmarshalJSON(data []byte) error {
 // judge sets Pass. A measurement that is not finite never passes; a
 // prediction or tolerance that is not finite is an error in the experiment.
 func (c *Claim) judge() error {
-	for what, x := range map[string]float64{"prediction": c.Predicted, "tolerance": c.Tolerance} {
-		if math.IsNaN(x) || math.IsInf(x, 0) {
-			return fmt.Errorf("claim %s: the %s is %g", c.ID, what, x)
-		}
+	if x := c.Predicted + c.Tolerance; math.IsNaN(x) || math.IsInf(x, 0) {
+		return fmt.Errorf("claim %s: the prediction is %g and the tolerance %g", c.ID, c.Predicted, c.Tolerance)
 	}
 	m := float64(c.Measured)
 	switch c.Relation {

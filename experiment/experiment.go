@@ -15,6 +15,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"reflect"
 	"strings"
 	"time"
 
@@ -148,12 +149,31 @@ func define[C config, R any](s spec[C, R]) Experiment {
 				}
 			}
 			found, err := s.collect(all)
+			times := map[string]int{}
 			for i := range found.Claims {
-				found.Claims[i].ID = s.name + "/" + found.Claims[i].ID
-				err = errors.Join(err, found.Claims[i].judge())
+				c := &found.Claims[i]
+				c.ID = s.name + "/" + c.ID
+				if times[c.ID]++; times[c.ID] > 1 { // settings can make trials differ in what the ID does not say
+					c.ID = fmt.Sprintf("%s#%d", c.ID, times[c.ID])
+				}
+				err = errors.Join(err, c.judge())
 			}
 			return found, err
 		},
+	}
+}
+
+// kindName is what people call the values of a Go kind.
+func kindName(k reflect.Kind) string {
+	switch k {
+	case reflect.Bool:
+		return "true or false"
+	case reflect.Float64:
+		return "a number"
+	case reflect.String:
+		return "a word"
+	default:
+		return "a whole number in range"
 	}
 }
 
@@ -186,7 +206,7 @@ func override[C config](name string, t Trial, key, value string) (Trial, error) 
 		}
 		return Trial{}, fmt.Errorf("%s has no setting %q: %s", name, key, suggest.Instead(key, keys))
 	}
-	if !json.Valid([]byte(value)) {
+	if value == "null" || !json.Valid([]byte(value)) {
 		quoted, _ := json.Marshal(value) // a string never fails
 		value = string(quoted)
 	}
@@ -199,7 +219,7 @@ func override[C config](name string, t Trial, key, value string) (Trial, error) 
 	if err := decode(merged, &c); err != nil {
 		var typed *json.UnmarshalTypeError
 		if errors.As(err, &typed) {
-			return Trial{}, fmt.Errorf("%s: setting %s=%s is not a %s", name, key, strings.Trim(value, `"`), typed.Type)
+			return Trial{}, fmt.Errorf("%s: setting %s=%s is not %s", name, key, strings.Trim(value, `"`), kindName(typed.Type.Kind()))
 		}
 		return Trial{}, fmt.Errorf("%s: setting %s=%s: %w", name, key, value, err)
 	}

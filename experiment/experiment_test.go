@@ -110,10 +110,10 @@ func TestPlanAppliesSettings(t *testing.T) {
 		t.Errorf("a trial's identity is that of its configuration: %v, %v", all, err)
 	}
 	for want, o := range map[string]Options{
-		`toy has no setting "m"`:                set("m", "5"),
-		"toy: setting n=five is not a int":      set("n", "five"),
-		"toy: n is negative: use n = 0 or more": set("n", "-1"),
-		"toy: setting n=2.5 is not a int":       set("n", "2.5"),
+		`toy has no setting "m"`:                    set("m", "5"),
+		"toy: setting n=five is not a whole number": set("n", "five"),
+		"toy: n is negative: use n = 0 or more":     set("n", "-1"),
+		"toy: setting n=2.5 is not a whole number":  set("n", "2.5"),
 	} {
 		if _, err := Plan(toy(square), o); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%v: %v, want %s", o.Set, err, want)

@@ -85,6 +85,23 @@ type fig3Run struct {
 	certificate theory.Certificate
 }
 
+// descentConfig is a configuration that holds that of a descent.
+type descentConfig interface {
+	config
+	descent() fig3Config
+}
+
+func (c fig3Config) descent() fig3Config { return c }
+
+// plainly forgets what an experiment demands of its configurations.
+func plainly[C descentConfig](all []done[C, fig3Result]) []done[fig3Config, fig3Result] {
+	plain := make([]done[fig3Config, fig3Result], len(all))
+	for i, d := range all {
+		plain[i] = done[fig3Config, fig3Result]{d.Config.descent(), d.Found}
+	}
+	return plain
+}
+
 func certifyFig3(all []done[fig3Config, fig3Result]) ([]fig3Run, error) {
 	runs := make([]fig3Run, len(all))
 	for i, d := range all {
@@ -129,15 +146,30 @@ func above(losses []float64, minimum float64) []float64 {
 // an excess is small or large.
 func (r fig3Run) zeroLoss() float64 { return float64(r.Config.D * (r.Config.Tmax - 1)) }
 
+// unitaryConfig is a descent whose heads can be orthogonal.
+type unitaryConfig struct{ fig3Config }
+
+// Check implements config.
+func (c unitaryConfig) Check() error {
+	if err := c.fig3Config.Check(); err != nil {
+		return err
+	}
+	if c.Family != ar.Unitary || c.Heads > c.D {
+		return fmt.Errorf("%d heads on %s contexts with d = %d: orthogonal heads are proved for the unitary family with H ≤ d; use heads = %d", c.Heads, c.Family, c.D, c.D)
+	}
+	return nil
+}
+
 func fig3Unitary() Experiment {
-	return define(spec[fig3Config, fig3Result]{
+	return define(spec[unitaryConfig, fig3Result]{
 		name: "fig3-unitary", source: "Fig. 3, unitary",
 		summary: "descent of the diagonal multi-head attention on unitary contexts finds a global minimum with orthogonal heads",
 		quick:   100 * time.Millisecond, paper: 100 * time.Millisecond,
-		trials: func(_ Scale, seed uint64) []fig3Config {
-			return []fig3Config{{Family: ar.Unitary, D: 10, Heads: 10, Tmax: 20, LearningRate: 1e-2, Iterations: 1000, InitScale: 0.1, Seed: seed}}
+		trials: func(_ Scale, seed uint64) []unitaryConfig {
+			return []unitaryConfig{{fig3Config{Family: ar.Unitary, D: 10, Heads: 10, Tmax: 20, LearningRate: 1e-2, Iterations: 1000, InitScale: 0.1, Seed: seed}}}
 		},
-		run: runFig3, collect: collectFig3Unitary,
+		run:     func(ctx context.Context, c unitaryConfig) (fig3Result, error) { return runFig3(ctx, c.fig3Config) },
+		collect: func(all []done[unitaryConfig, fig3Result]) (Findings, error) { return collectFig3Unitary(plainly(all)) },
 	})
 }
 

@@ -46,11 +46,7 @@ func fig3Rotation() Experiment {
 		},
 		run: func(ctx context.Context, c rotationConfig) (fig3Result, error) { return runFig3(ctx, c.fig3Config) },
 		collect: func(all []done[rotationConfig, fig3Result]) (Findings, error) {
-			plain := make([]done[fig3Config, fig3Result], len(all))
-			for i, d := range all {
-				plain[i] = done[fig3Config, fig3Result]{d.Config.fig3Config, d.Found}
-			}
-			return collectFig3Rotation(plain)
+			return collectFig3Rotation(plainly(all))
 		},
 	})
 }
@@ -78,7 +74,7 @@ func collectFig3Rotation(all []done[fig3Config, fig3Result]) (Findings, error) {
 	}
 	found.Figures[0].Panels = append(found.Figures[0].Panels, curves)
 	found.Data.Tables = []Table{table}
-	found.Claims = rotationClaims(best)
+	found.Claims = rotationClaims(best, len(runs))
 	return found, nil
 }
 
@@ -86,7 +82,7 @@ func collectFig3Rotation(all []done[fig3Config, fig3Result]) (Findings, error) {
 // smallest excess of one T, k the bound on |κ - 1| and D = p_T C:
 // |D - blocks[[1, 1], [1, 1]]| ≤ √ε (1 + √2) + √d k, where the second √ε is the
 // fit of the gauge, and |p_T c| ≥ 1 - √(ε/d).
-func rotationClaims(r fig3Run) []Claim {
+func rotationClaims(r fig3Run, starts int) []Claim {
 	c, d := r.certificate, float64(r.Config.D)
 	root := math.Sqrt(max(0, slices.Min(c.ExcessPerT)))
 	form := (root*(1+math.Sqrt2) + math.Sqrt(d)*c.KappaBound) / (math.Sqrt(d) * (1 - root/math.Sqrt(d)))
@@ -97,7 +93,7 @@ func rotationClaims(r fig3Run) []Claim {
 	}
 	return []Claim{
 		{ID: "minimum", Source: "paper, orthogonal", Relation: AtMost, Measured: Number(c.Excess), Tolerance: 1e-5 * r.zeroLoss(),
-			Statement: fmt.Sprintf("the best of %d starts reaches the exact minimum max(0, d - 2H): loss above it", fig3Starts),
+			Statement: fmt.Sprintf("the best of %d starts reaches the exact minimum max(0, d - 2H): loss above it", starts),
 			Reason:    "1e-5 of the loss of the zero prediction: coefficients right to 3e-3, as the authors' are"},
 		proved("C", "paper, orthogonal", fmt.Sprintf("C is blocks c[[1, κ], [κ, 1]] on conjugate pairs, c = %.4f: relative distance", c.Gauge), c.ResidualC, form),
 		proved("kappa", "ours", "κ = 1 for every pair, since H < d leaves C no full rank: largest |κ - 1|", farthest(c.Kappa, 1), c.KappaBound),

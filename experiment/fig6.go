@@ -44,8 +44,21 @@ func (c fig6Config) Check() error {
 	if c.Replicas < 3 || c.Sequences < 1 {
 		return fmt.Errorf("%d replicas of %d sequences give no standard error: use 3 replicas or more", c.Replicas, c.Sequences)
 	}
-	return c.problem().Check()
+	if err := c.problem().Check(); err != nil {
+		return err
+	}
+	if c.Tmax < shortestFitted {
+		return fmt.Errorf("longest context Tmax = %d: cosines are fitted to rows from T = %d on; use tmax = %d or more", c.Tmax, shortestFitted, shortestFitted)
+	}
+	if !(c.LearningRate > 0) || !(c.Target > 0 && c.Target < 1) || c.Limit < 1 {
+		return fmt.Errorf("learning_rate %g, target %g, limit %d: use positive numbers, and a target below the loss 1 of the zero encoding", c.LearningRate, c.Target, c.Limit)
+	}
+	return nil
 }
+
+// shortestFitted is the context length from which on a cosine is fitted to a
+// row: with fewer points its four parameters follow anything.
+const shortestFitted = 8
 
 type fig6Result struct {
 	P          []float64 `json:"p"`          // (Tmax, Tmax), closed form
@@ -54,7 +67,7 @@ type fig6Result struct {
 	Deviation  float64   `json:"deviation"`  // max |P - P by actual descent|
 	Sampled    float64   `json:"sampled"`    // |mean of the replicas' P - P| / |P|
 	Error      float64   `json:"error"`      // standard error of that mean, over |P|
-	R2         []float64 `json:"r2"`         // of a cosine fitted to each row from T = 8 on
+	R2         []float64 `json:"r2"`         // of a cosine fitted to each row from T = shortestFitted on
 	Cosine     []float64 `json:"cosine"`     // the cosine fitted to the last row
 }
 
@@ -86,7 +99,7 @@ func runFig6(ctx context.Context, c fig6Config) (fig6Result, error) {
 	if r.Sampled, r.Error, err = c.sample(r.P, r.Iterations); err != nil {
 		return fig6Result{}, err
 	}
-	for T := 8; T <= c.Tmax; T++ {
+	for T := shortestFitted; T <= c.Tmax; T++ {
 		fit, err := theory.FitCosine(r.P[(T-2)*c.Tmax:][:T])
 		if err != nil {
 			return fig6Result{}, fmt.Errorf("row T = %d: %w", T, err)

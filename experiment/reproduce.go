@@ -114,7 +114,7 @@ func Reproduce(ctx context.Context, e Experiment, o Options, progress func()) (O
 
 // measure times f and samples the live heap while it runs.
 func measure(workers int, f func() error) (Cost, error) {
-	heap := []metrics.Sample{{Name: "/memory/classes/heap/objects:bytes"}}
+	heap := []metrics.Sample{{Name: "/gc/heap/live:bytes"}}
 	stop, stopped := make(chan struct{}), make(chan uint64)
 	go func() {
 		peak := uint64(0)

@@ -136,7 +136,8 @@ func picture(f experiment.Figure) (template.HTML, error) {
 	if !found {
 		return "", fmt.Errorf("figure %q: no SVG was drawn", f.Title)
 	}
-	return template.HTML("<svg" + string(svg)), nil
+	label := template.HTMLEscapeString(f.Title + ". " + f.Caption)
+	return template.HTML(`<svg role="img" aria-label="` + label + `"` + string(svg)), nil
 }
 
 // Number writes a number for people, to six digits.

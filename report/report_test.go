@@ -125,7 +125,7 @@ func TestSaveAndLoad(t *testing.T) {
 			t.Errorf("%s holds %q, want %q", name, got, want)
 		}
 	}
-	if figure := string(read("data/figure.csv")); !strings.Contains(figure, "heatmap,,2,1,-2\n") || !strings.Contains(figure, "bars,count,1,3,\n") {
+	if figure := string(read("data/figure.csv")); !strings.Contains(figure, "heatmap,,2,1,-2,,\n") || !strings.Contains(figure, "bars,count,1,3,,,\n") {
 		t.Errorf("figure.csv holds %s", figure)
 	}
 

@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
 
 	"codeberg.org/sbinet/npyio"
 	"gonum.org/v1/gonum/mat"
@@ -32,10 +33,8 @@ const (
 // that holds anything else is left alone and is an error.
 func Save(out string, o experiment.Outcome, cost experiment.Cost) error {
 	dir := filepath.Join(out, o.Name)
-	if entries, err := os.ReadDir(dir); err == nil && len(entries) > 0 {
-		if _, err := os.Stat(filepath.Join(dir, ResultFile)); err != nil {
-			return fmt.Errorf("%s is not an experiment's folder: it holds no %s; choose another --out", dir, ResultFile)
-		}
+	if err := ours(dir); err != nil {
+		return err
 	}
 	return run.WriteFolder(dir, func(dir string) error {
 		if err := os.Mkdir(filepath.Join(dir, dataFolder), 0o755); err != nil {
@@ -48,6 +47,24 @@ func Save(out string, o experiment.Outcome, cost experiment.Cost) error {
 			WriteJSON(filepath.Join(dir, ResultFile), o),
 		)
 	})
+}
+
+// ours returns an error when dir holds, or is, anything that Save did not write.
+func ours(dir string) error {
+	entries, err := os.ReadDir(dir)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("%s is in the way: %w; choose another --out", dir, err)
+	}
+	for _, e := range entries {
+		name := e.Name()
+		if name != ResultFile && name != CostFile && name != dataFolder && !strings.HasPrefix(name, figureStem) {
+			return fmt.Errorf("%s is not an experiment's folder: it holds %s; choose another --out", dir, name)
+		}
+	}
+	return nil
 }
 
 // WriteJSON writes an indented document, whole or not at all.
@@ -141,16 +158,20 @@ func writeTableCSV(w io.Writer, t experiment.Table) error {
 
 // writeFigureCSV writes what a figure shows, one number a line.
 func writeFigureCSV(w io.Writer, f experiment.Figure) error {
-	t := experiment.Table{Columns: []string{"panel", "series", "x", "y", "value"}}
+	t := experiment.Table{Columns: []string{"panel", "series", "x", "y", "value", "low", "high"}}
 	for _, p := range f.Panels {
 		if m := p.Matrix; m != nil {
 			for i, v := range m.Values {
-				t.Rows = append(t.Rows, []any{p.Title, "", i%m.Columns + 1, i/m.Columns + 1, float64(v)})
+				t.Rows = append(t.Rows, []any{p.Title, "", i%m.Columns + 1, i/m.Columns + 1, float64(v), "", ""})
 			}
 		}
 		for _, s := range p.Series {
 			for i := range s.X {
-				t.Rows = append(t.Rows, []any{p.Title, s.Label, float64(s.X[i]), float64(s.Y[i]), ""})
+				row := []any{p.Title, s.Label, float64(s.X[i]), float64(s.Y[i]), "", "", ""}
+				if len(s.Low) > i && len(s.High) > i {
+					row[5], row[6] = float64(s.Low[i]), float64(s.High[i])
+				}
+				t.Rows = append(t.Rows, row)
 			}
 		}
 	}

@@ -62,12 +62,3 @@ func WriteFolder(path string, fill func(dir string) error) (err error) {
 	}
 	return errors.Join(os.RemoveAll(old), SyncFolder(parent))
 }
-
-// SyncFolder makes the names in a folder durable.
-func SyncFolder(dir string) error {
-	f, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	return errors.Join(f.Sync(), f.Close())
-}

@@ -37,11 +37,11 @@ type Diagonal struct {
 func NewDiagonal(h, d, tmax int) (*Diagonal, error) {
 	switch {
 	case h < 1:
-		return nil, fmt.Errorf("H = %d heads: use H = 1 or more", h)
+		return nil, fmt.Errorf("number of heads H = %d: use H = 1 or more", h)
 	case d < 1:
 		return nil, fmt.Errorf("token dimension d = %d is not positive: use d = 1 or more", d)
 	case tmax < 2:
-		return nil, fmt.Errorf("Tmax = %d: a context of length T = 1 has no query s_{T-1}; use Tmax = 2 or more", tmax)
+		return nil, fmt.Errorf("longest context Tmax = %d: a context of length T = 1 has no query s_{T-1}; use Tmax = 2 or more", tmax)
 	}
 	return &Diagonal{
 		H: h, D: d, Tmax: tmax,

@@ -36,7 +36,7 @@ func AugmentedHeadsOptimum(d, h, tmax int) (HeadsOptimum, error) {
 		return HeadsOptimum{}, err
 	}
 	if tmax < 2 {
-		return HeadsOptimum{}, fmt.Errorf("Tmax = %d: use at least 2", tmax)
+		return HeadsOptimum{}, fmt.Errorf("longest context Tmax = %d: use at least 2", tmax)
 	}
 	rank := min(h, d)
 	r := float64(rank)

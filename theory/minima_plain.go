@@ -20,7 +20,7 @@ func PlainMinimum(f ar.Family, d, h int) (float64, error) {
 		return 0, err
 	}
 	if h < 1 {
-		return 0, fmt.Errorf("H = %d heads: use H = 1 or more", h)
+		return 0, fmt.Errorf("number of heads H = %d: use H = 1 or more", h)
 	}
 	return float64(d - served(f, d, h)), nil
 }

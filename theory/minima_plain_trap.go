@@ -61,7 +61,7 @@ func PlainTrap(d, h, tmax int, c float64) (m *Diagonal, loss float64, err error)
 		return nil, 0, err
 	}
 	if h > d/2 {
-		return nil, 0, fmt.Errorf("H = %d: the heads of this trap serve a pair each; use H = %d or less", h, d/2)
+		return nil, 0, fmt.Errorf("number of heads H = %d: the heads of this trap serve a pair each; use H = %d or less", h, d/2)
 	}
 	if c == 0 || math.IsNaN(c) || math.IsInf(c, 0) {
 		return nil, 0, fmt.Errorf("gauge c = %v: use a finite c other than 0", c)
@@ -158,7 +158,7 @@ func PlainValley(d, h, tmax int, delta float64) (m *Diagonal, loss float64, err 
 		return nil, 0, err
 	}
 	if h <= d/2 || h >= d {
-		return nil, 0, fmt.Errorf("H = %d: the valley needs d/2 < H < d; use H from %d to %d", h, d/2+1, d-1)
+		return nil, 0, fmt.Errorf("number of heads H = %d: the valley needs d/2 < H < d; use H from %d to %d", h, d/2+1, d-1)
 	}
 	if !(delta > 0) || math.IsInf(delta, 0) {
 		return nil, 0, fmt.Errorf("δ = %v: use a finite δ > 0", delta)
