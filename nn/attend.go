@@ -10,7 +10,7 @@ func (c Config) quadratic() bool {
 	return c.Attention == SoftmaxAttention || c.Position == ProductPosition
 }
 
-// head is a head of a layer at work: its parameters M (E, E), U (D, E) and
+// headLanes is a head of a layer at work: its parameters M (E, E), U (D, E) and
 // P (T, T), and what it computes, all (T, E).
 type headLanes struct {
 	m, u, p    kernel.Matrix // plain numbers

@@ -21,6 +21,7 @@
 //
 // The layers are generic over float32 and float64. They are the reference:
 // plain loops in the order of the formulas, which faster code is checked
-// against. Data are real: a unitary process, which is complex, has no place
-// in a Batch.
+// against: Engine computes the same on the loops of package kernel, 16
+// sequences side by side, and is what to train with. Data are real: a unitary
+// process, which is complex, has no place in a Batch.
 package nn

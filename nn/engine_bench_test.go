@@ -1,6 +1,7 @@
 package nn
 
 import (
+	"fmt"
 	"testing"
 
 	"icar/nn/kernel"
@@ -47,5 +48,28 @@ func BenchmarkEngine(b *testing.B) {
 				}
 			})
 		}
+	}
+}
+
+// BenchmarkLength times the gradient of plain linear attention on 32 sequences
+// of growing length: O(T).
+func BenchmarkLength(b *testing.B) {
+	for _, length := range []int{50, 200, 800, 3200, 6400} {
+		b.Run(fmt.Sprint(length), func(b *testing.B) {
+			c := standard()["fig5-L1"]
+			c.Length = length
+			m, err := New[float32](c, 1)
+			if err != nil {
+				b.Fatal(err)
+			}
+			e := NewEngine(m, kernel.Available()[0])
+			batch := randomBatch[float32](c, 32, 1)
+			for b.Loop() {
+				if _, err := e.Gradient(b.Context(), batch); err != nil {
+					b.Fatal(err)
+				}
+			}
+			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*length*32), "ns/token")
+		})
 	}
 }

@@ -22,7 +22,7 @@ const unit = 0x1p-24
 func engineConfig(r *rand.Rand) Config {
 	c := randomConfig(r)
 	c.Depth = pick(r, 1, 1, 2, 3, 4, 5, 6)
-	c.Length = pick(r, 1, 2, 5, 8, 9, 16, 19)
+	c.Length = pick(r, 1, 2, 5, 8, 9, 16, 19, 30)
 	return c
 }
 

@@ -3,8 +3,8 @@ package main
 import (
 	"fmt"
 
-	. "github.com/mmcloughlin/avo/build"
-	. "github.com/mmcloughlin/avo/operand"
+	"github.com/mmcloughlin/avo/build"
+	"github.com/mmcloughlin/avo/operand"
 	"github.com/mmcloughlin/avo/reg"
 )
 
@@ -23,14 +23,14 @@ func rowOf(w width, e int) []reg.VecVirtual {
 
 // halves repeats body for every part of a block: half is the offset.
 func halves(w width, body func(half reg.Register)) {
-	half := GP64()
-	XORQ(half, half)
-	Label("half")
+	half := build.GP64()
+	build.XORQ(half, half)
+	build.Label("half")
 	body(half)
 	if w.bytes < block {
-		ADDQ(Imm(uint64(w.bytes)), half)
-		CMPQ(half, U8(block))
-		JNE(LabelRef("half"))
+		build.ADDQ(operand.Imm(uint64(w.bytes)), half)
+		build.CMPQ(half, operand.U8(block))
+		build.JNE(operand.LabelRef("half"))
 	}
 	finish()
 }
@@ -38,16 +38,16 @@ func halves(w width, body func(half reg.Register)) {
 // shifted loads a pointer and adds an offset.
 func shifted(name string, offset reg.Register) reg.Register {
 	p := pointer(name)
-	ADDQ(offset, p)
+	build.ADDQ(offset, p)
 	return p
 }
 
 // score sets s = z·x, x at a pointer with a last coordinate of 1.
 func score(z []reg.VecVirtual, x reg.Register, s reg.VecVirtual) {
 	m := len(z) - 1
-	VMOVAPS(z[m], s)
+	build.VMOVAPS(z[m], s)
 	for k := range m {
-		VFMADD231PS(Mem{Base: x, Disp: k * block}, z[k], s)
+		build.VFMADD231PS(operand.Mem{Base: x, Disp: k * block}, z[k], s)
 	}
 }
 
@@ -58,38 +58,38 @@ func attend(w width, e int) {
 	rows, stride := pointer("rows"), pointer("stride")
 	halves(w, func(half reg.Register) {
 		y, z, x, p := shifted("y", half), shifted("z", half), shifted("x", half), pointer("p")
-		i := GP64()
-		XORQ(i, i)
-		Label("row")
+		i := build.GP64()
+		build.XORQ(i, i)
+		build.Label("row")
 		query, sums := rowOf(w, e), rowOf(w, e)
 		for k := range e {
-			VMOVUPS(Mem{Base: z, Disp: k * block}, query[k])
+			build.VMOVUPS(operand.Mem{Base: z, Disp: k * block}, query[k])
 			w.zero(sums[k])
 		}
-		atX, atP, j := GP64(), GP64(), GP64()
-		MOVQ(x, atX)
-		MOVQ(p, atP)
-		LEAQ(Mem{Base: i, Disp: 1}, j)
+		atX, atP, j := build.GP64(), build.GP64(), build.GP64()
+		build.MOVQ(x, atX)
+		build.MOVQ(p, atP)
+		build.LEAQ(operand.Mem{Base: i, Disp: 1}, j)
 		loop("column", j, func() {
 			s, weight := w.vector(), w.vector()
 			score(query, atX, s)
-			VBROADCASTSS(Mem{Base: atP}, weight)
-			VMULPS(s, weight, weight)
+			build.VBROADCASTSS(operand.Mem{Base: atP}, weight)
+			build.VMULPS(s, weight, weight)
 			for k := range e - 1 {
-				VFMADD231PS(Mem{Base: atX, Disp: k * block}, weight, sums[k])
+				build.VFMADD231PS(operand.Mem{Base: atX, Disp: k * block}, weight, sums[k])
 			}
-			VADDPS(weight, sums[e-1], sums[e-1])
+			build.VADDPS(weight, sums[e-1], sums[e-1])
 			advance(e*block, atX)
 			advance(4, atP)
 		})
 		for k := range e {
-			VMOVUPS(sums[k], Mem{Base: y, Disp: k * block})
+			build.VMOVUPS(sums[k], operand.Mem{Base: y, Disp: k * block})
 		}
 		advance(e*block, y, z)
-		ADDQ(stride, p)
-		INCQ(i)
-		CMPQ(i, rows)
-		JNE(LabelRef("row"))
+		build.ADDQ(stride, p)
+		build.INCQ(i)
+		build.CMPQ(i, rows)
+		build.JNE(operand.LabelRef("row"))
 	})
 }
 
@@ -101,25 +101,25 @@ func attendBackward(w width, e int) {
 		q, d, z, v, x, p, n := shifted("q", half), shifted("d", half), shifted("z", half), shifted("v", half), shifted("x", half), pointer("p"), pointer("n")
 		query, slope := rowOf(w, e), rowOf(w, e)
 		for k := range e {
-			VMOVUPS(Mem{Base: z, Disp: k * block}, query[k])
-			VMOVUPS(Mem{Base: v, Disp: k * block}, slope[k])
+			build.VMOVUPS(operand.Mem{Base: z, Disp: k * block}, query[k])
+			build.VMOVUPS(operand.Mem{Base: v, Disp: k * block}, slope[k])
 		}
 		loop("column", n, func() {
 			s, t := w.vector(), w.vector()
-			VMOVAPS(query[e-1], s)
-			VMOVAPS(slope[e-1], t)
+			build.VMOVAPS(query[e-1], s)
+			build.VMOVAPS(slope[e-1], t)
 			for k := range e - 1 {
 				value := w.vector()
-				VMOVUPS(Mem{Base: x, Disp: k * block}, value)
-				VFMADD231PS(value, query[k], s)
-				VFMADD231PS(value, slope[k], t)
+				build.VMOVUPS(operand.Mem{Base: x, Disp: k * block}, value)
+				build.VFMADD231PS(value, query[k], s)
+				build.VFMADD231PS(value, slope[k], t)
 			}
-			VMULPS(s, t, s)
-			VMOVUPS(s, Mem{Base: q})
+			build.VMULPS(s, t, s)
+			build.VMOVUPS(s, operand.Mem{Base: q})
 			weight := w.vector()
-			VBROADCASTSS(Mem{Base: p}, weight)
-			VMULPS(t, weight, t)
-			VMOVUPS(t, Mem{Base: d})
+			build.VBROADCASTSS(operand.Mem{Base: p}, weight)
+			build.VMULPS(t, weight, t)
+			build.VMOVUPS(t, operand.Mem{Base: d})
 			advance(e*block, x)
 			advance(block, q, d)
 			advance(4, p)

@@ -1,8 +1,8 @@
 package main
 
 import (
-	. "github.com/mmcloughlin/avo/build"
-	. "github.com/mmcloughlin/avo/operand"
+	"github.com/mmcloughlin/avo/build"
+	"github.com/mmcloughlin/avo/operand"
 	"github.com/mmcloughlin/avo/reg"
 )
 
@@ -13,12 +13,12 @@ func elementwise(w width) {
 	loop("entries", n, func() {
 		w.each(func(_, offset int) {
 			v := w.vector()
-			VMOVUPS(Mem{Base: a, Disp: offset}, v)
-			VADDPS(Mem{Base: b, Disp: offset}, v, v)
-			VMOVUPS(v, Mem{Base: dst, Disp: offset})
+			build.VMOVUPS(operand.Mem{Base: a, Disp: offset}, v)
+			build.VADDPS(operand.Mem{Base: b, Disp: offset}, v, v)
+			build.VMOVUPS(v, operand.Mem{Base: dst, Disp: offset})
 		})
 		advance(block, dst, a)
-		ADDQ(step, b)
+		build.ADDQ(step, b)
 	})
 	finish()
 
@@ -29,8 +29,8 @@ func elementwise(w width) {
 	loop("entries", n, func() {
 		w.each(func(_, offset int) {
 			v := w.vector()
-			VMAXPS(Mem{Base: x, Disp: offset}, zero, v) // of a NaN and a number the first operand
-			VMOVUPS(v, Mem{Base: x, Disp: offset})
+			build.VMAXPS(operand.Mem{Base: x, Disp: offset}, zero, v) // of a NaN and a number the first operand
+			build.VMOVUPS(v, operand.Mem{Base: x, Disp: offset})
 		})
 		advance(block, x)
 	})
@@ -45,14 +45,14 @@ func elementwise(w width) {
 		w.each(func(_, offset int) {
 			v := w.vector()
 			if w.bytes == block {
-				mask := K()
-				VCMPPS(U8(notEqual), Mem{Base: y, Disp: offset}, zero, mask)
-				VMOVUPS_Z(Mem{Base: dx, Disp: offset}, mask, v)
+				mask := build.K()
+				build.VCMPPS(operand.U8(notEqual), operand.Mem{Base: y, Disp: offset}, zero, mask)
+				build.VMOVUPS_Z(operand.Mem{Base: dx, Disp: offset}, mask, v)
 			} else {
-				VCMPPS(U8(notEqual), Mem{Base: y, Disp: offset}, zero, v)
-				VANDPS(Mem{Base: dx, Disp: offset}, v, v)
+				build.VCMPPS(operand.U8(notEqual), operand.Mem{Base: y, Disp: offset}, zero, v)
+				build.VANDPS(operand.Mem{Base: dx, Disp: offset}, v, v)
 			}
-			VMOVUPS(v, Mem{Base: dx, Disp: offset})
+			build.VMOVUPS(v, operand.Mem{Base: dx, Disp: offset})
 		})
 		advance(block, dx, y)
 	})
@@ -62,11 +62,11 @@ func elementwise(w width) {
 	s, p, n := pointer("s"), pointer("p"), pointer("n")
 	loop("entries", n, func() {
 		weight := w.vector()
-		VBROADCASTSS(Mem{Base: p}, weight)
+		build.VBROADCASTSS(operand.Mem{Base: p}, weight)
 		w.each(func(_, offset int) {
 			v := w.vector()
-			VMULPS(Mem{Base: s, Disp: offset}, weight, v)
-			VMOVUPS(v, Mem{Base: s, Disp: offset})
+			build.VMULPS(operand.Mem{Base: s, Disp: offset}, weight, v)
+			build.VMOVUPS(v, operand.Mem{Base: s, Disp: offset})
 		})
 		advance(block, s)
 		advance(4, p)
@@ -77,17 +77,17 @@ func elementwise(w width) {
 	q, s, t, p, n := pointer("q"), pointer("s"), pointer("t"), pointer("p"), pointer("n")
 	loop("entries", n, func() {
 		weight := w.vector()
-		VBROADCASTSS(Mem{Base: p}, weight)
+		build.VBROADCASTSS(operand.Mem{Base: p}, weight)
 		w.each(func(_, offset int) {
 			score, slope, product := w.vector(), w.vector(), w.vector()
-			VMOVUPS(Mem{Base: s, Disp: offset}, score)
-			VMOVUPS(Mem{Base: t, Disp: offset}, slope)
-			VMULPS(score, slope, product)
-			VMOVUPS(product, Mem{Base: q, Disp: offset})
-			VMULPS(score, weight, score)
-			VMOVUPS(score, Mem{Base: s, Disp: offset})
-			VMULPS(slope, weight, slope)
-			VMOVUPS(slope, Mem{Base: t, Disp: offset})
+			build.VMOVUPS(operand.Mem{Base: s, Disp: offset}, score)
+			build.VMOVUPS(operand.Mem{Base: t, Disp: offset}, slope)
+			build.VMULPS(score, slope, product)
+			build.VMOVUPS(product, operand.Mem{Base: q, Disp: offset})
+			build.VMULPS(score, weight, score)
+			build.VMOVUPS(score, operand.Mem{Base: s, Disp: offset})
+			build.VMULPS(slope, weight, slope)
+			build.VMOVUPS(slope, operand.Mem{Base: t, Disp: offset})
 		})
 		advance(block, q, s, t)
 		advance(4, p)
@@ -101,49 +101,49 @@ func sum(w width) {
 	w.function("sum", "dst, src *float32, n int", "adds to n numbers the sums of the lanes of n entries.")
 	dst, src, n := pointer("dst"), pointer("src"), pointer("n")
 	fold := func(i int) reg.VecVirtual {
-		v := YMM()
-		VMOVUPS(Mem{Base: src, Disp: i * block}, v)
-		VADDPS(Mem{Base: src, Disp: i*block + block/2}, v, v)
+		v := build.YMM()
+		build.VMOVUPS(operand.Mem{Base: src, Disp: i * block}, v)
+		build.VADDPS(operand.Mem{Base: src, Disp: i*block + block/2}, v, v)
 		return v
 	}
 	pair := func(a, b reg.VecVirtual) reg.VecVirtual {
-		v := YMM()
-		VHADDPS(b, a, v)
+		v := build.YMM()
+		build.VHADDPS(b, a, v)
 		return v
 	}
-	Label("eight")
-	CMPQ(n, U8(8))
-	JLT(LabelRef("rest"))
+	build.Label("eight")
+	build.CMPQ(n, operand.U8(8))
+	build.JLT(operand.LabelRef("rest"))
 	quad := func(i int) reg.VecVirtual {
 		return pair(pair(fold(i), fold(i+1)), pair(fold(i+2), fold(i+3)))
 	}
 	a, b := quad(0), quad(4)
-	low, high := YMM(), YMM()
-	VPERM2F128(U8(0x20), b, a, low)
-	VPERM2F128(U8(0x31), b, a, high)
-	VADDPS(high, low, low)
-	VADDPS(Mem{Base: dst}, low, low)
-	VMOVUPS(low, Mem{Base: dst})
+	low, high := build.YMM(), build.YMM()
+	build.VPERM2F128(operand.U8(0x20), b, a, low)
+	build.VPERM2F128(operand.U8(0x31), b, a, high)
+	build.VADDPS(high, low, low)
+	build.VADDPS(operand.Mem{Base: dst}, low, low)
+	build.VMOVUPS(low, operand.Mem{Base: dst})
 	advance(8*block, src)
 	advance(8*4, dst)
-	SUBQ(U8(8), n)
-	JMP(LabelRef("eight"))
+	build.SUBQ(operand.U8(8), n)
+	build.JMP(operand.LabelRef("eight"))
 
-	Label("rest")
-	TESTQ(n, n)
-	JZ(LabelRef("done"))
+	build.Label("rest")
+	build.TESTQ(n, n)
+	build.JZ(operand.LabelRef("done"))
 	loop("one", n, func() {
 		v := fold(0)
-		VHADDPS(v, v, v)
-		VHADDPS(v, v, v)
-		upper := XMM()
-		VEXTRACTF128(U8(1), v, upper)
-		VADDSS(upper, v.AsX(), upper)
-		VADDSS(Mem{Base: dst}, upper, upper)
-		VMOVSS(upper, Mem{Base: dst})
+		build.VHADDPS(v, v, v)
+		build.VHADDPS(v, v, v)
+		upper := build.XMM()
+		build.VEXTRACTF128(operand.U8(1), v, upper)
+		build.VADDSS(upper, v.AsX(), upper)
+		build.VADDSS(operand.Mem{Base: dst}, upper, upper)
+		build.VMOVSS(upper, operand.Mem{Base: dst})
 		advance(block, src)
 		advance(4, dst)
 	})
-	Label("done")
+	build.Label("done")
 	finish()
 }

@@ -8,8 +8,10 @@
 package main
 
 import (
-	. "github.com/mmcloughlin/avo/build"
-	. "github.com/mmcloughlin/avo/operand"
+	"log"
+
+	"github.com/mmcloughlin/avo/build"
+	"github.com/mmcloughlin/avo/operand"
 	"github.com/mmcloughlin/avo/reg"
 )
 
@@ -22,7 +24,7 @@ type width struct {
 	vector func() reg.VecVirtual
 }
 
-var widths = []width{{"AVX2", 32, YMM}, {"AVX512", 64, ZMM}}
+var widths = []width{{"AVX2", 32, build.YMM}, {"AVX512", 64, build.ZMM}}
 
 // parts are the offsets of a block's registers.
 func (w width) parts() []int {
@@ -48,44 +50,48 @@ func (w width) each(f func(i, offset int)) {
 	}
 }
 
+// zero clears a register.
 func (w width) zero(v reg.Register) {
 	if w.bytes == block {
-		VPXORD(v, v, v)
+		build.VPXORD(v, v, v)
 	} else {
-		VXORPS(v, v, v)
+		build.VXORPS(v, v, v)
 	}
 }
 
-// function starts a function over n > 0 rounds of a loop.
+// function starts a function.
 func (w width) function(name, arguments, doc string) {
-	TEXT(name+w.suffix, NOSPLIT, "func("+arguments+")")
-	Pragma("noescape")
-	Doc(name + w.suffix + " " + doc)
+	build.TEXT(name+w.suffix, build.NOSPLIT, "func("+arguments+")")
+	build.Pragma("noescape")
+	build.Doc(name + w.suffix + " " + doc)
 }
 
-func pointer(name string) reg.Register { return Load(Param(name), GP64()) }
+// pointer loads a parameter.
+func pointer(name string) reg.Register { return build.Load(build.Param(name), build.GP64()) }
 
-// loop repeats body n times, then moves on every pointer by its step.
+// loop repeats body n > 0 times.
 func loop(label string, n reg.Register, body func()) {
-	Label(label)
+	build.Label(label)
 	body()
-	DECQ(n)
-	JNZ(LabelRef(label))
+	build.DECQ(n)
+	build.JNZ(operand.LabelRef(label))
 }
 
+// advance moves pointers on.
 func advance(step int, pointers ...reg.Register) {
 	for _, p := range pointers {
-		ADDQ(U32(step), p)
+		build.ADDQ(operand.U32(step), p)
 	}
 }
 
+// finish returns to Go, which expects the upper halves of registers clean.
 func finish() {
-	VZEROUPPER()
-	RET()
+	build.VZEROUPPER()
+	build.RET()
 }
 
 func main() {
-	ConstraintExpr("amd64")
+	build.ConstraintExpr("amd64")
 	for _, w := range widths {
 		multiply(w, "multiply", false)
 		multiply(w, "multiplyShared", true)
@@ -100,14 +106,14 @@ func main() {
 		normBackward(w)
 	}
 	sum(widths[0])
-	Generate()
+	build.Generate()
 }
 
 // broadcast fills v with a parameter of the function.
 func broadcast(w width, parameter string, v reg.VecVirtual) {
-	c, err := Param(parameter).Resolve()
+	c, err := build.Param(parameter).Resolve()
 	if err != nil {
-		panic(err)
+		log.Fatal(err)
 	}
-	VBROADCASTSS(c.Addr, v)
+	build.VBROADCASTSS(c.Addr, v)
 }

@@ -3,8 +3,8 @@ package main
 import (
 	"fmt"
 
-	. "github.com/mmcloughlin/avo/build"
-	. "github.com/mmcloughlin/avo/operand"
+	"github.com/mmcloughlin/avo/build"
+	"github.com/mmcloughlin/avo/operand"
 	"github.com/mmcloughlin/avo/reg"
 )
 
@@ -31,39 +31,39 @@ const (
 func multiply(w width, name string, shared bool) {
 	w.function(name, "c, a, b *float32, t *[10]int", "computes the tiles of t, the first of which starts at c, a and b.")
 	t := pointer("t")
-	shape := GP64()
-	MOVQ(Mem{Base: t, Disp: fieldShape}, shape)
+	shape := build.GP64()
+	build.MOVQ(operand.Mem{Base: t, Disp: fieldShape}, shape)
 	for rows := mostRows; rows > 0; rows-- {
 		for cols := mostCols; cols > 0; cols-- {
 			next := fmt.Sprintf("not%dx%d", rows, cols)
-			CMPQ(shape, U8(mostCols*(rows-1)+cols-1))
-			JNE(LabelRef(next))
+			build.CMPQ(shape, operand.U8(mostCols*(rows-1)+cols-1))
+			build.JNE(operand.LabelRef(next))
 			tile(w, t, rows, cols, shared)
-			Label(next)
+			build.Label(next)
 		}
 	}
-	RET()
+	build.RET()
 }
 
 // tile is multiply for tiles of one shape.
 func tile(w width, t reg.Register, rows, cols int, shared bool) {
 	label := func(s string) string { return fmt.Sprintf("%s%dx%d", s, rows, cols) }
 	field := func(offset int) reg.Register {
-		r := GP64()
-		MOVQ(Mem{Base: t, Disp: offset}, r)
+		r := build.GP64()
+		build.MOVQ(operand.Mem{Base: t, Disp: offset}, r)
 		return r
 	}
 	aRow, aCol, bRow, bCol := field(fieldARow), field(fieldACol), field(fieldBRow), field(fieldBCol)
 	aRow3 := triple(aRow, rows)
-	half := GP64()
-	XORQ(half, half)
+	half := build.GP64()
+	build.XORQ(half, half)
 
-	Label(label("half"))
+	build.Label(label("half"))
 	c, a, b, n := pointer("c"), pointer("a"), pointer("b"), field(fieldCount)
-	ADDQ(half, c)
-	ADDQ(half, b)
+	build.ADDQ(half, c)
+	build.ADDQ(half, b)
 	if !shared {
-		ADDQ(half, a)
+		build.ADDQ(half, a)
 	}
 	var sums [mostRows][mostCols]reg.VecVirtual
 	for i := range rows {
@@ -72,67 +72,67 @@ func tile(w width, t reg.Register, rows, cols int, shared bool) {
 		}
 	}
 	// outside runs f on every sum and its place in c.
-	outside := func(f func(place Mem, v reg.VecVirtual)) {
-		at, row := GP64(), field(fieldCRow)
+	outside := func(f func(place operand.Mem, v reg.VecVirtual)) {
+		at, row := build.GP64(), field(fieldCRow)
 		row3 := triple(row, rows)
-		MOVQ(c, at)
+		build.MOVQ(c, at)
 		for j := range cols {
 			for i := range rows {
 				f(strided(at, row, row3, i), sums[i][j])
 			}
 			if j < cols-1 {
-				ADDQ(Mem{Base: t, Disp: fieldCCol}, at)
+				build.ADDQ(operand.Mem{Base: t, Disp: fieldCCol}, at)
 			}
 		}
 	}
 
-	Label(label("tile"))
-	CMPQ(Mem{Base: t, Disp: fieldAdd}, U8(0))
-	JEQ(LabelRef(label("zero")))
-	outside(func(place Mem, v reg.VecVirtual) { VMOVUPS(place, v) })
-	JMP(LabelRef(label("start")))
-	Label(label("zero"))
+	build.Label(label("tile"))
+	build.CMPQ(operand.Mem{Base: t, Disp: fieldAdd}, operand.U8(0))
+	build.JEQ(operand.LabelRef(label("zero")))
+	outside(func(place operand.Mem, v reg.VecVirtual) { build.VMOVUPS(place, v) })
+	build.JMP(operand.LabelRef(label("start")))
+	build.Label(label("zero"))
 	for i := range rows {
 		for j := range cols {
 			w.zero(sums[i][j])
 		}
 	}
-	Label(label("start"))
-	atA, atB, k := GP64(), GP64(), field(fieldK)
-	MOVQ(a, atA)
-	MOVQ(b, atB)
+	build.Label(label("start"))
+	atA, atB, k := build.GP64(), build.GP64(), field(fieldK)
+	build.MOVQ(a, atA)
+	build.MOVQ(b, atB)
 	loop(label("k"), k, func() {
 		var right [mostCols]reg.VecVirtual
 		for j := range cols {
 			right[j] = w.vector()
-			VMOVUPS(strided(atB, bCol, nil, j), right[j])
+			build.VMOVUPS(strided(atB, bCol, nil, j), right[j])
 		}
 		for i := range rows {
 			left := w.vector()
 			if shared {
-				VBROADCASTSS(strided(atA, aRow, aRow3, i), left)
+				build.VBROADCASTSS(strided(atA, aRow, aRow3, i), left)
 			} else {
-				VMOVUPS(strided(atA, aRow, aRow3, i), left)
+				build.VMOVUPS(strided(atA, aRow, aRow3, i), left)
 			}
 			for j := range cols {
-				VFMADD231PS(right[j], left, sums[i][j])
+				build.VFMADD231PS(right[j], left, sums[i][j])
 			}
 		}
-		ADDQ(aCol, atA)
-		ADDQ(bRow, atB)
+		build.ADDQ(aCol, atA)
+		build.ADDQ(bRow, atB)
 	})
-	outside(func(place Mem, v reg.VecVirtual) { VMOVUPS(v, place) })
+	outside(func(place operand.Mem, v reg.VecVirtual) { build.VMOVUPS(v, place) })
 	for range cols {
-		ADDQ(Mem{Base: t, Disp: fieldCCol}, c)
-		ADDQ(bCol, b)
+		build.ADDQ(operand.Mem{Base: t, Disp: fieldCCol}, c)
+		build.ADDQ(bCol, b)
 	}
-	DECQ(n)
-	JNZ(LabelRef(label("tile")))
+	build.DECQ(n)
+	build.JNZ(operand.LabelRef(label("tile")))
 
 	if w.bytes < block {
-		ADDQ(Imm(uint64(w.bytes)), half)
-		CMPQ(half, U8(block))
-		JNE(LabelRef(label("half")))
+		build.ADDQ(operand.Imm(uint64(w.bytes)), half)
+		build.CMPQ(half, operand.U8(block))
+		build.JNE(operand.LabelRef(label("half")))
 	}
 	finish()
 }
@@ -142,19 +142,19 @@ func triple(stride reg.Register, rows int) reg.Register {
 	if rows < 4 {
 		return nil
 	}
-	r := GP64()
-	LEAQ(Mem{Base: stride, Index: stride, Scale: 2}, r)
+	r := build.GP64()
+	build.LEAQ(operand.Mem{Base: stride, Index: stride, Scale: 2}, r)
 	return r
 }
 
 // strided is the operand at base + i·stride, i ≤ 3.
-func strided(base, stride, stride3 reg.Register, i int) Mem {
+func strided(base, stride, stride3 reg.Register, i int) operand.Mem {
 	switch i {
 	case 0:
-		return Mem{Base: base}
+		return operand.Mem{Base: base}
 	case 3:
-		return Mem{Base: base, Index: stride3, Scale: 1}
+		return operand.Mem{Base: base, Index: stride3, Scale: 1}
 	default:
-		return Mem{Base: base, Index: stride, Scale: uint8(i)}
+		return operand.Mem{Base: base, Index: stride, Scale: uint8(i)}
 	}
 }
