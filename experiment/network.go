@@ -65,7 +65,7 @@ func mean(x []float64) float64 {
 	return sum / float64(len(x))
 }
 
-// kernel returns the fastest kernel with the trial's arithmetic.
+// kernel returns the first kernel with the trial's arithmetic.
 func (c networkConfig) kernel() (kernel.Kernel, error) {
 	for _, k := range kernel.Available() {
 		if k.Arithmetic() == c.Arithmetic {

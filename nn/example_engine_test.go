@@ -9,7 +9,7 @@ import (
 	"icar/nn/kernel"
 )
 
-// The engine trains a model of float32 on the fastest kernel of the machine.
+// The engine trains a model of float32 on the default kernel of the machine.
 func ExampleNewEngine() {
 	c := nn.DefaultConfig()
 	c.Embed, c.Heads, c.Position = 6, 2, nn.ProductPosition

@@ -16,7 +16,7 @@ import (
 type Options struct {
 	// Model is trained in place of one with the initial weights of the seed.
 	Model *nn.Transformer[float32]
-	// Kernel is what the model runs on; the fastest of the machine for nil.
+	// Kernel is what the model runs on; the default of the machine for nil.
 	Kernel kernel.Kernel
 	// Dir records the run; it was created with the resolved configuration.
 	Dir *run.Dir

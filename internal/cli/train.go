@@ -63,7 +63,7 @@ The first Ctrl-C saves a checkpoint and stops, the second stops at once.`,
 	return c
 }
 
-// kernelVariable names the kernel to run on in place of the fastest.
+// kernelVariable names the kernel to run on in place of the default.
 const kernelVariable = "ICAR_KERNEL"
 
 func trainRun(c *cobra.Command, f trainFlags) error {

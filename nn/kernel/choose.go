@@ -5,11 +5,11 @@ import (
 	"strings"
 )
 
-// Available returns the kernels of this machine, the fastest first. The last
+// Available returns the kernels of this machine, the default first. The last
 // is always plain Go.
 func Available() []Kernel { return append(vector(), plain{}) }
 
-// Choose returns the kernel of that name, go, avx2 or avx512, or the fastest of
+// Choose returns the kernel of that name, go, avx2 or avx512, or the default of
 // this machine for an empty name. The error names those that the machine has.
 func Choose(name string) (Kernel, error) {
 	available := Available()

@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-// TestChoose checks that a kernel is found by its name, the fastest without
+// TestChoose checks that a kernel is found by its name, the default without
 // one, and that the error of a wrong name says which there are.
 func TestChoose(t *testing.T) {
 	available := Available()

@@ -7,15 +7,16 @@ import "golang.org/x/sys/cpu"
 // assembly is the kernel in AVX2 with FMA or, if wide, in AVX-512.
 type assembly struct{ wide bool }
 
-// vector returns the kernels in assembly that this processor has, the widest
-// first.
+// vector returns the kernels in assembly that this processor has, the one to
+// take unless another is asked for first. AVX-512 is only taken by name: the
+// code comes from the same generator, but it has not yet run on a processor.
 func vector() []Kernel {
 	var list []Kernel
 	if cpu.X86.HasAVX2 && cpu.X86.HasFMA {
+		list = append(list, assembly{})
 		if cpu.X86.HasAVX512F {
 			list = append(list, assembly{wide: true})
 		}
-		list = append(list, assembly{})
 	}
 	return list
 }
