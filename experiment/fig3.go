@@ -164,7 +164,7 @@ func fig3Unitary() Experiment {
 	return define(spec[unitaryConfig, fig3Result]{
 		name: "fig3-unitary", source: "Fig. 3, unitary",
 		summary: "descent of the diagonal multi-head attention on unitary contexts finds a global minimum with orthogonal heads",
-		quick:   100 * time.Millisecond, paper: 100 * time.Millisecond,
+		quick:   10 * time.Millisecond, paper: 10 * time.Millisecond,
 		trials: func(_ Scale, seed uint64) []unitaryConfig {
 			return []unitaryConfig{{fig3Config{Family: ar.Unitary, D: 10, Heads: 10, Tmax: 20, LearningRate: 1e-2, Iterations: 1000, InitScale: 0.1, Seed: seed}}}
 		},
