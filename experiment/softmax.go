@@ -12,7 +12,7 @@ import (
 // softmax changes one switch of the two models at a time.
 func softmax() Experiment {
 	return define(spec[networkConfig, networkResult]{
-		name: "softmax", source: "Sec. 5, ours",
+		name: "softmax", source: "paper, ours",
 		summary: "both models with softmax attention, with the MLP, with both, without norm and without position, one switch at a time",
 		quick:   1300 * time.Millisecond, paper: 13 * time.Minute, // paper from 2 and 4 of its 200 epochs
 		trials: func(scale Scale, seed uint64) []networkConfig {
