@@ -20,7 +20,7 @@ func augmented() Experiment {
 	return define(spec[augmentedConfig, augmentedResult]{
 		name: "augmented", source: "paper, augmented tokens",
 		summary: "a trained layer on augmented tokens does one gradient step; more heads, dense weights and rotations against their own optima",
-		quick:   3 * time.Second, paper: 12 * time.Second,
+		quick:   1700 * time.Millisecond, paper: 12 * time.Second,
 		trials: augmentedTrials, run: runAugmented, collect: collectAugmented,
 	})
 }

@@ -32,7 +32,7 @@ func fig3Rotation() Experiment {
 	return define(spec[rotationConfig, fig3Result]{
 		name: "fig3-rotation", source: "Fig. 3, orthogonal",
 		summary: "with fewer heads than dimensions on rotations the diagonal attention learns λ^{T+1} = 2cosθ λ^T - λ^{T-1}",
-		quick:   1300 * time.Millisecond, paper: 3200 * time.Millisecond,
+		quick:   700 * time.Millisecond, paper: 3200 * time.Millisecond,
 		trials: func(scale Scale, seed uint64) []rotationConfig {
 			iterations := 20_000
 			if scale == Paper {

@@ -19,7 +19,7 @@ func fig6() Experiment {
 	return define(spec[fig6Config, fig6Result]{
 		name: "fig6", source: "Fig. 6",
 		summary: "the positional encoding alone: closed form, descent on exact moments and on samples",
-		quick:   500 * time.Millisecond, paper: 500 * time.Millisecond,
+		quick:   600 * time.Millisecond, paper: 600 * time.Millisecond,
 		trials: fig6Trials, run: runFig6, collect: collectFig6,
 	})
 }

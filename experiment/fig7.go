@@ -14,7 +14,7 @@ func fig7() Experiment {
 	return define(spec[networkConfig, networkResult]{
 		name: "fig7", source: "Fig. 7",
 		summary: "linear Transformers on plain tokens of non-commuting contexts: what heads and width add, and the position",
-		quick:   time.Second, paper: 51 * time.Minute, // paper from 2 and 4 of its 200 epochs
+		quick:   1100 * time.Millisecond, paper: 51 * time.Minute, // paper from 2 and 4 of its 200 epochs
 		trials: func(scale Scale, seed uint64) []networkConfig {
 			most, seeds := 8, 1
 			if scale == Paper {
