@@ -6,7 +6,6 @@ type Kind string
 const (
 	Lines   Kind = "lines"   // Series against X
 	Heatmap Kind = "heatmap" // Matrix, row 0 on top
-	Bars    Kind = "bars"    // a histogram: X holds the left edges of equal bins
 )
 
 // Figure is a picture as plain data: the report draws it, the page makes it
@@ -25,21 +24,14 @@ type Panel struct {
 	Title  string   `json:"title"`
 	X      Axis     `json:"x"`
 	Y      Axis     `json:"y"`
-	Series []Series `json:"series,omitempty"` // lines, bars
+	Series []Series `json:"series,omitempty"` // lines
 	Matrix *Matrix  `json:"matrix,omitempty"` // heatmap
 }
 
 // Axis is a labelled axis.
 type Axis struct {
-	Label string `json:"label"`           // with the unit in parentheses where there is one
-	Log   bool   `json:"log,omitempty"`   // logarithmic
-	Ticks []Tick `json:"ticks,omitempty"` // where the automatic ones will not do
-}
-
-// Tick is a labelled place on an axis.
-type Tick struct {
-	At    float64 `json:"at"`
-	Label string  `json:"label"`
+	Label string `json:"label"`         // with the unit in parentheses where there is one
+	Log   bool   `json:"log,omitempty"` // logarithmic
 }
 
 // Style of a series.
@@ -51,15 +43,12 @@ const (
 	Points Style = "points" // measurements without a line
 )
 
-// Series is one curve. Points that are not finite are not drawn. Low and High,
-// when given, are an interval around every point.
+// Series is one curve. Points that are not finite are not drawn.
 type Series struct {
 	Label string   `json:"label"`
 	Style Style    `json:"style,omitempty"`
 	X     []Number `json:"x"`
 	Y     []Number `json:"y"`
-	Low   []Number `json:"low,omitempty"`
-	High  []Number `json:"high,omitempty"`
 }
 
 // Matrix is the content of a heatmap, row-major.

@@ -87,10 +87,6 @@ func drawPanel(c draw.Canvas, panel experiment.Panel) error {
 		err := addLines(p, panel.Series)
 		drawBesideLegend(c, p)
 		return err
-	case experiment.Bars:
-		err := addBars(p, panel.Series)
-		drawBesideLegend(c, p)
-		return err
 	case experiment.Heatmap:
 		return drawHeatmap(c, p, panel.Matrix)
 	}
@@ -131,13 +127,6 @@ func style(a *plot.Axis, axis experiment.Axis) {
 	if axis.Log {
 		a.Scale, a.Tick.Marker = plot.LogScale{}, decades{}
 	}
-	if len(axis.Ticks) > 0 {
-		ticks := make([]plot.Tick, len(axis.Ticks))
-		for i, t := range axis.Ticks {
-			ticks[i] = plot.Tick{Value: t.At, Label: t.Label}
-		}
-		a.Tick.Marker = plot.ConstantTicks(ticks)
-	}
 }
 
 // points keeps what can be drawn: finite, and positive on a logarithmic axis.
@@ -163,11 +152,6 @@ func addLines(p *plot.Plot, series []experiment.Series) error {
 		if s.Style != experiment.Dashed || s.Label != "" {
 			colour = Colour(coloured)
 			coloured++
-		}
-		if len(s.Low) == len(s.X) && len(s.High) == len(s.X) && len(s.X) > 0 {
-			if err := addBand(p, s, colour); err != nil {
-				return err
-			}
 		}
 		xy := points(p, s.X, s.Y)
 		if len(xy) == 0 {
@@ -199,42 +183,4 @@ func addLegend(p *plot.Plot, label string, thumbnail plot.Thumbnailer) {
 	if label != "" {
 		p.Legend.Add(label, thumbnail)
 	}
-}
-
-// addBand shades the interval of a series.
-func addBand(p *plot.Plot, s experiment.Series, c color.Color) error {
-	outline := points(p, s.X, s.Low)
-	high := points(p, s.X, s.High)
-	for i := range high {
-		outline = append(outline, high[len(high)-1-i])
-	}
-	band, err := plotter.NewPolygon(outline)
-	if err != nil {
-		return err
-	}
-	r, g, b, _ := c.RGBA()
-	band.Color = color.NRGBA{uint8(r >> 8), uint8(g >> 8), uint8(b >> 8), 50}
-	band.LineStyle.Width = 0
-	p.Add(band)
-	return nil
-}
-
-// addBars draws histograms over each other: X holds the left edges of equal bins.
-func addBars(p *plot.Plot, series []experiment.Series) error {
-	for i, s := range series {
-		if len(s.X) < 2 {
-			return fmt.Errorf("series %q has fewer than two bins", s.Label)
-		}
-		width := float64(s.X[1] - s.X[0])
-		bins := make([]plotter.HistogramBin, len(s.X))
-		for j := range bins {
-			bins[j] = plotter.HistogramBin{Min: float64(s.X[j]), Max: float64(s.X[j]) + width, Weight: float64(s.Y[j])}
-		}
-		r, g, b, _ := Colour(i).RGBA()
-		h := &plotter.Histogram{Bins: bins, Width: width, LineStyle: draw.LineStyle{Color: Colour(i), Width: 0.5},
-			FillColor: color.NRGBA{uint8(r >> 8), uint8(g >> 8), uint8(b >> 8), 110}}
-		p.Add(h)
-		addLegend(p, s.Label, h)
-	}
-	return nil
 }

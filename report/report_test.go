@@ -19,13 +19,11 @@ import (
 // everyKind shows each kind of panel, with what is not finite in it.
 func everyKind() experiment.Figure {
 	x, y := []float64{1, 2, 3, 4}, []float64{1, math.NaN(), math.Inf(1), 0.01}
-	band := experiment.NewSeries("band", experiment.Solid, x, []float64{2, 2, 3, 4})
-	band.Low, band.High = band.Y, experiment.NewSeries("", "", x, []float64{3, 3, 4, 5}).Y
+	solid := experiment.NewSeries("solid", experiment.Solid, x, []float64{2, 2, 3, 4})
 	return experiment.Figure{Title: "every kind", Columns: 2, Panels: []experiment.Panel{
 		{Kind: experiment.Lines, Title: "lines", X: experiment.Axis{Label: "x"}, Y: experiment.Axis{Label: "loss", Log: true},
-			Series: []experiment.Series{band, experiment.NewSeries("dashed", experiment.Dashed, x, y), experiment.NewSeries("points", experiment.Points, x, y)}},
+			Series: []experiment.Series{solid, experiment.NewSeries("dashed", experiment.Dashed, x, y), experiment.NewSeries("points", experiment.Points, x, y)}},
 		{Kind: experiment.Heatmap, Title: "heatmap", Matrix: experiment.NewMatrix(2, 2, []float64{1, -2, math.NaN(), 0})},
-		{Kind: experiment.Bars, Title: "bars", Series: []experiment.Series{experiment.NewSeries("count", experiment.Solid, x, []float64{3, 1, 0, 2})}},
 	}}
 }
 
@@ -87,7 +85,6 @@ func TestDrawErrors(t *testing.T) {
 		{Kind: "pie"},
 		{Kind: experiment.Heatmap},
 		{Kind: experiment.Heatmap, Matrix: experiment.NewMatrix(2, 2, []float64{1})},
-		{Kind: experiment.Bars, Series: []experiment.Series{experiment.NewSeries("one", "", []float64{1}, []float64{1})}},
 	} {
 		if err := Draw(&bytes.Buffer{}, experiment.Figure{Panels: []experiment.Panel{p}}, "svg"); err == nil {
 			t.Errorf("%+v was drawn", p)
@@ -125,7 +122,7 @@ func TestSaveAndLoad(t *testing.T) {
 			t.Errorf("%s holds %q, want %q", name, got, want)
 		}
 	}
-	if figure := string(read("data/figure.csv")); !strings.Contains(figure, "heatmap,,2,1,-2,,\n") || !strings.Contains(figure, "bars,count,1,3,,,\n") {
+	if figure := string(read("data/figure.csv")); !strings.Contains(figure, "heatmap,,2,1,-2\n") || !strings.Contains(figure, "lines,dashed,1,1,\n") {
 		t.Errorf("figure.csv holds %s", figure)
 	}
 
