@@ -32,7 +32,7 @@ type Entry struct {
 func Load(out string, order []string) ([]Entry, error) {
 	folders, err := os.ReadDir(out)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("%w: give a folder that `icar reproduce --out` has written", err)
 	}
 	var entries []Entry
 	for _, f := range folders {
