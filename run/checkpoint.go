@@ -59,6 +59,45 @@ func checksum(f safetensors.File) (string, error) {
 	return hex.EncodeToString(h.Sum(nil)), err
 }
 
+// parse returns the checkpoint in f, which has to be one of the configuration
+// with that hash, and the bytes of metrics.jsonl that belong to it. Other
+// configurations and versions are a foreign.
+func parse(f safetensors.File, config string) (c Checkpoint, metrics int64, err error) {
+	if err := check(f); err != nil {
+		return c, 0, err
+	}
+	if f.Metadata[metaConfig] != config {
+		return c, 0, foreign{fmt.Sprintf("is of another configuration than %s: put back the file that belongs to it", configFile)}
+	}
+	if metrics, err = strconv.ParseInt(f.Metadata[metaMetrics], 10, 64); err != nil {
+		return c, 0, err
+	}
+	step := make([]int64, 1)
+	for _, t := range f.Tensors {
+		switch {
+		case t.Name == stepName:
+			if err := safetensors.Integers(step, t); err != nil {
+				return c, 0, err
+			}
+		case ofOptimiser(t):
+			c.State = append(c.State, t)
+		default:
+			c.Weights = append(c.Weights, t)
+		}
+	}
+	c.Step = int(step[0])
+	return c, metrics, nil
+}
+
+// foreign is the error about a checkpoint that is whole, and not of this run
+// or of this program.
+type foreign struct{ message string }
+
+func (f foreign) Error() string { return f.message }
+
+// ofOptimiser reports whether a tensor of a checkpoint is no weight.
+func ofOptimiser(t safetensors.Tensor) bool { return strings.Contains(t.Name, "/") }
+
 // ReadWeights returns the weights in a safetensors file: all of its tensors
 // or, if it is a checkpoint, those that are neither the optimiser's nor the
 // count of steps. The error is that of safetensors.ReadFile, or a checkpoint
@@ -75,22 +114,23 @@ func ReadWeights(path string) ([]safetensors.Tensor, error) {
 		return nil, fmt.Errorf("%s %w", path, err)
 	}
 	return slices.DeleteFunc(f.Tensors, func(t safetensors.Tensor) bool {
-		return t.Name == stepName || strings.Contains(t.Name, "/")
+		return t.Name == stepName || ofOptimiser(t)
 	}), nil
 }
 
 // check returns an error, to follow the file's name, unless f is a whole
-// checkpoint of this version.
+// checkpoint of this version; a foreign for another version. The checksum is
+// the same in every version, so that a flipped bit is not taken for one.
 func check(f safetensors.File) error {
-	if v := f.Metadata[metaVersion]; v != strconv.Itoa(formatVersion) {
-		return fmt.Errorf("is a checkpoint of version %s, this icar reads version %d: use the icar that wrote it", v, formatVersion)
-	}
 	sum, err := checksum(f)
 	if err != nil {
 		return fmt.Errorf("cannot be checked: %w", err)
 	}
 	if sum != f.Metadata[metaChecksum] {
 		return errors.New("is damaged: its content does not match its checksum; use another checkpoint")
+	}
+	if v := f.Metadata[metaVersion]; v != strconv.Itoa(formatVersion) {
+		return foreign{fmt.Sprintf("is a checkpoint of version %s, this icar reads version %d: use the icar that wrote it", v, formatVersion)}
 	}
 	return nil
 }

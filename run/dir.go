@@ -20,11 +20,13 @@ const (
 	metricsFile    = "metrics.jsonl"
 	timingsFile    = "timings.jsonl"
 	checkpointFile = "checkpoint.safetensors"
+	previousFile   = "checkpoint.previous.safetensors"
 	doneFile       = "DONE"
 )
 
 // Dir is the directory of a run that is being written, by one goroutine.
 type Dir struct {
+	on         disk
 	path       string
 	config     string // its hash
 	arithmetic string // see Info
@@ -34,8 +36,13 @@ type Dir struct {
 
 // Create makes the directory of a run, and those above it, and writes what is
 // known before the first step. If path is there already the error is an
-// os.ErrExist and nothing is touched.
+// os.ErrExist and nothing is touched. Until Close no other process can write
+// the directory.
 func Create(path string, config []byte, info Info) (*Dir, error) {
+	return create(system{}, path, config, info)
+}
+
+func create(on disk, path string, config []byte, info Info) (*Dir, error) {
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 		return nil, err
 	}
@@ -46,22 +53,21 @@ func Create(path string, config []byte, info Info) (*Dir, error) {
 	if err != nil {
 		return nil, err
 	}
-	d := &Dir{path: path, config: hash(config), arithmetic: info.Arithmetic}
-	err = errors.Join(
-		d.write(configFile, func(w io.Writer) error { _, err := w.Write(config); return err }),
-		d.write(infoFile, func(w io.Writer) error {
-			e := json.NewEncoder(w)
-			e.SetIndent("", "  ")
-			return e.Encode(info)
-		}))
-	if err == nil {
-		d.metrics, err = createLines(path, metricsFile)
+	d := &Dir{on: on, path: path, config: hash(config), arithmetic: info.Arithmetic}
+	if d.metrics, err = createLines(on, path, metricsFile); err == nil {
+		err = lock(d.metrics.file)
 	}
 	if err == nil {
-		d.timings, err = createLines(path, timingsFile)
+		d.timings, err = createLines(on, path, timingsFile)
 	}
 	if err == nil {
-		err = SyncFolder(filepath.Dir(path))
+		err = d.writeInfo(info)
+	}
+	if err == nil { // last: a directory with a configuration can be resumed
+		err = d.write(configFile, "", func(w io.Writer) error { _, err := w.Write(config); return err })
+	}
+	if err == nil {
+		err = on.syncFolder(filepath.Dir(path))
 	}
 	if err != nil {
 		return nil, errors.Join(err, d.Close(), os.RemoveAll(path))
@@ -96,25 +102,40 @@ func (d *Dir) Record(m Metric, t Timing) error {
 	return errors.Join(d.metrics.append(m), d.timings.append(t))
 }
 
-// Checkpoint replaces the checkpoint. The lines of metrics.jsonl up to it are
-// on the disk before it is, so that it never counts lines which are lost.
+// Checkpoint writes a checkpoint and keeps the one before it as the previous
+// one. The lines of metrics.jsonl up to it are on the disk before it is, so
+// that it never counts lines which are lost.
 func (d *Dir) Checkpoint(c Checkpoint) error {
-	if err := d.metrics.file.Sync(); err != nil {
+	if err := d.on.sync(d.metrics.file); err != nil {
 		return err
 	}
 	f, err := c.file(d.config, d.arithmetic, d.metrics.length)
 	if err != nil {
 		return err
 	}
-	return d.write(checkpointFile, func(w io.Writer) error { return safetensors.Write(w, f) })
+	return d.write(checkpointFile, previousFile, func(w io.Writer) error { return safetensors.Write(w, f) })
 }
 
-// Done marks the run as complete, after so many steps.
+// Done marks the run as complete, after so many steps. The previous
+// checkpoint goes: when it was made depends on the clock, and what is left
+// depends on the configuration alone.
 func (d *Dir) Done(steps int) error {
-	return d.write(doneFile, func(w io.Writer) error { _, err := fmt.Fprintf(w, "%d steps\n", steps); return err })
+	if err := ignore(os.ErrNotExist, os.Remove(filepath.Join(d.path, previousFile))); err != nil {
+		return err
+	}
+	return d.write(doneFile, "", func(w io.Writer) error { _, err := fmt.Fprintf(w, "%d steps\n", steps); return err })
 }
 
-// Close closes the files.
+// writeInfo writes run.json.
+func (d *Dir) writeInfo(info Info) error {
+	return d.write(infoFile, "", func(w io.Writer) error {
+		e := json.NewEncoder(w)
+		e.SetIndent("", "  ")
+		return e.Encode(info)
+	})
+}
+
+// Close closes the files and lets other processes write the directory.
 func (d *Dir) Close() error {
 	var errs []error
 	for _, l := range []*lines{d.metrics, d.timings} {
@@ -125,6 +146,11 @@ func (d *Dir) Close() error {
 	return errors.Join(errs...)
 }
 
-func (d *Dir) write(name string, write func(io.Writer) error) error {
-	return WriteFile(filepath.Join(d.path, name), write)
+// write writes a file of the directory; one that it replaces is kept as
+// previous, if that is not "".
+func (d *Dir) write(name, previous string, write func(io.Writer) error) error {
+	if previous != "" {
+		previous = filepath.Join(d.path, previous)
+	}
+	return writeFile(d.on, filepath.Join(d.path, name), previous, write)
 }

@@ -116,7 +116,9 @@ func TestReadWeights(t *testing.T) {
 	checkpoint, err := Checkpoint{3, []safetensors.Tensor{bias}, []safetensors.Tensor{slashed}}.file("hash", "go", 0)
 	newer, err2 := Checkpoint{}.file("hash", "go", 0)
 	newer.Metadata["version"] = "2"
-	if err := errors.Join(err, err2); err != nil {
+	var err3 error
+	newer.Metadata["checksum"], err3 = checksum(newer)
+	if err := errors.Join(err, err2, err3); err != nil {
 		t.Fatal(err)
 	}
 	for name, test := range map[string]struct {

@@ -6,6 +6,7 @@
 //	metrics.jsonl           a line a step, appended, see Metric
 //	timings.jsonl           a line a step, appended, see Timing
 //	checkpoint.safetensors  weights, optimiser and step, replaced whole, see Checkpoint
+//	checkpoint.previous.safetensors  the one before it, until the run is complete
 //	DONE                    written last: the run is complete
 //
 // Of two runs of the same configuration on the same arithmetic every file but

@@ -7,33 +7,49 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"strings"
 )
 
 // WriteFile writes a file that is found whole or not at all, whenever the
 // process or the machine stops: a temporary file beside it, fsync, rename,
 // fsync of the folder. On an error nothing of it is left behind.
-func WriteFile(path string, write func(io.Writer) error) (err error) {
-	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*")
+func WriteFile(path string, write func(io.Writer) error) error {
+	return writeFile(system{}, path, "", write)
+}
+
+// writeFile is WriteFile on any disk. A file that is replaced is kept under
+// the name previous, if that is not "".
+func writeFile(on disk, path, previous string, write func(io.Writer) error) (err error) {
+	f, err := os.CreateTemp(filepath.Dir(path), temporary(filepath.Base(path)))
 	if err != nil {
 		return err
 	}
 	defer func() {
 		if err != nil {
-			err = errors.Join(fmt.Errorf("%s was not written: %w", path, err), ignoreClosed(f.Close()), os.Remove(f.Name()))
+			err = fmt.Errorf("%s was not written: %w", path, errors.Join(err, ignore(os.ErrClosed, f.Close()), ignore(os.ErrNotExist, os.Remove(f.Name()))))
 		}
 	}()
-	buffered := bufio.NewWriter(f)
-	if err := errors.Join(write(buffered), buffered.Flush(), f.Chmod(0o644), f.Sync(), f.Close()); err != nil {
+	buffered := bufio.NewWriter(onDisk{on, f})
+	if err := errors.Join(write(buffered), buffered.Flush(), f.Chmod(0o644), on.sync(f), f.Close()); err != nil {
 		return err
 	}
-	if err := os.Rename(f.Name(), path); err != nil {
+	if previous != "" {
+		if err := ignore(os.ErrNotExist, on.rename(path, previous)); err != nil {
+			return err
+		}
+	}
+	if err := on.rename(f.Name(), path); err != nil {
 		return err
 	}
-	return SyncFolder(filepath.Dir(path))
+	return on.syncFolder(filepath.Dir(path))
 }
 
-func ignoreClosed(err error) error {
-	if errors.Is(err, os.ErrClosed) {
+// temporary is the pattern of the names of files that are to become name.
+func temporary(name string) string { return "." + name + ".*" }
+
+// ignore returns err unless it is the one that is expected.
+func ignore(expected, err error) error {
+	if errors.Is(err, expected) {
 		return nil
 	}
 	return err
@@ -41,10 +57,15 @@ func ignoreClosed(err error) error {
 
 // WriteFolder fills a folder that is found whole or not at all, in place of
 // the one that may stand there: it is written beside it under a temporary
-// name and renamed at the end. On an error the old one stands.
+// name and renamed at the end. On an error the old one stands. What an
+// earlier call left when its process was killed is cleared away, so that of
+// one path there may be one call at a time.
 func WriteFolder(path string, fill func(dir string) error) (err error) {
 	parent := filepath.Dir(path)
-	next, err := os.MkdirTemp(parent, "."+filepath.Base(path)+".*")
+	if err := recoverFolder(path); err != nil {
+		return err
+	}
+	next, err := os.MkdirTemp(parent, temporary(filepath.Base(path)))
 	if err != nil {
 		return err
 	}
@@ -53,7 +74,7 @@ func WriteFolder(path string, fill func(dir string) error) (err error) {
 		return err
 	}
 	// A folder cannot be renamed over another: the old one steps aside first.
-	old := next + ".old"
+	old := next + oldSuffix
 	if err := os.Rename(path, old); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return err
 	}
@@ -61,4 +82,41 @@ func WriteFolder(path string, fill func(dir string) error) (err error) {
 		return errors.Join(err, os.Rename(old, path))
 	}
 	return errors.Join(os.RemoveAll(old), SyncFolder(parent))
+}
+
+const oldSuffix = ".old"
+
+// recoverFolder undoes what a killed WriteFolder has begun: an old folder goes
+// back to its place if nothing stands there, and everything else is removed.
+func recoverFolder(path string) error {
+	parent, name := filepath.Split(path)
+	left, err := leftovers(parent, name)
+	for _, l := range left {
+		if _, missing := os.Lstat(path); errors.Is(missing, os.ErrNotExist) && strings.HasSuffix(l, oldSuffix) {
+			err = errors.Join(err, os.Rename(filepath.Join(parent, l), path))
+			continue
+		}
+		err = errors.Join(err, os.RemoveAll(filepath.Join(parent, l)))
+	}
+	return err
+}
+
+// leftovers returns what in dir was to become name, or stepped aside for it:
+// names that os.CreateTemp and os.MkdirTemp make of [temporary].
+func leftovers(dir, name string) ([]string, error) {
+	if dir == "" {
+		dir = "."
+	}
+	entries, err := os.ReadDir(dir)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil, nil
+	}
+	var left []string
+	for _, e := range entries {
+		random, ok := strings.CutPrefix(strings.TrimSuffix(e.Name(), oldSuffix), "."+name+".")
+		if ok && random != "" && strings.Trim(random, "0123456789") == "" {
+			left = append(left, e.Name())
+		}
+	}
+	return left, err
 }

@@ -2,6 +2,9 @@ package run
 
 import (
 	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 )
@@ -29,17 +32,58 @@ type Timing struct {
 
 // lines is a file that lines of JSON are appended to.
 type lines struct {
+	on     disk
 	file   *os.File
 	length int64 // bytes written
 }
 
 // createLines creates a file in dir that must not exist.
-func createLines(dir, name string) (*lines, error) {
+func createLines(on disk, dir, name string) (*lines, error) {
 	f, err := os.OpenFile(filepath.Join(dir, name), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
 	if err != nil {
 		return nil, err
 	}
-	return &lines{file: f}, nil
+	return &lines{on: on, file: f}, nil
+}
+
+// openLines opens a file to read it and then to append to it. One that is not
+// there is made.
+func openLines(on disk, dir, name string) (*lines, error) {
+	f, err := os.OpenFile(filepath.Join(dir, name), os.O_RDWR|os.O_CREATE, 0o644)
+	if err != nil {
+		return nil, err
+	}
+	return &lines{on: on, file: f}, nil
+}
+
+// read returns the metrics in the first length bytes.
+func (l *lines) read(length int64) ([]Metric, error) {
+	stat, err := l.file.Stat()
+	if err != nil {
+		return nil, err
+	}
+	if stat.Size() < length || length < 0 {
+		return nil, fmt.Errorf("there are %d", stat.Size())
+	}
+	var metrics []Metric
+	for d := json.NewDecoder(io.NewSectionReader(l.file, 0, length)); ; {
+		var m Metric
+		err := d.Decode(&m)
+		if err == io.EOF {
+			return metrics, nil
+		}
+		if err != nil {
+			return nil, fmt.Errorf("line %d: %w", len(metrics)+1, err)
+		}
+		metrics = append(metrics, m)
+	}
+}
+
+// cut goes back to the first length bytes.
+func (l *lines) cut(length int64) error {
+	l.length = length
+	_, err := l.file.Seek(length, io.SeekStart)
+	return errors.Join(err, l.on.truncate(l.file, length))
 }
 
 // append writes v as one line with one write, so that a reader beside us sees
@@ -49,7 +93,7 @@ func (l *lines) append(v any) error {
 	if err != nil {
 		return err
 	}
-	n, err := l.file.Write(append(line, '\n'))
+	n, err := l.on.write(l.file, append(line, '\n'))
 	l.length += int64(n)
 	return err
 }

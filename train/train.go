@@ -20,6 +20,12 @@ type Options struct {
 	Kernel kernel.Kernel
 	// Dir records the run; it was created with the resolved configuration.
 	Dir *run.Dir
+	// Saved is the state to go on from, as run.Open returns it; nil at the
+	// start of a run.
+	Saved *run.Saved
+	// CheckpointEvery is the longest time without a checkpoint, besides those
+	// of the configuration; 0 for any. It changes no result.
+	CheckpointEvery time.Duration
 	// Observe is called after every step.
 	Observe func(run.Metric)
 }
@@ -86,14 +92,31 @@ func Train(ctx context.Context, c Config, o Options) (*nn.Transformer[float32], 
 	if t.descent, err = newDescent(c, t.engine); err != nil {
 		return nil, nil, err
 	}
+	if err := t.restore(); err != nil {
+		return nil, nil, err
+	}
 	err = t.run(ctx)
 	return t.Model, t.history, err
+}
+
+// restore takes the state from Options.Saved.
+func (t *trainer) restore() error {
+	if t.Saved == nil || t.Saved.Checkpoint.Weights == nil { // killed before its first checkpoint
+		return nil
+	}
+	c := t.Saved.Checkpoint
+	t.first, t.history = c.Step, t.Saved.Metrics
+	return errors.Join(
+		nn.Import(nn.Tensors(t.Model.Parameters()), c.Weights),
+		nn.Import(t.descent.optimiser.State(), c.State))
 }
 
 // trainer is a run in progress.
 type trainer struct {
 	config Config
 	Options
+	first   int // steps made before
+	saved   time.Time
 	batches *Batches
 	test    nn.Batch[float32]
 	engine  *nn.Engine
@@ -104,23 +127,26 @@ type trainer struct {
 // run draws the data and makes all steps.
 func (t *trainer) run(ctx context.Context) (err error) {
 	steps := t.config.Steps()
-	if err := t.checkpoint(0); err != nil { // a disk that cannot be written shows before any work
-		return err
+	if t.first == 0 { // a disk that cannot be written shows before any work
+		if err := t.checkpoint(0); err != nil {
+			return err
+		}
 	}
+	t.saved = time.Now()
 	if t.batches, err = NewBatches(ctx, t.config); err == nil {
 		t.test, err = TestSet(ctx, t.config)
 	}
 	if err != nil {
-		return t.stop(ctx, 0, err)
+		return t.stop(ctx, t.first, err)
 	}
-	for k := 1; k <= steps; k++ {
+	for k := t.first + 1; k <= steps; k++ {
 		start := time.Now()
 		metric, err := t.step(ctx, k)
 		if err != nil {
 			return t.stop(ctx, k-1, err)
 		}
 		err = t.record(metric, time.Since(start))
-		if err == nil && (k == steps || due(k, t.config.CheckpointEvery)) {
+		if err == nil && (k == steps || due(k, t.config.CheckpointEvery) || t.overdue()) {
 			err = t.checkpoint(k)
 		}
 		if err != nil {
@@ -158,6 +184,11 @@ func (t *trainer) step(ctx context.Context, k int) (run.Metric, error) {
 	return m, nil
 }
 
+// overdue reports whether the last checkpoint was too long ago.
+func (t *trainer) overdue() bool {
+	return t.CheckpointEvery > 0 && time.Since(t.saved) >= t.CheckpointEvery
+}
+
 // due reports whether step k is one of every so many; 0 is never.
 func due(k, every int) bool { return every > 0 && k%every == 0 }
 
@@ -192,9 +223,11 @@ func (t *trainer) checkpoint(k int) error {
 	if t.Dir == nil {
 		return nil
 	}
-	return t.Dir.Checkpoint(run.Checkpoint{
+	err := t.Dir.Checkpoint(run.Checkpoint{
 		Step:    k,
 		Weights: nn.Export(nn.Tensors(t.Model.Parameters())),
 		State:   nn.Export(t.descent.optimiser.State()),
 	})
+	t.saved = time.Now()
+	return err
 }

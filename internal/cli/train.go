@@ -7,10 +7,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"os"
 	"path/filepath"
 	"strings"
 	"text/tabwriter"
+	"time"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -25,7 +27,11 @@ import (
 )
 
 // trainFlags are the flags that are no keys of the configuration.
-type trainFlags struct{ config, init, out string }
+type trainFlags struct {
+	config, init, out string
+	seconds           float64 // between checkpoints
+	resume            resumeFlags
+}
 
 func newTrain() *cobra.Command {
 	var f trainFlags
@@ -37,18 +43,35 @@ weights. Settings come from --config, a YAML file, and from flags of the same
 names, which go before the file. What neither gives is that of Fig. 5 of the
 paper at depth 1.
 
-The first Ctrl-C saves a checkpoint and stops, the second stops at once.`,
+The first Ctrl-C saves a checkpoint and stops, the second stops at once. What
+was stopped or killed goes on with --resume from its last checkpoint, to the
+same bits as in one go.`,
 		Example: `  icar train --epochs 20
   icar train --config runs/a/config.yaml --seed 1 --out runs/b
+  icar train --resume runs/b
   icar train --tokens plain --embed 10 --heads 8 --position product --residual=false`,
 		Args: cobra.NoArgs,
-		RunE: func(c *cobra.Command, _ []string) error { return trainRun(c, f) },
+		RunE: func(c *cobra.Command, _ []string) error {
+			if math.IsNaN(f.seconds) || f.seconds < 0 || f.seconds > maxSeconds {
+				return usage(fmt.Errorf("checkpoint_seconds %v is not from 0 to %v: use 60", f.seconds, float64(maxSeconds)))
+			}
+			if c.Flags().Changed("resume") {
+				return trainResume(c, f)
+			}
+			if f.resume.mixed {
+				return usage(errors.New("--allow-different-arithmetic is for --resume: leave it out"))
+			}
+			return trainRun(c, f)
+		},
 	}
 	flags := c.Flags()
 	flags.SortFlags = false
 	flags.StringVar(&f.config, "config", "", "YAML `file` of settings")
 	flags.StringVar(&f.init, "init", "", "safetensors `file` of weights to start from, such as PyTorch's or a checkpoint")
 	flags.StringVar(&f.out, "out", "", "the `directory` to write, which must not exist (default runs/HASH of the configuration)")
+	flags.StringVar(&f.resume.dir, "resume", "", "the `directory` of a run to go on with")
+	flags.BoolVar(&f.resume.mixed, "allow-different-arithmetic", false, "resume a run of another kernel arithmetic, to other bits")
+	flags.Float64Var(&f.seconds, "checkpoint-seconds", 60, "longest time without a checkpoint, in `seconds`; 0 for any")
 	defaults := train.DefaultConfig()
 	for _, k := range defaults.Keys() {
 		flag := flags.VarPF(k, k.Name, "", strings.ReplaceAll(k.Means, "`", ""))
@@ -71,9 +94,9 @@ func trainRun(c *cobra.Command, f trainFlags) error {
 	if err != nil {
 		return err
 	}
-	loops, err := kernel.Choose(os.Getenv(kernelVariable))
+	loops, err := chooseKernel()
 	if err != nil {
-		return usage(fmt.Errorf("%s: %w", kernelVariable, err))
+		return err
 	}
 	info := run.NewInfo(config.Seed, loops.Arithmetic())
 	var model *nn.Transformer[float32] // nil for the seed's
@@ -95,11 +118,34 @@ func trainRun(c *cobra.Command, f trainFlags) error {
 	if err != nil {
 		return runFailed(fmt.Errorf("--out %s cannot be written: %w; choose another directory", f.out, err))
 	}
-	history, err := trainObserved(c.Context(), c.ErrOrStderr(), config, train.Options{Model: model, Kernel: loops, Dir: dir})
-	if err = errors.Join(err, dir.Close()); err != nil {
-		return runFailed(fmt.Errorf("%s: %w", f.out, err))
+	return trainIn(c, config, f, train.Options{Model: model, Kernel: loops, Dir: dir})
+}
+
+// maxSeconds is ten years, which a time.Duration holds.
+const maxSeconds = 10 * 365 * 24 * 3600
+
+// chooseKernel returns the kernel that the environment asks for.
+func chooseKernel() (kernel.Kernel, error) {
+	k, err := kernel.Choose(os.Getenv(kernelVariable))
+	if err != nil {
+		return nil, usage(fmt.Errorf("%s: %w", kernelVariable, err))
 	}
-	if err := printTrained(c.Context(), c.OutOrStdout(), config, history, f.out); err != nil {
+	return k, nil
+}
+
+// trainIn trains into a directory and prints what it has come to.
+func trainIn(c *cobra.Command, config train.Config, f trainFlags, o train.Options) error {
+	path := o.Dir.Path()
+	o.CheckpointEvery = time.Duration(f.seconds * float64(time.Second))
+	history, err := trainObserved(c.Context(), c.ErrOrStderr(), config, o)
+	if err = errors.Join(err, o.Dir.Close()); err != nil {
+		err = fmt.Errorf("%s: %w", path, err)
+		if !errors.As(err, new(train.DivergedError)) {
+			err = fmt.Errorf("%w; go on with icar train --resume %s", err, path)
+		}
+		return runFailed(err)
+	}
+	if err := printTrained(c.Context(), c.OutOrStdout(), config, history, path); err != nil {
 		return runFailed(err)
 	}
 	return nil
@@ -166,7 +212,7 @@ func hashFile(path string) (string, error) {
 
 // trainObserved trains with a bar on a terminal and a log elsewhere.
 func trainObserved(ctx context.Context, stderr io.Writer, c train.Config, o train.Options) (train.History, error) {
-	watch := newTrainWatch(stderr, c, o.Dir.Path())
+	watch := newTrainWatch(stderr, c, o)
 	o.Observe = watch.step
 	_, history, err := train.Train(ctx, c, o)
 	watch.end(err)

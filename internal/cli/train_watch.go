@@ -20,19 +20,23 @@ type trainWatch struct {
 	bar      bar
 	loss     atomic.Value // string; the bar is drawn by another goroutine
 	log      *slog.Logger
+	first    int // steps made before
 	steps    int
 	start    time.Time
 }
 
-func newTrainWatch(stderr io.Writer, c train.Config, dir string) *trainWatch {
+func newTrainWatch(stderr io.Writer, c train.Config, o train.Options) *trainWatch {
 	w := &trainWatch{progress: newProgress(stderr), steps: c.Steps(), start: time.Now()}
+	if o.Saved != nil {
+		w.first = o.Saved.Checkpoint.Step
+	}
 	if w.progress.container == nil {
 		w.log = slog.New(slog.NewTextHandler(stderr, nil))
-		w.log.Info("training", "steps", w.steps, "directory", dir)
+		w.log.Info("training", "after", w.first, "steps", w.steps, "directory", o.Dir.Path())
 		return w
 	}
 	w.loss.Store("")
-	w.bar = w.progress.bar("train", w.steps, decor.Any(func(decor.Statistics) string { return w.loss.Load().(string) }))
+	w.bar = w.progress.bar("train", w.steps-w.first, decor.Any(func(decor.Statistics) string { return w.loss.Load().(string) }))
 	return w
 }
 
@@ -44,7 +48,7 @@ func (w *trainWatch) step(m run.Metric) {
 		return
 	}
 	if m.Evaluation != nil {
-		left := time.Since(w.start) / time.Duration(m.Step) * time.Duration(w.steps-m.Step)
+		left := time.Since(w.start) / time.Duration(m.Step-w.first) * time.Duration(w.steps-m.Step)
 		w.log.Info("trained", "step", m.Step, "loss", report.Number(m.Loss), "test_mse", report.Number(m.TestMSE), "left", left.Round(time.Second))
 	}
 }
