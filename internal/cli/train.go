@@ -63,17 +63,24 @@ The first Ctrl-C saves a checkpoint and stops, the second stops at once.`,
 	return c
 }
 
-// kernelVariable names the kernel to run on in place of the default.
-const kernelVariable = "ICAR_KERNEL"
+// chooseKernel returns the kernel that ICAR_KERNEL names, or the default.
+func chooseKernel() (kernel.Kernel, error) {
+	const variable = "ICAR_KERNEL"
+	k, err := kernel.Choose(os.Getenv(variable))
+	if err != nil {
+		return nil, usage(fmt.Errorf("%s: %w", variable, err))
+	}
+	return k, nil
+}
 
 func trainRun(c *cobra.Command, f trainFlags) error {
 	config, err := trainConfig(c.Flags(), f.config)
 	if err != nil {
 		return err
 	}
-	loops, err := kernel.Choose(os.Getenv(kernelVariable))
+	loops, err := chooseKernel()
 	if err != nil {
-		return usage(fmt.Errorf("%s: %w", kernelVariable, err))
+		return err
 	}
 	info := run.NewInfo(config.Seed, loops.Arithmetic())
 	var model *nn.Transformer[float32] // nil for the seed's
