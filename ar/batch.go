@@ -61,9 +61,7 @@ func (s *Sampler[S]) Block(step uint64, b int, states []S) []Context {
 	}
 	size := (s.t + 1) * s.process.D
 	contexts = contexts[:len(states)/size]
-	for i, c := range contexts {
-		rollout(s.process, c, states[i*size:(i+1)*size], r)
-	}
+	rollouts(s.process, contexts, states, r)
 	return contexts
 }
 

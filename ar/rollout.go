@@ -55,6 +55,24 @@ func checkForm[S Scalar](f Family) error {
 	return nil
 }
 
+// rollouts fills s (N, n, D) with the first n states of N contexts. Noise comes
+// from r, one sequence after the other.
+func rollouts[S Scalar](p Process, contexts []Context, s []S, r *rand.Rand) {
+	done := 0
+	if p.Sigma == 0 {
+		switch s := any(s).(type) {
+		case []float64:
+			done = quadRollouts(p, contexts, s)
+		case []float32:
+			done = quadRollouts(p, contexts, s)
+		}
+	}
+	for i := done; i < len(contexts); i++ {
+		size := len(s) / len(contexts)
+		rollout(p, contexts[i], s[i*size:(i+1)*size], r)
+	}
+}
+
 // rollout fills s (n, D) with the first n states.
 func rollout[S Scalar](p Process, c Context, s []S, r *rand.Rand) {
 	switch s := any(s).(type) {
@@ -72,6 +90,9 @@ func rollout[S Scalar](p Process, c Context, s []S, r *rand.Rand) {
 // is off the orthogonal group by some 2⁻²⁴ in a fixed direction, so |s_t|
 // drifts like t·2⁻²⁴ instead of staying within one rounding of |s_1|; after
 // 512 steps the drift exceeds 1e-5.
+//
+// It is the reference of [quadStates]. The conversion keeps compilers from
+// fusing the product with the sum, so the bits are the same on every processor.
 func realStates[F float32 | float64](p Process, c Context, s []F, r *rand.Rand) {
 	state, next := p.realStart(), make([]float64, p.D)
 	for {
@@ -84,7 +105,7 @@ func realStates[F float32 | float64](p Process, c Context, s []F, r *rand.Rand) 
 		for i := range next {
 			row, sum := c.W[i*p.D:(i+1)*p.D], 0.0
 			for j, x := range state[:len(row)] {
-				sum += row[j] * x
+				sum += float64(row[j] * x)
 			}
 			next[i] = sum
 		}

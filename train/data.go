@@ -28,6 +28,9 @@ type Batches struct {
 	states  []float32            // (train, T+1, D); nil if sequences are fresh
 	epoch   int
 	order   []int // of the training sequences in that epoch
+
+	drawn []float32 // (N, T+1, D) states of the last batch
+	last  nn.Batch[float32]
 }
 
 // NewBatches draws the training sequences of c, unless they are fresh each
@@ -37,64 +40,67 @@ func NewBatches(ctx context.Context, c Config) (*Batches, error) {
 	if err != nil {
 		return nil, err
 	}
-	b := &Batches{config: c, epoch: -1}
+	b := &Batches{config: c, epoch: -1, drawn: make([]float32, c.states(c.Batch)), last: newBatch(c, c.Batch)}
 	n := c.Train
 	if c.Fresh {
 		n = c.Batch
 	}
 	b.sampler, err = ar.NewSampler[float32](c.Process, n, c.Length, c.Seed, TrainStream)
 	if err == nil && !c.Fresh {
-		b.states, err = draw(ctx, c, b.sampler, n, 0)
+		b.states = make([]float32, c.states(n))
+		err = draw(ctx, c, b.sampler, b.states, 0)
 	}
 	return b, err
 }
 
-// draw returns the states (n, T+1, D) of a batch of a sampler, its blocks side
-// by side.
-func draw(ctx context.Context, c Config, s *ar.Sampler[float32], n int, step uint64) ([]float32, error) {
-	size := (c.Length + 1) * c.D
-	states := make([]float32, n*size)
-	var g errgroup.Group
-	g.SetLimit(runtime.GOMAXPROCS(0))
-	for b := range s.Blocks() {
-		if ctx.Err() != nil {
-			break
+// states returns the numbers in the states of n sequences.
+func (c Config) states(n int) int { return n * (c.Length + 1) * c.D }
+
+// draw fills states (n, T+1, D) with a batch of a sampler, its blocks side by
+// side.
+func draw(ctx context.Context, c Config, s *ar.Sampler[float32], states []float32, step uint64) error {
+	size := c.states(ar.BlockSize)
+	return share(s.Blocks(), func(from, to int) error {
+		for b := from; b < to && ctx.Err() == nil; b++ {
+			s.Block(step, b, states[b*size:min((b+1)*size, len(states))])
 		}
-		first, last := b*ar.BlockSize, min((b+1)*ar.BlockSize, n)
-		g.Go(func() error {
-			s.Block(step, b, states[first*size:last*size])
-			return nil
-		})
+		return context.Cause(ctx)
+	})
+}
+
+// share cuts [0, n) into a run for every processor and calls f on all of them
+// side by side.
+func share(n int, f func(from, to int) error) error {
+	var g errgroup.Group
+	workers := runtime.GOMAXPROCS(0)
+	for w := range workers {
+		g.Go(func() error { return f(w*n/workers, (w+1)*n/workers) })
 	}
-	g.Wait() // no block fails
-	return states, context.Cause(ctx)
+	return g.Wait()
 }
 
 // Batch returns the batch of step k = 1, 2, …, a function of the configuration
 // and k alone. With a training set drawn once, the batches of an epoch are its
-// sequences in a random order, a function of the seed and the epoch. The error
-// is the context's.
+// sequences in a random order, a function of the seed and the epoch. The batch
+// is overwritten by the next call. The error is the context's.
 func (b *Batches) Batch(ctx context.Context, k int) (nn.Batch[float32], error) {
 	c := b.config
 	if c.Fresh {
-		states, err := draw(ctx, c, b.sampler, c.Batch, uint64(k))
-		if err != nil {
+		if err := draw(ctx, c, b.sampler, b.drawn, uint64(k)); err != nil {
 			return nn.Batch[float32]{}, err
 		}
-		return encode(c, c.Batch, states)
+		return b.last, encode(c, b.last, b.drawn)
 	}
 	perEpoch := c.Train / c.Batch
 	if epoch := (k - 1) / perEpoch; epoch != b.epoch {
 		b.epoch = epoch
 		b.order = ar.Rand(c.Seed, shuffleStream, uint64(epoch)).Perm(c.Train)
 	}
-	size := (c.Length + 1) * c.D
-	states := make([]float32, 0, c.Batch*size)
-	first := (k - 1) % perEpoch * c.Batch
-	for _, n := range b.order[first : first+c.Batch] {
-		states = append(states, b.states[n*size:(n+1)*size]...)
+	size, first := c.states(1), (k-1)%perEpoch*c.Batch
+	for i, n := range b.order[first : first+c.Batch] {
+		copy(b.drawn[i*size:(i+1)*size], b.states[n*size:])
 	}
-	return encode(c, c.Batch, states)
+	return b.last, encode(c, b.last, b.drawn)
 }
 
 // TestSet returns the test sequences of c, which no training batch holds. The
@@ -108,11 +114,11 @@ func TestSet(ctx context.Context, c Config) (nn.Batch[float32], error) {
 	if err != nil {
 		return nn.Batch[float32]{}, err
 	}
-	states, err := draw(ctx, c, sampler, c.Test, 0)
-	if err != nil {
+	states, test := make([]float32, c.states(c.Test)), newBatch(c, c.Test)
+	if err := draw(ctx, c, sampler, states, 0); err != nil {
 		return nn.Batch[float32]{}, err
 	}
-	return encode(c, c.Test, states)
+	return test, encode(c, test, states)
 }
 
 // Sequences returns the first n sequences of TrainStream or TestStream in
@@ -126,9 +132,22 @@ func Sequences(c Config, stream string, n int) (ar.Batch[float64], error) {
 	return sampler.Batch(0), nil
 }
 
-// encode turns states (n, T+1, D) into tokens and targets.
-func encode(c Config, n int, states []float32) (nn.Batch[float32], error) {
-	b := ar.Batch[float32]{N: n, T: c.Length, D: c.D, States: states}
-	x, err := b.Inputs(c.Tokens)
-	return nn.Batch[float32]{N: n, T: c.Length, X: x, Y: b.Targets()}, err
+// newBatch makes room for n sequences.
+func newBatch(c Config, n int) nn.Batch[float32] {
+	return nn.Batch[float32]{N: n, T: c.Length, X: make([]float32, n*c.Length*c.Width), Y: make([]float32, n*c.Length*c.D)}
+}
+
+// encode fills b with the tokens and targets of states (N, T+1, D).
+func encode(c Config, b nn.Batch[float32], states []float32) error {
+	size, tokens, targets := c.states(1), b.T*c.Width, b.T*c.D
+	return share(b.N, func(from, to int) error {
+		for n := from; n < to; n++ {
+			s := states[n*size : (n+1)*size]
+			if err := ar.Encode(c.Tokens, b.X[n*tokens:(n+1)*tokens], s, c.D); err != nil {
+				return err
+			}
+			copy(b.Y[n*targets:(n+1)*targets], s[c.D:])
+		}
+		return nil
+	})
 }

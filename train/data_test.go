@@ -24,6 +24,7 @@ func batch(t *testing.T, b *Batches, k int) nn.Batch[float32] {
 	if err != nil {
 		t.Fatal(err)
 	}
+	batch.X, batch.Y = slices.Clone(batch.X), slices.Clone(batch.Y) // the next call overwrites them
 	return batch
 }
 

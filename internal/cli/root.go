@@ -96,7 +96,7 @@ failed (diverged, disk full), 130 interrupted.`,
 		RunE:                       func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
 	root.SetFlagErrorFunc(flagError)
-	root.AddCommand(newReproduce(), newList(), newTrain(), newReport(), newVersion())
+	root.AddCommand(newReproduce(), newList(), newTrain(), newBench(), newBenchCase(), newReport(), newVersion())
 	return root
 }
 
@@ -107,7 +107,9 @@ func noCommand(c *cobra.Command, args []string) error {
 	}
 	var names []string
 	for _, sub := range c.Commands() {
-		names = append(names, sub.Name())
+		if !sub.Hidden {
+			names = append(names, sub.Name())
+		}
 	}
 	return usage(fmt.Errorf("there is no command %q: %s", args[0], suggest.Instead(args[0], names)))
 }

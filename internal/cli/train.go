@@ -86,8 +86,15 @@ same bits as in one go.`,
 	return c
 }
 
-// kernelVariable names the kernel to run on in place of the default.
-const kernelVariable = "ICAR_KERNEL"
+// chooseKernel returns the kernel that ICAR_KERNEL names, or the default.
+func chooseKernel() (kernel.Kernel, error) {
+	const variable = "ICAR_KERNEL"
+	k, err := kernel.Choose(os.Getenv(variable))
+	if err != nil {
+		return nil, usage(fmt.Errorf("%s: %w", variable, err))
+	}
+	return k, nil
+}
 
 func trainRun(c *cobra.Command, f trainFlags) error {
 	config, err := trainConfig(c.Flags(), f.config)

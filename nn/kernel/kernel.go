@@ -28,6 +28,10 @@ type Kernel interface {
 	Name() string
 	// Arithmetic names the bits: kernels of one arithmetic give the same.
 	Arithmetic() string
+	// Busy adds products to sums in registers, rounds times, as fast as the
+	// processor can, and returns the number of floating-point operations: see
+	// Peak. Entry 12 of s is multiplied, the first ones are the sums.
+	Busy(s *[(busySums + 1) * Lanes]float32, rounds int) int
 
 	// Mul is the matrix product c = a·b, or c += a·b, in every lane.
 	Mul(c, a, b Matrix, add bool)

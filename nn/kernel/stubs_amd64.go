@@ -109,6 +109,11 @@ func normAVX2(y *float32, normal *float32, rstd *float32, x *float32, gamma *flo
 //go:noescape
 func normBackwardAVX2(dy *float32, normal *float32, rstd *float32, gamma *float32, dgamma *float32, dbeta *float32, n int, scale float32)
 
+// busyAVX2 adds a product to each of 12 registers of sums, rounds times.
+//
+//go:noescape
+func busyAVX2(s *float32, rounds int)
+
 // multiplyAVX512 computes the tiles of t, the first of which starts at c, a and b.
 //
 //go:noescape
@@ -213,6 +218,11 @@ func normAVX512(y *float32, normal *float32, rstd *float32, x *float32, gamma *f
 //
 //go:noescape
 func normBackwardAVX512(dy *float32, normal *float32, rstd *float32, gamma *float32, dgamma *float32, dbeta *float32, n int, scale float32)
+
+// busyAVX512 adds a product to each of 12 registers of sums, rounds times.
+//
+//go:noescape
+func busyAVX512(s *float32, rounds int)
 
 // sumAVX2 adds to n numbers the sums of the lanes of n entries.
 //

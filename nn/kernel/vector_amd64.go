@@ -7,16 +7,15 @@ import "golang.org/x/sys/cpu"
 // assembly is the kernel in AVX2 with FMA or, if wide, in AVX-512.
 type assembly struct{ wide bool }
 
-// vector returns the kernels in assembly that this processor has, the one to
-// take unless another is asked for first. AVX-512 is only taken by name: the
-// code comes from the same generator, but it has not yet run on a processor.
+// vector returns the kernels in assembly that this processor has, the widest
+// first.
 func vector() []Kernel {
 	var list []Kernel
 	if cpu.X86.HasAVX2 && cpu.X86.HasFMA {
-		list = append(list, assembly{})
 		if cpu.X86.HasAVX512F {
 			list = append(list, assembly{wide: true})
 		}
+		list = append(list, assembly{})
 	}
 	return list
 }
@@ -149,4 +148,16 @@ func (assembly) Sum(dst, src []float32) {
 		_ = src[n*Lanes-1]
 		sumAVX2(&dst[0], &src[0], n)
 	}
+}
+
+// Busy implements Kernel.
+func (k assembly) Busy(s *[(busySums + 1) * Lanes]float32, rounds int) int {
+	lanes := Lanes
+	if k.wide {
+		busyAVX512(&s[0], rounds)
+	} else {
+		lanes = Lanes / 2
+		busyAVX2(&s[0], rounds)
+	}
+	return 2 * busySums * lanes * rounds
 }

@@ -104,6 +104,7 @@ func main() {
 		}
 		norm(w)
 		normBackward(w)
+		busy(w)
 	}
 	sum(widths[0])
 	build.Generate()

@@ -1,0 +1,75 @@
+package bench
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"icar/nn"
+	"icar/nn/kernel"
+	"icar/train"
+)
+
+// Sample is what a process measured of one case.
+type Sample struct {
+	Seconds []float64 `json:"seconds"`  // of every step
+	PeakMiB *float64  `json:"peak_mib"` // largest resident set of the process; nil where the system does not tell
+}
+
+// Measure makes so many steps of c on k, after one that is not counted. The
+// peak is that of the process. The error is the context's or that of a case
+// that does not fit in the machine's numbers.
+func Measure(ctx context.Context, c Case, k kernel.Kernel, steps int) (Sample, error) {
+	step, err := c.stepper(ctx, k)
+	if err != nil {
+		return Sample{}, err
+	}
+	var s Sample
+	for i := range steps + 1 {
+		start := time.Now()
+		if err := step(i + 1); err != nil {
+			return Sample{}, fmt.Errorf("%s, step %d: %w", c.Name, i+1, err)
+		}
+		if i > 0 {
+			s.Seconds = append(s.Seconds, time.Since(start).Seconds())
+		}
+	}
+	s.PeakMiB = peak()
+	return s, nil
+}
+
+// stepper prepares c and returns what makes step t = 1, 2, …
+func (c Case) stepper(ctx context.Context, k kernel.Kernel) (func(t int) error, error) {
+	config, err := c.resolve()
+	if err != nil {
+		return nil, err
+	}
+	batches, err := train.NewBatches(ctx, config)
+	if err != nil {
+		return nil, err
+	}
+	if c.Name == Sampling {
+		return func(t int) error {
+			_, err := batches.Batch(ctx, t)
+			return err
+		}, nil
+	}
+	batch, err := batches.Batch(ctx, 1)
+	if err != nil {
+		return nil, err
+	}
+	model, err := nn.New[float32](config.Config, 1)
+	if err != nil {
+		return nil, err
+	}
+	adam, err := nn.NewOptimiser(nn.AdamName, model.Parameters())
+	if err != nil {
+		return nil, err
+	}
+	engine := nn.NewEngine(model, k)
+	return func(t int) error {
+		_, err := engine.Gradient(ctx, batch)
+		adam.Step(t, config.LearningRate)
+		return err
+	}, nil
+}
