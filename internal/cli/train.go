@@ -131,15 +131,6 @@ func trainRun(c *cobra.Command, f trainFlags) error {
 // maxSeconds is ten years, which a time.Duration holds.
 const maxSeconds = 10 * 365 * 24 * 3600
 
-// chooseKernel returns the kernel that the environment asks for.
-func chooseKernel() (kernel.Kernel, error) {
-	k, err := kernel.Choose(os.Getenv(kernelVariable))
-	if err != nil {
-		return nil, usage(fmt.Errorf("%s: %w", kernelVariable, err))
-	}
-	return k, nil
-}
-
 // trainIn trains into a directory and prints what it has come to.
 func trainIn(c *cobra.Command, config train.Config, f trainFlags, o train.Options) error {
 	path := o.Dir.Path()
