@@ -5,21 +5,18 @@ package nn
 // Flops returns the floating-point operations of an Engine's Gradient on n
 // sequences of length tokens, additions and multiplications alike: those of
 // docs/kernels.md on causal pairs of tokens, with what is computed a second
-// time in the backward (queries, and the scores) counted again. An exponential
-// counts as expFlops.
+// time in the backward (queries and scores) counted again. A softmax counts 20
+// operations a score, its backward 7.
 //
 // It leaves out what does not grow with n (folding, positions, the optimiser),
 // the loss and the sums over lanes. What the engine spends on scores that are
 // not causal is no use and not counted either.
 //
-// With P = T(T+1)/2 causal pairs, a layer of H heads with all T² scores takes
-//
-//	forward   H (2TE² + 4PE + 2TDE) and P for each weight
-//	backward  H (4TE² + 6PE + 4TDE) and 2P for each weight,
-//	          and H (2TDE + 4PD) if something before it learns
-//
-// and a layer of prefix sums 2TE² + H (4TE² + 2TDE + 4SE) forward, S being the
-// pairs within chunks.
+// With P = T(T+1)/2 causal pairs, the attention of a layer of H heads with all
+// scores takes H (6TE² + 6TDE + 10PE) and a few operations more for every weight,
+// and H (2TE² + 4PE) if something before it learns. A layer of prefix sums takes
+// H (6TE² + 4TE² + 6TDE + 8SE) and 2TE² for all heads, S being the causal pairs
+// within chunks and the first chunk sparing the middle term.
 func (c Config) Flops(n, length int) float64 {
 	t, d := float64(length), float64(c.Embed)
 	total := 3 * 2 * t * float64(c.Coords) * (d + 1) // readout, and back to W and to x
@@ -37,10 +34,10 @@ func (c Config) Flops(n, length int) float64 {
 	return float64(n) * total
 }
 
-// Operations of an exponential and its part in a softmax, forward and back; of
-// a number of the layer norm, forward and back.
+// Operations of a score in a softmax with its exponential, forward and with
+// weights back, and of a number of the layer norm, forward and back.
 const (
-	softmaxFlops, softmaxBackwardFlops = 20, 5
+	softmaxFlops, softmaxBackwardFlops = 20, 7
 	normFlops, normBackwardFlops       = 6, 10
 )
 
@@ -54,10 +51,15 @@ func (c Config) pairFlops(t, d, e float64, learns bool) float64 {
 		scores += 2 * 2 * (e - 1) * pairs
 	}
 	if c.Position == ProductPosition {
-		scores += 3 * pairs // p a, p t and the gradient of p; weights again for dx
+		scores += pairs
 	}
-	if c.Attention == SoftmaxAttention {
+	switch {
+	case c.Attention == SoftmaxAttention:
 		scores += (2*softmaxFlops + softmaxBackwardFlops) * pairs
+	case learns:
+		scores += 3 * pairs // p s, p t, s t
+	default:
+		scores += 2 * pairs // p t, s t
 	}
 	return maps + scores
 }
@@ -72,7 +74,7 @@ func (c Config) prefixFlops(length int, d, e float64, learns bool) float64 {
 	shared := 2 * e * e * before
 	if learns {
 		head += 2*t*(e-1)*e + 2*e*inside + 2*2*(e-1)*inside + 2*e*e*t
-		shared += 2 * e * (e - 1) * before
+		shared += 2*e*(e-1)*before + 2*e*e*float64(chunks(length)-1)
 	}
 	return shared + float64(c.Heads)*head
 }
@@ -80,6 +82,9 @@ func (c Config) prefixFlops(length int, d, e float64, learns bool) float64 {
 // restFlops are the operations of a layer besides its attention.
 func (c Config) restFlops(t, d float64) float64 {
 	total := 2 * 2 * t * d // bias of W_o, and back
+	if c.Residual {
+		total += t * d
+	}
 	if c.Norm {
 		total += (normFlops + normBackwardFlops) * t * d
 	}

@@ -145,3 +145,23 @@ func TestUnknownOptimiser(t *testing.T) {
 		t.Errorf("%v, want %s", err, want)
 	}
 }
+
+// BenchmarkAdam times a step of Adam alone, to be held against
+// BenchmarkEngine's step of the same model.
+func BenchmarkAdam(b *testing.B) {
+	for _, name := range []string{"fig5-L4", "fig7-H64", "mlp-L4"} {
+		b.Run(name, func(b *testing.B) {
+			m, err := New[float32](standard()[name], 1)
+			if err != nil {
+				b.Fatal(err)
+			}
+			adam, err := NewOptimiser(AdamName, m.Parameters())
+			if err != nil {
+				b.Fatal(err)
+			}
+			for t := 1; b.Loop(); t++ {
+				adam.Step(t, 1e-2)
+			}
+		})
+	}
+}

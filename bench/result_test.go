@@ -1,0 +1,92 @@
+package bench
+
+import (
+	"context"
+	"errors"
+	"math"
+	"os/exec"
+	"testing"
+
+	"icar/nn/kernel"
+)
+
+func pointer(x float64) *float64 { return &x }
+
+// TestSummary works one case out by hand: two rounds of two steps.
+func TestSummary(t *testing.T) {
+	c := Cases()[0]
+	flops, err := c.Flops()
+	if err != nil {
+		t.Fatal(err)
+	}
+	ours := []Sample{{[]float64{4, 2}, pointer(10)}, {[]float64{8, 3}, pointer(12)}}
+	others := []Other{{c.Name, 40, nil}, {c.Name, 30, pointer(100)}}
+	r, err := Summarise(c, "go", flops, ours, others)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, check := range []struct {
+		what      string
+		got, want float64
+	}{
+		{"least", r.SecondsPerStep, 2}, {"peak", *r.PeakMiB, 12}, {"steps", float64(r.Steps), 4},
+		{"roofline", *r.Roofline, 0.5}, {"gflops", *r.GFlops, flops / 2e9},
+		{"the other's least", r.Against.SecondsPerStep, 30}, {"its peak", *r.Against.PeakMiB, 100},
+		{"ratio", r.Against.Ratio, 15}, {"worst round", r.Against.WorstRound, 10},
+	} {
+		if check.got != check.want {
+			t.Errorf("%s is %v, want %v", check.what, check.got, check.want)
+		}
+	}
+	if r.MedianSeconds < 2 || r.MedianSeconds > 4 {
+		t.Errorf("the median of 2, 3, 4, 8 is %v", r.MedianSeconds)
+	}
+}
+
+func TestExponent(t *testing.T) {
+	x := []float64{50, 100, 400}
+	for _, b := range []float64{0, 1, 2} {
+		y := make([]float64, len(x))
+		for i := range x {
+			y[i] = 3 * math.Pow(x[i], b)
+		}
+		if got := Exponent(x, y); math.Abs(got-b) > 1e-12 {
+			t.Errorf("the exponent of x^%v is %v", b, got)
+		}
+	}
+}
+
+// TestMeasure runs every case at a small size in this process: so many steps
+// are timed, and a cancelled context ends it with its cause.
+func TestMeasure(t *testing.T) {
+	k := kernel.Available()[0]
+	for _, c := range Cases() {
+		s, err := Measure(t.Context(), c.AtLength(4), k, 2)
+		if err != nil || len(s.Seconds) != 2 || s.Seconds[0] <= 0 || s.PeakMiB != nil && *s.PeakMiB < 1 {
+			t.Errorf("%s: %+v, %v", c.Name, s, err)
+		}
+		cause := errors.New("enough")
+		ctx, cancel := context.WithCancelCause(t.Context())
+		cancel(cause)
+		if _, err := Measure(ctx, c, k, 1); !errors.Is(err, cause) {
+			t.Errorf("%s, cancelled: %v", c.Name, err)
+		}
+	}
+}
+
+// TestAgainstFillsTheCommand lets echo print what it was given.
+func TestAgainstFillsTheCommand(t *testing.T) {
+	if _, err := exec.LookPath("echo"); err != nil {
+		t.Skip("no echo on this machine")
+	}
+	line := []string{"echo", `{"case":"{case}","seconds_per_step":{steps},"peak_mib":7}`}
+	o, err := Against(t.Context(), line, "fig5-L1", 3)
+	if err != nil || o.Case != "fig5-L1" || o.Seconds != 3 || *o.PeakMiB != 7 {
+		t.Errorf("%+v, %v", o, err)
+	}
+	for _, words := range [][]string{{"echo"}, {"echo", "{case}"}, {"echo", `{"case":"{case}","seconds_per_step":0}`}} {
+		if _, err := Against(t.Context(), words, "fig5-L1", 3); !errors.Is(err, ErrNoResult) {
+			t.Errorf("%v: %v", words, err)
+		}
+	}
+}

@@ -1,0 +1,117 @@
+package nn
+
+import (
+	"sync/atomic"
+	"testing"
+
+	"icar/ar"
+	"icar/nn/kernel"
+)
+
+// counter is a kernel that counts operations on one of its lanes.
+type counter struct {
+	kernel.Kernel
+	flops *atomic.Int64
+}
+
+func (k counter) count(n int) { k.flops.Add(int64(n)) }
+
+func (k counter) Mul(c, a, b kernel.Matrix, add bool) {
+	k.count(2 * c.Rows * c.Cols * a.Cols)
+	k.Kernel.Mul(c, a, b, add)
+}
+
+func (k counter) MulShared(c, a, b kernel.Matrix, add bool) {
+	k.count(2 * c.Rows * c.Cols * a.Cols)
+	k.Kernel.MulShared(c, a, b, add)
+}
+
+func (k counter) Add(dst, a, b kernel.Matrix) {
+	k.count(dst.Rows * dst.Cols)
+	k.Kernel.Add(dst, a, b)
+}
+
+func (k counter) Weigh(s, p kernel.Matrix) {
+	k.count(s.Rows * s.Cols)
+	k.Kernel.Weigh(s, p)
+}
+
+func (k counter) WeighBackward(q, s, t, p kernel.Matrix) {
+	k.count(3 * s.Rows * s.Cols)
+	k.Kernel.WeighBackward(q, s, t, p)
+}
+
+func (k counter) Softmax(s kernel.Matrix, first int) {
+	k.count(20 * s.Rows * s.Cols)
+	k.Kernel.Softmax(s, first)
+}
+
+func (k counter) SoftmaxBackward(q, s, t, p kernel.Matrix, first int) {
+	k.count(7 * s.Rows * s.Cols)
+	k.Kernel.SoftmaxBackward(q, s, t, p, first)
+}
+
+func (k counter) Attend(y, z, x, p kernel.Matrix, scratch kernel.Panel) {
+	k.count((4*x.Cols + 1) * x.Rows * (x.Rows + 1) / 2)
+	k.Kernel.Attend(y, z, x, p, scratch)
+}
+
+func (k counter) AttendBackward(a, dp, z, v, x, p kernel.Matrix, scratch kernel.Panel) {
+	k.count((6*x.Cols + 2) * x.Rows * (x.Rows + 1) / 2)
+	k.Kernel.AttendBackward(a, dp, z, v, x, p, scratch)
+}
+
+func (k counter) Norm(y, normal, rstd, x kernel.Matrix, gamma, beta []float32, epsilon float32) {
+	k.count(6 * x.Rows * x.Cols)
+	k.Kernel.Norm(y, normal, rstd, x, gamma, beta, epsilon)
+}
+
+func (k counter) NormBackward(dy, normal, rstd kernel.Matrix, gamma, dgamma, dbeta []float32) {
+	k.count(10 * dy.Rows * dy.Cols)
+	k.Kernel.NormBackward(dy, normal, rstd, gamma, dgamma, dbeta)
+}
+
+// counted returns the operations that an Engine asks its kernel for, for one
+// sequence of length tokens.
+func counted(t *testing.T, c Config, length int) float64 {
+	t.Helper()
+	plain, err := kernel.Choose("go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var flops atomic.Int64
+	b := randomBatch[float32](c, 1, 1)
+	b.T = length
+	b.X, b.Y = b.X[:length*c.Width], b.Y[:length*c.Coords]
+	m := newModel[float32](t, c, 1)
+	tame(m)
+	if _, err := NewEngine(m, counter{plain, &flops}).Gradient(t.Context(), b); err != nil {
+		t.Fatal(err)
+	}
+	return float64(flops.Load())
+}
+
+// TestFlopsAreWhatTheEngineDoes counts what an Engine asks of its kernel. With
+// one token, and with one layer of linear attention and product positions, it
+// is the formula exactly. Else the engine computes whole squares of 8 by 8
+// scores, of which at least 36 are causal: it does at most 64/36 as much.
+func TestFlopsAreWhatTheEngineDoes(t *testing.T) {
+	for i := range 300 {
+		r := ar.Rand(3, "flops", uint64(i))
+		c := engineConfig(r)
+		for _, length := range []int{1, c.Length} {
+			want, got := c.Flops(1, length), counted(t, c, length)
+			if most := want * 64 / 36; !(got >= want && got <= most) {
+				t.Errorf("%+v, T = %d: %v operations, the formula has %v", c, length, got, want)
+			}
+			exact := length == 1 || c.Depth == 1 && c.Position == ProductPosition && c.Attention == LinearAttention
+			if exact && got != want {
+				t.Errorf("%+v, T = %d: %v operations, the formula has %v", c, length, got, want)
+			}
+		}
+	}
+	c := standard()["fig7-H64"]
+	if one, all := c.Flops(1, 50), c.Flops(1024, 50); all != 1024*one {
+		t.Errorf("%v operations for one sequence, %v for 1024", one, all)
+	}
+}
