@@ -1,6 +1,6 @@
 package nn
 
-// Shapes: T time, D embed, H heads, E folded input.
+// Shapes: T time, S segment, D embed, H heads, E folded input.
 
 import "icar/nn/kernel"
 
@@ -11,7 +11,7 @@ func (c Config) quadratic() bool {
 }
 
 // headLanes is a head of a layer at work: its parameters M (E, E), U (D, E) and
-// P (T, T), and what it computes, all (T, E).
+// P (T, T), and what it computes, all (S, E).
 type headLanes struct {
 	m, u, p    kernel.Matrix // plain numbers
 	x          kernel.Matrix // x̃
@@ -19,11 +19,11 @@ type headLanes struct {
 }
 
 // head returns head h of a layer.
-func (w *lanes) head(f foldedLayer, y *layerLanes, h int) headLanes {
+func (w *lanes) head(f foldedLayer, y layerLanes, h int) headLanes {
 	e, d, t := f.e, w.config.Embed, w.length
 	n := headLanes{
-		m: kernel.Dense(f.m[h*e*e:], e, e), u: kernel.Dense(f.u[h*d*e:], d, e), x: y.x, y: y.y[h],
-		z: view(w.z, t, e), v: view(w.v, t, e), a: view(w.a, t, e),
+		m: kernel.Dense(f.m[h*e*e:], e, e), u: kernel.Dense(f.u[h*d*e:], d, e), x: y.x, y: w.rows(y.y[h]),
+		z: view(w.z, w.count, e), v: view(w.v, w.count, e), a: view(w.a, w.count, e),
 	}
 	if f.p != nil {
 		n.p = kernel.Dense(f.p[h*t*t:], t, t)
@@ -72,7 +72,7 @@ func (w *lanes) scores(s kernel.Matrix, n headLanes, i int) {
 // attend adds the attention of all heads to w.o:
 //
 //	y_i = Σ_{j≤i} p_ij a_ij x̃_j, a = s or softmax s, s_ij = z_i·x̃_j, o_i += U y_i
-func (w *lanes) attend(f foldedLayer, y *layerLanes) {
+func (w *lanes) attend(f foldedLayer, y layerLanes) {
 	for h := range y.y {
 		n := w.head(f, y, h)
 		w.queries(n)
@@ -98,7 +98,7 @@ func (w *lanes) attendSoftmax(n headLanes) {
 }
 
 // attendBackward adds to g from w.d and, if wanted, to w.dx.
-func (w *lanes) attendBackward(f, g foldedLayer, y *layerLanes, wanted bool) {
+func (w *lanes) attendBackward(f, g foldedLayer, y layerLanes, wanted bool) {
 	e, d, t := f.e, w.config.Embed, w.length
 	for h := range y.y {
 		n := w.head(f, y, h)

@@ -25,6 +25,7 @@ type Engine struct {
 	model  *Transformer[float32]
 	kernel kernel.Kernel
 
+	segment  int // tokens, see lanes
 	length   int
 	weights  *folded             // of the model, at every call
 	strands  []*folded           // gradients
@@ -35,7 +36,7 @@ type Engine struct {
 
 // NewEngine returns an Engine for model on the loops of k.
 func NewEngine(model *Transformer[float32], k kernel.Kernel) *Engine {
-	return &Engine{model: model, kernel: k}
+	return &Engine{model: model, kernel: k, segment: segment}
 }
 
 // Model returns the Transformer whose parameters the Engine reads and whose
@@ -61,9 +62,8 @@ func (e *Engine) Gradient(ctx context.Context, b Batch[float32]) (float64, error
 	err := e.each(ctx, strands, func(w *lanes, s int) {
 		clear(e.strands[s].data)
 		for k := s * blocks / strands; k < (s+1)*blocks/strands && ctx.Err() == nil; k++ {
-			w.gather(e.weights, b, k*kernel.Lanes)
-			w.forward(e.weights, e.model.config.Coords)
-			w.score(b, k*kernel.Lanes, e.losses)
+			first := k * kernel.Lanes
+			w.forward(e.weights, b, first, e.model.config.Coords, func() { w.score(b, first, e.losses) })
 			w.backward(e.weights, e.strands[s])
 		}
 	})
@@ -88,9 +88,8 @@ func (e *Engine) Loss(ctx context.Context, b Batch[float32]) (float64, error) {
 		return 0, err
 	}
 	err := e.each(ctx, blockCount(b.N), func(w *lanes, k int) {
-		w.gather(e.weights, b, k*kernel.Lanes)
-		w.forward(e.weights, e.model.config.Coords)
-		w.score(b, k*kernel.Lanes, e.losses)
+		first := k * kernel.Lanes
+		w.forward(e.weights, b, first, e.model.config.Coords, func() { w.score(b, first, e.losses) })
 	})
 	if err != nil {
 		return 0, err
@@ -109,8 +108,7 @@ func (e *Engine) Predict(ctx context.Context, b Batch[float32]) ([]float32, erro
 	}
 	out := make([]float32, len(b.X))
 	err := e.each(ctx, blockCount(b.N), func(w *lanes, k int) {
-		w.gather(e.weights, b, k*kernel.Lanes)
-		w.forward(e.weights, e.model.config.Width)
+		w.forward(e.weights, b, k*kernel.Lanes, e.model.config.Width, func() {})
 		w.scatter(k*kernel.Lanes, out)
 	})
 	if err != nil {
@@ -138,9 +136,10 @@ func (e *Engine) prepare(ctx context.Context, b Batch[float32]) error {
 		}
 	}
 	for len(e.workers) < runtime.GOMAXPROCS(0) {
-		e.workers = append(e.workers, newLanes(c, b.T, e.kernel))
+		e.workers = append(e.workers, newLanes(c, b.T, e.segment, e.kernel))
 	}
 	e.losses = slices.Grow(e.losses[:0], b.N)[:b.N]
+	clear(e.losses)
 	return e.fold(ctx)
 }
 

@@ -101,7 +101,7 @@ func TestEngineIsTheReference(t *testing.T) {
 	for i := range 500 {
 		r := ar.Rand(7, "engine", uint64(i))
 		c := engineConfig(r)
-		n := pick(r, 1, 2, 15, 16, 17, 33, 40)
+		n, segments := pick(r, 1, 2, 15, 16, 17, 33, 40), pick(r, chunk, 2*chunk, segment)
 		m := newModel[float32](t, c, uint64(i))
 		tame(m)
 		b := randomBatch[float32](c, n, uint64(i))
@@ -118,7 +118,9 @@ func TestEngineIsTheReference(t *testing.T) {
 			}
 		}
 		for _, k := range kernels {
-			got, err := NewEngine(m, k).Gradient(t.Context(), b)
+			e := NewEngine(m, k)
+			e.segment = segments
+			got, err := e.Gradient(t.Context(), b)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -126,7 +128,7 @@ func TestEngineIsTheReference(t *testing.T) {
 				compared++
 				worst[k.Name()] = max(worst[k.Name()], e/bound)
 				if !(e <= bound) {
-					t.Errorf("model %d, %+v, N = %d, T = %d: %s of %s is off by %.3g, bound %.3g", i, c, n, b.T, what, k.Name(), e, bound)
+					t.Errorf("model %d, %+v, N = %d, T = %d, S = %d: %s of %s is off by %.3g, bound %.3g", i, c, n, b.T, segments, what, k.Name(), e, bound)
 				}
 			}
 			check("loss", math.Abs(got-loss), terms(c, b)*(dloss+unit*loss))
@@ -229,7 +231,7 @@ func kinds() map[string]Config {
 	linear, narrow, prefix, additive := softmax, softmax, softmax, softmax
 	linear.Attention = LinearAttention
 	narrow.Attention, narrow.Depth, narrow.Width, narrow.Embed = LinearAttention, 1, 5, 10
-	prefix.Attention, prefix.Position, prefix.Length = LinearAttention, NoPosition, 20
+	prefix.Attention, prefix.Position, prefix.Length = LinearAttention, NoPosition, 2*segment+9
 	additive.Attention, additive.Position = LinearAttention, AdditivePosition
 	return map[string]Config{"softmax": softmax, "linear": linear, "narrow": narrow, "prefix": prefix, "additive": additive}
 }
@@ -293,7 +295,7 @@ func TestEngineLeavesNoTrace(t *testing.T) {
 	for name, c := range kinds() {
 		k := kernel.Available()[0]
 		used := NewEngine(newModel[float32](t, c, 1), k)
-		for i, shape := range [][2]int{{3, 6}, {40, 2}, {1, 6}, {17, 1}, {33, 6}} {
+		for i, shape := range [][2]int{{3, 6}, {40, 2}, {1, 6}, {17, 1}, {5, c.Length}, {33, 6}} {
 			b := randomBatch[float32](c, shape[0], uint64(i))
 			b.T = shape[1]
 			b.X, b.Y = b.X[:b.N*b.T*c.Width], b.Y[:b.N*b.T*c.Coords]

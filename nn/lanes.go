@@ -1,7 +1,7 @@
 package nn
 
-// Shapes: T time, D embed, c width, C coords, H heads, M hidden units, E
-// folded input. An entry is a vector of 16 lanes, one a sequence.
+// Shapes: T time, S segment, D embed, c width, C coords, H heads, M hidden
+// units, E folded input. An entry is a vector of 16 lanes, one a sequence.
 
 import (
 	"slices"
@@ -9,24 +9,29 @@ import (
 	"icar/nn/kernel"
 )
 
-// lanes is the workspace of a block: 16 sequences of length T.
+// lanes is the workspace of a block: 16 sequences of length T. Where attention
+// is a prefix sum, all layers run on one segment of S tokens after the other,
+// and back in the other direction, so that what they pass each other stays in
+// the cache at any T; elsewhere S = T.
 type lanes struct {
 	kernel.Kernel
-	config Config
-	length int
-	layers []*layerLanes
-	last   kernel.Matrix // (T, D+1) input of the readout
-	out    kernel.Matrix // (T, C) or (T, c) predictions, then their gradient
+	config       Config
+	length       int
+	segment      int // S
+	first, count int // the tokens of the segment at work
+	layers       []*layerLanes
+	last         kernel.Matrix // (T, D+1) input of the readout
+	out          kernel.Matrix // (T, C) or (T, c) predictions, then their gradient
 
 	// Scratch of a layer.
-	z, v, a   []float32     // (T, E) of a head, see attend.go
-	o         kernel.Matrix // (T, D) after W_o
-	d, dx     kernel.Matrix // (T, D) gradients of a layer's output and input
-	dhidden   kernel.Matrix // (T, M)
+	z, v, a   []float32     // (S, E) of a head, see attend.go
+	o         kernel.Matrix // (S, D) after W_o
+	d, dx     kernel.Matrix // (S, D) gradients of a layer's output and input
+	dhidden   kernel.Matrix // (S, M)
 	panel     kernel.Panel  // scores and gradients
 	s, t      []float32     // (chunk, chunk) the same, see prefix.go
 	ones      []float32     // (panel, T) numbers 1
-	suffixes  []float32     // (chunks, E, E) see prefix.go
+	suffixes  []float32     // (chunks of S, E, E) see prefix.go
 	both      []float32     // (E, E) see prefix.go
 	sums      []float32     // a gradient before its lanes are added up
 	positions *gradients[float32]
@@ -40,17 +45,21 @@ type layerLanes struct {
 	normal, rstd kernel.Matrix   // (T, D), (T, 1) of the layer norm
 	r            kernel.Matrix   // (T, D+1) after the skip connection
 	hidden       kernel.Matrix   // (T, M+1) after the relu
-	prefixes     []float32       // (chunks, E, E) see prefix.go
+	sums         *prefixes       // nil where attention is quadratic
 }
 
-func newLanes(c Config, length int, k kernel.Kernel) *lanes {
+func newLanes(c Config, length, segment int, k kernel.Kernel) *lanes {
 	d, hidden, e := c.Embed, c.MLP*c.Embed, max(c.folded(0), c.folded(c.Depth-1))
+	if c.quadratic() {
+		segment = length
+	}
+	part := min(segment, length)
 	vectors := func(n int) []float32 { return make([]float32, n*kernel.Lanes) }
 	w := &lanes{
-		Kernel: k, config: c, length: length,
+		Kernel: k, config: c, length: length, segment: segment,
 		last: tilde(length, d+1), out: kernel.Dense(vectors(length*c.Width), length, c.Width),
-		z: vectors(length * stride(e)), v: vectors(length * stride(e)), a: vectors(length * stride(e)),
-		o: entries(length, d), d: entries(length, d), dx: entries(length, d), dhidden: entries(length, hidden),
+		z: vectors(part * stride(e)), v: vectors(part * stride(e)), a: vectors(part * stride(e)),
+		o: entries(part, d), d: entries(part, d), dx: entries(part, d), dhidden: entries(part, hidden),
 		sums: vectors(max(2*d, e*e, d*e, hidden*(d+1), d*(hidden+1), c.Width*(d+1))),
 	}
 	if c.quadratic() {
@@ -58,24 +67,24 @@ func newLanes(c Config, length int, k kernel.Kernel) *lanes {
 		w.ones = slices.Repeat([]float32{1}, kernel.PanelRows*length)
 	} else {
 		w.s, w.t = vectors(chunk*chunk), vectors(chunk*chunk)
-		w.suffixes, w.both = vectors(chunks(length)*e*e), vectors(e*e)
+		w.suffixes, w.both = vectors(chunks(part)*e*e), vectors(e*e)
 	}
 	if c.Position == ProductPosition {
 		w.positions = &gradients[float32]{q: make([]float32, length*d), k: make([]float32, length*d)}
 	}
 	for l := range c.Depth {
-		w.layers = append(w.layers, newLayerLanes(c, c.folded(l), length))
+		w.layers = append(w.layers, newLayerLanes(c, c.folded(l), length, segment))
 	}
 	return w
 }
 
-func newLayerLanes(c Config, e, length int) *layerLanes {
+func newLayerLanes(c Config, e, length, segment int) *layerLanes {
 	y := &layerLanes{x: tilde(length, e)}
 	for range c.Heads {
 		y.y = append(y.y, entries(length, e))
 	}
 	if !c.quadratic() {
-		y.prefixes = make([]float32, chunks(length)*e*e*kernel.Lanes)
+		y.sums = newPrefixes(e, length, segment)
 	}
 	if c.Norm {
 		y.normal, y.rstd = entries(length, c.Embed), entries(length, 1)
@@ -83,6 +92,34 @@ func newLayerLanes(c Config, e, length int) *layerLanes {
 	if c.MLP > 0 {
 		y.r, y.hidden = tilde(length, c.Embed+1), tilde(length, c.MLP*c.Embed+1)
 	}
+	return y
+}
+
+// segments returns the number of segments.
+func (w *lanes) segments() int { return (w.length + w.segment - 1) / w.segment }
+
+// enter makes segment k the one at work.
+func (w *lanes) enter(k int) {
+	w.first = k * w.segment
+	w.count = min(w.segment, w.length-w.first)
+	for _, m := range []*kernel.Matrix{&w.o, &w.d, &w.dx, &w.dhidden} {
+		m.Rows = w.count
+	}
+}
+
+// rows returns the rows of m that belong to the segment at work; m may be
+// absent.
+func (w *lanes) rows(m kernel.Matrix) kernel.Matrix {
+	if m.Data == nil {
+		return m
+	}
+	return m.SliceRows(w.first, w.count)
+}
+
+// layer returns the part of layer l in the segment at work.
+func (w *lanes) layer(l int) layerLanes {
+	y := *w.layers[l]
+	y.x, y.normal, y.rstd, y.r, y.hidden = w.rows(y.x), w.rows(y.normal), w.rows(y.rstd), w.rows(y.r), w.rows(y.hidden)
 	return y
 }
 
@@ -123,15 +160,16 @@ func without(m kernel.Matrix) kernel.Matrix { m.Cols--; return m }
 // ones returns the last column of m, which is 1.
 func ones(m kernel.Matrix) kernel.Matrix { return m.Slice(0, m.Cols-1, m.Rows, 1) }
 
-// input returns the input of layer l, or that of the readout for l = L.
+// input returns the input of layer l, or that of the readout for l = L, in the
+// segment at work.
 func (w *lanes) input(l int) kernel.Matrix {
 	if l == len(w.layers) {
-		return w.last
+		return w.rows(w.last)
 	}
-	return w.layers[l].x
+	return w.rows(w.layers[l].x)
 }
 
-// gather reads the tokens of 16 sequences of b from the first on. After the
+// gather reads the segment's tokens of 16 sequences of b from the first on. After the
 // batch its last sequence is repeated, so that lanes without a sequence of
 // their own are as finite as the others.
 func (w *lanes) gather(f *folded, b Batch[float32], first int) {
@@ -140,7 +178,7 @@ func (w *lanes) gather(f *folded, b Batch[float32], first int) {
 	for l := range tokens {
 		tokens[l] = b.x(min(first+l, b.N-1))
 	}
-	for t := range w.length {
+	for t := w.first; t < w.first+w.count; t++ {
 		for i := range x.Cols - 1 {
 			entry := (*[kernel.Lanes]float32)(x.Data[(t*x.Row+i)*kernel.Lanes:])
 			from := t*c + i%c
@@ -168,9 +206,9 @@ func (w *lanes) scatter(first int, out []float32) {
 	}
 }
 
-// score sets the losses of the block's sequences, the first on, and turns the
-// predictions into the gradient of the loss of b, 0 in lanes without a
-// sequence.
+// score adds to the losses of the block's sequences, the first on, and turns
+// the segment's predictions into the gradient of the loss of b, 0 in lanes
+// without a sequence.
 func (w *lanes) score(b Batch[float32], first int, losses []float64) {
 	var targets [kernel.Lanes][]float32
 	var scale [kernel.Lanes]float32
@@ -181,7 +219,8 @@ func (w *lanes) score(b Batch[float32], first int, losses []float64) {
 			scale[l] = 2 * float32(1/float64(len(b.Y)))
 		}
 	}
-	for i := range w.length * w.config.Coords {
+	coords := w.config.Coords
+	for i := w.first * coords; i < (w.first+w.count)*coords; i++ {
 		entry := (*[kernel.Lanes]float32)(w.out.Data[i*kernel.Lanes:])
 		for l, target := range targets {
 			e := entry[l] - target[i]
@@ -189,7 +228,9 @@ func (w *lanes) score(b Batch[float32], first int, losses []float64) {
 			entry[l] = scale[l] * e
 		}
 	}
-	copy(losses[first:], sums[:min(kernel.Lanes, b.N-first)])
+	for l := range min(kernel.Lanes, b.N-first) {
+		losses[first+l] += sums[l]
+	}
 }
 
 // outer adds to dst (O, I) the sum of dy_t ⊗ x_t over time and lanes,

@@ -5,35 +5,46 @@ package nn
 
 import "icar/nn/kernel"
 
-// forward runs the model on the gathered tokens and leaves the first coords
-// coordinates of the predictions in w.out.
-func (w *lanes) forward(f *folded, coords int) {
-	for l, layer := range f.layers {
-		w.forwardLayer(layer, l)
-	}
+// forward runs the model on 16 sequences of b, the first on, and leaves the
+// first coords coordinates of the predictions in w.out. visit is called with
+// every segment at work.
+func (w *lanes) forward(f *folded, b Batch[float32], first, coords int, visit func()) {
 	w.out = kernel.Dense(w.out.Data, w.length, coords)
-	w.MulShared(w.out.T(), kernel.Dense(f.out, coords, w.last.Cols), w.last.T(), false)
+	for k := range w.segments() {
+		w.enter(k)
+		w.gather(f, b, first)
+		for l, layer := range f.layers {
+			w.forwardLayer(layer, l)
+		}
+		w.MulShared(w.rows(w.out).T(), kernel.Dense(f.out, coords, w.last.Cols), w.rows(w.last).T(), false)
+		visit()
+	}
 }
 
 // backward adds to grad from the gradient of the predictions in w.out.
 func (w *lanes) backward(f, grad *folded) {
 	coords := w.out.Cols
 	readout := kernel.Dense(f.out, coords, w.last.Cols)
-	w.outer(grad.out[:coords*w.last.Cols], w.out, w.last)
-	w.MulShared(w.d.T(), without(readout).T(), w.out.T(), false)
-	for l := len(f.layers) - 1; l >= 0; l-- {
-		w.backwardLayer(f.layers[l], grad.layers[l], l)
-	}
-	if grad.pos != nil {
-		for t := range w.length {
-			w.Sum(grad.pos[t*w.d.Cols:(t+1)*w.d.Cols], w.d.SliceRows(t, 1).Data)
+	for k := w.segments() - 1; k >= 0; k-- {
+		w.enter(k)
+		out := w.rows(w.out)
+		w.outer(grad.out[:coords*w.last.Cols], out, w.rows(w.last))
+		w.MulShared(w.d.T(), without(readout).T(), out.T(), false)
+		for l := len(f.layers) - 1; l >= 0; l-- {
+			w.backwardLayer(f.layers[l], grad.layers[l], l)
+		}
+		if grad.pos != nil {
+			pos := grad.pos[w.first*w.d.Cols:]
+			for t := range w.count {
+				w.Sum(pos[t*w.d.Cols:(t+1)*w.d.Cols], w.d.SliceRows(t, 1).Data)
+			}
 		}
 	}
 }
 
 // forwardLayer writes the input of layer l+1 from that of layer l.
 func (w *lanes) forwardLayer(f foldedLayer, l int) {
-	c, y := w.config, w.layers[l]
+	c, y := w.config, w.layer(l)
 	out := without(w.input(l + 1))
 	skip := out
 	if c.MLP > 0 {
@@ -51,7 +62,7 @@ func (w *lanes) forwardLayer(f foldedLayer, l int) {
 	if c.Residual { // with the token as often as it is repeated
 		x := without(y.x)
 		for i := 0; i < c.Embed; i += x.Cols {
-			w.Add(skip.Slice(0, i, w.length, x.Cols), w.o.Slice(0, i, w.length, x.Cols), x)
+			w.Add(skip.Slice(0, i, w.count, x.Cols), w.o.Slice(0, i, w.count, x.Cols), x)
 		}
 	} else {
 		copyRows(skip, w.o)
@@ -68,7 +79,7 @@ func (w *lanes) forwardLayer(f foldedLayer, l int) {
 // backwardLayer turns w.d from the gradient of the output of layer l into that
 // of its input, if anything before it learns, and adds to g.
 func (w *lanes) backwardLayer(f, g foldedLayer, l int) {
-	c, y := w.config, w.layers[l]
+	c, y := w.config, w.layer(l)
 	if c.MLP > 0 {
 		hidden := without(y.hidden)
 		up, down := kernel.Dense(f.up, hidden.Cols, c.Embed+1), kernel.Dense(f.down, c.Embed, y.hidden.Cols)
