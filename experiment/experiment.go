@@ -59,8 +59,8 @@ type Experiment struct {
 	// Check returns an error when the trial's configuration is not one that
 	// can be run, which says what to change.
 	Check func(Trial) error
-	// Run does a trial. It is a pure function of the trial.
-	Run func(context.Context, Trial) (Result, error)
+	// Run does a trial. What it finds is a pure function of the trial.
+	Run func(context.Context, Trial, Means) (Result, error)
 	// Collect draws the conclusions from the results of all trials, in the
 	// order of Trials.
 	Collect func([]Result) (Findings, error)
@@ -103,6 +103,7 @@ type spec[C config, R any] struct {
 	quick, paper          time.Duration // measured cost
 	trials                func(Scale, uint64) []C
 	run                   func(context.Context, C) (R, error)
+	train                 func(context.Context, C, Means) (R, error) // in place of run, for trials that take long
 	collect               func([]done[C, R]) (Findings, error)
 }
 
@@ -126,12 +127,18 @@ func define[C config, R any](s spec[C, R]) Experiment {
 			}
 			return c.Check()
 		},
-		Run: func(ctx context.Context, t Trial) (Result, error) {
+		Run: func(ctx context.Context, t Trial, m Means) (Result, error) {
 			var c C
 			if err := decode(t.Config, &c); err != nil {
 				return Result{}, fmt.Errorf("%s: trial %s: %w", s.name, t.ID, err)
 			}
-			found, err := s.run(ctx, c)
+			var found R
+			var err error
+			if s.train != nil {
+				found, err = s.train(ctx, c, m)
+			} else {
+				found, err = s.run(ctx, c)
+			}
 			if err != nil {
 				return Result{}, fmt.Errorf("%s: trial %s: %w", s.name, t.ID, err)
 			}

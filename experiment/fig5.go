@@ -31,7 +31,7 @@ func fig5() Experiment {
 			}
 			return networkTrials(base, seed, seeds, variants)
 		},
-		run: runNetwork, collect: collectFig5,
+		train: runNetwork, collect: collectFig5,
 	})
 }
 

@@ -31,7 +31,7 @@ func fig7() Experiment {
 			variants = append(variants, networkVariant{noPosition, func(c *train.Config) { c.Heads, c.Position = most, nn.NoPosition }})
 			return networkTrials(plainSetting(scale), seed, seeds, variants)
 		},
-		run: runNetwork, collect: collectFig7,
+		train: runNetwork, collect: collectFig7,
 	})
 }
 

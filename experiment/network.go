@@ -30,7 +30,7 @@ func (c networkConfig) Check() error {
 	if _, err := c.Config.Resolve(); err != nil {
 		return err
 	}
-	_, err := c.kernel()
+	_, err := Means{}.kernel(c.Arithmetic)
 	return err
 }
 
@@ -65,17 +65,7 @@ func mean(x []float64) float64 {
 	return sum / float64(len(x))
 }
 
-// kernel returns the first kernel with the trial's arithmetic.
-func (c networkConfig) kernel() (kernel.Kernel, error) {
-	for _, k := range kernel.Available() {
-		if k.Arithmetic() == c.Arithmetic {
-			return k, nil
-		}
-	}
-	return nil, fmt.Errorf("no kernel here has the arithmetic %q: use arithmetic = %s", c.Arithmetic, kernel.Available()[0].Arithmetic())
-}
-
-func runNetwork(ctx context.Context, c networkConfig) (networkResult, error) {
+func runNetwork(ctx context.Context, c networkConfig, m Means) (networkResult, error) {
 	batch, err := train.Sequences(c.Config, train.TestStream, c.Test)
 	if err != nil {
 		return networkResult{}, err
@@ -83,11 +73,11 @@ func runNetwork(ctx context.Context, c networkConfig) (networkResult, error) {
 	if c.Label == baselineLabel {
 		return c.runBaselines(ctx, batch)
 	}
-	loops, err := c.kernel()
+	loops, err := m.kernel(c.Arithmetic)
 	if err != nil {
 		return networkResult{}, err
 	}
-	model, history, err := train.Train(ctx, c.Config, train.Options{Kernel: loops})
+	model, history, err := m.train(ctx, c.Config, loops)
 	if err != nil {
 		return networkResult{}, err
 	}

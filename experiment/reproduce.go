@@ -2,6 +2,7 @@ package experiment
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"runtime"
@@ -10,6 +11,8 @@ import (
 	"time"
 
 	"golang.org/x/sync/errgroup"
+
+	"icar/nn/kernel"
 )
 
 // Options say how an experiment is run.
@@ -18,6 +21,16 @@ type Options struct {
 	Seed    uint64
 	Set     []Setting // overrides, each applied to every trial that is run
 	Workers int       // trials at a time; 0 is one a processor
+	// Kernel is what networks run on, nil for the machine's default. Trials
+	// whose results depend on its arithmetic name that.
+	Kernel kernel.Kernel
+	// Keep is a folder to keep the results of trials in as they finish and,
+	// where trials take long, what they go on from: the same options go on
+	// where an earlier call was stopped, to the same outcome. "" keeps nothing.
+	// When the outcome is saved, see Forget.
+	Keep string
+	// Notice is told, from any goroutine, what was kept and cannot be used.
+	Notice func(message string)
 }
 
 // Setting overrides one key of the trials' configuration.
@@ -46,6 +59,7 @@ type Cost struct {
 	Seconds  float64 `json:"seconds"`   // wall time
 	PeakHeap uint64  `json:"peak_heap"` // largest live heap seen, bytes
 	Workers  int     `json:"workers"`   // trials at a time
+	Kept     int     `json:"kept"`      // trials whose results were there from an earlier run
 }
 
 // Plan returns the trials of an experiment under the options, after checking
@@ -53,8 +67,11 @@ type Cost struct {
 func Plan(e Experiment, o Options) ([]Trial, error) {
 	var plan []Trial
 	for _, t := range e.Trials(o.Scale, o.Seed) {
+		var err error
+		if t, err = o.onKernel(e, t); err != nil {
+			return nil, err
+		}
 		for _, s := range o.Set {
-			var err error
 			if t, err = e.Override(t, s.Key, s.Value); err != nil {
 				return nil, err
 			}
@@ -69,6 +86,19 @@ func Plan(e Experiment, o Options) ([]Trial, error) {
 	return plan, nil
 }
 
+// onKernel returns the trial with the arithmetic of the kernel, if its results
+// depend on one.
+func (o Options) onKernel(e Experiment, t Trial) (Trial, error) {
+	const key = "arithmetic"
+	var depends struct {
+		Arithmetic string `json:"arithmetic"`
+	}
+	if err := json.Unmarshal(t.Config, &depends); err != nil || o.Kernel == nil || depends.Arithmetic == "" {
+		return t, err
+	}
+	return e.Override(t, key, o.Kernel.Arithmetic())
+}
+
 // Reproduce runs an experiment's trials in parallel and collects what they
 // found. The outcome does not depend on the number of workers. progress, when
 // not nil, is called after each trial, from any goroutine.
@@ -80,6 +110,14 @@ func Reproduce(ctx context.Context, e Experiment, o Options, progress func()) (O
 	if o.Workers == 0 {
 		o.Workers = runtime.GOMAXPROCS(0)
 	}
+	if o.Notice == nil {
+		o.Notice = func(string) {}
+	}
+	means := Means{Kernel: o.Kernel, Notice: o.Notice}
+	keep, err := newKeeper(o.Keep, means)
+	if err != nil {
+		return Outcome{}, Cost{}, err
+	}
 	results := make([]Result, len(trials))
 	var found Findings
 	cost, err := measure(o.Workers, func() error {
@@ -90,7 +128,11 @@ func Reproduce(ctx context.Context, e Experiment, o Options, progress func()) (O
 				if err := ctx.Err(); err != nil {
 					return err
 				}
-				results[i], err = e.Run(ctx, t)
+				if keep != nil {
+					results[i], err = keep.run(ctx, e, t)
+				} else {
+					results[i], err = e.Run(ctx, t, means)
+				}
 				if progress != nil && err == nil {
 					progress()
 				}
@@ -103,6 +145,9 @@ func Reproduce(ctx context.Context, e Experiment, o Options, progress func()) (O
 		found, err = e.Collect(results)
 		return err
 	})
+	if keep != nil {
+		cost.Kept = int(keep.found.Load())
+	}
 	if cause := context.Cause(ctx); cause != nil && errors.Is(err, context.Canceled) {
 		err = cause
 	}

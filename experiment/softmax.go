@@ -29,7 +29,7 @@ func softmax() Experiment {
 			}
 			return trials
 		},
-		run: runNetwork, collect: collectSoftmax,
+		train: runNetwork, collect: collectSoftmax,
 	})
 }
 

@@ -27,6 +27,14 @@ func (p progress) wait() {
 	}
 }
 
+// print prints lines above the bars. It can be called from any goroutine.
+func (p progress) print(out io.Writer, lines string) {
+	if p.container != nil {
+		out = p.container
+	}
+	_, _ = io.WriteString(out, lines) // in one write; what cannot be shown is no failure
+}
+
 // bar is one experiment's; the zero bar draws nothing.
 type bar struct{ *mpb.Bar }
 

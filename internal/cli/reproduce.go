@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"text/tabwriter"
 
@@ -34,7 +35,13 @@ func newReproduce() *cobra.Command {
 report with the figures and data. ` + "`icar list`" + ` names the experiments.
 
 The folder given by --out then holds report.html, claims.json and a folder for
-each experiment. Exit code 1 says that a claim failed.`,
+each experiment. Exit code 1 says that a claim failed.
+
+At the paper's scale results are kept in OUT/trials as they are found, and
+checkpoints of what trains, until the command is done: interrupted or killed,
+the same command goes on where it was, to the same bits.
+
+The environment's ICAR_KERNEL chooses what networks run on: go, avx2 or avx512.`,
 		Example: `  icar reproduce
   icar reproduce fig6 --scale paper --out fig6-paper
   icar reproduce fig3-rotation --set d=6 --set heads=4`,
@@ -61,22 +68,32 @@ func reproduce(c *cobra.Command, names []string, f reproduceFlags) error {
 	if err != nil {
 		return usage(err)
 	}
-	plans := make([]int, len(chosen)) // number of trials; also finds wrong settings before anything runs
+	if options.Kernel, err = chooseKernel(); err != nil {
+		return err
+	}
+	plans := make([][]experiment.Trial, len(chosen)) // finds wrong settings before anything runs
 	for i, e := range chosen {
-		trials, err := experiment.Plan(e, options)
-		if err != nil {
+		if plans[i], err = experiment.Plan(e, options); err != nil {
 			return usage(err)
 		}
-		plans[i] = len(trials)
 	}
 	if err := prepare(f.out); err != nil {
 		return runFailed(err)
 	}
+	if options.Scale == experiment.Paper {
+		options.Keep = filepath.Join(f.out, "trials")
+	}
 	entries, err := runAll(c.Context(), c.ErrOrStderr(), chosen, plans, options, f.out)
+	if errors.Is(err, errInterrupted) && options.Keep != "" {
+		err = fmt.Errorf("%w; the same command goes on from there", err)
+	}
 	if err != nil {
 		return runFailed(err)
 	}
 	page, err := report.WritePage(f.out, entries)
+	if err == nil && options.Keep != "" {
+		err = experiment.Forget(options.Keep, slices.Concat(plans...))
+	}
 	if err != nil {
 		return runFailed(err)
 	}
@@ -152,12 +169,13 @@ func prepare(out string) error {
 
 // runAll runs the experiments one after the other and saves each when it is
 // whole, so that an interrupt costs only the one that is running.
-func runAll(ctx context.Context, stderr io.Writer, chosen []experiment.Experiment, plans []int, o experiment.Options, out string) ([]report.Entry, error) {
+func runAll(ctx context.Context, stderr io.Writer, chosen []experiment.Experiment, plans [][]experiment.Trial, o experiment.Options, out string) ([]report.Entry, error) {
 	progress := newProgress(stderr)
 	defer progress.wait()
+	o.Notice = func(message string) { progress.print(stderr, "icar: "+message+"\n") }
 	var entries []report.Entry
 	for i, e := range chosen {
-		bar := progress.bar(e.Name, plans[i])
+		bar := progress.bar(e.Name, len(plans[i]))
 		outcome, cost, err := experiment.Reproduce(ctx, e, o, bar.step)
 		if err == nil {
 			err = report.Save(out, outcome, cost)

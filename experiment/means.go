@@ -1,0 +1,86 @@
+package experiment
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"time"
+
+	"icar/nn"
+	"icar/nn/kernel"
+	"icar/run"
+	"icar/train"
+)
+
+// Means are what a trial is run with. They change no result.
+type Means struct {
+	// Kernel is preferred among those of the trial's arithmetic; nil for any.
+	Kernel kernel.Kernel
+	// Directory is where a trial that takes long keeps what it can go on from
+	// when it is stopped, and finds it; "" for nowhere.
+	Directory string
+	// Notice is told, from any goroutine, what was kept and cannot be used.
+	Notice func(message string)
+}
+
+// checkpointEvery is the longest time of training that a kill costs.
+const checkpointEvery = 30 * time.Second
+
+// kernel returns a kernel with that arithmetic.
+func (m Means) kernel(arithmetic string) (kernel.Kernel, error) {
+	if m.Kernel != nil && m.Kernel.Arithmetic() == arithmetic {
+		return m.Kernel, nil
+	}
+	for _, k := range kernel.Available() {
+		if k.Arithmetic() == arithmetic {
+			return k, nil
+		}
+	}
+	return nil, fmt.Errorf("no kernel here has the arithmetic %q: use arithmetic = %s", arithmetic, kernel.Available()[0].Arithmetic())
+}
+
+// train trains a model of c, in the directory if there is one, from where an
+// earlier call was stopped.
+func (m Means) train(ctx context.Context, c train.Config, k kernel.Kernel) (*nn.Transformer[float32], train.History, error) {
+	if m.Directory == "" {
+		return train.Train(ctx, c, train.Options{Kernel: k})
+	}
+	dir, saved, err := m.open(c, k.Arithmetic())
+	if err != nil {
+		return nil, nil, err
+	}
+	model, history, err := train.Train(ctx, c, train.Options{Kernel: k, Dir: dir, Saved: saved, CheckpointEvery: checkpointEvery})
+	if dir != nil {
+		err = errors.Join(err, dir.Close())
+	}
+	return model, history, err
+}
+
+// open opens the directory of a run of c, anew if there is none that it could
+// go on with. It is nil for a run that is complete.
+func (m Means) open(c train.Config, arithmetic string) (*run.Dir, *run.Saved, error) {
+	c, err := c.Resolve()
+	if err != nil {
+		return nil, nil, err
+	}
+	dir, saved, err := run.Open(m.Directory, arithmetic, false)
+	switch {
+	case err == nil:
+		if saved.Damaged != nil {
+			m.Notice(fmt.Sprintf("%s: %v; going on from the checkpoint before it, of step %d", m.Directory, saved.Damaged, saved.Checkpoint.Step))
+		}
+		return dir, &saved, nil
+	case errors.Is(err, run.ErrRunning), errors.Is(err, fs.ErrPermission):
+		return nil, nil, err
+	}
+	if _, missing := os.Stat(m.Directory); !errors.Is(missing, fs.ErrNotExist) {
+		m.Notice(fmt.Sprintf("%v: trained from the start", err))
+		if err := os.RemoveAll(m.Directory); err != nil {
+			return nil, nil, err
+		}
+	}
+	dir, err = run.Create(m.Directory, c.YAML(), run.NewInfo(c.Seed, arithmetic))
+	return dir, nil, err
+}

@@ -1,0 +1,88 @@
+//go:build unix
+
+package cli
+
+import (
+	"bytes"
+	"context"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+	"time"
+)
+
+// child returns icar as a process of its own, with its error output in stderr.
+func child(ctx context.Context, stderr *bytes.Buffer, args ...string) *exec.Cmd {
+	c := exec.CommandContext(ctx, os.Args[0], args...)
+	c.Env = append(os.Environ(), runAsCommand+"=1")
+	c.Stderr = stderr
+	return c
+}
+
+// exists reports whether a file or folder matches the pattern.
+func exists(t *testing.T, pattern string) bool {
+	t.Helper()
+	found, err := filepath.Glob(pattern)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return len(found) > 0
+}
+
+// TestReproduceKilledTwice kills reproduce at the paper's scale once while
+// trials train and once when results are kept, and compares the claims and the
+// figures with those of one go.
+func TestReproduceKilledTwice(t *testing.T) {
+	folder := t.TempDir()
+	args := func(out string) []string {
+		return []string{"reproduce", "fig5", "--scale", "paper", "--out", filepath.Join(folder, out),
+			"--set", "train=256", "--set", "batch=64", "--set", "test=64", "--set", "length=20", "--set", "epochs=25"}
+	}
+	var stderr bytes.Buffer
+	whole := child(t.Context(), &stderr, args("whole")...)
+	if err := whole.Run(); err != nil && whole.ProcessState.ExitCode() != exitClaimFailed { // claims are of other sizes
+		t.Fatalf("%v: %s", err, stderr.String())
+	}
+	for _, sign := range []string{"fig5-*/metrics.jsonl", "fig5-*.json"} {
+		killed := child(t.Context(), &stderr, args("killed")...)
+		if err := killed.Start(); err != nil {
+			t.Fatal(err)
+		}
+		for start := time.Now(); !exists(t, filepath.Join(folder, "killed", "trials", "*", sign)); time.Sleep(time.Millisecond) {
+			if time.Since(start) > time.Minute {
+				t.Fatalf("no %s after a minute", sign)
+			}
+		}
+		time.Sleep(time.Duration(rand.IntN(30)) * time.Millisecond)
+		if err := killed.Process.Kill(); err != nil {
+			t.Fatal(err)
+		}
+		if killed.Wait() == nil || exists(t, filepath.Join(folder, "killed", "claims.json")) {
+			t.Fatal("it was complete before it was killed: make it longer")
+		}
+	}
+	stderr.Reset()
+	last := child(t.Context(), &stderr, args("killed")...)
+	if err := last.Run(); err != nil && last.ProcessState.ExitCode() != exitClaimFailed {
+		t.Fatalf("%v: %s", err, stderr.String())
+	}
+	timings, err := os.ReadFile(filepath.Join(folder, "killed", "fig5", "timings.json"))
+	if err != nil || bytes.Contains(timings, []byte(`"kept": 0`)) {
+		t.Errorf("no result was kept: %s (%v)", timings, err)
+	}
+	for _, name := range []string{"claims.json", "fig5/result.json", "fig5/figure.svg"} {
+		want, err := os.ReadFile(filepath.Join(folder, "whole", name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := os.ReadFile(filepath.Join(folder, "killed", name))
+		if err != nil || !bytes.Equal(got, want) {
+			t.Errorf("%s is not that of one go (%v)", name, err)
+		}
+	}
+	if exists(t, filepath.Join(folder, "killed", "trials")) {
+		t.Error("what was kept is left")
+	}
+}
