@@ -72,7 +72,7 @@ func (m Means) open(c train.Config, arithmetic string) (*run.Dir, *run.Saved, er
 			m.Notice(fmt.Sprintf("%s: %v; going on from the checkpoint before it, of step %d", m.Directory, saved.Damaged, saved.Checkpoint.Step))
 		}
 		return dir, &saved, nil
-	case errors.Is(err, run.ErrRunning), errors.Is(err, fs.ErrPermission):
+	case errors.Is(err, run.ErrRunning), errors.Is(err, run.ErrUnwritable), errors.Is(err, fs.ErrPermission):
 		return nil, nil, err
 	}
 	if _, missing := os.Stat(m.Directory); !errors.Is(missing, fs.ErrNotExist) {

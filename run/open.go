@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"time"
 
 	"icar/nn/safetensors"
 )
@@ -30,6 +31,9 @@ var ErrNoRun = errors.New("holds no run")
 
 // ErrRunning is the error about a run that another process is writing.
 var ErrRunning = errors.New("is being written by another process")
+
+// ErrUnwritable is the error about a run whose directory cannot be written.
+var ErrUnwritable = errors.New("cannot be written")
 
 // maxConfig is more than any config.yaml or run.json needs, in bytes.
 const maxConfig = 1 << 20
@@ -64,9 +68,9 @@ func open(on disk, path, arithmetic string, mixed bool) (d *Dir, s Saved, err er
 	}
 	d = &Dir{on: on, path: path, config: hash(s.Config), arithmetic: s.Info.Arithmetic}
 	if d.metrics, err = openLines(on, path, metricsFile); err != nil {
-		return d, s, fmt.Errorf("cannot be written: %w", err)
+		return d, s, fmt.Errorf("%w: %w; resume it when it can be", ErrUnwritable, err)
 	}
-	if err := lock(d.metrics.file); locked(err) {
+	if err := lockSoon(d.metrics.file); locked(err) {
 		return d, s, fmt.Errorf("%w: wait for it or stop it", ErrRunning)
 	} else if err != nil {
 		return d, s, err
@@ -78,10 +82,25 @@ func open(on disk, path, arithmetic string, mixed bool) (d *Dir, s Saved, err er
 	if s.Done {
 		return nil, s, d.Close()
 	}
-	if d.timings, err = openLines(on, path, timingsFile); err != nil {
-		return d, s, fmt.Errorf("cannot be written: %w", err)
+	if d.timings, err = openLines(on, path, timingsFile); err == nil {
+		err = d.rewind(s, length, previous, arithmetic)
 	}
-	return d, s, d.rewind(s, length, previous, arithmetic)
+	if err != nil {
+		err = fmt.Errorf("%w: %w; resume it when it can be", ErrUnwritable, err)
+	}
+	return d, s, err
+}
+
+// lockSoon is lock that gives readers, who hold the lock for a moment to see
+// whether it is free, the time to let go of it.
+func lockSoon(f *os.File) (err error) {
+	for range 10 {
+		if err = lock(f); !locked(err) {
+			break
+		}
+		time.Sleep(5 * time.Millisecond)
+	}
+	return err
 }
 
 // readRun reads what tells a run from other directories.
@@ -172,7 +191,7 @@ func (d *Dir) rewind(s Saved, length int64, previous bool, arithmetic string) er
 			err = errors.Join(err, os.Remove(filepath.Join(d.path, l)))
 		}
 		if err != nil {
-			return fmt.Errorf("cannot be written: %w", err)
+			return err
 		}
 	}
 	if previous {

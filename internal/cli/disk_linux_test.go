@@ -9,6 +9,7 @@ import (
 	"syscall"
 	"testing"
 
+	"icar/run"
 	"icar/train"
 )
 
@@ -45,7 +46,7 @@ func TestTrainingFillsTheDisk(t *testing.T) {
 	dir := filepath.Join(smallDisk(t), "run")
 	var stdout, stderr bytes.Buffer
 	code := Main([]string{"train", "--d", "1", "--length", "2", "--batch", "1", "--train", "1", "--test", "1",
-		"--epochs", "100000", "--eval_every", "0", "--checkpoint_every", "10", "--out", dir}, &stdout, &stderr)
+		"--epochs", "3000", "--eval_every", "0", "--checkpoint_every", "10", "--out", dir}, &stdout, &stderr)
 	if code != exitRunFailed || !strings.Contains(stderr.String(), "run: after step ") || !strings.Contains(stderr.String(), "no space left on device") {
 		t.Errorf("exit code %d, want %d; stderr %q", code, exitRunFailed, stderr.String())
 	}
@@ -60,4 +61,68 @@ func TestTrainingFillsTheDisk(t *testing.T) {
 	if _, err := os.Stat(filepath.Join(dir, "DONE")); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("the run is marked as done: %v", err)
 	}
+
+	// With room again it goes on to its end.
+	roomier(t, filepath.Dir(dir))
+	stderr.Reset()
+	if code := Main([]string{"train", "--resume", dir}, &stdout, &stderr); code != exitDone {
+		t.Errorf("with room again: exit code %d, stderr %q", code, stderr.String())
+	}
+}
+
+// roomier gives a disk of smallDisk all the room there is.
+func roomier(t *testing.T, disk string) {
+	t.Helper()
+	if err := syscall.Mount("", disk, "", syscall.MS_REMOUNT, "size=64m"); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// A run on a disk that has turned read-only cannot be resumed, is told so, and
+// is as it was; it goes on when the disk is writable again.
+func TestReadOnlyDisk(t *testing.T) {
+	disk := smallDisk(t)
+	roomier(t, disk)
+	dir := filepath.Join(disk, "run")
+	d, err := run.Create(dir, small(t), run.NewInfo(0, arithmetic(t)))
+	if err == nil {
+		err = d.Close()
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := syscall.Mount("", disk, "", syscall.MS_REMOUNT|syscall.MS_RDONLY, ""); err != nil {
+		t.Fatal(err)
+	}
+	for name, args := range map[string][]string{
+		"run cannot be written":                    {"train", "--resume", dir},
+		"cannot be written":                        {"train", "--out", filepath.Join(disk, "new")},
+		"cannot be written: open ":                 {"reproduce", "fig6", "--out", disk},
+		"read-only file system; choose another fo": {"reproduce", "fig6", "--scale", "paper", "--out", disk},
+	} {
+		var stdout, stderr bytes.Buffer
+		code := Main(args, &stdout, &stderr)
+		if code != exitRunFailed || !strings.Contains(stderr.String(), name) || !strings.Contains(stderr.String(), "read-only file system") || strings.Count(stderr.String(), "\n") != 1 {
+			t.Errorf("%v: exit code %d, want %d; stderr %q", args, code, exitRunFailed, stderr.String())
+		}
+	}
+	if err := syscall.Mount("", disk, "", syscall.MS_REMOUNT, ""); err != nil {
+		t.Fatal(err)
+	}
+	var stdout, stderr bytes.Buffer
+	if code := Main([]string{"train", "--resume", dir}, &stdout, &stderr); code != exitDone {
+		t.Errorf("writable again: exit code %d, stderr %q", code, stderr.String())
+	}
+}
+
+// small is the file of a configuration that trains in no time.
+func small(t *testing.T) []byte {
+	t.Helper()
+	c := train.DefaultConfig()
+	c.D, c.Length, c.Batch, c.Train, c.Test, c.Epochs = 1, 2, 1, 1, 1, 3
+	c, err := c.Resolve()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c.YAML()
 }

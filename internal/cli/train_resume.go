@@ -31,7 +31,7 @@ func trainResume(c *cobra.Command, f trainFlags) error {
 	}
 	dir, saved, err := run.Open(f.resume.dir, loops.Arithmetic(), f.resume.mixed)
 	switch {
-	case errors.Is(err, fs.ErrPermission):
+	case errors.Is(err, run.ErrUnwritable), errors.Is(err, fs.ErrPermission):
 		return runFailed(err)
 	case errors.Is(err, run.ErrRunning):
 		return usage(err)

@@ -1,0 +1,184 @@
+package run
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+)
+
+// State says how far a run has come.
+type State string
+
+// The states of a run.
+const (
+	Complete State = "complete"
+	Running  State = "running" // a process is writing it
+	Stopped  State = "stopped" // before its end
+	Damaged  State = "damaged" // its files cannot be read, see Run.Err
+)
+
+// Run is what the directory of a run tells without its weights. Reading
+// changes nothing and can be done beside the process that writes it: what that
+// has not written whole is left out.
+type Run struct {
+	Path    string
+	State   State
+	Config  []byte // config.yaml
+	Info    Info
+	Metrics []Metric
+	Seconds float64 // wall time of the steps, as far as recorded
+	Err     error   // why it is damaged
+}
+
+// Read reads the directory of a run. The error says that it holds none, or
+// what about it cannot be read.
+func Read(path string) (Run, error) {
+	saved, err := readRun(path)
+	if err != nil {
+		return Run{}, fmt.Errorf("%s %w", path, err)
+	}
+	r := Run{Path: path, State: Stopped, Config: saved.Config, Info: saved.Info}
+	if r.Metrics, err = readLines[Metric](filepath.Join(path, metricsFile)); err != nil {
+		return Run{}, err
+	}
+	timings, err := readLines[Timing](filepath.Join(path, timingsFile))
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return Run{}, err
+	}
+	for _, t := range timings {
+		r.Seconds += t.Seconds
+	}
+	switch busy, err := running(path); {
+	case err != nil:
+		return Run{}, err
+	case saved.Done:
+		r.State = Complete
+	case busy:
+		r.State = Running
+	}
+	return r, nil
+}
+
+// readLines reads a file of lines of JSON. A last line without an end is still
+// being written.
+func readLines[T any](path string) ([]T, error) {
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return nil, err
+	}
+	var all []T
+	for line := range bytes.Lines(data) {
+		if !bytes.HasSuffix(line, []byte("\n")) {
+			break
+		}
+		var v T
+		if err := json.Unmarshal(line, &v); err != nil {
+			return nil, fmt.Errorf("%s: line %d: %w", path, len(all)+1, err)
+		}
+		all = append(all, v)
+	}
+	return all, nil
+}
+
+// running reports whether a process holds the lock of a run.
+func running(path string) (bool, error) {
+	f, err := os.Open(filepath.Join(path, metricsFile))
+	if err != nil {
+		return false, err
+	}
+	defer f.Close()
+	err = lock(f)
+	if locked(err) {
+		return true, nil
+	}
+	return false, err
+}
+
+// List reads all runs in root and the folders below, sorted by path. What
+// looks like a run and cannot be read is Damaged. Symbolic links are not
+// followed.
+func List(root string) ([]Run, error) {
+	var runs []Run
+	err := filepath.WalkDir(root, func(path string, entry fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		if !entry.IsDir() {
+			return nil
+		}
+		if _, err := os.Lstat(filepath.Join(path, infoFile)); errors.Is(err, fs.ErrNotExist) {
+			return nil
+		}
+		r, err := Read(path)
+		if err != nil {
+			r = Run{Path: path, State: Damaged, Err: err}
+		}
+		runs = append(runs, r)
+		return fs.SkipDir
+	})
+	return runs, err
+}
+
+// Remove removes the directory of a run. One that a process is writing, that
+// holds anything else, is a symbolic link or no run is left as it is; the
+// error says what to do.
+func Remove(path string) error {
+	if entry, err := os.Lstat(path); err == nil && entry.Mode()&fs.ModeSymlink != 0 {
+		return fmt.Errorf("%s is a symbolic link: remove it yourself, or name the directory that it leads to", path)
+	}
+	if _, err := readRun(path); err != nil {
+		return fmt.Errorf("%s %w", path, err)
+	}
+	f, err := os.Open(filepath.Join(path, metricsFile))
+	if err != nil {
+		return err
+	}
+	defer f.Close() // with it goes the lock
+	if err := lock(f); locked(err) {
+		return fmt.Errorf("%s %w: stop it first", path, ErrRunning)
+	} else if err != nil {
+		return err
+	}
+	files, err := filesOf(path)
+	if err != nil {
+		return err
+	}
+	for _, name := range files {
+		if err := os.Remove(filepath.Join(path, name)); err != nil {
+			return err
+		}
+	}
+	return os.Remove(path)
+}
+
+// filesOf returns the files of a run in the order to remove them: those that
+// tell a run from other directories last. Others are an error.
+func filesOf(path string) ([]string, error) {
+	entries, err := os.ReadDir(path)
+	if err != nil {
+		return nil, err
+	}
+	known := []string{doneFile, previousFile, checkpointFile, timingsFile, metricsFile, configFile, infoFile}
+	var files []string
+	for _, name := range known {
+		left, err := leftovers(path, name)
+		if err != nil {
+			return nil, err
+		}
+		files = append(files, left...)
+		if _, err := os.Lstat(filepath.Join(path, name)); err == nil {
+			files = append(files, name)
+		}
+	}
+	for _, e := range entries {
+		if !slices.Contains(files, e.Name()) || e.IsDir() {
+			return nil, fmt.Errorf("%s holds %s, which is no file of a run: move it away first", path, e.Name())
+		}
+	}
+	return files, nil
+}
