@@ -64,6 +64,18 @@ func Read(path string) (Run, error) {
 	return r, nil
 }
 
+// Checkpoint returns the path of the last checkpoint, or of the one before it
+// if the last is missing.
+func (r Run) Checkpoint() string {
+	last, previous := filepath.Join(r.Path, checkpointFile), filepath.Join(r.Path, previousFile)
+	if _, err := os.Stat(last); errors.Is(err, fs.ErrNotExist) {
+		if _, err := os.Stat(previous); err == nil {
+			return previous
+		}
+	}
+	return last
+}
+
 // readLines reads a file of lines of JSON. A last line without an end is still
 // being written.
 func readLines[T any](path string) ([]T, error) {
