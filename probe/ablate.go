@@ -1,0 +1,109 @@
+package probe
+
+// Shapes: H heads, D embed, L layers.
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"icar/ar"
+	"icar/nn"
+)
+
+// Ablation is a model with a part taken out.
+type Ablation struct {
+	Part        string    `json:"part"`
+	MSE         float64   `json:"mse"`
+	PerSequence []float64 `json:"-"` // (N)
+}
+
+// Ablate measures the error of the model whole, without each head, without its
+// positions, norm, and each of its layers. What is left is not trained again,
+// so an error says what the rest leans on, not what a smaller model could do.
+func (m *Model) Ablate(ctx context.Context, s ar.Batch[float64]) ([]Ablation, error) {
+	c := m.Config
+	models := []struct {
+		part string
+		make func() (*Model, error)
+	}{{"nothing", m.clone}}
+	add := func(part string, make func() (*Model, error)) {
+		models = append(models, struct {
+			part string
+			make func() (*Model, error)
+		}{part, make})
+	}
+	for l := range c.Depth {
+		for h := range c.Heads {
+			if c.Depth*c.Heads > 1 {
+				add(fmt.Sprintf("layer %d, head %d", l+1, h+1), func() (*Model, error) { return m.withoutHead(l, h) })
+			}
+		}
+	}
+	if c.Position != nn.NoPosition {
+		add("positions", m.withoutPositions)
+	}
+	if c.Norm {
+		add("layer norm", m.withoutNorm)
+	}
+	for l := range c.Depth {
+		if c.Depth > 1 {
+			add(fmt.Sprintf("layer %d", l+1), func() (*Model, error) { return m.withoutLayer(l) })
+		}
+	}
+	var all []Ablation
+	for _, a := range models {
+		model, err := a.make()
+		if err != nil {
+			return nil, err
+		}
+		errors, err := model.MSE(ctx, s)
+		if err != nil {
+			return nil, fmt.Errorf("without %s: %w", a.part, err)
+		}
+		all = append(all, Ablation{a.part, average(errors), errors})
+	}
+	return all, nil
+}
+
+// withoutHead sets the values of a head to zero.
+func (m *Model) withoutHead(l, h int) (*Model, error) {
+	model, err := m.clone()
+	if err != nil {
+		return nil, err
+	}
+	own, d := model.parameters(), m.Config.Embed
+	clear(own[fmt.Sprintf("layers.%d.v.weight", l)][h*d*d : (h+1)*d*d])
+	clear(own[fmt.Sprintf("layers.%d.v.bias", l)][h*d : (h+1)*d])
+	return model, nil
+}
+
+// withoutPositions sets all position vectors to zero: a product position is
+// then 1/i for each of the i tokens up to a query, an additive one adds nothing.
+func (m *Model) withoutPositions() (*Model, error) {
+	model, err := m.clone()
+	if err == nil {
+		clear(model.parameters()["pos"])
+	}
+	return model, err
+}
+
+// withoutNorm leaves out the layer norm of every layer, its gain and bias too.
+func (m *Model) withoutNorm() (*Model, error) {
+	c, own := m.Config.Config, m.parameters()
+	c.Norm = false
+	return m.with(c, func(name string, data []float64) { copy(data, own[name]) })
+}
+
+// withoutLayer joins the layers before and after a layer.
+func (m *Model) withoutLayer(l int) (*Model, error) {
+	c, own := m.Config.Config, m.parameters()
+	c.Depth--
+	return m.with(c, func(name string, data []float64) {
+		from := name
+		if k := layerOf(name); k >= l {
+			from = strings.Replace(name, fmt.Sprintf("layers.%d.", k), fmt.Sprintf("layers.%d.", k+1), 1)
+		}
+		copy(data, own[from])
+	})
+}

@@ -1,0 +1,96 @@
+package probe
+
+// Shapes: N sequences, T positions, d token dimension.
+
+import (
+	"context"
+	"math"
+
+	"icar/ar"
+	"icar/estimator"
+)
+
+// Alignment is how like an estimator a model is: the three measures of von
+// Oswald et al., "Transformers learn in-context by gradient descent", ICML
+// 2023, arXiv 2212.07677, at every position.
+type Alignment struct {
+	Estimator string `json:"estimator"`
+	// PredictionDistance (T) is the mean of |ŷ - ŷ'|/√d, the root of what two
+	// predictions differ in a coordinate.
+	PredictionDistance []float64 `json:"prediction_distance"`
+	// Cosine (T) is the mean of the cosines of the sensitivities Γ and Γ', as
+	// vectors of d² numbers; NaN where one is zero.
+	Cosine []float64 `json:"cosine"`
+	// MapDistance (T) is the mean of |Γ - Γ'|/√d.
+	MapDistance []float64 `json:"map_distance"`
+	// PerSequence (N) is the mean of the cosines of each sequence over the
+	// positions that have one: a sample for a bootstrap over W.
+	PerSequence []float64 `json:"-"`
+	// Error (T) is the mean squared error of the estimator itself.
+	Error []float64 `json:"error"`
+}
+
+// MeanCosine is the mean over sequences and positions.
+func (a Alignment) MeanCosine() float64 { return average(a.PerSequence) }
+
+// average is the mean of the numbers that are not NaN.
+func average(x []float64) float64 {
+	sum, count := 0.0, 0.0
+	for _, v := range x {
+		if !math.IsNaN(v) {
+			sum += v
+			count++
+		}
+	}
+	return sum / count
+}
+
+// Align compares maps with an estimator on the same sequences. The error is
+// the estimator's, or the context's.
+func (m Maps) Align(ctx context.Context, s ar.Batch[float64], e estimator.Estimator) (Alignment, error) {
+	nan := func() []float64 {
+		x := make([]float64, m.T)
+		for t := range x {
+			x[t] = math.NaN()
+		}
+		return x
+	}
+	d, n := m.D, float64(m.N)
+	a := Alignment{Estimator: e.Name(), PredictionDistance: make([]float64, m.T), Cosine: nan(), MapDistance: make([]float64, m.T), Error: make([]float64, m.T)}
+	cosines := make([]float64, m.N*m.T)
+	prediction, gamma := make([]float64, d), make([]float64, d*d)
+	for i := range m.N {
+		if err := context.Cause(ctx); err != nil {
+			return a, err
+		}
+		sequence := estimator.Sequence{D: d, T: m.T}
+		if i < len(s.Contexts) {
+			sequence.W = s.Contexts[i].W
+		}
+		stream, err := e.Start(sequence)
+		if err != nil {
+			return a, err
+		}
+		for t := range m.T {
+			stream.Next(prediction, state(s, i, t))
+			stream.Map(gamma)
+			p := i*m.T + t
+			a.PredictionDistance[t] += distance(m.Predictions[p*d:(p+1)*d], prediction) / (n * math.Sqrt(float64(d)))
+			a.MapDistance[t] += distance(m.At(i, t), gamma) / (n * math.Sqrt(float64(d)))
+			e := distance(prediction, state(s, i, t+1))
+			a.Error[t] += e * e / (n * float64(d))
+			cosines[p] = cosine(m.At(i, t), gamma)
+		}
+	}
+	for i := range m.N {
+		a.PerSequence = append(a.PerSequence, average(cosines[i*m.T:(i+1)*m.T]))
+	}
+	for t := range m.T {
+		column := make([]float64, m.N)
+		for i := range m.N {
+			column[i] = cosines[i*m.T+t]
+		}
+		a.Cosine[t] = average(column)
+	}
+	return a, nil
+}

@@ -1,0 +1,166 @@
+package probe
+
+// Shapes: N sequences, T positions, d token dimension, c token width.
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+
+	"icar/ar"
+	"icar/nn"
+	"icar/train"
+)
+
+// Model is a trained Transformer in float64, so that what a probe subtracts is
+// what the model does and not rounding.
+type Model struct {
+	Config train.Config // of its training, resolved
+	Net    *nn.Transformer[float64]
+}
+
+// New widens a trained model to float64. The error is that of
+// train.Config.Resolve, or weights that are not those of c.
+func New(c train.Config, m *nn.Transformer[float32]) (*Model, error) {
+	c, err := c.Resolve()
+	if err != nil {
+		return nil, err
+	}
+	net, err := nn.New[float64](c.Config, c.Seed)
+	if err != nil {
+		return nil, err
+	}
+	if err := nn.Import(nn.Tensors(net.Parameters()), nn.Export(nn.Tensors(m.Parameters()))); err != nil {
+		return nil, err
+	}
+	return &Model{c, net}, nil
+}
+
+// Untrained returns the model of c before its first step.
+func Untrained(c train.Config) (*Model, error) {
+	c, err := c.Resolve()
+	if err != nil {
+		return nil, err
+	}
+	net, err := nn.New[float64](c.Config, c.Seed)
+	return &Model{c, net}, err
+}
+
+// with returns a model of another configuration whose parameters are set by
+// name; name is the parameter's in the new model.
+func (m *Model) with(c nn.Config, set func(name string, data []float64)) (*Model, error) {
+	config := m.Config
+	config.Config = c
+	net, err := nn.New[float64](c, config.Seed)
+	if err != nil {
+		return nil, err
+	}
+	for _, p := range net.Parameters() {
+		set(p.Name, p.Data)
+	}
+	return &Model{config, net}, nil
+}
+
+// parameters returns the model's parameters by name.
+func (m *Model) parameters() map[string][]float64 {
+	all := map[string][]float64{}
+	for _, p := range m.Net.Parameters() {
+		all[p.Name] = p.Data
+	}
+	return all
+}
+
+// clone returns a copy whose parameters can be changed.
+func (m *Model) clone() (*Model, error) {
+	own := m.parameters()
+	return m.with(m.Config.Config, func(name string, data []float64) { copy(data, own[name]) })
+}
+
+// Batch encodes sequences as the model's tokens. The error says in what they
+// do not fit it.
+func (m *Model) Batch(s ar.Batch[float64]) (nn.Batch[float64], error) {
+	if err := m.fits(s.D, s.T); err != nil {
+		return nn.Batch[float64]{}, err
+	}
+	x, err := s.Inputs(m.Config.Tokens)
+	return nn.Batch[float64]{N: s.N, T: s.T, X: x, Y: s.Targets()}, err
+}
+
+func (m *Model) fits(d, t int) error {
+	switch {
+	case d != m.Config.D:
+		return fmt.Errorf("the sequence has tokens of dimension %d and the model was trained on %d: use a model of dimension %d, train --d %d", d, m.Config.D, d, d)
+	case t < 1:
+		return errors.New("the sequence has no tokens")
+	case m.Config.Position != nn.NoPosition && t > m.Config.Length:
+		return fmt.Errorf("the sequence has %d tokens and the model's table of positions %d: cut the sequence, or train with --length %d", t, m.Config.Length, t)
+	}
+	return nil
+}
+
+// Predict returns the predictions (N, T, d) of s_{T+1} at every position.
+func (m *Model) Predict(ctx context.Context, s ar.Batch[float64]) ([]float64, error) {
+	b, err := m.Batch(s)
+	if err != nil {
+		return nil, err
+	}
+	out, err := m.Net.Predict(ctx, b)
+	if err != nil {
+		return nil, err
+	}
+	return m.coordinates(out), nil
+}
+
+// coordinates cuts outputs (N, T, c) down to the d coordinates of a state.
+func (m *Model) coordinates(out []float64) []float64 {
+	d, c := m.Config.D, m.Config.Width
+	cut := make([]float64, 0, len(out)/c*d)
+	for i := 0; i < len(out); i += c {
+		cut = append(cut, out[i:i+d]...)
+	}
+	return cut
+}
+
+// MSE returns the mean squared error over positions and coordinates of every
+// sequence (N).
+func (m *Model) MSE(ctx context.Context, s ar.Batch[float64]) ([]float64, error) {
+	predictions, err := m.Predict(ctx, s)
+	if err != nil {
+		return nil, err
+	}
+	return perSequence(predictions, s.Targets(), s.N), nil
+}
+
+func perSequence(predictions, targets []float64, n int) []float64 {
+	errors := make([]float64, n)
+	size := len(targets) / n
+	for i, y := range targets {
+		e := predictions[i] - y
+		errors[i/size] += e * e / float64(size)
+	}
+	return errors
+}
+
+// dot is Σ a_i b_i.
+func dot(a, b []float64) float64 {
+	sum := 0.0
+	for i, v := range a {
+		sum += v * b[i]
+	}
+	return sum
+}
+
+func norm(a []float64) float64 { return math.Sqrt(dot(a, a)) }
+
+// cosine of two vectors; NaN if one is zero.
+func cosine(a, b []float64) float64 { return dot(a, b) / (norm(a) * norm(b)) }
+
+// distance is |a - b|.
+func distance(a, b []float64) float64 {
+	sum := 0.0
+	for i, v := range a {
+		sum += (v - b[i]) * (v - b[i])
+	}
+	return math.Sqrt(sum)
+}

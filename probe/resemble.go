@@ -1,0 +1,210 @@
+package probe
+
+// Shapes: N sequences, T positions, d token dimension, D embed, L layers.
+
+import (
+	"context"
+	"fmt"
+
+	"gonum.org/v1/gonum/mat"
+
+	"icar/ar"
+	"icar/estimator"
+)
+
+// Resemblance is how like the iterations of algorithms the layers of a model
+// are: the similarity of errors of Fu, Chen, Jia and Sharan, "Transformers
+// learn to achieve second-order convergence rates for in-context linear
+// regression", NeurIPS 2024, arXiv 2310.17086. A layer predicts through a
+// linear readout of its own, fitted on other sequences; the similarity is the
+// mean over sequences of the cosine of two error vectors, of T·d numbers.
+type Resemblance struct {
+	Algorithms []string  `json:"algorithms"` // columns
+	Trained    []float64 `json:"trained"`    // (L, columns)
+	// Controls. All predictors of the same targets are alike: where they say
+	// little, both errors are the target, and where they are good, what is left
+	// is what no one can know. A similarity means something only as far as it
+	// exceeds these.
+	Untrained []float64 `json:"untrained"` // (L, columns) before the first step, readouts fitted too
+	Permuted  []float64 `json:"permuted"`  // (L, columns) the model sees its context in another order than the algorithm
+}
+
+// Best returns the column that layer l of a matrix is most like.
+func (r Resemblance) Best(matrix []float64, l int) int {
+	best, k := 0, len(r.Algorithms)
+	for j := range k {
+		if matrix[l*k+j] > matrix[l*k+best] {
+			best = j
+		}
+	}
+	return best
+}
+
+// ridge keeps the normal equations of a readout regular, as a share of their
+// mean diagonal.
+const ridge = 1e-6
+
+// Resemble compares the layers of a model with estimators on test sequences;
+// the readouts are fitted on fitting. permute returns an order of the first T
+// states of a sequence for the control.
+func (m *Model) Resemble(ctx context.Context, fitting, test ar.Batch[float64], algorithms []estimator.Estimator, permute func(n int) []int) (Resemblance, error) {
+	untrained, err := Untrained(m.Config)
+	if err != nil {
+		return Resemblance{}, err
+	}
+	var r Resemblance
+	var errors [][]float64 // of each algorithm (N, T, d)
+	for _, a := range algorithms {
+		e, err := residuals(ctx, test, a)
+		if err != nil {
+			return r, err
+		}
+		r.Algorithms, errors = append(r.Algorithms, a.Name()), append(errors, e)
+	}
+	shuffled := permuted(test, permute)
+	for _, run := range []struct {
+		model *Model
+		test  ar.Batch[float64]
+		to    *[]float64
+	}{{m, test, &r.Trained}, {untrained, test, &r.Untrained}, {m, shuffled, &r.Permuted}} {
+		layers, err := run.model.layerErrors(ctx, fitting, run.test, test.Targets())
+		if err != nil {
+			return r, err
+		}
+		for _, layer := range layers {
+			for _, e := range errors {
+				*run.to = append(*run.to, similarity(layer, e, test.N))
+			}
+		}
+	}
+	return r, nil
+}
+
+// similarity is the mean over n sequences of the cosine of their errors.
+func similarity(a, b []float64, n int) float64 {
+	size := len(a) / n
+	cosines := make([]float64, n)
+	for i := range n {
+		cosines[i] = cosine(a[i*size:(i+1)*size], b[i*size:(i+1)*size])
+	}
+	return average(cosines)
+}
+
+// residuals are the errors (N, T, d) of an estimator.
+func residuals(ctx context.Context, s ar.Batch[float64], e estimator.Estimator) ([]float64, error) {
+	d := s.D
+	errors := make([]float64, s.N*s.T*d)
+	for n := range s.N {
+		if err := context.Cause(ctx); err != nil {
+			return nil, err
+		}
+		stream, err := e.Start(estimator.Sequence{D: d, T: s.T, W: s.Contexts[n].W})
+		if err != nil {
+			return nil, err
+		}
+		for t := range s.T {
+			to := errors[(n*s.T+t)*d:][:d]
+			stream.Next(to, state(s, n, t))
+			for i, y := range state(s, n, t+1) {
+				to[i] -= y
+			}
+		}
+	}
+	return errors, nil
+}
+
+// permuted returns the sequences with their first T states in another order.
+func permuted(s ar.Batch[float64], order func(n int) []int) ar.Batch[float64] {
+	p := s
+	p.States = append([]float64(nil), s.States...)
+	for n := range s.N {
+		for t, from := range order(n) {
+			copy(state(p, n, t), state(s, n, from))
+		}
+	}
+	return p
+}
+
+// layerErrors returns the errors (N, T, d) of every layer's prediction of the
+// targets on test, through readouts fitted on fitting.
+func (m *Model) layerErrors(ctx context.Context, fitting, test ar.Batch[float64], targets []float64) ([][]float64, error) {
+	features, err := m.Hidden(ctx, fitting)
+	if err != nil {
+		return nil, err
+	}
+	tested, err := m.Hidden(ctx, test)
+	if err != nil {
+		return nil, err
+	}
+	width, d := m.Config.Embed+1, m.Config.D
+	y := mat.NewDense(len(targets)/d, d, append([]float64(nil), targets...))
+	var all [][]float64
+	for l := range features {
+		w, err := fitReadout(features[l], fitting.Targets(), width, d)
+		if err != nil {
+			return nil, fmt.Errorf("readout of layer %d: %w", l+1, err)
+		}
+		var e mat.Dense
+		e.Mul(mat.NewDense(len(tested[l])/width, width, tested[l]), w)
+		e.Sub(&e, y)
+		all = append(all, e.RawMatrix().Data)
+	}
+	return all, nil
+}
+
+// Hidden returns what every layer passes on, (L)(N, T, D+1), the last column 1.
+func (m *Model) Hidden(ctx context.Context, s ar.Batch[float64]) ([][]float64, error) {
+	b, err := m.Batch(s)
+	if err != nil {
+		return nil, err
+	}
+	c := m.Config
+	hidden := make([][]float64, c.Depth)
+	for n := range b.N {
+		if err := context.Cause(ctx); err != nil {
+			return nil, err
+		}
+		tensors, err := m.Net.Activations(b.X[n*b.T*c.Width : (n+1)*b.T*c.Width])
+		if err != nil {
+			return nil, err
+		}
+		for l := range c.Depth {
+			var last []float64 // of the layer's tensors in their order
+			for _, t := range tensors {
+				if len(t.Shape) == 2 && t.Shape[1] == c.Embed && layerOf(t.Name) == l {
+					last = t.Data
+				}
+			}
+			for t := range b.T {
+				hidden[l] = append(append(hidden[l], last[t*c.Embed:(t+1)*c.Embed]...), 1)
+			}
+		}
+	}
+	return hidden, nil
+}
+
+// layerOf returns the layer in the name of a tensor, -1 if there is none.
+func layerOf(name string) int {
+	l := -1
+	if _, err := fmt.Sscanf(name, "layers.%d.", &l); err != nil {
+		return -1
+	}
+	return l
+}
+
+// fitReadout returns the ridge regression (width, d) of targets on features.
+func fitReadout(features, targets []float64, width, d int) (*mat.Dense, error) {
+	x := mat.NewDense(len(features)/width, width, features)
+	var gram mat.SymDense
+	gram.SymOuterK(1, x.T())
+	for i := range width {
+		gram.SetSym(i, i, gram.At(i, i)+ridge*mat.Trace(&gram)/float64(width))
+	}
+	var right, w mat.Dense
+	right.Mul(x.T(), mat.NewDense(len(targets)/d, d, targets))
+	var c mat.Cholesky
+	if !c.Factorize(&gram) {
+		return nil, fmt.Errorf("its features are linearly dependent")
+	}
+	return &w, c.SolveTo(&w, &right)
+}
