@@ -19,6 +19,7 @@ type parameter struct {
 	value           string // what it is when not given
 	low, high, step float64
 	choices         []string
+	many            int // > 0: a text, given up to so many times
 	means           string
 }
 
@@ -37,6 +38,9 @@ func (p parameter) Integer() bool { return p.choices == nil && p.step == math.Tr
 func (p parameter) Range() string {
 	if p.choices != nil {
 		return strings.Join(p.choices, ", ")
+	}
+	if p.many > 0 {
+		return "a path"
 	}
 	return fmt.Sprintf("%v to %v", p.low, p.high)
 }
@@ -86,6 +90,13 @@ func parse(known []parameter, query url.Values) (values, error) {
 		i := slices.IndexFunc(known, func(p parameter) bool { return p.name == name })
 		if i < 0 {
 			return nil, fmt.Errorf("there is no parameter %.40q: %s", name, suggest.Instead(name, names))
+		}
+		if p := known[i]; p.many > 0 {
+			if len(given) > p.many {
+				return nil, fmt.Errorf("%s is given %d times: give it at most %d times", name, len(given), p.many)
+			}
+			v[name] = strings.Join(given, "\n")
+			continue
 		}
 		if len(given) != 1 {
 			return nil, fmt.Errorf("%s is given %d times: give it once", name, len(given))

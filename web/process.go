@@ -223,4 +223,3 @@ func apart(a, b []float64) float64 {
 	}
 	return math.Sqrt(sum)
 }
-

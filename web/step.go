@@ -15,7 +15,7 @@ import (
 
 var stepParameters = []parameter{
 	choice("family", "W drawn from", "law of the context matrices", "haar", "so", "rotation"),
-	number("d", "d", 4, 2, 6, 1, "token dimension, even for rotation"),
+	number("d", "d", 4, 2, 5, 1, "token dimension, even for rotation"),
 	number("t", "T", 6, 1, fitLength, 1, "context length at which Γ is shown"),
 	number("k", "k", 5, 2, 20, 1, "gradient steps of the third algorithm"),
 	number("seed", "sequence", 1, 1, 1000, 1, "which sequence"),

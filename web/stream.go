@@ -21,6 +21,9 @@ func newEvents(w http.ResponseWriter) (events, error) {
 	e := events{w, http.NewResponseController(w)}
 	w.Header().Set("Content-Type", "text/event-stream")
 	w.WriteHeader(http.StatusOK)
+	if err := e.control.SetReadDeadline(time.Time{}); err != nil { // else the server ends the stream with the request's
+		return e, err
+	}
 	return e, e.control.Flush()
 }
 
