@@ -34,6 +34,7 @@ const (
 func All() []Experiment {
 	return []Experiment{
 		augmented(),
+		gradient(),
 		fig3Unitary(),
 		fig3Rotation(),
 		minima(),

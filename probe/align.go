@@ -20,7 +20,7 @@ type Alignment struct {
 	PredictionDistance []float64 `json:"prediction_distance"`
 	// Cosine (T) is the mean of the cosines of the sensitivities Γ and Γ', as
 	// vectors of d² numbers; NaN where one is zero.
-	Cosine []float64 `json:"cosine"`
+	Cosine Values `json:"cosine"`
 	// MapDistance (T) is the mean of |Γ - Γ'|/√d.
 	MapDistance []float64 `json:"map_distance"`
 	// PerSequence (N) is the mean of the cosines of each sequence over the
@@ -48,8 +48,8 @@ func average(x []float64) float64 {
 // Align compares maps with an estimator on the same sequences. The error is
 // the estimator's, or the context's.
 func (m Maps) Align(ctx context.Context, s ar.Batch[float64], e estimator.Estimator) (Alignment, error) {
-	nan := func() []float64 {
-		x := make([]float64, m.T)
+	nan := func() Values {
+		x := make(Values, m.T)
 		for t := range x {
 			x[t] = math.NaN()
 		}

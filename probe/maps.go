@@ -5,6 +5,7 @@ package probe
 import (
 	"context"
 	"errors"
+	"fmt"
 	"math"
 	"slices"
 
@@ -87,12 +88,16 @@ type Distance struct {
 	Whole []float64 `json:"whole"` // (T) |Γ - W|/|W|
 	On    []float64 `json:"on"`    // (T) |(Γ - W)P|/|W|, what could have been learnt and was not
 	Off   []float64 `json:"off"`   // (T) |Γ(1 - P)|/|W|, what is made up where the context shows nothing
+	// Total (T) is |Γ + Γ'W⁻¹ - W|/|W| of an augmented query: since
+	// s_{T-1} = W⁻¹ s_T, a model can carry part of W through its second slot. Of
+	// plain tokens it is Whole.
+	Total []float64 `json:"total"`
 }
 
 // Distance compares the maps with the hidden matrices of the sequences, which
 // have to be known and real.
 func (m Maps) Distance(s ar.Batch[float64]) (Distance, error) {
-	r := Distance{make([]float64, m.T), make([]float64, m.T), make([]float64, m.T)}
+	r := Distance{make([]float64, m.T), make([]float64, m.T), make([]float64, m.T), make([]float64, m.T)}
 	if len(s.Contexts) != m.N || s.Contexts[0].W == nil {
 		return r, errors.New("the hidden matrices of the sequences are not known, or not real")
 	}
@@ -100,6 +105,10 @@ func (m Maps) Distance(s ar.Batch[float64]) (Distance, error) {
 	for n := range m.N {
 		w := s.Contexts[n].W
 		size := norm(w) * float64(m.N)
+		var back mat.Dense
+		if err := back.Inverse(mat.NewDense(d, d, slices.Clone(w))); err != nil {
+			return r, fmt.Errorf("the hidden matrix of sequence %d has no inverse: %w", n, err)
+		}
 		p := make([]float64, d*d) // the projection
 		for t := range m.T {
 			gamma := m.At(n, t)
@@ -115,12 +124,25 @@ func (m Maps) Distance(s ar.Batch[float64]) (Distance, error) {
 				}
 			}
 			r.Whole[t] += distance(gamma, w) / size
+			r.Total[t] += distance(m.total(n, t, &back), w) / size
 			r.On[t] += norm(on) / size
 			r.Off[t] += norm(off) / size
 			extend(p, state(s, n, t))
 		}
 	}
 	return r, nil
+}
+
+// total returns Γ + Γ'W⁻¹ (d, d).
+func (m Maps) total(n, t int, back *mat.Dense) []float64 {
+	if m.Previous == nil {
+		return m.At(n, t)
+	}
+	size := m.D * m.D
+	var sum mat.Dense
+	sum.Mul(mat.NewDense(m.D, m.D, m.Previous[(n*m.T+t)*size:][:size]), back)
+	sum.Add(&sum, mat.NewDense(m.D, m.D, m.At(n, t)))
+	return sum.RawMatrix().Data
 }
 
 // state returns s_{t+1} of sequence n.

@@ -1,10 +1,13 @@
 package probe
 
 import (
+	"encoding/json"
 	"math"
 	"slices"
 	"strings"
 	"testing"
+
+	"gonum.org/v1/gonum/mat"
 
 	"icar/ar"
 	"icar/estimator"
@@ -195,8 +198,26 @@ func TestDistance(t *testing.T) {
 		return r
 	}
 	zeros := make([]float64, s.T)
-	if r := fill(func(estimator.Stream, []float64) {}); !near(r.Whole, zeros, 1e-12) || !near(r.On, zeros, 1e-7) || r.Off[0] < 0.99 || r.Off[4] > 1e-7 {
+	clear(maps.Previous)
+	if r := fill(func(estimator.Stream, []float64) {}); !near(r.Total, zeros, 1e-12) || !near(r.Whole, zeros, 1e-12) || !near(r.On, zeros, 1e-7) || r.Off[0] < 0.99 || r.Off[4] > 1e-7 {
 		t.Errorf("W itself: %+v", r)
+	}
+	// Half of W, and W/2 more through the slot of s_{T-1} as W²/2.
+	for n := range s.N {
+		w := mat.NewDense(4, 4, s.Contexts[n].W)
+		for at := range s.T {
+			half := mat.NewDense(4, 4, maps.Previous[(n*s.T+at)*16:][:16])
+			half.Mul(w, w)
+			half.Scale(0.5, half)
+		}
+	}
+	halves := fill(func(_ estimator.Stream, gamma []float64) {
+		for i := range gamma {
+			gamma[i] /= 2
+		}
+	})
+	if !near(halves.Total, zeros, 1e-12) || math.Abs(halves.Whole[3]-0.5) > 1e-12 {
+		t.Errorf("W in two halves: %+v", halves)
 	}
 	r := fill(func(stream estimator.Stream, gamma []float64) { stream.Map(gamma) })
 	if !near(r.On, zeros, 1e-6) || !near(r.Off, zeros, 1e-6) || math.Abs(r.Whole[0]-1) > 1e-9 || math.Abs(r.Whole[1]-math.Sqrt(0.75)) > 1e-6 {
@@ -366,6 +387,31 @@ func TestWrongSequences(t *testing.T) {
 	} {
 		if _, err := m.Maps(t.Context(), s); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%v, want %s", err, want)
+		}
+	}
+}
+
+// The analysis of a model is whole, and can be written as JSON: what has no
+// value is null.
+func TestAnalyse(t *testing.T) {
+	for _, change := range []func(*train.Config){bare, plain, func(c *train.Config) { c.Sigma = 0.1 }} {
+		m := trained(t, configuration(change))
+		a, err := m.Analyse(t.Context(), 40)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if math.Abs(a.MSE.Value-average(a.PositionMSE)) > 1e-12 || a.MSE.Low > a.MSE.Value || a.MSE.High < a.MSE.Value || a.Ablations[0].MSE != a.MSE.Value {
+			t.Errorf("the mean squared error is %+v, by position %v, with nothing taken out %v", a.MSE, average(a.PositionMSE), a.Ablations[0].MSE)
+		}
+		if (a.Floor == nil) != (m.Config.Sigma > 0) || (a.Path == nil) != m.Config.Norm {
+			t.Errorf("floor %v and path %v at σ = %v, norm %v", a.Floor, a.Path, m.Config.Sigma, m.Config.Norm)
+		}
+		if len(a.Alignments) < 12 || len(a.Spectra) != spectraShown || len(a.Spectra[0].Gamma) != 3 || len(a.Resemblance.Trained) != m.Config.Depth*len(a.Resemblance.Algorithms) {
+			t.Errorf("%d alignments, %d spectra, %d similarities", len(a.Alignments), len(a.Spectra), len(a.Resemblance.Trained))
+		}
+		data, err := json.Marshal(a)
+		if err != nil || !strings.Contains(string(data), `"cosine":[null,`) {
+			t.Errorf("JSON: %v", err)
 		}
 	}
 }

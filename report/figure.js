@@ -166,7 +166,7 @@ function label(v) {
   if (v === null) return "not finite";
   if (v === 0) return "0";
   const size = Math.abs(v);
-  return size >= 1e5 || size < 1e-3 ? v.toExponential(size >= 1e5 || size < 1e-9 ? 1 : 0).replace("e+", "e") : String(Number(v.toPrecision(4)));
+  return size >= 1e5 || size < 1e-3 ? Number(v.toPrecision(2)).toExponential().replace("e+", "e") : String(Number(v.toPrecision(4)));
 }
 
 function legend(element, panel, index) {

@@ -18,7 +18,7 @@ import (
 	"icar/run"
 )
 
-//go:embed page.html page.css
+//go:embed page.html page.css article.html
 var assets embed.FS
 
 // Entry is an experiment on the page.

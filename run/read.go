@@ -48,11 +48,11 @@ func ReadFS(fsys fs.FS, path string) (Run, error) {
 	}
 	r := Run{Path: path, State: Stopped, Config: saved.Config, Info: saved.Info}
 	if r.Metrics, err = readLines[Metric](fsys, metricsFile); err != nil {
-		return Run{}, fmt.Errorf("%s: %w", path, err)
+		return Run{}, fmt.Errorf("%s: %w", filepath.Join(path, metricsFile), err)
 	}
 	timings, err := readLines[Timing](fsys, timingsFile)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return Run{}, fmt.Errorf("%s: %w", path, err)
+		return Run{}, fmt.Errorf("%s: %w", filepath.Join(path, timingsFile), err)
 	}
 	for _, t := range timings {
 		r.Seconds += t.Seconds
@@ -66,6 +66,18 @@ func ReadFS(fsys fs.FS, path string) (Run, error) {
 		r.State = Running
 	}
 	return r, nil
+}
+
+// Checkpoint returns the path of the last checkpoint, or of the one before it
+// if the last is missing.
+func (r Run) Checkpoint() string {
+	last, previous := filepath.Join(r.Path, checkpointFile), filepath.Join(r.Path, previousFile)
+	if _, err := os.Stat(last); errors.Is(err, fs.ErrNotExist) {
+		if _, err := os.Stat(previous); err == nil {
+			return previous
+		}
+	}
+	return last
 }
 
 // readLines reads a file of lines of JSON. A last line without an end is still
@@ -82,7 +94,7 @@ func readLines[T any](fsys fs.FS, name string) ([]T, error) {
 		}
 		var v T
 		if err := json.Unmarshal(line, &v); err != nil {
-			return nil, fmt.Errorf("%s: line %d: %w", name, len(all)+1, err)
+			return nil, fmt.Errorf("line %d: %w", len(all)+1, err)
 		}
 		all = append(all, v)
 	}

@@ -273,7 +273,7 @@ func open(t *testing.T, ctx context.Context, server started, theme string, width
 	if _, err := chromedp.Call(ctx, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Features: media}); err != nil {
 		t.Fatal(err)
 	}
-	do(t, ctx, chromedp.EmulateViewport(width, 1080), chromedp.Navigate(server.url+"/?process.reveal=yes&process.shown=9&heads.h=4&heads.family=rotation&heads.seed=3&runs.run=first&inside.run=first"))
+	do(t, ctx, chromedp.EmulateViewport(width, 1080), chromedp.Navigate(server.url+"/?process.reveal=yes&process.shown=9&heads.h=5&runs.run=first&inside.run=first"))
 	for _, part := range []string{"process", "step", "position"} {
 		do(t, ctx, scrollTo(part), until("document.querySelector('#"+part+" svg')"))
 	}

@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"math"
 	"os"
 	"os/exec"
 	"slices"
@@ -14,6 +15,8 @@ import (
 	"testing"
 	"time"
 
+	"codeberg.org/sbinet/npyio"
+	"gonum.org/v1/gonum/mat"
 	"rsc.io/script"
 	"rsc.io/script/scripttest"
 
@@ -54,6 +57,10 @@ func TestScripts(t *testing.T) {
 				return nil, err
 			}
 			return nil, os.WriteFile(s.Path(args[2]), faults[args[0]](data), 0o644)
+		})
+	engine.Cmds["npy"] = script.Command(script.CmdUsage{Summary: "write an array of 1, 1/2, 1/3, …, the given one NaN, as .npy", Args: "file rows columns nan"},
+		func(s *script.State, args ...string) (script.WaitFunc, error) {
+			return nil, writeNPY(s.Path(args[0]), args[1:])
 		})
 	// One line on stderr, as every error has to be.
 	engine.Cmds["oneline"] = script.Command(script.CmdUsage{Summary: "expect one line on stderr"},
@@ -104,6 +111,30 @@ func interruptOnce(s *script.State, file string, p *os.Process) error {
 		}
 	}
 	return errors.Join(fmt.Errorf("%s has no content after a minute", file), p.Kill())
+}
+
+// writeNPY writes rows by columns numbers, a vector for 0 columns.
+func writeNPY(path string, args []string) error {
+	var sizes [3]int
+	for i := range sizes {
+		var err error
+		if sizes[i], err = strconv.Atoi(args[i]); err != nil {
+			return script.ErrUsage
+		}
+	}
+	numbers := make([]float64, sizes[0]*max(1, sizes[1]))
+	for i := range numbers {
+		numbers[i] = 1 / float64(i+1)
+		if i == sizes[2] {
+			numbers[i] = math.NaN()
+		}
+	}
+	var content any = numbers
+	if sizes[1] > 0 {
+		content = mat.NewDense(sizes[0], sizes[1], numbers)
+	}
+	var file bytes.Buffer
+	return errors.Join(npyio.Write(&file, content), os.WriteFile(path, file.Bytes(), 0o644))
 }
 
 // faults of a safetensors file: 8 bytes with the length of the header, the

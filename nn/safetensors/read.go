@@ -45,37 +45,59 @@ func ReadFile(path string) (File, error) {
 // twice; an unknown type; a shape that overflows or does not match the bytes;
 // bytes that belong to two tensors or to none.
 func Read(r io.Reader, size int64) (File, error) {
-	var length [8]byte
-	if size < int64(len(length)) {
-		return File{}, fmt.Errorf("%d bytes are too short for a safetensors file", size)
-	}
-	if _, err := io.ReadFull(r, length[:]); err != nil {
-		return File{}, fmt.Errorf("header length: %w", err)
-	}
-	n, rest := binary.LittleEndian.Uint64(length[:]), uint64(size)-uint64(len(length))
-	if n > maxHeader || n > rest {
-		return File{}, fmt.Errorf("the header claims %d bytes: there are %d, and %d are allowed; this may be no safetensors file", n, rest, maxHeader)
-	}
-	header := make([]byte, n)
-	if _, err := io.ReadFull(r, header); err != nil {
-		return File{}, fmt.Errorf("header: %w", err)
-	}
-	f, spans, err := decodeHeader(header)
+	f, places, err := ReadIndex(r, size, maxHeader)
 	if err != nil {
-		return File{}, fmt.Errorf("header: %w", err)
-	}
-	if err := layOut(f.Tensors, spans, rest-n); err != nil {
 		return File{}, err
 	}
-	data := make([]byte, rest-n)
+	if len(places) == 0 {
+		return f, nil
+	}
+	first := places[0].Begin
+	data := make([]byte, size-first)
 	if _, err := io.ReadFull(r, data); err != nil {
 		return File{}, fmt.Errorf("data: %w", err)
 	}
-	for i := range f.Tensors {
-		s := spans[f.Tensors[i].Name]
-		f.Tensors[i].Data = data[s.begin:s.end:s.end]
+	for i, p := range places {
+		f.Tensors[i].Data = data[p.Begin-first : p.End-first : p.End-first]
 	}
 	return f, nil
+}
+
+// Place is where in a file the bytes of a tensor lie.
+type Place struct{ Begin, End int64 }
+
+// ReadIndex reads the header of a file of size bytes from r: the tensors
+// without their data, and the place of each. A header of more than limit bytes
+// is refused. Errors are those of Read.
+func ReadIndex(r io.Reader, size int64, limit uint64) (File, []Place, error) {
+	var length [8]byte
+	if size < int64(len(length)) {
+		return File{}, nil, fmt.Errorf("%d bytes are too short for a safetensors file", size)
+	}
+	if _, err := io.ReadFull(r, length[:]); err != nil {
+		return File{}, nil, fmt.Errorf("header length: %w", err)
+	}
+	n, rest := binary.LittleEndian.Uint64(length[:]), uint64(size)-uint64(len(length))
+	if limit = min(limit, maxHeader); n > limit || n > rest {
+		return File{}, nil, fmt.Errorf("the header claims %d bytes: there are %d, and %d are allowed; this may be no safetensors file", n, rest, limit)
+	}
+	header := make([]byte, n)
+	if _, err := io.ReadFull(r, header); err != nil {
+		return File{}, nil, fmt.Errorf("header: %w", err)
+	}
+	f, spans, err := decodeHeader(header)
+	if err != nil {
+		return File{}, nil, fmt.Errorf("header: %w", err)
+	}
+	if err := layOut(f.Tensors, spans, rest-n); err != nil {
+		return File{}, nil, err
+	}
+	places := make([]Place, len(f.Tensors))
+	for i, t := range f.Tensors {
+		s := spans[t.Name]
+		places[i] = Place{int64(8 + n + s.begin), int64(8 + n + s.end)} // within size
+	}
+	return f, places, nil
 }
 
 // span is where the bytes of a tensor lie in the data.

@@ -1,0 +1,112 @@
+package cli
+
+import (
+	"cmp"
+	"fmt"
+	"io"
+	"maps"
+	"math"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+
+	"gonum.org/v1/gonum/stat"
+	"gonum.org/v1/gonum/stat/distuv"
+
+	"icar/experiment"
+	"icar/internal/suggest"
+	"icar/report"
+	"icar/run"
+)
+
+// drawSweep draws the test MSE against the setting x.
+func drawSweep(path, x string, results []trained) error {
+	format := strings.TrimPrefix(filepath.Ext(path), ".")
+	if !slices.Contains(report.Formats(), format) {
+		return usage(fmt.Errorf("--figure %s: name a file that ends in .%s", path, strings.Join(report.Formats(), ", .")))
+	}
+	varied := variedKeys(results)
+	if !slices.Contains(varied, x) {
+		return usage(fmt.Errorf("--x %q is no number that varies among the results: %s", x, suggest.Instead(x, varied)))
+	}
+	figure, err := sweepFigure(x, results)
+	if err != nil {
+		return usage(err)
+	}
+	if err := run.WriteFile(path, func(w io.Writer) error { return report.Draw(w, figure, format) }); err != nil {
+		return runFailed(err)
+	}
+	return nil
+}
+
+// variedKeys returns the settings that differ among results, without the seed.
+func variedKeys(results []trained) (keys []string) {
+	values := map[string]map[string]bool{}
+	for _, r := range results {
+		for _, k := range r.config.Keys() {
+			if values[k.Name] == nil {
+				values[k.Name] = map[string]bool{}
+			}
+			values[k.Name][k.String()] = true
+		}
+	}
+	for _, r := range results[:min(1, len(results))] {
+		for _, k := range r.config.Keys() {
+			if len(values[k.Name]) > 1 && k.Name != "seed" {
+				keys = append(keys, k.Name)
+			}
+		}
+	}
+	return keys
+}
+
+// sweepFigure has a line for every combination of the settings besides x and
+// the seed: the mean over seeds, and the ends of its 95 % interval by
+// Student's t, dashed.
+func sweepFigure(x string, results []trained) (experiment.Figure, error) {
+	groups := map[string]map[float64][]float64{}
+	varied := variedKeys(results)
+	for _, r := range results {
+		var label []string
+		at := math.NaN()
+		for _, k := range r.config.Keys() {
+			if k.Name == x {
+				var err error
+				if at, err = strconv.ParseFloat(k.String(), 64); err != nil {
+					return experiment.Figure{}, fmt.Errorf("--x %s has the value %s: choose a setting whose values are numbers", x, k)
+				}
+			} else if slices.Contains(varied, k.Name) {
+				label = append(label, k.Name+" "+k.String())
+			}
+		}
+		name := cmp.Or(strings.Join(label, ", "), "mean over seeds")
+		if groups[name] == nil {
+			groups[name] = map[float64][]float64{}
+		}
+		groups[name][at] = append(groups[name][at], r.result.TestMSE)
+	}
+	panel := experiment.Panel{Kind: experiment.Lines, X: experiment.Axis{Label: x}, Y: experiment.Axis{Label: "test MSE"}}
+	for _, name := range slices.Sorted(maps.Keys(groups)) {
+		panel.Series = append(panel.Series, seedSeries(name, groups[name])...)
+	}
+	return experiment.Figure{Title: "Test MSE against " + x, Caption: "Mean over seeds; dashed, where there are at least two, its 95 % interval by Student's t.", Columns: 1, Panels: []experiment.Panel{panel}}, nil
+}
+
+func seedSeries(name string, at map[float64][]float64) []experiment.Series {
+	xs := slices.Sorted(maps.Keys(at))
+	var means, inner, low, high []float64
+	for _, x := range xs {
+		mean, sd := stat.MeanStdDev(at[x], nil)
+		means = append(means, mean)
+		if n := float64(len(at[x])); n > 1 {
+			half := distuv.StudentsT{Sigma: 1, Nu: n - 1}.Quantile(0.975) * sd / math.Sqrt(n)
+			inner, low, high = append(inner, x), append(low, mean-half), append(high, mean+half)
+		}
+	}
+	series := []experiment.Series{experiment.NewSeries(name, experiment.Solid, xs, means)}
+	if len(inner) > 0 {
+		series = append(series, experiment.NewSeries(name+", 95 % from", experiment.Dashed, inner, low), experiment.NewSeries(name+", 95 % to", experiment.Dashed, inner, high))
+	}
+	return series
+}

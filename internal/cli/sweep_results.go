@@ -1,0 +1,205 @@
+package cli
+
+import (
+	"context"
+	"encoding/csv"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strconv"
+	"text/tabwriter"
+	"time"
+
+	"codeberg.org/sbinet/npyio"
+	"github.com/spf13/cobra"
+	"gonum.org/v1/gonum/mat"
+
+	"icar/experiment"
+	"icar/internal/suggest"
+	"icar/sweep"
+	"icar/train"
+)
+
+func newSweepStatus(f *databaseFlags) *cobra.Command {
+	var watch, asJSON bool
+	c := &cobra.Command{
+		Use:   "status [SWEEP]",
+		Short: "Show how far a sweep has come, and the errors of what has failed",
+		Args:  cobra.MaximumNArgs(1),
+		RunE: func(c *cobra.Command, args []string) error {
+			return f.withSweep(c.Context(), args, func(s *sweep.Store, w sweep.Sweep) error {
+				for {
+					st, err := s.Status(c.Context(), w)
+					if err == nil {
+						err = printStatus(c.Context(), c.OutOrStdout(), s, w, st, asJSON)
+					}
+					if err != nil {
+						return runFailed(err)
+					}
+					if !watch || st.Finished() {
+						return nil
+					}
+					select {
+					case <-c.Context().Done():
+						return context.Cause(c.Context())
+					case <-time.After(2 * time.Second):
+					}
+				}
+			})
+		},
+	}
+	c.Flags().BoolVar(&watch, "watch", false, "print it again every two seconds until nothing is left")
+	c.Flags().BoolVar(&asJSON, "json", false, "print one JSON document instead of the table")
+	return c
+}
+
+func printStatus(ctx context.Context, out io.Writer, s *sweep.Store, w sweep.Sweep, st sweep.Status, asJSON bool) error {
+	if asJSON {
+		return printJSON(out, struct {
+			Version int `json:"version"`
+			sweep.Sweep
+			sweep.Status
+		}{experiment.DocumentVersion, w, st})
+	}
+	fmt.Fprintf(out, "%s: %d of %d done, %d running, %d pending, %d failed, %d cancelled; %d claims, %d workers lost\n",
+		w.ID, st.Done, w.Trials, st.Running, st.Pending, st.Failed, st.Cancelled, st.Attempts, st.Lost)
+	if st.Missing > 0 {
+		fmt.Fprintf(out, "%d trials are missing: icar sweep create was cut short, the same command goes on\n", st.Missing)
+	}
+	if st.Failed == 0 {
+		return nil
+	}
+	t := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	err := s.Trials(ctx, w.ID, func(trial sweep.Trial) error {
+		if trial.State == sweep.Failed {
+			fmt.Fprintf(t, "%s\t%s\n", trial.ID, trial.Error)
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	return t.Flush()
+}
+
+// resultFormats are how results are printed.
+var resultFormats = map[string]func(io.Writer, []trained) error{"csv": resultsCSV, "jsonl": resultsJSON, "npy": resultsNPY}
+
+func newSweepResults(f *databaseFlags) *cobra.Command {
+	format := "csv"
+	var figure, x string
+	c := &cobra.Command{
+		Use:   "results [SWEEP]",
+		Short: "Print the results in the order of the plan; equal sweeps print equal bytes",
+		Long: `Print the results in the order of the plan; equal sweeps print equal bytes.
+
+csv has a line a trial with all its settings, jsonl also the error at each
+position, npy is the (trials, 3) float64 array of steps, loss and test MSE.
+--figure draws the test MSE against the setting --x, a line for every
+combination of the others, its mean over seeds and the 95 % interval of that mean.`,
+		Args: cobra.MaximumNArgs(1),
+		RunE: func(c *cobra.Command, args []string) error {
+			names := []string{"csv", "jsonl", "npy"}
+			if !slices.Contains(names, format) {
+				return usage(fmt.Errorf("there is no format %q: %s", format, suggest.Instead(format, names)))
+			}
+			return f.withSweep(c.Context(), args, func(s *sweep.Store, w sweep.Sweep) error {
+				results, err := readTrained(c.Context(), s, w)
+				if err != nil {
+					return err
+				}
+				if figure != "" {
+					return drawSweep(figure, x, results)
+				}
+				if err := resultFormats[format](c.OutOrStdout(), results); err != nil {
+					return runFailed(err)
+				}
+				return nil
+			})
+		},
+	}
+	c.Flags().StringVar(&format, "format", format, "csv, jsonl or npy")
+	c.Flags().StringVar(&figure, "figure", "", "draw a figure into this .svg, .pdf or .png `file` instead")
+	c.Flags().StringVar(&x, "x", "", "the `setting` along the figure's axis")
+	return c
+}
+
+// trained is a trial that is done.
+type trained struct {
+	id     string
+	config train.Config
+	result sweep.Trained
+}
+
+func readTrained(ctx context.Context, s *sweep.Store, w sweep.Sweep) (all []trained, err error) {
+	if w.Kind != sweep.Training {
+		return nil, usage(fmt.Errorf("the sweep %s is of the kind %s, whose results are printed by icar reproduce", w.ID, w.Kind))
+	}
+	err = s.Trials(ctx, w.ID, func(t sweep.Trial) error {
+		if t.Result == nil {
+			return nil
+		}
+		r := trained{id: t.ID, config: train.DefaultConfig()}
+		if err := r.config.Decode(t.Config); err != nil {
+			return fmt.Errorf("trial %s: %w", t.ID, err)
+		}
+		if err := json.Unmarshal(t.Result, &r.result); err != nil {
+			return fmt.Errorf("trial %s: its result cannot be read: %w", t.ID, err)
+		}
+		all = append(all, r)
+		return nil
+	})
+	if err != nil {
+		return nil, runFailed(err)
+	}
+	return all, nil
+}
+
+func float(x float64) string { return strconv.FormatFloat(x, 'g', -1, 64) }
+
+func resultsCSV(out io.Writer, results []trained) error {
+	w := csv.NewWriter(out)
+	c := train.DefaultConfig()
+	header := []string{"trial"}
+	for _, k := range c.Keys() {
+		header = append(header, k.Name)
+	}
+	rows := [][]string{append(header, "steps", "loss", "test_mse")}
+	for _, r := range results {
+		row := []string{r.id}
+		for _, k := range r.config.Keys() {
+			row = append(row, k.String())
+		}
+		rows = append(rows, append(row, strconv.Itoa(r.result.Steps), float(r.result.Loss), float(r.result.TestMSE)))
+	}
+	return w.WriteAll(rows)
+}
+
+func resultsJSON(out io.Writer, results []trained) error {
+	e := json.NewEncoder(out)
+	for _, r := range results {
+		if err := e.Encode(struct {
+			Version int           `json:"version"`
+			Trial   string        `json:"trial"`
+			Config  train.Config  `json:"config"`
+			Result  sweep.Trained `json:"result"`
+		}{experiment.DocumentVersion, r.id, r.config, r.result}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// resultsNPY writes an (N, 3) array.
+func resultsNPY(out io.Writer, results []trained) error {
+	if len(results) == 0 {
+		return errors.New("no trial is done yet: an array needs one")
+	}
+	values := mat.NewDense(len(results), 3, nil)
+	for i, r := range results {
+		values.SetRow(i, []float64{float64(r.result.Steps), r.result.Loss, r.result.TestMSE})
+	}
+	return npyio.Write(out, values)
+}

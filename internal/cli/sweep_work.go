@@ -1,0 +1,137 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"icar/sweep"
+	"icar/train"
+)
+
+var errSyntax = train.ErrSyntax
+
+// workFlags are the settings of a worker.
+type workFlags struct {
+	parallel                          int
+	files                             string
+	lease, heartbeat, backoff, giveUp time.Duration
+	checkpoint                        time.Duration
+	metrics                           string
+}
+
+func newSweepWork(f *databaseFlags) *cobra.Command {
+	var w workFlags
+	c := &cobra.Command{
+		Use:   "work [SWEEP]",
+		Short: "Work on the trials of a sweep until none is left",
+		Long: `Work on the trials of a sweep until none is left, beside any number of other
+workers. An interrupt saves a checkpoint of what is running and gives it back;
+a worker that is killed loses its trials to others when their leases have
+passed, who go on from the last checkpoint if they see the same --files.`,
+		Args: cobra.MaximumNArgs(1),
+		RunE: func(c *cobra.Command, args []string) error {
+			if err := w.check(); err != nil {
+				return err
+			}
+			return f.withSweep(c.Context(), args, func(s *sweep.Store, id sweep.Sweep) error { return sweepWork(c, *f, w, s, id) })
+		},
+	}
+	flags := c.Flags()
+	flags.SortFlags = false
+	flags.IntVar(&w.parallel, "parallel", 1, "trials at a time")
+	flags.StringVar(&w.files, "files", "", "`folder` of checkpoints, best shared by all workers (default DATABASE.files, or sweep-files with Postgres)")
+	flags.DurationVar(&w.lease, "lease", time.Minute, "silence after which a trial is another worker's")
+	flags.DurationVar(&w.heartbeat, "heartbeat", 15*time.Second, "time between signs of life")
+	flags.DurationVar(&w.checkpoint, "checkpoint", time.Minute, "longest time without a checkpoint")
+	flags.DurationVar(&w.backoff, "backoff", 5*time.Second, "wait after a trial's first failure, doubled after each further one up to 5m")
+	flags.DurationVar(&w.giveUp, "give-up", 10*time.Minute, "how long to wait for a database that does not answer")
+	flags.StringVar(&w.metrics, "metrics", "", "serve metrics for Prometheus at `ADDRESS`/metrics, such as 127.0.0.1:9090 or :9090, which is loopback too (default: none)")
+	return c
+}
+
+func (w workFlags) check() error {
+	if w.parallel < 1 || w.parallel > 10_000 {
+		return usage(fmt.Errorf("--parallel %d: use 1 to 10000", w.parallel))
+	}
+	if w.backoff < 0 || w.giveUp < 0 || w.checkpoint < 0 {
+		return usage(errors.New("--backoff, --give-up and --checkpoint are no negative times: leave them out"))
+	}
+	return checkTimes(w.lease, w.heartbeat)
+}
+
+func sweepWork(c *cobra.Command, f databaseFlags, o workFlags, s *sweep.Store, id sweep.Sweep) error {
+	loops, err := chooseKernel()
+	if err != nil {
+		return err
+	}
+	if err := checkArithmetic(id, loops); err != nil {
+		return err
+	}
+	log := slog.New(slog.NewTextHandler(c.ErrOrStderr(), nil)).With("sweep", id.ID)
+	if o.files, err = f.folder(o.files); err != nil {
+		return err
+	}
+	if err := prepareFolder("--files", o.files); err != nil {
+		return runFailed(err)
+	}
+	meter, stop, err := serveMetrics(o.metrics, log)
+	if err != nil {
+		return usage(err)
+	}
+	defer stop()
+	t := sweep.Trainer{Folder: o.files, Kernel: loops, CheckpointEvery: o.checkpoint, Log: log, Step: meter.step}
+	host, err := os.Hostname()
+	if err != nil {
+		host = "unknown"
+	}
+	w := sweep.Worker{
+		Store: s, Sweep: id, Name: fmt.Sprintf("%s/%d", host, os.Getpid()), Parallel: o.parallel, Lease: o.lease, Heartbeat: o.heartbeat,
+		Backoff: o.backoff, GiveUp: o.giveUp, Log: log,
+		Do: func(ctx context.Context, c sweep.Claim) ([]byte, []sweep.Metric, error) {
+			defer meter.begin()()
+			return t.Do(ctx, c)
+		},
+		Recorded: func(c sweep.Claim) { meter.recorded(); t.Recorded(c) },
+	}
+	if err := w.Run(c.Context()); err != nil {
+		return runFailed(fmt.Errorf("%w; icar sweep work goes on from there", err))
+	}
+	st, err := s.Status(c.Context(), id)
+	if err != nil {
+		return runFailed(err)
+	}
+	if _, err := fmt.Fprintf(c.OutOrStdout(), "%d trials done, %d failed, %d cancelled\n", st.Done, st.Failed, st.Cancelled); err != nil {
+		return err
+	}
+	if st.Failed > 0 {
+		return runFailed(fmt.Errorf("%d trials have failed: icar sweep status names them, icar sweep retry tries them again", st.Failed))
+	}
+	return nil
+}
+
+// folder returns the folder of files that belongs to the database.
+func (f databaseFlags) folder(given string) (string, error) {
+	a, err := f.address()
+	switch {
+	case err != nil || given != "":
+		return given, err
+	case a.File() != "":
+		return a.File() + ".files", nil
+	}
+	return "sweep-files", nil
+}
+
+// prepareFolder makes a folder.
+func prepareFolder(flag, path string) error {
+	if err := os.MkdirAll(filepath.Clean(path), 0o755); err != nil {
+		return fmt.Errorf("%s %s cannot be written: %w; choose another folder", flag, path, err)
+	}
+	return nil
+}

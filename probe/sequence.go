@@ -1,0 +1,68 @@
+package probe
+
+// Shapes: T positions, d token dimension.
+
+import (
+	"context"
+	"fmt"
+	"math"
+
+	"icar/ar"
+	"icar/estimator"
+)
+
+// Prediction is what a predictor makes of one sequence s_1 … s_T.
+type Prediction struct {
+	Name string    `json:"name"`
+	Next []float64 `json:"next"` // (d) the prediction of s_{T+1}
+	// Error (T-1) is the squared error of the prediction of s_2 … s_T, mean
+	// over coordinates, and MSE its mean.
+	Error []float64 `json:"error"`
+	MSE   float64   `json:"mse"`
+	Gamma []float64 `json:"gamma"` // (d, d) the map at T
+}
+
+// Sequence predicts the states (T, d) of one sequence of unknown W with the
+// model and then with each estimator. The error says in what the sequence does
+// not fit the model, or names a state that is not finite.
+func (m *Model) Sequence(ctx context.Context, states []float64, d int, estimators []estimator.Estimator) ([]Prediction, error) {
+	for i, v := range states {
+		if math.IsNaN(v) || math.IsInf(v, 0) {
+			return nil, fmt.Errorf("s_%d is %v in coordinate %d: every number has to be finite", i/d+1, v, i%d+1)
+		}
+	}
+	length := len(states) / d
+	s := ar.Batch[float64]{N: 1, T: length, D: d, States: append(append([]float64(nil), states...), make([]float64, d)...)}
+	maps, err := m.Maps(ctx, s)
+	if err != nil {
+		return nil, err
+	}
+	all := []Prediction{newPrediction("the model", maps.Predictions, maps.At(0, length-1), states, d)}
+	for _, e := range estimators {
+		stream, err := e.Start(estimator.Sequence{D: d, T: length})
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", e.Name(), err)
+		}
+		predictions, gamma := make([]float64, len(states)), make([]float64, d*d)
+		for t := range length {
+			stream.Next(predictions[t*d:(t+1)*d], states[t*d:(t+1)*d])
+		}
+		stream.Map(gamma)
+		all = append(all, newPrediction(e.Name(), predictions, gamma, states, d))
+	}
+	return all, nil
+}
+
+// newPrediction measures predictions (T, d).
+func newPrediction(name string, predictions, gamma, states []float64, d int) Prediction {
+	last := len(states) - d
+	p := Prediction{Name: name, Next: predictions[last:], Gamma: gamma, Error: make([]float64, last/d)}
+	for i, y := range states[d:] {
+		e := predictions[i] - y
+		p.Error[i/d] += e * e / float64(d)
+	}
+	if len(p.Error) > 0 {
+		p.MSE = average(p.Error)
+	}
+	return p
+}

@@ -1,0 +1,41 @@
+package report
+
+import (
+	"html/template"
+	"io"
+
+	"icar/experiment"
+	"icar/run"
+)
+
+// Article is a page of tables and figures.
+type Article struct {
+	Title    string
+	Lead     string // what it is about, in a sentence or two
+	Sections []Section
+}
+
+// Section is a part of an Article; what is empty is left out.
+type Section struct {
+	Title  string
+	Text   string
+	Header []string
+	Rows   [][]string
+	Figure *experiment.Figure
+}
+
+// WriteArticle writes a self-contained page.
+func WriteArticle(path string, a Article) error {
+	style, err := assets.ReadFile("page.css")
+	if err != nil {
+		return err
+	}
+	t, err := template.New("article.html").Funcs(template.FuncMap{
+		"picture": func(f *experiment.Figure) (template.HTML, error) { return picture(*f) },
+		"style":   func() template.CSS { return template.CSS(style) },
+	}).ParseFS(assets, "article.html")
+	if err != nil {
+		return err
+	}
+	return run.WriteFile(path, func(w io.Writer) error { return t.Execute(w, a) })
+}

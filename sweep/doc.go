@@ -1,0 +1,23 @@
+// Package sweep shares trials among workers and records each result once.
+//
+// A trial is an identity and the bytes of a configuration. Workers, of one
+// process or of many machines, meet in a database: a SQLite file, or Postgres.
+//
+//	sweeps    id, kind, config, arithmetic, trials, attempts, stop_on_failure, created
+//	trials    sweep, position, id, config, state, epoch, due, lease, worker, failures, losses, error
+//	attempts  sweep, trial, epoch, worker, started, ended, outcome, error
+//	results   sweep, trial, epoch, result
+//	metrics   sweep, trial, step, name, value
+//
+// A state is pending, running, done, failed or cancelled. Times are
+// milliseconds of the database's own clock since 1970; no worker's clock is
+// asked. due is when a pending trial may start and when the lease of a running
+// one ends.
+//
+// Leases are fenced. A claim raises the trial's epoch, and whatever a worker
+// writes later carries the epoch of its claim: once another has claimed the
+// trial, a heartbeat, a result or an error of the first changes no row and is
+// refused with [ErrLost]. A result is written in the transaction that ends its
+// trial. A lease that ends later than its own length from now was given by a
+// clock that has since been set back; it counts as ended.
+package sweep

@@ -1,0 +1,27 @@
+package sweep
+
+import "context"
+
+// Shift makes the database's clock one that a test can set, by Tick, in
+// milliseconds from the true time.
+func (s *Store) Shift(ctx context.Context) error {
+	if _, err := s.db.ExecContext(ctx, "CREATE TABLE clock_shift (shift BIGINT NOT NULL)"); err != nil {
+		return err
+	}
+	if _, err := s.db.ExecContext(ctx, "INSERT INTO clock_shift VALUES (0)"); err != nil {
+		return err
+	}
+	s.dialect.now = "(" + s.dialect.now + " + (SELECT shift FROM clock_shift))"
+	return nil
+}
+
+func (s *Store) Tick(ctx context.Context, shift int64) error {
+	_, err := s.db.ExecContext(ctx, s.sql("UPDATE clock_shift SET shift = $1"), shift)
+	return err
+}
+
+// Count returns the single number that a question has for an answer.
+func (s *Store) Count(ctx context.Context, question string, args ...any) (n int64, err error) {
+	err = s.db.QueryRowContext(ctx, s.sql(question), args...).Scan(&n)
+	return n, err
+}

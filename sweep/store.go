@@ -1,0 +1,171 @@
+package sweep
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"net/url"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5/stdlib"
+	_ "modernc.org/sqlite" // the driver
+)
+
+// Store is the database of sweeps. It may be used from many goroutines.
+type Store struct {
+	db      *sql.DB
+	address Address
+	dialect dialect
+}
+
+// dialect is what the databases say differently.
+type dialect struct {
+	now  string // the database's clock, in milliseconds since 1970
+	lock string // of the row that a claim has found
+	once string // one migration at a time
+}
+
+var (
+	sqlite = dialect{now: "CAST(unixepoch('subsec') * 1000 AS INTEGER)"}
+	// clock_timestamp, not now: the latter stands still in a transaction.
+	postgres = dialect{
+		now:  "CAST(extract(epoch FROM clock_timestamp()) * 1000 AS BIGINT)",
+		lock: "FOR UPDATE SKIP LOCKED",
+		once: "SELECT pg_advisory_xact_lock(1767990898)",
+	}
+)
+
+// schemaVersion is the version of the tables.
+const schemaVersion = 1
+
+// schema makes the tables, which package documentation explains.
+var schema = []string{
+	`CREATE TABLE sweeps (id TEXT PRIMARY KEY, kind TEXT NOT NULL, config TEXT NOT NULL, arithmetic TEXT NOT NULL,
+		trials BIGINT NOT NULL, attempts BIGINT NOT NULL, stop_on_failure BIGINT NOT NULL, created BIGINT NOT NULL)`,
+	`CREATE TABLE trials (sweep TEXT NOT NULL, position BIGINT NOT NULL, id TEXT NOT NULL, config TEXT NOT NULL, state TEXT NOT NULL,
+		epoch BIGINT NOT NULL DEFAULT 0, due BIGINT NOT NULL DEFAULT 0, lease BIGINT NOT NULL DEFAULT 0, worker TEXT NOT NULL DEFAULT '',
+		failures BIGINT NOT NULL DEFAULT 0, losses BIGINT NOT NULL DEFAULT 0, error TEXT NOT NULL DEFAULT '',
+		PRIMARY KEY (sweep, position), UNIQUE (sweep, id))`,
+	`CREATE INDEX trials_due ON trials (sweep, state, due, position)`,
+	`CREATE TABLE attempts (sweep TEXT NOT NULL, trial TEXT NOT NULL, epoch BIGINT NOT NULL, worker TEXT NOT NULL,
+		started BIGINT NOT NULL, ended BIGINT, outcome TEXT, error TEXT, PRIMARY KEY (sweep, trial, epoch))`,
+	`CREATE TABLE results (sweep TEXT NOT NULL, trial TEXT NOT NULL, epoch BIGINT NOT NULL, result TEXT NOT NULL, PRIMARY KEY (sweep, trial))`,
+	`CREATE TABLE metrics (sweep TEXT NOT NULL, trial TEXT NOT NULL, step BIGINT NOT NULL, name TEXT NOT NULL, value DOUBLE PRECISION NOT NULL,
+		PRIMARY KEY (sweep, trial, step, name))`,
+	`CREATE TABLE icar_schema (version BIGINT NOT NULL)`,
+}
+
+// patience is how long one question to the database may take.
+const patience = 30 * time.Second
+
+// Open opens the database at an address and makes its tables if they are not
+// there. The error says that it cannot be reached, or that another version of
+// icar has made its tables; it holds no password.
+func Open(ctx context.Context, a Address) (*Store, error) {
+	s := &Store{address: a}
+	if a.postgres != nil {
+		config := a.postgres.Copy()
+		config.ConnectTimeout = 10 * time.Second
+		s.db, s.dialect = stdlib.OpenDB(*config), postgres
+		s.db.SetMaxOpenConns(16)
+	} else {
+		if err := localDisk(a.file); err != nil {
+			return nil, err
+		}
+		path, err := filepath.Abs(a.file)
+		if err != nil {
+			return nil, err
+		}
+		set := url.Values{"_txlock": {"immediate"}, "_pragma": {"busy_timeout(30000)", "journal_mode(WAL)", "synchronous(FULL)"}}
+		if s.db, err = sql.Open("sqlite", (&url.URL{Scheme: "file", Path: path, RawQuery: set.Encode()}).String()); err != nil {
+			return nil, err
+		}
+		s.dialect = sqlite
+		s.db.SetMaxOpenConns(1) // within a process goroutines queue better than SQLite's waiting does
+	}
+	if err := s.prepare(ctx); err != nil {
+		return nil, fmt.Errorf("the database %v cannot be used: %w", a, errors.Join(err, s.db.Close()))
+	}
+	return s, nil
+}
+
+// Close closes the connections.
+func (s *Store) Close() error { return s.address.redact(s.db.Close()) }
+
+// prepare makes the tables.
+func (s *Store) prepare(ctx context.Context) error {
+	var version int
+	if s.db.QueryRowContext(ctx, "SELECT version FROM icar_schema").Scan(&version) != nil {
+		err := s.within(ctx, func(tx *sql.Tx) error {
+			if s.dialect.once != "" {
+				if _, err := tx.ExecContext(ctx, s.dialect.once); err != nil {
+					return err
+				}
+			}
+			var tables int
+			err := tx.QueryRowContext(ctx, s.catalogue()).Scan(&tables)
+			if err != nil || tables > 0 { // another was first
+				return err
+			}
+			for _, statement := range append(schema, fmt.Sprintf("INSERT INTO icar_schema VALUES (%d)", schemaVersion)) {
+				if _, err := tx.ExecContext(ctx, statement); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+		if err := s.db.QueryRowContext(ctx, "SELECT version FROM icar_schema").Scan(&version); err != nil {
+			return s.address.redact(err)
+		}
+	}
+	if version != schemaVersion {
+		return fmt.Errorf("its tables are of version %d, this icar's of version %d: use the icar that made them", version, schemaVersion)
+	}
+	return nil
+}
+
+// catalogue counts the table icar_schema.
+func (s *Store) catalogue() string {
+	if s.address.postgres != nil {
+		return "SELECT count(*) FROM pg_tables WHERE tablename = 'icar_schema' AND schemaname = current_schema()"
+	}
+	return "SELECT count(*) FROM sqlite_master WHERE name = 'icar_schema'"
+}
+
+// within runs f in a transaction. The error has no password in it.
+func (s *Store) within(ctx context.Context, f func(*sql.Tx) error) error {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	tx, err := s.db.BeginTx(ctx, nil)
+	if err != nil {
+		return s.address.redact(err)
+	}
+	if err := f(tx); err != nil {
+		_ = tx.Rollback() // err says what is wrong
+		return s.address.redact(err)
+	}
+	return s.address.redact(tx.Commit())
+}
+
+// sql writes a statement for the database: {now} is its clock, $1 an argument.
+func (s *Store) sql(statement string) string {
+	if s.address.postgres == nil {
+		statement = strings.ReplaceAll(statement, "$", "?")
+	}
+	return strings.ReplaceAll(statement, "{now}", s.dialect.now)
+}
+
+// changed returns how many rows a statement changes.
+func (s *Store) changed(ctx context.Context, tx *sql.Tx, statement string, args ...any) (int64, error) {
+	r, err := tx.ExecContext(ctx, s.sql(statement), args...)
+	if err != nil {
+		return 0, err
+	}
+	return r.RowsAffected()
+}
