@@ -39,6 +39,7 @@ func All() []Experiment {
 		fig3Rotation(),
 		minima(),
 		fig5(),
+		depth(),
 		generalise(),
 		noise(),
 		fig6(),
