@@ -39,6 +39,8 @@ func All() []Experiment {
 		fig3Rotation(),
 		minima(),
 		fig5(),
+		generalise(),
+		noise(),
 		fig6(),
 		fig7(),
 		softmax(),
