@@ -37,6 +37,7 @@ func All() []Experiment {
 		gradient(),
 		fig3Unitary(),
 		fig3Rotation(),
+		fig4(),
 		minima(),
 		fig5(),
 		generalise(),

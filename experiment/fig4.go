@@ -1,0 +1,286 @@
+package experiment
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"icar/ar"
+	"icar/text"
+	"icar/text/moby"
+)
+
+// fig4 asks whether Moby-Dick in GloVe vectors is an autoregressive process.
+func fig4() Experiment {
+	return define(spec[textConfig, textResult]{
+		name: "fig4", source: "Fig. 4",
+		summary: "is a sentence an autoregressive process? Windows of Moby-Dick fitted one by one, as in the paper, and by one W on held-out text, against three nulls",
+		quick:   4 * time.Second, paper: 40 * time.Second,
+		trials: func(scale Scale, seed uint64) []textConfig {
+			many, few := 40, 19
+			if scale == Paper {
+				many, few = 1000, 100
+			}
+			return textTrials(10_000, 5, []int{20, 100}, []int{many, few}, seed)
+		},
+		run: textRun(sync.OnceValues(mobySequence)),
+		collect: func(all []done[textConfig, textResult]) (Findings, error) {
+			found, err := collectText(all)
+			if err == nil {
+				found.Claims, err = fig4Claims(all)
+			}
+			return found, err
+		},
+	})
+}
+
+// LeastTokens are the tokens that a text has to have for Text.
+const LeastTokens = 1000
+
+// TextOptions are the sizes of Text.
+type TextOptions struct {
+	Windows int // that are drawn
+	Length  int // tokens a window
+	Dims    int // principal axes
+	Nulls   int // texts of each null, to which W is fitted anew
+}
+
+// Text returns the experiment of fig4 for a text of the user's, without
+// claims: what holds for it is for them to say.
+func Text(s *text.Sequence, o TextOptions) Experiment {
+	return define(spec[textConfig, textResult]{
+		name: "text", source: "ours", summary: "is this text an autoregressive process?",
+		trials: func(_ Scale, seed uint64) []textConfig {
+			trials := textTrials(o.Windows, o.Length, []int{o.Dims}, []int{o.Nulls}, seed)
+			return slices.DeleteFunc(trials, func(c textConfig) bool {
+				return c.Frequent > 0 && len(s.Without(c.Frequent).Tokens) < LeastTokens
+			})
+		},
+		run:     textRun(func() (*text.Sequence, error) { return s, nil }),
+		collect: collectText,
+	})
+}
+
+func mobySequence() (*text.Sequence, error) {
+	book, err := moby.Text()
+	if err != nil {
+		return nil, err
+	}
+	table, err := moby.Vectors()
+	if err != nil {
+		return nil, err
+	}
+	words, err := text.NewWords(table)
+	if err != nil {
+		return nil, err
+	}
+	return text.NewSequence(book, words, table)
+}
+
+// part is what a trial does.
+type part string
+
+const (
+	windowsPart  part = "windows"  // the paper's figure: a W a window
+	fitPart      part = "fit"      // one W, on held-out windows
+	nullPart     part = "null"     // the same on texts of a null
+	passagesPart part = "passages" // W from the context
+)
+
+// textConfig is a trial. Fields that its part does not use are 0 or "".
+type textConfig struct {
+	Part     part       `json:"part"`
+	Windows  int        `json:"windows"`
+	Length   int        `json:"length"`   // tokens a window
+	Dims     int        `json:"dims"`     // principal axes k
+	Split    text.Split `json:"split"`    // which windows are held out
+	Frequent int        `json:"frequent"` // most frequent tokens that are left out
+	Null     text.Null  `json:"null"`
+	Lag      int        `json:"lag"`
+	From     int        `json:"from"` // number of the first text of the null
+	Count    int        `json:"count"`
+	Seed     uint64     `json:"seed"`
+}
+
+// Check implements config.
+func (c textConfig) Check() error {
+	switch {
+	case c.Windows < 10:
+		return fmt.Errorf("%d windows leave none to hold out: use windows = 10 or more", c.Windows)
+	case c.Length < 2 || c.Length > 50:
+		return fmt.Errorf("windows of %d tokens: use length = 2 to 50", c.Length)
+	case c.Dims < 1:
+		return fmt.Errorf("%d principal axes: use dims = 1 or more", c.Dims)
+	case c.Frequent < 0 || c.Count < 0 || c.From < 0:
+		return errors.New("a count is negative: use 0 or more")
+	case c.Part == nullPart && (c.Lag < 1 || c.Lag >= c.Length):
+		return fmt.Errorf("lag %d in windows of %d tokens: use lag = 1 to %d", c.Lag, c.Length, c.Length-1)
+	case !slices.Contains([]part{windowsPart, fitPart, nullPart, passagesPart}, c.Part):
+		return fmt.Errorf("there is no part %q: use windows, fit, null or passages", c.Part)
+	case c.Part == fitPart || c.Part == nullPart:
+		if c.Split != text.Random && c.Split != text.Contiguous {
+			return fmt.Errorf("there is no split %q: use random or contiguous", c.Split)
+		}
+	}
+	return nil
+}
+
+// nullChunk is how many texts of a null are one trial.
+const nullChunk = 250
+
+// textTrials lists the trials at each number of axes, with so many texts a
+// null; lags beyond the second get a fifth.
+func textTrials(windows, length int, dims, nulls []int, seed uint64) []textConfig {
+	base := textConfig{Windows: windows, Length: length, Dims: dims[0], Seed: seed}
+	with := func(change func(*textConfig)) textConfig {
+		c := base
+		change(&c)
+		return c
+	}
+	var trials []textConfig
+	for i, k := range dims {
+		for lag := 1; lag < length && (i == 0 || lag == 1); lag++ {
+			count := nulls[i]
+			if lag > 2 {
+				count = (count + 4) / 5
+			}
+			of := []text.Null{text.TokensPermuted, text.WindowsSwapped, text.Markov}
+			if i > 0 {
+				of = of[:2] // the chain takes long to no other end than at k
+			}
+			for _, null := range of {
+				for from := 0; from < count; from += nullChunk {
+					trials = append(trials, with(func(c *textConfig) {
+						c.Part, c.Dims, c.Split, c.Null, c.Lag, c.From, c.Count = nullPart, k, text.Contiguous, null, lag, from, min(nullChunk, count-from)
+					}))
+				}
+			}
+		}
+		for _, split := range []text.Split{text.Random, text.Contiguous} {
+			trials = append(trials, with(func(c *textConfig) { c.Part, c.Dims, c.Split = fitPart, k, split }))
+		}
+	}
+	return append(trials,
+		with(func(c *textConfig) { c.Part, c.Split, c.Frequent = fitPart, text.Contiguous, 100 }),
+		with(func(c *textConfig) {
+			c.Part, c.Split, c.Frequent, c.Null, c.Lag, c.Count = nullPart, text.Contiguous, 100, text.TokensPermuted, 1, (nulls[0]+4)/5
+		}),
+		with(func(c *textConfig) { c.Part, c.Dims = windowsPart, dims[len(dims)-1] }),
+		with(func(c *textConfig) { c.Part = passagesPart }))
+}
+
+// textResult is what a trial found; fields of other parts are left out.
+type textResult struct {
+	Tokens   int             `json:"tokens"`             // with a vector
+	Dropped  int             `json:"dropped"`            // without one
+	R2       []text.Interval `json:"r2,omitempty"`       // by lag, held out
+	Distance float64         `json:"distance,omitempty"` // |WᵀW - I|_F/√k at lag 1
+	Singular []float64       `json:"singular,omitempty"` // of W at lag 1
+	NullR2   []float64       `json:"null_r2,omitempty"`  // held out, one a text
+	Real     *rollouts       `json:"real,omitempty"`     // the windows of the text
+	Shuffled *rollouts       `json:"shuffled,omitempty"` // of its tokens permuted
+	Passages *text.Passages  `json:"passages,omitempty"`
+}
+
+// rollouts are the errors of windows, each with its own W.
+type rollouts struct {
+	Exact    float64   `json:"exact"`    // share fitted exactly
+	Distinct float64   `json:"distinct"` // of windows whose inputs are distinct, the share fitted exactly
+	Mean     float64   `json:"mean"`     // error, all windows
+	Rest     float64   `json:"rest"`     // error, without those fitted exactly
+	Bins     []float64 `json:"bins"`     // shares of all windows by error, those fitted exactly left out
+}
+
+// binWidth and binCount are those of the histogram of errors; the last bin
+// takes what is beyond.
+const (
+	binWidth = 0.05
+	binCount = 30
+)
+
+func textRun(load func() (*text.Sequence, error)) func(context.Context, textConfig) (textResult, error) {
+	return func(ctx context.Context, c textConfig) (textResult, error) {
+		s, err := load()
+		if err != nil {
+			return textResult{}, err
+		}
+		if c.Frequent > 0 {
+			s = s.Without(c.Frequent)
+		}
+		r := textResult{Tokens: len(s.Tokens), Dropped: s.Dropped}
+		stream := func(name string) string { return "text/" + name }
+		w, err := s.Cut(c.Length, c.Windows, ar.Rand(c.Seed, stream("windows"), 0))
+		if err != nil {
+			return r, err
+		}
+		switch c.Part {
+		case windowsPart:
+			if s, err = s.Reduced(w.Tokens, c.Dims); err != nil {
+				return r, err
+			}
+			r.Real = newRollouts(s, w)
+			rng := ar.Rand(c.Seed, stream("shuffled"), 0)
+			rng.Shuffle(len(w.Tokens), func(i, j int) { w.Tokens[i], w.Tokens[j] = w.Tokens[j], w.Tokens[i] })
+			r.Shuffled = newRollouts(s, w)
+			return r, nil
+		case passagesPart:
+			p, err := s.ReadPassages(min(passageHalf, len(s.Tokens)/50), c.Dims, ar.Rand(c.Seed, stream("passages"), 0))
+			r.Passages = &p
+			return r, err
+		}
+		study, err := text.NewStudy(s, w, c.Split, c.Dims, ar.Rand(c.Seed, stream("split"), 0))
+		if err != nil {
+			return r, err
+		}
+		if c.Part == nullPart {
+			r.NullR2, err = study.Nulls(ctx, c.Null, c.Lag, c.Count, ar.Rand(c.Seed, stream(string(c.Null)), uint64(c.From)), nil)
+			return r, err
+		}
+		for lag := 1; lag < c.Length; lag++ {
+			f, r2, err := study.Measure(lag, ar.Rand(c.Seed, stream("bootstrap"), uint64(lag)))
+			if err != nil {
+				return r, err
+			}
+			if r.R2 = append(r.R2, r2); lag == 1 {
+				r.Distance, r.Singular = f.Orthogonality()
+			}
+		}
+		return r, nil
+	}
+}
+
+// passageHalf is how many tokens of a passage are learnt from, and predicted;
+// fewer in a text that would have less than 25 passages.
+const passageHalf = 200
+
+func newRollouts(s *text.Sequence, w text.Windows) *rollouts {
+	r := &rollouts{Bins: make([]float64, binCount)}
+	exact, distinct, exactDistinct := 0, 0, 0
+	n := w.Count()
+	for i := range n {
+		window := w.Tokens[i*w.Length : (i+1)*w.Length]
+		e := s.Rollout(window)
+		r.Mean += e / float64(n)
+		inputs := slices.Sorted(slices.Values(window[:w.Length-1]))
+		different := len(slices.Compact(inputs)) == w.Length-1
+		if different {
+			distinct++
+		}
+		if e < text.ExactBelow {
+			exact++
+			if different {
+				exactDistinct++
+			}
+			continue
+		}
+		r.Rest += e
+		r.Bins[min(int(e/binWidth), binCount-1)] += 1 / float64(n)
+	}
+	r.Exact = float64(exact) / float64(n)
+	r.Rest /= float64(max(1, n-exact))
+	r.Distinct = float64(exactDistinct) / float64(max(1, distinct))
+	return r
+}

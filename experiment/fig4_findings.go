@@ -1,0 +1,191 @@
+package experiment
+
+import (
+	"errors"
+	"fmt"
+
+	"gonum.org/v1/gonum/floats"
+	"gonum.org/v1/gonum/stat"
+
+	"icar/text"
+)
+
+// collectText draws the figure and writes the table, which both scales and the
+// user's text share.
+func collectText(all []done[textConfig, textResult]) (Findings, error) {
+	summary := Table{Name: "summary", Columns: []string{"measure", "split", "k", "lag", "value", "low", "high", "p_tokens", "p_windows", "p_markov"}}
+	nulls := gather(all)
+	figure := Figure{Title: "Is a sentence an autoregressive process? (Fig. 4)", Columns: 3,
+		Caption: "Top: the paper's windows, each with a W of its own: most are fitted exactly for want of repeated tokens, in the text and shuffled alike. " +
+			"Bottom: one W for all windows, on held-out text, against nulls; its singular values; a W learnt from the passage it predicts."}
+	lags := Panel{Kind: Lines, Title: "held-out R², last fifth of the text", X: Axis{Label: "lag ℓ"}, Y: Axis{Label: "R²"}}
+	var singular, passages, windows []Panel
+	first := all[0].Config.Dims
+	for _, d := range all {
+		c, r := d.Config, d.Found
+		switch c.Part {
+		case fitPart:
+			if len(r.R2) == 0 {
+				return Findings{}, errors.New("a fit has no R²")
+			}
+			addFit(&summary, c, r, nulls)
+			if c.Split == text.Contiguous {
+				lags.Series = append(lags.Series, lagSeries(c, r, nulls, first)...)
+				singular = addSingular(singular, c, r)
+			}
+		case windowsPart:
+			if r.Real == nil || r.Shuffled == nil {
+				return Findings{}, errors.New("the windows have no errors")
+			}
+			windows = windowPanels(r)
+			for _, side := range []struct {
+				name string
+				of   *rollouts
+			}{{"text", r.Real}, {"shuffled", r.Shuffled}} {
+				addRow(&summary, side.name+": windows fitted exactly", c, text.Interval{Value: side.of.Exact})
+				addRow(&summary, side.name+": mean error, all windows", c, text.Interval{Value: side.of.Mean})
+				addRow(&summary, side.name+": mean error, the others", c, text.Interval{Value: side.of.Rest})
+			}
+		case passagesPart:
+			if r.Passages == nil {
+				return Findings{}, errors.New("the passages have no R²")
+			}
+			passages = []Panel{passagePanel(*r.Passages)}
+			addRow(&summary, "passage: R² of its own W", c, r.Passages.Own)
+			addRow(&summary, "passage: R² of another's W", c, r.Passages.Other)
+			addRow(&summary, "passage: R² of the pooled W", c, r.Passages.Pooled)
+			addRow(&summary, "passage: own - other", c, r.Passages.Gain)
+			addRow(&summary, "passage: pooled - own", c, r.Passages.Ahead)
+		}
+	}
+	figure.Panels = append(append(append(windows, lags), singular...), passages...)
+	return Findings{Data: Data{Tables: []Table{summary}}, Figures: []Figure{figure}}, nil
+}
+
+// nullKey names the texts of a null that a fit is compared with.
+type nullKey struct {
+	null                text.Null
+	split               text.Split
+	dims, lag, frequent int
+}
+
+func (c textConfig) against(null text.Null, lag int) nullKey {
+	return nullKey{null, c.Split, c.Dims, lag, c.Frequent}
+}
+
+// gather joins the R² of the texts of each null.
+func gather(all []done[textConfig, textResult]) map[nullKey][]float64 {
+	nulls := map[nullKey][]float64{}
+	for _, d := range all {
+		if c := d.Config; c.Part == nullPart {
+			key := c.against(c.Null, c.Lag)
+			nulls[key] = append(nulls[key], d.Found.NullR2...)
+		}
+	}
+	return nulls
+}
+
+// addRow adds a value, with its interval if it has one.
+func addRow(t *Table, measure string, c textConfig, v text.Interval) {
+	row := []any{measure, "", c.Dims, "", v.Value, v.Low, v.High, "", "", ""}
+	if v.Low == v.High {
+		row[5], row[6] = "", ""
+	}
+	t.Rows = append(t.Rows, row)
+}
+
+// addFit adds a row a lag, with the p-value of each null that was drawn.
+func addFit(t *Table, c textConfig, r textResult, nulls map[nullKey][]float64) {
+	name := "held-out R²"
+	if c.Frequent > 0 {
+		name = fmt.Sprintf("held-out R² without the %d most frequent", c.Frequent)
+	}
+	for i, v := range r.R2 {
+		row := []any{name, string(c.Split), c.Dims, i + 1, v.Value, v.Low, v.High}
+		for _, null := range []text.Null{text.TokensPermuted, text.WindowsSwapped, text.Markov} {
+			if values := nulls[c.against(null, i+1)]; len(values) > 0 {
+				row = append(row, text.PValue(v.Value, values))
+			} else {
+				row = append(row, "")
+			}
+		}
+		t.Rows = append(t.Rows, row)
+	}
+	t.Rows = append(t.Rows, []any{name + ": |WᵀW - I|/√k", string(c.Split), c.Dims, 1, r.Distance, "", "", "", "", ""})
+}
+
+// lagSeries are the R² by lag with its interval, and the means of the nulls.
+func lagSeries(c textConfig, r textResult, nulls map[nullKey][]float64, first int) []Series {
+	name := fmt.Sprintf("text, k = %d", c.Dims)
+	if c.Frequent > 0 {
+		name += ", rare"
+	}
+	var lags, values []float64
+	for i, v := range r.R2 {
+		lags, values = append(lags, float64(i+1)), append(values, v.Value)
+	}
+	series := []Series{NewSeries(name, Solid, lags, values)}
+	if c.Frequent > 0 || c.Dims != first {
+		return series
+	}
+	for _, null := range []text.Null{text.TokensPermuted, text.WindowsSwapped, text.Markov} {
+		var x, y []float64
+		for lag := range len(r.R2) {
+			if v := nulls[c.against(null, lag+1)]; len(v) > 0 {
+				x, y = append(x, float64(lag+1)), append(y, stat.Mean(v, nil))
+			}
+		}
+		series = append(series, NewSeries(string(null), Dashed, x, y))
+	}
+	return series
+}
+
+func addSingular(panels []Panel, c textConfig, r textResult) []Panel {
+	if len(panels) == 0 {
+		panels = []Panel{{Kind: Lines, Title: "singular values of W", X: Axis{Label: "rank / k"}, Y: Axis{Label: "σ; 1 where W is orthogonal"}}}
+	}
+	if c.Frequent > 0 {
+		return panels
+	}
+	x := positions(len(r.Singular))
+	floats.Scale(1/float64(len(x)), x)
+	panels[0].Series = append(panels[0].Series, NewSeries(fmt.Sprintf("k = %d", c.Dims), Points, x, r.Singular))
+	return panels
+}
+
+// windowPanels are the histogram of the errors of the rolled-out windows, and
+// the same without those fitted exactly.
+func windowPanels(r textResult) []Panel {
+	x := make([]float64, binCount+1)
+	for i := range x {
+		x[i] = (float64(i) - 0.5) * binWidth
+	}
+	x[0] = 0
+	whole := Panel{Kind: Lines, Title: "each window its own W", X: Axis{Label: "relative error of the window, 0: exact"}, Y: Axis{Label: "share of windows"}}
+	rest := Panel{Kind: Lines, Title: "without those fitted exactly", X: Axis{Label: "relative error of the window"}, Y: Axis{Label: "share of these windows"}}
+	for _, side := range []struct {
+		name string
+		of   *rollouts
+	}{{"text", r.Real}, {"shuffled", r.Shuffled}} {
+		y := append([]float64{side.of.Exact}, side.of.Bins...)
+		whole.Series = append(whole.Series, NewSeries(fmt.Sprintf("%s, %.0f %% exact", side.name, 100*side.of.Exact), Solid, x, y))
+		shares := append([]float64{}, side.of.Bins...)
+		if sum := floats.Sum(shares); sum > 0 {
+			floats.Scale(1/sum, shares)
+		}
+		rest.Series = append(rest.Series, NewSeries(side.name, Solid, x[1:], shares))
+	}
+	return []Panel{whole, rest}
+}
+
+func passagePanel(p text.Passages) Panel {
+	panel := Panel{Kind: Lines, Title: "W from a passage, on its next tokens", X: Axis{Label: "R², 95 % interval"}, Y: Axis{Label: "whose W, as listed"}}
+	for i, v := range []struct {
+		name string
+		of   text.Interval
+	}{{"the passage's own", p.Own}, {"another passage's", p.Other}, {"the pooled W", p.Pooled}} {
+		y := float64(i + 1)
+		panel.Series = append(panel.Series, NewSeries(v.name, Solid, []float64{v.of.Low, v.of.Value, v.of.High}, []float64{y, y, y}))
+	}
+	return panel
+}
