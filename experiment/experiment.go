@@ -40,6 +40,7 @@ func All() []Experiment {
 		fig4(),
 		minima(),
 		fig5(),
+		depth(),
 		generalise(),
 		noise(),
 		fig6(),

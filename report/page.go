@@ -85,7 +85,8 @@ func Claims(entries []Entry) []experiment.Claim {
 }
 
 // WritePage writes claims.json and the self-contained report.html of an
-// output folder and returns the page's path.
+// output folder and returns the page's path. The figures of the page can be
+// looked into as on the explorer's; without scripts they stand still.
 func WritePage(out string, entries []Entry) (string, error) {
 	if err := WriteJSON(filepath.Join(out, ClaimsFile), Claims(entries)); err != nil {
 		return "", err
@@ -110,8 +111,11 @@ func render(w io.Writer, entries []Entry) error {
 			err := json.Compact(&b, document)
 			return b.String(), err
 		},
-		"mib":   func(bytes uint64) string { return fmt.Sprintf("%.0f MiB", float64(bytes)/(1<<20)) },
-		"style": func() template.CSS { return template.CSS(style) },
+		"mib": func(bytes uint64) string { return fmt.Sprintf("%.0f MiB", float64(bytes)/(1<<20)) },
+		"style": func() template.CSS {
+			return template.CSS(append(figureStyle[:len(figureStyle):len(figureStyle)], style...))
+		},
+		"script": func() template.JS { return template.JS(figureScript) },
 	}).ParseFS(assets, "page.html")
 	if err != nil {
 		return err

@@ -143,12 +143,12 @@ func TestSaveAndLoad(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{"2 of 4 hold", "a &lt;toy&gt;", "one &amp; one", "not finite", "<svg", "1.50 s, largest live heap 3 MiB", "{&#34;n&#34;:1}"} {
+	for _, want := range []string{"2 of 4 hold", "a &lt;toy&gt;", "one &amp; one", "not finite", "<svg", "data-figure", "1.50 s, largest live heap 3 MiB", "{&#34;n&#34;:1}"} {
 		if !bytes.Contains(html, []byte(want)) {
 			t.Errorf("the page lacks %q", want)
 		}
 	}
-	for _, foreign := range []string{"src=", "<link", "<script", "@import"} {
+	for _, foreign := range []string{"src=", "<link", "import ", "import(", "@import"} {
 		if bytes.Contains(html, []byte(foreign)) {
 			t.Errorf("the page is not self-contained: %q", foreign)
 		}

@@ -107,6 +107,11 @@ func ReadWeights(path string) ([]safetensors.Tensor, error) {
 	if err != nil {
 		return nil, err
 	}
+	return Weights(f, path)
+}
+
+// Weights is ReadWeights of a file that was read already; path is its name.
+func Weights(f safetensors.File, path string) ([]safetensors.Tensor, error) {
 	if f.Metadata[metaConfig] == "" {
 		return f.Tensors, nil
 	}

@@ -59,7 +59,7 @@ func open(on disk, path, arithmetic string, mixed bool) (d *Dir, s Saved, err er
 			d = nil
 		}
 	}()
-	if s, err = readRun(path); err != nil {
+	if s, err = readRun(os.DirFS(path)); err != nil {
 		return nil, s, err
 	}
 	if s.Info.Arithmetic != arithmetic && !mixed && !s.Done {
@@ -104,13 +104,13 @@ func lockSoon(f *os.File) (err error) {
 }
 
 // readRun reads what tells a run from other directories.
-func readRun(path string) (s Saved, err error) {
-	if s.Config, err = readSmall(filepath.Join(path, configFile)); errors.Is(err, fs.ErrNotExist) {
+func readRun(fsys fs.FS) (s Saved, err error) {
+	if s.Config, err = readSmall(fsys, configFile); errors.Is(err, fs.ErrNotExist) {
 		return s, fmt.Errorf("%w: there is no %s in it; name a directory that icar train has written", ErrNoRun, configFile)
 	} else if err != nil {
 		return s, err
 	}
-	data, err := readSmall(filepath.Join(path, infoFile))
+	data, err := readSmall(fsys, infoFile)
 	if err == nil {
 		err = json.Unmarshal(data, &s.Info)
 	}
@@ -120,13 +120,13 @@ func readRun(path string) (s Saved, err error) {
 	if s.Info.Version != formatVersion {
 		return s, fmt.Errorf("is a run of version %d, this icar reads version %d: use the icar that wrote it", s.Info.Version, formatVersion)
 	}
-	_, err = os.Stat(filepath.Join(path, doneFile))
+	_, err = fs.Stat(fsys, doneFile)
 	s.Done = err == nil
 	return s, ignore(fs.ErrNotExist, err)
 }
 
-func readSmall(path string) ([]byte, error) {
-	f, err := os.Open(path)
+func readSmall(fsys fs.FS, path string) ([]byte, error) {
+	f, err := fsys.Open(path)
 	if err != nil {
 		return nil, err
 	}

@@ -37,25 +37,29 @@ type Run struct {
 
 // Read reads the directory of a run. The error says that it holds none, or
 // what about it cannot be read.
-func Read(path string) (Run, error) {
-	saved, err := readRun(path)
+func Read(path string) (Run, error) { return ReadFS(os.DirFS(path), path) }
+
+// ReadFS is Read of the directory that is the root of fsys, such as that of an
+// os.Root, out of which no symbolic link leads. The path is its name.
+func ReadFS(fsys fs.FS, path string) (Run, error) {
+	saved, err := readRun(fsys)
 	if err != nil {
 		return Run{}, fmt.Errorf("%s %w", path, err)
 	}
 	r := Run{Path: path, State: Stopped, Config: saved.Config, Info: saved.Info}
-	if r.Metrics, err = readLines[Metric](filepath.Join(path, metricsFile)); err != nil {
-		return Run{}, err
+	if r.Metrics, err = readLines[Metric](fsys, metricsFile); err != nil {
+		return Run{}, fmt.Errorf("%s: %w", filepath.Join(path, metricsFile), err)
 	}
-	timings, err := readLines[Timing](filepath.Join(path, timingsFile))
+	timings, err := readLines[Timing](fsys, timingsFile)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return Run{}, err
+		return Run{}, fmt.Errorf("%s: %w", filepath.Join(path, timingsFile), err)
 	}
 	for _, t := range timings {
 		r.Seconds += t.Seconds
 	}
-	switch busy, err := running(path); {
+	switch busy, err := running(fsys); {
 	case err != nil:
-		return Run{}, err
+		return Run{}, fmt.Errorf("%s: %w", path, err)
 	case saved.Done:
 		r.State = Complete
 	case busy:
@@ -78,8 +82,8 @@ func (r Run) Checkpoint() string {
 
 // readLines reads a file of lines of JSON. A last line without an end is still
 // being written.
-func readLines[T any](path string) ([]T, error) {
-	data, err := os.ReadFile(path)
+func readLines[T any](fsys fs.FS, name string) ([]T, error) {
+	data, err := fs.ReadFile(fsys, name)
 	if err != nil {
 		return nil, err
 	}
@@ -90,7 +94,7 @@ func readLines[T any](path string) ([]T, error) {
 		}
 		var v T
 		if err := json.Unmarshal(line, &v); err != nil {
-			return nil, fmt.Errorf("%s: line %d: %w", path, len(all)+1, err)
+			return nil, fmt.Errorf("line %d: %w", len(all)+1, err)
 		}
 		all = append(all, v)
 	}
@@ -98,13 +102,17 @@ func readLines[T any](path string) ([]T, error) {
 }
 
 // running reports whether a process holds the lock of a run.
-func running(path string) (bool, error) {
-	f, err := os.Open(filepath.Join(path, metricsFile))
+func running(fsys fs.FS) (bool, error) {
+	f, err := fsys.Open(metricsFile)
 	if err != nil {
 		return false, err
 	}
 	defer f.Close()
-	err = lock(f)
+	file, ok := f.(*os.File)
+	if !ok {
+		return false, nil // a file system in which nothing runs
+	}
+	err = lock(file)
 	if locked(err) {
 		return true, nil
 	}
@@ -143,7 +151,7 @@ func Remove(path string) error {
 	if entry, err := os.Lstat(path); err == nil && entry.Mode()&fs.ModeSymlink != 0 {
 		return fmt.Errorf("%s is a symbolic link: remove it yourself, or name the directory that it leads to", path)
 	}
-	if _, err := readRun(path); err != nil {
+	if _, err := readRun(os.DirFS(path)); err != nil {
 		return fmt.Errorf("%s %w", path, err)
 	}
 	f, err := os.Open(filepath.Join(path, metricsFile))

@@ -142,6 +142,9 @@ func (s *Store) catalogue() string {
 func (s *Store) within(ctx context.Context, f func(*sql.Tx) error) error {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
+	if s.address.postgres == nil {
+		defer queue{s.address.file + ".queue"}.enter(ctx)()
+	}
 	tx, err := s.db.BeginTx(ctx, nil)
 	if err != nil {
 		return s.address.redact(err)

@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"icar/nn"
+	"icar/nn/safetensors"
 	"icar/run"
 )
 
@@ -11,11 +12,16 @@ import (
 // a checkpoint or what PyTorch has written. The error is that of
 // [Config.Resolve], of run.ReadWeights or of nn.Import.
 func Load(c Config, path string) (*nn.Transformer[float32], error) {
-	c, err := c.Resolve()
+	weights, err := run.ReadWeights(path)
 	if err != nil {
 		return nil, err
 	}
-	weights, err := run.ReadWeights(path)
+	return Assemble(c, weights, path)
+}
+
+// Assemble is Load of weights that were read already, from the file path.
+func Assemble(c Config, weights []safetensors.Tensor, path string) (*nn.Transformer[float32], error) {
+	c, err := c.Resolve()
 	if err != nil {
 		return nil, err
 	}

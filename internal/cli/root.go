@@ -96,7 +96,7 @@ failed (diverged, disk full), 130 interrupted.`,
 		RunE:                       func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
 	root.SetFlagErrorFunc(flagError)
-	root.AddCommand(newReproduce(), newList(), newTrain(), newRuns(), newProbe(), newSweep(), newBench(), newBenchCase(), newText(), newReport(), newVersion())
+	root.AddCommand(newReproduce(), newList(), newTrain(), newRuns(), newProbe(), newSweep(), newBench(), newBenchCase(), newText(), newReport(), newServe(), newVersion())
 	return root
 }
 

@@ -1,0 +1,291 @@
+//go:build unix
+
+package cli
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"icar/internal/pgtest"
+	"icar/sweep"
+)
+
+// database returns the environment that leads to an empty database.
+func database(t *testing.T, kind string) (env []string, server *pgtest.Server) {
+	t.Helper()
+	if kind == "sqlite" {
+		return []string{"ICAR_DATABASE=" + filepath.Join(t.TempDir(), "sweep.db")}, nil
+	}
+	server, err := pgtest.Start()
+	if errors.Is(err, pgtest.ErrMissing) && os.Getenv("CI") != "true" {
+		t.Skip(err)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := server.Remove(); err != nil {
+			t.Error(err)
+		}
+	})
+	address, err := server.Database("sweeps")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return []string{"ICAR_DATABASE=" + address}, server
+}
+
+// sweeping runs icar sweep and returns what it prints.
+func sweeping(t *testing.T, env []string, args ...string) string {
+	t.Helper()
+	var stderr bytes.Buffer
+	c := child(t.Context(), &stderr, append([]string{"sweep"}, args...)...)
+	c.Env = append(c.Env, env...)
+	out, err := c.Output()
+	if err != nil {
+		t.Fatalf("sweep %v: %v: %s", args, err, stderr.String())
+	}
+	return string(out)
+}
+
+// worker is a process that is started again when it is killed.
+type worker struct {
+	cmd    *exec.Cmd
+	stderr bytes.Buffer
+	exit   chan error
+}
+
+func startWorker(ctx context.Context, t *testing.T, env, args []string) *worker {
+	t.Helper()
+	w := &worker{exit: make(chan error, 1)}
+	w.cmd = child(ctx, &w.stderr, append([]string{"sweep", "work"}, args...)...)
+	w.cmd.Env = append(w.cmd.Env, env...)
+	if err := w.cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	go func() { w.exit <- w.cmd.Wait() }()
+	return w
+}
+
+var claimed = regexp.MustCompile(`msg=claimed sweep=([0-9a-f]+) trial=([0-9a-f]+) epoch=(\d+)`)
+
+// current returns the run directory of the trial that a worker was at when it
+// ended, "" if it was at none.
+func (w *worker) current(files string) string {
+	log := w.stderr.String()
+	all := claimed.FindAllStringSubmatchIndex(log, -1)
+	if len(all) == 0 || strings.Contains(log[all[len(all)-1][1]:], "msg=done") {
+		return ""
+	}
+	m := claimed.FindStringSubmatch(log[all[len(all)-1][0]:])
+	return filepath.Join(files, m[1], m[2], m[3])
+}
+
+var resumed = regexp.MustCompile(`msg=training sweep=\S+ trial=\S+ epoch=(\d+) from=(\d+)`)
+
+// TestSweepUnderKills kills a worker of a sweep again and again: every trial
+// is recorded once, with the bytes of a worker that nobody killed. Postgres is
+// stopped in the middle too, politely and at once. With ICAR_SLOW=1 there are
+// 200 trials of at least 2 s, 8 workers and a kill every second.
+func TestSweepUnderKills(t *testing.T) {
+	trials, epochs, workers, every, down := 4, 120, 2, 300*time.Millisecond, time.Second/2
+	kills, resumes, writes := 1, 0, 0
+	lease := "1s"
+	if os.Getenv("ICAR_SLOW") == "1" {
+		lease = "5s"
+		trials, epochs, workers, every, down = 200, 440, 8, time.Second, 20*time.Second
+		kills, resumes, writes = 30, 10, 5
+	}
+	plan := filepath.Join(t.TempDir(), "plan.yaml")
+	var seeds []string
+	for i := range trials {
+		seeds = append(seeds, strconv.Itoa(i))
+	}
+	// Small steps and a checkpoint of a megabyte after every fourth.
+	text := fmt.Sprintf("base: {d: 2, embed: 60, depth: 6, length: 2, batch: 2, train: 2, test: 2, epochs: %d, checkpoint_every: 4}\ngrid: {seed: [%s]}\n", epochs, strings.Join(seeds, ", "))
+	if err := os.WriteFile(plan, []byte(text), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	env, _ := database(t, "sqlite")
+	sweeping(t, env, "create", "--config", plan)
+	sweeping(t, env, "work")
+	want := sweeping(t, env, "results", "--format", "jsonl")
+	if n := strings.Count(want, "\n"); n != trials {
+		t.Fatalf("%d results, want %d", n, trials)
+	}
+	for _, kind := range []string{"sqlite", "postgres"} {
+		t.Run(kind, func(t *testing.T) {
+			env, server := database(t, kind)
+			files := filepath.Join(t.TempDir(), "files")
+			sweeping(t, env, "create", "--config", plan)
+			args := []string{"--files", files, "--lease", lease, "--heartbeat", "200ms"}
+			seed := uint64(time.Now().UnixNano())
+			r := rand.New(rand.NewPCG(seed, 0))
+			var at, writing, further int
+			note := func(w *worker) {
+				for _, m := range resumed.FindAllStringSubmatch(w.stderr.String(), -1) {
+					if m[1] != "1" && m[2] != "0" {
+						further++
+					}
+				}
+			}
+			all := make([]*worker, workers)
+			for i := range all {
+				all[i] = startWorker(t.Context(), t, env, args)
+			}
+			// The server is stopped before the second and the fourth kill.
+			stops := map[int]syscall.Signal{2: syscall.SIGINT, 4: syscall.SIGQUIT}
+			for left, n := workers, 1; left > 0; n++ {
+				time.Sleep(every)
+				if signal, stop := stops[n]; stop && server != nil {
+					if err := server.Down(signal); err != nil {
+						t.Fatal(err)
+					}
+					time.Sleep(down)
+					if err := server.Up(); err != nil {
+						t.Fatal(err)
+					}
+				}
+				i := r.IntN(workers)
+				if all[i] == nil {
+					i = (i + 1) % workers
+				}
+				for j, w := range all {
+					if w == nil {
+						continue
+					}
+					select {
+					case err := <-w.exit:
+						if err != nil {
+							t.Fatalf("seed %d: worker: %v: %s", seed, err, w.stderr.String())
+						}
+						note(w)
+						all[j] = nil
+						left--
+						continue
+					default:
+					}
+					if j != i {
+						continue
+					}
+					if err := w.cmd.Process.Kill(); err != nil && !errors.Is(err, os.ErrProcessDone) {
+						t.Fatal(err)
+					}
+					if err := <-w.exit; err != nil {
+						if dir := w.current(files); dir != "" {
+							at++
+							if halfWritten(t, dir) {
+								writing++
+							}
+						}
+					}
+					note(w)
+					all[j] = startWorker(t.Context(), t, env, args)
+				}
+			}
+			if got := sweeping(t, env, "results", "--format", "jsonl"); got != want {
+				t.Errorf("seed %d: other results than those of one worker", seed)
+			}
+			once(t, env, trials)
+			t.Logf("%d kills of a running trial, %d within a checkpoint, %d trials went on under a later epoch", at, writing, further)
+			if at < kills || further < resumes || writing < writes {
+				t.Errorf("seed %d: too few to mean anything: want %d, %d and %d", seed, kills, writes, resumes)
+			}
+		})
+	}
+}
+
+// once checks that every trial is done and recorded under its last epoch.
+func once(t *testing.T, env []string, trials int) {
+	t.Helper()
+	a, err := sweep.ParseAddress(strings.TrimPrefix(env[0], "ICAR_DATABASE="))
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := sweep.Open(t.Context(), a)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+	}()
+	w, err := s.Find(t.Context(), "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	st, err := s.Status(t.Context(), w)
+	if err != nil || st.Done != int64(trials) || !st.Finished() {
+		t.Errorf("%+v, %v", st, err)
+	}
+}
+
+// TestStoppedWorker stops a worker, with SIGSTOP, until another has its trial,
+// and lets it go on: while the other is at work and when it is done.
+func TestStoppedWorker(t *testing.T) {
+	plan := filepath.Join(t.TempDir(), "plan.yaml")
+	text := "base: {d: 2, embed: 60, depth: 6, length: 2, batch: 2, train: 2, test: 2, epochs: 120, checkpoint_every: 10}\ngrid: {seed: [1]}\n"
+	if err := os.WriteFile(plan, []byte(text), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	for _, kind := range []string{"sqlite", "postgres"} {
+		for _, when := range []string{"msg=training", "msg=done"} {
+			t.Run(kind+"/"+when, func(t *testing.T) {
+				env, _ := database(t, kind)
+				files := filepath.Join(t.TempDir(), "files")
+				sweeping(t, env, "create", "--config", plan)
+				args := []string{"--files", files, "--lease", "400ms", "--heartbeat", "150ms"}
+				first := startWorker(t.Context(), t, env, args)
+				for start := time.Now(); !exists(t, filepath.Join(files, "*", "*", "1", "checkpoint.previous.safetensors")); time.Sleep(time.Millisecond) {
+					if time.Since(start) > 30*time.Second {
+						t.Fatal("the first worker makes no checkpoint")
+					}
+				}
+				if err := first.cmd.Process.Signal(syscall.SIGSTOP); err != nil {
+					t.Fatal(err)
+				}
+				second := startWorker(t.Context(), t, env, args)
+				if when == "msg=done" {
+					if err := <-second.exit; err != nil {
+						t.Fatal(err, second.stderr.String())
+					}
+				} else {
+					for start := time.Now(); !exists(t, filepath.Join(files, "*", "*", "2", "checkpoint.safetensors")); time.Sleep(time.Millisecond) {
+						if time.Since(start) > 30*time.Second {
+							t.Fatal("the second worker makes no checkpoint")
+						}
+					}
+				}
+				if err := first.cmd.Process.Signal(syscall.SIGCONT); err != nil {
+					t.Fatal(err)
+				}
+				if err := <-first.exit; err != nil {
+					t.Fatal(err, first.stderr.String())
+				}
+				if when != "msg=done" {
+					if err := <-second.exit; err != nil {
+						t.Fatal(err, second.stderr.String())
+					}
+				}
+				log := first.stderr.String()
+				if !strings.Contains(log, "msg=dropped") || strings.Contains(log, "msg=done") || !strings.Contains(second.stderr.String(), "msg=done") {
+					t.Errorf("the first worker: %s\nthe second: %s", log, second.stderr.String())
+				}
+				once(t, env, 1)
+			})
+		}
+	}
+}

@@ -1,0 +1,70 @@
+//go:build unix
+
+package sweep_test
+
+import (
+	"fmt"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"icar/sweep"
+)
+
+// BenchmarkClaim claims and completes trials of a sweep of 10⁶ with 1 to 32
+// workers, each with connections of its own: claims a second and the 99th
+// percentile of a claim's time.
+func BenchmarkClaim(b *testing.B) {
+	for _, kind := range []string{"sqlite", "postgres"} {
+		b.Run(kind, func(b *testing.B) {
+			a := address(b, kind)
+			start := time.Now()
+			create(b, open(b, a), sweep.Sweep{}, 1_000_000)
+			b.Logf("%s: 10⁶ trials inserted in %v", kind, time.Since(start).Round(time.Second))
+			for _, workers := range []int{1, 2, 8, 32} {
+				b.Run(fmt.Sprint(workers), func(b *testing.B) { benchmarkClaim(b, a, workers) })
+			}
+		})
+	}
+}
+
+func benchmarkClaim(b *testing.B, a sweep.Address, workers int) {
+	stores := make([]*sweep.Store, workers)
+	for i := range stores {
+		stores[i] = open(b, a)
+	}
+	var left atomic.Int64
+	left.Store(int64(b.N))
+	var mu sync.Mutex
+	var all []time.Duration
+	b.ResetTimer()
+	var wg sync.WaitGroup
+	for _, s := range stores {
+		wg.Go(func() {
+			var took []time.Duration
+			for left.Add(-1) >= 0 {
+				start := time.Now()
+				c, err := s.Claim(b.Context(), "sweep", "w", lease)
+				took = append(took, time.Since(start))
+				if err == nil {
+					err = s.Complete(b.Context(), c, []byte("{}"), nil)
+				}
+				if err != nil {
+					b.Error(err)
+					return
+				}
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			all = append(all, took...)
+		})
+	}
+	wg.Wait()
+	b.StopTimer()
+	slices.Sort(all)
+	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "claims/s")
+	b.ReportMetric(all[len(all)*99/100].Seconds()*1000, "p99-ms")
+	b.ReportMetric(0, "ns/op")
+}

@@ -1,0 +1,326 @@
+// The page: reads its controls, asks the server, hands the answer to the
+// figures, and keeps its state in the address.
+
+import { mount } from "./figure.js";
+
+const still = matchMedia("(prefers-reduced-motion: reduce)");
+
+// --- state in the address: part.name=value, for what is not as at first ---
+
+const address = new URLSearchParams(location.search);
+
+function remember(name, value) {
+  if (value === null || value.length === 0) address.delete(name);
+  else if (Array.isArray(value)) { address.delete(name); for (const v of value) address.append(name, v); }
+  else address.set(name, value);
+  const query = address.toString();
+  history.replaceState(null, "", (query ? "?" + query : location.pathname) + location.hash);
+}
+
+function controls(form) {
+  return [...form.querySelectorAll("input[name], select[name]")];
+}
+
+function first(control) {
+  return control.tagName === "SELECT" ? control.options[0].value : control.defaultValue;
+}
+
+function echo(control) {
+  const output = control.labels[0]?.querySelector("output");
+  if (output) output.textContent = control.value;
+}
+
+function restore(part, form) {
+  for (const c of controls(form)) {
+    const value = address.get(`${part}.${c.name}`);
+    if (value !== null) c.value = value;
+    echo(c);
+  }
+}
+
+function query(form) {
+  return new URLSearchParams(controls(form).map((c) => [c.name, c.value]));
+}
+
+// --- answers ---
+
+function say(area, text, wrong = false) {
+  const status = area.querySelector(".status");
+  status.textContent = text;
+  status.classList.toggle("wrong", wrong);
+}
+
+function show(area, answer) {
+  for (const place of area.querySelectorAll("[data-figure]")) {
+    if (place.closest("[data-part], section, .drop") !== area) continue;
+    const figure = answer.figures?.find((f) => f.name === place.dataset.figure);
+    place.hidden = !figure;
+    if (figure) mount(place, figure);
+  }
+  const list = area.querySelector("dl");
+  if (list) list.replaceChildren(...(answer.facts ?? []).flatMap((f) => {
+    const [dt, dd] = [document.createElement("dt"), document.createElement("dd")];
+    dt.textContent = f.label;
+    dd.textContent = f.value;
+    return [dt, dd];
+  }));
+}
+
+async function ask(url, options) {
+  const response = await fetch(url, options);
+  if (!response.ok) throw new Error((await response.json()).error);
+  return response.json();
+}
+
+function reason(error) {
+  return error instanceof TypeError ? "The server does not answer. Is icar serve running?" : error.message;
+}
+
+// latestOnly runs ask-and-show one at a time; of the wishes that come in the
+// meantime only the last is done.
+function latestOnly(work) {
+  let running = false, again = false;
+  return async function run() {
+    if (running) { again = true; return; }
+    running = true;
+    do { again = false; await work(); } while (again);
+    running = false;
+  };
+}
+
+// --- parts one, two and four, and the inside of a run: a picture of a form ---
+
+function pictured(area, more = () => ({})) {
+  const part = area.dataset.part, form = area.querySelector("form");
+  restore(part, form);
+  const refresh = latestOnly(async () => {
+    const q = query(form);
+    for (const [name, value] of Object.entries(more())) q.set(name, value);
+    try {
+      show(area, await ask(`/api/${part}?${q}`));
+      say(area, "");
+    } catch (error) {
+      say(area, reason(error), true);
+    }
+    area.dataset.drawn = Number(area.dataset.drawn ?? 0) + 1;
+  });
+  form.addEventListener("submit", (e) => e.preventDefault());
+  form.addEventListener("input", (e) => {
+    echo(e.target);
+    remember(`${part}.${e.target.name}`, e.target.value === first(e.target) ? null : e.target.value);
+    refresh();
+  });
+  return refresh;
+}
+
+function set(control, value) {
+  control.value = value;
+  control.dispatchEvent(new Event("input", { bubbles: true }));
+}
+
+// play lets a slider run from its start; where motion is not wanted a press is
+// one step.
+function play(button) {
+  const slider = button.form.elements[button.dataset.play];
+  let timer = 0;
+  button.addEventListener("click", () => {
+    const step = () => set(slider, Number(slider.value) >= Number(slider.max) ? slider.min : Number(slider.value) + 1);
+    if (still.matches) return step();
+    if (timer) { clearInterval(timer); timer = 0; return; }
+    set(slider, slider.min);
+    timer = setInterval(() => {
+      step();
+      if (slider.value === slider.max) { clearInterval(timer); timer = 0; }
+    }, 450);
+  });
+}
+
+for (const part of ["process", "step", "position"]) {
+  const area = document.getElementById(part), refresh = pictured(area);
+  for (const b of area.querySelectorAll("[data-play]")) play(b);
+  for (const place of area.querySelectorAll("[data-pick]")) {
+    const [x, y] = place.dataset.pick.split(" ").map((n) => area.querySelector("form").elements[n]);
+    place.addEventListener("pick", (e) => {
+      if (area.querySelector("form").elements.d.value !== "2") return; // a click has no depth
+      set(x, e.detail.x.toFixed(2));
+      set(y, e.detail.y.toFixed(2));
+    });
+  }
+  // What is far down is asked for when it comes near.
+  new IntersectionObserver((seen, observer) => {
+    if (seen.some((s) => s.isIntersecting)) { observer.disconnect(); refresh(); }
+  }, { rootMargin: "600px" }).observe(area);
+}
+
+// --- events of the server ---
+
+// listen reads server-sent events until they end.
+async function listen(url, signal, handle) {
+  const response = await fetch(url, { signal, headers: { Accept: "text/event-stream" } });
+  if (!response.ok) {
+    const error = new Error((await response.json()).error);
+    error.status = response.status;
+    throw error;
+  }
+  const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
+  let buffer = "";
+  for (;;) {
+    const { done, value } = await reader.read();
+    if (done) return;
+    buffer += value;
+    for (let end; (end = buffer.indexOf("\n\n")) >= 0; buffer = buffer.slice(end + 2)) {
+      const [, name, data] = buffer.slice(0, end).match(/^event: (.*)\ndata: (.*)$/);
+      handle(name, JSON.parse(data));
+    }
+  }
+}
+
+// --- part three: training, live ---
+
+{
+  const area = document.getElementById("heads"), form = area.querySelector("form");
+  restore("heads", form);
+  let training = new AbortController();
+  const train = async () => {
+    training.abort();
+    const mine = (training = new AbortController());
+    say(area, "Training.");
+    area.dataset.state = "training";
+    let shown = 0;
+    try {
+      await listen(`/api/heads?${query(form)}`, mine.signal, (name, data) => {
+        if (name === "frame") {
+          show(area, data);
+          area.dataset.frames = ++shown;
+          area.dataset.loss = data.loss;
+          area.dataset.minimum = data.minimum;
+          say(area, still.matches ? "Training." : `Iteration ${data.iteration} of ${data.iterations}.`);
+        } else if (name === "failed") throw new Error(data.error);
+        else { area.dataset.state = "done"; say(area, `Done after ${shown} pictures.`); }
+      });
+      if (area.dataset.state !== "done") throw new Error("The server stopped before the training was done: press Train again.");
+    } catch (error) {
+      if (mine.signal.aborted) return;
+      area.dataset.state = "failed";
+      say(area, reason(error), true);
+    }
+  };
+  form.addEventListener("submit", (e) => { e.preventDefault(); train(); });
+  area.querySelector("[data-stop]").addEventListener("click", () => { training.abort(); say(area, "Stopped."); area.dataset.state = "stopped"; });
+  form.addEventListener("input", (e) => {
+    echo(e.target);
+    remember(`heads.${e.target.name}`, e.target.value === first(e.target) ? null : e.target.value);
+    if (area.dataset.state) train();
+  });
+  for (const place of area.querySelectorAll("[data-figure]")) place.hidden = true;
+  if (!still.matches) new IntersectionObserver((seen, observer) => {
+    if (seen.some((s) => s.isIntersecting)) { observer.disconnect(); if (!area.dataset.state) train(); }
+  }).observe(area);
+}
+
+// --- part five: runs ---
+
+{
+  const area = document.getElementById("runs"), list = document.getElementById("run-list"), inside = document.getElementById("inside");
+  let chosen = address.getAll("runs.run"), looked = address.get("inside.run"), connection = new AbortController();
+  const look = pictured(inside, () => ({ run: looked }));
+  const peer = () => {
+    inside.hidden = !looked;
+    document.getElementById("inside-name").textContent = looked ?? "";
+    if (looked) look();
+  };
+  const cell = (content, className) => {
+    const td = document.createElement("td");
+    td.append(content);
+    if (className) td.className = className;
+    return td;
+  };
+  const brief = (x) => (x === null || x === undefined ? "" : Number(x.toPrecision(4)));
+  const row = (run) => {
+    const tr = document.createElement("tr"), box = document.createElement("input"), open = document.createElement("button");
+    box.type = "checkbox";
+    box.checked = chosen.includes(run.path);
+    box.disabled = run.state === "damaged";
+    box.setAttribute("aria-label", `show ${run.path}`);
+    box.addEventListener("change", () => {
+      chosen = box.checked ? [...chosen, run.path].slice(-6) : chosen.filter((p) => p !== run.path);
+      remember("runs.run", chosen);
+      connect();
+    });
+    open.textContent = "look";
+    open.type = "button";
+    open.disabled = run.state === "damaged";
+    open.setAttribute("aria-label", `look inside ${run.path}`);
+    open.addEventListener("click", () => { looked = run.path; remember("inside.run", looked); peer(); });
+    tr.append(cell(box), cell(run.path), cell(run.error ? `${run.state}: ${run.error}` : run.state), cell(`${run.step}/${run.steps}`, "n"), cell(brief(run.loss), "n"), cell(brief(run.test_mse), "n"), cell(open));
+    return tr;
+  };
+  const update = (data) => {
+    const focused = [...list.querySelectorAll("input, button")].indexOf(document.activeElement);
+    list.replaceChildren(...data.runs.map(row));
+    if (focused >= 0) list.querySelectorAll("input, button")[focused]?.focus({ preventScroll: true });
+    for (const place of area.querySelectorAll(":scope > .pair > [data-figure]")) {
+      const figure = data.figures?.find((f) => f.name === place.dataset.figure);
+      place.hidden = !figure;
+      if (figure) mount(place, figure);
+    }
+    const status = document.getElementById("run-status");
+    status.classList.remove("wrong");
+    status.textContent = data.runs.length ? `${data.runs.length === 1 ? "1 run" : data.runs.length + " runs"}, live.` : "No runs yet: icar train writes one.";
+    area.dataset.updates = Number(area.dataset.updates ?? 0) + 1;
+  };
+  // connect watches the runs; when the server goes away it tries again until
+  // it is back.
+  const connect = async () => {
+    connection.abort();
+    const mine = (connection = new AbortController());
+    while (!mine.signal.aborted) {
+      let wrong = "The server does not answer; trying again.";
+      try {
+        const q = new URLSearchParams(chosen.map((p) => ["run", p]));
+        await listen(`/api/runs?${q}`, mine.signal, (name, data) => (name === "runs" ? update(data) : undefined));
+      } catch (error) {
+        if (error.status === 404) { chosen = []; remember("runs.run", chosen); }
+        if (error.status) wrong = error.message;
+      }
+      if (mine.signal.aborted) return;
+      const status = document.getElementById("run-status");
+      status.textContent = wrong;
+      status.classList.add("wrong");
+      await new Promise((resolve) => setTimeout(resolve, 1000));
+    }
+  };
+  const claims = async () => {
+    const rows = (await ask("/api/claims").catch(() => [])).map((c) => {
+      const tr = document.createElement("tr");
+      tr.append(cell(c.pass ? "✓ holds" : "✗ fails"), cell(c.statement), cell(brief(c.measured), "n"), cell(brief(c.predicted), "n"));
+      return tr;
+    });
+    document.getElementById("claim-list").replaceChildren(...rows);
+  };
+  peer();
+  connect();
+  claims();
+}
+
+// --- files ---
+
+{
+  const drop = document.getElementById("drop"), input = document.getElementById("file");
+  const send = async (file) => {
+    const kind = file.name.endsWith(".npy") ? "sequence" : file.name.endsWith(".safetensors") ? "model" : "";
+    if (!kind) return say(drop, `${file.name} is neither .npy nor .safetensors.`, true);
+    say(drop, "Reading.");
+    try {
+      show(drop, await ask(`/api/${kind}`, { method: "POST", body: file }));
+      say(drop, file.name);
+    } catch (error) {
+      show(drop, {});
+      say(drop, reason(error), true);
+    }
+  };
+  input.addEventListener("change", () => input.files[0] && send(input.files[0]));
+  addEventListener("dragover", (e) => { e.preventDefault(); drop.classList.add("over"); });
+  addEventListener("dragleave", () => drop.classList.remove("over"));
+  addEventListener("drop", (e) => { e.preventDefault(); drop.classList.remove("over"); if (e.dataTransfer.files[0]) send(e.dataTransfer.files[0]); });
+}

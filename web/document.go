@@ -1,0 +1,103 @@
+package web
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+
+	"icar/experiment"
+	"icar/report"
+)
+
+// Document is what every part of the page shows: figures under the names of
+// their places on the page, and a few numbers.
+type Document struct {
+	Figures []experiment.Figure `json:"figures"`
+	Facts   []Fact              `json:"facts"`
+}
+
+// Fact is a number or a word under a label.
+type Fact struct {
+	Label string `json:"label"`
+	Value string `json:"value"`
+}
+
+// plane is the kind of a panel of lines whose two axes have the same scale.
+const plane experiment.Kind = "plane"
+
+func (d *Document) figure(name, title, caption string, columns int, panels ...experiment.Panel) {
+	d.Figures = append(d.Figures, experiment.Figure{Name: name, Title: title, Caption: caption, Columns: columns, Panels: panels})
+}
+
+func (d *Document) fact(label, format string, args ...any) {
+	d.Facts = append(d.Facts, Fact{label, fmt.Sprintf(format, args...)})
+}
+
+func (d *Document) factNumber(label string, x float64) {
+	d.Facts = append(d.Facts, Fact{label, report.Number(x)})
+}
+
+func heatmap(title, x, y string, rows, columns int, cells []float64) experiment.Panel {
+	return experiment.Panel{Kind: experiment.Heatmap, Title: title, X: experiment.Axis{Label: x}, Y: experiment.Axis{Label: y}, Matrix: experiment.NewMatrix(rows, columns, cells)}
+}
+
+// lines is a panel of curves; a label that begins with "log " makes its axis
+// logarithmic and is shown without it.
+func lines(title string, x, y experiment.Axis, series ...experiment.Series) experiment.Panel {
+	return experiment.Panel{Kind: experiment.Lines, Title: title, X: x, Y: y, Series: series}
+}
+
+func linear(label string) experiment.Axis { return experiment.Axis{Label: label} }
+func logarithmic(label string) experiment.Axis {
+	return experiment.Axis{Label: label, Log: true}
+}
+
+// count returns from, from+1, …, from+n-1.
+func count(from, n int) []float64 {
+	x := make([]float64, n)
+	for i := range x {
+		x[i] = float64(from + i)
+	}
+	return x
+}
+
+// refusal is an error with the status it is answered with.
+type refusal struct {
+	status int
+	err    error
+}
+
+func (r refusal) Error() string { return r.err.Error() }
+func (r refusal) Unwrap() error { return r.err }
+
+func refuse(status int, format string, args ...any) error {
+	return refusal{status, fmt.Errorf(format, args...)}
+}
+
+// bad is the refusal of a request that makes no sense.
+func bad(err error) error { return refusal{http.StatusBadRequest, err} }
+
+func writeJSON(w http.ResponseWriter, status int, document any) {
+	body, err := json.Marshal(document)
+	if err != nil {
+		http.Error(w, `{"error":"the answer is no JSON"}`, http.StatusInternalServerError)
+		return
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(status)
+	w.Write(body)
+}
+
+// writeError answers with the error: {"error": "…"} and its status.
+func writeError(w http.ResponseWriter, err error) {
+	var r refusal
+	status := http.StatusInternalServerError
+	if errors.As(err, &r) {
+		status = r.status
+	}
+	if status == http.StatusTooManyRequests {
+		w.Header().Set("Retry-After", "1")
+	}
+	writeJSON(w, status, map[string]string{"error": err.Error()})
+}

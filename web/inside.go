@@ -1,0 +1,120 @@
+package web
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+
+	"icar/ar"
+	"icar/estimator"
+	"icar/experiment"
+	"icar/nn"
+	"icar/probe"
+	"icar/train"
+)
+
+// Sizes of what is looked at inside a model, so that an answer takes a second
+// at most.
+const (
+	probed       = 8   // sequences
+	maxMaps      = 12  // attention maps drawn
+	maxEmbed     = 64  // D of a model that is probed
+	maxHeadDepth = 16  // its heads times layers
+	maxLength    = 100 // its context length
+)
+
+var insideParameters = []parameter{
+	{name: "run", symbol: "run", means: "path of a run below the folder of runs", many: 1},
+	number("t", "T", 8, 1, maxLength, 1, "context length at which Γ is shown, at most the model's"),
+}
+
+// inside shows what the model of a run computes on test sequences.
+func (s *Server) inside(ctx context.Context, v values) (Document, error) {
+	if v["run"] == "" {
+		return Document{}, refuse(http.StatusBadRequest, "run is missing: give the path of a run, as /api/runs lists them")
+	}
+	r, err := s.shelf.find(v["run"])
+	if err != nil {
+		return Document{}, err
+	}
+	c, err := configOf(r)
+	if err != nil {
+		return Document{}, err
+	}
+	if c, err = c.Resolve(); err != nil {
+		return Document{}, unreadable(err)
+	}
+	if c.Embed > maxEmbed || c.Heads*c.Depth > maxHeadDepth || c.Length > maxLength || c.MLP > 4*maxEmbed {
+		return Document{}, refuse(http.StatusUnprocessableEntity, "the model is too large to be looked into here (embed ≤ %d, heads × depth ≤ %d, length ≤ %d): use icar probe", maxEmbed, maxHeadDepth, maxLength)
+	}
+	net, err := s.shelf.root.loadIn(r.Path, c)
+	if err != nil {
+		return Document{}, err
+	}
+	return look(ctx, c, net, min(v.integer("t"), c.Length))
+}
+
+// look probes a model on the first test sequences of its configuration.
+func look(ctx context.Context, c train.Config, net *nn.Transformer[float32], t int) (Document, error) {
+	var doc Document
+	m, err := probe.New(c, net)
+	if err != nil {
+		return doc, err
+	}
+	sequences, err := train.Sequences(c, train.TestStream, probed)
+	if err != nil {
+		return doc, err
+	}
+	maps, err := m.Maps(ctx, sequences)
+	if err != nil {
+		return doc, unreadable(err)
+	}
+	d := maps.D
+	doc.figure("gamma", fmt.Sprintf("In-context map after %s", plural(t, "token")), "W of a test sequence, Γ that the model has made of the context, and that of least squares.", 3,
+		heatmap("W", "", "", d, d, sequences.Contexts[0].W), heatmap("Γ of the model", "", "", d, d, maps.At(0, t-1)), leastSquaresMap(sequences, t))
+	if err := doc.align(ctx, maps, sequences); err != nil {
+		return doc, err
+	}
+	attention, err := m.Attention(ctx, sequences)
+	if err != nil {
+		return doc, err
+	}
+	var panels []experiment.Panel
+	for _, a := range attention[:min(len(attention), maxMaps)] {
+		panels = append(panels, heatmap(fmt.Sprintf("layer %d, head %d", a.Layer+1, a.Head+1), "token j", "token i", c.Length, c.Length, a.Values))
+	}
+	doc.figure("attention", "Attention maps", "Mean size of the attention of token i to token j.", 3, panels...)
+	return doc, nil
+}
+
+func leastSquaresMap(b ar.Batch[float64], t int) experiment.Panel {
+	stream, err := estimator.LeastSquares{}.Start(estimator.Sequence{D: b.D, T: t})
+	gamma, prediction := make([]float64, b.D*b.D), make([]float64, b.D)
+	if err == nil {
+		for i := range t {
+			stream.Next(prediction, b.States[i*b.D:(i+1)*b.D])
+		}
+		stream.Map(gamma)
+	}
+	return heatmap("Γ of least squares", "", "", b.D, b.D, gamma)
+}
+
+// align draws how like the classical algorithms the model is, by position.
+func (doc *Document) align(ctx context.Context, maps probe.Maps, sequences ar.Batch[float64]) error {
+	one, err := estimator.FitPerPositionStep(ctx, sequences)
+	if err != nil {
+		return err
+	}
+	var series []experiment.Series
+	for _, e := range []named{{"one gradient step", one}, {"3 steps of Chebyshev", estimator.Chebyshev{K: 3}}, {"least squares", estimator.LeastSquares{}}} {
+		a, err := maps.Align(ctx, sequences, e.Estimator)
+		if err != nil {
+			return err
+		}
+		series = append(series, experiment.NewSeries(e.label, experiment.Solid, count(1, maps.T), a.Cosine))
+		doc.factNumber("mean cosine with "+e.label, a.MeanCosine())
+	}
+	doc.figure("alignment", "Which algorithm the model is like", "Cosine between Γ of the model and Γ of the algorithm, mean over 8 test sequences.", 1,
+		lines("", linear("context length T"), linear("cosine of Γ and Γ'"), series...))
+	return nil
+}

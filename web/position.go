@@ -1,0 +1,98 @@
+// Part four: the positional encoding in closed form. Tmax longest context.
+
+package web
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"math/cmplx"
+
+	"icar/ar"
+	"icar/experiment"
+	"icar/report"
+	"icar/theory"
+)
+
+var positionParameters = []parameter{
+	number("mu", "μ", 50, 1, 400, 1, "context spread: angles are U[0, 2π/μ]"),
+	number("logk", "log₁₀ iterations", 3, 0, 6, 0.05, "iterations of gradient descent, as a power of ten"),
+	number("tmax", "Tmax", 30, 5, 40, 1, "longest context"),
+	number("row", "row T", 30, 5, 40, 1, "the row that a cosine is fitted to, at most Tmax"),
+	number("theta", "θ", 0.5, 0, 3.14, 0.01, "angle of the identity below"),
+	number("t", "T of the identity", 6, 1, 20, 1, "power of the identity below"),
+}
+
+// positionRate is the learning rate of the paper's Fig. 6.
+const positionRate = 0.5
+
+type positionKey struct{ mu, tmax int }
+
+// position shows the encoding after any number of iterations, at once.
+func (s *Server) position(_ context.Context, v values) (Document, error) {
+	key := positionKey{v.integer("mu"), v.integer("tmax")}
+	row := min(v.integer("row"), key.tmax)
+	descent, err := s.descents.get(key, func() (*theory.PositionDescent, error) {
+		p := theory.Position{Tmax: key.tmax, Mu: float64(key.mu), Rho: 1, Noise: ar.CircularNoise}
+		if err := p.Check(); err != nil {
+			return nil, bad(err)
+		}
+		return theory.NewPositionDescent(p.Rows(), positionRate)
+	})
+	if err != nil {
+		return Document{}, err
+	}
+	k := int(math.Round(math.Pow(10, v.number("logk"))))
+	encoding := descent.At(k)
+	var doc Document
+	doc.figure("encoding", fmt.Sprintf("P after %d iterations", k), "Row T - 1 weighs s_1 … s_T. Close angles (large μ) leave long waves along the rows.", 1,
+		heatmap("", "token t", "row T - 1", key.tmax, key.tmax, encoding))
+	weights := encoding[(row-2)*key.tmax : (row-2)*key.tmax+row]
+	series := []experiment.Series{experiment.NewSeries("p_t", experiment.Points, count(1, row), weights)}
+	if cosine, err := theory.FitCosine(weights); err == nil {
+		series = append(series, experiment.NewSeries("cosine", experiment.Solid, count(1, row), cosine.Curve(row)))
+		doc.fact("share of the row's variance that the cosine explains", "%.3f", cosine.R2)
+		doc.factNumber("its frequency (radians a position)", cosine.Frequency)
+	}
+	doc.figure("row", fmt.Sprintf("The row of T = %d and the cosine fitted to it", row), "Without training on words, positions come out as waves.", 1,
+		lines("", linear("token t"), linear("p_t"), series...))
+	x, y := lossCurve(descent)
+	loss := descent.Loss(k)
+	doc.figure("loss", "Loss of gradient descent", "Any number of iterations costs the same: the descent is solved in the eigenbasis of each row.", 1,
+		lines("", logarithmic("iterations"), logarithmic("mean loss"), experiment.NewSeries("loss", experiment.Solid, x, y),
+			experiment.NewSeries("now", experiment.Points, []float64{float64(k)}, []float64{loss})))
+	doc.factNumber("mean loss now", loss)
+	doc.identity(v.number("theta"), v.integer("t"))
+	return doc, nil
+}
+
+func lossCurve(d *theory.PositionDescent) (x, y []float64) {
+	for i := range 61 {
+		k := int(math.Round(math.Pow(10, float64(i)/10)))
+		x, y = append(x, float64(k)), append(y, d.Loss(k))
+	}
+	return x, y
+}
+
+// identity draws λ^{T+1} = 2cosθ λ^T - λ^{T-1} as arrows in the complex plane.
+func (doc *Document) identity(theta float64, t int) {
+	power := func(k int) complex128 { return cmplx.Rect(1, theta*float64(k)) }
+	arrow := func(label string, style experiment.Style, from, to complex128) experiment.Series {
+		return experiment.NewSeries(label, style, []float64{real(from), real(to)}, []float64{imag(from), imag(to)})
+	}
+	twice := complex(2*math.Cos(theta), 0) * power(t)
+	var x, y []float64
+	for i := range 97 {
+		z := cmplx.Rect(1, 2*math.Pi*float64(i)/96)
+		x, y = append(x, real(z)), append(y, imag(z))
+	}
+	doc.figure("identity", "λ^{T+1} = 2cosθ λ^T - λ^{T-1}", "From 2cosθ λ^T go back along λ^{T-1}: you are at the next power, on the circle. Rotations are predicted without division.", 1,
+		experiment.Panel{Kind: plane, X: linear("real"), Y: linear("imaginary"), Series: []experiment.Series{
+			arrow("2cosθ λ^T", experiment.Solid, 0, twice),
+			arrow("-λ^{T-1}", experiment.Solid, twice, twice-power(t-1)),
+			arrow("λ^{T+1}", experiment.Solid, 0, power(t+1)),
+			arrow("λ^T", experiment.Dashed, 0, power(t)),
+			experiment.NewSeries("", experiment.Dashed, x, y),
+		}})
+	doc.fact("2cosθ", "%s", report.Number(2*math.Cos(theta)))
+}

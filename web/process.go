@@ -1,0 +1,225 @@
+// Part one: the process s_{t+1} = W s_t + σ ε. D dimension of a real state.
+
+package web
+
+import (
+	"context"
+	"fmt"
+	"math"
+
+	"icar/ar"
+	"icar/estimator"
+	"icar/experiment"
+)
+
+var processParameters = []parameter{
+	choice("family", "family", "rotation and unitary have d = 2; so and haar have d = 2 or 3", "rotation", "so", "haar", "unitary"),
+	number("d", "d", 2, 2, 3, 1, "token dimension"),
+	number("theta", "θ", 0.7, 0, 6.28, 0.01, "angle of W, in radians"),
+	number("phi", "φ", 1.9, 0, 6.28, 0.01, "unitary: the second angle; d = 3: the tilt of the axis"),
+	number("rho", "ρ", 1, 0.5, 1, 0.01, "contraction, the modulus of the eigenvalues"),
+	number("sigma", "σ", 0, 0, 0.5, 0.01, "noise level"),
+	number("shown", "T", 4, 1, 20, 1, "tokens that are shown"),
+	number("seed", "noise", 1, 1, 1000, 1, "which draw of the noise"),
+	choice("reveal", "show W", "yes shows W, the next token and the errors", "no", "yes"),
+	number("gx", "guess, first", 0, -2, 2, 0.01, "first coordinate of the guessed next token"),
+	number("gy", "guess, second", 0, -2, 2, 0.01, "second coordinate of the guess"),
+	number("gz", "guess, third", 0, -2, 2, 0.01, "third coordinate of the guess, for d = 3"),
+	number("turn", "turn the view", 0.6, -3.14, 3.14, 0.02, "azimuth of the view for d = 3, in radians"),
+	number("lift", "lift the view", 0.4, -1.57, 1.57, 0.02, "elevation of the view for d = 3, in radians"),
+}
+
+const processLength = 20
+
+// sample is a sequence in real form: states (processLength+1, D) of which the
+// first show coordinates are drawn, and the real W (D, D).
+type sample struct {
+	d, show int
+	states  []float64
+	w       []float64
+}
+
+// process shows tokens, hides or shows W, and compares a guess of the next
+// token with the estimators'.
+func (s *Server) process(_ context.Context, v values) (Document, error) {
+	q, err := drawSample(v)
+	if err != nil {
+		return Document{}, bad(err)
+	}
+	project := projection(q.show, v.number("turn"), v.number("lift"))
+	t := v.integer("shown")
+	var doc Document
+	var series []experiment.Series
+	put := func(label string, style experiment.Style, points []float64) {
+		x, y := project(points)
+		series = append(series, experiment.NewSeries(label, style, x, y))
+	}
+	put("tokens", experiment.Solid, q.shown(q.states, t))
+	put("s_1 … s_T", experiment.Points, q.shown(q.states, t))
+	put("s_T", experiment.Points, q.shown(q.states[(t-1)*q.d:], 1))
+	guess := []float64{v.number("gx"), v.number("gy"), v.number("gz")}[:q.show]
+	put("your guess", experiment.Points, guess)
+	next := q.shown(q.states[t*q.d:], 1)
+	reveal := v.on("reveal")
+	if reveal {
+		put("s_{T+1}", experiment.Points, next)
+		doc.factNumber("your guess is off by", apart(guess, next))
+	}
+	for _, e := range guessers() {
+		prediction, err := q.predict(e.Estimator, t)
+		if err != nil {
+			return doc, err
+		}
+		if reveal {
+			put(e.label, experiment.Points, prediction)
+			doc.factNumber(e.label+" is off by", apart(prediction, next))
+		}
+	}
+	doc.figure("path", "The tokens s_1 … s_T", q.caption(reveal), 1, experiment.Panel{Kind: plane, X: linear("first coordinate"), Y: linear("second coordinate"), Series: series})
+	if reveal {
+		doc.figure("w", "W", "The hidden matrix, here in its real form.", 1, heatmap("", "", "", q.d, q.d, q.w))
+	} else {
+		doc.fact("W", "hidden: guess the next token, then show W")
+	}
+	return doc, nil
+}
+
+// guessers are the estimators a guess competes with.
+func guessers() []named {
+	return []named{
+		{"copy last", estimator.CopyLast{}}, {"least squares", estimator.LeastSquares{}},
+		{"ridge", estimator.Ridge{Lambda: 0.1}}, {"Kaczmarz", estimator.Kaczmarz{K: 1}},
+	}
+}
+
+// predict returns the shown coordinates of the prediction of s_{t+1}.
+func (q sample) predict(e estimator.Estimator, t int) ([]float64, error) {
+	stream, err := e.Start(estimator.Sequence{D: q.d, T: t})
+	if err != nil {
+		return nil, err
+	}
+	prediction := make([]float64, q.d)
+	for i := range t {
+		stream.Next(prediction, q.states[i*q.d:(i+1)*q.d])
+	}
+	return prediction[:q.show], nil
+}
+
+// shown returns the drawn coordinates of the first n states.
+func (q sample) shown(states []float64, n int) []float64 {
+	var points []float64
+	for i := range n {
+		points = append(points, states[i*q.d:i*q.d+q.show]...)
+	}
+	return points
+}
+
+func (q sample) caption(reveal bool) string {
+	text := "Choose where s_{T+1} will be, with the sliders or by a click in the plane."
+	if reveal {
+		text = "The next token beside your guess and the estimators'."
+	}
+	switch {
+	case q.show < q.d:
+		return text + " Drawn: the first complex coordinate; the estimators see both."
+	case q.show == 3:
+		return text + " Space is seen from where the view sliders say."
+	}
+	return text
+}
+
+// drawSample runs the process with the angles that the sliders say.
+func drawSample(v values) (sample, error) {
+	p := ar.New(ar.Family(v["family"]), v.integer("d"))
+	p.Rho, p.Sigma = v.number("rho"), v.number("sigma")
+	if p.Family == ar.Unitary && p.D != 2 {
+		return sample{}, fmt.Errorf("unitary has d = 2 here: set d to 2")
+	}
+	if err := p.Check(); err != nil {
+		return sample{}, err
+	}
+	r := ar.Rand(uint64(v.integer("seed")), "web-noise", 0)
+	theta, phi := v.number("theta"), v.number("phi")
+	if p.Family == ar.Unitary {
+		lambda := []complex128{polar(p.Rho, theta), polar(p.Rho, phi)}
+		states, err := ar.Rollout[complex128](p, ar.Context{Lambda: lambda}, processLength+1, r)
+		return realForm(states, lambda), err
+	}
+	c := ar.Context{W: turning(p, theta, phi)}
+	if p.Family == ar.Rotation {
+		c.Lambda = []complex128{polar(p.Rho, theta), polar(p.Rho, -theta)}
+	}
+	states, err := ar.Rollout[float64](p, c, processLength+1, r)
+	return sample{p.D, p.D, states, c.W}, err
+}
+
+func polar(r, angle float64) complex128 {
+	sin, cos := math.Sincos(angle)
+	return complex(r*cos, r*sin)
+}
+
+// realForm writes complex coordinates as pairs of real ones.
+func realForm(states, lambda []complex128) sample {
+	q := sample{d: 2 * len(lambda), show: 2}
+	q.w = make([]float64, q.d*q.d)
+	for _, z := range states {
+		q.states = append(q.states, real(z), imag(z))
+	}
+	for k, l := range lambda {
+		i := 2 * k
+		q.w[i*q.d+i], q.w[i*q.d+i+1] = real(l), -imag(l)
+		q.w[(i+1)*q.d+i], q.w[(i+1)*q.d+i+1] = imag(l), real(l)
+	}
+	return q
+}
+
+// turning returns ρ times the rotation by θ of the plane, or of space about
+// the axis u = (sin φ, 0, cos φ): R = cos θ I + sin θ [u]× + (1 - cos θ) uuᵀ.
+// For haar it has determinant -1: a reflection first, along u in space.
+func turning(p ar.Process, theta, phi float64) []float64 {
+	sin, cos := math.Sincos(theta)
+	flip := 1.0
+	if p.Family == ar.Haar {
+		flip = -1
+	}
+	if p.D == 2 {
+		return []float64{p.Rho * cos, -p.Rho * sin * flip, p.Rho * sin, p.Rho * cos * flip}
+	}
+	a, c := math.Sincos(phi)
+	u := [3]float64{a, 0, c}
+	cross := [9]float64{0, -u[2], u[1], u[2], 0, -u[0], -u[1], u[0], 0}
+	w := make([]float64, 9)
+	for i := range 3 {
+		for j := range 3 {
+			w[3*i+j] = p.Rho * (sin*cross[3*i+j] + (flip-cos)*u[i]*u[j])
+		}
+		w[4*i] += p.Rho * cos
+	}
+	return w
+}
+
+// projection returns what draws points (n, show) in the plane: as they are, or
+// space seen from an azimuth and an elevation, without perspective.
+func projection(show int, turn, lift float64) func([]float64) (x, y []float64) {
+	st, ct := math.Sincos(turn)
+	sl, cl := math.Sincos(lift)
+	return func(points []float64) (x, y []float64) {
+		for i := 0; i < len(points); i += show {
+			px, py := points[i], points[i+1]
+			if show == 3 {
+				depth := ct*py - st*px
+				px, py = ct*px+st*py, cl*points[i+2]+sl*depth
+			}
+			x, y = append(x, px), append(y, py)
+		}
+		return x, y
+	}
+}
+
+func apart(a, b []float64) float64 {
+	var sum float64
+	for i := range a {
+		sum += (a[i] - b[i]) * (a[i] - b[i])
+	}
+	return math.Sqrt(sum)
+}

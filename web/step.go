@@ -1,0 +1,151 @@
+// Part two: one gradient step. d token dimension, T context length.
+
+package web
+
+import (
+	"context"
+	"fmt"
+	"math"
+
+	"icar/ar"
+	"icar/estimator"
+	"icar/experiment"
+	"icar/report"
+)
+
+var stepParameters = []parameter{
+	choice("family", "W drawn from", "law of the context matrices", "haar", "so", "rotation"),
+	number("d", "d", 4, 2, 5, 1, "token dimension, even for rotation"),
+	number("t", "T", 6, 1, fitLength, 1, "context length at which Γ is shown"),
+	number("k", "k", 5, 2, 20, 1, "gradient steps of the third algorithm"),
+	number("seed", "sequence", 1, 1, 1000, 1, "which sequence"),
+}
+
+// step shows the in-context map of four algorithms beside W.
+func (s *Server) step(_ context.Context, v values) (Document, error) {
+	p := ar.New(ar.Family(v["family"]), v.integer("d"))
+	if err := p.Check(); err != nil {
+		return Document{}, bad(err)
+	}
+	f, err := s.fits.get(fitKey{p.Family, p.D, v.integer("k")}, func() (fitted, error) {
+		return fit(fitKey{p.Family, p.D, v.integer("k")})
+	})
+	if err != nil {
+		return Document{}, err
+	}
+	sampler, err := ar.NewSampler[float64](p, 1, fitLength, uint64(v.integer("seed")), "web-shown")
+	if err != nil {
+		return Document{}, err
+	}
+	batch := sampler.Batch(0)
+	shown := v.integer("t")
+	var doc Document
+	x, err := batch.Inputs(ar.Augmented)
+	if err != nil {
+		return doc, err
+	}
+	doc.figure("tokens", "Augmented tokens", "Column t is e_t = (0, s_t, s_{t-1}): the pair that a gradient step on |s_t - W s_{t-1}|² needs.", 1,
+		heatmap("", "position t", "coordinate", 3*p.D, shown, transpose(x, shown, 3*p.D)))
+	panels := []experiment.Panel{heatmap("W", "", "", p.D, p.D, batch.Contexts[0].W)}
+	var distances []experiment.Series
+	for _, a := range f.algorithms {
+		gamma, distance, err := follow(a.Estimator, batch, shown)
+		if err != nil {
+			return doc, err
+		}
+		panels = append(panels, heatmap("Γ of "+a.label, "", "", p.D, p.D, gamma))
+		distances = append(distances, experiment.NewSeries(a.label, experiment.Solid, count(1, fitLength), distance))
+		doc.fact("|Γ - W|/|W|, "+a.label, "%s", report.Number(distance[shown-1]))
+	}
+	doc.figure("maps", fmt.Sprintf("In-context maps after %s", plural(shown, "token")), "The prediction of s_{T+1} is Γ s_T. With more context Γ turns into W; least squares is there after d + 1 tokens.", 5, panels...)
+	distances = append(distances, here(shown, distances))
+	doc.figure("distance", "How far Γ is from W", "On the sequence above, at every context length.", 1,
+		lines("", linear("context length T"), linear("|Γ - W| / |W|"), distances...))
+	doc.figure("errors", "Error at every position", "Mean squared error over 128 other sequences. No algorithm is below the floor, and least squares is on it.", 1,
+		lines("", linear("context length T"), logarithmic("mean squared error"), errorSeries(f)...))
+	one := f.algorithms[1].Estimator.(estimator.GradientDescent).Eta[0]
+	doc.factNumber("η of the one step, fitted", one)
+	doc.factNumber("η* = 3/(2Tmax + 3d - 4), unitary contexts", gradientStep(p, norm2(batch.States[:p.D])))
+	return doc, nil
+}
+
+// follow runs an estimator through the one sequence of a batch and returns Γ
+// (D, D) after the shown tokens and |Γ_T - W|/|W| for T = 1, 2, …
+func follow(e estimator.Estimator, b ar.Batch[float64], shown int) (gamma, distance []float64, err error) {
+	w := b.Contexts[0].W
+	stream, err := e.Start(estimator.Sequence{D: b.D, T: b.T})
+	if err != nil {
+		return nil, nil, err
+	}
+	prediction, g := make([]float64, b.D), make([]float64, b.D*b.D)
+	for t := range b.T {
+		stream.Next(prediction, b.States[t*b.D:(t+1)*b.D])
+		stream.Map(g)
+		if t == shown-1 {
+			gamma = append(gamma, g...)
+		}
+		var off float64
+		for i := range g {
+			off += (g[i] - w[i]) * (g[i] - w[i])
+		}
+		distance = append(distance, math.Sqrt(off/norm2(w)))
+	}
+	return gamma, distance, nil
+}
+
+func errorSeries(f fitted) []experiment.Series {
+	var all []experiment.Series
+	for i, a := range f.algorithms {
+		all = append(all, experiment.NewSeries(a.label, experiment.Solid, count(1, fitLength), seen(f.errors[i])))
+	}
+	return append(all, experiment.NewSeries("floor", experiment.Dashed, count(1, fitLength), f.floor))
+}
+
+// seen replaces errors that are rounding by NaN, which is not drawn: their
+// ups and downs on a logarithmic axis say nothing.
+func seen(errors []float64) []float64 {
+	kept := make([]float64, len(errors))
+	for i, e := range errors {
+		if kept[i] = e; e < 1e-12 {
+			kept[i] = math.NaN()
+		}
+	}
+	return kept
+}
+
+// here marks x by a vertical line as high as the series.
+func here(x int, all []experiment.Series) experiment.Series {
+	high := 0.0
+	for _, s := range all {
+		for _, y := range s.Y {
+			high = max(high, y.Float())
+		}
+	}
+	return experiment.NewSeries("", experiment.Dashed, []float64{float64(x), float64(x)}, []float64{0, high})
+}
+
+func norm2(x []float64) float64 {
+	var sum float64
+	for _, v := range x {
+		sum += v * v
+	}
+	return sum
+}
+
+// transpose returns the first rows of x (…, columns) as (columns, rows).
+func transpose(x []float64, rows, columns int) []float64 {
+	y := make([]float64, rows*columns)
+	for i := range rows {
+		for j := range columns {
+			y[j*rows+i] = x[i*columns+j]
+		}
+	}
+	return y
+}
+
+func plural(n int, what string) string {
+	if n == 1 {
+		return "1 " + what
+	}
+	return fmt.Sprintf("%d %ss", n, what)
+}

@@ -1,0 +1,90 @@
+package web
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"math"
+	"net/http"
+
+	"icar/ar"
+	"icar/estimator"
+	"icar/experiment"
+	"icar/internal/npy"
+	"icar/nn/safetensors"
+)
+
+// Sizes of what can be dropped on the page.
+const (
+	maxSequenceBytes = 1 << 20
+	maxModelBytes    = 16 << 20
+	maxTokens        = 2000 // T of a sequence
+	maxDimension     = 16   // d of a sequence
+	maxTensors       = 12   // drawn
+	maxSide          = 64   // of a tensor that is drawn
+)
+
+// sequence runs the estimators on the tokens of a .npy file (T, d).
+func (s *Server) sequence(ctx context.Context, file []byte) (Document, error) {
+	var doc Document
+	shape, data, err := npy.Parse(file)
+	if err != nil {
+		return doc, unreadable(fmt.Errorf("the sequence: %w", err))
+	}
+	if len(shape) != 2 || shape[0] < 3 || shape[0] > maxTokens || shape[1] < 1 || shape[1] > maxDimension {
+		return doc, refuse(http.StatusUnprocessableEntity, "the sequence has shape %v: it has to be (T, d), 3 ≤ T ≤ %d tokens of d ≤ %d numbers", shape, maxTokens, maxDimension)
+	}
+	for i, x := range data {
+		if math.IsNaN(x) || math.IsInf(x, 0) {
+			return doc, refuse(http.StatusUnprocessableEntity, "the sequence has %v at token %d: it has to be finite", x, i/shape[1]+1)
+		}
+	}
+	t, d := shape[0]-1, shape[1]
+	batch := ar.Batch[float64]{N: 1, T: t, D: d, States: data, Contexts: make([]ar.Context, 1)}
+	var series []experiment.Series
+	for _, e := range guessers() {
+		errors, err := estimator.MSE(ctx, batch, e.Estimator)
+		if err != nil {
+			return doc, unreadable(err)
+		}
+		series = append(series, experiment.NewSeries(e.label, experiment.Solid, count(1, t), errors.PerPosition()))
+		doc.factNumber("mean squared error, "+e.label, errors.Mean())
+	}
+	doc.figure("sequence", fmt.Sprintf("Your sequence: %d tokens, d = %d", t+1, d), "Squared error of each estimator's prediction of the next token, at every position.", 2,
+		lines("error", linear("position T"), logarithmic("squared error"), series...), leastSquaresMap(batch, t))
+	return doc, nil
+}
+
+// model lists the tensors of a safetensors file and draws the small matrices.
+func (s *Server) model(_ context.Context, file []byte) (Document, error) {
+	var doc Document
+	f, err := safetensors.Read(bytes.NewReader(file), int64(len(file)))
+	if err != nil {
+		return doc, unreadable(fmt.Errorf("the model: %w", err))
+	}
+	var panels []experiment.Panel
+	numbers := 0
+	for _, t := range f.Tensors {
+		size := 1
+		for _, n := range t.Shape {
+			size *= n
+		}
+		numbers += size
+		if t.DType != safetensors.F32 || len(t.Shape) != 2 || max(t.Shape[0], t.Shape[1]) > maxSide || size == 0 || len(panels) == maxTensors {
+			continue
+		}
+		entries := make([]float64, size)
+		if err := safetensors.Floats(entries, t); err != nil {
+			return doc, unreadable(err)
+		}
+		panels = append(panels, heatmap(t.Name, "", "", t.Shape[0], t.Shape[1], entries))
+	}
+	doc.fact("tensors", "%d", len(f.Tensors))
+	doc.fact("numbers in them", "%d", numbers)
+	if len(panels) == 0 {
+		doc.fact("drawn", "none: matrices of float32 up to %d × %d are", maxSide, maxSide)
+		return doc, nil
+	}
+	doc.figure("model", "The matrices of your model", fmt.Sprintf("The first %d of at most %d rows and columns.", maxTensors, maxSide), 3, panels...)
+	return doc, nil
+}

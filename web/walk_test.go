@@ -1,0 +1,308 @@
+package web
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/chromedp/cdproto/emulation"
+	"github.com/chromedp/cdproto/log"
+	"github.com/chromedp/cdproto/network"
+	"github.com/chromedp/cdproto/runtime"
+	"github.com/chromedp/chromedp"
+
+	"icar/run"
+)
+
+// browser opens Chromium. It is missing by name on a laptop and a failure in CI.
+func browser(t *testing.T) context.Context {
+	t.Helper()
+	var path string
+	for _, name := range []string{"chromium", "chromium-browser", "google-chrome"} {
+		if found, err := exec.LookPath(name); err == nil {
+			path = found
+			break
+		}
+	}
+	if path == "" {
+		if os.Getenv("CI") == "true" {
+			t.Fatal("there is no chromium: install Debian's package chromium")
+		}
+		t.Skip("there is no chromium: the page is not walked")
+	}
+	options := append(slices.Clone(chromedp.DefaultExecAllocatorOptions[:]), chromedp.ExecPath(path), chromedp.NoSandbox, chromedp.DisableGPU,
+		chromedp.Flag("disable-quic", true), chromedp.Flag("disable-component-update", true), chromedp.UserDataDir(t.TempDir()), chromedp.WindowSize(1920, 1080))
+	ctx, cancel := chromedp.NewExecAllocator(context.Background(), options...)
+	t.Cleanup(cancel)
+	ctx, cancel = chromedp.NewContext(ctx)
+	t.Cleanup(cancel)
+	ctx, cancel = context.WithTimeout(ctx, 3*time.Minute)
+	t.Cleanup(cancel)
+	return ctx
+}
+
+// watcher hears what the page complains of and whom it asks.
+type watcher struct {
+	mu         sync.Mutex
+	complaints []string
+	hosts      map[string]bool
+}
+
+func watchPage(t *testing.T, ctx context.Context) *watcher {
+	t.Helper()
+	w := &watcher{hosts: map[string]bool{}}
+	hear := func(event any) {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		switch e := event.(type) {
+		case *runtime.EventExceptionThrown:
+			w.complaints = append(w.complaints, e.ExceptionDetails.Text)
+		case *runtime.EventConsoleAPICalled:
+			if e.Type == "error" || e.Type == "warning" {
+				w.complaints = append(w.complaints, fmt.Sprintf("%s %s", e.Type, e.Args[0].Value))
+			}
+		case *log.EventEntryAdded:
+			// A file that is refused is an answer 4xx, which Chromium logs.
+			if e.Entry.Level == "error" && e.Entry.Source != "network" {
+				w.complaints = append(w.complaints, e.Entry.Text)
+			}
+		case *network.EventRequestWillBeSent:
+			if u, err := url.Parse(e.Request.URL); err == nil && u.Host != "" {
+				w.hosts[u.Host] = true
+			}
+		}
+	}
+	if err := errors.Join(chromedp.Do(ctx), chromedp.Listen(ctx, hear)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := chromedp.Call(ctx, network.Enable, network.EnableParams{}); err != nil {
+		t.Fatal(err)
+	}
+	return w
+}
+
+// action is a step that returns nothing.
+type action = chromedp.Action[chromedp.Void]
+
+// script runs JavaScript for what it does.
+func script(expression string) action {
+	return chromedp.Func(func(ctx context.Context, target *chromedp.Target) error {
+		_, err := chromedp.Evaluate[any](expression+";null")(ctx, target)
+		return err
+	})
+}
+
+// ask evaluates JavaScript.
+func ask[T any](t *testing.T, ctx context.Context, expression string, options ...chromedp.EvaluateOption) T {
+	t.Helper()
+	v, err := chromedp.Run(ctx, chromedp.Evaluate[T](expression, options...))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return v
+}
+
+func do(t *testing.T, ctx context.Context, actions ...action) {
+	t.Helper()
+	if err := chromedp.Do(ctx, actions...); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// until waits for a JavaScript condition.
+func until(condition string) action {
+	return chromedp.Func(func(ctx context.Context, target *chromedp.Target) error {
+		ctx, cancel := context.WithTimeout(ctx, 20*time.Second)
+		defer cancel()
+		if _, err := chromedp.Poll[any](condition, chromedp.WithPollingInterval(20*time.Millisecond))(ctx, target); err != nil {
+			return fmt.Errorf("%.200s does not come true: %w", condition, err)
+		}
+		return nil
+	})
+}
+
+// slide moves a control and waits for the picture that follows.
+func slide(t *testing.T, ctx context.Context, part, name, value string) {
+	t.Helper()
+	area := "document.getElementById('" + part + "')"
+	pictures := area + ".querySelector('.board').innerHTML"
+	before := ask[string](t, ctx, pictures)
+	do(t, ctx, script(fmt.Sprintf(`{const c = %s.querySelector('[name=%s]'); c.value = %q; c.dispatchEvent(new Event('input', {bubbles: true}))}`, area, name, value)))
+	quoted, err := json.Marshal(before)
+	if err != nil {
+		t.Fatal(err)
+	}
+	do(t, ctx, until(pictures+" !== "+string(quoted)))
+}
+
+func scrollTo(part string) action {
+	return script("document.getElementById('" + part + "').scrollIntoView({behavior: 'instant'})")
+}
+
+func TestWalk(t *testing.T) {
+	server := withRun(t)
+	ctx := browser(t)
+	heard := watchPage(t, ctx)
+	do(t, ctx, chromedp.Navigate(server.url+"/"), until("document.querySelector('#process svg')"))
+	slide(t, ctx, "process", "theta", "1.3")
+	slide(t, ctx, "process", "reveal", "yes")
+	slide(t, ctx, "process", "family", "so")
+	slide(t, ctx, "process", "d", "3")
+	slide(t, ctx, "process", "turn", "1.2")
+	do(t, ctx, scrollTo("step"), until("document.querySelectorAll('#step svg').length > 5"))
+	slide(t, ctx, "step", "t", "12")
+	do(t, ctx, scrollTo("position"), until("document.querySelector('#position svg')"))
+	slide(t, ctx, "position", "mu", "200")
+	slide(t, ctx, "position", "logk", "5")
+	for _, h := range []string{"6", "5"} { // enough heads, and one too few
+		trainOnPage(t, ctx, h)
+	}
+	search := ask[string](t, ctx, "location.search")
+	for _, want := range []string{"process.family=so", "step.t=12", "position.mu=200", "heads.h=5"} {
+		if !strings.Contains(search, want) {
+			t.Errorf("the address %q does not hold %s", search, want)
+		}
+	}
+	do(t, ctx, chromedp.Reload(), until("document.querySelector('#process [name=d]').value === '3'"))
+	walkRuns(t, ctx, server)
+	heard.mu.Lock()
+	defer heard.mu.Unlock()
+	if len(heard.complaints) > 0 {
+		t.Errorf("the page complains: %q", heard.complaints)
+	}
+	for host := range heard.hosts {
+		if "http://"+host != server.url {
+			t.Errorf("the page asked %s", host)
+		}
+	}
+}
+
+// trainOnPage trains with some heads to the predicted minimum.
+func trainOnPage(t *testing.T, ctx context.Context, heads string) {
+	t.Helper()
+	do(t, ctx, scrollTo("heads"), script(`{const f = document.querySelector('#heads form'); f.elements.h.value = '`+heads+`'; f.elements.h.dispatchEvent(new Event('input', {bubbles: true})); f.requestSubmit()}`),
+		until("document.getElementById('heads').dataset.state === 'training'"), until("document.getElementById('heads').dataset.state === 'done'"))
+	data := func(name string) float64 {
+		return ask[float64](t, ctx, "Number(document.getElementById('heads').dataset."+name+")")
+	}
+	loss, minimum, pictures := data("loss"), data("minimum"), data("frames")
+	if math.Abs(loss-minimum) > 1e-3 {
+		t.Errorf("H = %s: the training ends at loss %v, the predicted minimum is %v", heads, loss, minimum)
+	}
+	if pictures < 20 {
+		t.Errorf("H = %s: %v pictures of the training, want 20 or more", heads, pictures)
+	}
+}
+
+// walkRuns compares runs, looks inside one, and watches one that trains.
+func walkRuns(t *testing.T, ctx context.Context, server started) {
+	t.Helper()
+	do(t, ctx, scrollTo("runs"), until("document.querySelector('#run-list input')"), script(`document.querySelector("#run-list input").click()`), until("document.querySelector('#runs > .pair svg')"),
+		script(`document.querySelector("#run-list button").click()`), until("document.querySelector('#inside [data-figure=attention] svg')"))
+	steps := 0
+	trainRun(t, filepath.Join(server.runs, "second"), 20, func(run.Metric) {
+		if steps++; steps == 10 {
+			do(t, ctx, until("document.querySelectorAll('#run-list tr').length === 2"), until("document.getElementById('run-list').textContent.includes('running')"))
+		}
+	})
+	do(t, ctx, until("!document.getElementById('run-list').textContent.includes('running')"))
+	sequence := filepath.Join(t.TempDir(), "bad.npy")
+	if err := os.WriteFile(sequence, []byte("no array"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	do(t, ctx, chromedp.SetUploadFiles("#file", []string{sequence}), until("document.querySelector('#drop .wrong')"))
+}
+
+// TestReconnect stops the server under the page and starts it again.
+func TestReconnect(t *testing.T) {
+	server := withRun(t)
+	ctx := browser(t)
+	do(t, ctx, chromedp.Navigate(server.url+"/"), until("document.querySelectorAll('#run-list tr').length === 1"))
+	server.stop()
+	do(t, ctx, until("document.querySelector('#run-status.wrong')"))
+	start(t, Options{Address: strings.TrimPrefix(server.url, "http://"), Runs: server.runs})
+	do(t, ctx, until("!document.querySelector('#run-status.wrong')"), until("document.getElementById('run-list').textContent.includes('first')"))
+}
+
+// TestAccessible asks axe-core, which .ci/run fetches, about the whole page in
+// both themes and at both widths.
+func TestAccessible(t *testing.T) {
+	path := os.Getenv("ICAR_AXE")
+	if path == "" {
+		if os.Getenv("CI") == "true" {
+			t.Fatal("ICAR_AXE is not set: .ci/run gets axe-core from npm")
+		}
+		t.Skip("ICAR_AXE does not name axe.min.js: the page is not checked by axe-core")
+	}
+	axe, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := withRun(t)
+	ctx := browser(t)
+	for _, theme := range []string{"light", "dark"} {
+		for _, width := range []int64{380, 1920} {
+			open(t, ctx, server, theme, width)
+			do(t, ctx, script(string(axe)))
+			found := ask[string](t, ctx, `axe.run().then(r => r.violations.filter(v => v.impact === 'serious' || v.impact === 'critical').map(v => v.id + ': ' + v.nodes.map(n => n.html).join(' ')).join('\n'))`, chromedp.EvalAwaitPromise)
+			if found != "" {
+				t.Errorf("%s, %d px: axe-core finds\n%s", theme, width, found)
+			}
+			if ask[bool](t, ctx, "document.documentElement.scrollWidth > innerWidth") {
+				t.Errorf("%s, %d px: the page is wider than the window", theme, width)
+			}
+		}
+	}
+}
+
+// open shows the page with all its figures drawn.
+func open(t *testing.T, ctx context.Context, server started, theme string, width int64) {
+	t.Helper()
+	media := []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: theme}, {Name: "prefers-reduced-motion", Value: "reduce"}}
+	if _, err := chromedp.Call(ctx, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Features: media}); err != nil {
+		t.Fatal(err)
+	}
+	do(t, ctx, chromedp.EmulateViewport(width, 1080), chromedp.Navigate(server.url+"/?process.reveal=yes&process.shown=9&heads.h=5&runs.run=first&inside.run=first"))
+	for _, part := range []string{"process", "step", "position"} {
+		do(t, ctx, scrollTo(part), until("document.querySelector('#"+part+" svg')"))
+	}
+	do(t, ctx, script("document.querySelector('#heads form').requestSubmit()"), until("document.getElementById('heads').dataset.frames > 60"), script("document.querySelector('[data-stop]').click()"),
+		until("document.querySelector('#inside [data-figure=attention] svg')"))
+}
+
+// TestScreenshots writes pictures of the parts into the folder ICAR_SHOTS.
+func TestScreenshots(t *testing.T) {
+	folder := os.Getenv("ICAR_SHOTS")
+	if folder == "" {
+		t.Skip("ICAR_SHOTS names no folder")
+	}
+	server := withRun(t)
+	ctx := browser(t)
+	for _, theme := range []string{"light", "dark"} {
+		for _, width := range []int64{380, 1920} {
+			open(t, ctx, server, theme, width)
+			do(t, ctx, script("document.querySelector('nav').style.position = 'static'; document.querySelector('#heads form').requestSubmit()"),
+				until("document.getElementById('heads').dataset.state === 'training'"), until("document.getElementById('heads').dataset.state === 'done'"))
+			for _, part := range []string{"process", "step", "heads", "position", "runs"} {
+				picture, err := chromedp.Run(ctx, chromedp.Screenshot("#"+part))
+				if err != nil {
+					t.Fatal(err)
+				}
+				if err := os.WriteFile(filepath.Join(folder, fmt.Sprintf("%s-%s-%d.png", part, theme, width)), picture, 0o644); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+	}
+}
