@@ -23,7 +23,7 @@ holds other files than a run's, not a symbolic link, not a run that a process is
 writing.`,
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) == 0 {
-				return usage(errors.New("no run given: icar runs rm RUN..."))
+				return usage(errors.New("no run given: name one or more, icar runs rm RUN"))
 			}
 			return nil
 		},

@@ -19,7 +19,7 @@ import (
 )
 
 // ErrMissing is the error where Postgres is not installed.
-var ErrMissing = errors.New("Postgres is not installed: apt-get install postgresql")
+var ErrMissing = errors.New("no Postgres is installed: apt-get install postgresql")
 
 // Password is that of the server's user.
 const Password = "canary-7f3a/9%&c"

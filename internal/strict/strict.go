@@ -24,14 +24,15 @@ func Members(file []byte) ([]*ast.MappingValueNode, error) {
 	if len(tree.Docs) > 1 {
 		return nil, fmt.Errorf("%w: %d documents in one file; use one", ErrSyntax, len(tree.Docs))
 	}
-	for _, doc := range tree.Docs {
-		members, ok := Mapping(doc.Body)
-		if !ok {
-			return nil, fmt.Errorf("%w: line %d: want lines KEY: VALUE", ErrSyntax, Line(doc.Body))
-		}
-		return members, nil
+	if len(tree.Docs) == 0 {
+		return nil, nil
 	}
-	return nil, nil
+	body := tree.Docs[0].Body
+	members, ok := Mapping(body)
+	if !ok {
+		return nil, fmt.Errorf("%w: line %d: want lines KEY: VALUE", ErrSyntax, Line(body))
+	}
+	return members, nil
 }
 
 // Mapping returns the members of a node, none if it is empty; not ok if it is
