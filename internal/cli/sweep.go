@@ -41,7 +41,7 @@ An address with a password is not taken from a flag.`,
 	flags := c.PersistentFlags()
 	flags.StringVar(&f.database, "database", "", "a SQLite `file`, or a postgres:// URL without a password")
 	flags.StringVar(&f.file, "database-file", "", "`file` of mode 0600 with the database's address")
-	c.AddCommand(newSweepCreate(&f), newSweepWork(&f), newSweepStatus(&f), newSweepResults(&f), newSweepCancel(&f), newSweepRetry(&f))
+	c.AddCommand(newSweepCreate(&f), newSweepWork(&f), newSweepStatus(&f), newSweepResults(&f), newSweepCancel(&f), newSweepRetry(&f), newSweepSubmit(&f))
 	return c
 }
 

@@ -1,0 +1,61 @@
+#!/usr/bin/env bash
+# A Slurm of two nodes on loopback, for a test.   slurm.sh start|node NAME|stop DIR
+# Needs, as root: apt-get install --no-install-recommends slurmctld slurmd slurm-client munge
+set -euo pipefail
+dir=${!#}
+export SLURM_CONF=$dir/slurm.conf
+case $1 in
+start)
+  mkdir -p "$dir"/{state,n1,n2}
+  munge=$(mktemp -d /tmp/icar-munge-XXXXXX) # munged wants a path that nobody else writes
+  chown munge "$munge" && chmod 755 "$munge"
+  echo "$munge" > "$dir/munge"
+  head -c 128 /dev/urandom > "$munge/key" && chown munge "$munge/key" && chmod 400 "$munge/key"
+  runuser -u munge -- munged --force --key-file "$munge/key" --socket "$munge/socket" --pid-file "$munge/pid" --log-file "$munge/log" --seed-file "$munge/seed"
+  free() { python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'; }
+  cat > "$SLURM_CONF" <<CONF
+ClusterName=test
+SlurmctldHost=$(hostname -s)(127.0.0.1)
+SlurmctldPort=$(free)
+SlurmUser=root
+SlurmdUser=root
+AuthType=auth/munge
+AuthInfo=socket=$munge/socket
+StateSaveLocation=$dir/state
+SlurmdSpoolDir=$dir/%n
+SlurmctldPidFile=$dir/controller.pid
+SlurmdPidFile=$dir/%n.pid
+SlurmctldLogFile=$dir/controller.log
+SlurmdLogFile=$dir/%n.log
+ProctrackType=proctrack/linuxproc
+TaskPlugin=task/none
+SelectType=select/cons_tres
+SelectTypeParameters=CR_CPU
+SlurmdTimeout=10
+KillWait=5
+MinJobAge=300
+ReturnToService=2
+SchedulerParameters=batch_sched_delay=0,sched_interval=1
+NodeName=n1 NodeHostname=$(hostname -s) NodeAddr=127.0.0.1 Port=$(free) CPUs=1 RealMemory=4000 State=UNKNOWN
+NodeName=n2 NodeHostname=$(hostname -s) NodeAddr=127.0.0.1 Port=$(free) CPUs=1 RealMemory=4000 State=UNKNOWN
+PartitionName=p Nodes=ALL Default=YES MaxTime=INFINITE State=UP
+CONF
+  slurmctld
+  slurmd -N n1
+  slurmd -N n2
+  for _ in $(seq 100); do
+    [ "$(sinfo -h -t idle -o %D 2>/dev/null)" = 2 ] && exit 0
+    sleep 0.2
+  done
+  cat "$dir"/*.log >&2
+  exit 1
+  ;;
+node) slurmd -N "$2" ;;
+stop)
+  scancel --state=RUNNING -u root 2>/dev/null || true
+  scancel --state=PENDING -u root 2>/dev/null || true
+  scontrol shutdown || true
+  kill "$(cat "$(cat "$dir/munge")/pid")"
+  rm -rf "$(cat "$dir/munge")"
+  ;;
+esac
