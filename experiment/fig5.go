@@ -44,19 +44,30 @@ func collectFig5(all []done[networkConfig, networkResult]) (Findings, error) {
 	if err != nil {
 		return Findings{}, err
 	}
-	found := Findings{Data: networkTables(networks, []string{"depth", "norm"}, func(c networkConfig) []any { return []any{c.Depth, c.Norm} })}
-	var depths, errors []float64
+	var found Findings
+	found.Data, err = networkTables(networks, []string{"depth", "norm"}, func(c networkConfig) []any { return []any{c.Depth, c.Norm} })
+	if err != nil {
+		return Findings{}, err
+	}
 	deepest := 0
 	for _, n := range networks {
-		if n.Config.Norm {
-			depths, errors = append(depths, float64(n.Config.Depth)), append(errors, n.Found.mse())
-			deepest = max(deepest, n.Config.Depth)
+		deepest = max(deepest, n.Config.Depth)
+	}
+	var depths []float64
+	var labels []string
+	for depth := 1; depth <= deepest; depth++ {
+		if has(networks, depthLabel(depth)) {
+			depths, labels = append(depths, float64(depth)), append(labels, depthLabel(depth))
 		}
 	}
+	models, err := spreadPoints(networks, "Transformer", depths, labels)
+	if err != nil {
+		return Findings{}, err
+	}
 	panel := Panel{Kind: Lines, Title: "test error by depth", X: Axis{Label: "layers L"}, Y: Axis{Label: "MSE", Log: true},
-		Series: append([]Series{NewSeries("Transformer", Points, depths, errors)}, horizontal(networks[0].baselines, 1, float64(deepest))...)}
+		Series: append([]Series{models}, horizontal(networks[0].baselines, 1, float64(deepest))...)}
 	found.Figures = []Figure{{Title: "Augmented tokens, non-commuting contexts (Fig. 5)", Columns: 3, Panels: append([]Panel{panel}, curvePanels(networks)...),
-		Caption: "Test error by depth, by position, and the training loss. Dashed: what the classical estimators do on the same sequences."}}
+		Caption: "Test error by depth, by position, and the training loss. Dashed: what the classical estimators do on the same sequences. " + intervalCaption}}
 	found.Claims, err = fig5Claims(networks, deepest)
 	return found, err
 }

@@ -44,24 +44,35 @@ func collectFig7(all []done[networkConfig, networkResult]) (Findings, error) {
 	if err != nil {
 		return Findings{}, err
 	}
-	found := Findings{Data: networkTables(networks, []string{"heads", "width", "position"}, func(c networkConfig) []any {
+	var found Findings
+	found.Data, err = networkTables(networks, []string{"heads", "width", "position"}, func(c networkConfig) []any {
 		return []any{c.Heads, c.Embed / c.D, c.Config.Position}
-	})}
+	})
+	if err != nil {
+		return Findings{}, err
+	}
 	panel := Panel{Kind: Lines, Title: "test error by heads", X: Axis{Label: "heads H", Log: true}, Y: Axis{Label: "MSE", Log: true}}
 	most := 1
+	for _, n := range networks {
+		most = max(most, n.Config.Heads)
+	}
 	for _, width := range []int{1, 2} {
-		var heads, errors []float64
-		for _, n := range networks {
-			if n.Config.Label == headsLabel(n.Config.Heads, width) {
-				heads, errors = append(heads, float64(n.Config.Heads)), append(errors, n.Found.mse())
-				most = max(most, n.Config.Heads)
+		var heads []float64
+		var labels []string
+		for h := 1; h <= most; h++ {
+			if has(networks, headsLabel(h, width)) {
+				heads, labels = append(heads, float64(h)), append(labels, headsLabel(h, width))
 			}
 		}
-		panel.Series = append(panel.Series, NewSeries(fmt.Sprintf("width %dx", width), Points, heads, errors))
+		models, err := spreadPoints(networks, fmt.Sprintf("width %dx", width), heads, labels)
+		if err != nil {
+			return Findings{}, err
+		}
+		panel.Series = append(panel.Series, models)
 	}
 	panel.Series = append(panel.Series, horizontal(networks[0].baselines, 1, float64(most))...)
 	found.Figures = []Figure{{Title: "Plain tokens, non-commuting contexts (Fig. 7)", Columns: 3, Panels: append([]Panel{panel}, curvePanels(networks)...),
-		Caption: "Test error by number of heads, by position, and the training loss. Dashed: what the classical estimators do on the same sequences."}}
+		Caption: "Test error by number of heads, by position, and the training loss. Dashed: what the classical estimators do on the same sequences. " + intervalCaption}}
 	found.Claims, err = fig7Claims(networks, most)
 	return found, err
 }

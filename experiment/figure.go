@@ -49,6 +49,9 @@ type Series struct {
 	Style Style    `json:"style,omitempty"`
 	X     []Number `json:"x"`
 	Y     []Number `json:"y"`
+	// Low and High are the ends of intervals about Y, as long as Y or empty.
+	Low  []Number `json:"low,omitempty"`
+	High []Number `json:"high,omitempty"`
 }
 
 // Matrix is the content of a heatmap, row-major.
@@ -81,6 +84,13 @@ type Table struct {
 // NewSeries returns a solid line through (x_i, y_i).
 func NewSeries(label string, style Style, x, y []float64) Series {
 	return Series{Label: label, Style: style, X: numbers(x), Y: numbers(y)}
+}
+
+// Between returns s with intervals about its points, which the caption says
+// what they are of.
+func (s Series) Between(low, high []float64) Series {
+	s.Low, s.High = numbers(low), numbers(high)
+	return s
 }
 
 // NewMatrix returns a heatmap of row-major values.

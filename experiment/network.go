@@ -186,6 +186,11 @@ func (n network) baseline(name string) baseline {
 	return n.baselines[i]
 }
 
+// has reports whether there is a model of a label.
+func has(networks []network, label string) bool {
+	return slices.ContainsFunc(networks, func(n network) bool { return n.Config.Label == label })
+}
+
 // pair joins every model with the baselines of its seed.
 func pair(all []done[networkConfig, networkResult]) ([]network, error) {
 	bySeed := map[uint64][]baseline{}

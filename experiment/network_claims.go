@@ -3,7 +3,6 @@ package experiment
 import (
 	"fmt"
 	"math"
-	"slices"
 
 	"icar/ar"
 	"icar/estimator"
@@ -63,59 +62,4 @@ func lowerClaim(networks []network, id, source, statement, a, b string) (Claim, 
 	return Claim{ID: id, Source: source, Relation: AtMost, Measured: Number(measured), Tolerance: -(interval.High - measured),
 		Statement: statement + ": relative difference of test errors",
 		Reason:    "paired bootstrap over test sequences: the upper end of the 99.98 % interval is below 0"}, err
-}
-
-// networkTables are the tables of an experiment and the arrays of its curves.
-func networkTables(networks []network, key []string, keys func(networkConfig) []any) Data {
-	test := Table{Name: "test_mse", Columns: append(slices.Clone(key), "seed", "test_mse")}
-	positions := Table{Name: "per_position", Columns: append(slices.Clone(key), "seed", "position", "mse", "gap", "gap_standard_error")}
-	lines := Table{Name: "baselines", Columns: []string{"name", "mse"}}
-	for _, n := range networks {
-		test.Rows = append(test.Rows, append(keys(n.Config), n.Config.Seed, n.Found.mse()))
-		for t, e := range n.Found.PerPosition {
-			positions.Rows = append(positions.Rows, append(keys(n.Config), n.Config.Seed, t+1, e, n.Found.Gap[t], n.Found.GapError[t]))
-		}
-	}
-	for _, b := range networks[0].baselines {
-		lines.Rows = append(lines.Rows, []any{b.Name, b.mse()})
-	}
-	return Data{Tables: []Table{test, positions, lines}}
-}
-
-// horizontal are dashed lines at the baselines' errors.
-func horizontal(baselines []baseline, low, high float64) []Series {
-	var lines []Series
-	for _, b := range baselines {
-		lines = append(lines, NewSeries(b.Name, Dashed, []float64{low, high}, []float64{b.mse(), b.mse()}))
-	}
-	return lines
-}
-
-// curvePanels show errors by position and training losses of the first seed.
-func curvePanels(networks []network) []Panel {
-	positionPanel := Panel{Kind: Lines, Title: "test error by position", X: Axis{Label: "position T"}, Y: Axis{Label: "MSE", Log: true}}
-	training := Panel{Kind: Lines, Title: "training", X: Axis{Label: "step", Log: true}, Y: Axis{Label: "loss", Log: true}}
-	first := networks[0]
-	for _, n := range networks {
-		if n.Config.Seed != first.Config.Seed {
-			continue
-		}
-		positionPanel.Series = append(positionPanel.Series, NewSeries(n.Config.Label, Solid, positions(len(n.Found.PerPosition)), n.Found.PerPosition))
-		steps := make([]float64, len(n.Found.Losses))
-		for i := range steps {
-			steps[i] = float64(1 + i*n.Found.LossEvery)
-		}
-		training.Series = append(training.Series, NewSeries(n.Config.Label, Solid, steps, n.Found.Losses))
-	}
-	for _, name := range []string{gradientStep, positionStep, leastSquares} {
-		b := first.baseline(name)
-		curve := NewSeries(b.Name, Dashed, positions(len(b.PerPosition)), b.PerPosition)
-		for t, e := range b.PerPosition {
-			if e < 1e-9 {
-				curve.Y[t] = Number(math.NaN()) // rounding: it would stretch the axis to 1e-31
-			}
-		}
-		positionPanel.Series = append(positionPanel.Series, curve)
-	}
-	return []Panel{positionPanel, training}
 }

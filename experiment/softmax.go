@@ -2,6 +2,7 @@ package experiment
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"icar/ar"
@@ -56,9 +57,13 @@ func collectSoftmax(all []done[networkConfig, networkResult]) (Findings, error) 
 	if err != nil {
 		return Findings{}, err
 	}
-	found := Findings{Data: networkTables(networks, []string{"model"}, func(c networkConfig) []any { return []any{c.Label} })}
-	figure := Figure{Title: "Softmax, MLP, norm and position, one switch at a time", Columns: 2,
-		Caption: "Test error by position (left) and the training loss, for plain tokens (top) and augmented ones. Dashed: classical estimators."}
+	var found Findings
+	found.Data, err = networkTables(networks, []string{"model"}, func(c networkConfig) []any { return []any{c.Label} })
+	if err != nil {
+		return Findings{}, err
+	}
+	figure := Figure{Title: "Softmax, MLP, norm and position, one switch at a time", Columns: 3,
+		Caption: "Test error, test error by position and the training loss, for plain tokens (top) and augmented ones. Dashed: classical estimators. " + intervalCaption}
 	for _, tokens := range []ar.Tokens{ar.Plain, ar.Augmented} {
 		var same []network
 		for _, n := range networks {
@@ -69,7 +74,11 @@ func collectSoftmax(all []done[networkConfig, networkResult]) (Findings, error) 
 		if len(same) == 0 {
 			continue
 		}
-		for _, p := range curvePanels(same) {
+		models, err := modelPanel(same)
+		if err != nil {
+			return Findings{}, err
+		}
+		for _, p := range append([]Panel{models}, curvePanels(same)...) {
 			p.Title = fmt.Sprintf("%s: %s", tokens, p.Title)
 			figure.Panels = append(figure.Panels, p)
 		}
@@ -77,6 +86,24 @@ func collectSoftmax(all []done[networkConfig, networkResult]) (Findings, error) 
 	found.Figures = []Figure{figure}
 	found.Claims, err = softmaxClaims(networks)
 	return found, err
+}
+
+// modelPanel shows the error of each kind of model, in the colours of its curves.
+func modelPanel(networks []network) (Panel, error) {
+	panel := Panel{Kind: Lines, Title: "test error", X: Axis{Label: "model, in the order of the legend"}, Y: Axis{Label: "MSE", Log: true}}
+	var known []string
+	for _, n := range networks {
+		if slices.Contains(known, n.Config.Label) {
+			continue
+		}
+		known = append(known, n.Config.Label)
+		s, err := spreadPoints(networks, n.Config.Label, []float64{float64(len(known))}, []string{n.Config.Label})
+		if err != nil {
+			return Panel{}, err
+		}
+		panel.Series = append(panel.Series, s)
+	}
+	return panel, nil
 }
 
 func softmaxClaims(networks []network) ([]Claim, error) {

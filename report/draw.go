@@ -1,13 +1,13 @@
 package report
 
 import (
+	"bytes"
 	"fmt"
 	"image/color"
 	"io"
-	"math"
 
 	"gonum.org/v1/plot"
-	"gonum.org/v1/plot/plotter"
+	"gonum.org/v1/plot/font"
 	"gonum.org/v1/plot/text"
 	"gonum.org/v1/plot/vg"
 	"gonum.org/v1/plot/vg/draw"
@@ -23,38 +23,60 @@ func Formats() []string { return []string{"svg", "pdf", "png"} }
 
 const (
 	panelWidth  = 8 * vg.Centimeter
-	panelHeight = 6.4 * vg.Centimeter
-	scaleWidth  = 1.7 * vg.Centimeter // of the colour scale beside a heatmap
+	panelHeight = 6.2 * vg.Centimeter // without the legend
 	margin      = 3 * vg.Millimeter
 	titleHeight = 8 * vg.Millimeter
+)
+
+// The sizes of text, in points.
+const (
+	figureSize = 10
+	panelSize  = 9
+	labelSize  = 8
+	tickSize   = 7
 )
 
 // Draw writes a figure in one of Formats.
 func Draw(w io.Writer, figure experiment.Figure, format string) error {
 	columns := max(1, min(figure.Columns, len(figure.Panels)))
-	rows := (len(figure.Panels) + columns - 1) / columns
-	width, height := vg.Length(columns)*panelWidth, vg.Length(rows)*panelHeight+titleHeight
-	c, err := newCanvas(width, height, format)
+	var rows [][]drawnPanel
+	height := titleHeight
+	for i, p := range figure.Panels {
+		drawn, err := newPanel(p)
+		if err != nil {
+			return fmt.Errorf("figure %q, panel %q: %w", figure.Title, p.Title, err)
+		}
+		if i%columns == 0 {
+			rows = append(rows, nil)
+		}
+		rows[len(rows)-1] = append(rows[len(rows)-1], drawn)
+	}
+	for _, row := range rows {
+		height += panelHeight + legendHeight(row)
+	}
+	c, err := newCanvas(vg.Length(columns)*panelWidth, height, format)
 	if err != nil {
 		return fmt.Errorf("figure %q: %w", figure.Title, err)
 	}
 	all := draw.New(c)
 	all.SetColor(color.White)
 	all.Fill(all.Rectangle.Path())
-	heading := titleStyle(10)
-	all.FillText(heading, vg.Point{X: width / 2, Y: height - titleHeight/2}, figure.Title)
-	for i, p := range figure.Panels {
-		left, top := vg.Length(i%columns)*panelWidth, height-titleHeight-vg.Length(i/columns)*panelHeight
-		tile := draw.Canvas{Canvas: all.Canvas, Rectangle: vg.Rectangle{
-			Min: vg.Point{X: left + margin, Y: top - panelHeight + margin},
-			Max: vg.Point{X: left + panelWidth - margin, Y: top - margin},
-		}}
-		if err := drawPanel(tile, p); err != nil {
-			return fmt.Errorf("figure %q, panel %q: %w", figure.Title, p.Title, err)
+	heading := sans(figureSize)
+	heading.XAlign, heading.YAlign = text.XCenter, text.YCenter
+	all.FillText(heading, vg.Point{X: all.Max.X / 2, Y: height - titleHeight/2}, figure.Title)
+	top := height - titleHeight
+	for _, row := range rows {
+		bottom := top - panelHeight - legendHeight(row)
+		for i, p := range row {
+			left := vg.Length(i) * panelWidth
+			p.draw(draw.Canvas{Canvas: all.Canvas, Rectangle: vg.Rectangle{
+				Min: vg.Point{X: left + margin, Y: bottom + margin},
+				Max: vg.Point{X: left + panelWidth - margin, Y: top - margin},
+			}}, legendHeight(row))
 		}
+		top = bottom
 	}
-	_, err = c.WriteTo(w)
-	return err
+	return write(w, c, format)
 }
 
 func newCanvas(width, height vg.Length, format string) (vg.CanvasWriterTo, error) {
@@ -64,123 +86,72 @@ func newCanvas(width, height vg.Length, format string) (vg.CanvasWriterTo, error
 	return draw.NewFormattedCanvas(width, height, format)
 }
 
-func titleStyle(size vg.Length) text.Style {
-	style := plot.New().Title.TextStyle
-	style.Font.Size = size
-	style.XAlign, style.YAlign = text.XCenter, text.YCenter
-	return style
+// write writes a canvas. An SVG names fonts and does not hold them: Arial and
+// Helvetica are as wide as Liberation Sans, by which the text was placed.
+func write(w io.Writer, c vg.CanvasWriterTo, format string) error {
+	if format != "svg" {
+		_, err := c.WriteTo(w)
+		return err
+	}
+	var b bytes.Buffer
+	if _, err := c.WriteTo(&b); err != nil {
+		return err
+	}
+	family := []byte("font-family:Liberation Sans")
+	_, err := w.Write(bytes.ReplaceAll(b.Bytes(), family, append(family, ",Arial,Helvetica,sans-serif"...)))
+	return err
 }
 
-func drawPanel(c draw.Canvas, panel experiment.Panel) error {
+// sans is the style of text of a size.
+func sans(size vg.Length) text.Style {
+	return text.Style{Color: color.Black, Font: font.Font{Typeface: "Liberation", Variant: "Sans", Size: size}, Handler: plot.DefaultTextHandler}
+}
+
+// drawnPanel is a panel ready to be drawn.
+type drawnPanel struct {
+	plot  *plot.Plot
+	keys  []legendKey
+	scale *plot.Plot // the colours of a heatmap, nil for lines
+}
+
+func newPanel(panel experiment.Panel) (drawnPanel, error) {
 	p := plot.New()
 	p.BackgroundColor = color.White
 	p.Title.Text = panel.Title
-	p.Title.TextStyle.Font.Size = 9
+	p.Title.TextStyle.Font = sans(panelSize).Font
 	p.Title.Padding = 1 * vg.Millimeter
-	p.Legend.TextStyle.Font.Size = 7
-	p.Legend.Top = true
-	p.Legend.ThumbnailWidth = 5 * vg.Millimeter
 	style(&p.X, panel.X)
 	style(&p.Y, panel.Y)
+	drawn := drawnPanel{plot: p}
+	var err error
 	switch panel.Kind {
 	case experiment.Lines:
-		err := addLines(p, panel.Series)
-		drawBesideLegend(c, p)
-		return err
+		drawn.keys, err = addLines(p, panel.Series)
 	case experiment.Heatmap:
-		return drawHeatmap(c, p, panel.Matrix)
+		drawn.scale, err = addHeatmap(p, panel.Matrix)
+	default:
+		err = fmt.Errorf("unknown kind %q", panel.Kind)
 	}
-	return fmt.Errorf("unknown kind %q", panel.Kind)
+	return drawn, err
 }
 
-// drawBesideLegend draws the plot with its legend to the right of it, where it
-// hides no data.
-func drawBesideLegend(c draw.Canvas, p *plot.Plot) {
-	widen(&p.X)
-	widen(&p.Y)
-	legend := p.Legend
-	p.Legend = plot.NewLegend()
-	width := legend.Rectangle(c).Size().X
-	if width > 0 {
-		width += margin
-	}
-	p.Draw(draw.Crop(c, 0, -width, 0, 0))
-	legend.Draw(draw.Crop(c, 0, 0, 0, -titleHeight))
-}
-
-// widen gives a logarithmic axis of one value, or of none, a range that can be
-// drawn; plot would widen it by 1 on both sides, past 0.
-func widen(a *plot.Axis) {
-	if _, logarithmic := a.Scale.(plot.LogScale); !logarithmic || a.Min < a.Max {
+// draw draws the panel above its legend, which has the given height.
+func (d drawnPanel) draw(c draw.Canvas, legend vg.Length) {
+	axes := draw.Crop(c, 0, 0, legend, 0)
+	if d.scale == nil {
+		d.plot.Draw(axes)
+		drawLegend(c, d.keys, legend)
 		return
 	}
-	if a.Min > a.Max { // no value at all
-		a.Min, a.Max = 1, 1
-	}
-	a.Min, a.Max = a.Min/2, a.Max*2
+	d.plot.Draw(draw.Crop(axes, 0, -scaleWidth, 0, 0))
+	d.scale.Draw(draw.Crop(axes, axes.Size().X-scaleWidth+1*vg.Millimeter, 0, 8*vg.Millimeter, -6*vg.Millimeter))
 }
 
 func style(a *plot.Axis, axis experiment.Axis) {
 	a.Label.Text = axis.Label
-	a.Label.TextStyle.Font.Size = 8
-	a.Tick.Label.Font.Size = 7
+	a.Label.TextStyle.Font = sans(labelSize).Font
+	a.Tick.Label.Font = sans(tickSize).Font
 	if axis.Log {
 		a.Scale, a.Tick.Marker = plot.LogScale{}, decades{}
-	}
-}
-
-// points keeps what can be drawn: finite, and positive on a logarithmic axis.
-func points(p *plot.Plot, x, y []experiment.Number) plotter.XYs {
-	var kept plotter.XYs
-	for i := range x {
-		if drawable(p.X, float64(x[i])) && drawable(p.Y, float64(y[i])) {
-			kept = append(kept, plotter.XY{X: float64(x[i]), Y: float64(y[i])})
-		}
-	}
-	return kept
-}
-
-func drawable(a plot.Axis, v float64) bool {
-	_, logarithmic := a.Scale.(plot.LogScale)
-	return !math.IsNaN(v) && !math.IsInf(v, 0) && (v > 0 || !logarithmic)
-}
-
-func addLines(p *plot.Plot, series []experiment.Series) error {
-	coloured := 0
-	for _, s := range series {
-		colour := color.Color(color.Gray{130}) // reference lines without a name are alike
-		if s.Style != experiment.Dashed || s.Label != "" {
-			colour = Colour(coloured)
-			coloured++
-		}
-		xy := points(p, s.X, s.Y)
-		if len(xy) == 0 {
-			continue
-		}
-		l, dots, err := plotter.NewLinePoints(xy)
-		if err != nil {
-			return err
-		}
-		l.LineStyle = draw.LineStyle{Color: colour, Width: 1.2}
-		dots.GlyphStyle = draw.GlyphStyle{Color: colour, Radius: 1.6, Shape: draw.CircleGlyph{}}
-		switch s.Style {
-		case experiment.Dashed:
-			l.LineStyle.Dashes = []vg.Length{3, 2}
-			p.Add(l)
-			addLegend(p, s.Label, l)
-		case experiment.Points:
-			p.Add(dots)
-			addLegend(p, s.Label, dots)
-		default:
-			p.Add(l)
-			addLegend(p, s.Label, l)
-		}
-	}
-	return nil
-}
-
-func addLegend(p *plot.Plot, label string, thumbnail plot.Thumbnailer) {
-	if label != "" {
-		p.Legend.Add(label, thumbnail)
 	}
 }

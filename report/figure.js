@@ -72,7 +72,7 @@ function drawLines(svg, panel, frame, element, index) {
   const key = (i) => `${index}/${i}`;
   const shown = panel.series.map((s, i) => ({ ...s, i })).filter((s) => !element.icar.hidden.has(key(s.i)));
   const fits = (x, y) => x !== null && y !== null && (x > 0 || !panel.x.log) && (y > 0 || !panel.y.log);
-  const points = shown.flatMap((s) => s.x.map((x, k) => [x, s.y[k]]).filter(([x, y]) => fits(x, y)));
+  const points = shown.flatMap((s) => [s.y, s.low ?? [], s.high ?? []].flatMap((ends) => ends.map((y, k) => [s.x[k], y]).filter(([x, y]) => fits(x, y))));
   const area = { left: margin.left, right: frame.width - margin.right, top: margin.top, bottom: frame.height - margin.bottom };
   let [xr, yr] = [0, 1].map((c) => extent(points.map((p) => p[c]), [panel.x, panel.y][c].log));
   if (panel.kind === "plane") [xr, yr] = equal(xr, yr, area);
@@ -80,7 +80,9 @@ function drawLines(svg, panel, frame, element, index) {
   axes(svg, panel, area, xr, yr, sx, sy);
   const colour = colouring(panel);
   for (const s of shown) {
-    const xy = s.x.map((x, k) => (fits(x, s.y[k]) ? [sx(x), sy(s.y[k])] : null));
+    const place = (y) => s.x.map((x, k) => (fits(x, y[k] ?? null) ? [sx(x), sy(y[k])] : null));
+    const xy = place(s.y);
+    if (s.low && s.high) svg.append(...interval(s, place(s.low), place(s.high), colour[s.i]));
     if (s.style === "points") {
       for (const p of xy) if (p) svg.append(marker(colour[s.i], p[0], p[1]));
     } else {
@@ -91,6 +93,15 @@ function drawLines(svg, panel, frame, element, index) {
   const cursor = shape("g", { class: "cursor" });
   svg.append(cursor);
   return { panel, shown, sx, sy, area, cursor, fits, unscale: (px, py) => [sx.back(px), sy.back(py)] };
+}
+
+// interval draws the ends between which the values of a series may be: bars at
+// points, a band along a line.
+function interval(s, low, high, colour) {
+  const at = (p) => `${p[0].toFixed(1)} ${p[1].toFixed(1)}`, both = low.map((p, k) => [p, high[k]]).filter(([p, q]) => p && q);
+  if (s.style === "points") return both.map(([p, q]) => shape("path", { d: `M${at(p)}L${at(q)}M${at([p[0] - 4, p[1]])}h8M${at([q[0] - 4, q[1]])}h8`, class: `bar line ${colour.name}` }));
+  if (both.length === 0) return [];
+  return [shape("path", { d: `M${[...both.map(([, q]) => at(q)), ...both.map(([p]) => at(p)).reverse()].join("L")}Z`, class: `band mark ${colour.name}` })];
 }
 
 // colouring gives every named series a colour, a marker of its own and grey to
@@ -302,14 +313,15 @@ function readLine(view, place) {
   view.cursor.append(shape("path", { d: `M${view.sx(x).toFixed(1)} ${view.area.top}V${view.area.bottom}` }));
   const parts = view.shown.flatMap((s) => {
     const k = s.x.indexOf(x);
-    return k < 0 || s.label === "" || s.y[k] === null ? [] : [`${s.label} ${label(s.y[k])}`];
+    if (k < 0 || s.label === "" || s.y[k] === null) return [];
+    return [`${s.label} ${label(s.y[k])}${s.low ? ` (${label(s.low[k])} to ${label(s.high[k])})` : ""}`];
   });
   return `${view.panel.x.label} ${label(x)}: ${parts.join(", ")}`;
 }
 
 // --- saving ---
 
-const inlined = ["fill", "stroke", "stroke-width", "stroke-dasharray", "font-size", "font-family", "font-weight"];
+const inlined = ["fill", "fill-opacity", "stroke", "stroke-width", "stroke-dasharray", "font-size", "font-family", "font-weight"];
 
 function saveSVG(element) {
   const panels = [...element.querySelectorAll(".panel > svg")], all = shape("svg", { xmlns: SVG });
@@ -335,11 +347,11 @@ function saveSVG(element) {
 // csv is the figure's data, one number a line.
 export function csv(figure) {
   const quote = (v) => (/[",\n]/.test(v) ? `"${String(v).replaceAll('"', '""')}"` : v);
-  const lines = ["panel,series,x,y"];
+  const lines = ["panel,series,x,y,low,high"];
   figure.panels.forEach((p, i) => {
     const name = p.title || `panel ${i + 1}`;
-    if (p.kind === "heatmap") p.matrix.values.forEach((v, k) => lines.push([name, `row ${Math.floor(k / p.matrix.columns) + 1}`, (k % p.matrix.columns) + 1, v ?? ""].map(quote).join(",")));
-    else for (const s of p.series) s.x.forEach((x, k) => lines.push([name, s.label, x ?? "", s.y[k] ?? ""].map(quote).join(",")));
+    if (p.kind === "heatmap") p.matrix.values.forEach((v, k) => lines.push([name, `row ${Math.floor(k / p.matrix.columns) + 1}`, (k % p.matrix.columns) + 1, v ?? "", "", ""].map(quote).join(",")));
+    else for (const s of p.series) s.x.forEach((x, k) => lines.push([name, s.label, x ?? "", s.y[k] ?? "", s.low?.[k] ?? "", s.high?.[k] ?? ""].map(quote).join(",")));
   });
   return lines.join("\n") + "\n";
 }

@@ -1,6 +1,7 @@
 package report
 
 import (
+	"errors"
 	"fmt"
 	"image"
 	"image/color"
@@ -12,7 +13,6 @@ import (
 	"gonum.org/v1/plot/palette/moreland"
 	"gonum.org/v1/plot/plotter"
 	"gonum.org/v1/plot/vg"
-	"gonum.org/v1/plot/vg/draw"
 
 	"icar/experiment"
 )
@@ -43,9 +43,13 @@ func (g grid) limit() float64 {
 	return limit
 }
 
-func drawHeatmap(c draw.Canvas, p *plot.Plot, m *experiment.Matrix) error {
+// scaleWidth is the width of the colour scale beside a heatmap.
+const scaleWidth = 1.7 * vg.Centimeter
+
+// addHeatmap adds a matrix to a plot and returns the scale of its colours.
+func addHeatmap(p *plot.Plot, m *experiment.Matrix) (scale *plot.Plot, err error) {
 	if m == nil || m.Rows < 1 || m.Columns < 1 || len(m.Values) != m.Rows*m.Columns {
-		return fmt.Errorf("a heatmap needs a matrix of its stated size")
+		return nil, errors.New("a heatmap needs a matrix of its stated size")
 	}
 	g := grid{m}
 	colours := moreland.SmoothBlueRed() // diverging, safe for red-green blindness
@@ -53,16 +57,14 @@ func drawHeatmap(c draw.Canvas, p *plot.Plot, m *experiment.Matrix) error {
 	colours.SetMax(g.limit())
 	cells, err := paint(g, colours)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	p.Add(plotter.NewImage(cells, -0.5, -0.5, float64(m.Columns)-0.5, float64(m.Rows)-0.5))
 	p.X.Min, p.X.Max = -0.5, float64(m.Columns)-0.5
 	p.Y.Min, p.Y.Max = -0.5, float64(m.Rows)-0.5
 	p.X.Padding, p.Y.Padding = 0, 0
 	p.X.Tick.Marker, p.Y.Tick.Marker = indexTicks(m.Columns, false), indexTicks(m.Rows, true)
-	p.Draw(draw.Crop(c, 0, -scaleWidth, 0, 0))
-	drawScale(draw.Crop(c, c.Max.X-c.Min.X-scaleWidth, 0, 0, 0), colours)
-	return nil
+	return colourScale(colours), nil
 }
 
 // cellPixels is the side of an entry in the image of a heatmap: viewers that
@@ -101,19 +103,19 @@ func indexTicks(n int, fromTop bool) plot.ConstantTicks {
 	return ticks
 }
 
-// drawScale draws the colour scale of a heatmap.
-func drawScale(c draw.Canvas, colours palette.ColorMap) {
+// colourScale is the scale of the colours of a heatmap.
+func colourScale(colours palette.ColorMap) *plot.Plot {
 	p := plot.New()
 	p.BackgroundColor = color.White
 	bar := &plotter.ColorBar{ColorMap: colours, Vertical: true}
 	p.Add(bar)
 	p.HideX()
-	p.Y.Tick.Label.Font.Size = 7
+	p.Y.Tick.Label.Font = sans(tickSize).Font
 	top := colours.Max()
 	p.Y.Tick.Marker = plot.ConstantTicks{
 		{Value: -top, Label: fmt.Sprintf("%.2g", -top)}, {Value: 0, Label: "0"}, {Value: top, Label: fmt.Sprintf("%.2g", top)},
 	}
 	p.Y.Padding = 0
 	p.X.Padding = 0
-	p.Draw(draw.Crop(c, 1*vg.Millimeter, 0, 8*vg.Millimeter, -6*vg.Millimeter))
+	return p
 }

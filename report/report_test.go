@@ -12,6 +12,7 @@ import (
 
 	"codeberg.org/sbinet/npyio"
 	"gonum.org/v1/gonum/mat"
+	"gonum.org/v1/plot/vg"
 
 	"icar/experiment"
 )
@@ -22,7 +23,9 @@ func everyKind() experiment.Figure {
 	solid := experiment.NewSeries("solid", experiment.Solid, x, []float64{2, 2, 3, 4})
 	return experiment.Figure{Title: "every kind", Columns: 2, Panels: []experiment.Panel{
 		{Kind: experiment.Lines, Title: "lines", X: experiment.Axis{Label: "x"}, Y: experiment.Axis{Label: "loss", Log: true},
-			Series: []experiment.Series{solid, experiment.NewSeries("dashed", experiment.Dashed, x, y), experiment.NewSeries("points", experiment.Points, x, y)}},
+			Series: []experiment.Series{solid, experiment.NewSeries("dashed", experiment.Dashed, x, y), experiment.NewSeries("points", experiment.Points, x, y),
+				solid.Between([]float64{1, 1, math.NaN(), 3}, []float64{3, 3, 4, 5}),
+				experiment.NewSeries("bars", experiment.Points, x, y).Between([]float64{0.5, 1, 1, -1}, []float64{2, 2, 2, 2})}},
 		{Kind: experiment.Heatmap, Title: "heatmap", Matrix: experiment.NewMatrix(2, 2, []float64{1, -2, math.NaN(), 0})},
 	}}
 }
@@ -65,6 +68,30 @@ func TestDrawEveryKindInEveryFormat(t *testing.T) {
 				t.Errorf("PNG of %v: %v", picture.Bounds(), err)
 			}
 		}
+	}
+}
+
+// A legend breaks into rows within its panel, and panels side by side leave
+// room for the longest.
+func TestLegendFlows(t *testing.T) {
+	row := []drawnPanel{{keys: make([]legendKey, 3)}, {keys: make([]legendKey, 9)}, {}}
+	for i := range row[1].keys {
+		row[1].keys[i].label = strings.Repeat("long ", 3+i)
+	}
+	places, rows := flow(row[1].keys)
+	for i, at := range places {
+		if end := at.left + thumbnailWidth + keyGap + sans(tickSize).Width(row[1].keys[i].label); end > panelWidth-2*margin {
+			t.Errorf("key %d ends at %v, beyond its panel", i, end)
+		}
+		if i > 0 && (at.row < places[i-1].row || at.row == places[i-1].row && at.left <= places[i-1].left) {
+			t.Errorf("key %d at %v does not follow %v", i, at, places[i-1])
+		}
+	}
+	if want := vg.Length(rows)*keyHeight + keySpace; rows < 2 || legendHeight(row) != want {
+		t.Errorf("%d rows, height %v, want %v", rows, legendHeight(row), want)
+	}
+	if legendHeight(row[2:]) != 0 {
+		t.Error("no legend has a height")
 	}
 }
 
@@ -122,7 +149,7 @@ func TestSaveAndLoad(t *testing.T) {
 			t.Errorf("%s holds %q, want %q", name, got, want)
 		}
 	}
-	if figure := string(read("data/figure.csv")); !strings.Contains(figure, "heatmap,,2,1,-2\n") || !strings.Contains(figure, "lines,dashed,1,1,\n") {
+	if figure := string(read("data/figure.csv")); !strings.Contains(figure, "heatmap,,2,1,-2,,\n") || !strings.Contains(figure, "lines,dashed,1,1,,,\n") || !strings.Contains(figure, "lines,bars,1,1,,0.5,2\n") {
 		t.Errorf("figure.csv holds %s", figure)
 	}
 

@@ -158,16 +158,20 @@ func writeTableCSV(w io.Writer, t experiment.Table) error {
 
 // writeFigureCSV writes what a figure shows, one number a line.
 func writeFigureCSV(w io.Writer, f experiment.Figure) error {
-	t := experiment.Table{Columns: []string{"panel", "series", "x", "y", "value"}}
+	t := experiment.Table{Columns: []string{"panel", "series", "x", "y", "value", "low", "high"}}
 	for _, p := range f.Panels {
 		if m := p.Matrix; m != nil {
 			for i, v := range m.Values {
-				t.Rows = append(t.Rows, []any{p.Title, "", i%m.Columns + 1, i/m.Columns + 1, float64(v)})
+				t.Rows = append(t.Rows, []any{p.Title, "", i%m.Columns + 1, i/m.Columns + 1, float64(v), "", ""})
 			}
 		}
 		for _, s := range p.Series {
 			for i := range s.X {
-				t.Rows = append(t.Rows, []any{p.Title, s.Label, float64(s.X[i]), float64(s.Y[i]), ""})
+				row := []any{p.Title, s.Label, float64(s.X[i]), float64(s.Y[i]), "", "", ""}
+				if i < len(s.Low) && i < len(s.High) {
+					row[5], row[6] = float64(s.Low[i]), float64(s.High[i])
+				}
+				t.Rows = append(t.Rows, row)
 			}
 		}
 	}
