@@ -251,6 +251,15 @@ func augmentedSetting(scale Scale) train.Config {
 	return c
 }
 
+// longer gives the quick scale the epochs after which what a switch changes is
+// more than seeds differ by.
+func longer(c train.Config, scale Scale) train.Config {
+	if scale == Quick {
+		c.Epochs = 24
+	}
+	return c
+}
+
 func plainSetting(scale Scale) train.Config {
 	c := augmentedSetting(scale)
 	c.Tokens, c.Residual, c.Position = ar.Plain, false, nn.ProductPosition
