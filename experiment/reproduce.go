@@ -29,6 +29,9 @@ type Options struct {
 	// where an earlier call was stopped, to the same outcome. "" keeps nothing.
 	// When the outcome is saved, see Forget.
 	Keep string
+	// Known are the results of trials that were run elsewhere, by the trials'
+	// identities: those are not run here.
+	Known map[string]Result
 	// Notice is told, from any goroutine, what was kept and cannot be used.
 	Notice func(message string)
 }
@@ -128,9 +131,13 @@ func Reproduce(ctx context.Context, e Experiment, o Options, progress func()) (O
 				if err := ctx.Err(); err != nil {
 					return err
 				}
-				if keep != nil {
+				known, ok := o.Known[t.ID]
+				switch {
+				case ok:
+					results[i] = known
+				case keep != nil:
 					results[i], err = keep.run(ctx, e, t)
-				} else {
+				default:
 					results[i], err = e.Run(ctx, t, means)
 				}
 				if progress != nil && err == nil {

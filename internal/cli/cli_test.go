@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"io"
 	"math"
 	"os"
 	"os/exec"
@@ -73,6 +74,9 @@ func TestScripts(t *testing.T) {
 	scripttest.Test(t, context.Background(), engine, os.Environ(), "testdata/*.txt")
 }
 
+// stderrFile is where a script finds what icar has said so far.
+const stderrFile = "stderr.txt"
+
 // runIcar runs icar with args[1:], calls during while it runs, and expects it
 // to exit with the code args[0].
 func runIcar(s *script.State, binary string, args []string, during func(*os.Process) error) (script.WaitFunc, error) {
@@ -83,7 +87,12 @@ func runIcar(s *script.State, binary string, args []string, during func(*os.Proc
 	c := exec.CommandContext(s.Context(), binary, args[1:]...)
 	c.Dir, c.Env = s.Getwd(), append(s.Environ(), runAsCommand+"=1")
 	var stdout, stderr bytes.Buffer
-	c.Stdout, c.Stderr = &stdout, &stderr
+	file, err := os.Create(s.Path(stderrFile))
+	if err != nil {
+		return nil, err
+	}
+	defer file.Close()
+	c.Stdout, c.Stderr = &stdout, io.MultiWriter(&stderr, file)
 	if err := c.Start(); err != nil {
 		return nil, err
 	}

@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"text/tabwriter"
@@ -24,6 +25,8 @@ type reproduceFlags struct {
 	workers    int
 	set        []string
 	asJSON     bool
+	sweep      bool
+	database   databaseFlags
 }
 
 func newReproduce() *cobra.Command {
@@ -41,10 +44,16 @@ At the paper's scale results are kept in OUT/trials as they are found, and
 checkpoints of what trains, until the command is done: interrupted or killed,
 the same command goes on where it was, to the same bits.
 
+With --sweep the trials are handed to workers by a database, as those of icar
+sweep create are, and the claims are the same. This command is a worker too,
+with --workers trials at a time; with --workers 0 it only waits for others,
+which icar sweep work and icar sweep submit start.
+
 The environment's ICAR_KERNEL chooses what networks run on: go, avx2 or avx512.`,
 		Example: `  icar reproduce
   icar reproduce fig6 --scale paper --out fig6-paper
-  icar reproduce fig3-rotation --set d=6 --set heads=4`,
+  icar reproduce fig3-rotation --set d=6 --set heads=4
+  icar reproduce --scale paper --sweep --database-file address`,
 		ValidArgsFunction: func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
 			return experimentNames(), cobra.ShellCompDirectiveNoFileComp
 		},
@@ -56,6 +65,8 @@ The environment's ICAR_KERNEL chooses what networks run on: go, avx2 or avx512.`
 	c.Flags().IntVar(&f.workers, "workers", 0, "trials at a time (default: one a processor)")
 	c.Flags().StringArrayVar(&f.set, "set", nil, "override a setting of the trials, KEY=VALUE; repeatable; the report lists the keys")
 	c.Flags().BoolVar(&f.asJSON, "json", false, "print one JSON document instead of the table")
+	c.Flags().BoolVar(&f.sweep, "sweep", false, "hand the trials to workers by a database")
+	f.database.add(c.Flags())
 	return c
 }
 
@@ -63,6 +74,9 @@ func reproduce(c *cobra.Command, names []string, f reproduceFlags) error {
 	options, err := f.options()
 	if err != nil {
 		return usage(err)
+	}
+	if !f.sweep && (f.database != databaseFlags{}) {
+		return usage(errors.New("--database and --database-file are for --sweep: leave them out, or use it"))
 	}
 	chosen, err := choose(names)
 	if err != nil {
@@ -80,7 +94,12 @@ func reproduce(c *cobra.Command, names []string, f reproduceFlags) error {
 	if err := prepare(f.out); err != nil {
 		return runFailed(err)
 	}
-	if options.Scale == experiment.Paper {
+	switch {
+	case f.sweep:
+		if options.Known, err = reproduceInSweep(c, f.database, chosen, plans, options, f.atOnce(c)); err != nil {
+			return err
+		}
+	case options.Scale == experiment.Paper:
 		options.Keep = filepath.Join(f.out, "trials")
 	}
 	entries, err := runAll(c.Context(), c.ErrOrStderr(), chosen, plans, options, f.out)
@@ -107,6 +126,14 @@ func reproduce(c *cobra.Command, names []string, f reproduceFlags) error {
 		return runFailed(err)
 	}
 	return verdict(claims)
+}
+
+// atOnce is the number of trials of a sweep that this process works on at a time.
+func (f reproduceFlags) atOnce(c *cobra.Command) int {
+	if c.Flags().Changed("workers") {
+		return f.workers
+	}
+	return runtime.GOMAXPROCS(0)
 }
 
 func (f reproduceFlags) options() (experiment.Options, error) {

@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"testing"
 	"time"
 )
@@ -84,5 +85,77 @@ func TestReproduceKilledTwice(t *testing.T) {
 	}
 	if exists(t, filepath.Join(folder, "killed", "trials")) {
 		t.Error("what was kept is left")
+	}
+}
+
+// TestReproduceBySweep hands trials to workers, kills the one that trains and
+// starts another: the claims are those of one process, and the second goes on
+// from the first's checkpoint.
+func TestReproduceBySweep(t *testing.T) {
+	folder := t.TempDir()
+	args := func(out string) []string {
+		return []string{"reproduce", "fig5", "--scale", "paper", "--out", filepath.Join(folder, out), "--set", "train=256", "--set", "batch=64",
+			"--set", "test=64", "--set", "length=20", "--set", "epochs=25", "--set", "seed=0", "--set", "checkpoint_every=5"}
+	}
+	path := filepath.Join(folder, "sweep.db")
+	env := append(os.Environ(), runAsCommand+"=1", "ICAR_DATABASE="+path)
+	start := func(stderr *bytes.Buffer, args ...string) *exec.Cmd {
+		c := child(t.Context(), stderr, args...)
+		c.Env = env
+		if err := c.Start(); err != nil {
+			t.Fatal(err)
+		}
+		return c
+	}
+	ended := func(c *exec.Cmd, stderr *bytes.Buffer) {
+		if err := c.Wait(); err != nil && c.ProcessState.ExitCode() != exitClaimFailed { // claims are of other sizes
+			t.Fatalf("%v: %s", err, stderr.String())
+		}
+	}
+	var stderr, waiting, first, second bytes.Buffer
+	ended(start(&stderr, args("whole")...), &stderr)
+	said, err := os.Create(filepath.Join(folder, "said"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer said.Close()
+	waits := child(t.Context(), &waiting, append(args("shared"), "--sweep", "--workers", "0")...)
+	waits.Env, waits.Stderr = env, said
+	if err := waits.Start(); err != nil {
+		t.Fatal(err)
+	}
+	await := func(pattern string) {
+		t.Helper()
+		for start := time.Now(); !exists(t, filepath.Join(folder, pattern)); time.Sleep(time.Millisecond) {
+			if time.Since(start) > time.Minute {
+				t.Fatalf("no %s after a minute", pattern)
+			}
+		}
+	}
+	waitFor(t, said.Name()) // until the trials are in the database
+	work := []string{"sweep", "work", "--lease", "1s", "--heartbeat", "200ms"}
+	killed := start(&first, work...)
+	await("sweep.db.files/*/*/1/checkpoint.previous.safetensors")
+	if err := killed.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	_ = killed.Wait()
+	ended(start(&second, work...), &second)
+	ended(waits, &waiting)
+	if !regexp.MustCompile(`msg=running .*epoch=2 .*from=[1-9]`).MatchString(second.String()) {
+		t.Errorf("no trial went on from a checkpoint: %s", second.String())
+	}
+	for _, name := range []string{"claims.json", "fig5/result.json", "fig5/figure.svg"} {
+		want, err := os.ReadFile(filepath.Join(folder, "whole", name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := os.ReadFile(filepath.Join(folder, "shared", name))
+		if err != nil || !bytes.Equal(got, want) {
+			t.Errorf("%s is not that of one process (%v)", name, err)
+		}
+	}
+	if exists(t, filepath.Join(folder, "sweep.db.files", "*", "*")) {
+		t.Error("files of trials are left")
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"icar/nn/kernel"
 	"icar/sweep"
@@ -38,11 +39,15 @@ An address with a password is not taken from a flag.`,
 		Args: noCommand,
 		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
-	flags := c.PersistentFlags()
-	flags.StringVar(&f.database, "database", "", "a SQLite `file`, or a postgres:// URL without a password")
-	flags.StringVar(&f.file, "database-file", "", "`file` of mode 0600 with the database's address")
+	f.add(c.PersistentFlags())
 	c.AddCommand(newSweepCreate(&f), newSweepWork(&f), newSweepStatus(&f), newSweepResults(&f), newSweepCancel(&f), newSweepRetry(&f), newSweepSubmit(&f))
 	return c
+}
+
+// add adds the flags to those of a command.
+func (f *databaseFlags) add(flags *pflag.FlagSet) {
+	flags.StringVar(&f.database, "database", "", "a SQLite `file`, or a postgres:// URL without a password (default sweep.db)")
+	flags.StringVar(&f.file, "database-file", "", "`file` of mode 0600 with the database's address")
 }
 
 // address returns where the database is.
@@ -81,10 +86,16 @@ func (f databaseFlags) with(ctx context.Context, create bool, do func(*sweep.Sto
 		return badInput(fmt.Errorf("there is no database %s: icar sweep create makes one, --database names another", a))
 	}
 	store, err := sweep.Open(ctx, a)
-	if err != nil {
-		return runFailed(err)
+	if err == nil {
+		err = errors.Join(do(store, a), store.Close())
 	}
-	return errors.Join(do(store, a), store.Close())
+	if ctx.Err() != nil && !errors.Is(err, context.Cause(ctx)) {
+		err = fmt.Errorf("%w: %w", context.Cause(ctx), err)
+	}
+	if err != nil && !errors.As(err, new(failure)) {
+		err = runFailed(err)
+	}
+	return err
 }
 
 // withSweep calls do with the sweep of that name, the only one for none.

@@ -24,49 +24,88 @@ type submitFlags struct {
 	cpus          int
 	logs          string
 	options       []string
+	kubernetes    kubernetesFlags
 }
 
 func newSweepSubmit(f *databaseFlags) *cobra.Command {
 	var o submitFlags
 	c := &cobra.Command{
-		Use:   "submit [SWEEP] --slurm",
-		Short: "Let Slurm run the workers of a sweep",
-		Long: `Write an sbatch array of workers and submit it. Slurm places, limits and
-restarts them: a task that is preempted, requeued or lost with its node goes on
-from its last checkpoint. A task gets SIGTERM two minutes before its time limit, saves a
-checkpoint and gives its trial back.
+		Use:   "submit [SWEEP] --slurm | --kubernetes",
+		Short: "Let Slurm or Kubernetes run the workers of a sweep",
+		Long: `Let the engine of a cluster place, limit and restart the workers of a sweep. A
+worker that is preempted, requeued or lost with its node costs the steps since
+the last checkpoint.
 
+--slurm writes an sbatch array of workers and submits it. A task gets SIGTERM
+two minutes before its time limit, saves a checkpoint and gives its trial back.
 The script names the file with the database's address, --database-file, and
-never holds the address of a Postgres. --option adds any other line, such as --option partition=long,
-and overrides what stands before it.`,
+never holds the address of a Postgres. --option adds any other line, such as
+--option partition=long, and overrides what stands before it.
+
+--kubernetes prints an Indexed Job for kubectl, with the address of a Postgres
+taken from the key ` + secretKey + ` of the secret --secret. With --claim all
+pods see each other's checkpoints; without it a trial that is taken over starts
+again, to the same bits.`,
+		Example: `  icar sweep submit --slurm --tasks 16 --database-file address --files /shared/sweep
+  kubectl create secret generic icar-database --from-file=address
+  icar sweep submit --kubernetes --tasks 16 --image registry/icar:1 --claim sweep | kubectl apply -f -`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
-			if err := o.check(); err != nil {
+			if err := o.check(c.Flags().Changed); err != nil {
 				return usage(err)
 			}
-			return f.withSweep(c.Context(), args, func(_ *sweep.Store, w sweep.Sweep) error { return sweepSubmit(c, *f, o, w) })
+			return f.withSweep(c.Context(), args, func(_ *sweep.Store, w sweep.Sweep) error {
+				if o.kubernetes.print {
+					a, err := f.address()
+					if err != nil {
+						return err
+					}
+					return printJob(c.OutOrStdout(), a, o, w.ID)
+				}
+				return sweepSubmit(c, *f, o, w)
+			})
 		},
 	}
 	flags := c.Flags()
 	flags.SortFlags = false
 	flags.BoolVar(&o.slurm, "slurm", false, "submit to Slurm, by sbatch")
-	flags.BoolVar(&o.dryRun, "dry-run", false, "print the script and submit nothing")
-	flags.IntVar(&o.tasks, "tasks", 1, "workers, the tasks of the array")
-	flags.StringVar(&o.files, "files", "", "`folder` of checkpoints that all nodes see (default as for icar sweep work)")
-	flags.StringVar(&o.time, "time", "1-00:00:00", "time limit of a task, as sbatch takes it")
-	flags.StringVar(&o.memory, "memory", "1G", "memory of a task, as sbatch takes it")
-	flags.IntVar(&o.cpus, "cpus", 1, "processors of a task")
-	flags.StringVar(&o.logs, "logs", "", "`folder` of a log a task (default FILES/logs)")
-	flags.StringArrayVar(&o.options, "option", nil, "another `NAME=VALUE` of sbatch, or a NAME; repeatable")
+	flags.BoolVar(&o.kubernetes.print, "kubernetes", false, "print an Indexed Job for kubectl")
+	flags.IntVar(&o.tasks, "tasks", 1, "workers: tasks of the array, pods")
+	flags.IntVar(&o.cpus, "cpus", 1, "processors of a worker")
+	flags.StringVar(&o.memory, "memory", "1G", "memory of a worker, as sbatch takes it")
+	flags.BoolVar(&o.dryRun, "dry-run", false, "Slurm: print the script and submit nothing")
+	flags.StringVar(&o.files, "files", "", "Slurm: `folder` of checkpoints that all nodes see (default as for icar sweep work)")
+	flags.StringVar(&o.time, "time", "1-00:00:00", "Slurm: time limit of a task, as sbatch takes it")
+	flags.StringVar(&o.logs, "logs", "", "Slurm: `folder` of a log a task (default FILES/logs)")
+	flags.StringArrayVar(&o.options, "option", nil, "Slurm: another `NAME=VALUE` of sbatch, or a NAME; repeatable")
+	flags.StringVar(&o.kubernetes.image, "image", "", "Kubernetes: the container `image` with icar in its PATH")
+	flags.StringVar(&o.kubernetes.secret, "secret", "icar-database", "Kubernetes: the `secret` with the database's address under the key "+secretKey)
+	flags.StringVar(&o.kubernetes.claim, "claim", "", "Kubernetes: the `volume claim` of checkpoints that all pods see (default: a folder of each pod's own)")
 	return c
+}
+
+// forOne are the flags that only one engine has a use for.
+var forOne = map[string][]string{
+	"slurm":      {"dry-run", "files", "time", "logs", "option"},
+	"kubernetes": {"image", "secret", "claim"},
 }
 
 // plain are the words that mean nothing else to a shell or to sbatch.
 var plain = regexp.MustCompile(`^[A-Za-z0-9_./:=,@+-]+$`)
 
-func (o submitFlags) check() error {
-	if !o.slurm {
-		return errors.New("say where to submit it: --slurm")
+// check refuses flags that do not fit; given reports whether one was set.
+func (o submitFlags) check(given func(name string) bool) error {
+	if o.slurm == o.kubernetes.print {
+		return errors.New("say where the workers are to run: --slurm or --kubernetes")
+	}
+	chosen, other := "slurm", "kubernetes"
+	if o.kubernetes.print {
+		chosen, other = other, chosen
+	}
+	for _, name := range forOne[other] {
+		if given(name) {
+			return fmt.Errorf("--%s is for --%s: leave it out with --%s", name, other, chosen)
+		}
 	}
 	if o.tasks < 1 || o.tasks > 100_000 || o.cpus < 1 {
 		return fmt.Errorf("--tasks %d --cpus %d: use 1 to 100000 tasks and at least one processor", o.tasks, o.cpus)
@@ -75,6 +114,9 @@ func (o submitFlags) check() error {
 		if !plain.MatchString(word) {
 			return fmt.Errorf("%q has characters that a batch script may take for something else: use letters, digits and _./:=,@+-", word)
 		}
+	}
+	if o.kubernetes.print {
+		return o.kubernetes.check()
 	}
 	return nil
 }

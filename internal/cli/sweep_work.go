@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -67,14 +68,32 @@ func (w workFlags) check() error {
 }
 
 func sweepWork(c *cobra.Command, f databaseFlags, o workFlags, s *sweep.Store, id sweep.Sweep) error {
+	if err := workOn(c.Context(), c.ErrOrStderr(), f, o, s, id); err != nil {
+		return err
+	}
+	st, err := s.Status(c.Context(), id)
+	if err != nil {
+		return runFailed(err)
+	}
+	if _, err := fmt.Fprintf(c.OutOrStdout(), "%d trials done, %d failed, %d cancelled\n", st.Done, st.Failed, st.Cancelled); err != nil {
+		return err
+	}
+	if st.Failed > 0 {
+		return runFailed(fmt.Errorf("%d trials have failed: icar sweep status names them, icar sweep retry tries them again", st.Failed))
+	}
+	return nil
+}
+
+// workOn works on a sweep until nothing of it is left to be done.
+func workOn(ctx context.Context, stderr io.Writer, f databaseFlags, o workFlags, s *sweep.Store, id sweep.Sweep) error {
 	loops, err := chooseKernel()
 	if err != nil {
 		return err
 	}
-	if err := checkArithmetic(id, loops); err != nil {
+	if err := errors.Join(checkArithmetic(id, loops), checkProgram(id)); err != nil {
 		return err
 	}
-	log := slog.New(slog.NewTextHandler(c.ErrOrStderr(), nil)).With("sweep", id.ID)
+	log := slog.New(slog.NewTextHandler(stderr, nil)).With("sweep", id.ID)
 	if o.files, err = f.folder(o.files); err != nil {
 		return err
 	}
@@ -86,7 +105,12 @@ func sweepWork(c *cobra.Command, f databaseFlags, o workFlags, s *sweep.Store, i
 		return usage(err)
 	}
 	defer stop()
-	t := sweep.Trainer{Folder: o.files, Kernel: loops, CheckpointEvery: o.checkpoint, Log: log, Step: meter.step}
+	attempts := sweep.Attempts{Folder: o.files, Log: log}
+	do, recorded := sweep.Trainer{Attempts: attempts, Kernel: loops, CheckpointEvery: o.checkpoint, Step: meter.step}.Do, attempts.Recorded
+	if id.Kind == experimentKind {
+		e := experimentWorker{attempts, loops}
+		do, recorded = e.do, e.recorded
+	}
 	host, err := os.Hostname()
 	if err != nil {
 		host = "unknown"
@@ -96,22 +120,12 @@ func sweepWork(c *cobra.Command, f databaseFlags, o workFlags, s *sweep.Store, i
 		Backoff: o.backoff, GiveUp: o.giveUp, Log: log,
 		Do: func(ctx context.Context, c sweep.Claim) ([]byte, []sweep.Metric, error) {
 			defer meter.begin()()
-			return t.Do(ctx, c)
+			return do(ctx, c)
 		},
-		Recorded: func(c sweep.Claim) { meter.recorded(); t.Recorded(c) },
+		Recorded: func(c sweep.Claim) { meter.recorded(); recorded(c) },
 	}
-	if err := w.Run(c.Context()); err != nil {
+	if err := w.Run(ctx); err != nil {
 		return runFailed(fmt.Errorf("%w; icar sweep work goes on from there", err))
-	}
-	st, err := s.Status(c.Context(), id)
-	if err != nil {
-		return runFailed(err)
-	}
-	if _, err := fmt.Fprintf(c.OutOrStdout(), "%d trials done, %d failed, %d cancelled\n", st.Done, st.Failed, st.Cancelled); err != nil {
-		return err
-	}
-	if st.Failed > 0 {
-		return runFailed(fmt.Errorf("%d trials have failed: icar sweep status names them, icar sweep retry tries them again", st.Failed))
 	}
 	return nil
 }
