@@ -32,9 +32,9 @@ func (k kubernetesFlags) check() error {
 	case !plain.MatchString(k.image):
 		return fmt.Errorf("--image %q names no image: build one with icar in its PATH and name it, as in --image registry/icar:1", k.image)
 	case !dnsName.MatchString(k.secret):
-		return fmt.Errorf("--secret %q is no name of a secret: use lower-case letters, digits, - and .", k.secret)
+		return fmt.Errorf("--secret %q is no name of a secret: use lower-case letters, digits, dots and dashes", k.secret)
 	case k.claim != "" && !dnsName.MatchString(k.claim):
-		return fmt.Errorf("--claim %q is no name of a volume claim: use lower-case letters, digits, - and .", k.claim)
+		return fmt.Errorf("--claim %q is no name of a volume claim: use lower-case letters, digits, dots and dashes", k.claim)
 	}
 	return nil
 }
