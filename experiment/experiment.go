@@ -41,6 +41,7 @@ func All() []Experiment {
 		minima(),
 		fig5(),
 		depth(),
+		heads(),
 		generalise(),
 		noise(),
 		fig6(),

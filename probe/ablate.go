@@ -18,8 +18,16 @@ type Ablation struct {
 	PerSequence []float64 `json:"-"` // (N)
 }
 
+// Biases is the part of an Ablation that is the biases of queries, keys and
+// values in all layers.
+const Biases = "biases of queries, keys and values"
+
+// IsHead reports whether a part of an Ablation is a head.
+func IsHead(part string) bool { return strings.Contains(part, ", head ") }
+
 // Ablate measures the error of the model whole, without each head, without its
-// positions, norm, and each of its layers. What is left is not trained again,
+// positions, its biases of queries, keys and values, its norm, and each of its
+// layers. What is left is not trained again,
 // so an error says what the rest leans on, not what a smaller model could do.
 func (m *Model) Ablate(ctx context.Context, s ar.Batch[float64]) ([]Ablation, error) {
 	c := m.Config
@@ -43,6 +51,7 @@ func (m *Model) Ablate(ctx context.Context, s ar.Batch[float64]) ([]Ablation, er
 	if c.Position != nn.NoPosition {
 		add("positions", m.withoutPositions)
 	}
+	add(Biases, m.withoutBiases)
 	if c.Norm {
 		add("layer norm", m.withoutNorm)
 	}
@@ -86,6 +95,21 @@ func (m *Model) withoutPositions() (*Model, error) {
 		clear(model.parameters()["pos"])
 	}
 	return model, err
+}
+
+// withoutBiases sets the biases of queries, keys and values to zero.
+func (m *Model) withoutBiases() (*Model, error) {
+	model, err := m.clone()
+	if err != nil {
+		return nil, err
+	}
+	own := model.parameters()
+	for l := range m.Config.Depth {
+		for _, part := range []string{"q", "k", "v"} {
+			clear(own[fmt.Sprintf("layers.%d.%s.bias", l, part)])
+		}
+	}
+	return model, nil
 }
 
 // withoutNorm leaves out the layer norm of every layer, its gain and bias too.

@@ -362,7 +362,7 @@ func TestAblate(t *testing.T) {
 		byPart[a.Part], parts = a.MSE, append(parts, a.Part)
 	}
 	want := []string{"nothing", "layer 1, head 1", "layer 1, head 2", "layer 1, head 3", "layer 2, head 1", "layer 2, head 2", "layer 2, head 3",
-		"positions", "layer norm", "layer 1", "layer 2"}
+		"positions", Biases, "layer norm", "layer 1", "layer 2"}
 	if !slices.Equal(parts, want) {
 		t.Errorf("parts %q, want %q", parts, want)
 	}
