@@ -45,6 +45,7 @@ func All() []Experiment {
 		generalise(),
 		noise(),
 		fig6(),
+		position(),
 		fig7(),
 		softmax(),
 	}
