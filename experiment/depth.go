@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"icar/estimator"
-	"icar/probe"
 	"icar/train"
 )
 
@@ -41,15 +40,7 @@ type depthResult struct {
 }
 
 func runDepth(ctx context.Context, c networkConfig, m Means) (r depthResult, err error) {
-	loops, err := m.kernel(c.Arithmetic)
-	if err != nil {
-		return r, err
-	}
-	net, _, err := m.train(ctx, c.Config, loops)
-	if err != nil {
-		return r, err
-	}
-	model, err := probe.New(c.Config, net)
+	model, err := m.probed(ctx, c.Config, c.Arithmetic)
 	if err != nil {
 		return r, err
 	}

@@ -9,7 +9,6 @@ import (
 	"icar/ar"
 	"icar/estimator"
 	"icar/nn/kernel"
-	"icar/probe"
 	"icar/theory"
 	"icar/train"
 )
@@ -245,15 +244,7 @@ func complexCosine(a, b []complex128) float64 {
 
 // runLayer trains a one-layer network and measures it beside the fitted steps.
 func (c gradientConfig) runLayer(ctx context.Context, m Means) (gradientResult, error) {
-	loops, err := m.kernel(c.Arithmetic)
-	if err != nil {
-		return gradientResult{}, err
-	}
-	net, _, err := m.train(ctx, c.Config, loops)
-	if err != nil {
-		return gradientResult{}, err
-	}
-	model, err := probe.New(c.Config, net)
+	model, err := m.probed(ctx, c.Config, c.Arithmetic)
 	if err != nil {
 		return gradientResult{}, err
 	}

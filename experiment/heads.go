@@ -9,7 +9,6 @@ import (
 
 	"icar/ar"
 	"icar/estimator"
-	"icar/nn"
 	"icar/probe"
 	"icar/train"
 )
@@ -60,28 +59,12 @@ type headsResult struct {
 }
 
 func runHeads(ctx context.Context, c networkConfig, m Means) (r headsResult, err error) {
-	loops, err := m.kernel(c.Arithmetic)
-	if err != nil {
-		return r, err
-	}
-	net, _, err := m.train(ctx, c.Config, loops)
-	if err != nil {
-		return r, err
-	}
-	test, err := train.TestSet(ctx, c.Config)
-	if err != nil {
-		return r, err
-	}
-	squared, err := train.SquaredErrors(ctx, nn.NewEngine(net, loops), test)
+	model, squared, err := m.tested(ctx, c)
 	if err != nil {
 		return r, err
 	}
 	for n := range c.Test {
 		r.Loss = append(r.Loss, float64(c.D)*mean(squared[n*c.Length+1:(n+1)*c.Length])) // of T = 1 nothing is known
-	}
-	model, err := probe.New(c.Config, net)
-	if err != nil {
-		return r, err
 	}
 	geometry, err := model.Heads()
 	if err != nil {

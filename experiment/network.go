@@ -10,6 +10,7 @@ import (
 	"icar/estimator"
 	"icar/nn"
 	"icar/nn/kernel"
+	"icar/probe"
 	"icar/train"
 )
 
@@ -98,6 +99,47 @@ func runNetwork(ctx context.Context, c networkConfig, m Means) (networkResult, e
 		r.Losses = append(r.Losses, history[k].Loss)
 	}
 	return r, nil
+}
+
+// probed trains the model of a trial and returns it to be looked into.
+func (m Means) probed(ctx context.Context, c train.Config, arithmetic string) (*probe.Model, error) {
+	loops, err := m.kernel(arithmetic)
+	if err != nil {
+		return nil, err
+	}
+	net, _, err := m.train(ctx, c, loops)
+	if err != nil {
+		return nil, err
+	}
+	return probe.New(c, net)
+}
+
+// tested is probed with the model's squared errors on the test sequences.
+func (m Means) tested(ctx context.Context, c networkConfig) (*probe.Model, []float64, error) {
+	model, err := m.probed(ctx, c.Config, c.Arithmetic)
+	if err != nil {
+		return nil, nil, err
+	}
+	s, err := train.Sequences(c.Config, train.TestStream, c.Test)
+	if err != nil {
+		return nil, nil, err
+	}
+	squared, err := squaredErrors(ctx, model, s)
+	return model, squared, err
+}
+
+// squaredErrors are those of a model (N, T), mean over coordinates.
+func squaredErrors(ctx context.Context, model *probe.Model, s ar.Batch[float64]) ([]float64, error) {
+	predictions, err := model.Predict(ctx, s)
+	if err != nil {
+		return nil, err
+	}
+	squared := make([]float64, s.N*s.T)
+	for i, y := range s.Targets() {
+		e := predictions[i] - y
+		squared[i/s.D] += e * e / float64(s.D)
+	}
+	return squared, nil
 }
 
 func newNetworkResult(e estimator.Errors) networkResult {

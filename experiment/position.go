@@ -11,8 +11,6 @@ import (
 
 	"icar/ar"
 	"icar/estimator"
-	"icar/nn"
-	"icar/probe"
 	"icar/theory"
 	"icar/train"
 )
@@ -66,19 +64,7 @@ type positionResult struct {
 const theoryIterations = 1000
 
 func runPosition(ctx context.Context, c networkConfig, m Means) (r positionResult, err error) {
-	loops, err := m.kernel(c.Arithmetic)
-	if err != nil {
-		return r, err
-	}
-	net, _, err := m.train(ctx, c.Config, loops)
-	if err != nil {
-		return r, err
-	}
-	test, err := train.TestSet(ctx, c.Config)
-	if err != nil {
-		return r, err
-	}
-	squared, err := train.SquaredErrors(ctx, nn.NewEngine(net, loops), test)
+	model, squared, err := m.tested(ctx, c)
 	if err != nil {
 		return r, err
 	}
@@ -91,10 +77,6 @@ func runPosition(ctx context.Context, c networkConfig, m Means) (r positionResul
 		return r, err
 	}
 	r.MSE, r.CopyLast = mean(squared), copied.Mean()
-	model, err := probe.New(c.Config, net)
-	if err != nil {
-		return r, err
-	}
 	learnt, err := model.Encodings()
 	if err != nil {
 		return r, err

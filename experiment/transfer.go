@@ -6,6 +6,8 @@ import (
 	"math"
 	"slices"
 
+	"gonum.org/v1/gonum/floats"
+
 	"icar/ar"
 	"icar/estimator"
 	"icar/probe"
@@ -58,15 +60,7 @@ type law struct {
 // estimators are fitted on the model's own training sequences; Kalman knows the
 // noise of each law.
 func transfer(ctx context.Context, c networkConfig, m Means, laws []law) (transferResult, error) {
-	loops, err := m.kernel(c.Arithmetic)
-	if err != nil {
-		return transferResult{}, err
-	}
-	net, _, err := m.train(ctx, c.Config, loops)
-	if err != nil {
-		return transferResult{}, err
-	}
-	model, err := probe.New(c.Config, net)
+	model, err := m.probed(ctx, c.Config, c.Arithmetic)
 	if err != nil {
 		return transferResult{}, err
 	}
@@ -107,18 +101,12 @@ func measureOn(ctx context.Context, model *probe.Model, l law, n int, beside []e
 		return t, err
 	}
 	s := sampler.Batch(0)
-	predictions, err := model.Predict(ctx, s)
+	squared, err := squaredErrors(ctx, model, s)
 	if err != nil {
 		return t, err
 	}
 	targets := s.Targets()
-	energy := 0.0
-	squared := make([]float64, s.N*s.T)
-	for i, y := range targets {
-		e := predictions[i] - y
-		squared[i/s.D] += e * e / float64(s.D)
-		energy += y * y / float64(len(targets))
-	}
+	energy := floats.Dot(targets, targets) / float64(len(targets))
 	t.Model = overEnergy("model", estimator.Errors{N: s.N, T: s.T, Squared: squared}, energy)
 	for _, e := range beside {
 		errors, err := estimator.MSE(ctx, s, e)
