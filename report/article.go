@@ -24,16 +24,14 @@ type Section struct {
 	Figure *experiment.Figure
 }
 
-// WriteArticle writes a self-contained page.
+// WriteArticle writes a self-contained page, whose figures can be looked into
+// as those of WritePage.
 func WriteArticle(path string, a Article) error {
-	style, err := assets.ReadFile("page.css")
+	own, err := parts()
 	if err != nil {
 		return err
 	}
-	t, err := template.New("article.html").Funcs(template.FuncMap{
-		"picture": func(f *experiment.Figure) (template.HTML, error) { return picture(*f) },
-		"style":   func() template.CSS { return template.CSS(style) },
-	}).ParseFS(assets, "article.html")
+	t, err := template.New("article.html").Funcs(own).ParseFS(assets, "article.html")
 	if err != nil {
 		return err
 	}

@@ -95,14 +95,26 @@ func WritePage(out string, entries []Entry) (string, error) {
 	return page, run.WriteFile(page, func(w io.Writer) error { return render(w, entries) })
 }
 
-func render(w io.Writer, entries []Entry) error {
+// parts are what every page is made with: its style, the script of its figures
+// and their still pictures.
+func parts() (template.FuncMap, error) {
 	style, err := assets.ReadFile("page.css")
+	return template.FuncMap{
+		"picture": picture,
+		"style": func() template.CSS {
+			return template.CSS(append(figureStyle[:len(figureStyle):len(figureStyle)], style...))
+		},
+		"script": func() template.JS { return template.JS(figureScript) },
+	}, err
+}
+
+func render(w io.Writer, entries []Entry) error {
+	own, err := parts()
 	if err != nil {
 		return err
 	}
-	t, err := template.New("page.html").Funcs(template.FuncMap{
-		"picture": picture,
-		"number":  Number,
+	t, err := template.New("page.html").Funcs(own).Funcs(template.FuncMap{
+		"number": Number,
 		"relation": func(c experiment.Claim) string {
 			return map[experiment.Relation]string{experiment.Equals: "=", experiment.AtMost: "≤", experiment.AtLeast: "≥"}[c.Relation]
 		},
@@ -112,10 +124,6 @@ func render(w io.Writer, entries []Entry) error {
 			return b.String(), err
 		},
 		"mib": func(bytes uint64) string { return fmt.Sprintf("%.0f MiB", float64(bytes)/(1<<20)) },
-		"style": func() template.CSS {
-			return template.CSS(append(figureStyle[:len(figureStyle):len(figureStyle)], style...))
-		},
-		"script": func() template.JS { return template.JS(figureScript) },
 	}).ParseFS(assets, "page.html")
 	if err != nil {
 		return err

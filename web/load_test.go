@@ -59,6 +59,9 @@ func TestLoad(t *testing.T) {
 		by[<-answers]++
 	}
 	t.Logf("%v: answers by status %v, live heap %d KiB half way, %d KiB at the end", length, by, half>>10, heap()>>10)
+	if now := heap(); now > half+8<<20 {
+		t.Errorf("the live heap has grown from %d to %d KiB in half of the time", half>>10, now>>10)
+	}
 	if by[200]+by[429] != asked {
 		t.Errorf("answers by status %v, want 200 and 429 only", by)
 	}
