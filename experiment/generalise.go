@@ -85,7 +85,7 @@ func collectGeneralise(all []done[networkConfig, generaliseResult]) (Findings, e
 			rotated = math.Min(rotated, r.Rotations/r.Own/(r.Least[1]/r.Least[0]))
 		}
 	}
-	found := Findings{Data: Data{Tables: []Table{transferTable(plain)}}, Figures: []Figure{transferFigure(all[0].Found.transferResult, all[0].Config.Label)}}
+	found := Findings{Data: Data{Tables: []Table{transferTable(plain)}}, Figures: []Figure{transferFigure("One model, other laws", all[0].Found.transferResult, all[0].Config.Label)}}
 	found.Claims = []Claim{{ID: "longer", Source: "ours", Relation: AtMost, Measured: Number(longer), Predicted: 1, Tolerance: 0.25,
 		Statement: "beyond the lengths that it was trained on a model without positions does no worse than at their end: largest ratio of errors, T = n+1 … 2n over the last quarter up to n",
 		Reason:    "a quarter for what training leaves: 20 seeds reached 1.1, and one gradient step more than 3"}}
@@ -101,8 +101,8 @@ func collectGeneralise(all []done[networkConfig, generaliseResult]) (Findings, e
 const leastSquaresName = "least squares"
 
 // transferFigure draws a model beside the estimators on each law.
-func transferFigure(r transferResult, label string) Figure {
-	f := Figure{Title: "One model, other laws (" + label + ")", Columns: 3,
+func transferFigure(title string, r transferResult, label string) Figure {
+	f := Figure{Title: title + " (" + label + ")", Columns: 3,
 		Caption: "Squared error over the energy of the targets, by position. The steps are fitted on the law that the model was trained on."}
 	for _, t := range r.Tests {
 		p := Panel{Kind: Lines, Title: t.Name, X: Axis{Label: "position T"}, Y: Axis{Label: "relative error", Log: true}}

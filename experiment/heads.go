@@ -43,7 +43,7 @@ func headsTrials(scale Scale, seed uint64) []networkConfig {
 	for _, h := range counts {
 		variants = append(variants, networkVariant{headCount(h), func(c *train.Config) { c.Heads = h }})
 	}
-	return slices.DeleteFunc(networkTrials(c, seed, seeds, variants), func(c networkConfig) bool { return c.Label == baselineLabel })
+	return modelTrials(c, seed, seeds, variants)
 }
 
 func headCount(h int) string { return fmt.Sprintf("H = %d", h) }
@@ -83,7 +83,7 @@ func runHeads(ctx context.Context, c networkConfig, m Means) (r headsResult, err
 		switch {
 		case p.Part == probe.Biases:
 			r.Unbiased = p.PerSequence
-		case probe.IsHead(p.Part):
+		case p.Head:
 			r.Removed = append(r.Removed, float64(c.D)*(p.MSE-parts[0].MSE))
 		}
 	}

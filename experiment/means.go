@@ -1,6 +1,7 @@
 package experiment
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -21,12 +22,12 @@ type Means struct {
 	// Directory is where a trial that takes long keeps what it can go on from
 	// when it is stopped, and finds it; "" for nowhere.
 	Directory string
+	// CheckpointEvery is the longest time of training that a kill costs; 0 for
+	// half a minute.
+	CheckpointEvery time.Duration
 	// Notice is told, from any goroutine, what was kept and cannot be used.
 	Notice func(message string)
 }
-
-// checkpointEvery is the longest time of training that a kill costs.
-const checkpointEvery = 30 * time.Second
 
 // kernel returns a kernel with that arithmetic.
 func (m Means) kernel(arithmetic string) (kernel.Kernel, error) {
@@ -51,7 +52,7 @@ func (m Means) train(ctx context.Context, c train.Config, k kernel.Kernel) (*nn.
 	if err != nil {
 		return nil, nil, err
 	}
-	model, history, err := train.Train(ctx, c, train.Options{Kernel: k, Dir: dir, Saved: saved, CheckpointEvery: checkpointEvery})
+	model, history, err := train.Train(ctx, c, train.Options{Kernel: k, Dir: dir, Saved: saved, CheckpointEvery: cmp.Or(m.CheckpointEvery, 30*time.Second)})
 	if dir != nil {
 		err = errors.Join(err, dir.Close())
 	}

@@ -273,6 +273,11 @@ func networkTrials(base train.Config, seed uint64, seeds int, variants []network
 	return trials
 }
 
+// modelTrials are networkTrials without the baselines.
+func modelTrials(base train.Config, seed uint64, seeds int, variants []networkVariant) []networkConfig {
+	return slices.DeleteFunc(networkTrials(base, seed, seeds, variants), func(c networkConfig) bool { return c.Label == baselineLabel })
+}
+
 // networkVariant is a model among those of an experiment.
 type networkVariant struct {
 	label  string

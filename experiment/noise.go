@@ -59,7 +59,7 @@ func collectNoise(all []done[networkConfig, transferResult]) (Findings, error) {
 			with = append(with, test.Model.PerSequence...)
 			kalman, least = append(kalman, test.of(kalmanName).PerSequence...), append(least, test.of(leastSquaresName).PerSequence...)
 			if len(found.Figures) == 0 {
-				found.Figures = []Figure{transferFigure(t.Found, t.Config.Label)}
+				found.Figures = []Figure{transferFigure("Under noise", t.Found, t.Config.Label)}
 			}
 		case 0:
 			without = append(without, test.Model.PerSequence...)

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"math"
-	"slices"
 
 	"gonum.org/v1/gonum/floats"
 
@@ -160,7 +159,7 @@ func depthTrials(scale Scale, seed uint64, change func(*train.Config), depths ..
 	for _, depth := range depths {
 		variants = append(variants, networkVariant{depthLabel(depth), func(c *train.Config) { c.Depth = depth }})
 	}
-	return slices.DeleteFunc(networkTrials(base, seed, seeds, variants), func(c networkConfig) bool { return c.Label == baselineLabel })
+	return modelTrials(base, seed, seeds, variants)
 }
 
 // test returns the errors on a law by name.

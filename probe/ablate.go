@@ -14,6 +14,7 @@ import (
 // Ablation is a model with a part taken out.
 type Ablation struct {
 	Part        string    `json:"part"`
+	Head        bool      `json:"-"` // whether the part is a head
 	MSE         float64   `json:"mse"`
 	PerSequence []float64 `json:"-"` // (N)
 }
@@ -22,29 +23,23 @@ type Ablation struct {
 // values in all layers.
 const Biases = "biases of queries, keys and values"
 
-// IsHead reports whether a part of an Ablation is a head.
-func IsHead(part string) bool { return strings.Contains(part, ", head ") }
-
 // Ablate measures the error of the model whole, without each head, without its
 // positions, its biases of queries, keys and values, its norm, and each of its
 // layers. What is left is not trained again,
 // so an error says what the rest leans on, not what a smaller model could do.
 func (m *Model) Ablate(ctx context.Context, s ar.Batch[float64]) ([]Ablation, error) {
 	c := m.Config
-	models := []struct {
+	type variant struct {
 		part string
+		head bool
 		make func() (*Model, error)
-	}{{"nothing", m.clone}}
-	add := func(part string, make func() (*Model, error)) {
-		models = append(models, struct {
-			part string
-			make func() (*Model, error)
-		}{part, make})
 	}
+	models := []variant{{"nothing", false, m.clone}}
+	add := func(part string, make func() (*Model, error)) { models = append(models, variant{part, false, make}) }
 	for l := range c.Depth {
 		for h := range c.Heads {
 			if c.Depth*c.Heads > 1 {
-				add(fmt.Sprintf("layer %d, head %d", l+1, h+1), func() (*Model, error) { return m.withoutHead(l, h) })
+				models = append(models, variant{fmt.Sprintf("layer %d, head %d", l+1, h+1), true, func() (*Model, error) { return m.withoutHead(l, h) }})
 			}
 		}
 	}
@@ -70,7 +65,7 @@ func (m *Model) Ablate(ctx context.Context, s ar.Batch[float64]) ([]Ablation, er
 		if err != nil {
 			return nil, fmt.Errorf("without %s: %w", a.part, err)
 		}
-		all = append(all, Ablation{a.part, average(errors), errors})
+		all = append(all, Ablation{a.part, a.head, average(errors), errors})
 	}
 	return all, nil
 }

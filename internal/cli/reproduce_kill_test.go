@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -90,72 +91,82 @@ func TestReproduceKilledTwice(t *testing.T) {
 
 // TestReproduceBySweep hands trials to workers, kills the one that trains and
 // starts another: the claims are those of one process, and the second goes on
-// from the first's checkpoint.
+// from the first's checkpoint. Postgres is stopped for a moment besides.
 func TestReproduceBySweep(t *testing.T) {
 	folder := t.TempDir()
 	args := func(out string) []string {
 		return []string{"reproduce", "fig5", "--scale", "paper", "--out", filepath.Join(folder, out), "--set", "train=256", "--set", "batch=64",
 			"--set", "test=64", "--set", "length=20", "--set", "epochs=25", "--set", "seed=0", "--set", "checkpoint_every=5"}
 	}
-	path := filepath.Join(folder, "sweep.db")
-	env := append(os.Environ(), runAsCommand+"=1", "ICAR_DATABASE="+path)
-	start := func(stderr *bytes.Buffer, args ...string) *exec.Cmd {
-		c := child(t.Context(), stderr, args...)
-		c.Env = env
-		if err := c.Start(); err != nil {
-			t.Fatal(err)
-		}
-		return c
-	}
 	ended := func(c *exec.Cmd, stderr *bytes.Buffer) {
+		t.Helper()
 		if err := c.Wait(); err != nil && c.ProcessState.ExitCode() != exitClaimFailed { // claims are of other sizes
 			t.Fatalf("%v: %s", err, stderr.String())
 		}
 	}
-	var stderr, waiting, first, second bytes.Buffer
-	ended(start(&stderr, args("whole")...), &stderr)
-	said, err := os.Create(filepath.Join(folder, "said"))
-	if err != nil {
+	var stderr bytes.Buffer
+	whole := child(t.Context(), &stderr, args("whole")...)
+	if err := whole.Start(); err != nil {
 		t.Fatal(err)
 	}
-	defer said.Close()
-	waits := child(t.Context(), &waiting, append(args("shared"), "--sweep", "--workers", "0")...)
-	waits.Env, waits.Stderr = env, said
-	if err := waits.Start(); err != nil {
-		t.Fatal(err)
-	}
-	await := func(pattern string) {
-		t.Helper()
-		for start := time.Now(); !exists(t, filepath.Join(folder, pattern)); time.Sleep(time.Millisecond) {
-			if time.Since(start) > time.Minute {
-				t.Fatalf("no %s after a minute", pattern)
+	ended(whole, &stderr)
+	for _, kind := range []string{"sqlite", "postgres"} {
+		t.Run(kind, func(t *testing.T) {
+			env, server := database(t, kind)
+			files := filepath.Join(t.TempDir(), "files")
+			said, err := os.Create(filepath.Join(t.TempDir(), "said"))
+			if err != nil {
+				t.Fatal(err)
 			}
-		}
-	}
-	waitFor(t, said.Name()) // until the trials are in the database
-	work := []string{"sweep", "work", "--lease", "1s", "--heartbeat", "200ms"}
-	killed := start(&first, work...)
-	await("sweep.db.files/*/*/1/checkpoint.previous.safetensors")
-	if err := killed.Process.Kill(); err != nil {
-		t.Fatal(err)
-	}
-	_ = killed.Wait()
-	ended(start(&second, work...), &second)
-	ended(waits, &waiting)
-	if !regexp.MustCompile(`msg=running .*epoch=2 .*from=[1-9]`).MatchString(second.String()) {
-		t.Errorf("no trial went on from a checkpoint: %s", second.String())
-	}
-	for _, name := range []string{"claims.json", "fig5/result.json", "fig5/figure.svg"} {
-		want, err := os.ReadFile(filepath.Join(folder, "whole", name))
-		if err != nil {
-			t.Fatal(err)
-		}
-		got, err := os.ReadFile(filepath.Join(folder, "shared", name))
-		if err != nil || !bytes.Equal(got, want) {
-			t.Errorf("%s is not that of one process (%v)", name, err)
-		}
-	}
-	if exists(t, filepath.Join(folder, "sweep.db.files", "*", "*")) {
-		t.Error("files of trials are left")
+			defer said.Close()
+			var waiting bytes.Buffer
+			waits := child(t.Context(), &waiting, append(args(kind), "--sweep", "--workers", "0")...)
+			waits.Env, waits.Stderr = append(waits.Env, env...), said
+			if err := waits.Start(); err != nil {
+				t.Fatal(err)
+			}
+			waitFor(t, said.Name()) // until the trials are in the database
+			work := []string{"--files", files, "--lease", "1s", "--heartbeat", "200ms"}
+			killed := startWorker(t.Context(), t, env, work)
+			for start := time.Now(); !exists(t, filepath.Join(files, "*", "*", "1", "checkpoint.previous.safetensors")); time.Sleep(time.Millisecond) {
+				if time.Since(start) > time.Minute {
+					t.Fatal("no second checkpoint after a minute")
+				}
+			}
+			if err := killed.cmd.Process.Kill(); err != nil {
+				t.Fatal(err)
+			}
+			<-killed.exit
+			if server != nil {
+				if err := server.Down(syscall.SIGINT); err != nil {
+					t.Fatal(err)
+				}
+				time.Sleep(1500 * time.Millisecond) // the command asks twice a second
+				if err := server.Up(); err != nil {
+					t.Fatal(err)
+				}
+			}
+			second := startWorker(t.Context(), t, env, work)
+			if err := <-second.exit; err != nil {
+				t.Fatal(err, second.stderr.String())
+			}
+			ended(waits, &waiting)
+			if !regexp.MustCompile(`msg=running .*epoch=2 .*from=[1-9]`).MatchString(second.stderr.String()) {
+				t.Errorf("no trial went on from a checkpoint: %s", second.stderr.String())
+			}
+			for _, name := range []string{"claims.json", "fig5/result.json", "fig5/figure.svg"} {
+				want, err := os.ReadFile(filepath.Join(folder, "whole", name))
+				if err != nil {
+					t.Fatal(err)
+				}
+				got, err := os.ReadFile(filepath.Join(folder, kind, name))
+				if err != nil || !bytes.Equal(got, want) {
+					t.Errorf("%s is not that of one process (%v)", name, err)
+				}
+			}
+			if exists(t, filepath.Join(files, "*", "*")) {
+				t.Error("files of trials are left")
+			}
+		})
 	}
 }

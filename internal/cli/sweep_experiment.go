@@ -80,7 +80,8 @@ func decodeTrial(config []byte) (e experiment.Experiment, t experimentTrial, err
 // experimentWorker does the trials of a sweep of that kind.
 type experimentWorker struct {
 	sweep.Attempts
-	kernel kernel.Kernel
+	kernel          kernel.Kernel
+	checkpointEvery time.Duration
 }
 
 // do does a claimed trial, from the last checkpoint of an earlier attempt if
@@ -105,7 +106,7 @@ func (w experimentWorker) do(ctx context.Context, c sweep.Claim) ([]byte, []swee
 	}
 	log := w.Log.With("trial", c.ID, "epoch", c.Epoch)
 	log.Info("running", "experiment", e.Name, "id", t.Trial.ID, "from", from)
-	means := experiment.Means{Kernel: w.kernel, Directory: w.Path(c), Notice: func(message string) { log.Warn(message) }}
+	means := experiment.Means{Kernel: w.kernel, Directory: w.Path(c), CheckpointEvery: w.checkpointEvery, Notice: func(message string) { log.Warn(message) }}
 	result, err := e.Run(ctx, t.Trial, means)
 	if err != nil {
 		return nil, nil, err
@@ -143,50 +144,64 @@ func reproduceInSweep(c *cobra.Command, f databaseFlags, chosen []experiment.Exp
 	return known, err
 }
 
+// reproducer is how a process that reproduces works on its sweep.
+func reproducer(workers int) workFlags {
+	return workFlags{parallel: workers, lease: time.Minute, heartbeat: 15 * time.Second, checkpoint: time.Minute, backoff: 5 * time.Second, giveUp: 10 * time.Minute}
+}
+
 // awaitSweep works on a sweep, with workers trials at a time, until it is
-// finished, and shows how far it has come.
-func awaitSweep(c *cobra.Command, f databaseFlags, s *sweep.Store, w sweep.Sweep, workers int) error {
+// finished, and shows how far it has come. While the database does not answer
+// it waits, as workers do.
+func awaitSweep(c *cobra.Command, f databaseFlags, s *sweep.Store, w sweep.Sweep, workers int) (err error) {
 	ctx, cancel := context.WithCancelCause(c.Context())
 	defer cancel(nil)
-	worked := make(chan error, 1)
+	o := reproducer(workers)
+	var worked chan error // nil while this process does not work
 	if workers > 0 {
-		o := workFlags{parallel: workers, lease: time.Minute, heartbeat: 15 * time.Second, checkpoint: time.Minute, backoff: 5 * time.Second, giveUp: 10 * time.Minute}
+		worked = make(chan error, 1)
 		// What a worker logs is for people who watch workers.
 		go func() { worked <- workOn(ctx, io.Discard, f, o, s, w) }()
 	}
 	progress := newProgress(c.ErrOrStderr())
-	defer progress.wait()
 	bar, shown := progress.bar("sweep "+w.ID, int(w.Trials)), int64(0)
-	for {
-		st, err := s.Status(ctx, w)
-		if err != nil && ctx.Err() == nil {
+	defer func() {
+		cancel(nil)
+		if worked != nil { // it gives back what it holds before the database is closed
+			<-worked
+		}
+		if err != nil {
 			bar.abort()
-			return runFailed(err)
 		}
-		for ; shown < st.Done; shown++ {
-			bar.step()
-		}
+		progress.wait()
+	}()
+	for answered := time.Now(); ; {
+		st, err := s.Status(ctx, w)
 		switch {
 		case ctx.Err() != nil:
-		case st.Failed+st.Cancelled > 0 && st.Finished():
-			bar.abort()
+		case err != nil && time.Since(answered) > o.giveUp:
+			return runFailed(fmt.Errorf("the database has not answered for %v: %w; the same command goes on from there", o.giveUp, err))
+		case err != nil:
+		case st.Finished() && st.Failed+st.Cancelled > 0:
 			return runFailed(fmt.Errorf("%d trials have failed and %d were cancelled: icar sweep status %s tells why, icar sweep retry %[3]s and the same command try them again", st.Failed, st.Cancelled, w.ID))
 		case st.Finished():
+			for ; shown < st.Done; shown++ {
+				bar.step()
+			}
 			return nil
+		default:
+			answered = time.Now()
+			for ; shown < st.Done; shown++ {
+				bar.step()
+			}
 		}
 		select {
 		case err := <-worked:
 			worked = nil // the rest is done by others, or nothing is left
-			if err != nil {
-				bar.abort()
+			if err != nil && ctx.Err() == nil {
 				return runFailed(fmt.Errorf("%w; the same command goes on from there", err))
 			}
 		case <-ctx.Done():
-			bar.abort()
-			if worked != nil && workers > 0 {
-				return runFailed(fmt.Errorf("%w; the same command goes on from there", <-worked))
-			}
-			return runFailed(fmt.Errorf("%w; workers go on, the same command collects what they find", context.Cause(ctx)))
+			return runFailed(fmt.Errorf("%w; other workers go on, the same command works with them and collects what they find", context.Cause(ctx)))
 		case <-time.After(time.Second / 2):
 		}
 	}

@@ -12,8 +12,8 @@ import (
 	"strings"
 
 	"gonum.org/v1/gonum/stat"
-	"gonum.org/v1/gonum/stat/distuv"
 
+	"icar/estimator"
 	"icar/experiment"
 	"icar/internal/suggest"
 	"icar/report"
@@ -62,8 +62,7 @@ func variedKeys(results []trained) (keys []string) {
 }
 
 // sweepFigure has a line for every combination of the settings besides x and
-// the seed: the mean over seeds, and the ends of its 95 % interval by
-// Student's t, dashed.
+// the seed: the mean over seeds with its 95 % interval by Student's t.
 func sweepFigure(x string, results []trained) (experiment.Figure, error) {
 	groups := map[string]map[float64][]float64{}
 	varied := variedKeys(results)
@@ -88,25 +87,34 @@ func sweepFigure(x string, results []trained) (experiment.Figure, error) {
 	}
 	panel := experiment.Panel{Kind: experiment.Lines, X: experiment.Axis{Label: x}, Y: experiment.Axis{Label: "test MSE"}}
 	for _, name := range slices.Sorted(maps.Keys(groups)) {
-		panel.Series = append(panel.Series, seedSeries(name, groups[name])...)
+		series, err := seedSeries(name, groups[name])
+		if err != nil {
+			return experiment.Figure{}, err
+		}
+		panel.Series = append(panel.Series, series...)
 	}
-	return experiment.Figure{Title: "Test MSE against " + x, Caption: "Mean over seeds; dashed, where there are at least two, its 95 % interval by Student's t.", Columns: 1, Panels: []experiment.Panel{panel}}, nil
+	return experiment.Figure{Title: "Test MSE against " + x, Caption: "Mean over seeds, with its 95 % interval by Student's t where there are at least two.", Columns: 1, Panels: []experiment.Panel{panel}}, nil
 }
 
-func seedSeries(name string, at map[float64][]float64) []experiment.Series {
+// seedSeries is the line of the means at each x, with bars beside it where
+// there are several seeds.
+func seedSeries(name string, at map[float64][]float64) ([]experiment.Series, error) {
 	xs := slices.Sorted(maps.Keys(at))
-	var means, inner, low, high []float64
+	var means, inner, middle, low, high []float64
 	for _, x := range xs {
-		mean, sd := stat.MeanStdDev(at[x], nil)
+		mean := stat.Mean(at[x], nil)
 		means = append(means, mean)
-		if n := float64(len(at[x])); n > 1 {
-			half := distuv.StudentsT{Sigma: 1, Nu: n - 1}.Quantile(0.975) * sd / math.Sqrt(n)
-			inner, low, high = append(inner, x), append(low, mean-half), append(high, mean+half)
+		if len(at[x]) > 1 {
+			i, err := estimator.StudentInterval(at[x], 0.95)
+			if err != nil {
+				return nil, err
+			}
+			inner, middle, low, high = append(inner, x), append(middle, mean), append(low, i.Low), append(high, i.High)
 		}
 	}
-	series := []experiment.Series{experiment.NewSeries(name, experiment.Solid, xs, means)}
-	if len(inner) > 0 {
-		series = append(series, experiment.NewSeries(name+", 95 % from", experiment.Dashed, inner, low), experiment.NewSeries(name+", 95 % to", experiment.Dashed, inner, high))
+	if len(inner) == len(xs) {
+		return []experiment.Series{experiment.NewSeries(name, experiment.Solid, xs, means).Between(low, high)}, nil
 	}
-	return series
+	return []experiment.Series{experiment.NewSeries(name, experiment.Solid, xs, means),
+		experiment.NewSeries(name+", 95 %", experiment.Points, inner, middle).Between(low, high)}, nil
 }

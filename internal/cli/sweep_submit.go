@@ -37,7 +37,8 @@ worker that is preempted, requeued or lost with its node costs the steps since
 the last checkpoint.
 
 --slurm writes an sbatch array of workers and submits it. A task gets SIGTERM
-two minutes before its time limit, saves a checkpoint and gives its trial back.
+two minutes before its time limit, saves a checkpoint, gives its trial back and
+ends: when a sweep outlasts the limits of its tasks, submit it again.
 The script names the file with the database's address, --database-file, and
 never holds the address of a Postgres. --option adds any other line, such as
 --option partition=long, and overrides what stands before it.
@@ -93,6 +94,10 @@ var forOne = map[string][]string{
 // plain are the words that mean nothing else to a shell or to sbatch.
 var plain = regexp.MustCompile(`^[A-Za-z0-9_./:=,@+-]+$`)
 
+// directive are the words of lines for sbatch, which no shell reads:
+// array=0-9%2, nodelist=n[1-2], output=%A_%a.log.
+var directive = regexp.MustCompile(`^[A-Za-z0-9_./:=,@+%\[\]*-]+$`)
+
 // check refuses flags that do not fit; given reports whether one was set.
 func (o submitFlags) check(given func(name string) bool) error {
 	if o.slurm == o.kubernetes.print {
@@ -111,8 +116,8 @@ func (o submitFlags) check(given func(name string) bool) error {
 		return fmt.Errorf("--tasks %d --cpus %d: use 1 to 100000 tasks and at least one processor", o.tasks, o.cpus)
 	}
 	for _, word := range append([]string{o.time, o.memory}, o.options...) {
-		if !plain.MatchString(word) {
-			return fmt.Errorf("%q has characters that a batch script may take for something else: use letters, digits and _./:=,@+-", word)
+		if !directive.MatchString(word) {
+			return fmt.Errorf("%q has characters that sbatch may take for something else: use letters, digits and _./:=,@+%%[]*-", word)
 		}
 	}
 	if o.kubernetes.print {
@@ -161,6 +166,7 @@ func sweepSubmit(c *cobra.Command, f databaseFlags, o submitFlags, w sweep.Sweep
 			return usage(errors.New("a batch script must not hold the database's address: put it into a file of mode 0600 and name that with --database-file"))
 		}
 		where, address = "--database", a.File()
+		fmt.Fprintf(c.ErrOrStderr(), "icar: %s is a SQLite file: the tasks have to run on this machine; for others use Postgres\n", address)
 	}
 	icar, err := os.Executable()
 	if err == nil {

@@ -108,7 +108,7 @@ func workOn(ctx context.Context, stderr io.Writer, f databaseFlags, o workFlags,
 	attempts := sweep.Attempts{Folder: o.files, Log: log}
 	do, recorded := sweep.Trainer{Attempts: attempts, Kernel: loops, CheckpointEvery: o.checkpoint, Step: meter.step}.Do, attempts.Recorded
 	if id.Kind == experimentKind {
-		e := experimentWorker{attempts, loops}
+		e := experimentWorker{attempts, loops, o.checkpoint}
 		do, recorded = e.do, e.recorded
 	}
 	host, err := os.Hostname()
