@@ -128,11 +128,7 @@ func TestReproduceBySweep(t *testing.T) {
 			waitFor(t, said.Name()) // until the trials are in the database
 			work := []string{"--files", files, "--lease", "1s", "--heartbeat", "200ms"}
 			killed := startWorker(t.Context(), t, env, work)
-			for start := time.Now(); !exists(t, filepath.Join(files, "*", "*", "1", "checkpoint.previous.safetensors")); time.Sleep(time.Millisecond) {
-				if time.Since(start) > time.Minute {
-					t.Fatal("no second checkpoint after a minute")
-				}
-			}
+			waitForSteps(t, filepath.Join(files, "*", "*", "1", "metrics.jsonl"), 12) // checkpoints of steps 5 and 10 are made, whichever is being replaced
 			if err := killed.cmd.Process.Kill(); err != nil {
 				t.Fatal(err)
 			}
@@ -169,4 +165,22 @@ func TestReproduceBySweep(t *testing.T) {
 			}
 		})
 	}
+}
+
+// waitForSteps waits until a run, whose metrics match the pattern, has made so
+// many steps.
+func waitForSteps(t *testing.T, pattern string, steps int) {
+	t.Helper()
+	for start := time.Now(); time.Since(start) < time.Minute; time.Sleep(time.Millisecond) {
+		found, err := filepath.Glob(pattern)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, path := range found {
+			if data, err := os.ReadFile(path); err == nil && bytes.Count(data, []byte("\n")) >= steps {
+				return
+			}
+		}
+	}
+	t.Fatalf("no run at %s has made %d steps after a minute", pattern, steps)
 }

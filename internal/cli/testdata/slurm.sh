@@ -54,7 +54,12 @@ node) slurmd -N "$2" ;;
 stop)
   scancel --state=RUNNING -u root 2>/dev/null || true
   scancel --state=PENDING -u root 2>/dev/null || true
+  pids=$(cat "$dir"/*.pid 2>/dev/null || true)
   scontrol shutdown || true
+  for _ in $(seq 100); do # until they have written their last state
+    kill -0 $pids 2>/dev/null || break
+    sleep 0.2
+  done
   kill "$(cat "$(cat "$dir/munge")/pid")"
   rm -rf "$(cat "$dir/munge")"
   ;;
