@@ -93,6 +93,7 @@ func TestReproduceKilledTwice(t *testing.T) {
 // starts another: the claims are those of one process, and the second goes on
 // from the first's checkpoint. Postgres is stopped for a moment besides.
 func TestReproduceBySweep(t *testing.T) {
+	t.Parallel() // it waits more than it computes
 	folder := t.TempDir()
 	args := func(out string) []string {
 		return []string{"reproduce", "fig5", "--scale", "paper", "--out", filepath.Join(folder, out), "--set", "train=256", "--set", "batch=64",

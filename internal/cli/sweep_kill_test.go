@@ -100,6 +100,7 @@ var resumed = regexp.MustCompile(`msg=training sweep=\S+ trial=\S+ epoch=(\d+) f
 // stopped in the middle too, politely and at once. With ICAR_SLOW=1 there are
 // 200 trials of at least 2 s, 8 workers and a kill every second.
 func TestSweepUnderKills(t *testing.T) {
+	t.Parallel() // it waits more than it computes
 	trials, epochs, workers, every, down := 4, 120, 2, 300*time.Millisecond, time.Second/2
 	kills, resumes, writes := 1, 0, 0
 	lease := "1s"

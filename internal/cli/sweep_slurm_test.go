@@ -16,6 +16,7 @@ import (
 // TestSlurm runs a sweep on a Slurm of two nodes of its own: a job is
 // requeued, a slurmd killed and started again.
 func TestSlurm(t *testing.T) {
+	t.Parallel() // it waits more than it computes
 	for _, program := range []string{"slurmctld", "slurmd", "sbatch", "munged"} {
 		if _, err := exec.LookPath(program); err != nil || os.Getuid() != 0 {
 			const needs = "needs root and Slurm: apt-get install slurmctld slurmd slurm-client munge"
