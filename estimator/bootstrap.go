@@ -1,11 +1,13 @@
 package estimator
 
 import (
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"slices"
 
 	"gonum.org/v1/gonum/floats"
+	"gonum.org/v1/gonum/mat"
 	"gonum.org/v1/gonum/stat"
 )
 
@@ -18,15 +20,8 @@ type Interval struct{ Low, High float64 }
 // either side (Efron 1979, doi:10.1214/aos/1176344552). It is an error if the
 // sample is empty, or the level leaves less than one resample outside.
 func Bootstrap(sample []float64, level float64, resamples int, r *rand.Rand) (Interval, error) {
-	if len(sample) == 0 {
-		return Interval{}, fmt.Errorf("bootstrap of an empty sample")
-	}
-	if !(level > 0 && level < 1) {
-		return Interval{}, fmt.Errorf("bootstrap level %v: use a fraction between 0 and 1, such as 0.95", level)
-	}
-	tail := (1 - level) / 2
-	if tail*float64(resamples) < 1 {
-		return Interval{}, fmt.Errorf("%d resamples leave none outside an interval of level %v: use %.0f or more", resamples, level, 1/tail+1)
+	if err := checkBootstrap(len(sample), level, resamples); err != nil {
+		return Interval{}, err
 	}
 	means := make([]float64, resamples)
 	for i := range means {
@@ -36,10 +31,7 @@ func Bootstrap(sample []float64, level float64, resamples int, r *rand.Rand) (In
 	}
 	floats.Scale(1/float64(len(sample)), means)
 	slices.Sort(means)
-	return Interval{
-		Low:  stat.Quantile(tail, stat.LinInterp, means, nil),
-		High: stat.Quantile(1-tail, stat.LinInterp, means, nil),
-	}, nil
+	return percentiles(means, level), nil
 }
 
 // BootstrapDifference is [Bootstrap] for the mean of a - b, where a[n] and b[n]
@@ -51,4 +43,51 @@ func BootstrapDifference(a, b []float64, level float64, resamples int, r *rand.R
 		return Interval{}, fmt.Errorf("paired samples of %d and %d values: use errors on the same sequences", len(a), len(b))
 	}
 	return Bootstrap(floats.SubTo(make([]float64, len(a)), a, b), level, resamples, r)
+}
+
+// Intervals returns the percentile interval of [Bootstrap] of the mean error at
+// each context length (T). Whole sequences are drawn, so that the positions
+// move together as they would with other W.
+func (e Errors) Intervals(level float64, resamples int, r *rand.Rand) ([]Interval, error) {
+	if err := checkBootstrap(e.N, level, resamples); err != nil {
+		return nil, err
+	}
+	times := mat.NewDense(resamples, e.N, nil) // that a sequence is drawn, over N
+	for i := range resamples {
+		row := times.RawRowView(i)
+		for range row {
+			row[r.IntN(e.N)] += 1 / float64(e.N)
+		}
+	}
+	var means mat.Dense
+	means.Mul(times, mat.NewDense(e.N, e.T, e.Squared))
+	intervals, column := make([]Interval, e.T), make([]float64, resamples)
+	for t := range intervals {
+		mat.Col(column, t, &means)
+		slices.Sort(column)
+		intervals[t] = percentiles(column, level)
+	}
+	return intervals, nil
+}
+
+func checkBootstrap(n int, level float64, resamples int) error {
+	if n == 0 {
+		return errors.New("bootstrap of an empty sample")
+	}
+	if !(level > 0 && level < 1) {
+		return fmt.Errorf("bootstrap level %v: use a fraction between 0 and 1, such as 0.95", level)
+	}
+	if tail := (1 - level) / 2; tail*float64(resamples) < 1 {
+		return fmt.Errorf("%d resamples leave none outside an interval of level %v: use %.0f or more", resamples, level, 1/tail+1)
+	}
+	return nil
+}
+
+// percentiles is the interval of a level of sorted values.
+func percentiles(sorted []float64, level float64) Interval {
+	tail := (1 - level) / 2
+	return Interval{
+		Low:  stat.Quantile(tail, stat.LinInterp, sorted, nil),
+		High: stat.Quantile(1-tail, stat.LinInterp, sorted, nil),
+	}
 }

@@ -106,3 +106,44 @@ func TestBootstrapRefusals(t *testing.T) {
 		}
 	}
 }
+
+// Of one position the intervals are those of Bootstrap on it, up to the draws:
+// both ends are quantiles of resampled means (see above). Of positions that are
+// multiples of each other they are multiples, since sequences are drawn whole.
+func TestIntervalsOfPositions(t *testing.T) {
+	r := ar.Rand(2, "positions", 0)
+	const n, positions = 500, 3
+	e := Errors{N: n, T: positions, Squared: make([]float64, n*positions)}
+	first := make([]float64, n)
+	for i := range first {
+		first[i] = r.ExpFloat64()
+		for p := range positions {
+			e.Squared[i*positions+p] = float64(p+1) * first[i]
+		}
+	}
+	got, err := e.Intervals(0.95, 5000, r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want, err := Bootstrap(first, 0.95, 5000, r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, std := stat.MeanStdDev(first, nil)
+	slack := zMax * math.Sqrt2 * 0.038 * stat.StdErr(std, n)
+	if math.Abs(got[0].Low-want.Low) > slack || math.Abs(got[0].High-want.High) > slack {
+		t.Errorf("the interval of a position is %v, that of its errors %v", got[0], want)
+	}
+	for p, interval := range got {
+		scale := float64(p + 1)
+		if math.Abs(interval.Low-scale*got[0].Low) > 1e-12 || math.Abs(interval.High-scale*got[0].High) > 1e-12 {
+			t.Errorf("position %d: %v is not %g times %v", p+1, interval, scale, got[0])
+		}
+	}
+	if _, err := (Errors{}).Intervals(0.95, 100, r); err == nil {
+		t.Error("intervals of no sequences")
+	}
+	if _, err := e.Intervals(0.95, 10, r); err == nil || !strings.Contains(err.Error(), "resamples") {
+		t.Errorf("ten resamples: %v", err)
+	}
+}

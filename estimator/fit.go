@@ -159,33 +159,48 @@ func (s steps) minimise(low, high []float64) (GradientDescent, error) {
 }
 
 // golden shrinks every bracket [a, b] by the golden ratio until the widest is
-// below searchWidth (Kiefer 1953, doi:10.2307/2032161).
+// below searchWidth (Kiefer 1953, doi:10.2307/2032161): of the two points
+// inside, the one that stays inside is the other's next, so that each turn asks
+// for one loss of every bracket.
 func (s steps) golden(a, b []float64) (GradientDescent, error) {
 	const ratio = math.Phi - 1
-	inner := func(from, to []float64) []float64 {
-		x := make([]float64, len(from))
-		for g := range x {
-			x[g] = from[g] + (1-ratio)*(to[g]-from[g])
-		}
-		return x
+	left, right := make([]float64, len(a)), make([]float64, len(a))
+	for g := range a {
+		left[g], right[g] = b[g]-ratio*(b[g]-a[g]), a[g]+ratio*(b[g]-a[g])
 	}
+	f, err := s.loss(left)
+	if err != nil {
+		return GradientDescent{}, err
+	}
+	h, err := s.loss(right)
+	if err != nil {
+		return GradientDescent{}, err
+	}
+	asked := make([]float64, len(a))
 	for floats.Distance(a, b, math.Inf(1)) > searchWidth {
-		left, right := inner(a, b), inner(b, a)
-		f, err := s.loss(left)
-		if err != nil {
-			return GradientDescent{}, err
-		}
-		h, err := s.loss(right)
-		if err != nil {
-			return GradientDescent{}, err
-		}
+		lower := make([]bool, len(a))
 		for g := range a {
-			if f[g] < h[g] {
-				b[g] = right[g]
+			if lower[g] = f[g] < h[g]; lower[g] {
+				b[g], right[g], h[g] = right[g], left[g], f[g]
+				left[g] = b[g] - ratio*(b[g]-a[g])
+				asked[g] = left[g]
 			} else {
-				a[g] = left[g]
+				a[g], left[g], f[g] = left[g], right[g], h[g]
+				right[g] = a[g] + ratio*(b[g]-a[g])
+				asked[g] = right[g]
+			}
+		}
+		found, err := s.loss(asked)
+		if err != nil {
+			return GradientDescent{}, err
+		}
+		for g, v := range found {
+			if lower[g] {
+				f[g] = v
+			} else {
+				h[g] = v
 			}
 		}
 	}
-	return s.descent(inner(a, b)), nil
+	return s.descent(left), nil
 }

@@ -58,6 +58,14 @@ func MSE(ctx context.Context, batch ar.Batch[float64], e Estimator) (Errors, err
 	return measured, err
 }
 
+// Predict returns the predictions (N, T, D) of an estimator of s_{T+1} on a
+// batch, at every context length. The errors are those of [MSE].
+func Predict(ctx context.Context, batch ar.Batch[float64], e Estimator) ([]float64, error) {
+	all := make([]float64, 0, batch.N*batch.T*batch.D)
+	err := walk(ctx, batch, e, func(_, _ int, prediction, _ []float64) { all = append(all, prediction...) })
+	return all, err
+}
+
 // walk visits the predictions of an estimator of s_{t+2} at each t = 0, …, T-1
 // of each sequence n.
 func walk(ctx context.Context, batch ar.Batch[float64], e Estimator, visit func(n, t int, prediction, target []float64)) error {

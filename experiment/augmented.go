@@ -156,7 +156,8 @@ func trainScalars(ctx context.Context, c augmentedConfig) (augmentedResult, erro
 	if err != nil {
 		return augmentedResult{}, err
 	}
-	r.StandardError = c.etaError(split(fresh.Batch(0)), r.Eta)
+	// The average over the weights is of the last three quarters of the steps.
+	r.StandardError = etaError(c.D, split(fresh.Batch(0)), r.Eta, 0.75*float64(c.Steps*c.Sequences))
 	return r, nil
 }
 
@@ -182,24 +183,23 @@ func split(b ar.Batch[complex128]) [][]complex128 {
 }
 
 // etaError is the relative standard error of the best η on as many sequences
-// as the last three quarters of the training see. The loss of a sequence is
-// quadratic in η, so its slopes at 0 and at η give the slope and curvature of
-// each, and the error of the root of the mean slope is their ratio's.
-func (c augmentedConfig) etaError(sequences [][]complex128, eta float64) float64 {
+// as were seen, from the spread of a few of dimension d. The loss of a sequence
+// is quadratic in η, so its slopes at 0 and at η give the slope and curvature
+// of each, and the error of the root of the mean slope is their ratio's.
+func etaError(d int, few [][]complex128, eta, seen float64) float64 {
 	gradient := make([]float64, 6)
 	slope := func(s []complex128, eta float64) float64 {
-		m := &theory.BlockScalar{D: c.D, M: [4]float64{1: eta}, V: [2]float64{1, 0}}
+		m := &theory.BlockScalar{D: d, M: [4]float64{1: eta}, V: [2]float64{1, 0}}
 		m.SampledLoss([][]complex128{s}, gradient)
 		return gradient[1]
 	}
-	mean, square, curvature, n := 0.0, 0.0, 0.0, float64(len(sequences))
-	for _, s := range sequences {
+	mean, square, curvature, n := 0.0, 0.0, 0.0, float64(len(few))
+	for _, s := range few {
 		at := slope(s, eta)
 		mean += at / n
 		square += at * at / n
 		curvature += (at - slope(s, 0)) / eta / n
 	}
-	seen := 0.75 * float64(c.Steps*c.Sequences)
 	return math.Sqrt(max(0, square-mean*mean)*n/(n-1)/seen) / curvature / eta
 }
 

@@ -4,18 +4,27 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"slices"
 	"time"
 
+	"gonum.org/v1/gonum/floats"
+	"gonum.org/v1/gonum/mat"
+	"gonum.org/v1/gonum/stat"
+
+	"icar/ar"
 	"icar/estimator"
 	"icar/train"
 )
+
+// N test sequences, T positions, d token dimension, κ condition number of the
+// Gram matrix of a context's keys
 
 // depth holds trained models of growing depth against growing numbers of
 // iterations of each algorithm.
 func depth() Experiment {
 	return define(spec[networkConfig, depthResult]{
 		name: "depth", source: "after Fu et al. 2024",
-		summary: "L layers against k iterations of each algorithm: whose predictions are nearest, and how far both are from the Bayes floor",
+		summary: "L layers against k iterations of each algorithm: whose predictions are nearest, how far both are from the Bayes floor, and what ill-conditioned contexts cost them",
 		quick:   2500 * time.Millisecond, paper: 12 * time.Minute,
 		trials: func(scale Scale, seed uint64) []networkConfig {
 			depths := []int{3, 2, 1}
@@ -31,15 +40,34 @@ func depth() Experiment {
 // iterations is the largest number of iterations of an algorithm.
 const iterations = 20
 
+// quarters are the parts that contexts of T > d tokens are divided into by
+// their κ, from the best conditioned to the worst.
+const quarters = 4
+
 // depthResult is a model beside the iterations of algorithms on the same
 // sequences.
 type depthResult struct {
-	MSE    float64   `json:"mse"`
-	Floor  float64   `json:"floor"` // of Bayes
-	Names  []string  `json:"names"`
-	K      []int     `json:"k"`      // iterations
-	Errors []float64 `json:"errors"` // mean squared error of each
-	Apart  []float64 `json:"apart"`  // root mean square between its predictions and the model's
+	Model   depthPredictor   `json:"model"`
+	Iterate []depthPredictor `json:"iterate"`
+	Floor   float64          `json:"floor"` // of Bayes
+	Kappa   []float64        `json:"kappa"` // (quarters) median of κ
+	// Margin is by how much the nearest gradient descent is farther from the
+	// model than the nearest Newton-Schulz, over the distance of that, with the
+	// lower end of its bootstrap interval over sequences.
+	Margin    float64 `json:"margin"`
+	MarginLow float64 `json:"margin_low"`
+}
+
+// depthPredictor is a model or an iterate of an algorithm.
+type depthPredictor struct {
+	Name  string    `json:"name"`
+	K     int       `json:"k"`     // iterations or layers
+	MSE   float64   `json:"mse"`   // mean squared error
+	Low   float64   `json:"low"`   // of its 95 % bootstrap interval over sequences
+	High  float64   `json:"high"`  // of the same
+	Kappa []float64 `json:"kappa"` // (quarters) MSE of contexts by κ, where Bayes has none
+	Apart float64   `json:"apart"` // mean of |ŷ - ŷ'|/√d between its predictions and the model's
+	apart []float64 // (N) of each sequence
 }
 
 func runDepth(ctx context.Context, c networkConfig, m Means) (r depthResult, err error) {
@@ -51,123 +79,167 @@ func runDepth(ctx context.Context, c networkConfig, m Means) (r depthResult, err
 	if err != nil {
 		return r, err
 	}
-	fitting, err := train.Sequences(c.Config, train.TrainStream, 256)
+	predictions, err := model.Predict(ctx, test)
 	if err != nil {
 		return r, err
 	}
-	maps, err := model.Maps(ctx, test)
-	if err != nil {
-		return r, err
-	}
-	errors, err := model.MSE(ctx, test)
-	if err != nil {
-		return r, err
-	}
-	r.MSE = mean(errors)
 	floor, err := estimator.BayesFloor(c.Process, c.Length)
 	if err != nil {
 		return r, err
 	}
 	r.Floor = mean(floor)
-	var all []estimator.Estimator
-	for _, k := range []int{1, 2, 4, 8, iterations} {
-		descent, err := estimator.FitDescent(ctx, fitting, k)
+	byKappa, err := conditioning(test)
+	if err != nil {
+		return r, err
+	}
+	r.Kappa = byKappa.median
+	algorithms, err := c.iterates(ctx)
+	if err != nil {
+		return r, err
+	}
+	measure := func(name string, k int, own []float64) (depthPredictor, error) {
+		p := depthPredictor{Name: name, K: k, apart: make([]float64, test.N)}
+		e := errorsOf(own, test)
+		p.MSE, p.Kappa = e.Mean(), byKappa.means(e)
+		for i := range own[:len(own)/test.D] {
+			p.apart[i/test.T] += floats.Distance(own[i*test.D:(i+1)*test.D], predictions[i*test.D:(i+1)*test.D], 2) / (math.Sqrt(float64(test.D)) * float64(test.T))
+		}
+		p.Apart = mean(p.apart)
+		interval, err := estimator.Bootstrap(e.PerSequence(), 0.95, 1000, ar.Rand(c.Seed, "bootstrap/depth/"+name, uint64(k)))
+		p.Low, p.High = interval.Low, interval.High
+		return p, err
+	}
+	if r.Model, err = measure(c.Label, c.Depth, predictions); err != nil {
+		return r, err
+	}
+	for _, a := range algorithms {
+		own, err := estimator.Predict(ctx, test, a.Estimator)
+		if err != nil {
+			return r, fmt.Errorf("%s: %w", a.Name(), err)
+		}
+		p, err := measure(a.name, a.k, own)
 		if err != nil {
 			return r, err
 		}
-		all = append(all, descent)
-		r.Names, r.K = append(r.Names, descentAlgorithm), append(r.K, k)
+		r.Iterate = append(r.Iterate, p)
 	}
-	for _, k := range []int{1, 2, 3, 4, 5, 6, 8, 12, iterations} {
-		all = append(all, estimator.NewtonSchulz{K: k}, estimator.Chebyshev{K: k}, estimator.ConjugateGradient{K: k})
-		r.Names, r.K = append(r.Names, depthAlgorithms[1:]...), append(r.K, k, k, k)
-	}
-	for _, e := range all {
-		a, err := maps.Align(ctx, test, e)
-		if err != nil {
-			return r, fmt.Errorf("%s: %w", e.Name(), err)
-		}
-		r.Errors, r.Apart = append(r.Errors, mean(a.Error)), append(r.Apart, mean(a.PredictionDistance))
-	}
-	return r, nil
+	descent, newton := r.nearest(descentAlgorithm), r.nearest(newtonAlgorithm)
+	interval, err := estimator.BootstrapDifference(descent.apart, newton.apart, 0.9998, 10_001, ar.Rand(c.Seed, "bootstrap/depth/margin", 0))
+	r.Margin, r.MarginLow = descent.Apart/newton.Apart-1, interval.Low/newton.Apart
+	return r, err
 }
 
-// nearest returns the number of iterations of an algorithm whose predictions are
-// nearest to the model's, and how far they are.
-func (r depthResult) nearest(name string) (k int, apart float64) {
-	for i, n := range r.Names {
-		if n == name && (k == 0 || r.Apart[i] < apart) {
-			k, apart = r.K[i], r.Apart[i]
-		}
+// errorsOf are the squared errors of predictions (N, T, d).
+func errorsOf(predictions []float64, s ar.Batch[float64]) estimator.Errors {
+	e := estimator.Errors{N: s.N, T: s.T, Squared: make([]float64, s.N*s.T)}
+	for i, y := range s.Targets() {
+		delta := predictions[i] - y
+		e.Squared[i/s.D] += delta * delta / float64(s.D)
 	}
-	return k, apart
+	return e
+}
+
+// iterate is an algorithm after k iterations.
+type iterate struct {
+	estimator.Estimator
+	name string
+	k    int
+}
+
+// iterates returns every algorithm at k = 1 … iterations. The step sizes of
+// gradient descent, one for each k, are fitted on training sequences: few are
+// enough for one number.
+func (c networkConfig) iterates(ctx context.Context) ([]iterate, error) {
+	fitting, err := train.Sequences(c.Config, train.TrainStream, 64)
+	if err != nil {
+		return nil, err
+	}
+	var all []iterate
+	for k := 1; k <= iterations; k++ {
+		descent, err := estimator.FitDescent(ctx, fitting, k)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, iterate{descent, descentAlgorithm, k}, iterate{estimator.NewtonSchulz{K: k}, newtonAlgorithm, k},
+			iterate{estimator.Chebyshev{K: k}, chebyshevAlgorithm, k}, iterate{estimator.ConjugateGradient{K: k}, conjugateAlgorithm, k})
+	}
+	return all, nil
 }
 
 // The algorithms, by name.
 const (
-	descentAlgorithm = "gradient descent"
-	newtonAlgorithm  = "Newton-Schulz"
+	descentAlgorithm   = "gradient descent"
+	newtonAlgorithm    = "Newton-Schulz"
+	chebyshevAlgorithm = "Chebyshev"
+	conjugateAlgorithm = "conjugate gradient"
 )
 
-var depthAlgorithms = [...]string{descentAlgorithm, newtonAlgorithm, "Chebyshev", "conjugate gradient"}
+var depthAlgorithms = [...]string{descentAlgorithm, newtonAlgorithm, chebyshevAlgorithm, conjugateAlgorithm}
 
-func collectDepth(all []done[networkConfig, depthResult]) (Findings, error) {
-	table := Table{Name: "nearest", Columns: []string{"layers", "seed", "mse", "floor", "algorithm", "k", "apart"}}
-	shallow, deep, deepest := math.Inf(-1), math.Inf(1), 0
-	margin := math.Inf(1)
-	for _, t := range all {
-		deepest = max(deepest, t.Config.Depth)
-	}
-	for _, t := range all {
-		for _, name := range depthAlgorithms {
-			k, apart := t.Found.nearest(name)
-			table.Rows = append(table.Rows, []any{t.Config.Depth, t.Config.Seed, t.Found.MSE, t.Found.Floor, name, k, apart})
-		}
-		k, newton := t.Found.nearest(newtonAlgorithm)
-		_, descent := t.Found.nearest(descentAlgorithm)
-		switch t.Config.Depth {
-		case 1:
-			margin = math.Min(margin, (descent-newton)/newton)
-			shallow = math.Max(shallow, float64(k))
-		case deepest:
-			deep = math.Min(deep, float64(k))
+// nearest returns the iterate of an algorithm whose predictions are nearest to
+// the model's.
+func (r depthResult) nearest(name string) (best depthPredictor) {
+	for _, p := range r.Iterate {
+		if p.Name == name && (best.K == 0 || p.Apart < best.Apart) {
+			best = p
 		}
 	}
-	return Findings{Data: Data{Tables: []Table{table}}, Figures: []Figure{depthFigure(all)}, Claims: []Claim{
-		{ID: "iterations", Source: "after Fu et al. 2024", Relation: AtLeast, Measured: Number(deep - shallow), Predicted: 1,
-			Statement: fmt.Sprintf("more layers are like more iterations: steps of Newton-Schulz whose predictions are nearest to a model's, of L = %d, least seed, less those of one layer, largest seed", deepest),
-			Reason:    "a whole number"},
-		{ID: "one-layer", Source: "ours", Relation: AtLeast, Measured: Number(margin), Predicted: 0.02,
-			Statement: "one layer with norm is nearer to some number of Newton-Schulz steps than to any number of gradient steps up to 20: least relative margin of the root mean square between predictions",
-			Reason:    "2 % for the sequences drawn; nearer is not the same (docs/probing.md), and deeper models are about as near to both"},
-	}}, nil
+	return best
 }
 
-func depthFigure(all []done[networkConfig, depthResult]) Figure {
-	errors := Panel{Kind: Lines, Title: "error by iterations", X: Axis{Label: "iterations k"}, Y: Axis{Label: "MSE", Log: true}}
-	apart := Panel{Kind: Lines, Title: "steps of Newton-Schulz", X: Axis{Label: "iterations k"}, Y: Axis{Label: "apart from the model", Log: true}}
-	curve := func(r depthResult, name string, values []float64) (x, y []float64) {
-		for i, n := range r.Names {
-			if n == name {
-				x, y = append(x, float64(r.K[i])), append(y, values[i])
+// byKappa divides the contexts of more than d tokens into quarters.
+type byKappa struct {
+	quarter []int     // (N·T) of each context, -1 of those that are too short
+	median  []float64 // (quarters) of κ
+}
+
+// conditioning computes κ of every context s_1 … s_T: λ_max/λ_min of
+// Σ_{t<T} s_t s_tᵀ, which T > d makes regular almost surely.
+func conditioning(s ar.Batch[float64]) (byKappa, error) {
+	d := s.D
+	kappa := make([]float64, s.N*s.T)
+	var regular []float64
+	for n := range s.N {
+		g := mat.NewSymDense(d, nil)
+		for t := range s.T {
+			if t >= d {
+				var eigen mat.EigenSym
+				if !eigen.Factorize(g, false) {
+					return byKappa{}, fmt.Errorf("the eigenvalues of context %d of %d tokens did not converge", n, t+1)
+				}
+				values := eigen.Values(nil)
+				kappa[n*s.T+t] = values[d-1] / values[0]
+				regular = append(regular, kappa[n*s.T+t])
 			}
+			g.SymRankOne(g, 1, mat.NewVecDense(d, s.States[(n*(s.T+1)+t)*d:][:d]))
 		}
-		return x, y
 	}
-	first := all[0]
-	for _, name := range depthAlgorithms {
-		x, y := curve(first.Found, name, first.Found.Errors)
-		errors.Series = append(errors.Series, NewSeries(name, Solid, x, y))
+	b := byKappa{quarter: make([]int, len(kappa))}
+	if len(regular) < quarters {
+		return b, fmt.Errorf("contexts of %d tokens of dimension %d are too short to be regular: use length > d", s.T, d)
 	}
-	for _, t := range all {
-		if t.Config.Seed != first.Config.Seed {
-			continue
+	slices.Sort(regular)
+	for i, k := range kappa {
+		rank, _ := slices.BinarySearch(regular, k)
+		if b.quarter[i] = min(quarters-1, rank*quarters/len(regular)); k == 0 {
+			b.quarter[i] = -1
 		}
-		x, y := curve(t.Found, newtonAlgorithm, t.Found.Apart)
-		apart.Series = append(apart.Series, NewSeries(t.Config.Label, Solid, x, y))
-		errors.Series = append(errors.Series, NewSeries(t.Config.Label, Dashed, []float64{1, iterations}, []float64{t.Found.MSE, t.Found.MSE}))
 	}
-	errors.Series = append(errors.Series, NewSeries("Bayes floor", Dashed, []float64{1, iterations}, []float64{first.Found.Floor, first.Found.Floor}))
-	return Figure{Title: "Layers and iterations", Columns: 2, Panels: []Panel{errors, apart},
-		Caption: "Errors of algorithms by iterations, with those of trained models as lines; how far the predictions of Newton-Schulz are from those of each model."}
+	for q := range quarters {
+		b.median = append(b.median, stat.Quantile((float64(q)+0.5)/quarters, stat.Empirical, regular, nil))
+	}
+	return b, nil
+}
+
+// means are the mean squared errors of the quarters.
+func (b byKappa) means(e estimator.Errors) []float64 {
+	sum, count := make([]float64, quarters), make([]float64, quarters)
+	for i, q := range b.quarter {
+		if q >= 0 {
+			sum[q] += e.Squared[i]
+			count[q]++
+		}
+	}
+	floats.Div(sum, count)
+	return sum
 }

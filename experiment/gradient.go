@@ -6,6 +6,11 @@ import (
 	"math"
 	"time"
 
+	"gonum.org/v1/gonum/cmplxs"
+	"gonum.org/v1/gonum/floats"
+	"gonum.org/v1/gonum/mat"
+	"gonum.org/v1/gonum/stat"
+
 	"icar/ar"
 	"icar/estimator"
 	"icar/nn/kernel"
@@ -48,11 +53,8 @@ type gradientConfig struct {
 func (c gradientConfig) Check() error {
 	switch c.Label {
 	case scalarLayer, denseLayer1:
-		if _, err := theory.NewDensePopulation(c.Family, c.D, 2, c.Length); err != nil {
-			return err
-		}
-		if c.Family != ar.Unitary || c.D < 2 || c.Length < 3 || c.Batch < 2 || c.Train < c.Batch || c.Epochs < 1 || c.Test < 100 || !(c.LearningRate > 0) || !(c.InitScale > 0) {
-			return fmt.Errorf("%s: use the unitary family, d ≥ 2, length ≥ 3, batch ≥ 2, train ≥ batch, test ≥ 100 and positive learning_rate and init_scale", c.Label)
+		if c.Family != ar.Unitary && (c.Family != ar.Rotation || c.Label == denseLayer1) || c.D < 2 || c.Length < 3 || c.Batch < 2 || c.Train < c.Batch || c.Epochs < 1 || c.Test < 100 || !(c.LearningRate > 0) || !(c.InitScale > 0) {
+			return fmt.Errorf("%s: use the unitary family (block-scalar weights also rotation), d ≥ 2, length ≥ 3, batch ≥ 2, train ≥ batch, test ≥ 100 and positive learning_rate and init_scale", c.Label)
 		}
 		return nil
 	default:
@@ -60,42 +62,53 @@ func (c gradientConfig) Check() error {
 	}
 }
 
-// gradientResult is how a model stands beside one gradient step of the best η.
+// gradientResult is how a model stands beside one gradient step.
 type gradientResult struct {
-	Eta    float64 `json:"eta"`    // of the model, or fitted on its training sequences
-	Cosine float64 `json:"cosine"` // of the sensitivities Γ, mean over sequences and T ≥ 2
-	// Loss is the mean over T = 2 … Tmax of |ŷ - y|² summed over coordinates of
-	// models of package theory, on fresh sequences, with its standard error.
-	Loss      float64 `json:"loss"`
-	LossError float64 `json:"loss_error"`
+	// Of models of package theory: η of the paper's gradient step and ζ of its
+	// conjugate correction in the weights, on fresh sequences the mean over T ≥ 2
+	// of the relative distance |Γ - Γ*|/|Γ*| and of the cosine of the
+	// sensitivities to both parts of the query, Γ* being those of the theory's
+	// optimum, and the mean loss over T of |ŷ - y|², summed over coordinates.
+	// For networks η and ζ are those of their predictions, by regression on the
+	// two terms, the cosine is that with the fitted step in the newer part.
+	Eta           float64 `json:"eta"`
+	Zeta          float64 `json:"zeta"`
+	Cosine        float64 `json:"cosine"`
+	Distance      float64 `json:"distance"`
+	StandardError float64 `json:"standard_error"` // of the η that is best on the sequences trained on, relative
+	Loss          float64 `json:"loss"`
+	LossError     float64 `json:"loss_error"` // standard error
 
 	// Of networks:
-	MSE          float64   `json:"mse"`
-	Rescaled     float64   `json:"rescaled"`      // MSE if every output had one length, the best
-	Spread       float64   `json:"spread"`        // of the outputs' lengths: standard deviation over mean
-	StepMSE      float64   `json:"step_mse"`      // of the gradient step
-	NormalMSE    float64   `json:"normal_mse"`    // of the normalised step
-	DenseMSE     float64   `json:"dense_mse"`     // of the best dense linear layer without skip and biases
-	CosineNorm   float64   `json:"cosine_norm"`   // of the sensitivities with the normalised step
-	Errors       []float64 `json:"errors"`        // (T) of the model
-	StepErrors   []float64 `json:"step_errors"`   // (T) of the gradient step
-	NormalErrors []float64 `json:"normal_errors"` // (T) of the normalised step
+	MSE        float64 `json:"mse"`
+	Rescaled   float64 `json:"rescaled"`    // MSE if at each position every output had one length, the best there
+	Spread     float64 `json:"spread"`      // of the outputs' lengths, mean over positions: standard deviation over mean
+	StepMSE    float64 `json:"step_mse"`    // of the gradient step
+	NormalMSE  float64 `json:"normal_mse"`  // of the normalised step
+	DenseMSE   float64 `json:"dense_mse"`   // of the best dense linear layer without skip and biases
+	CosineNorm float64 `json:"cosine_norm"` // of the sensitivities with the normalised step
+	BestEta    float64 `json:"best_eta"`    // η and ζ of the regression of the targets
+	BestZeta   float64 `json:"best_zeta"`
+	Errors     curve   `json:"errors"`        // of the model
+	Step       curve   `json:"step_errors"`   // of the gradient step
+	Normal     curve   `json:"normal_errors"` // of the normalised step
 }
 
 func gradientTrials(scale Scale, seed uint64) []gradientConfig {
 	base := train.DefaultConfig()
 	base.Process, base.Seed, base.LearningRate = ar.New(ar.Unitary, 5), seed, 0.03
 	base.Batch, base.Test, base.Epochs = 32, 400, 1
-	tmaxes, steps, more := []int{20, 10}, 600, 2
+	tmaxes, rotations, steps, more := []int{20, 10}, []ar.Process{ar.New(ar.Rotation, 4)}, 600, 4
 	if scale == Paper {
 		tmaxes, more, base.Test = []int{100, 50, 20, 10, 5}, 32, 4000
+		rotations = append(rotations, ar.New(ar.Rotation, 6))
 	}
 	var trials []gradientConfig
 	add := func(label string, c train.Config) {
 		trials = append(trials, gradientConfig{networkConfig{label, c, kernel.Available()[0].Arithmetic()}, 0.03})
 	}
 	for _, family := range []ar.Family{ar.Haar, ar.Rotation} {
-		seeds := 1
+		seeds := 2
 		if scale == Paper {
 			seeds = 3
 		}
@@ -118,6 +131,12 @@ func gradientTrials(scale Scale, seed uint64) []gradientConfig {
 	for _, tmax := range tmaxes {
 		c := base
 		c.Length, c.Batch = tmax, 32*more
+		c.Train = steps * c.Batch
+		add(scalarLayer, c)
+	}
+	for _, p := range rotations {
+		c := base // Tmax = 10, where η and ζ are all of the optimum
+		c.Process, c.Length, c.Batch = p, 10, 32*more
 		c.Train = steps * c.Batch
 		add(scalarLayer, c)
 	}
@@ -146,29 +165,75 @@ func runGradient(ctx context.Context, c gradientConfig, m Means) (gradientResult
 }
 
 func (c gradientConfig) stream(what string) string {
-	return fmt.Sprintf("gradient-step/%s/%s/d=%d/Tmax=%d", what, c.Label, c.D, c.Length)
+	return fmt.Sprintf("gradient-step/%s/%s/%s/d=%d/Tmax=%d", what, c.Label, c.Family, c.D, c.Length)
 }
 
 // runScalar trains block-scalar weights by Adam on fresh sequences.
 func (c gradientConfig) runScalar(ctx context.Context) (gradientResult, error) {
-	sampler, err := ar.NewSampler[complex128](c.Process, c.Batch, c.Length, c.Seed, c.stream("sequences"))
+	sequences, err := c.sequences("sequences", c.Batch)
 	if err != nil {
 		return gradientResult{}, err
 	}
 	m := &theory.BlockScalar{D: c.D}
 	theory.Initialise(m, ar.Rand(c.Seed, c.stream("weights"), 0), c.InitScale)
-	loss := func(step uint64, gradient []float64) float64 {
-		return m.SampledLoss(split(sampler.Batch(step)), gradient)
-	}
+	loss := func(step uint64, gradient []float64) float64 { return m.SampledLoss(sequences(step), gradient) }
 	if err := theory.Fit(ctx, m, loss, theory.Schedule{Steps: c.Steps(), Rate: c.LearningRate}); err != nil {
 		return gradientResult{}, err
 	}
-	return c.besideStep(m, m.M[1]*m.V[0])
+	optimum, _, err := c.optimum()
+	if err != nil {
+		return gradientResult{}, err
+	}
+	r, err := c.beside(m, optimum)
+	if err != nil {
+		return r, err
+	}
+	fresh, err := c.sequences("error", errorSequences)
+	r.Eta, r.Zeta = m.M[1]*m.V[0], m.M[2]*m.V[0]
+	if err == nil {
+		r.StandardError = etaError(c.D, fresh(0), r.Eta, 0.75*float64(c.Train))
+	}
+	return r, err
+}
+
+// optimum is that of the theory with its mean loss: on unitary contexts the
+// paper's gradient step or, of dense weights, package theory's optimum; on
+// rotations the step with its conjugate correction.
+func (c gradientConfig) optimum() (theory.LinearAttention, float64, error) {
+	switch {
+	case c.Label == denseLayer1:
+		o, err := theory.DenseOptimum(c.D, c.Length)
+		return o.Model, o.MeanLoss, err
+	case c.Family == ar.Rotation:
+		o, err := theory.RotationBranch(c.D, c.Length)
+		return &theory.BlockScalar{D: c.D, M: [4]float64{1: o.Eta, 2: o.Zeta}, V: [2]float64{1, 0}}, o.MeanLoss, err
+	default:
+		η := theory.GradientStep(c.D, c.Length)
+		// Σ_n (1 - nη) over n = 1 … N is N(1 - η(N+1)/2).
+		return &theory.BlockScalar{D: c.D, M: [4]float64{1: η}, V: [2]float64{1, 0}}, float64(c.D) * (1 - η*float64(c.Length)/2), nil
+	}
+}
+
+// sequences returns what draws batches of a stream, as complex numbers.
+func (c gradientConfig) sequences(stream string, n int) (func(step uint64) [][]complex128, error) {
+	if c.Family == ar.Unitary {
+		sampler, err := ar.NewSampler[complex128](c.Process, n, c.Length, c.Seed, c.stream(stream))
+		return func(step uint64) [][]complex128 { return split(sampler.Batch(step)) }, err
+	}
+	sampler, err := ar.NewSampler[float64](c.Process, n, c.Length, c.Seed, c.stream(stream))
+	return func(step uint64) [][]complex128 {
+		b := sampler.Batch(step)
+		states := make([]complex128, len(b.States))
+		for i, x := range b.States {
+			states[i] = complex(x, 0)
+		}
+		return split(ar.Batch[complex128]{N: b.N, T: b.T, D: b.D, States: states})
+	}, err
 }
 
 // runDense descends to the optimum of dense weights, the best of three starts.
 // The optimum is one up to phases of the coordinates, on which the cosine
-// depends: that is taken from the one whose weights are real.
+// depends: that is taken from the one whose weights are real, the theory's.
 func (c gradientConfig) runDense(ctx context.Context) (gradientResult, error) {
 	population, err := theory.NewDensePopulation(c.Family, c.D, 2, c.Length)
 	if err != nil {
@@ -190,47 +255,57 @@ func (c gradientConfig) runDense(ctx context.Context) (gradientResult, error) {
 			best, least = m, total
 		}
 	}
-	optimum, err := theory.DenseOptimum(c.D, c.Length)
+	step := &theory.BlockScalar{D: c.D, M: [4]float64{1: theory.GradientStep(c.D, c.Length)}, V: [2]float64{1, 0}}
+	r, err := c.beside(best, step)
 	if err != nil {
-		return gradientResult{}, err
+		return r, err
 	}
-	real, err := c.besideStep(optimum.Model, 0)
+	optimum, _, err := c.optimum()
 	if err != nil {
-		return gradientResult{}, err
+		return r, err
 	}
-	r, err := c.besideStep(best, 0)
-	r.Cosine = real.Cosine
+	real, err := c.beside(optimum, step)
+	r.Cosine, r.Distance = real.Cosine, real.Distance
 	return r, err
 }
 
-// besideStep compares a model of package theory with the paper's gradient step,
-// whose map is η Σ_{t=2}^T s_t s_{t-1}ᴴ, on fresh sequences.
-func (c gradientConfig) besideStep(m theory.LinearAttention, eta float64) (gradientResult, error) {
-	sampler, err := ar.NewSampler[complex128](c.Process, c.Test, c.Length, c.Seed, c.stream("test"))
+// mapsOver is the number of sequences on which sensitivities are compared: they
+// are nearly as alike in every one.
+const mapsOver = 40
+
+// beside compares a model of package theory with another, on fresh sequences.
+func (c gradientConfig) beside(m, other theory.LinearAttention) (r gradientResult, err error) {
+	test, err := c.sequences("test", c.Test)
 	if err != nil {
-		return gradientResult{}, err
+		return r, err
 	}
-	step := &theory.BlockScalar{D: c.D, M: [4]float64{1: theory.GradientStep(c.D, c.Length)}, V: [2]float64{1, 0}}
-	r := gradientResult{Eta: eta}
 	gradient := make([]float64, len(m.Parameters()))
-	count, square := 0.0, 0.0
-	for i, s := range split(sampler.Batch(0)) {
-		l := m.SampledLoss([][]complex128{s}, gradient) / float64(c.Length-1)
-		r.Loss += l / float64(c.Test)
-		square += l * l / float64(c.Test)
-		if i >= 40 { // maps are costly, and their cosine is nearly the same in every sequence
+	var losses []float64
+	count := 0.0
+	for i, s := range test(0) {
+		losses = append(losses, m.SampledLoss([][]complex128{s}, gradient)/float64(c.Length-1))
+		if i >= mapsOver {
 			continue
 		}
 		for t := 2; t <= c.Length; t++ {
-			gamma, _ := m.InContextMap(s[:t*c.D])
-			other, _ := step.InContextMap(s[:t*c.D])
-			r.Cosine += complexCosine(gamma, other)
+			maps, others := bothMaps(m, s[:t*c.D]), bothMaps(other, s[:t*c.D])
+			r.Cosine += complexCosine(maps, others)
+			r.Distance += cmplxs.Distance(maps, others, 2) / cmplxs.Norm(others, 2)
 			count++
 		}
 	}
 	r.Cosine /= count
-	r.LossError = math.Sqrt(max(0, square-r.Loss*r.Loss) / float64(c.Test-1))
+	r.Distance /= count
+	r.Loss, r.LossError = stat.MeanStdDev(losses, nil)
+	r.LossError = stat.StdErr(r.LossError, float64(len(losses)))
 	return r, nil
+}
+
+// bothMaps are the sensitivities to both parts of the query, one after the
+// other.
+func bothMaps(m theory.LinearAttention, s []complex128) []complex128 {
+	current, previous := m.InContextMap(s)
+	return append(current, previous...)
 }
 
 // complexCosine is Re⟨a, b⟩/|a||b|.
@@ -239,7 +314,7 @@ func complexCosine(a, b []complex128) float64 {
 	for i, z := range a {
 		product += real(z)*real(b[i]) + imag(z)*imag(b[i])
 	}
-	return product / (norm(a) * norm(b))
+	return product / (cmplxs.Norm(a, 2) * cmplxs.Norm(b, 2))
 }
 
 // runLayer trains a one-layer network and measures it beside the fitted steps.
@@ -268,12 +343,18 @@ func (c gradientConfig) runLayer(ctx context.Context, m Means) (gradientResult, 
 	if err != nil {
 		return gradientResult{}, err
 	}
-	r := gradientResult{Eta: step.Eta[0]}
+	var r gradientResult
 	maps, err := model.Maps(ctx, test)
 	if err != nil {
 		return r, err
 	}
 	r.lengths(maps.Predictions, test)
+	if r.Eta, r.Zeta, err = regress(maps.Predictions, test); err != nil {
+		return r, err
+	}
+	if r.BestEta, r.BestZeta, err = regress(test.Targets(), test); err != nil {
+		return r, err
+	}
 	one, err := maps.Align(ctx, test, step)
 	if err != nil {
 		return r, err
@@ -286,36 +367,77 @@ func (c gradientConfig) runLayer(ctx context.Context, m Means) (gradientResult, 
 	if err != nil {
 		return r, err
 	}
-	r.Cosine, r.CosineNorm, r.StepErrors, r.NormalErrors = one.MeanCosine(), other.MeanCosine(), one.Error, other.Error
-	r.StepMSE, r.NormalMSE, r.DenseMSE = mean(one.Error), mean(other.Error), best.Mean()
-	return r, nil
-}
-
-// lengths measures predictions (N, T, d) and what one length for all of them
-// would change: with ŷ = |ŷ|u the best length is the mean of u·y.
-func (r *gradientResult) lengths(predictions []float64, test ar.Batch[float64]) {
-	d, targets := test.D, test.Targets()
-	r.Errors = make([]float64, test.T)
-	var length, square, along, energy float64
-	n := float64(len(targets) / d)
-	for p := range len(targets) / d {
-		prediction, target := predictions[p*d:(p+1)*d], targets[p*d:(p+1)*d]
-		size, product := 0.0, 0.0
-		for i, y := range target {
-			e := prediction[i] - y
-			r.Errors[p%test.T] += e * e / float64(d*test.N)
-			size += prediction[i] * prediction[i]
-			product += prediction[i] * y
-			energy += y * y
+	r.Cosine, r.CosineNorm, r.DenseMSE = one.MeanCosine(), other.MeanCosine(), best.Mean()
+	for _, e := range []struct {
+		of  estimator.Estimator
+		mse *float64
+		to  *curve
+	}{{step, &r.StepMSE, &r.Step}, {normalised, &r.NormalMSE, &r.Normal}} {
+		errors, err := estimator.MSE(ctx, test, e.of)
+		if err != nil {
+			return r, err
 		}
-		size = math.Sqrt(size)
-		length += size / n
-		square += size * size / n
-		if size > 0 {
-			along += product / size / n
+		*e.mse = errors.Mean()
+		if *e.to, err = newCurve(errors, c.Seed); err != nil {
+			return r, err
 		}
 	}
-	r.MSE = mean(r.Errors)
-	r.Spread = math.Sqrt(max(0, square-length*length)) / length
-	r.Rescaled = (energy/n - along*along) / float64(d)
+	errors := errorsOf(maps.Predictions, test)
+	r.MSE = errors.Mean()
+	r.Errors, err = newCurve(errors, c.Seed)
+	return r, err
+}
+
+// regress returns the η and ζ with which η Σ_{t<T} s_{t+1} s_tᵀ s_T +
+// ζ Σ_{t≤T} s_t s_tᵀ s_{T-1} (s_0 = 0, the terms of theory.RotationBranch) is
+// nearest to y (N, T, d).
+func regress(y []float64, s ar.Batch[float64]) (eta, zeta float64, err error) {
+	d := s.D
+	x := mat.NewDense(len(y), 2, nil)
+	for n := range s.N {
+		states := s.States[n*(s.T+1)*d:]
+		token := func(t int) *mat.VecDense { return mat.NewVecDense(d, states[(t-1)*d:t*d]) }
+		pairs, gram := mat.NewDense(d, d, nil), mat.NewDense(d, d, nil)
+		for t := 1; t <= s.T; t++ {
+			gram.RankOne(gram, 1, token(t), token(t))
+			if t == 1 {
+				continue
+			}
+			pairs.RankOne(pairs, 1, token(t), token(t-1))
+			var step, conjugate mat.VecDense
+			step.MulVec(pairs, token(t))
+			conjugate.MulVec(gram, token(t-1))
+			for i := range d {
+				x.SetRow((n*s.T+t-1)*d+i, []float64{step.AtVec(i), conjugate.AtVec(i)})
+			}
+		}
+	}
+	var w mat.VecDense
+	if err := w.SolveVec(x, mat.NewVecDense(len(y), y)); err != nil {
+		return 0, 0, fmt.Errorf("regression on the gradient step and its correction: %w", err)
+	}
+	return w.AtVec(0), w.AtVec(1), nil
+}
+
+// lengths measures how the lengths of predictions (N, T, d) spread at each
+// position, and what one length for all of them there would change: with
+// ŷ = |ŷ|u the best length is the mean of u·y.
+func (r *gradientResult) lengths(predictions []float64, test ar.Batch[float64]) {
+	d, targets := test.D, test.Targets()
+	for t := range test.T {
+		var length, along, energy []float64
+		for n := range test.N {
+			p := (n*test.T + t) * d
+			prediction, target := predictions[p:p+d], targets[p:p+d]
+			size := floats.Norm(prediction, 2)
+			length, energy = append(length, size), append(energy, floats.Dot(target, target))
+			along = append(along, floats.Dot(prediction, target)/max(size, math.SmallestNonzeroFloat64))
+		}
+		size, deviation := stat.MeanStdDev(length, nil)
+		best := max(0, mean(along))
+		r.Rescaled += (mean(energy) - best*best) / float64(d*test.T)
+		if size > 0 {
+			r.Spread += deviation / size / float64(test.T)
+		}
+	}
 }

@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 
+	"gonum.org/v1/gonum/floats"
 	"gonum.org/v1/gonum/mat"
 
 	"icar/ar"
@@ -92,24 +93,11 @@ func similarity(a, b []float64, n int) float64 {
 
 // residuals are the errors (N, T, d) of an estimator.
 func residuals(ctx context.Context, s ar.Batch[float64], e estimator.Estimator) ([]float64, error) {
-	d := s.D
-	errors := make([]float64, s.N*s.T*d)
-	for n := range s.N {
-		if err := context.Cause(ctx); err != nil {
-			return nil, err
-		}
-		stream, err := e.Start(estimator.Sequence{D: d, T: s.T, W: s.Contexts[n].W})
-		if err != nil {
-			return nil, err
-		}
-		for t := range s.T {
-			to := errors[(n*s.T+t)*d:][:d]
-			stream.Next(to, state(s, n, t))
-			for i, y := range state(s, n, t+1) {
-				to[i] -= y
-			}
-		}
+	errors, err := estimator.Predict(ctx, s, e)
+	if err != nil {
+		return nil, err
 	}
+	floats.Sub(errors, s.Targets())
 	return errors, nil
 }
 
