@@ -27,11 +27,11 @@ func depth() Experiment {
 		summary: "L layers against k iterations of each algorithm: whose predictions are nearest, how far both are from the Bayes floor, and what ill-conditioned contexts cost them",
 		quick:   2500 * time.Millisecond, paper: 12 * time.Minute,
 		trials: func(scale Scale, seed uint64) []networkConfig {
-			depths := []int{3, 2, 1}
+			depths, seeds := []int{3, 2, 1}, 1
 			if scale == Paper {
-				depths = []int{6, 5, 4, 3, 2, 1}
+				depths, seeds = []int{6, 5, 4, 3, 2, 1}, 3
 			}
-			return depthTrials(scale, seed, func(*train.Config) {}, depths...)
+			return depthTrials(scale, seed, seeds, func(*train.Config) {}, depths...)
 		},
 		train: runDepth, collect: collectDepth,
 	})
@@ -127,16 +127,6 @@ func runDepth(ctx context.Context, c networkConfig, m Means) (r depthResult, err
 	interval, err := estimator.BootstrapDifference(descent.apart, newton.apart, 0.9998, 10_001, ar.Rand(c.Seed, "bootstrap/depth/margin", 0))
 	r.Margin, r.MarginLow = descent.Apart/newton.Apart-1, interval.Low/newton.Apart
 	return r, err
-}
-
-// errorsOf are the squared errors of predictions (N, T, d).
-func errorsOf(predictions []float64, s ar.Batch[float64]) estimator.Errors {
-	e := estimator.Errors{N: s.N, T: s.T, Squared: make([]float64, s.N*s.T)}
-	for i, y := range s.Targets() {
-		delta := predictions[i] - y
-		e.Squared[i/s.D] += delta * delta / float64(s.D)
-	}
-	return e
 }
 
 // iterate is an algorithm after k iterations.

@@ -134,12 +134,17 @@ func squaredErrors(ctx context.Context, model *probe.Model, s ar.Batch[float64])
 	if err != nil {
 		return nil, err
 	}
-	squared := make([]float64, s.N*s.T)
+	return errorsOf(predictions, s).Squared, nil
+}
+
+// errorsOf are the squared errors of predictions (N, T, d).
+func errorsOf(predictions []float64, s ar.Batch[float64]) estimator.Errors {
+	e := estimator.Errors{N: s.N, T: s.T, Squared: make([]float64, s.N*s.T)}
 	for i, y := range s.Targets() {
-		e := predictions[i] - y
-		squared[i/s.D] += e * e / float64(s.D)
+		delta := predictions[i] - y
+		e.Squared[i/s.D] += delta * delta / float64(s.D)
 	}
-	return squared, nil
+	return e
 }
 
 func newNetworkResult(e estimator.Errors) networkResult {

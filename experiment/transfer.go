@@ -33,7 +33,10 @@ type transferTest struct {
 type transferErrors struct {
 	Name        string    `json:"name"`
 	PerSequence []float64 `json:"per_sequence"` // (N)
-	PerPosition []float64 `json:"per_position"` // (T)
+	PerPosition curve     `json:"per_position"`
+	// PastTraining (N) is the mean over T > n of each sequence less that over
+	// the last quarter up to n, the length trained on; empty where T ≤ n.
+	PastTraining []float64 `json:"past_training,omitempty"`
 }
 
 func (e transferErrors) mean() float64 { return mean(e.PerSequence) }
@@ -77,9 +80,9 @@ func transfer(ctx context.Context, c networkConfig, m Means, laws []law) (transf
 	}
 	var r transferResult
 	for _, l := range laws {
-		beside := []estimator.Estimator{estimator.CopyLast{}, step, normalised, estimator.LeastSquares{}}
-		if l.process.Sigma > 0 {
-			beside = append(beside, estimator.Kalman{Sigma: l.process.Sigma, Variance: 1 / float64(l.process.D)})
+		beside := []named{{copyLast, estimator.CopyLast{}}, {step.Name(), step}, {normalised.Name(), normalised}, {leastSquaresName, estimator.LeastSquares{}}}
+		if σ, d := l.process.Sigma, float64(l.process.D); σ > 0 {
+			beside = append(beside, named{ridgeName, estimator.Ridge{Lambda: σ * σ * d}}, named{kalmanName, estimator.Kalman{Sigma: σ, Variance: 1 / d}})
 		}
 		t, err := measureOn(ctx, model, l, c.Test, beside)
 		if err != nil {
@@ -90,46 +93,60 @@ func transfer(ctx context.Context, c networkConfig, m Means, laws []law) (transf
 	return r, nil
 }
 
-// kalmanName is the name of the Kalman filter at any noise, in results.
-const kalmanName = "Kalman"
+// named is an estimator under the name that results have it by.
+type named struct {
+	name string
+	estimator.Estimator
+}
 
-func measureOn(ctx context.Context, model *probe.Model, l law, n int, beside []estimator.Estimator) (transferTest, error) {
+// Names of estimators in results. Ridge regression knows the noise too: with
+// λ = σ²d it is the Kalman filter with the prior variance 1/d.
+const (
+	leastSquaresName = "least squares"
+	ridgeName        = "ridge, λ = σ²d"
+	kalmanName       = "Kalman"
+)
+
+func measureOn(ctx context.Context, model *probe.Model, l law, n int, beside []named) (transferTest, error) {
 	t := transferTest{Name: l.name}
 	sampler, err := ar.NewSampler[float64](l.process, n, l.length, model.Config.Seed, "transfer/"+l.name)
 	if err != nil {
 		return t, err
 	}
 	s := sampler.Batch(0)
-	squared, err := squaredErrors(ctx, model, s)
+	predictions, err := model.Predict(ctx, s)
 	if err != nil {
 		return t, err
 	}
 	targets := s.Targets()
 	energy := floats.Dot(targets, targets) / float64(len(targets))
-	t.Model = overEnergy("model", estimator.Errors{N: s.N, T: s.T, Squared: squared}, energy)
+	over := func(name string, e estimator.Errors) (r transferErrors, err error) {
+		floats.Scale(1/energy, e.Squared)
+		r = transferErrors{Name: name, PerSequence: e.PerSequence()}
+		if trained := model.Config.Length; s.T > trained {
+			for n := range e.N {
+				row := e.Squared[n*e.T:][:e.T]
+				r.PastTraining = append(r.PastTraining, mean(row[trained:])-mean(row[trained-trained/4:trained]))
+			}
+		}
+		r.PerPosition, err = newCurve(e, model.Config.Seed)
+		return r, err
+	}
+	if t.Model, err = over("model", errorsOf(predictions, s)); err != nil {
+		return t, err
+	}
 	for _, e := range beside {
 		errors, err := estimator.MSE(ctx, s, e)
 		if err != nil {
 			return t, err
 		}
-		name := e.Name()
-		if _, ok := e.(estimator.Kalman); ok {
-			name = kalmanName
+		relative, err := over(e.name, errors)
+		if err != nil {
+			return t, err
 		}
-		t.Beside = append(t.Beside, overEnergy(name, errors, energy))
+		t.Beside = append(t.Beside, relative)
 	}
 	return t, nil
-}
-
-func overEnergy(name string, e estimator.Errors, energy float64) transferErrors {
-	r := transferErrors{Name: name, PerSequence: e.PerSequence(), PerPosition: e.PerPosition()}
-	for i := range r.PerSequence {
-		r.PerSequence[i] /= energy
-	}
-	for i := range r.PerPosition {
-		r.PerPosition[i] /= energy
-	}
-	return r
 }
 
 // transferTable has a row for each model, law and predictor.
@@ -147,11 +164,10 @@ func transferTable(all []done[networkConfig, transferResult]) Table {
 
 // depthTrials are models of some depths on a changed setting of augmented
 // tokens; d is made even, as rotations need it.
-func depthTrials(scale Scale, seed uint64, change func(*train.Config), depths ...int) []networkConfig {
+func depthTrials(scale Scale, seed uint64, seeds int, change func(*train.Config), depths ...int) []networkConfig {
 	base := augmentedSetting(scale)
-	seeds := 3
 	if scale == Quick {
-		base.Epochs, base.Test, seeds = 40, 512, 1
+		base.Epochs, base.Test = 40, 512
 	}
 	base.D += base.D % 2
 	change(&base)
@@ -160,6 +176,14 @@ func depthTrials(scale Scale, seed uint64, change func(*train.Config), depths ..
 		variants = append(variants, networkVariant{depthLabel(depth), func(c *train.Config) { c.Depth = depth }})
 	}
 	return modelTrials(base, seed, seeds, variants)
+}
+
+// seedsOf is how many seeds train the models of a scale.
+func seedsOf(scale Scale) int {
+	if scale == Quick {
+		return 2
+	}
+	return 3
 }
 
 // test returns the errors on a law by name.

@@ -98,10 +98,12 @@ function drawLines(svg, panel, frame, element, index) {
 // interval draws the ends between which the values of a series may be: bars at
 // points, a band along a line.
 function interval(s, low, high, colour) {
-  const at = (p) => `${p[0].toFixed(1)} ${p[1].toFixed(1)}`, both = low.map((p, k) => [p, high[k]]).filter(([p, q]) => p && q);
-  if (s.style === "points") return both.map(([p, q]) => shape("path", { d: `M${at(p)}L${at(q)}M${at([p[0] - 4, p[1]])}h8M${at([q[0] - 4, q[1]])}h8`, class: `bar line ${colour.name}` }));
-  if (both.length === 0) return [];
-  return [shape("path", { d: `M${[...both.map(([, q]) => at(q)), ...both.map(([p]) => at(p)).reverse()].join("L")}Z`, class: `band mark ${colour.name}` })];
+  const at = (p) => `${p[0].toFixed(1)} ${p[1].toFixed(1)}`;
+  const parts = [[]]; // between points that cannot be drawn
+  low.forEach((p, k) => (p && high[k] ? parts.at(-1).push([p, high[k]]) : parts.push([])));
+  if (s.style === "points") return parts.flat().map(([p, q]) => shape("path", { d: `M${at(p)}L${at(q)}M${at([p[0] - 4, p[1]])}h8M${at([q[0] - 4, q[1]])}h8`, class: `bar line ${colour.name}` }));
+  return parts.filter((part) => part.length > 0).map((part) =>
+    shape("path", { d: `M${[...part.map(([, q]) => at(q)), ...part.map(([p]) => at(p)).reverse()].join("L")}Z`, class: `band mark ${colour.name}` }));
 }
 
 // colouring gives every named series a colour, a marker of its own and grey to

@@ -25,29 +25,32 @@ func addLines(p *plot.Plot, series []experiment.Series) ([]legendKey, error) {
 			colour = Colour(coloured)
 			coloured++
 		}
-		xy := points(p, s.X, s.Y)
-		if len(xy) == 0 {
+		drawn := unbroken(p, s)
+		if len(drawn) == 0 {
 			continue
 		}
-		if err := addInterval(p, s, colour); err != nil {
-			return nil, err
-		}
-		l, dots, err := plotter.NewLinePoints(xy)
-		if err != nil {
-			return nil, err
-		}
-		l.LineStyle = draw.LineStyle{Color: colour, Width: 1.2}
-		dots.GlyphStyle = draw.GlyphStyle{Color: colour, Radius: 1.8, Shape: draw.CircleGlyph{}}
-		var thumbnail plot.Thumbnailer = l
-		switch s.Style {
-		case experiment.Dashed:
-			l.LineStyle.Dashes = []vg.Length{3, 2}
-			p.Add(l)
-		case experiment.Points:
-			p.Add(dots)
-			thumbnail = dots
-		default:
-			p.Add(l)
+		var thumbnail plot.Thumbnailer
+		for _, part := range drawn {
+			if err := addInterval(p, part, colour); err != nil {
+				return nil, err
+			}
+			l, dots, err := plotter.NewLinePoints(points(part.X, part.Y))
+			if err != nil {
+				return nil, err
+			}
+			l.LineStyle = draw.LineStyle{Color: colour, Width: 1.2}
+			dots.GlyphStyle = draw.GlyphStyle{Color: colour, Radius: 1.8, Shape: draw.CircleGlyph{}}
+			thumbnail = l
+			switch s.Style {
+			case experiment.Dashed:
+				l.LineStyle.Dashes = []vg.Length{3, 2}
+				p.Add(l)
+			case experiment.Points:
+				p.Add(dots)
+				thumbnail = dots
+			default:
+				p.Add(l)
+			}
 		}
 		if s.Label != "" {
 			keys = append(keys, legendKey{s.Label, thumbnail})
@@ -61,17 +64,14 @@ func addLines(p *plot.Plot, series []experiment.Series) ([]legendKey, error) {
 // addInterval adds what a series is uncertain by: bars at points, a band along
 // a line.
 func addInterval(p *plot.Plot, s experiment.Series, colour color.Color) error {
+	if len(s.Low) == 0 {
+		return nil
+	}
+	low, high := points(s.X, s.Low), points(s.X, s.High)
 	if s.Style == experiment.Points {
-		bars := intervals{}
-		for i := range s.Low {
-			x, y, low, high := s.X[i].Float(), s.Y[i].Float(), s.Low[i].Float(), s.High[i].Float()
-			if drawable(p.X, x) && drawable(p.Y, y) && drawable(p.Y, low) && drawable(p.Y, high) {
-				bars.XYs = append(bars.XYs, plotter.XY{X: x, Y: y})
-				bars.YErrors = append(bars.YErrors, struct{ Low, High float64 }{low - y, high - y})
-			}
-		}
-		if len(bars.XYs) == 0 {
-			return nil
+		bars := intervals{XYs: points(s.X, s.Y)}
+		for i, at := range bars.XYs {
+			bars.YErrors = append(bars.YErrors, struct{ Low, High float64 }{low[i].Y - at.Y, high[i].Y - at.Y})
 		}
 		b, err := plotter.NewYErrorBars(bars)
 		if err != nil {
@@ -79,10 +79,6 @@ func addInterval(p *plot.Plot, s experiment.Series, colour color.Color) error {
 		}
 		b.LineStyle, b.CapWidth = draw.LineStyle{Color: colour, Width: 0.8}, 4
 		p.Add(b)
-		return nil
-	}
-	low, high := points(p, s.X[:len(s.Low)], s.Low), points(p, s.X[:len(s.High)], s.High)
-	if len(low) == 0 || len(high) == 0 {
 		return nil
 	}
 	outline := high
@@ -105,15 +101,39 @@ type intervals struct {
 	plotter.YErrors
 }
 
-// points keeps what can be drawn: finite, and positive on a logarithmic axis.
-func points(p *plot.Plot, x, y []experiment.Number) plotter.XYs {
-	var kept plotter.XYs
+// points are pairs of coordinates.
+func points(x, y []experiment.Number) plotter.XYs {
+	xy := make(plotter.XYs, len(x))
 	for i := range x {
-		if drawable(p.X, x[i].Float()) && drawable(p.Y, y[i].Float()) {
-			kept = append(kept, plotter.XY{X: x[i].Float(), Y: y[i].Float()})
-		}
+		xy[i] = plotter.XY{X: x[i].Float(), Y: y[i].Float()}
 	}
-	return kept
+	return xy
+}
+
+// unbroken returns the parts of a series between points that cannot be drawn:
+// what is not finite, or not positive on a logarithmic axis. A part has
+// intervals if all of its points have ones that can be drawn.
+func unbroken(p *plot.Plot, s experiment.Series) (parts []experiment.Series) {
+	start := 0
+	for i := range len(s.X) + 1 {
+		if i < len(s.X) && drawable(p.X, s.X[i].Float()) && drawable(p.Y, s.Y[i].Float()) {
+			continue
+		}
+		if start < i {
+			part := experiment.Series{X: s.X[start:i], Y: s.Y[start:i]}
+			whole := len(s.Low) > 0
+			for k := start; k < i && whole; k++ {
+				whole = drawable(p.Y, s.Low[k].Float()) && drawable(p.Y, s.High[k].Float())
+			}
+			if whole {
+				part.Low, part.High = s.Low[start:i], s.High[start:i]
+			}
+			part.Style = s.Style
+			parts = append(parts, part)
+		}
+		start = i + 1
+	}
+	return parts
 }
 
 func drawable(a plot.Axis, v float64) bool {
