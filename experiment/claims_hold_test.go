@@ -40,8 +40,8 @@ func checkCanFail(t *testing.T, e Experiment, o Outcome) {
 		before[c.ID] = c
 	}
 	distortions := []func(trial int, x float64) float64{
+		func(_ int, x float64) float64 { return -x - 0.1 }, // first: the end of an interval fails a claim by its sign
 		func(_ int, x float64) float64 { return 1.5*x + 0.3 },
-		func(_ int, x float64) float64 { return -x - 0.1 },
 		func(int, float64) float64 { return 1e6 },
 		func(i int, x float64) float64 { return x * math.Pow(100, float64(i)) }, // upsets the order of trials
 		func(i int, x float64) float64 { return x / math.Pow(100, float64(i)) },

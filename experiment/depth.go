@@ -51,6 +51,9 @@ type depthResult struct {
 	Iterate []depthPredictor `json:"iterate"`
 	Floor   float64          `json:"floor"` // of Bayes
 	Kappa   []float64        `json:"kappa"` // (quarters) median of κ
+	// Contrast is the model's error on the best conditioned quarter over that on
+	// the others.
+	Contrast float64 `json:"contrast"`
 	// Margin is by how much the nearest gradient descent is farther from the
 	// model than the nearest Newton-Schulz, over the distance of that, with the
 	// lower end of its bootstrap interval over sequences.
@@ -112,6 +115,7 @@ func runDepth(ctx context.Context, c networkConfig, m Means) (r depthResult, err
 	if r.Model, err = measure(c.Label, c.Depth, predictions); err != nil {
 		return r, err
 	}
+	r.Contrast = r.Model.Kappa[0] / mean(r.Model.Kappa[1:])
 	for _, a := range algorithms {
 		own, err := estimator.Predict(ctx, test, a.Estimator)
 		if err != nil {
