@@ -95,45 +95,64 @@ func fitDescent(ctx context.Context, batch ar.Batch[float64], k int, byPosition 
 		return GradientDescent{}, errors.New("every state is 0: a step size cannot be fitted")
 	}
 	low, high := math.Log(0.1/m), math.Log(2*float64(batch.D)/m)
-	search := steps{ctx: ctx, batch: batch, k: k, byPosition: byPosition}
+	s := search{ctx, batch, func(eta []float64) Estimator { return GradientDescent{K: k, Eta: eta} }, byPosition}
+	var lows, highs []float64
 	if !byPosition {
-		low -= math.Log(float64(max(1, batch.T-1)))
-		return search.minimise([]float64{low}, []float64{high})
+		lows, highs = []float64{low - math.Log(float64(max(1, batch.T-1)))}, []float64{high}
+	} else {
+		for t := range batch.T {
+			pairs := math.Log(float64(max(1, t)))
+			lows, highs = append(lows, low-pairs), append(highs, high-pairs)
+		}
 	}
-	lows, highs := make([]float64, batch.T), make([]float64, batch.T)
-	for t := range lows {
-		pairs := math.Log(float64(max(1, t)))
-		lows[t], highs[t] = low-pairs, high-pairs
-	}
-	return search.minimise(lows, highs)
+	eta, err := s.minimise(lows, highs)
+	return GradientDescent{K: k, Eta: eta}, err
 }
 
-type steps struct {
+// FitRidge returns the ridge regression whose λ has the least mean squared error
+// on the sequences, by golden section between 1e-8 and 10 times the mean of
+// |s_t|². Without noise the best λ can be the lowest: that is least squares.
+func FitRidge(ctx context.Context, batch ar.Batch[float64]) (Ridge, error) {
+	m := floats.Dot(batch.States, batch.States) / float64(batch.N*(batch.T+1))
+	if m == 0 {
+		return Ridge{}, errors.New("every state is 0: λ cannot be fitted")
+	}
+	s := search{ctx, batch, func(λ []float64) Estimator { return Ridge{Lambda: λ[0]} }, false}
+	λ, err := s.minimise([]float64{math.Log(1e-8 * m)}, []float64{math.Log(10 * m)})
+	if err != nil {
+		return Ridge{}, err
+	}
+	return Ridge{Lambda: λ[0]}, nil
+}
+
+// search minimises the error of an estimator over the logarithms of positive
+// parameters, one, or one by position.
+type search struct {
 	ctx        context.Context
 	batch      ar.Batch[float64]
-	k          int
+	of         func(values []float64) Estimator
 	byPosition bool
 }
 
-// loss returns the mean squared error of each step, one or one a position.
-func (s steps) loss(logs []float64) ([]float64, error) {
-	measured, err := MSE(s.ctx, s.batch, s.descent(logs))
+// loss returns the mean squared error of each parameter.
+func (s search) loss(logs []float64) ([]float64, error) {
+	measured, err := MSE(s.ctx, s.batch, s.of(exponentials(logs)))
 	if err != nil || s.byPosition {
 		return measured.PerPosition(), err
 	}
 	return []float64{measured.Mean()}, nil
 }
 
-func (s steps) descent(logs []float64) GradientDescent {
-	eta := make([]float64, len(logs))
+func exponentials(logs []float64) []float64 {
+	values := make([]float64, len(logs))
 	for g, x := range logs {
-		eta[g] = math.Exp(x)
+		values[g] = math.Exp(x)
 	}
-	return GradientDescent{K: s.k, Eta: eta}
+	return values
 }
 
-// minimise searches every [low, high] at once.
-func (s steps) minimise(low, high []float64) (GradientDescent, error) {
+// minimise searches every [low, high] at once and returns the parameters.
+func (s search) minimise(low, high []float64) ([]float64, error) {
 	x, least, point := make([]float64, len(low)), make([]float64, len(low)), make([]int, len(low))
 	for i := range searchGrid {
 		for g := range x {
@@ -141,7 +160,7 @@ func (s steps) minimise(low, high []float64) (GradientDescent, error) {
 		}
 		f, err := s.loss(x)
 		if err != nil {
-			return GradientDescent{}, err
+			return nil, err
 		}
 		for g := range f {
 			if i == 0 || f[g] < least[g] {
@@ -162,7 +181,7 @@ func (s steps) minimise(low, high []float64) (GradientDescent, error) {
 // below searchWidth (Kiefer 1953, doi:10.2307/2032161): of the two points
 // inside, the one that stays inside is the other's next, so that each turn asks
 // for one loss of every bracket.
-func (s steps) golden(a, b []float64) (GradientDescent, error) {
+func (s search) golden(a, b []float64) ([]float64, error) {
 	const ratio = math.Phi - 1
 	left, right := make([]float64, len(a)), make([]float64, len(a))
 	for g := range a {
@@ -170,11 +189,11 @@ func (s steps) golden(a, b []float64) (GradientDescent, error) {
 	}
 	f, err := s.loss(left)
 	if err != nil {
-		return GradientDescent{}, err
+		return nil, err
 	}
 	h, err := s.loss(right)
 	if err != nil {
-		return GradientDescent{}, err
+		return nil, err
 	}
 	asked := make([]float64, len(a))
 	for floats.Distance(a, b, math.Inf(1)) > searchWidth {
@@ -192,7 +211,7 @@ func (s steps) golden(a, b []float64) (GradientDescent, error) {
 		}
 		found, err := s.loss(asked)
 		if err != nil {
-			return GradientDescent{}, err
+			return nil, err
 		}
 		for g, v := range found {
 			if lower[g] {
@@ -202,5 +221,5 @@ func (s steps) golden(a, b []float64) (GradientDescent, error) {
 			}
 		}
 	}
-	return s.descent(left), nil
+	return exponentials(left), nil
 }

@@ -219,3 +219,41 @@ func TestErrorsAreAveragedOverTheRightThings(t *testing.T) {
 		t.Errorf("oracle without W: %v", err)
 	}
 }
+
+// Under noise the best λ is near σ²d, that of the Kalman filter, which no other
+// λ beats but by the sequences drawn; without noise it is the lowest.
+func TestFitRidge(t *testing.T) {
+	ctx := context.Background()
+	for _, c := range []struct{ sigma, low, high float64 }{{0.3, 0.2, 0.7}, {0, 0, 1e-6}} {
+		p := ar.New(ar.Haar, 4)
+		p.Sigma = c.sigma
+		sampler, err := ar.NewSampler[float64](p, 400, 20, 1, "ridge")
+		if err != nil {
+			t.Fatal(err)
+		}
+		batch := sampler.Batch(0)
+		fitted, err := FitRidge(ctx, batch)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if fitted.Lambda < c.low || fitted.Lambda > c.high {
+			t.Errorf("σ = %g: λ = %g is not from %g to %g", c.sigma, fitted.Lambda, c.low, c.high)
+		}
+		best, err := MSE(ctx, batch, fitted)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, factor := range []float64{0.5, 2} {
+			other, err := MSE(ctx, batch, Ridge{Lambda: factor * fitted.Lambda})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if c.sigma > 0 && !(other.Mean() > best.Mean()) {
+				t.Errorf("σ = %g: λ = %g has an error of %g, %g times it of %g", c.sigma, fitted.Lambda, best.Mean(), factor, other.Mean())
+			}
+		}
+	}
+	if _, err := FitRidge(ctx, ar.Batch[float64]{N: 1, T: 2, D: 1, States: make([]float64, 3)}); err == nil {
+		t.Error("λ was fitted on zeros")
+	}
+}

@@ -20,11 +20,17 @@ type Values []float64
 func (v Values) MarshalJSON() ([]byte, error) {
 	numbers := make([]*float64, len(v))
 	for i := range v {
-		if !math.IsNaN(v[i]) && !math.IsInf(v[i], 0) {
-			numbers[i] = &v[i]
-		}
+		numbers[i] = v.at(i)
 	}
 	return json.Marshal(numbers)
+}
+
+// at is nil for a number that is not finite.
+func (v Values) at(i int) *float64 {
+	if math.IsNaN(v[i]) || math.IsInf(v[i], 0) {
+		return nil
+	}
+	return &v[i]
 }
 
 // Analysis is all that the package finds out about a model.
@@ -45,11 +51,18 @@ type Analysis struct {
 	Attention []AttentionMap `json:"-"`
 }
 
-// Mean is a mean over sequences with its 95 % bootstrap interval over W.
-type Mean struct {
-	Value float64 `json:"value"`
-	Low   float64 `json:"low"`
-	High  float64 `json:"high"`
+// Mean is a mean over sequences with its 95 % bootstrap interval over W. All
+// three are NaN, and null in JSON, where the mean is of nothing.
+type Mean struct{ Value, Low, High float64 }
+
+// MarshalJSON implements json.Marshaler.
+func (m Mean) MarshalJSON() ([]byte, error) {
+	v := Values{m.Value, m.Low, m.High}
+	return json.Marshal(struct {
+		Value *float64 `json:"value"`
+		Low   *float64 `json:"low"`
+		High  *float64 `json:"high"`
+	}{v.at(0), v.at(1), v.at(2)})
 }
 
 // Aligned is an Alignment with its means.
@@ -81,6 +94,10 @@ const (
 	spectraShown  = 24  // sequences
 	attentionOver = 64  // sequences
 	fittedOn      = 512 // sequences
+
+	// preconditionedUpTo is the largest d for which a step with a matrix is
+	// fitted, which costs O(T d⁶).
+	preconditionedUpTo = 8
 )
 
 // Analyse runs every probe on n test sequences of the model's training. The
@@ -157,7 +174,7 @@ func (m *Model) mean(sample []float64, name string) (Mean, error) {
 		}
 	}
 	if len(finite) == 0 { // the maps of an estimator that predicts 0 have no direction
-		return Mean{}, nil
+		return Mean{math.NaN(), math.NaN(), math.NaN()}, nil
 	}
 	interval, err := estimator.Bootstrap(finite, 0.95, resamples, ar.Rand(m.Config.Seed, "probe bootstrap "+name, 0))
 	return Mean{average(finite), interval.Low, interval.High}, err
@@ -186,7 +203,8 @@ func (m *Model) align(ctx context.Context, a *Analysis, fitting, test ar.Batch[f
 }
 
 // Estimators returns what a model is compared with: the fixed algorithms, and
-// those fitted on sequences of the process, of which one is a gradient step.
+// those fitted on sequences of the process, of which one is a gradient step and
+// those by position end with the length of these sequences.
 func Estimators(ctx context.Context, p ar.Process, fitting ar.Batch[float64]) (estimator.GradientDescent, []estimator.Estimator, error) {
 	step, err := estimator.FitGradientStep(ctx, fitting)
 	if err != nil {
@@ -208,9 +226,20 @@ func Estimators(ctx context.Context, p ar.Process, fitting ar.Batch[float64]) (e
 	if err != nil {
 		return step, nil, err
 	}
+	ridge, err := estimator.FitRidge(ctx, fitting)
+	if err != nil {
+		return step, nil, err
+	}
 	all := []estimator.Estimator{
 		estimator.Zero{}, estimator.CopyLast{}, step, positions, four, normalised, dense, estimator.Kaczmarz{K: 1},
-		estimator.NewtonSchulz{K: 4}, estimator.Chebyshev{K: 4}, estimator.ConjugateGradient{K: 2},
+		estimator.NewtonSchulz{K: 4}, estimator.Chebyshev{K: 4}, estimator.ConjugateGradient{K: 2}, ridge,
+	}
+	if p.D <= preconditionedUpTo {
+		preconditioned, err := estimator.FitPreconditionedStep(ctx, fitting)
+		if err != nil {
+			return step, nil, err
+		}
+		all = append(all, preconditioned)
 	}
 	if p.Sigma > 0 {
 		all = append(all, estimator.Kalman{Sigma: p.Sigma, Variance: 1 / float64(p.D)})

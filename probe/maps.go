@@ -12,6 +12,7 @@ import (
 	"gonum.org/v1/gonum/mat"
 
 	"icar/ar"
+	"icar/estimator"
 	"icar/nn"
 )
 
@@ -151,7 +152,7 @@ func state(s ar.Batch[float64], n, t int) []float64 {
 }
 
 // extend adds the direction of x to a projection p (d, d), unless x is in its
-// range up to rounding.
+// range up to estimator.RCond, where least squares too takes it for known.
 func extend(p, x []float64) {
 	d := len(x)
 	rest, inside := slices.Clone(x), make([]float64, d)
@@ -164,7 +165,7 @@ func extend(p, x []float64) {
 		}
 	}
 	size := norm(rest)
-	if size < 1e-8*norm(x) {
+	if size <= estimator.RCond*norm(x) {
 		return
 	}
 	for i := range d {

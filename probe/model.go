@@ -6,10 +6,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"math"
 
 	"icar/ar"
 	"icar/nn"
+	"icar/run"
 	"icar/train"
 )
 
@@ -35,6 +37,27 @@ func New(c train.Config, m *nn.Transformer[float32]) (*Model, error) {
 		return nil, err
 	}
 	return &Model{c, net}, nil
+}
+
+// Open returns the model of a run at its last checkpoint. The error says that
+// path holds no run that can be read, or one without a checkpoint.
+func Open(path string) (*Model, error) {
+	r, err := run.Read(path)
+	if err != nil {
+		return nil, err
+	}
+	config := train.DefaultConfig()
+	if err := config.Decode(r.Config); err != nil {
+		return nil, fmt.Errorf("%s: config.yaml: %w", path, err)
+	}
+	net, err := train.Load(config, r.Checkpoint())
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("%s has no checkpoint: train it first, icar train --resume %s", path, path)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return New(config, net)
 }
 
 // Untrained returns the model of c before its first step.
@@ -97,6 +120,18 @@ func (m *Model) fits(d, t int) error {
 		return fmt.Errorf("the sequence has %d tokens and the model's table of positions %d: cut the sequence, or train with --length %d", t, m.Config.Length, t)
 	}
 	return nil
+}
+
+// Activations returns every tensor of the forward pass on sequence n, by the
+// names and in the shapes that nn.Transformer.Activations lists. The error says
+// in what the sequences do not fit the model.
+func (m *Model) Activations(s ar.Batch[float64], n int) ([]nn.Tensor[float64], error) {
+	b, err := m.Batch(s)
+	if err != nil {
+		return nil, err
+	}
+	size := b.T * m.Config.Width
+	return m.Net.Activations(b.X[n*size : (n+1)*size])
 }
 
 // Predict returns the predictions (N, T, d) of s_{T+1} at every position.

@@ -185,8 +185,9 @@ func fitReadout(features, targets []float64, width, d int) (*mat.Dense, error) {
 	x := mat.NewDense(len(features)/width, width, features)
 	var gram mat.SymDense
 	gram.SymOuterK(1, x.T())
+	penalty := ridge * mat.Trace(&gram) / float64(width)
 	for i := range width {
-		gram.SetSym(i, i, gram.At(i, i)+ridge*mat.Trace(&gram)/float64(width))
+		gram.SetSym(i, i, gram.At(i, i)+penalty)
 	}
 	var right, w mat.Dense
 	right.Mul(x.T(), mat.NewDense(len(targets)/d, d, targets))

@@ -1,10 +1,8 @@
 package cli
 
 import (
-	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"path/filepath"
 	"text/tabwriter"
 
@@ -43,12 +41,12 @@ a (T, d) array in NumPy's .npy format, and each estimator does so beside it.`,
 			if f.sequences < 40 || f.sequences > 1<<16 {
 				return usage(fmt.Errorf("--sequences %d is not from 40 to %d: use 256", f.sequences, 1<<16))
 			}
-			model, err := loadModel(args[0])
+			model, err := probe.Open(args[0])
 			if err != nil {
 				return badInput(err)
 			}
 			if f.sequence != "" {
-				return probeSequence(c, model, f)
+				return probeSequence(c, args[0], model, f)
 			}
 			return probeModel(c, args[0], model, f)
 		},
@@ -58,26 +56,6 @@ a (T, d) array in NumPy's .npy format, and each estimator does so beside it.`,
 	c.Flags().IntVar(&f.sequences, "sequences", 256, "test sequences to average over")
 	c.Flags().BoolVar(&f.asJSON, "json", false, "print one JSON document instead of the tables")
 	return c
-}
-
-// loadModel returns the model of a run at its last checkpoint.
-func loadModel(path string) (*probe.Model, error) {
-	r, err := run.Read(path)
-	if err != nil {
-		return nil, err
-	}
-	config := train.DefaultConfig()
-	if err := config.Decode(r.Config); err != nil {
-		return nil, fmt.Errorf("%s: config.yaml: %w", path, err)
-	}
-	net, err := train.Load(config, r.Checkpoint())
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("%s has no checkpoint: train it first, icar train --resume %s", path, path)
-	}
-	if err != nil {
-		return nil, err
-	}
-	return probe.New(config, net)
 }
 
 func probeModel(c *cobra.Command, path string, model *probe.Model, f probeFlags) error {
@@ -133,7 +111,9 @@ func printSection(out io.Writer, s report.Section) error {
 		}
 		fmt.Fprintln(w)
 	}
-	row(s.Header)
+	if len(s.Header) > 0 {
+		row(s.Header)
+	}
 	for _, cells := range s.Rows {
 		row(cells)
 	}
@@ -145,12 +125,16 @@ func saveProbe(out, path string, config train.Config, a probe.Analysis, figures 
 	if err := report.WriteJSON(filepath.Join(out, "analysis.json"), probeDocument{experiment.DocumentVersion, path, a}); err != nil {
 		return "", err
 	}
-	article := report.Article{
+	return saveArticle(out, report.Article{
 		Title: "What has it learnt?",
 		Lead: fmt.Sprintf("The model of %s, taken apart on %d sequences of its process. The paper's idea: from the context a Transformer makes a matrix Γ, then it predicts Γ s.",
 			path, a.Sequences),
 		Sections: probeSections(config, a),
-	}
+	}, figures)
+}
+
+// saveArticle writes figures, each by itself and all at the end of a page.
+func saveArticle(out string, article report.Article, figures []experiment.Figure) (page string, err error) {
 	for i := range figures {
 		article.Sections = append(article.Sections, report.Section{Title: figures[i].Title, Figure: &figures[i]})
 		for _, format := range report.Formats() {

@@ -1,12 +1,12 @@
 package cli
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
 	"path/filepath"
 	"strings"
-	"text/tabwriter"
 
 	"github.com/spf13/cobra"
 
@@ -15,7 +15,6 @@ import (
 	"icar/internal/npy"
 	"icar/probe"
 	"icar/report"
-	"icar/run"
 	"icar/train"
 )
 
@@ -23,7 +22,7 @@ import (
 const fittedOn = 512
 
 // probeSequence predicts a sequence of the user's.
-func probeSequence(c *cobra.Command, model *probe.Model, f probeFlags) error {
+func probeSequence(c *cobra.Command, path string, model *probe.Model, f probeFlags) error {
 	shape, states, err := npy.ReadFile(f.sequence)
 	if err != nil {
 		return badInput(err)
@@ -31,57 +30,66 @@ func probeSequence(c *cobra.Command, model *probe.Model, f probeFlags) error {
 	if len(shape) != 2 || shape[0] == 0 || shape[1] == 0 {
 		return badInput(fmt.Errorf("%s has the shape %v: save a sequence as an array (T, d), a token a row", f.sequence, shape))
 	}
-	beside, err := fixedEstimators(c, model)
+	length, d := shape[0], shape[1]
+	beside, tooLong, err := estimatorsUpTo(c.Context(), model, length)
 	if err != nil {
 		return runFailed(err)
 	}
-	predictions, err := model.Sequence(c.Context(), states, shape[1], beside)
+	predictions, err := model.Sequence(c.Context(), states, d, beside)
 	if err != nil {
 		return badInput(fmt.Errorf("%s: %w", f.sequence, err))
 	}
 	if err := prepare(f.out); err != nil {
 		return runFailed(err)
 	}
-	figure := sequenceFigure(predictions)
-	for _, format := range report.Formats() {
-		err = errors.Join(err, run.WriteFile(filepath.Join(f.out, report.FigureFile(figure, format)), func(w io.Writer) error { return report.Draw(w, figure, format) }))
-	}
 	document := struct {
 		Version     int                `json:"version"`
 		Sequence    string             `json:"sequence"`
 		Predictions []probe.Prediction `json:"predictions"`
 	}{experiment.DocumentVersion, f.sequence, predictions}
+	table := predictionSection(predictions, d)
+	if len(tooLong) > 0 {
+		table.Text += fmt.Sprintf(" Left out, since their steps are fitted for each of the %d positions of the training and the sequence has %d: %s.", model.Config.Length, length, strings.Join(tooLong, ", "))
+	}
+	page, err := saveArticle(f.out, report.Article{
+		Title:    "Your sequence",
+		Lead:     fmt.Sprintf("%s, %d tokens of dimension %d, as the model of %s predicts it, beside the estimators.", f.sequence, length, d, path),
+		Sections: []report.Section{table},
+	}, []experiment.Figure{sequenceFigure(predictions), sequenceMaps(predictions, d)})
 	if err = errors.Join(err, report.WriteJSON(filepath.Join(f.out, "sequence.json"), document)); err != nil {
 		return runFailed(err)
 	}
 	if f.asJSON {
 		return printJSON(c.OutOrStdout(), document)
 	}
-	return printPredictions(c.OutOrStdout(), predictions, shape[1], f.out)
+	return printPredictions(c.OutOrStdout(), table, predictions[0], d, f.out, page)
 }
 
-// fixedEstimators are those that can be given a sequence of any length.
-func fixedEstimators(c *cobra.Command, model *probe.Model) ([]estimator.Estimator, error) {
+// estimatorsUpTo returns the estimators for a sequence of a length, and the
+// names of those that are fitted by position and end before it.
+func estimatorsUpTo(ctx context.Context, model *probe.Model, length int) (all []estimator.Estimator, tooLong []string, err error) {
 	fitting, err := train.Sequences(model.Config, train.TrainStream, fittedOn)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	_, all, err := probe.Estimators(c.Context(), model.Config.Process, fitting)
-	var fixed []estimator.Estimator
-	for _, e := range all {
-		if g, ok := e.(estimator.GradientDescent); !ok || len(g.Eta) == 1 {
-			fixed = append(fixed, e)
+	_, fitted, err := probe.Estimators(ctx, model.Config.Process, fitting)
+	for _, e := range fitted {
+		if _, refused := e.Start(estimator.Sequence{D: model.Config.D, T: length}); refused != nil {
+			tooLong = append(tooLong, e.Name())
+		} else {
+			all = append(all, e)
 		}
 	}
-	return fixed, err
+	return all, tooLong, err
 }
 
 // shown is the number of coordinates of a prediction in the table.
 const shown = 6
 
-func printPredictions(out io.Writer, predictions []probe.Prediction, d int, folder string) error {
-	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(w, "PREDICTOR\tMSE\tERROR OF THE LAST TOKEN\tNEXT TOKEN")
+// predictionSection is the table of what each predictor makes of a sequence.
+func predictionSection(predictions []probe.Prediction, d int) report.Section {
+	s := report.Section{Title: "Predictions", Header: []string{"PREDICTOR", "MSE", "ERROR OF THE LAST TOKEN", "NEXT TOKEN"},
+		Text: "Squared error, mean over coordinates, and what comes after the sequence's end."}
 	for _, p := range predictions {
 		last := "–"
 		if len(p.Error) > 0 {
@@ -94,25 +102,47 @@ func printPredictions(out io.Writer, predictions []probe.Prediction, d int, fold
 		if d > shown {
 			next = append(next, "…")
 		}
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", p.Name, short(p.MSE), last, strings.Join(next, " "))
+		s.Rows = append(s.Rows, []string{p.Name, short(p.MSE), last, strings.Join(next, " ")})
 	}
-	if err := w.Flush(); err != nil {
+	return s
+}
+
+func printPredictions(out io.Writer, table report.Section, model probe.Prediction, d int, folder, page string) error {
+	if err := printSection(out, table); err != nil {
 		return err
 	}
+	fmt.Fprintln(out, table.Text)
 	if d <= shown {
-		fmt.Fprintln(w, "\nΓ of the model at the last token")
+		gamma := report.Section{Title: "\nΓ of the model at the last token"}
 		for i := range d {
-			for _, v := range predictions[0].Gamma[i*d : (i+1)*d] {
-				fmt.Fprintf(w, "%.4f\t", v)
+			var row []string
+			for _, v := range model.Gamma[i*d : (i+1)*d] {
+				row = append(row, fmt.Sprintf("%.4f", v))
 			}
-			fmt.Fprintln(w)
+			gamma.Rows = append(gamma.Rows, row)
 		}
-		if err := w.Flush(); err != nil {
+		if err := printSection(out, gamma); err != nil {
 			return err
 		}
 	}
-	_, err := fmt.Fprintf(out, "\nErrors by position, all maps and predictions: %s\n", filepath.Join(folder, "sequence.json"))
+	absolute, err := filepath.Abs(page)
+	if err != nil {
+		return runFailed(err)
+	}
+	_, err = fmt.Fprintf(out, "\nErrors by position, all maps and predictions: %s\nReport: %s\n", filepath.Join(folder, "sequence.json"), absolute)
 	return err
+}
+
+// sequenceMaps has the maps Γ at the last token.
+func sequenceMaps(predictions []probe.Prediction, d int) experiment.Figure {
+	f := experiment.Figure{Name: "sequence-map", Title: "The map at the last token", Columns: 4, Caption: "Γ_T, from s_T to the prediction of s_{T+1}, of the model and of each estimator."}
+	for _, p := range predictions {
+		if p.Name == (estimator.Zero{}).Name() || p.Name == (estimator.CopyLast{}).Name() {
+			continue
+		}
+		f.Panels = append(f.Panels, experiment.Panel{Kind: experiment.Heatmap, Title: p.Name, X: experiment.Axis{Label: "column"}, Y: experiment.Axis{Label: "row"}, Matrix: experiment.NewMatrix(d, d, p.Gamma)})
+	}
+	return f
 }
 
 func sequenceFigure(predictions []probe.Prediction) experiment.Figure {

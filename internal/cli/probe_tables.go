@@ -62,7 +62,7 @@ func alignmentSection(a probe.Analysis) report.Section {
 	}
 	for _, e := range a.Alignments {
 		cosine := within(e.Mean)
-		if e.Mean.Value == 0 {
+		if math.IsNaN(e.Mean.Value) {
 			cosine = "–"
 		}
 		s.Rows = append(s.Rows, []string{e.Estimator, short(e.MeanError), short(e.MeanDistance), cosine, short(e.MeanMap)})
