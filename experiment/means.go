@@ -27,6 +27,16 @@ type Means struct {
 	CheckpointEvery time.Duration
 	// Notice is told, from any goroutine, what was kept and cannot be used.
 	Notice func(message string)
+	// Step, if not nil, is called after every step of training, from any
+	// goroutine.
+	Step func()
+}
+
+// observe tells Step.
+func (m Means) observe(run.Metric) {
+	if m.Step != nil {
+		m.Step()
+	}
 }
 
 // kernel returns a kernel with that arithmetic.
@@ -46,13 +56,13 @@ func (m Means) kernel(arithmetic string) (kernel.Kernel, error) {
 // earlier call was stopped.
 func (m Means) train(ctx context.Context, c train.Config, k kernel.Kernel) (*nn.Transformer[float32], train.History, error) {
 	if m.Directory == "" {
-		return train.Train(ctx, c, train.Options{Kernel: k})
+		return train.Train(ctx, c, train.Options{Kernel: k, Observe: m.observe})
 	}
 	dir, saved, err := m.open(c, k.Arithmetic())
 	if err != nil {
 		return nil, nil, err
 	}
-	model, history, err := train.Train(ctx, c, train.Options{Kernel: k, Dir: dir, Saved: saved, CheckpointEvery: cmp.Or(m.CheckpointEvery, 30*time.Second)})
+	model, history, err := train.Train(ctx, c, train.Options{Kernel: k, Dir: dir, Saved: saved, CheckpointEvery: cmp.Or(m.CheckpointEvery, 30*time.Second), Observe: m.observe})
 	if dir != nil {
 		err = errors.Join(err, dir.Close())
 	}

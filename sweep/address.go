@@ -3,8 +3,12 @@ package sweep
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"net/url"
 	"os"
+	"path/filepath"
+	"regexp"
+	"runtime"
 	"strings"
 
 	"github.com/jackc/pgx/v5"
@@ -44,7 +48,54 @@ func ParseAddress(text string) (Address, error) {
 	if err != nil {
 		return Address{}, errors.New("the database's address is no postgres://USER@HOST:PORT/NAME that can be understood, or its passfile or certificate cannot be read")
 	}
+	if err := checkPassfile(text, isURL, config); err != nil {
+		return Address{}, err
+	}
 	return Address{postgres: config}, nil
+}
+
+// passfile finds libpq's setting among keywords and in a URL.
+var passfile = regexp.MustCompile(`[\s?&]passfile\s*=\s*('[^']*'|[^\s&]+)`)
+
+// checkPassfile refuses a password that comes from a passfile which others can
+// read: libpq passes over such a file, pgx does not.
+func checkPassfile(text string, isURL bool, config *pgx.ConnConfig) error {
+	path, separator := "", " "
+	if all := passfile.FindAllStringSubmatch(" "+text, -1); all != nil {
+		path = strings.Trim(all[len(all)-1][1], "'") // the last one counts
+	}
+	if isURL {
+		if plain, err := url.PathUnescape(path); err == nil {
+			path = plain
+		}
+		if separator = "?"; strings.Contains(text, "?") {
+			separator = "&"
+		}
+	}
+	without := text + separator + "passfile=" + os.DevNull
+	if bare, err := pgx.ParseConfig(without); err != nil || bare.Password == config.Password {
+		return nil // the password, if there is one, is not from a passfile
+	}
+	if path == "" {
+		path = os.Getenv("PGPASSFILE")
+	}
+	if home, err := os.UserHomeDir(); path == "" && err == nil {
+		path = filepath.Join(home, ".pgpass")
+	}
+	info, err := os.Stat(path)
+	if err != nil {
+		return fmt.Errorf("the passfile: %w", err)
+	}
+	if !private(info) {
+		return fmt.Errorf("the passfile %s has mode %04o and others can read it: chmod 600 %[1]s", path, info.Mode().Perm())
+	}
+	return nil
+}
+
+// private reports whether nobody but its owner can read or write a file.
+// Windows has no such modes; there it is the owner's care.
+func private(info fs.FileInfo) bool {
+	return runtime.GOOS == "windows" || info.Mode().Perm()&0o077 == 0
 }
 
 // ParsePublicAddress is ParseAddress of a text that others can see, such as a
@@ -75,7 +126,7 @@ func ReadAddress(path string) (Address, error) {
 	if err != nil {
 		return Address{}, err
 	}
-	if info.Mode().Perm()&0o077 != 0 {
+	if !private(info) {
 		return Address{}, fmt.Errorf("%s has mode %04o and others can read it: chmod 600 %[1]s", path, info.Mode().Perm())
 	}
 	if info.Size() > maxAddress || !info.Mode().IsRegular() {

@@ -25,3 +25,12 @@ func (s *Store) Count(ctx context.Context, question string, args ...any) (n int6
 	err = s.db.QueryRowContext(ctx, s.sql(question), args...).Scan(&n)
 	return n, err
 }
+
+// Setting returns one of SQLite's pragmas.
+func (s *Store) Setting(ctx context.Context, pragma string) (value string, err error) {
+	err = s.db.QueryRowContext(ctx, "PRAGMA "+pragma).Scan(&value)
+	return value, err
+}
+
+// HasPassword reports whether that is the address's password.
+func (a Address) HasPassword(password string) bool { return a.postgres.Password == password }

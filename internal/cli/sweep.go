@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"time"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -236,14 +235,6 @@ func checkArithmetic(w sweep.Sweep, k kernel.Kernel) error {
 	if w.Arithmetic != k.Arithmetic() {
 		return usage(fmt.Errorf("the sweep is computed in the arithmetic %s, this machine's is %s, whose bits differ: work on it on a machine like the first, or set ICAR_KERNEL",
 			w.Arithmetic, k.Arithmetic()))
-	}
-	return nil
-}
-
-// checkTimes refuses leases that cannot be kept.
-func checkTimes(lease, heartbeat time.Duration) error {
-	if heartbeat < time.Second/10 || lease < 2*heartbeat || lease > 24*time.Hour {
-		return usage(fmt.Errorf("--lease %v with --heartbeat %v: a lease is at least two heartbeats and at most 24h, a heartbeat at least 100ms; use 60s and 15s", lease, heartbeat))
 	}
 	return nil
 }

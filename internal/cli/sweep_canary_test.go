@@ -4,9 +4,15 @@ package cli
 
 import (
 	"bytes"
+	"encoding/base64"
+	"encoding/hex"
+	"encoding/json"
+	"html"
 	"io/fs"
+	"net/url"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -34,13 +40,14 @@ func TestPasswordIsNowhere(t *testing.T) {
 		}
 	}
 	var all bytes.Buffer
-	says := func(args ...string) {
-		c := child(t.Context(), &all, append([]string{"sweep"}, args...)...)
+	run := func(args ...string) {
+		c := child(t.Context(), &all, args...)
 		c.Stdout, c.Dir = &all, dir
 		if err := c.Run(); err != nil && c.ProcessState.ExitCode() < 1 {
 			t.Fatal(args, err)
 		}
 	}
+	says := func(args ...string) { run(append([]string{"sweep"}, args...)...) }
 	here := []string{"--database-file", secret}
 	says(append([]string{"create", "--config", plan}, here...)...)
 	says(append([]string{"work", "--files", files, "--metrics", ":0", "--backoff", "10ms"}, here...)...)
@@ -48,6 +55,9 @@ func TestPasswordIsNowhere(t *testing.T) {
 		{"submit", "--slurm", "--dry-run", "--files", files}, {"submit", "--kubernetes", "--image", "registry/icar:1"}} {
 		says(append(args, here...)...)
 	}
+	run("reproduce", "fig6", "--sweep", "--database-file", secret, "--out", filepath.Join(dir, "out"))
+	run("reproduce", "fig6", "--sweep", "--database-file", wrong, "--out", filepath.Join(dir, "out"))
+	run("reproduce", "fig6", "--sweep", "--database", address, "--out", filepath.Join(dir, "out"))
 	says("status", "--database", address)
 	says("status", "--database-file", wrong)
 	if err := server.Down(syscall.SIGINT); err != nil {
@@ -57,25 +67,43 @@ func TestPasswordIsNowhere(t *testing.T) {
 	if err := server.Up(); err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{"msg=claimed", "of 2 done", "kind: Job", "#SBATCH", "no_such_", "cannot be used", "ICAR_DATABASE, or into a file"} {
+	for _, want := range []string{"msg=claimed", "of 2 done", "kind: Job", "#SBATCH", "no_such_", "cannot be used", "ICAR_DATABASE, or into a file", "claims hold"} {
 		if !strings.Contains(all.String(), want) {
 			t.Errorf("%q was never said: %s", want, all.String())
 		}
 	}
-	if strings.Contains(all.String(), pgtest.Password) {
-		t.Errorf("the password is printed: %s", all.String())
+	canaries := spellings(pgtest.Password)
+	for _, canary := range canaries {
+		if strings.Contains(all.String(), canary) {
+			t.Errorf("the password is printed as %q: %s", canary, all.String())
+		}
 	}
 	err := filepath.WalkDir(dir, func(path string, e fs.DirEntry, err error) error {
 		if err != nil || e.IsDir() {
 			return err
 		}
 		data, err := os.ReadFile(path)
-		if bytes.Contains(data, []byte(pgtest.Password)) {
-			t.Errorf("the password is in %s", path)
+		for _, canary := range canaries {
+			if bytes.Contains(data, []byte(canary)) {
+				t.Errorf("the password is in %s as %q", path, canary)
+			}
 		}
 		return err
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
+}
+
+// spellings are the forms in which a password may be written: plain, escaped in
+// a URL or in a quoted string, HTML and JSON, or encoded.
+func spellings(password string) []string {
+	quoted, _ := json.Marshal(password) // a string never fails
+	all := []string{password, url.QueryEscape(password), url.PathEscape(password), url.UserPassword("", password).String()[1:],
+		strings.Trim(string(quoted), `"`), html.EscapeString(password), strings.Trim(strconv.Quote(password), `"`), hex.EncodeToString([]byte(password))}
+	for shift := range 3 { // base64 of a longer text holds one of these
+		whole := base64.StdEncoding.EncodeToString(append(make([]byte, shift), password...))
+		all = append(all, whole[(shift*8+5)/6:len(whole)-4])
+	}
+	return all
 }

@@ -82,6 +82,7 @@ type experimentWorker struct {
 	sweep.Attempts
 	kernel          kernel.Kernel
 	checkpointEvery time.Duration
+	step            func() // after every step of training
 }
 
 // do does a claimed trial, from the last checkpoint of an earlier attempt if
@@ -106,7 +107,7 @@ func (w experimentWorker) do(ctx context.Context, c sweep.Claim) ([]byte, []swee
 	}
 	log := w.Log.With("trial", c.ID, "epoch", c.Epoch)
 	log.Info("running", "experiment", e.Name, "id", t.Trial.ID, "from", from)
-	means := experiment.Means{Kernel: w.kernel, Directory: w.Path(c), CheckpointEvery: w.checkpointEvery, Notice: func(message string) { log.Warn(message) }}
+	means := experiment.Means{Kernel: w.kernel, Directory: w.Path(c), CheckpointEvery: w.checkpointEvery, Notice: func(message string) { log.Warn(message) }, Step: w.step}
 	result, err := e.Run(ctx, t.Trial, means)
 	if err != nil {
 		return nil, nil, err
@@ -146,7 +147,7 @@ func reproduceInSweep(c *cobra.Command, f databaseFlags, chosen []experiment.Exp
 
 // reproducer is how a process that reproduces works on its sweep.
 func reproducer(workers int) workFlags {
-	return workFlags{parallel: workers, lease: time.Minute, heartbeat: 15 * time.Second, checkpoint: time.Minute, backoff: 5 * time.Second, giveUp: 10 * time.Minute}
+	return workFlags{parallel: workers, times: workTimes{time.Minute, 15 * time.Second, time.Minute}, backoff: 5 * time.Second, giveUp: 10 * time.Minute}
 }
 
 // awaitSweep works on a sweep, with workers trials at a time, until it is

@@ -5,6 +5,7 @@ package cli
 import (
 	"bytes"
 	"context"
+	"database/sql"
 	"errors"
 	"fmt"
 	"math/rand/v2"
@@ -19,7 +20,6 @@ import (
 	"time"
 
 	"icar/internal/pgtest"
-	"icar/sweep"
 )
 
 // database returns the environment that leads to an empty database.
@@ -102,12 +102,12 @@ var resumed = regexp.MustCompile(`msg=training sweep=\S+ trial=\S+ epoch=(\d+) f
 func TestSweepUnderKills(t *testing.T) {
 	t.Parallel() // it waits more than it computes
 	trials, epochs, workers, every, down := 4, 120, 2, 300*time.Millisecond, time.Second/2
-	kills, resumes, writes := 1, 0, 0
+	kills, resumes, writes, least := 1, 0, 0, 200*time.Millisecond
 	lease := "1s"
 	if os.Getenv("ICAR_SLOW") == "1" {
 		lease = "5s"
 		trials, epochs, workers, every, down = 200, 440, 8, time.Second, 20*time.Second
-		kills, resumes, writes = 30, 10, 5
+		kills, resumes, writes, least = 30, 10, 5, 2*time.Second
 	}
 	plan := filepath.Join(t.TempDir(), "plan.yaml")
 	var seeds []string
@@ -115,7 +115,8 @@ func TestSweepUnderKills(t *testing.T) {
 		seeds = append(seeds, strconv.Itoa(i))
 	}
 	// Small steps and a checkpoint of a megabyte after every fourth.
-	text := fmt.Sprintf("base: {d: 2, embed: 60, depth: 6, length: 2, batch: 2, train: 2, test: 2, epochs: %d, checkpoint_every: 4}\ngrid: {seed: [%s]}\n", epochs, strings.Join(seeds, ", "))
+	const often = 4
+	text := fmt.Sprintf("base: {d: 2, embed: 60, depth: 6, length: 2, batch: 2, train: 2, test: 2, epochs: %d, checkpoint_every: %d}\ngrid: {seed: [%s]}\n", epochs, often, strings.Join(seeds, ", "))
 	if err := os.WriteFile(plan, []byte(text), 0o644); err != nil {
 		t.Fatal(err)
 	}
@@ -125,6 +126,9 @@ func TestSweepUnderKills(t *testing.T) {
 	want := sweeping(t, env, "results", "--format", "jsonl")
 	if n := strings.Count(want, "\n"); n != trials {
 		t.Fatalf("%d results, want %d", n, trials)
+	}
+	if shortest := ask(t, env, "SELECT min(ended - started) FROM attempts"); shortest < least.Milliseconds() || epochs/often < 5 {
+		t.Fatalf("a trial takes %d ms and makes %d checkpoints: want at least %v and 5", shortest, epochs/often, least)
 	}
 	for _, kind := range []string{"sqlite", "postgres"} {
 		t.Run(kind, func(t *testing.T) {
@@ -146,18 +150,22 @@ func TestSweepUnderKills(t *testing.T) {
 			for i := range all {
 				all[i] = startWorker(t.Context(), t, env, args)
 			}
-			// The server is stopped before the second and the fourth kill.
-			stops := map[int]syscall.Signal{2: syscall.SIGINT, 4: syscall.SIGQUIT}
-			for left, n := workers, 1; left > 0; n++ {
+			// The server is stopped in the middle, when a quarter and a half are done.
+			var stops []syscall.Signal
+			if server != nil {
+				stops = []syscall.Signal{syscall.SIGQUIT, syscall.SIGINT}
+			}
+			for left := workers; left > 0; {
 				time.Sleep(every)
-				if signal, stop := stops[n]; stop && server != nil {
-					if err := server.Down(signal); err != nil {
+				if n := len(stops); n > 0 && ask(t, env, "SELECT count(*) FROM results") >= int64(trials*(3-n)/4) {
+					if err := server.Down(stops[n-1]); err != nil {
 						t.Fatal(err)
 					}
 					time.Sleep(down)
 					if err := server.Up(); err != nil {
 						t.Fatal(err)
 					}
+					stops = stops[:n-1]
 				}
 				i := r.IntN(workers)
 				if all[i] == nil {
@@ -200,6 +208,9 @@ func TestSweepUnderKills(t *testing.T) {
 				t.Errorf("seed %d: other results than those of one worker", seed)
 			}
 			once(t, env, trials)
+			if len(stops) > 0 {
+				t.Errorf("seed %d: the sweep ended before the server was stopped with %v", seed, stops)
+			}
 			t.Logf("%d kills of a running trial, %d within a checkpoint, %d trials went on under a later epoch", at, writing, further)
 			if at < kills || further < resumes || writing < writes {
 				t.Errorf("seed %d: too few to mean anything: want %d, %d and %d", seed, kills, writes, resumes)
@@ -208,29 +219,142 @@ func TestSweepUnderKills(t *testing.T) {
 	}
 }
 
-// once checks that every trial is done and recorded under its last epoch.
+// ask returns the number that a question to the database of sweeps has for an
+// answer.
+func ask(t *testing.T, env []string, question string) (n int64) {
+	t.Helper()
+	driver, source := "sqlite", strings.TrimPrefix(env[0], "ICAR_DATABASE=")
+	if keywords, ok := strings.CutPrefix(source, "postgres:"); ok {
+		driver, source = "pgx", strings.TrimPrefix(keywords, "//")
+		if keywords != source {
+			source = "postgres://" + source
+		}
+	} else {
+		source = "file:" + source + "?_pragma=busy_timeout(30000)"
+	}
+	db, err := sql.Open(driver, source)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	if err := db.QueryRowContext(t.Context(), question).Scan(&n); err != nil {
+		t.Fatalf("%s: %v", question, err)
+	}
+	return n
+}
+
+// once checks that every trial is done, by one attempt, and has one result,
+// which is recorded under its last epoch.
 func once(t *testing.T, env []string, trials int) {
 	t.Helper()
-	a, err := sweep.ParseAddress(strings.TrimPrefix(env[0], "ICAR_DATABASE="))
-	if err != nil {
-		t.Fatal(err)
-	}
-	s, err := sweep.Open(t.Context(), a)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() {
-		if err := s.Close(); err != nil {
-			t.Error(err)
+	for question, want := range map[string]int{
+		"SELECT count(*) FROM trials":                                                                                  trials,
+		"SELECT count(*) FROM trials WHERE state = 'done'":                                                             trials,
+		"SELECT count(*) FROM results":                                                                                 trials,
+		"SELECT count(*) FROM attempts WHERE outcome = 'done'":                                                         trials,
+		"SELECT count(*) FROM attempts WHERE outcome IS NULL":                                                          0,
+		"SELECT count(*) FROM trials t JOIN results r ON r.trial = t.id AND r.epoch = t.epoch":                         trials,
+		"SELECT count(*) FROM trials t JOIN attempts a ON a.trial = t.id AND a.epoch = t.epoch AND a.outcome = 'done'": trials,
+		"SELECT count(*) FROM trials t JOIN attempts a ON a.trial = t.id AND a.epoch > t.epoch":                        0,
+	} {
+		if got := ask(t, env, question); got != int64(want) {
+			t.Errorf("%s: %d, want %d", question, got, want)
 		}
-	}()
-	w, err := s.Find(t.Context(), "")
+	}
+}
+
+// A dead worker's trial is another's within the lease and five seconds.
+func TestTakeover(t *testing.T) {
+	t.Parallel() // it waits more than it computes
+	plan := filepath.Join(t.TempDir(), "plan.yaml")
+	text := "base: {d: 2, embed: 60, depth: 6, length: 2, batch: 2, train: 2, test: 2, epochs: 4000, checkpoint_every: 10}\ngrid: {seed: [1]}\n"
+	if err := os.WriteFile(plan, []byte(text), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	const lease = 2 * time.Second
+	for _, kind := range []string{"sqlite", "postgres"} {
+		t.Run(kind, func(t *testing.T) {
+			env, _ := database(t, kind)
+			files := filepath.Join(t.TempDir(), "files")
+			sweeping(t, env, "create", "--config", plan)
+			args := []string{"--files", files, "--lease", lease.String(), "--heartbeat", "500ms"}
+			wait := func(what string, done func() bool) {
+				t.Helper()
+				for start := time.Now(); !done(); time.Sleep(5 * time.Millisecond) {
+					if time.Since(start) > 30*time.Second {
+						t.Fatalf("waited for %s", what)
+					}
+				}
+			}
+			first := startWorker(t.Context(), t, env, args)
+			wait("a checkpoint", func() bool { return exists(t, filepath.Join(files, "*", "*", "1", "checkpoint.previous.safetensors")) })
+			second := startWorker(t.Context(), t, env, args) // finds nothing and asks again and again
+			time.Sleep(time.Second)
+			if err := first.cmd.Process.Kill(); err != nil {
+				t.Fatal(err)
+			}
+			dead := time.Now()
+			wait("the takeover", func() bool { return exists(t, filepath.Join(files, "*", "*", "2", "run.json")) })
+			took := time.Since(dead)
+			t.Logf("taken over %v after its worker was killed, with a lease of %v", took.Round(10*time.Millisecond), lease)
+			if took > lease+5*time.Second {
+				t.Errorf("the trial ran again %v after its worker was killed", took)
+			}
+			if err := second.cmd.Process.Kill(); err != nil {
+				t.Fatal(err)
+			}
+			<-first.exit
+			<-second.exit
+		})
+	}
+}
+
+// status --watch waits for a database that is away for a moment.
+func TestWatchWaits(t *testing.T) {
+	t.Parallel() // it waits more than it computes
+	env, server := database(t, "postgres")
+	plan := filepath.Join(t.TempDir(), "plan.yaml")
+	if err := os.WriteFile(plan, []byte("grid: {seed: [1, 2]}\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	sweeping(t, env, "create", "--config", plan)
+	log := filepath.Join(t.TempDir(), "log")
+	out, err := os.Create(log)
 	if err != nil {
 		t.Fatal(err)
 	}
-	st, err := s.Status(t.Context(), w)
-	if err != nil || st.Done != int64(trials) || !st.Finished() {
-		t.Errorf("%+v, %v", st, err)
+	defer out.Close()
+	watch := child(t.Context(), nil, "sweep", "status", "--watch")
+	watch.Stdout, watch.Stderr, watch.Env = out, out, append(watch.Env, env...)
+	if err := watch.Start(); err != nil {
+		t.Fatal(err)
+	}
+	said := func() string {
+		text, err := os.ReadFile(log)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(text)
+	}
+	wait := func(text string) {
+		t.Helper()
+		for start := time.Now(); !strings.Contains(said(), text); time.Sleep(20 * time.Millisecond) {
+			if time.Since(start) > 30*time.Second {
+				t.Fatalf("it never said %q: %s", text, said())
+			}
+		}
+	}
+	wait("0 of 2 done")
+	if err := server.Down(syscall.SIGINT); err != nil {
+		t.Fatal(err)
+	}
+	wait("the database does not answer, watching on")
+	if err := server.Up(); err != nil {
+		t.Fatal(err)
+	}
+	sweeping(t, env, "cancel")
+	if err := watch.Wait(); err != nil || !strings.Contains(said(), "2 cancelled") {
+		t.Errorf("%v: %s", err, said())
 	}
 }
 

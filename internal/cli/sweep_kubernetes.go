@@ -78,7 +78,7 @@ func printJob(out io.Writer, a sweep.Address, o submitFlags, id string) error {
 	worker := m(
 		"name", "worker",
 		"image", o.kubernetes.image,
-		"command", []string{"icar", "sweep", "work", id, "--files", podFiles, "--parallel", strconv.Itoa(o.cpus)},
+		"command", append([]string{"icar", "sweep", "work", id, "--files", podFiles, "--parallel", strconv.Itoa(o.cpus)}, o.times.args()...),
 		"env", []any{m("name", databaseVariable, "valueFrom", m("secretKeyRef", m("name", o.kubernetes.secret, "key", secretKey)))},
 		"resources", m("requests", amounts, "limits", amounts),
 		"securityContext", m("allowPrivilegeEscalation", false),

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"strings"
 	"testing"
+	"time"
 
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
@@ -20,7 +21,7 @@ func TestKubernetesJob(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, claim := range []string{"", "sweep"} {
-		o := submitFlags{tasks: 7, cpus: 2, memory: "512M", kubernetes: kubernetesFlags{print: true, image: "registry/icar:1", secret: "db", claim: claim}}
+		o := submitFlags{tasks: 7, cpus: 2, memory: "512M", times: workTimes{time.Minute, 15 * time.Second, 30 * time.Second}, kubernetes: kubernetesFlags{print: true, image: "registry/icar:1", secret: "db", claim: claim}}
 		var out bytes.Buffer
 		if err := printJob(&out, a, o, "0123456789ab"); err != nil {
 			t.Fatal(err)
@@ -46,7 +47,7 @@ func TestKubernetesJob(t *testing.T) {
 			t.Errorf("%+v", on)
 		}
 		c := pod.Containers[0]
-		if got := strings.Join(c.Command, " "); got != "icar sweep work 0123456789ab --files /files --parallel 2" || len(c.Args) != 0 {
+		if got := strings.Join(c.Command, " "); got != "icar sweep work 0123456789ab --files /files --parallel 2 --lease 1m0s --heartbeat 15s --checkpoint 30s" || len(c.Args) != 0 {
 			t.Errorf("the command is %q", got)
 		}
 		if from := c.Env[0].ValueFrom.SecretKeyRef; c.Env[0].Name != databaseVariable || from.Name != "db" || from.Key != secretKey {

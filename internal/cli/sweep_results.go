@@ -30,16 +30,23 @@ func newSweepStatus(f *databaseFlags) *cobra.Command {
 		Args:  cobra.MaximumNArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
 			return f.withSweep(c.Context(), args, func(s *sweep.Store, w sweep.Sweep) error {
-				for {
+				for answered := time.Now(); ; {
 					st, err := s.Status(c.Context(), w)
-					if err == nil {
-						err = printStatus(c.Context(), c.OutOrStdout(), s, w, st, asJSON)
-					}
-					if err != nil {
+					switch {
+					case c.Context().Err() != nil:
+						return context.Cause(c.Context())
+					case err == nil:
+						answered = time.Now()
+						if err := printStatus(c.Context(), c.OutOrStdout(), s, w, st, asJSON); err != nil {
+							return runFailed(err)
+						}
+						if !watch || st.Finished() {
+							return nil
+						}
+					case !watch || time.Since(answered) > watchPatience:
 						return runFailed(err)
-					}
-					if !watch || st.Finished() {
-						return nil
+					default:
+						fmt.Fprintf(c.ErrOrStderr(), "icar: the database does not answer, watching on: %v\n", err)
 					}
 					select {
 					case <-c.Context().Done():
@@ -54,6 +61,10 @@ func newSweepStatus(f *databaseFlags) *cobra.Command {
 	c.Flags().BoolVar(&asJSON, "json", false, "print one JSON document instead of the table")
 	return c
 }
+
+// watchPatience is how long status --watch waits for a database that does not
+// answer, as long as workers do.
+const watchPatience = 10 * time.Minute
 
 func printStatus(ctx context.Context, out io.Writer, s *sweep.Store, w sweep.Sweep, st sweep.Status, asJSON bool) error {
 	if asJSON {
@@ -109,6 +120,9 @@ combination of the others, its mean over seeds and the 95 % interval of that mea
 				results, err := readTrained(c.Context(), s, w)
 				if err != nil {
 					return err
+				}
+				if missing := w.Trials - int64(len(results)); missing > 0 {
+					fmt.Fprintf(c.ErrOrStderr(), "icar: %d of %d trials have no result: icar sweep status says why\n", missing, w.Trials)
 				}
 				if figure != "" {
 					return drawSweep(figure, x, results)

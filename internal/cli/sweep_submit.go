@@ -24,6 +24,7 @@ type submitFlags struct {
 	cpus          int
 	logs          string
 	options       []string
+	times         workTimes
 	kubernetes    kubernetesFlags
 }
 
@@ -74,6 +75,7 @@ again, to the same bits.`,
 	flags.IntVar(&o.tasks, "tasks", 1, "workers: tasks of the array, pods")
 	flags.IntVar(&o.cpus, "cpus", 1, "processors of a worker")
 	flags.StringVar(&o.memory, "memory", "1G", "memory of a worker, as sbatch takes it")
+	o.times.add(flags)
 	flags.BoolVar(&o.dryRun, "dry-run", false, "Slurm: print the script and submit nothing")
 	flags.StringVar(&o.files, "files", "", "Slurm: `folder` of checkpoints that all nodes see (default as for icar sweep work)")
 	flags.StringVar(&o.time, "time", "1-00:00:00", "Slurm: time limit of a task, as sbatch takes it")
@@ -121,9 +123,9 @@ func (o submitFlags) check(given func(name string) bool) error {
 		}
 	}
 	if o.kubernetes.print {
-		return o.kubernetes.check()
+		return errors.Join(o.times.check(), o.kubernetes.check())
 	}
-	return nil
+	return o.times.check()
 }
 
 // script returns the sbatch script. Nothing of it comes from the plan.
@@ -143,7 +145,7 @@ func (o submitFlags) script(id, icar, where, address string) []byte {
 	for _, option := range o.options {
 		line("#SBATCH --%s", option)
 	}
-	line("exec srun --ntasks=1 %s sweep work %s %s %s --files %s --parallel %d", quote(icar), quote(id), where, quote(address), quote(o.files), o.cpus)
+	line("exec srun --ntasks=1 %s sweep work %s %s %s --files %s --parallel %d %s", quote(icar), quote(id), where, quote(address), quote(o.files), o.cpus, strings.Join(o.times.args(), " "))
 	return b.Bytes()
 }
 

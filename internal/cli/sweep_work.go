@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"icar/sweep"
 	"icar/train"
@@ -20,11 +21,33 @@ var errSyntax = train.ErrSyntax
 
 // workFlags are the settings of a worker.
 type workFlags struct {
-	parallel                          int
-	files                             string
-	lease, heartbeat, backoff, giveUp time.Duration
-	checkpoint                        time.Duration
-	metrics                           string
+	parallel        int
+	files           string
+	times           workTimes
+	backoff, giveUp time.Duration
+	metrics         string
+}
+
+// workTimes are how a worker keeps its trials, which submit hands on.
+type workTimes struct{ lease, heartbeat, checkpoint time.Duration }
+
+func (w *workTimes) add(flags *pflag.FlagSet) {
+	flags.DurationVar(&w.lease, "lease", time.Minute, "silence after which a trial is another worker's")
+	flags.DurationVar(&w.heartbeat, "heartbeat", 15*time.Second, "time between signs of life")
+	flags.DurationVar(&w.checkpoint, "checkpoint", time.Minute, "longest time without a checkpoint")
+}
+
+// check refuses leases that cannot be kept.
+func (w workTimes) check() error {
+	if w.heartbeat < time.Second/10 || w.lease < 2*w.heartbeat || w.lease > 24*time.Hour || w.checkpoint < 0 {
+		return usage(fmt.Errorf("--lease %v, --heartbeat %v, --checkpoint %v: a lease is at least two heartbeats and at most 24h, a heartbeat at least 100ms; use 60s, 15s and 60s", w.lease, w.heartbeat, w.checkpoint))
+	}
+	return nil
+}
+
+// args are the flags that say the same.
+func (w workTimes) args() []string {
+	return []string{"--lease", w.lease.String(), "--heartbeat", w.heartbeat.String(), "--checkpoint", w.checkpoint.String()}
 }
 
 func newSweepWork(f *databaseFlags) *cobra.Command {
@@ -48,9 +71,7 @@ passed, who go on from the last checkpoint if they see the same --files.`,
 	flags.SortFlags = false
 	flags.IntVar(&w.parallel, "parallel", 1, "trials at a time")
 	flags.StringVar(&w.files, "files", "", "`folder` of checkpoints, best shared by all workers (default DATABASE.files, or sweep-files with Postgres)")
-	flags.DurationVar(&w.lease, "lease", time.Minute, "silence after which a trial is another worker's")
-	flags.DurationVar(&w.heartbeat, "heartbeat", 15*time.Second, "time between signs of life")
-	flags.DurationVar(&w.checkpoint, "checkpoint", time.Minute, "longest time without a checkpoint")
+	w.times.add(flags)
 	flags.DurationVar(&w.backoff, "backoff", 5*time.Second, "wait after a trial's first failure, doubled after each further one up to 5m")
 	flags.DurationVar(&w.giveUp, "give-up", 10*time.Minute, "how long to wait for a database that does not answer")
 	flags.StringVar(&w.metrics, "metrics", "", "serve metrics for Prometheus at `ADDRESS`/metrics, such as 127.0.0.1:9090 or :9090, which is loopback too (default: none)")
@@ -61,10 +82,10 @@ func (w workFlags) check() error {
 	if w.parallel < 1 || w.parallel > 10_000 {
 		return usage(fmt.Errorf("--parallel %d: use 1 to 10000", w.parallel))
 	}
-	if w.backoff < 0 || w.giveUp < 0 || w.checkpoint < 0 {
-		return usage(errors.New("--backoff, --give-up and --checkpoint are no negative times: leave them out"))
+	if w.backoff < 0 || w.giveUp < 0 {
+		return usage(errors.New("--backoff and --give-up are no negative times: leave them out"))
 	}
-	return checkTimes(w.lease, w.heartbeat)
+	return w.times.check()
 }
 
 func sweepWork(c *cobra.Command, f databaseFlags, o workFlags, s *sweep.Store, id sweep.Sweep) error {
@@ -106,9 +127,9 @@ func workOn(ctx context.Context, stderr io.Writer, f databaseFlags, o workFlags,
 	}
 	defer stop()
 	attempts := sweep.Attempts{Folder: o.files, Log: log}
-	do, recorded := sweep.Trainer{Attempts: attempts, Kernel: loops, CheckpointEvery: o.checkpoint, Step: meter.step}.Do, attempts.Recorded
+	do, recorded := sweep.Trainer{Attempts: attempts, Kernel: loops, CheckpointEvery: o.times.checkpoint, Step: meter.step}.Do, attempts.Recorded
 	if id.Kind == experimentKind {
-		e := experimentWorker{attempts, loops, o.checkpoint}
+		e := experimentWorker{attempts, loops, o.times.checkpoint, meter.step}
 		do, recorded = e.do, e.recorded
 	}
 	host, err := os.Hostname()
@@ -116,7 +137,7 @@ func workOn(ctx context.Context, stderr io.Writer, f databaseFlags, o workFlags,
 		host = "unknown"
 	}
 	w := sweep.Worker{
-		Store: s, Sweep: id, Name: fmt.Sprintf("%s/%d", host, os.Getpid()), Parallel: o.parallel, Lease: o.lease, Heartbeat: o.heartbeat,
+		Store: s, Sweep: id, Name: fmt.Sprintf("%s/%d", host, os.Getpid()), Parallel: o.parallel, Lease: o.times.lease, Heartbeat: o.times.heartbeat,
 		Backoff: o.backoff, GiveUp: o.giveUp, Log: log,
 		Do: func(ctx context.Context, c sweep.Claim) ([]byte, []sweep.Metric, error) {
 			defer meter.begin()()

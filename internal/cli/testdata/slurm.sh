@@ -1,12 +1,13 @@
 #!/usr/bin/env bash
-# A Slurm of two nodes on loopback, for a test.   slurm.sh start|node NAME|stop DIR
+# A Slurm of two nodes on loopback, and a third for what takes its time, for a
+# test.   slurm.sh start|node NAME|lose NAME|stop DIR
 # Needs, as root: apt-get install --no-install-recommends slurmctld slurmd slurm-client munge
 set -euo pipefail
 dir=${!#}
 export SLURM_CONF=$dir/slurm.conf
 case $1 in
 start)
-  mkdir -p "$dir"/{state,n1,n2}
+  mkdir -p "$dir"/{state,n1,n2,n3}
   munge=$(mktemp -d /tmp/icar-munge-XXXXXX) # munged wants a path that nobody else writes
   chown munge "$munge" && chmod 755 "$munge"
   echo "$munge" > "$dir/munge"
@@ -38,19 +39,32 @@ ReturnToService=2
 SchedulerParameters=batch_sched_delay=0,sched_interval=1
 NodeName=n1 NodeHostname=$(hostname -s) NodeAddr=127.0.0.1 Port=$(free) CPUs=1 RealMemory=4000 State=UNKNOWN
 NodeName=n2 NodeHostname=$(hostname -s) NodeAddr=127.0.0.1 Port=$(free) CPUs=1 RealMemory=4000 State=UNKNOWN
-PartitionName=p Nodes=ALL Default=YES MaxTime=INFINITE State=UP
+NodeName=n3 NodeHostname=$(hostname -s) NodeAddr=127.0.0.1 Port=$(free) CPUs=1 RealMemory=4000 State=UNKNOWN
+PartitionName=p Nodes=n1,n2 Default=YES MaxTime=INFINITE State=UP
+PartitionName=limit Nodes=n3 MaxTime=INFINITE State=UP
 CONF
   slurmctld
   slurmd -N n1
   slurmd -N n2
+  slurmd -N n3
   for _ in $(seq 100); do
-    [ "$(sinfo -h -t idle -o %D 2>/dev/null)" = 2 ] && exit 0
+    [ "$(sinfo -h -N -t idle -o %N 2>/dev/null | sort -u | wc -l)" = 3 ] && exit 0
     sleep 0.2
   done
   cat "$dir"/*.log >&2
   exit 1
   ;;
 node) slurmd -N "$2" ;;
+lose) # the daemon, and all that runs on the node, at once: as when its power fails
+  kill -9 "$(cat "$dir/$2.pid")"
+  for process in $(grep -lsz "^SLURMD_NODENAME=$2\$" /proc/[0-9]*/environ | cut -d/ -f3); do
+    if grep -qsz "^SLURM_CONF=$SLURM_CONF\$" "/proc/$process/environ"; then
+      parent=$(cut -d' ' -f4 "/proc/$process/stat" 2>/dev/null || echo 1)
+      grep -qs slurmstepd "/proc/$parent/comm" && kill -9 "$parent" || true
+      kill -9 "$process" 2>/dev/null || true
+    fi
+  done
+  ;;
 stop)
   scancel --state=RUNNING -u root 2>/dev/null || true
   scancel --state=PENDING -u root 2>/dev/null || true
