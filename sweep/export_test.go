@@ -1,6 +1,9 @@
 package sweep
 
-import "context"
+import (
+	"context"
+	"fmt"
+)
 
 // Shift makes the database's clock one that a test can set, by Tick, in
 // milliseconds from the true time.
@@ -34,3 +37,41 @@ func (s *Store) Setting(ctx context.Context, pragma string) (value string, err e
 
 // HasPassword reports whether that is the address's password.
 func (a Address) HasPassword(password string) bool { return a.postgres.Password == password }
+
+// Plans returns how the database looks for a trial of a sweep that is due, a
+// plan for each of the questions.
+func (s *Store) Plans(ctx context.Context, sweep string) (plans []string, err error) {
+	explain := "EXPLAIN QUERY PLAN "
+	if s.address.postgres != nil {
+		explain = "EXPLAIN (COSTS OFF) "
+		if _, err := s.db.ExecContext(ctx, "ANALYZE trials"); err != nil {
+			return nil, err
+		}
+	}
+	for _, condition := range due {
+		rows, err := s.db.QueryContext(ctx, s.sql(explain+"SELECT config FROM trials WHERE sweep = $1 AND "+condition+" ORDER BY due, position LIMIT 1 "+s.dialect.lock), sweep)
+		if err != nil {
+			return nil, err
+		}
+		names, err := rows.Columns()
+		if err != nil {
+			return nil, err
+		}
+		plan := ""
+		for rows.Next() {
+			cells := make([]any, len(names))
+			for i := range cells {
+				cells[i] = new(any)
+			}
+			if err := rows.Scan(cells...); err != nil {
+				return nil, err
+			}
+			plan += fmt.Sprintln(*cells[len(cells)-1].(*any))
+		}
+		if err := rows.Err(); err != nil {
+			return nil, err
+		}
+		plans = append(plans, plan)
+	}
+	return plans, nil
+}

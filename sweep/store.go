@@ -30,9 +30,11 @@ type dialect struct {
 
 var (
 	sqlite = dialect{now: "CAST(unixepoch('subsec') * 1000 AS INTEGER)"}
-	// clock_timestamp, not now: the latter stands still in a transaction.
+	// clock_timestamp, not now: the latter stands still in a transaction. As a
+	// question of its own it is asked once a statement, so that an index can
+	// search by it.
 	postgres = dialect{
-		now:  "CAST(extract(epoch FROM clock_timestamp()) * 1000 AS BIGINT)",
+		now:  "(SELECT CAST(extract(epoch FROM clock_timestamp()) * 1000 AS BIGINT))",
 		lock: "FOR UPDATE SKIP LOCKED",
 		once: "SELECT pg_advisory_xact_lock(1767990898)",
 	}

@@ -311,6 +311,32 @@ func TestRace(t *testing.T) {
 	}
 }
 
+// A claim does not look at more trials the more there are: the index answers
+// each question, but for those about a clock that was set back.
+func TestIndexAnswersClaims(t *testing.T) {
+	onBoth(t, func(t *testing.T, s *sweep.Store) {
+		create(t, s, sweep.Sweep{}, 20_000)
+		plans, err := s.Plans(t.Context(), "sweep")
+		if err != nil {
+			t.Fatal(err)
+		}
+		byTime := []string{"due<?", "due<?", "", "due>?"}
+		if strings.Contains(plans[0], "Index Cond") { // of Postgres
+			byTime = []string{"(due <= $", "(due <= $", "", "(due > ("}
+		}
+		for i, plan := range plans {
+			cond := plan
+			if at := strings.Index(plan, "Index Cond"); at >= 0 {
+				cond, _, _ = strings.Cut(plan[at:], "\n")
+			}
+			if !strings.Contains(plan, "trials_due") || !strings.Contains(cond, byTime[i]) || strings.Contains(plan, "Seq Scan") || strings.Contains(plan, "TEMP B-TREE") {
+				t.Errorf("question %d is answered by\n%s", i+1, plan)
+			}
+		}
+		t.Log(strings.Join(plans, "\n"))
+	})
+}
+
 // TestAddress keeps passwords out of flags, files that others read, and prints.
 func TestAddress(t *testing.T) {
 	const canary = "c4n4ry"
