@@ -7,11 +7,13 @@ const colours = 9;
 const margin = { left: 56, right: 12, top: 22, bottom: 40 };
 const narrowest = { lines: 290, plane: 290, heatmap: 150 };
 
-// mount shows a figure in an element and keeps what the reader has hidden.
-export function mount(element, figure) {
+// mount shows a figure in an element and keeps what the reader has hidden, at
+// first the curves of the given keys. The element hears "hide" with all keys
+// when that changes.
+export function mount(element, figure, hidden = []) {
   let state = element.icar;
   if (!state) {
-    state = element.icar = { hidden: new Set(), at: new Map() };
+    state = element.icar = { hidden: new Set(hidden), at: new Map() };
     element.classList.add("figure");
     element.replaceChildren(make("p", "title"), make("div", "panels"), make("p", "caption"), make("p", "save"));
     const [, , , save] = element.children;
@@ -195,6 +197,7 @@ function legend(element, panel, index) {
     b.addEventListener("click", () => {
       if (!element.icar.hidden.delete(key)) element.icar.hidden.add(key);
       draw(element);
+      element.dispatchEvent(new CustomEvent("hide", { detail: [...element.icar.hidden] }));
     });
     list.append(b);
   });

@@ -28,19 +28,21 @@ const (
 	metaVersion    = "version"    // of the directory's layout
 	metaArithmetic = "arithmetic" // see Info
 	metaConfig     = "config"     // SHA-256 of config.yaml in hex
+	metaSettings   = "settings"   // config.yaml itself: a checkpoint says what it is of
 	metaMetrics    = "metrics"    // bytes of metrics.jsonl that belong to the steps made
 	metaChecksum   = "checksum"   // SHA-256, in hex, of the file as it would be without this entry
 )
 
 // file lays c out as safetensors.
-func (c Checkpoint) file(config, arithmetic string, metrics int64) (safetensors.File, error) {
+func (c Checkpoint) file(settings []byte, arithmetic string, metrics int64) (safetensors.File, error) {
 	step := safetensors.FromSlice(stepName, nil, []int64{int64(c.Step)})
 	f := safetensors.File{
 		Tensors: slices.Concat(c.Weights, c.State, []safetensors.Tensor{step}),
 		Metadata: map[string]string{
 			metaVersion:    strconv.Itoa(formatVersion),
 			metaArithmetic: arithmetic,
-			metaConfig:     config,
+			metaConfig:     hash(settings),
+			metaSettings:   string(settings),
 			metaMetrics:    strconv.FormatInt(metrics, 10),
 		},
 	}
@@ -121,6 +123,15 @@ func Weights(f safetensors.File, path string) ([]safetensors.Tensor, error) {
 	return slices.DeleteFunc(f.Tensors, func(t safetensors.Tensor) bool {
 		return t.Name == stepName || ofOptimiser(t)
 	}), nil
+}
+
+// Settings returns the config.yaml that is in a checkpoint, nil if f is none or
+// is of an icar that did not write it there.
+func Settings(f safetensors.File) []byte {
+	if s := f.Metadata[metaSettings]; s != "" && hash([]byte(s)) == f.Metadata[metaConfig] {
+		return []byte(s)
+	}
+	return nil
 }
 
 // check returns an error, to follow the file's name, unless f is a whole

@@ -28,7 +28,7 @@ const (
 type Dir struct {
 	on         disk
 	path       string
-	config     string // its hash
+	settings   []byte // config.yaml
 	arithmetic string // see Info
 	metrics    *lines
 	timings    *lines
@@ -53,7 +53,7 @@ func create(on disk, path string, config []byte, info Info) (*Dir, error) {
 	if err != nil {
 		return nil, err
 	}
-	d := &Dir{on: on, path: path, config: hash(config), arithmetic: info.Arithmetic}
+	d := &Dir{on: on, path: path, settings: config, arithmetic: info.Arithmetic}
 	if d.metrics, err = createLines(on, path, metricsFile); err == nil {
 		err = lock(d.metrics.file)
 	}
@@ -109,7 +109,7 @@ func (d *Dir) Checkpoint(c Checkpoint) error {
 	if err := d.on.sync(d.metrics.file); err != nil {
 		return err
 	}
-	f, err := c.file(d.config, d.arithmetic, d.metrics.length)
+	f, err := c.file(d.settings, d.arithmetic, d.metrics.length)
 	if err != nil {
 		return err
 	}

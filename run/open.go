@@ -66,7 +66,7 @@ func open(on disk, path, arithmetic string, mixed bool) (d *Dir, s Saved, err er
 		return nil, s, fmt.Errorf("was computed in the arithmetic %s, this would be %s, whose bits differ: "+
 			"resume it on a machine like the first, or use --allow-different-arithmetic", s.Info.Arithmetic, arithmetic)
 	}
-	d = &Dir{on: on, path: path, config: hash(s.Config), arithmetic: s.Info.Arithmetic}
+	d = &Dir{on: on, path: path, settings: s.Config, arithmetic: s.Info.Arithmetic}
 	if d.metrics, err = openLines(on, path, metricsFile); err != nil {
 		return d, s, fmt.Errorf("%w: %w; resume it when it can be", ErrUnwritable, err)
 	}
@@ -168,7 +168,7 @@ func (d *Dir) load(s *Saved, name string) (length int64, err error) {
 	if err != nil {
 		return 0, err
 	}
-	c, length, err := parse(file, d.config)
+	c, length, err := parse(file, hash(d.settings))
 	if err != nil {
 		return 0, fmt.Errorf("%s %w", name, err)
 	}

@@ -6,7 +6,9 @@ import (
 
 	"icar/ar"
 	"icar/estimator"
+	"icar/probe"
 	"icar/theory"
+	"icar/train"
 )
 
 // Sizes of the fits of the second part: small enough to be made while one
@@ -50,6 +52,7 @@ func (c *cache[K, V]) get(key K, compute func() (V, error)) (V, error) {
 type fitKey struct {
 	family ar.Family
 	d, k   int
+	norm   bool
 }
 
 // named is an in-context algorithm under its name on the page.
@@ -58,13 +61,35 @@ type named struct {
 	estimator.Estimator
 }
 
-// fitted are the algorithms of the second part and their errors at each
-// position of sequences that none of them was fitted on.
+// fitted are the model and the algorithms of the second part and their errors
+// at each position of sequences that none of them was fitted on.
 type fitted struct {
+	model      *probe.Model
 	process    ar.Process
 	algorithms []named
+	eta        float64     // of the one step that is best on the training sequences
+	modelError []float64   // (T)
 	errors     [][]float64 // (algorithm, T)
 	floor      []float64   // (T) what nothing can be below
+}
+
+// modelOf is the setting of the model: one layer of linear attention on
+// augmented tokens without skip connection, trained for a third of a second.
+func modelOf(key fitKey) train.Config {
+	c := train.DefaultConfig()
+	c.Process, c.Length, c.Norm, c.Residual = ar.New(key.family, key.d), fitLength, key.norm, false
+	c.Train, c.Batch, c.Test, c.Epochs, c.EvalEvery, c.CheckpointEvery = 2048, 64, 16, 16, 0, 0
+	c.LearningRate, c.Schedule = 1e-2, train.Cosine
+	return c
+}
+
+// trained trains the model.
+func trained(ctx context.Context, key fitKey) (*probe.Model, error) {
+	net, _, err := train.Train(ctx, modelOf(key), train.Options{})
+	if err != nil {
+		return nil, err
+	}
+	return probe.New(modelOf(key), net)
 }
 
 // fit fits the algorithms. It ends in a bounded time and serves whoever asks
@@ -72,12 +97,15 @@ type fitted struct {
 func fit(key fitKey) (fitted, error) {
 	ctx := context.Background()
 	f := fitted{process: ar.New(key.family, key.d)}
-	train, err := ar.NewSampler[float64](f.process, fitSequences, fitLength, 1, "web-train")
+	sampler, err := ar.NewSampler[float64](f.process, fitSequences, fitLength, 1, "web-train")
 	if err != nil {
 		return f, err
 	}
-	batch := train.Batch(0)
-	model, err := estimator.FitLinearAttention(ctx, batch, fitRounds, 1e-3)
+	batch := sampler.Batch(0)
+	if f.model, err = trained(ctx, key); err != nil {
+		return f, err
+	}
+	linear, err := estimator.FitLinearAttention(ctx, batch, fitRounds, 1e-3)
 	if err != nil {
 		return f, err
 	}
@@ -89,8 +117,9 @@ func fit(key fitKey) (fitted, error) {
 	if err != nil {
 		return f, err
 	}
-	f.algorithms = []named{{"model", model}, {"one step", one}, {many.Name(), many}, {"least squares", estimator.LeastSquares{}}}
-	f.algorithms[2].label = plural(key.k, "step")
+	f.eta = one.Eta[0]
+	star := estimator.GradientDescent{K: 1, Eta: []float64{gradientStep(f.process, norm2(batch.States[:key.d]))}}
+	f.algorithms = []named{{"one step, η*", star}, {plural(key.k, "step"), many}, {"best linear layer", linear}, {"least squares", estimator.LeastSquares{}}}
 	test, err := ar.NewSampler[float64](f.process, fitSequences, fitLength, 1, "web-test")
 	if err != nil {
 		return f, err
@@ -102,6 +131,15 @@ func fit(key fitKey) (fitted, error) {
 			return f, err
 		}
 		f.errors = append(f.errors, e.PerPosition())
+	}
+	predictions, err := f.model.Predict(ctx, batch)
+	if err != nil {
+		return f, err
+	}
+	f.modelError = make([]float64, fitLength)
+	for i, y := range batch.Targets() {
+		e := predictions[i] - y
+		f.modelError[i/key.d%fitLength] += e * e / float64(key.d*batch.N)
 	}
 	f.floor, err = estimator.BayesFloor(f.process, fitLength)
 	return f, err

@@ -160,7 +160,10 @@ func TestHostile(t *testing.T) {
 		request := hostile(t, r, server.url, i)
 		response, err := http.DefaultTransport.RoundTrip(request)
 		if err != nil {
-			answers[0]++ // cut
+			if i%7 != 2 { // only a body can be so long that it is cut off unread
+				t.Fatalf("%s %.200s: %v", request.Method, request.URL, err)
+			}
+			answers[0]++
 			continue
 		}
 		body, _ := io.ReadAll(io.LimitReader(response.Body, 1<<20)) // cut is fine

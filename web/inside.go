@@ -44,14 +44,22 @@ func (s *Server) inside(ctx context.Context, v values) (Document, error) {
 	if c, err = c.Resolve(); err != nil {
 		return Document{}, unreadable(err)
 	}
-	if c.Embed > maxEmbed || c.Heads*c.Depth > maxHeadDepth || c.Length > maxLength || c.MLP > 4*maxEmbed {
-		return Document{}, refuse(http.StatusUnprocessableEntity, "the model is too large to be looked into here (embed ≤ %d, heads × depth ≤ %d, length ≤ %d): use icar probe", maxEmbed, maxHeadDepth, maxLength)
+	if err := fitsPage(c); err != nil {
+		return Document{}, err
 	}
 	net, err := s.shelf.root.loadIn(r.Path, c)
 	if err != nil {
 		return Document{}, err
 	}
 	return look(ctx, c, net, min(v.integer("t"), c.Length))
+}
+
+// fitsPage refuses models whose pictures would take long.
+func fitsPage(c train.Config) error {
+	if c.Embed > maxEmbed || c.D > maxEmbed || c.Heads*c.Depth > maxHeadDepth || c.Length > maxLength || c.MLP > 4*maxEmbed {
+		return refuse(http.StatusUnprocessableEntity, "the model is too large to be looked into here (d and embed ≤ %d, heads × depth ≤ %d, length ≤ %d): use icar probe", maxEmbed, maxHeadDepth, maxLength)
+	}
+	return nil
 }
 
 // look probes a model on the first test sequences of its configuration.

@@ -2,6 +2,7 @@ package web
 
 import (
 	"context"
+	"errors"
 	"io"
 	"log/slog"
 	"net/http"
@@ -52,20 +53,24 @@ func start(t *testing.T, o Options) started {
 // trainRun writes a small run. It calls observe after every step.
 func trainRun(t *testing.T, path string, epochs int, observe func(run.Metric)) {
 	t.Helper()
+	if err := training(t.Context(), path, epochs, observe); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func training(ctx context.Context, path string, epochs int, observe func(run.Metric)) error {
 	c := train.DefaultConfig()
 	c.D, c.Length, c.Train, c.Test, c.Batch, c.Epochs, c.EvalEvery = 2, 6, 128, 32, 32, epochs, 4
 	c, err := c.Resolve()
 	if err != nil {
-		t.Fatal(err)
+		return err
 	}
 	dir, err := run.Create(path, c.YAML(), run.NewInfo(c.Seed, "go"))
 	if err != nil {
-		t.Fatal(err)
+		return err
 	}
-	defer dir.Close()
-	if _, _, err := train.Train(t.Context(), c, train.Options{Dir: dir, Observe: observe}); err != nil {
-		t.Fatal(err)
-	}
+	_, _, err = train.Train(ctx, c, train.Options{Dir: dir, Observe: observe})
+	return errors.Join(err, dir.Close())
 }
 
 func withRun(t *testing.T) started {

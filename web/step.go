@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"math"
 
+	"gonum.org/v1/gonum/floats"
+
 	"icar/ar"
 	"icar/estimator"
 	"icar/experiment"
@@ -18,18 +20,18 @@ var stepParameters = []parameter{
 	number("d", "d", 4, 2, 5, 1, "token dimension, even for rotation"),
 	number("t", "T", 6, 1, fitLength, 1, "context length at which Γ is shown"),
 	number("k", "k", 5, 2, 20, 1, "gradient steps of the third algorithm"),
+	choice("norm", "layer norm", "of the trained model", "no", "yes"),
 	number("seed", "sequence", 1, 1, 1000, 1, "which sequence"),
 }
 
-// step shows the in-context map of four algorithms beside W.
-func (s *Server) step(_ context.Context, v values) (Document, error) {
+// step shows the in-context maps of a model and of four algorithms beside W.
+func (s *Server) step(ctx context.Context, v values) (Document, error) {
 	p := ar.New(ar.Family(v["family"]), v.integer("d"))
 	if err := p.Check(); err != nil {
 		return Document{}, bad(err)
 	}
-	f, err := s.fits.get(fitKey{p.Family, p.D, v.integer("k")}, func() (fitted, error) {
-		return fit(fitKey{p.Family, p.D, v.integer("k")})
-	})
+	key := fitKey{p.Family, p.D, v.integer("k"), v.on("norm")}
+	f, err := s.fits.get(key, func() (fitted, error) { return fit(key) })
 	if err != nil {
 		return Document{}, err
 	}
@@ -46,8 +48,18 @@ func (s *Server) step(_ context.Context, v values) (Document, error) {
 	}
 	doc.figure("tokens", "Augmented tokens", "Column t is e_t = (0, s_t, s_{t-1}): the pair that a gradient step on |s_t - W s_{t-1}|² needs.", 1,
 		heatmap("", "position t", "coordinate", 3*p.D, shown, transpose(x, shown, 3*p.D)))
-	panels := []experiment.Panel{heatmap("W", "", "", p.D, p.D, batch.Contexts[0].W)}
-	var distances []experiment.Series
+	maps, err := f.model.Maps(ctx, batch)
+	if err != nil {
+		return doc, err
+	}
+	w := batch.Contexts[0].W
+	panels := []experiment.Panel{heatmap("W", "", "", p.D, p.D, w), heatmap("Γ of the model", "", "", p.D, p.D, maps.At(0, shown-1))}
+	var own []float64
+	for t := range fitLength {
+		own = append(own, offW(maps.At(0, t), w))
+	}
+	distances := []experiment.Series{experiment.NewSeries("model", experiment.Solid, count(1, fitLength), own)}
+	doc.fact("|Γ - W|/|W|, model", "%s", report.Number(own[shown-1]))
 	for _, a := range f.algorithms {
 		gamma, distance, err := follow(a.Estimator, batch, shown)
 		if err != nil {
@@ -57,15 +69,14 @@ func (s *Server) step(_ context.Context, v values) (Document, error) {
 		distances = append(distances, experiment.NewSeries(a.label, experiment.Solid, count(1, fitLength), distance))
 		doc.fact("|Γ - W|/|W|, "+a.label, "%s", report.Number(distance[shown-1]))
 	}
-	doc.figure("maps", fmt.Sprintf("In-context maps after %s", plural(shown, "token")), "The prediction of s_{T+1} is Γ s_T. With more context Γ turns into W; least squares is there after d + 1 tokens.", 5, panels...)
+	doc.figure("maps", fmt.Sprintf("In-context maps after %s", plural(shown, "token")), "The prediction of s_{T+1} is Γ s_T. With more context Γ turns into W; least squares is there after d + 1 tokens. Γ of a normalised model is blind along its query.", 6, panels...)
 	distances = append(distances, here(shown, distances))
 	doc.figure("distance", "How far Γ is from W", "On the sequence above, at every context length.", 1,
 		lines("", linear("context length T"), linear("|Γ - W| / |W|"), distances...))
-	doc.figure("errors", "Error at every position", "Mean squared error over 128 other sequences. No algorithm is below the floor, and least squares is on it.", 1,
+	doc.figure("errors", "Error at every position", "Mean squared error over 128 other sequences: of the model, one layer trained by Adam on 2,048 sequences; of one step with η*; of more steps, with their best size; of the best linear layer; and the floor that nothing is below, on which least squares is.", 1,
 		lines("", linear("context length T"), logarithmic("mean squared error"), errorSeries(f)...))
-	one := f.algorithms[1].Estimator.(estimator.GradientDescent).Eta[0]
-	doc.factNumber("η of the one step, fitted", one)
-	doc.factNumber("η* = 3/(2Tmax + 3d - 4), unitary contexts", gradientStep(p, norm2(batch.States[:p.D])))
+	doc.factNumber("η of the best one step, fitted", f.eta)
+	doc.factNumber("η* = 3/(2Tmax + 3d - 4), the best for unitary contexts", f.algorithms[0].Estimator.(estimator.GradientDescent).Eta[0])
 	return doc, nil
 }
 
@@ -84,17 +95,16 @@ func follow(e estimator.Estimator, b ar.Batch[float64], shown int) (gamma, dista
 		if t == shown-1 {
 			gamma = append(gamma, g...)
 		}
-		var off float64
-		for i := range g {
-			off += (g[i] - w[i]) * (g[i] - w[i])
-		}
-		distance = append(distance, math.Sqrt(off/norm2(w)))
+		distance = append(distance, offW(g, w))
 	}
 	return gamma, distance, nil
 }
 
+// offW is |Γ - W|/|W|.
+func offW(gamma, w []float64) float64 { return floats.Distance(gamma, w, 2) / floats.Norm(w, 2) }
+
 func errorSeries(f fitted) []experiment.Series {
-	var all []experiment.Series
+	all := []experiment.Series{experiment.NewSeries("model", experiment.Solid, count(1, fitLength), f.modelError)}
 	for i, a := range f.algorithms {
 		all = append(all, experiment.NewSeries(a.label, experiment.Solid, count(1, fitLength), seen(f.errors[i])))
 	}

@@ -12,6 +12,8 @@ import (
 	"icar/experiment"
 	"icar/internal/npy"
 	"icar/nn/safetensors"
+	"icar/run"
+	"icar/train"
 )
 
 // Sizes of what can be dropped on the page.
@@ -56,7 +58,9 @@ func (s *Server) sequence(ctx context.Context, file []byte) (Document, error) {
 }
 
 // model lists the tensors of a safetensors file and draws the small matrices.
-func (s *Server) model(_ context.Context, file []byte) (Document, error) {
+// A checkpoint of icar says of which configuration it is: it is looked into as
+// a run is.
+func (s *Server) model(ctx context.Context, file []byte) (Document, error) {
 	var doc Document
 	f, err := safetensors.Read(bytes.NewReader(file), int64(len(file)))
 	if err != nil {
@@ -83,8 +87,45 @@ func (s *Server) model(_ context.Context, file []byte) (Document, error) {
 	doc.fact("numbers in them", "%d", numbers)
 	if len(panels) == 0 {
 		doc.fact("drawn", "none: matrices of float32 up to %d × %d are", maxSide, maxSide)
-		return doc, nil
+		return doc, dropped(ctx, &doc, f)
 	}
 	doc.figure("model", "The matrices of your model", fmt.Sprintf("The first %d of at most %d rows and columns.", maxTensors, maxSide), 3, panels...)
-	return doc, nil
+	return doc, dropped(ctx, &doc, f)
+}
+
+// dropped adds to a document what a checkpoint's model computes, if its
+// configuration is known and small enough.
+func dropped(ctx context.Context, doc *Document, f safetensors.File) error {
+	settings := run.Settings(f)
+	if settings == nil {
+		doc.fact("looked into", "no: only a checkpoint of icar train says of which configuration it is")
+		return nil
+	}
+	c := train.DefaultConfig()
+	if err := c.Decode(settings); err != nil {
+		return unreadable(fmt.Errorf("the model's configuration: %w", err))
+	}
+	c, err := c.Resolve()
+	if err != nil {
+		return unreadable(fmt.Errorf("the model's configuration: %w", err))
+	}
+	if err := fitsPage(c); err != nil {
+		doc.fact("looked into", "no: %v", err)
+		return nil
+	}
+	weights, err := run.Weights(f, "the model")
+	if err != nil {
+		return unreadable(err)
+	}
+	net, err := train.Assemble(c, weights, "the model")
+	if err != nil {
+		return unreadable(err)
+	}
+	inside, err := look(ctx, c, net, c.Length)
+	if err != nil {
+		return err
+	}
+	doc.fact("trained on", "%s, d = %d, %s", c.Family, c.D, plural(c.Length, "token"))
+	doc.Figures, doc.Facts = append(doc.Figures, inside.Figures...), append(doc.Facts, inside.Facts...)
+	return nil
 }

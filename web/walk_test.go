@@ -1,10 +1,14 @@
 package web
 
 import (
+	"bufio"
+	"bytes"
 	"context"
+	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
 	"math"
 	"net/url"
 	"os"
@@ -16,11 +20,13 @@ import (
 	"testing"
 	"time"
 
+	"codeberg.org/sbinet/npyio"
 	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/cdproto/log"
 	"github.com/chromedp/cdproto/network"
 	"github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/chromedp"
+	"gonum.org/v1/gonum/mat"
 
 	"icar/run"
 )
@@ -166,15 +172,21 @@ func TestWalk(t *testing.T) {
 	slide(t, ctx, "position", "mu", "200")
 	slide(t, ctx, "position", "logk", "5")
 	for _, h := range []string{"6", "5"} { // enough heads, and one too few
-		trainOnPage(t, ctx, h)
+		trainOnPage(t, ctx, "unitary", "6", h)
 	}
+	trainOnPage(t, ctx, "rotation", "4", "4")
+	trainHere(t, ctx, "rotation", "4", "2") // most starts end in a trap
+	if text := ask[string](t, ctx, "document.getElementById('heads').textContent"); !strings.Contains(text, "trap κ = -1") || !strings.Contains(text, "κ of each pair") || !strings.Contains(text, "most starts fall into traps") {
+		t.Errorf("the traps of the rotation family are not shown: %s", text)
+	}
+	do(t, ctx, script(`[...document.querySelectorAll('#step .legend button')].find(b => b.textContent === 'one step, η*').click()`))
 	search := ask[string](t, ctx, "location.search")
-	for _, want := range []string{"process.family=so", "step.t=12", "position.mu=200", "heads.h=5"} {
+	for _, want := range []string{"process.family=so", "step.t=12", "position.mu=200", "heads.h=2", "heads.family=rotation", "step.hide=distance"} {
 		if !strings.Contains(search, want) {
 			t.Errorf("the address %q does not hold %s", search, want)
 		}
 	}
-	do(t, ctx, chromedp.Reload(), until("document.querySelector('#process [name=d]').value === '3'"))
+	do(t, ctx, chromedp.Reload(), until("document.querySelector('#process [name=d]').value === '3'"), scrollTo("step"), until("document.querySelector('#step [data-figure=distance] .legend button[aria-pressed=false]')"))
 	walkRuns(t, ctx, server)
 	heard.mu.Lock()
 	defer heard.mu.Unlock()
@@ -189,20 +201,27 @@ func TestWalk(t *testing.T) {
 }
 
 // trainOnPage trains with some heads to the predicted minimum.
-func trainOnPage(t *testing.T, ctx context.Context, heads string) {
+func trainOnPage(t *testing.T, ctx context.Context, family, d, heads string) {
 	t.Helper()
-	do(t, ctx, scrollTo("heads"), script(`{const f = document.querySelector('#heads form'); f.elements.h.value = '`+heads+`'; f.elements.h.dispatchEvent(new Event('input', {bubbles: true})); f.requestSubmit()}`),
-		until("document.getElementById('heads').dataset.state === 'training'"), until("document.getElementById('heads').dataset.state === 'done'"))
+	trainHere(t, ctx, family, d, heads)
 	data := func(name string) float64 {
 		return ask[float64](t, ctx, "Number(document.getElementById('heads').dataset."+name+")")
 	}
 	loss, minimum, pictures := data("loss"), data("minimum"), data("frames")
 	if math.Abs(loss-minimum) > 1e-3 {
-		t.Errorf("H = %s: the training ends at loss %v, the predicted minimum is %v", heads, loss, minimum)
+		t.Errorf("%s, H = %s: the training ends at loss %v, the predicted minimum is %v", family, heads, loss, minimum)
 	}
 	if pictures < 20 {
 		t.Errorf("H = %s: %v pictures of the training, want 20 or more", heads, pictures)
 	}
+}
+
+// trainHere trains with some heads to the end.
+func trainHere(t *testing.T, ctx context.Context, family, d, heads string) {
+	t.Helper()
+	set := fmt.Sprintf(`{const f = document.querySelector('#heads form'); for (const [name, value] of [['family', %q], ['d', %q], ['h', %q]]) { f.elements[name].value = value; f.elements[name].dispatchEvent(new Event('input', {bubbles: true})); } f.requestSubmit()}`, family, d, heads)
+	do(t, ctx, scrollTo("heads"), script(set),
+		until("document.getElementById('heads').dataset.state === 'training'"), until("document.getElementById('heads').dataset.state === 'done'"))
 }
 
 // walkRuns compares runs, looks inside one, and watches one that trains.
@@ -217,22 +236,104 @@ func walkRuns(t *testing.T, ctx context.Context, server started) {
 		}
 	})
 	do(t, ctx, until("!document.getElementById('run-list').textContent.includes('running')"))
-	sequence := filepath.Join(t.TempDir(), "bad.npy")
-	if err := os.WriteFile(sequence, []byte("no array"), 0o600); err != nil {
+	folder := t.TempDir()
+	bad, good := filepath.Join(folder, "bad.npy"), filepath.Join(folder, "good.npy")
+	tokens := []float64{1, 0, 0.6, 0.8, -0.28, 0.96, -0.936, 0.352, -0.8432, -0.5376}
+	for path, data := range map[string][]byte{bad: []byte("no array"), good: array(t, []int{5, 2}, tokens)} {
+		if err := os.WriteFile(path, data, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	checkpoint := filepath.Join(server.runs, "first", "checkpoint.safetensors")
+	do(t, ctx, chromedp.SetUploadFiles("#file", []string{bad}), until("document.querySelector('#drop .wrong')"),
+		chromedp.SetUploadFiles("#file", []string{good}), until("document.querySelector('#drop [data-figure=sequence] svg') && !document.querySelector('#drop .wrong')"),
+		chromedp.SetUploadFiles("#file", []string{checkpoint}), until("document.querySelector('#drop [data-figure=gamma]:not([hidden]) svg')"))
+	if text := ask[string](t, ctx, "document.getElementById('drop').textContent"); !strings.Contains(text, "trained onhaar, d = 2, 6 tokens") {
+		t.Errorf("the dropped model is not looked into: %s", text)
+	}
+	// Dropped on the page rather than chosen.
+	data, err := os.ReadFile(good)
+	if err != nil {
 		t.Fatal(err)
 	}
-	do(t, ctx, chromedp.SetUploadFiles("#file", []string{sequence}), until("document.querySelector('#drop .wrong')"))
+	do(t, ctx, script(fmt.Sprintf(`{const files = new DataTransfer(); files.items.add(new File([Uint8Array.fromBase64(%q)], 'mine.npy')); window.dispatchEvent(new DragEvent('drop', {dataTransfer: files, cancelable: true}))}`, base64.StdEncoding.EncodeToString(data))),
+		until("document.querySelector('#drop .status').textContent === 'mine.npy'"))
+	// A run that goes away under the page is said to have gone.
+	if err := os.RemoveAll(filepath.Join(server.runs, "first")); err != nil {
+		t.Fatal(err)
+	}
+	do(t, ctx, until("document.getElementById('run-status').textContent.includes('there is no run')"), until("document.querySelectorAll('#run-list tr').length === 1 && !document.querySelector('#run-status.wrong')"))
 }
 
-// TestReconnect stops the server under the page and starts it again.
+// array is a .npy file.
+func array(t *testing.T, shape []int, values []float64) []byte {
+	t.Helper()
+	var b bytes.Buffer
+	if err := npyio.Write(&b, mat.NewDense(shape[0], shape[1], values)); err != nil {
+		t.Fatal(err)
+	}
+	return b.Bytes()
+}
+
+// serveVariable makes the test's program a server, so that it can be killed.
+const serveVariable = "ICAR_TEST_SERVE"
+
+func TestMain(m *testing.M) {
+	if address := os.Getenv(serveVariable); address != "" {
+		s, err := Listen(Options{Address: address, Runs: os.Args[1], Outcome: os.Args[1] + "/none", Log: slog.New(slog.DiscardHandler)})
+		if err == nil {
+			fmt.Println(s.URL())
+			err = s.Serve(context.Background())
+		}
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	os.Exit(m.Run())
+}
+
+// serve starts a server in a process of its own.
+func serve(t *testing.T, address, runs string) (url string, process *os.Process) {
+	t.Helper()
+	c := exec.CommandContext(t.Context(), os.Args[0], runs)
+	c.Env = append(os.Environ(), serveVariable+"="+address)
+	out, err := c.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := c.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		_ = c.Process.Kill() // it may be dead already
+		_ = c.Wait()
+	})
+	line, err := bufio.NewReader(out).ReadString('\n')
+	if err != nil {
+		t.Fatal(err)
+	}
+	return strings.TrimSpace(line), c.Process
+}
+
+// TestReconnect kills the server under the page, with SIGKILL, and starts it
+// again: the page finds it by itself and shows the same runs.
 func TestReconnect(t *testing.T) {
-	server := withRun(t)
+	runs := t.TempDir()
+	trainRun(t, filepath.Join(runs, "first"), 2, nil)
+	trainRun(t, filepath.Join(runs, "second"), 3, nil)
+	address, process := serve(t, "127.0.0.1:0", runs)
 	ctx := browser(t)
-	do(t, ctx, chromedp.Navigate(server.url+"/"), until("document.querySelectorAll('#run-list tr').length === 1"))
-	server.stop()
+	do(t, ctx, chromedp.Navigate(address+"?runs.run=second"), until("document.querySelectorAll('#run-list tr').length === 2"), until("document.querySelector('#runs > .pair svg')"))
+	list := func() string { return ask[string](t, ctx, "document.getElementById('run-list').textContent") }
+	before := list()
+	if err := process.Kill(); err != nil {
+		t.Fatal(err)
+	}
 	do(t, ctx, until("document.querySelector('#run-status.wrong')"))
-	start(t, Options{Address: strings.TrimPrefix(server.url, "http://"), Runs: server.runs})
-	do(t, ctx, until("!document.querySelector('#run-status.wrong')"), until("document.getElementById('run-list').textContent.includes('first')"))
+	serve(t, strings.TrimSuffix(strings.TrimPrefix(address, "http://"), "/"), runs)
+	do(t, ctx, until("!document.querySelector('#run-status.wrong')"), until("document.querySelector('#run-list input:checked')"))
+	if after := list(); after != before {
+		t.Errorf("the runs were %q and are %q", before, after)
+	}
 }
 
 // TestAccessible asks axe-core, which .ci/run fetches, about the whole page in

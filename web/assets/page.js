@@ -50,12 +50,24 @@ function say(area, text, wrong = false) {
   status.classList.toggle("wrong", wrong);
 }
 
+// draw shows a figure in its place, or nothing. Which curves a reader has
+// switched off is part of the address: part.hide=figure:panel/curve.
+function draw(place, figure) {
+  place.hidden = !figure;
+  if (!figure) return;
+  const part = place.closest("[data-part], section, .drop").id, name = `${part}.hide`, own = `${figure.name}:`;
+  if (!place.icar) {
+    mount(place, figure, address.getAll(name).filter((v) => v.startsWith(own)).map((v) => v.slice(own.length)));
+    place.addEventListener("hide", (e) => {
+      remember(name, [...address.getAll(name).filter((v) => !v.startsWith(own)), ...e.detail.map((key) => own + key)]);
+    });
+  } else mount(place, figure);
+}
+
 function show(area, answer) {
   for (const place of area.querySelectorAll("[data-figure]")) {
     if (place.closest("[data-part], section, .drop") !== area) continue;
-    const figure = answer.figures?.find((f) => f.name === place.dataset.figure);
-    place.hidden = !figure;
-    if (figure) mount(place, figure);
+    draw(place, answer.figures?.find((f) => f.name === place.dataset.figure));
   }
   const list = area.querySelector("dl");
   if (list) list.replaceChildren(...(answer.facts ?? []).flatMap((f) => {
@@ -224,7 +236,9 @@ async function listen(url, signal, handle) {
   const area = document.getElementById("runs"), list = document.getElementById("run-list"), inside = document.getElementById("inside");
   let chosen = address.getAll("runs.run"), looked = address.get("inside.run"), connection = new AbortController();
   const look = pictured(inside, () => ({ run: looked }));
+  let seen = null; // how far the run was when it was last looked into
   const peer = () => {
+    seen = null;
     inside.hidden = !looked;
     document.getElementById("inside-name").textContent = looked ?? "";
     if (looked) look();
@@ -260,14 +274,17 @@ async function listen(url, signal, handle) {
     list.replaceChildren(...data.runs.map(row));
     if (focused >= 0) list.querySelectorAll("input, button")[focused]?.focus({ preventScroll: true });
     for (const place of area.querySelectorAll(":scope > .pair > [data-figure]")) {
-      const figure = data.figures?.find((f) => f.name === place.dataset.figure);
-      place.hidden = !figure;
-      if (figure) mount(place, figure);
+      draw(place, data.figures?.find((f) => f.name === place.dataset.figure));
     }
     const status = document.getElementById("run-status");
     status.classList.remove("wrong");
     status.textContent = data.runs.length ? `${data.runs.length === 1 ? "1 run" : data.runs.length + " runs"}, live.` : "No runs yet: icar train writes one.";
     area.dataset.updates = Number(area.dataset.updates ?? 0) + 1;
+    const now = data.runs.find((r) => r.path === looked), far = now && `${now.state} ${now.step}`;
+    if (far && far !== seen) { // the model inside has changed
+      if (seen !== null) look();
+      seen = far;
+    }
   };
   // connect watches the runs; when the server goes away it tries again until
   // it is back.
@@ -278,10 +295,13 @@ async function listen(url, signal, handle) {
       let wrong = "The server does not answer; trying again.";
       try {
         const q = new URLSearchParams(chosen.map((p) => ["run", p]));
-        await listen(`/api/runs?${q}`, mine.signal, (name, data) => (name === "runs" ? update(data) : undefined));
+        await listen(`/api/runs?${q}`, mine.signal, (name, data) => {
+          if (name === "failed") throw Object.assign(new Error(data.error), { told: true });
+          update(data);
+        });
       } catch (error) {
         if (error.status === 404) { chosen = []; remember("runs.run", chosen); }
-        if (error.status) wrong = error.message;
+        if (error.status || error.told) wrong = error.message;
       }
       if (mine.signal.aborted) return;
       const status = document.getElementById("run-status");
@@ -290,8 +310,12 @@ async function listen(url, signal, handle) {
       await new Promise((resolve) => setTimeout(resolve, 1000));
     }
   };
+  let told = ""; // the claims that are shown
   const claims = async () => {
-    const rows = (await ask("/api/claims").catch(() => [])).map((c) => {
+    const all = await ask("/api/claims").catch(() => null);
+    if (all === null || JSON.stringify(all) === told) return;
+    told = JSON.stringify(all);
+    const rows = all.map((c) => {
       const tr = document.createElement("tr");
       tr.append(cell(c.pass ? "✓ holds" : "✗ fails"), cell(c.statement), cell(brief(c.measured), "n"), cell(brief(c.predicted), "n"));
       return tr;
@@ -301,6 +325,7 @@ async function listen(url, signal, handle) {
   peer();
   connect();
   claims();
+  setInterval(() => document.hidden || claims(), 5000);
 }
 
 // --- files ---
