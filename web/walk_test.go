@@ -24,6 +24,7 @@ import (
 	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/cdproto/log"
 	"github.com/chromedp/cdproto/network"
+	"github.com/chromedp/cdproto/page"
 	"github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/chromedp"
 	"gonum.org/v1/gonum/mat"
@@ -396,11 +397,15 @@ func TestScreenshots(t *testing.T) {
 			do(t, ctx, script("document.querySelector('nav').style.position = 'static'; document.querySelector('#heads form').requestSubmit()"),
 				until("document.getElementById('heads').dataset.state === 'training'"), until("document.getElementById('heads').dataset.state === 'done'"))
 			for _, part := range []string{"process", "step", "heads", "position", "runs"} {
-				picture, err := chromedp.Run(ctx, chromedp.Screenshot("#"+part))
+				do(t, ctx, script("scrollTo({top: 0, behavior: 'instant'}); document.querySelectorAll('form').forEach(f => f.style.position = 'static')"))
+				place := ask[[]float64](t, ctx, "(r => [r.x, r.y, r.width, r.height])(document.getElementById('"+part+"').getBoundingClientRect())")
+				beyond := true
+				picture, err := chromedp.Call(ctx, page.CaptureScreenshot, page.CaptureScreenshotParams{CaptureBeyondViewport: &beyond,
+					Clip: &page.Viewport{X: place[0], Y: place[1], Width: place[2], Height: place[3], Scale: 1}})
 				if err != nil {
 					t.Fatal(err)
 				}
-				if err := os.WriteFile(filepath.Join(folder, fmt.Sprintf("%s-%s-%d.png", part, theme, width)), picture, 0o644); err != nil {
+				if err := os.WriteFile(filepath.Join(folder, fmt.Sprintf("%s-%s-%d.png", part, theme, width)), picture.Data, 0o644); err != nil {
 					t.Fatal(err)
 				}
 			}

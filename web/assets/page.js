@@ -36,6 +36,19 @@ function restore(part, form) {
     if (value !== null) c.value = value;
     echo(c);
   }
+  fitForm(part, form);
+}
+
+// needed says for some controls for which values of the others they do anything;
+// the others are hidden.
+const space = (v) => v.d === "3" && v.family !== "rotation" && v.family !== "unitary";
+const needed = {
+  process: { gz: space, turn: space, lift: space, phi: (v) => v.family === "unitary" || space(v) },
+};
+
+function fitForm(part, form) {
+  const values = Object.fromEntries(controls(form).map((c) => [c.name, c.value]));
+  for (const [name, when] of Object.entries(needed[part] ?? {})) form.elements[name].labels[0].hidden = !when(values);
 }
 
 function query(form) {
@@ -119,6 +132,7 @@ function pictured(area, more = () => ({})) {
   form.addEventListener("submit", (e) => e.preventDefault());
   form.addEventListener("input", (e) => {
     echo(e.target);
+    fitForm(part, form);
     remember(`${part}.${e.target.name}`, e.target.value === first(e.target) ? null : e.target.value);
     refresh();
   });
@@ -320,6 +334,11 @@ async function listen(url, signal, handle) {
       tr.append(cell(c.pass ? "✓ holds" : "✗ fails"), cell(c.statement), cell(brief(c.measured), "n"), cell(brief(c.predicted), "n"));
       return tr;
     });
+    if (rows.length === 0) {
+      const none = cell("None yet: icar reproduce writes them, icar serve --out names their folder.");
+      none.colSpan = 4;
+      rows.push(none);
+    }
     document.getElementById("claim-list").replaceChildren(...rows);
   };
   peer();
