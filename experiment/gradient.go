@@ -129,9 +129,12 @@ func gradientTrials(scale Scale, seed uint64) []gradientConfig {
 		}
 	}
 	for _, tmax := range tmaxes {
+		// The loss feels the products that should vanish the less the longer the
+		// contexts: they need more steps, on as many sequences.
+		stretch := max(1, tmax*tmax/1250)
 		c := base
-		c.Length, c.Batch = tmax, 32*more
-		c.Train = steps * c.Batch
+		c.Length, c.Batch = tmax, 32*more/stretch
+		c.Train = steps * stretch * c.Batch
 		add(scalarLayer, c)
 	}
 	for _, p := range rotations {
