@@ -141,10 +141,11 @@ type iterate struct {
 }
 
 // iterates returns every algorithm at k = 1 … iterations. The step sizes of
-// gradient descent, one for each k, are fitted on training sequences: few are
-// enough for one number.
+// gradient descent, one for each k, are fitted on a part of the training
+// sequences: one number needs no more. The largest that do well diverge on rare
+// contexts whose G is larger.
 func (c networkConfig) iterates(ctx context.Context) ([]iterate, error) {
-	fitting, err := train.Sequences(c.Config, train.TrainStream, 64)
+	fitting, err := train.Sequences(c.Config, train.TrainStream, max(1, c.Train/64))
 	if err != nil {
 		return nil, err
 	}
