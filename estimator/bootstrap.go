@@ -52,15 +52,8 @@ func (e Errors) Intervals(level float64, resamples int, r *rand.Rand) ([]Interva
 	if err := checkBootstrap(e.N, level, resamples); err != nil {
 		return nil, err
 	}
-	times := mat.NewDense(resamples, e.N, nil) // that a sequence is drawn, over N
-	for i := range resamples {
-		row := times.RawRowView(i)
-		for range row {
-			row[r.IntN(e.N)] += 1 / float64(e.N)
-		}
-	}
 	var means mat.Dense
-	means.Mul(times, mat.NewDense(e.N, e.T, e.Squared))
+	means.Mul(Resamples(e.N, resamples, r), mat.NewDense(e.N, e.T, e.Squared))
 	intervals, column := make([]Interval, e.T), make([]float64, resamples)
 	for t := range intervals {
 		mat.Col(column, t, &means)
@@ -68,6 +61,20 @@ func (e Errors) Intervals(level float64, resamples int, r *rand.Rand) ([]Interva
 		intervals[t] = percentiles(column, level)
 	}
 	return intervals, nil
+}
+
+// Resamples returns how often each of n values is drawn, over n, in that many
+// resamples (resamples, n): times a column of values it is the column of the
+// resampled means.
+func Resamples(n, resamples int, r *rand.Rand) *mat.Dense {
+	times := mat.NewDense(resamples, n, nil)
+	for i := range resamples {
+		row := times.RawRowView(i)
+		for range row {
+			row[r.IntN(n)] += 1 / float64(n)
+		}
+	}
+	return times
 }
 
 func checkBootstrap(n int, level float64, resamples int) error {

@@ -95,7 +95,7 @@ func depthFigure(all []done[networkConfig, depthResult]) Figure {
 		kappa.Series = append(kappa.Series, NewSeries(fmt.Sprintf("%s, k = %d", name, p.K), Dashed, first.Found.Kappa, p.Kappa))
 	}
 	return Figure{Title: "Layers and iterations", Columns: 3, Panels: []Panel{errors, apart, kappa},
-		Caption: "Errors of algorithms by iterations, with those of trained models as lines (bars: 95 % bootstrap over W); how far the predictions of Newton-Schulz are from those of each model; errors on the contexts of more than d tokens, where Bayes has none, by quarters of their condition number κ, with the iterates nearest to the deepest model."}
+		Caption: "Errors of algorithms by iterations, with those of trained models as lines (bands: 95 % bootstrap over W); how far the predictions of Newton-Schulz are from those of each model; errors on the contexts of more than d tokens, where Bayes has none, by quarters of their condition number κ, with the iterates nearest to the deepest model."}
 }
 
 // curve draws a property of the iterates of an algorithm.

@@ -2,6 +2,7 @@ package experiment
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math"
 	"time"
@@ -56,6 +57,15 @@ func (c gradientConfig) Check() error {
 		if c.Family != ar.Unitary && (c.Family != ar.Rotation || c.Label == denseLayer1) || c.D < 2 || c.Length < 3 || c.Batch < 2 || c.Train < c.Batch || c.Epochs < 1 || c.Test < 100 || !(c.LearningRate > 0) || !(c.InitScale > 0) {
 			return fmt.Errorf("%s: use the unitary family (block-scalar weights also rotation), d ≥ 2, length ≥ 3, batch ≥ 2, train ≥ batch, test ≥ 100 and positive learning_rate and init_scale", c.Label)
 		}
+		if c.Family == ar.Rotation {
+			branch, err := theory.RotationBranch(c.D, c.Length)
+			if err != nil {
+				return err
+			}
+			if best, err := theory.RotationOptimum(c.D, c.Length); err != nil || best.MeanLoss < branch.MeanLoss*(1-1e-6) {
+				return errors.Join(err, fmt.Errorf("%s on rotations of d = %d, Tmax = %d: η and ζ alone are not the optimum there; use d = 4 with length at most 11, or d = 6 with at most 29", c.Label, c.D, c.Length))
+			}
+		}
 		return nil
 	default:
 		return c.networkConfig.Check()
@@ -68,14 +78,15 @@ type gradientResult struct {
 	// conjugate correction in the weights, on fresh sequences the mean over T ≥ 2
 	// of the relative distance |Γ - Γ*|/|Γ*| and of the cosine of the
 	// sensitivities to both parts of the query, Γ* being those of the theory's
-	// optimum, and the mean loss over T of |ŷ - y|², summed over coordinates.
+	// optimum (for dense weights Γ is the optimum's and Γ* one gradient step's),
+	// and the mean loss over T of |ŷ - y|², summed over coordinates.
 	// For networks η and ζ are those of their predictions, by regression on the
 	// two terms, the cosine is that with the fitted step in the newer part.
 	Eta           float64 `json:"eta"`
 	Zeta          float64 `json:"zeta"`
 	Cosine        float64 `json:"cosine"`
 	Distance      float64 `json:"distance"`
-	StandardError float64 `json:"standard_error"` // of the η that is best on the sequences trained on, relative
+	StandardError float64 `json:"standard_error"` // on unitary contexts: of the η that is best on the sequences trained on, relative
 	Loss          float64 `json:"loss"`
 	LossError     float64 `json:"loss_error"` // standard error
 
@@ -193,7 +204,7 @@ func (c gradientConfig) runScalar(ctx context.Context) (gradientResult, error) {
 	}
 	fresh, err := c.sequences("error", errorSequences)
 	r.Eta, r.Zeta = m.M[1]*m.V[0], m.M[2]*m.V[0]
-	if err == nil {
+	if err == nil && c.Family == ar.Unitary { // with ζ the two vary together
 		r.StandardError = etaError(c.D, fresh(0), r.Eta, 0.75*float64(c.Train))
 	}
 	return r, err

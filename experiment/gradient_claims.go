@@ -43,6 +43,9 @@ func exactTable(all []done[gradientConfig, gradientResult]) (Table, error) {
 		row := []any{c.Label, string(c.Family), c.D, c.Length, c.Seed, "", "", "", "", "", "one gradient step", r.Cosine, r.Distance, r.Loss, r.LossError, loss}
 		if o, ok := optimum.(*theory.BlockScalar); ok {
 			copy(row[5:], []any{r.Eta, r.Zeta, o.M[1], o.M[2], r.StandardError, "the optimum"})
+			if c.Family != ar.Unitary {
+				row[9] = ""
+			}
 		}
 		table.Rows = append(table.Rows, row)
 	}

@@ -126,7 +126,7 @@ func measureOn(ctx context.Context, model *probe.Model, l law, n int, beside []n
 		if trained := model.Config.Length; s.T > trained {
 			for n := range e.N {
 				row := e.Squared[n*e.T:][:e.T]
-				r.PastTraining = append(r.PastTraining, mean(row[trained:])-mean(row[trained-trained/4:trained]))
+				r.PastTraining = append(r.PastTraining, mean(row[trained:])-mean(row[trained-max(1, trained/4):trained]))
 			}
 		}
 		r.PerPosition, err = newCurve(e, model.Config.Seed)

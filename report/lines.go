@@ -64,9 +64,19 @@ func addLines(p *plot.Plot, series []experiment.Series) ([]legendKey, error) {
 // addInterval adds what a series is uncertain by: bars at points, a band along
 // a line.
 func addInterval(p *plot.Plot, s experiment.Series, colour color.Color) error {
-	if len(s.Low) == 0 {
-		return nil
+	for _, part := range runsOf(s, func(i int) bool {
+		return len(s.Low) > 0 && drawable(p.Y, s.Low[i].Float()) && drawable(p.Y, s.High[i].Float())
+	}) {
+		if err := addBand(p, part, colour); err != nil {
+			return err
+		}
 	}
+	return nil
+}
+
+// addBand draws the intervals of a series that has one that can be drawn at
+// every point.
+func addBand(p *plot.Plot, s experiment.Series, colour color.Color) error {
 	low, high := points(s.X, s.Low), points(s.X, s.High)
 	if s.Style == experiment.Points {
 		bars := intervals{XYs: points(s.X, s.Y)}
@@ -111,29 +121,28 @@ func points(x, y []experiment.Number) plotter.XYs {
 }
 
 // unbroken returns the parts of a series between points that cannot be drawn:
-// what is not finite, or not positive on a logarithmic axis. A part has
-// intervals if all of its points have ones that can be drawn.
-func unbroken(p *plot.Plot, s experiment.Series) (parts []experiment.Series) {
+// what is not finite, or not positive on a logarithmic axis.
+func unbroken(p *plot.Plot, s experiment.Series) []experiment.Series {
+	return runsOf(s, func(i int) bool { return drawable(p.X, s.X[i].Float()) && drawable(p.Y, s.Y[i].Float()) })
+}
+
+// runsOf cuts a series into its longest runs of points that are kept.
+func runsOf(s experiment.Series, keep func(i int) bool) (all []experiment.Series) {
 	start := 0
 	for i := range len(s.X) + 1 {
-		if i < len(s.X) && drawable(p.X, s.X[i].Float()) && drawable(p.Y, s.Y[i].Float()) {
+		if i < len(s.X) && keep(i) {
 			continue
 		}
 		if start < i {
-			part := experiment.Series{X: s.X[start:i], Y: s.Y[start:i]}
-			whole := len(s.Low) > 0
-			for k := start; k < i && whole; k++ {
-				whole = drawable(p.Y, s.Low[k].Float()) && drawable(p.Y, s.High[k].Float())
-			}
-			if whole {
+			part := experiment.Series{Style: s.Style, X: s.X[start:i], Y: s.Y[start:i]}
+			if len(s.Low) > 0 {
 				part.Low, part.High = s.Low[start:i], s.High[start:i]
 			}
-			part.Style = s.Style
-			parts = append(parts, part)
+			all = append(all, part)
 		}
 		start = i + 1
 	}
-	return parts
+	return all
 }
 
 func drawable(a plot.Axis, v float64) bool {

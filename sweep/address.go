@@ -55,36 +55,41 @@ func ParseAddress(text string) (Address, error) {
 }
 
 // passfile finds libpq's setting among keywords and in a URL.
-var passfile = regexp.MustCompile(`[\s?&]passfile\s*=\s*('[^']*'|[^\s&]+)`)
+var passfile = regexp.MustCompile(`[\s?&]passfile\s*=\s*('(?:[^'\\]|\\.)*'|[^\s&]+)`)
 
 // checkPassfile refuses a password that comes from a passfile which others can
-// read: libpq passes over such a file, pgx does not.
+// read: libpq passes over such a file, pgx does not. A passfile that is named
+// where it is not looked for, such as in a service file, is refused too.
 func checkPassfile(text string, isURL bool, config *pgx.ConnConfig) error {
-	path, separator := "", " "
-	if all := passfile.FindAllStringSubmatch(" "+text, -1); all != nil {
-		path = strings.Trim(all[len(all)-1][1], "'") // the last one counts
+	if runtime.GOOS == "windows" { // see private
+		return nil
 	}
-	if isURL {
-		if plain, err := url.PathUnescape(path); err == nil {
-			path = plain
+	with := func(path string) (*pgx.ConnConfig, error) { // what comes last counts
+		switch {
+		case !isURL:
+			return pgx.ParseConfig(text + " passfile='" + strings.NewReplacer(`\`, `\\`, `'`, `\'`).Replace(path) + "'")
+		case strings.Contains(text, "?"):
+			return pgx.ParseConfig(text + "&passfile=" + url.PathEscape(path))
 		}
-		if separator = "?"; strings.Contains(text, "?") {
-			separator = "&"
-		}
+		return pgx.ParseConfig(text + "?passfile=" + url.PathEscape(path))
 	}
-	without := text + separator + "passfile=" + os.DevNull
-	if bare, err := pgx.ParseConfig(without); err != nil || bare.Password == config.Password {
+	if bare, err := with(os.DevNull); err == nil && bare.Password == config.Password {
 		return nil // the password, if there is one, is not from a passfile
 	}
-	if path == "" {
-		path = os.Getenv("PGPASSFILE")
-	}
+	path := os.Getenv("PGPASSFILE")
 	if home, err := os.UserHomeDir(); path == "" && err == nil {
 		path = filepath.Join(home, ".pgpass")
 	}
-	info, err := os.Stat(path)
-	if err != nil {
-		return fmt.Errorf("the passfile: %w", err)
+	if all := passfile.FindAllStringSubmatch(" "+text, -1); all != nil {
+		path = strings.NewReplacer(`\\`, `\`, `\'`, `'`).Replace(strings.Trim(all[len(all)-1][1], "'"))
+		if plain, err := url.PathUnescape(path); err == nil && isURL {
+			path = plain
+		}
+	}
+	named, err := with(path)
+	info, missing := os.Stat(path)
+	if err != nil || missing != nil || named.Password != config.Password {
+		return errors.New("the database's password comes from a passfile that the address does not name plainly: give it as passfile=PATH, at the address's end")
 	}
 	if !private(info) {
 		return fmt.Errorf("the passfile %s has mode %04o and others can read it: chmod 600 %[1]s", path, info.Mode().Perm())

@@ -68,3 +68,24 @@ func TestPassfile(t *testing.T) {
 		t.Setenv("PGPASSWORD", "")
 	}
 }
+
+// A name that hides the passfile is no way around its mode.
+func TestHiddenPassfile(t *testing.T) {
+	folder := t.TempDir()
+	open, shut := filepath.Join(folder, "open"), filepath.Join(folder, "shut")
+	for path, mode := range map[string]os.FileMode{open: 0o644, shut: 0o600} {
+		if err := os.WriteFile(path, []byte("db.example:*:*:me:"+filepath.Base(path)+"\n"), mode); err != nil {
+			t.Fatal(err)
+		}
+	}
+	t.Setenv("PGPASSWORD", "")
+	t.Setenv("PGPASSFILE", "")
+	for _, text := range []string{
+		"postgres:host=db.example user=me passfile=" + open + " application_name='a passfile=" + shut + "'",
+		"postgres://me@db.example/sweeps?p%61ssfile=" + url.PathEscape(open),
+	} {
+		if _, err := sweep.ParseAddress(text); err == nil || !strings.Contains(err.Error(), "give it as passfile=PATH") {
+			t.Errorf("%s: %v", text, err)
+		}
+	}
+}

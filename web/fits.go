@@ -74,7 +74,7 @@ type fitted struct {
 }
 
 // modelOf is the setting of the model: one layer of linear attention on
-// augmented tokens without skip connection, trained for a third of a second.
+// augmented tokens without skip connection, trained for a fifth of a second.
 func modelOf(key fitKey) train.Config {
 	c := train.DefaultConfig()
 	c.Process, c.Length, c.Norm, c.Residual = ar.New(key.family, key.d), fitLength, key.norm, false

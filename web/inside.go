@@ -18,9 +18,13 @@ import (
 const (
 	probed       = 8   // sequences
 	maxMaps      = 12  // attention maps drawn
-	maxEmbed     = 64  // D of a model that is probed
+	maxEmbed     = 64  // d and D of a model that is probed
 	maxHeadDepth = 16  // its heads times layers
 	maxLength    = 100 // its context length
+
+	// maxWork bounds the multiplications of a backward pass for each of the d
+	// coordinates of a prediction.
+	maxWork = 100_000_000
 )
 
 var insideParameters = []parameter{
@@ -56,8 +60,9 @@ func (s *Server) inside(ctx context.Context, v values) (Document, error) {
 
 // fitsPage refuses models whose pictures would take long.
 func fitsPage(c train.Config) error {
-	if c.Embed > maxEmbed || c.D > maxEmbed || c.Heads*c.Depth > maxHeadDepth || c.Length > maxLength || c.MLP > 4*maxEmbed {
-		return refuse(http.StatusUnprocessableEntity, "the model is too large to be looked into here (d and embed ≤ %d, heads × depth ≤ %d, length ≤ %d): use icar probe", maxEmbed, maxHeadDepth, maxLength)
+	if c.Embed > maxEmbed || c.D > maxEmbed || c.Heads*c.Depth > maxHeadDepth || c.Length > maxLength || c.MLP > 4*maxEmbed ||
+		c.D*c.Depth*c.Embed*(4*c.Embed+2*c.MLP)*c.Length > maxWork {
+		return refuse(http.StatusUnprocessableEntity, "the model is too large to be looked into here (d and embed ≤ %d, heads × depth ≤ %d, length ≤ %d, and not all of them at once): use icar probe", maxEmbed, maxHeadDepth, maxLength)
 	}
 	return nil
 }

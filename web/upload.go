@@ -87,10 +87,12 @@ func (s *Server) model(ctx context.Context, file []byte) (Document, error) {
 	doc.fact("numbers in them", "%d", numbers)
 	if len(panels) == 0 {
 		doc.fact("drawn", "none: matrices of float32 up to %d × %d are", maxSide, maxSide)
-		return doc, dropped(ctx, &doc, f)
+		err := dropped(ctx, &doc, f)
+		return doc, err
 	}
 	doc.figure("model", "The matrices of your model", fmt.Sprintf("The first %d of at most %d rows and columns.", maxTensors, maxSide), 3, panels...)
-	return doc, dropped(ctx, &doc, f)
+	err = dropped(ctx, &doc, f)
+	return doc, err
 }
 
 // dropped adds to a document what a checkpoint's model computes, if its

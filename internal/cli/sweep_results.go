@@ -32,12 +32,16 @@ func newSweepStatus(f *databaseFlags) *cobra.Command {
 			return f.withSweep(c.Context(), args, func(s *sweep.Store, w sweep.Sweep) error {
 				for answered := time.Now(); ; {
 					st, err := s.Status(c.Context(), w)
+					var failed []sweep.Trial
+					if err == nil && st.Failed > 0 && !asJSON {
+						failed, err = failedTrials(c.Context(), s, w)
+					}
 					switch {
 					case c.Context().Err() != nil:
 						return context.Cause(c.Context())
 					case err == nil:
 						answered = time.Now()
-						if err := printStatus(c.Context(), c.OutOrStdout(), s, w, st, asJSON); err != nil {
+						if err := printStatus(c.OutOrStdout(), w, st, failed, asJSON); err != nil {
 							return runFailed(err)
 						}
 						if !watch || st.Finished() {
@@ -66,7 +70,18 @@ func newSweepStatus(f *databaseFlags) *cobra.Command {
 // answer, as long as workers do.
 const watchPatience = 10 * time.Minute
 
-func printStatus(ctx context.Context, out io.Writer, s *sweep.Store, w sweep.Sweep, st sweep.Status, asJSON bool) error {
+// failedTrials returns the trials that have failed for good.
+func failedTrials(ctx context.Context, s *sweep.Store, w sweep.Sweep) (all []sweep.Trial, err error) {
+	err = s.Trials(ctx, w.ID, func(t sweep.Trial) error {
+		if t.State == sweep.Failed {
+			all = append(all, t)
+		}
+		return nil
+	})
+	return all, err
+}
+
+func printStatus(out io.Writer, w sweep.Sweep, st sweep.Status, failed []sweep.Trial, asJSON bool) error {
 	if asJSON {
 		return printJSON(out, struct {
 			Version int `json:"version"`
@@ -79,18 +94,9 @@ func printStatus(ctx context.Context, out io.Writer, s *sweep.Store, w sweep.Swe
 	if st.Missing > 0 {
 		fmt.Fprintf(out, "%d trials are missing: icar sweep create was cut short, the same command goes on\n", st.Missing)
 	}
-	if st.Failed == 0 {
-		return nil
-	}
 	t := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
-	err := s.Trials(ctx, w.ID, func(trial sweep.Trial) error {
-		if trial.State == sweep.Failed {
-			fmt.Fprintf(t, "%s\t%s\n", trial.ID, trial.Error)
-		}
-		return nil
-	})
-	if err != nil {
-		return err
+	for _, trial := range failed {
+		fmt.Fprintf(t, "%s\t%s\n", trial.ID, trial.Error)
 	}
 	return t.Flush()
 }
