@@ -26,7 +26,7 @@ func depth() Experiment {
 	return define(spec[networkConfig, depthResult]{
 		name: "depth", source: "after Fu et al. 2024",
 		summary: "L layers against k iterations of each algorithm: whose predictions are nearest, how far both are from the Bayes floor, and what ill-conditioned contexts cost them",
-		quick:   2500 * time.Millisecond, paper: 12 * time.Minute,
+		quick:   3400 * time.Millisecond, paper: 16 * time.Minute,
 		trials: func(scale Scale, seed uint64) []networkConfig {
 			depths, seeds := []int{3, 2, 1}, 1
 			if scale == Paper {

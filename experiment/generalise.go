@@ -20,7 +20,7 @@ func generalise() Experiment {
 	return define(spec[networkConfig, generaliseResult]{
 		name: "generalise", source: "ours",
 		summary: "models trained on O(d) tested on other contexts, longer ones, noise and contractions, beside the estimators",
-		quick:   1500 * time.Millisecond, paper: 4 * time.Minute,
+		quick:   1600 * time.Millisecond, paper: 7 * time.Minute,
 		trials: func(scale Scale, seed uint64) []networkConfig {
 			return depthTrials(scale, seed, seedsOf(scale), func(*train.Config) {}, 2, 1)
 		},

@@ -17,7 +17,7 @@ func noise() Experiment {
 	return define(spec[networkConfig, transferResult]{
 		name: "noise", source: "ours",
 		summary: "models trained with and without noise on noisy sequences, beside least squares and the Kalman filter, which is ridge regression",
-		quick:   1500 * time.Millisecond, paper: 6 * time.Minute,
+		quick:   2400 * time.Millisecond, paper: 9 * time.Minute,
 		trials: func(scale Scale, seed uint64) []networkConfig {
 			var trials []networkConfig
 			for _, sigma := range []float64{0, noiseLevels[0], noiseLevels[1]} {
