@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/stdlib"
 	_ "modernc.org/sqlite" // the driver
 )
@@ -71,7 +72,7 @@ func Open(ctx context.Context, a Address) (*Store, error) {
 	if a.postgres != nil {
 		config := a.postgres.Copy()
 		config.ConnectTimeout = 10 * time.Second
-		s.db, s.dialect = stdlib.OpenDB(*config), postgres
+		s.db, s.dialect = stdlib.OpenDB(*config, stdlib.OptionAfterConnect(cutIdle)), postgres
 		s.db.SetMaxOpenConns(16)
 	} else {
 		if err := localDisk(a.file); err != nil {
@@ -92,6 +93,14 @@ func Open(ctx context.Context, a Address) (*Store, error) {
 		return nil, fmt.Errorf("the database %v cannot be used: %w", a, errors.Join(err, s.db.Close()))
 	}
 	return s, nil
+}
+
+// cutIdle has the server end a transaction whose worker has been silent for
+// long, one that was stopped in the middle of it: others pass over the rows that
+// it has locked.
+func cutIdle(ctx context.Context, c *pgx.Conn) error {
+	_, err := c.Exec(ctx, fmt.Sprintf("SET idle_in_transaction_session_timeout = %d", patience.Milliseconds()))
+	return err
 }
 
 // Close closes the connections.
