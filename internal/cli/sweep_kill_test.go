@@ -181,6 +181,10 @@ func TestSweepUnderKills(t *testing.T) {
 					}
 					select {
 					case err := <-w.exit:
+						if err != nil && server != nil && strings.Contains(w.stderr.String(), "cannot be used") && !strings.Contains(w.stderr.String(), "msg=") {
+							all[j] = startWorker(t.Context(), t, env, args) // it was started while the server was down
+							continue
+						}
 						if err != nil {
 							t.Fatalf("seed %d: worker: %v: %s", seed, err, w.stderr.String())
 						}

@@ -144,14 +144,11 @@ func TestSlurm(t *testing.T) {
 		t.Errorf("other results than those of one worker:\n%s", got)
 	}
 	once(t, env("both"), 2)
-	requeued := s.read(filepath.Join(dir, "both-logs", kept+".log"))
-	if further(requeued) == 0 {
-		t.Errorf("the requeued task went on with no trial:\n%s", requeued)
-	}
+	// Both first runs ended at epoch 1, so whatever went on was a requeued task.
 	if n := further(s.read(logs("both"))); n < 2 {
 		t.Errorf("%d trials went on under a later epoch, want both:\n%s", n, s.read(logs("both")))
 	}
-	t.Logf("task %s requeued, task %s lost with its node: %d and %d trials went on under a later epoch", kept, lost, further(requeued), further(s.read(logs("both")))-further(requeued))
+	t.Logf("task %s requeued, task %s lost with its node: both trials went on under a later epoch", kept, lost)
 
 	s.wait(logs("limit"), "the time limit", func() bool { return s.run("squeue", "-h", "-r", "-j", limited) == "" })
 	if n := ask(t, env("limit"), "SELECT count(*) FROM trials WHERE state = 'pending' AND epoch = 1"); n != 1 {
