@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"math"
 
+	"gonum.org/v1/gonum/floats"
+
 	"icar/ar"
 	"icar/estimator"
 	"icar/experiment"
@@ -63,7 +65,7 @@ func (s *Server) process(_ context.Context, v values) (Document, error) {
 	reveal := v.on("reveal")
 	if reveal {
 		put("s_{T+1}", experiment.Points, next)
-		doc.factNumber("your guess is off by", apart(guess, next))
+		doc.factNumber("your guess is off by", floats.Distance(guess, next, 2))
 	}
 	for _, e := range guessers() {
 		prediction, err := q.predict(e.Estimator, t)
@@ -72,7 +74,7 @@ func (s *Server) process(_ context.Context, v values) (Document, error) {
 		}
 		if reveal {
 			put(e.label, experiment.Points, prediction)
-			doc.factNumber(e.label+" is off by", apart(prediction, next))
+			doc.factNumber(e.label+" is off by", floats.Distance(prediction, next, 2))
 		}
 	}
 	doc.figure("path", "The tokens s_1 … s_T", q.caption(reveal), 1, experiment.Panel{Kind: plane, X: linear("first coordinate"), Y: linear("second coordinate"), Series: series})
@@ -214,12 +216,4 @@ func projection(show int, turn, lift float64) func([]float64) (x, y []float64) {
 		}
 		return x, y
 	}
-}
-
-func apart(a, b []float64) float64 {
-	var sum float64
-	for i := range a {
-		sum += (a[i] - b[i]) * (a[i] - b[i])
-	}
-	return math.Sqrt(sum)
 }
