@@ -42,6 +42,7 @@ type Config struct {
 	LearningRate float64  `json:"learning_rate"`
 	Schedule     Schedule `json:"schedule"`
 	Warmup       int      `json:"warmup"`
+	Clip         float64  `json:"clip"`
 	Seed         uint64   `json:"seed"`
 
 	EvalEvery       int `json:"eval_every"`
@@ -142,6 +143,9 @@ func (c Config) checkDescent() error {
 	if steps := c.Steps(); c.Warmup < 0 || c.Warmup >= steps {
 		return fmt.Errorf("warmup %d leaves none of the %d steps at the full learning rate: "+
 			"use 0 for no warm-up, or at most %d", c.Warmup, steps, steps-1)
+	}
+	if !(c.Clip >= 0) || math.IsInf(c.Clip, 1) {
+		return fmt.Errorf("clip %v is not a norm: use 0 for no clipping, or a positive number such as 1", c.Clip)
 	}
 	return nil
 }

@@ -64,6 +64,8 @@ func TestWrongValuesSayWhatToUse(t *testing.T) {
 		{func(c *Config) { c.Schedule = "cos" }, `unknown schedule "cos": did you mean cosine?`},
 		{func(c *Config) { c.Warmup = -1 }, "warmup -1 leaves none of the 3200 steps"},
 		{func(c *Config) { c.Warmup = 3200 }, "use 0 for no warm-up, or at most 3199"},
+		{func(c *Config) { c.Clip = -1 }, "clip -1 is not a norm: use 0 for no clipping"},
+		{func(c *Config) { c.Clip = math.NaN() }, "clip NaN is not a norm"},
 		{func(c *Config) { c.Train = 1 << 30 }, "the training sequences would be 2.74e+11 numbers, more than 2147483648: use a smaller train, length or d, or fresh sequences"},
 		{func(c *Config) { c.Test = 1 << 30 }, "the test sequences would be"},
 		{func(c *Config) { c.Length = 1 << 20 }, "the training sequences would be"},

@@ -27,6 +27,9 @@ func (d *descent) step(ctx context.Context, k int, b nn.Batch[float32]) (loss fl
 	if err != nil {
 		return 0, err
 	}
+	if d.config.Clip > 0 {
+		nn.Clip(d.engine.Model().Parameters(), d.config.Clip)
+	}
 	d.optimiser.Step(k, d.config.rate(k))
 	return loss, nil
 }
