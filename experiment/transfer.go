@@ -175,7 +175,7 @@ func depthTrials(scale Scale, seed uint64, seeds int, change func(*train.Config)
 	for _, depth := range depths {
 		variants = append(variants, networkVariant{depthLabel(depth), func(c *train.Config) { c.Depth = depth }})
 	}
-	return modelTrials(base, seed, seeds, variants)
+	return modelTrials(scale, base, seed, seeds, variants)
 }
 
 // seedsOf is how many seeds train the models of a scale.

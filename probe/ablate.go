@@ -46,7 +46,7 @@ func (m *Model) Ablate(ctx context.Context, s ar.Batch[float64]) ([]Ablation, er
 	if c.Position != nn.NoPosition {
 		add("positions", m.withoutPositions)
 	}
-	add(Biases, m.withoutBiases)
+	add(Biases, m.WithoutBiases)
 	if c.Norm {
 		add("layer norm", m.withoutNorm)
 	}
@@ -92,8 +92,9 @@ func (m *Model) withoutPositions() (*Model, error) {
 	return model, err
 }
 
-// withoutBiases sets the biases of queries, keys and values to zero.
-func (m *Model) withoutBiases() (*Model, error) {
+// WithoutBiases returns a copy of the model whose biases of queries, keys and
+// values are zero in every layer.
+func (m *Model) WithoutBiases() (*Model, error) {
 	model, err := m.clone()
 	if err != nil {
 		return nil, err
