@@ -166,9 +166,6 @@ func transferTable(all []done[networkConfig, transferResult]) Table {
 // tokens; d is made even, as rotations need it.
 func depthTrials(scale Scale, seed uint64, seeds int, change func(*train.Config), depths ...int) []networkConfig {
 	base := augmentedSetting(scale)
-	if scale == Quick {
-		base.Epochs, base.Test = 40, 512
-	}
 	base.D += base.D % 2
 	change(&base)
 	var variants []networkVariant
