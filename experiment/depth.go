@@ -13,6 +13,7 @@ import (
 
 	"icar/ar"
 	"icar/estimator"
+	"icar/probe"
 	"icar/train"
 )
 
@@ -30,7 +31,9 @@ func depth() Experiment {
 			if scale == Paper {
 				return depthTrials(scale, seed, comparedSeeds, trainWell, 6, 3, 2, 1)
 			}
-			return depthTrials(scale, seed, comparedSeeds, func(*train.Config) {}, 2, 1)
+			return depthTrials(scale, seed, comparedSeeds, func(c *train.Config) {
+				c.Test = 2048 // for errors within quarters
+			}, 2, 1)
 		},
 		train: runDepth, collect: collectDepth,
 	})
@@ -100,7 +103,9 @@ func runDepth(ctx context.Context, c networkConfig, m Means) (r depthResult, err
 			Apart: distance(own, predictions, test.D)}
 	}
 	r.Model = measure(c.Label, c.Depth, predictions)
-	r.Contrast = r.Model.Kappa[0] / mean(r.Model.Kappa[1:])
+	if r.Contrast, err = contrast(ctx, c, model); err != nil {
+		return r, err
+	}
 	for _, a := range algorithms {
 		own, err := estimator.Predict(ctx, test, a.Estimator)
 		if err != nil {
@@ -112,10 +117,29 @@ func runDepth(ctx context.Context, c networkConfig, m Means) (r depthResult, err
 	return r, nil
 }
 
+// contrast is the Contrast of a model, on all of its test sequences: errors within
+// quarters need more of them than distances do.
+func contrast(ctx context.Context, c networkConfig, model *probe.Model) (float64, error) {
+	test, err := train.Sequences(c.Config, train.TestStream, c.Test)
+	if err != nil {
+		return 0, err
+	}
+	quarter, err := conditioning(test)
+	if err != nil {
+		return 0, err
+	}
+	predictions, err := model.Predict(ctx, test)
+	if err != nil {
+		return 0, err
+	}
+	errors := quarter.means(errorsOf(predictions, test))
+	return errors[0] / mean(errors[1:]), nil
+}
+
 // comparedSequences are the test sequences on which predictions are compared.
 func comparedSequences(scale Scale) int {
 	if scale == Quick {
-		return 64
+		return 128
 	}
 	return 512
 }
@@ -144,7 +168,7 @@ type iterate struct {
 // sequences: one number needs no more. The largest that do well diverge on rare
 // contexts whose G is larger.
 func (c networkConfig) iterates(ctx context.Context) ([]iterate, error) {
-	fitting, err := train.Sequences(c.Config, train.TrainStream, max(1, c.Train/64))
+	fitting, err := train.Sequences(c.Config, train.TrainStream, max(1, c.Train/128))
 	if err != nil {
 		return nil, err
 	}
