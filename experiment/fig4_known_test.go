@@ -202,3 +202,25 @@ func TestBeyond(t *testing.T) {
 		t.Errorf("%v and %v standard errors", oneSided, twoSided)
 	}
 }
+
+// TestClaimsTakeTheirNull: a bound is of the null at the fit's own lag, and
+// noise costs k over the training pairs, 800 windows of 4.
+func TestClaimsTakeTheirNull(t *testing.T) {
+	c := textConfig{Part: fitPart, Windows: 1000, Length: 5, Dims: 8, Split: text.Contiguous}
+	r, nulls := textResult{R2: make([]text.Interval, 4)}, map[nullKey][]float64{}
+	for lag := 1; lag <= 4; lag++ {
+		for i, null := range []text.Null{text.Markov, text.TokensPermuted, text.WindowsSwapped} {
+			base := float64(10*lag + i)
+			nulls[c.against(null, lag)] = []float64{base, base + 1}
+		}
+	}
+	for i, claim := range memoryClaims(c, r, nulls) {
+		if want := beyond([]float64{float64(10 * (i + 1)), float64(10*(i+1) + 1)}); claim.Predicted != want {
+			t.Errorf("%s: the bound is %v, want %v", claim.ID, claim.Predicted, want)
+		}
+	}
+	claims := fitClaims(c, r, nulls)
+	if len(claims) != 2 || claims[0].Predicted != beyond([]float64{12, 13}) || math.Abs(claims[1].Predicted+8.0/3200) > 1e-15 {
+		t.Errorf("%+v", claims)
+	}
+}
