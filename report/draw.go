@@ -108,6 +108,7 @@ func write(w io.Writer, c vg.CanvasWriterTo, format string) error {
 	}
 	_, err := strings.NewReplacer(
 		"font-family:Liberation Sans", "font-family:Liberation Sans,Arial,Helvetica,sans-serif",
+		"<svg ", `<svg stroke-linejoin="round" `, // mitred, a noisy curve bristles with spikes
 		"<image ", `<image preserveAspectRatio="none" `,
 		"data:image/jpg", "data:image/png", // what gonum writes is a PNG
 	).WriteString(w, b.String())

@@ -48,6 +48,7 @@ func newPDFCanvas(width, height vg.Length) *pdfCanvas {
 	doc.SetModificationDate(time.Unix(0, 0).UTC())
 	doc.SetMargins(0, 0, 0)
 	doc.SetAutoPageBreak(false, 0)
+	doc.SetLineJoinStyle("round") // as in the PNG, without spikes
 	doc.AddUTF8FontFromBytes(pdfFont, "", liberationsansregular.TTF)
 	doc.AddPage()
 	c := &pdfCanvas{doc: doc, width: width, height: height, pens: make([]pen, 1)}

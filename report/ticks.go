@@ -3,7 +3,6 @@ package report
 import (
 	"fmt"
 	"math"
-	"slices"
 	"strconv"
 
 	"gonum.org/v1/plot"
@@ -23,8 +22,13 @@ func (decades) Ticks(low, high float64) []plot.Tick {
 			break
 		}
 	}
-	labelled := func(t plot.Tick) bool { return t.Label != "" }
-	if !slices.ContainsFunc(ticks, labelled) { // a narrow range, as 0.31 to 0.38
+	labels := 0
+	for _, t := range ticks {
+		if t.Label != "" {
+			labels++
+		}
+	}
+	if labels < 2 { // a narrow range, as 0.31 to 0.38
 		return steps{}.Ticks(low, high)
 	}
 	return ticks
