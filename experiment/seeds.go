@@ -1,9 +1,11 @@
 package experiment
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"maps"
+	"math"
 	"slices"
 
 	"icar/estimator"
@@ -70,4 +72,37 @@ func belowClaim(id, source, statement string, a, b bySeed) ([]Claim, error) {
 			statement, m),
 		Reason: fmt.Sprintf("Student's interval over %d training seeds, each paired with itself, "+
 			"of level 99.98 %%: its upper end is above 0 once in 10⁴ where there is no difference", len(a))}}, err
+}
+
+// boundsClaim fills in a claim that a number, of each kind of model by seed, is
+// above 0 (AtLeast) or below 0 (AtMost) for every kind: it measures the end of
+// the interval that is nearest to 0, or farthest on its other side. It returns
+// no claim where there is no kind, or one has fewer than two seeds.
+func boundsClaim[K cmp.Ordered](c Claim, kinds map[K]bySeed) ([]Claim, error) {
+	if len(kinds) == 0 {
+		return nil, nil
+	}
+	sign := 1.0
+	if c.Relation == AtMost {
+		sign = -1
+	}
+	least, at, seeds := math.Inf(1), 0.0, 0
+	for _, k := range slices.Sorted(maps.Keys(kinds)) {
+		m, interval, err := seedMean(kinds[k], seedLevel)
+		if errors.Is(err, errFewSeeds) {
+			return nil, nil
+		}
+		if err != nil {
+			return nil, err
+		}
+		end := min(sign*interval.Low, sign*interval.High)
+		if end < least {
+			least, at, seeds = end, m, len(kinds[k])
+		}
+	}
+	c.Measured = Number(sign * least)
+	c.Statement += fmt.Sprintf(": the end towards 0 of its interval, whose mean is %.3g", at)
+	c.Reason = fmt.Sprintf("Student's interval over %d training seeds of level 99.98 %%: "+
+		"where there is nothing, one side errs once in 10⁴", seeds)
+	return []Claim{c}, nil
 }
