@@ -79,8 +79,17 @@ func gradientClaims(all []done[gradientConfig, gradientResult]) ([]Claim, error)
 			nearer[bareLayer][c.Seed] = r.Cosine - r.CosineNorm
 		}
 	}
+	// With norm its own sign; without, the same less that: paired by seed, it does
+	// not ask where a layer without norm that is not quite trained has come to.
+	changed := bySeed{}
+	for s, with := range nearer[normedLayer] {
+		if without, ok := nearer[bareLayer][s]; ok {
+			changed[s] = with + without
+		}
+	}
 	norm, err := boundsClaim(Claim{ID: "norm", Source: "ours", Relation: AtLeast,
-		Statement: "on Haar contexts a layer without norm is more like one gradient step than like a normalised one, and with norm the other way round: the least difference of the cosines of sensitivities"}, nearer)
+		Statement: "on Haar contexts a layer with norm is more like a normalised gradient step than like one step, and more so than the same layer without norm: the least difference of the cosines of sensitivities"},
+		map[string]bySeed{"with": nearer[normedLayer], "with less without": changed})
 	return append([]Claim{
 		{ID: "step", Source: "paper, augmented tokens", Relation: AtMost, Measured: Number(farthest), Tolerance: 4.5,
 			Statement: fmt.Sprintf("trained block-scalar weights do one gradient step of size η* = 3/(2Tmax + 3d - 4) on unitary contexts: largest |η/η* - 1| in standard errors (Tmax = %d)", at),
