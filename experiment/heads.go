@@ -71,6 +71,12 @@ func runHeads(ctx context.Context, c networkConfig, m Means) (r headsResult, err
 	if err != nil {
 		return r, err
 	}
+	return measureHeads(ctx, c, model, squared)
+}
+
+// measureHeads looks into a model with squared errors (N, T) on the test
+// sequences, mean over coordinates.
+func measureHeads(ctx context.Context, c networkConfig, model *probe.Model, squared []float64) (r headsResult, err error) {
 	for n := range c.Test {
 		r.Loss = append(r.Loss, float64(c.D)*mean(squared[n*c.Length+1:(n+1)*c.Length])) // of T = 1 nothing is known
 	}

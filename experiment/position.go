@@ -12,6 +12,7 @@ import (
 
 	"icar/ar"
 	"icar/estimator"
+	"icar/probe"
 	"icar/theory"
 	"icar/train"
 )
@@ -69,6 +70,12 @@ func runPosition(ctx context.Context, c networkConfig, m Means) (r positionResul
 	if err != nil {
 		return r, err
 	}
+	return measurePosition(ctx, c, model, squared)
+}
+
+// measurePosition looks into a model with squared errors (N, T) on the test
+// sequences, mean over coordinates.
+func measurePosition(ctx context.Context, c networkConfig, model *probe.Model, squared []float64) (r positionResult, err error) {
 	s, err := train.Sequences(c.Config, train.TestStream, c.Test)
 	if err != nil {
 		return r, err

@@ -67,6 +67,11 @@ func transfer(ctx context.Context, c networkConfig, m Means, laws []law) (transf
 	if err != nil {
 		return transferResult{}, err
 	}
+	return measureTransfer(ctx, c, model, laws)
+}
+
+// measureTransfer measures a model on laws.
+func measureTransfer(ctx context.Context, c networkConfig, model *probe.Model, laws []law) (transferResult, error) {
 	fitting, err := train.Sequences(c.Config, train.TrainStream, min(c.Train, 1024))
 	if err != nil {
 		return transferResult{}, err
