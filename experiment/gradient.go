@@ -21,7 +21,7 @@ func gradient() Experiment {
 	return define(spec[gradientConfig, gradientResult]{
 		name: "gradient-step", source: "paper, augmented tokens",
 		summary: "trained one-layer models against one step of gradient descent, and what layer norm changes",
-		quick:   3200 * time.Millisecond, paper: 9 * time.Minute,
+		quick:   4200 * time.Millisecond, paper: 15 * time.Minute,
 		trials: gradientTrials, train: runGradient, collect: collectGradient,
 	})
 }

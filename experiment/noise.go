@@ -15,7 +15,7 @@ func noise() Experiment {
 	return define(spec[networkConfig, transferResult]{
 		name: "noise", source: "ours",
 		summary: "models trained with and without noise on noisy sequences, beside least squares and the Kalman filter, which is ridge regression",
-		quick:   2400 * time.Millisecond, paper: 9 * time.Minute,
+		quick:   4100 * time.Millisecond, paper: 15 * time.Minute,
 		trials: func(scale Scale, seed uint64) []networkConfig {
 			var trials []networkConfig
 			levels := []float64{0, noiseLevels[1]}
@@ -23,7 +23,7 @@ func noise() Experiment {
 				levels = []float64{0, noiseLevels[0], noiseLevels[1]}
 			}
 			for _, sigma := range levels {
-				for _, t := range lawTrials(scale, seed, func(c *train.Config) { c.Sigma = sigma }, 2) {
+				for _, t := range lawTrials(scale, seed, 16, func(c *train.Config) { c.Sigma = sigma }, 2) {
 					t.Label = fmt.Sprintf("L = 2, trained at σ = %g", sigma)
 					trials = append(trials, t)
 				}
