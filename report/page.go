@@ -145,7 +145,7 @@ func render(w io.Writer, entries []Entry) error {
 		return err
 	}
 	return t.Execute(w, map[string]any{
-		"Entries": entries, "Verdict": verdict, "Conditions": DescribeConditions(entries),
+		"Entries": entries, "Verdict": verdict, "Conditions": DescribeConditions(entries), "Mixed": len(ByConditions(entries)) > 1,
 		"Pass": !slices.ContainsFunc(claims, func(c experiment.Claim) bool { return !c.Pass }),
 	})
 }

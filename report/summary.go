@@ -92,7 +92,11 @@ type Conditions struct {
 
 // how says under which conditions an experiment was run.
 func how(e Entry) string {
-	return fmt.Sprintf("%s scale, seed %d", e.Scale, e.Seed)
+	text := fmt.Sprintf("%s scale, seed %d", e.Scale, e.Seed)
+	for i, s := range e.Settings {
+		text += []string{" with ", " and "}[min(i, 1)] + s.Key + " = " + s.Value
+	}
+	return text
 }
 
 // ByConditions groups the experiments that were run alike, those of most
