@@ -285,16 +285,20 @@ func beside(all, run []report.Entry) (kept []report.Entry) {
 	return kept
 }
 
-// shortest is how many characters of a statement stand in the table.
-const shortest = 60
+// longest is how many characters of a statement stand in the table.
+const longest = 90
 
-// beginning returns the statement, or its beginning to a whole word.
+// beginning returns the finding of a statement, which stands before its last
+// ": " and what is measured after that, cut to whole words.
 func beginning(statement string) string {
+	if i := strings.LastIndex(statement, ": "); i > 0 {
+		statement = statement[:i]
+	}
 	letters := []rune(statement)
-	if len(letters) <= shortest {
+	if len(letters) <= longest {
 		return statement
 	}
-	cut := string(letters[:shortest])
+	cut := string(letters[:longest])
 	if i := strings.LastIndex(cut, " "); i > 0 {
 		cut = cut[:i]
 	}
