@@ -109,7 +109,7 @@ func gradientTrials(scale Scale, seed uint64) []gradientConfig {
 	}
 	var trials []gradientConfig
 	add := func(label string, c train.Config) {
-		trials = append(trials, gradientConfig{networkConfig{label, c, kernel.Available()[0].Arithmetic()}, 0.03})
+		trials = append(trials, gradientConfig{networkConfig{label, scale, c, kernel.Available()[0].Arithmetic()}, 0.03})
 	}
 	for _, family := range []ar.Family{ar.Haar, ar.Rotation} {
 		seeds := 8

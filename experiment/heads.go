@@ -47,7 +47,7 @@ func headsTrials(scale Scale, seed uint64) []networkConfig {
 	for _, h := range counts {
 		variants = append(variants, networkVariant{headCount(h), func(c *train.Config) { c.Heads = h }})
 	}
-	return modelTrials(c, seed, seeds, variants)
+	return modelTrials(scale, c, seed, seeds, variants)
 }
 
 func headCount(h int) string { return fmt.Sprintf("H = %d", h) }

@@ -45,7 +45,7 @@ func positionTrials(scale Scale, seed uint64) []networkConfig {
 	for _, mu := range spreads {
 		variants = append(variants, networkVariant{spreadLabel(mu), func(c *train.Config) { c.Mu = mu }})
 	}
-	return modelTrials(c, seed, seeds, variants)
+	return modelTrials(scale, c, seed, seeds, variants)
 }
 
 func spreadLabel(mu float64) string { return fmt.Sprintf("μ = %g", mu) }

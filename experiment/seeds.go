@@ -1,7 +1,6 @@
 package experiment
 
 import (
-	"cmp"
 	"errors"
 	"fmt"
 	"maps"
@@ -11,107 +10,104 @@ import (
 	"icar/estimator"
 )
 
-// The unit of a comparison of trained models is the training run: what two
-// kinds of model differ by varies from seed to seed more than from test
-// sequence to test sequence, and thousands of sequences say nothing of the next
-// seed. Each function here takes a number for each seed, a mean over its
-// sequences, and draws its interval over seeds.
+// bySeed is a quantity of training runs by their seed, which draws the data,
+// the initial weights and the test sequences of a run. The test sequences are
+// averaged within each run.
+//
+// Two models trained from one seed differ from each other more by what training
+// happened to find than by the sequences that they are tested on. So what is said
+// of a kind of model is said of its runs: the unit is the run, and an interval is
+// Student's over runs. One over test sequences, however many, speaks of the
+// few models that were trained.
+type bySeed map[uint64]float64
 
-// seedLevel is the level of the two-sided intervals that claims rest on: one
-// side errs once in 10⁴. Student's quantile there is 13.0 with 5 seeds, 7.1
-// with 8 and 5.1 with 14.
-const seedLevel = 0.9998
+const (
+	// seedLevel leaves one thousandth on either side.
+	seedLevel = 0.998
+	// fewestSeeds can be told from chance at all: of two runs the interval is 318
+	// standard errors wide on either side.
+	fewestSeeds = 3
+)
 
 // errFewSeeds says that there are too few training runs for an interval.
 var errFewSeeds = errors.New("an interval over seeds needs two or more")
 
-// bySeed holds a number for each training seed.
-type bySeed map[uint64]float64
-
-// seedDifference is the mean over seeds of a - b, each seed's a less the same
-// seed's b, with Student's interval of a level. It is an error if a and b are
-// of different seeds, and errFewSeeds if they are of fewer than two.
-func seedDifference(a, b bySeed, level float64) (float64, estimator.Interval, error) {
-	seeds := slices.Sorted(maps.Keys(a))
-	if other := slices.Sorted(maps.Keys(b)); !slices.Equal(seeds, other) {
-		return 0, estimator.Interval{}, fmt.Errorf(
-			"models of seeds %v cannot be paired with models of seeds %v: train both from the same",
-			seeds, other)
-	}
-	difference := bySeed{}
-	for _, s := range seeds {
-		difference[s] = a[s] - b[s]
-	}
-	return seedMean(difference, level)
-}
-
-// seedMean is the mean over seeds with Student's interval of a level. It is
-// errFewSeeds if there are fewer than two seeds.
-func seedMean(x bySeed, level float64) (float64, estimator.Interval, error) {
+// values are the quantities in the order of their seeds.
+func (x bySeed) values() []float64 {
 	var values []float64
-	for _, s := range slices.Sorted(maps.Keys(x)) { // a sum depends on its order in the last bit
-		values = append(values, x[s])
+	for _, seed := range slices.Sorted(maps.Keys(x)) {
+		values = append(values, x[seed])
 	}
-	if len(values) < 2 {
-		return 0, estimator.Interval{}, fmt.Errorf("%w, not %d", errFewSeeds, len(values))
-	}
-	interval, err := estimator.StudentInterval(values, level)
-	return mean(values), interval, err
+	return values
 }
 
-// belowClaim says that models a have less of something than models b of the
-// same seeds: the upper end of the interval of a - b is below 0. It returns no
-// claim where there are fewer than two seeds, of which nothing can be said.
-func belowClaim(id, source, statement string, a, b bySeed) ([]Claim, error) {
-	m, interval, err := seedDifference(a, b, seedLevel)
-	if errors.Is(err, errFewSeeds) {
+// logRatio is log(a/b) of every seed that has both. Errors of models differ by
+// factors, and a run that training left behind stretches a ratio less than a
+// difference.
+func logRatio(a, b bySeed) bySeed {
+	paired := bySeed{}
+	for seed, x := range a {
+		if y, ok := b[seed]; ok {
+			paired[seed] = math.Log(x / y)
+		}
+	}
+	return paired
+}
+
+// errorsBySeed are the test errors of the networks of a label.
+func errorsBySeed(networks []network, label string) bySeed {
+	x := bySeed{}
+	for _, n := range networks {
+		if n.Config.Label == label {
+			x[n.Config.Seed] = n.Found.mse()
+		}
+	}
+	return x
+}
+
+// baselineBySeed are the errors of an estimator beside the networks.
+func baselineBySeed(networks []network, name string) bySeed {
+	x := bySeed{}
+	for _, n := range networks {
+		x[n.Config.Seed] = n.baseline(name).mse()
+	}
+	return x
+}
+
+// seedClaim completes a claim about the mean of x over all training runs that
+// there could be: measured is the end of its interval that is nearer to the
+// prediction. There is no claim from fewer than three seeds.
+func seedClaim(c Claim, x bySeed) ([]Claim, error) {
+	return overSeeds(c, x, func(v float64) float64 { return v })
+}
+
+// ratioClaim is seedClaim of a ratio, whose logarithms are x.
+func ratioClaim(c Claim, x bySeed) ([]Claim, error) { return overSeeds(c, x, math.Exp) }
+
+func overSeeds(c Claim, x bySeed, scale func(float64) float64) ([]Claim, error) {
+	values := x.values()
+	if len(values) < fewestSeeds {
 		return nil, nil
 	}
-	return []Claim{{ID: id, Source: source, Relation: AtMost, Measured: strictly(interval.High),
-		Statement: fmt.Sprintf("%s: upper end of the interval of the difference, whose mean is %.3g",
-			statement, m),
-		Reason: fmt.Sprintf("Student's interval over %d training seeds, each paired with itself, "+
-			"of level 99.98 %%: its upper end is above 0 once in 10⁴ where there is no difference", len(a))}}, err
-}
-
-// strictly is not a number where the end of an interval is 0, as it is when a
-// model was compared with itself: claims allow equality, these do not.
-func strictly(end float64) Number {
-	if end == 0 {
-		return Number(math.NaN())
+	interval, err := estimator.StudentInterval(values, seedLevel)
+	if err != nil {
+		return nil, fmt.Errorf("claim %s: %w", c.ID, err)
 	}
-	return Number(end)
-}
-
-// boundsClaim fills in a claim that a number, of each kind of model by seed, is
-// above 0 (AtLeast) or below 0 (AtMost) for every kind: it measures the end of
-// the interval that is nearest to 0, or farthest on its other side. It returns
-// no claim where there is no kind, or one has fewer than two seeds.
-func boundsClaim[K cmp.Ordered](c Claim, kinds map[K]bySeed) ([]Claim, error) {
-	if len(kinds) == 0 {
-		return nil, nil
+	end, name := interval.High, "upper"
+	if c.Relation == AtLeast {
+		end, name = interval.Low, "lower"
 	}
-	sign := 1.0
-	if c.Relation == AtMost {
-		sign = -1
-	}
-	least, at, seeds := math.Inf(1), 0.0, 0
-	for _, k := range slices.Sorted(maps.Keys(kinds)) {
-		m, interval, err := seedMean(kinds[k], seedLevel)
-		if errors.Is(err, errFewSeeds) {
-			return nil, nil
-		}
-		if err != nil {
-			return nil, err
-		}
-		end := min(sign*interval.Low, sign*interval.High)
-		if end < least {
-			least, at, seeds = end, m, len(kinds[k])
-		}
-	}
-	c.Measured = strictly(sign * least)
-	c.Statement += fmt.Sprintf(": the end towards 0 of its interval, whose mean is %.3g", at)
-	c.Reason = fmt.Sprintf("Student's interval over %d training seeds of level 99.98 %%: "+
-		"where there is nothing, one side errs once in 10⁴", seeds)
+	c.Measured = Number(scale(end))
+	c.Statement = fmt.Sprintf("%s (mean %.3g over %d seeds; measured is the %s end of its interval)",
+		c.Statement, scale(mean(values)), len(values), name)
+	c.Reason = fmt.Sprintf("Student's interval over training runs, %.1f %%: this end errs once in a thousand; "+
+		"the sequences of a run are averaged", 100*seedLevel)
 	return []Claim{c}, nil
+}
+
+// lowerClaim says that models a have a lower test error than models b.
+func lowerClaim(networks []network, id, source, statement, a, b string) ([]Claim, error) {
+	return ratioClaim(Claim{ID: id, Source: source, Relation: AtMost, Predicted: 1,
+		Statement: statement + ": ratio of test errors"},
+		logRatio(errorsBySeed(networks, a), errorsBySeed(networks, b)))
 }

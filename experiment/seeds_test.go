@@ -40,8 +40,8 @@ func TestBelowClaimNeedsTheSignOfEverySeedsMean(t *testing.T) {
 		a    bySeed
 		pass bool
 	}{
-		{bySeed{1: -1.01, 2: -0.99, 3: -1}, true}, // 0.01·70.7/√3 = 0.4
-		{bySeed{1: -1.03, 2: -0.97, 3: -1}, false},
+		{bySeed{1: -1.01, 2: -0.99, 3: -1}, true}, // 0.01·22.3/√3 = 0.13
+		{bySeed{1: -1.1, 2: -0.9, 3: -1}, false},
 		{bySeed{1: 1.01, 2: 0.99, 3: 1}, false},
 		{bySeed{1: 0, 2: 0, 3: 0}, false}, // the same model twice
 	} {

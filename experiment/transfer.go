@@ -220,16 +220,13 @@ func lawTrials(scale Scale, seed uint64, quick int, change func(*train.Config), 
 // tokens; d is made even, as rotations need it.
 func depthTrials(scale Scale, seed uint64, seeds int, change func(*train.Config), depths ...int) []networkConfig {
 	base := augmentedSetting(scale)
-	if scale == Quick {
-		base.Epochs, base.Test = 40, 512
-	}
 	base.D += base.D % 2
 	change(&base)
 	var variants []networkVariant
 	for _, depth := range depths {
 		variants = append(variants, networkVariant{depthLabel(depth), func(c *train.Config) { c.Depth = depth }})
 	}
-	return modelTrials(base, seed, seeds, variants)
+	return modelTrials(scale, base, seed, seeds, variants)
 }
 
 // test returns the errors on a law by name.
