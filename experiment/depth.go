@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"math"
-	"math/rand/v2"
 	"slices"
 	"time"
 
@@ -14,6 +13,7 @@ import (
 
 	"icar/ar"
 	"icar/estimator"
+	"icar/probe"
 	"icar/train"
 )
 
@@ -26,20 +26,21 @@ func depth() Experiment {
 	return define(spec[networkConfig, depthResult]{
 		name: "depth", source: "after Fu et al. 2024",
 		summary: "L layers against k iterations of each algorithm: whose predictions are nearest, how far both are from the Bayes floor, and what ill-conditioned contexts cost them",
-		quick:   3400 * time.Millisecond, paper: 16 * time.Minute,
+		quick:   5 * time.Second, paper: 25 * time.Minute,
 		trials: func(scale Scale, seed uint64) []networkConfig {
-			depths, seeds := []int{3, 2, 1}, 1
 			if scale == Paper {
-				depths, seeds = []int{6, 5, 4, 3, 2, 1}, 3
+				return depthTrials(scale, seed, comparedSeeds, trainWell, 6, 3, 2, 1)
 			}
-			return depthTrials(scale, seed, seeds, func(*train.Config) {}, depths...)
+			return depthTrials(scale, seed, comparedSeeds, func(c *train.Config) {
+				c.Test = 2048 // for errors within quarters
+			}, 2, 1)
 		},
 		train: runDepth, collect: collectDepth,
 	})
 }
 
-// iterations is the largest number of iterations of an algorithm.
-const iterations = 20
+// last is the largest number of iterations of an algorithm.
+const last = 20
 
 // quarters are the parts that contexts of T > d tokens are divided into by
 // their κ, from the best conditioned to the worst.
@@ -56,10 +57,8 @@ type depthResult struct {
 	// the others.
 	Contrast float64 `json:"contrast"`
 	// Margin is by how much the nearest gradient descent is farther from the
-	// model than the nearest Newton-Schulz, over the distance of that, with the
-	// lower end of its bootstrap interval over sequences.
-	Margin    float64 `json:"margin"`
-	MarginLow float64 `json:"margin_low"`
+	// model than the nearest Newton-Schulz, over the distance of that.
+	Margin float64 `json:"margin"`
 }
 
 // depthPredictor is a model or an iterate of an algorithm.
@@ -67,19 +66,21 @@ type depthPredictor struct {
 	Name  string    `json:"name"`
 	K     int       `json:"k"`     // iterations or layers
 	MSE   float64   `json:"mse"`   // mean squared error
-	Low   float64   `json:"low"`   // of its 95 % bootstrap interval over sequences
-	High  float64   `json:"high"`  // of the same
 	Kappa []float64 `json:"kappa"` // (quarters) MSE of contexts by κ, where Bayes has none
-	Apart float64   `json:"apart"` // mean of |ŷ - ŷ'|/√d between its predictions and the model's
-	apart []float64 // (N) of each sequence
+	Apart float64   `json:"apart"` // median of |ŷ - ŷ'|/√d between its predictions and the model's
 }
 
-func runDepth(ctx context.Context, c networkConfig, m Means) (r depthResult, err error) {
+func runDepth(ctx context.Context, c networkConfig, m Means) (depthResult, error) {
 	model, err := m.probed(ctx, c.Config, c.Arithmetic)
 	if err != nil {
-		return r, err
+		return depthResult{}, err
 	}
-	test, err := train.Sequences(c.Config, train.TestStream, min(c.Test, 256))
+	return measureDepth(ctx, c, model)
+}
+
+// measureDepth holds a model of c beside the iterations of every algorithm.
+func measureDepth(ctx context.Context, c networkConfig, model *probe.Model) (r depthResult, err error) {
+	test, err := train.Sequences(c.Config, train.TestStream, min(c.Test, comparedSequences(c.Scale)))
 	if err != nil {
 		return r, err
 	}
@@ -101,60 +102,63 @@ func runDepth(ctx context.Context, c networkConfig, m Means) (r depthResult, err
 	if err != nil {
 		return r, err
 	}
-	measure := func(name string, k int, own []float64) (depthPredictor, error) {
-		p := depthPredictor{Name: name, K: k, apart: make([]float64, test.N)}
+	measure := func(name string, k int, own []float64) depthPredictor {
 		e := errorsOf(own, test)
-		p.MSE, p.Kappa = e.Mean(), byKappa.means(e)
-		for i := range own[:len(own)/test.D] {
-			p.apart[i/test.T] += floats.Distance(own[i*test.D:(i+1)*test.D], predictions[i*test.D:(i+1)*test.D], 2) / (math.Sqrt(float64(test.D)) * float64(test.T))
-		}
-		p.Apart = mean(p.apart)
-		interval, err := estimator.Bootstrap(e.PerSequence(), 0.95, 1000, ar.Rand(c.Seed, "bootstrap/depth/"+name, uint64(k)))
-		p.Low, p.High = interval.Low, interval.High
-		return p, err
+		return depthPredictor{Name: name, K: k, MSE: e.Mean(), Kappa: byKappa.means(e),
+			Apart: distance(own, predictions, test.D)}
 	}
-	if r.Model, err = measure(c.Label, c.Depth, predictions); err != nil {
+	r.Model = measure(c.Label, c.Depth, predictions)
+	if r.Contrast, err = contrast(ctx, c, model); err != nil {
 		return r, err
 	}
-	r.Contrast = r.Model.Kappa[0] / mean(r.Model.Kappa[1:])
 	for _, a := range algorithms {
 		own, err := estimator.Predict(ctx, test, a.Estimator)
 		if err != nil {
 			return r, fmt.Errorf("%s: %w", a.Name(), err)
 		}
-		p, err := measure(a.name, a.k, own)
-		if err != nil {
-			return r, err
-		}
-		r.Iterate = append(r.Iterate, p)
+		r.Iterate = append(r.Iterate, measure(a.name, a.k, own))
 	}
-	descent, newton := r.nearest(descentAlgorithm), r.nearest(newtonAlgorithm)
-	r.Margin, r.MarginLow = descent.Apart/newton.Apart-1, r.marginLow(test.N, ar.Rand(c.Seed, "bootstrap/depth/margin", 0))
+	r.Margin = r.nearest(descentAlgorithm).Apart/r.nearest(newtonAlgorithm).Apart - 1
 	return r, nil
 }
 
-// marginLow is the lower end of the 99.98 % bootstrap interval of Margin over n
-// sequences. Each resample chooses the nearest iterates anew.
-func (r depthResult) marginLow(n int, random *rand.Rand) float64 {
-	const resamples = 10_001
-	apart := mat.NewDense(n, len(r.Iterate), nil)
-	for j, p := range r.Iterate {
-		apart.SetCol(j, p.apart)
+// contrast is the Contrast of a model, on all of its test sequences: errors within
+// quarters need more of them than distances do.
+func contrast(ctx context.Context, c networkConfig, model *probe.Model) (float64, error) {
+	test, err := train.Sequences(c.Config, train.TestStream, c.Test)
+	if err != nil {
+		return 0, err
 	}
-	var means mat.Dense
-	means.Mul(estimator.Resamples(n, resamples, random), apart)
-	margins := make([]float64, resamples)
-	for i := range margins {
-		least := map[string]float64{}
-		for j, p := range r.Iterate {
-			if now, found := least[p.Name]; !found || means.At(i, j) < now {
-				least[p.Name] = means.At(i, j)
-			}
-		}
-		margins[i] = least[descentAlgorithm]/least[newtonAlgorithm] - 1
+	quarter, err := conditioning(test)
+	if err != nil {
+		return 0, err
 	}
-	slices.Sort(margins)
-	return stat.Quantile(0.0001, stat.LinInterp, margins, nil)
+	predictions, err := model.Predict(ctx, test)
+	if err != nil {
+		return 0, err
+	}
+	errors := quarter.means(errorsOf(predictions, test))
+	return errors[0] / mean(errors[1:]), nil
+}
+
+// comparedSequences are the test sequences on which predictions are compared.
+func comparedSequences(scale Scale) int {
+	if scale == Quick {
+		return 128
+	}
+	return 512
+}
+
+// distance is the median over predictions a, b (…, d) of |a - b|/√d. Their mean
+// would be that of a few contexts on which descent diverges, whose size of step
+// was the best on others.
+func distance(a, b []float64, d int) float64 {
+	var apart []float64
+	for i := 0; i < len(a); i += d {
+		apart = append(apart, floats.Distance(a[i:i+d], b[i:i+d], 2)/math.Sqrt(float64(d)))
+	}
+	slices.Sort(apart)
+	return stat.Quantile(0.5, stat.Empirical, apart, nil)
 }
 
 // iterate is an algorithm after k iterations.
@@ -164,17 +168,17 @@ type iterate struct {
 	k    int
 }
 
-// iterates returns every algorithm at k = 1 … iterations. The step sizes of
+// iterates returns every algorithm at k = 1 … last. The step sizes of
 // gradient descent, one for each k, are fitted on a part of the training
 // sequences: one number needs no more. The largest that do well diverge on rare
 // contexts whose G is larger.
 func (c networkConfig) iterates(ctx context.Context) ([]iterate, error) {
-	fitting, err := train.Sequences(c.Config, train.TrainStream, max(1, c.Train/64))
+	fitting, err := train.Sequences(c.Config, train.TrainStream, max(1, c.Train/128))
 	if err != nil {
 		return nil, err
 	}
 	var all []iterate
-	for k := 1; k <= iterations; k++ {
+	for k := 1; k <= last; k++ {
 		descent, err := estimator.FitDescent(ctx, fitting, k)
 		if err != nil {
 			return nil, err
@@ -204,6 +208,30 @@ func (r depthResult) nearest(name string) (best depthPredictor) {
 		}
 	}
 	return best
+}
+
+// steps is the number of iterations of an algorithm that is nearest to the model,
+// between whole numbers: where the parabola through the nearest and its two
+// neighbours is least, or the nearest itself at either end.
+func (r depthResult) steps(name string) float64 {
+	apart := map[int]float64{}
+	for _, p := range r.Iterate {
+		if p.Name == name {
+			apart[p.K] = p.Apart
+		}
+	}
+	k := r.nearest(name).K
+	before, some := apart[k-1]
+	after, more := apart[k+1]
+	if !some || !more {
+		return float64(k)
+	}
+	// The neighbours are no nearer, so the parabola opens upwards, unless all three
+	// are equal.
+	if curvature := before - 2*apart[k] + after; curvature > 0 {
+		return float64(k) + (before-after)/(2*curvature)
+	}
+	return float64(k)
 }
 
 // byKappa divides the contexts of more than d tokens into quarters.

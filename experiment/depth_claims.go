@@ -2,22 +2,23 @@ package experiment
 
 import (
 	"fmt"
-	"math"
 	"slices"
 )
 
 func collectDepth(all []done[networkConfig, depthResult]) (Findings, error) {
-	return Findings{Data: Data{Tables: []Table{nearestTable(all), conditioningTable(all)}}, Figures: []Figure{depthFigure(all)}, Claims: depthClaims(all)}, nil
+	claims, err := depthClaims(all)
+	return Findings{Data: Data{Tables: []Table{nearestTable(all), conditioningTable(all)}},
+		Figures: []Figure{depthFigure(all)}, Claims: claims}, err
 }
 
 // nearestTable has the iterate of each algorithm that is nearest to each model.
 // at_end says that k is the largest: more steps could be nearer still.
 func nearestTable(all []done[networkConfig, depthResult]) Table {
-	table := Table{Name: "nearest", Columns: []string{"layers", "seed", "mse", "low", "high", "floor", "algorithm", "k", "at_end", "apart", "algorithm_mse"}}
+	table := Table{Name: "nearest", Columns: []string{"layers", "seed", "mse", "floor", "algorithm", "k", "steps", "at_end", "apart", "algorithm_mse"}}
 	for _, t := range all {
 		for _, name := range depthAlgorithms {
 			p, m := t.Found.nearest(name), t.Found.Model
-			table.Rows = append(table.Rows, []any{t.Config.Depth, t.Config.Seed, m.MSE, m.Low, m.High, t.Found.Floor, name, p.K, p.K == iterations, p.Apart, p.MSE})
+			table.Rows = append(table.Rows, []any{t.Config.Depth, t.Config.Seed, m.MSE, t.Found.Floor, name, p.K, t.Found.steps(name), p.K == last, p.Apart, p.MSE})
 		}
 	}
 	return table
@@ -37,35 +38,38 @@ func conditioningTable(all []done[networkConfig, depthResult]) Table {
 	return table
 }
 
-func depthClaims(all []done[networkConfig, depthResult]) []Claim {
-	// Of two layers, which training finds for every seed: deeper models can be
-	// left far from their best, and then predict like fewer (docs/results).
-	const compared = 2
-	shallow, deep := math.Inf(-1), math.Inf(1)
-	margin, low := math.Inf(1), math.Inf(1)
-	one, many := math.Inf(1), math.Inf(-1) // contrasts, of the seed where they are nearest
-	for _, t := range all {
-		r := t.Found
-		k := float64(r.nearest(newtonAlgorithm).K)
-		if t.Config.Depth == 1 {
-			shallow, one = math.Max(shallow, k), math.Min(one, r.Contrast)
-			margin, low = math.Min(margin, r.Margin), math.Min(low, r.MarginLow)
+// depthClaims are of one and two layers, the depths of both scales.
+func depthClaims(all []done[networkConfig, depthResult]) ([]Claim, error) {
+	of := func(layers int, quantity func(depthResult) float64) bySeed {
+		x := bySeed{}
+		for _, t := range all {
+			if t.Config.Depth == layers {
+				x[t.Config.Seed] = quantity(t.Found)
+			}
 		}
-		if t.Config.Depth == compared {
-			deep, many = math.Min(deep, k), math.Max(many, r.Contrast)
-		}
+		return x
 	}
-	return []Claim{
-		{ID: "iterations", Source: "after Fu et al. 2024", Relation: AtLeast, Measured: Number(deep - shallow), Predicted: 1,
-			Statement: "more layers are like more iterations: steps of Newton-Schulz whose predictions are nearest to a model's, of two layers, least seed, less those of one layer, largest seed",
-			Reason:    "a whole number"},
-		{ID: "one-layer", Source: "ours", Relation: AtLeast, Measured: Number(margin), Tolerance: low - margin,
-			Statement: fmt.Sprintf("one layer with norm is nearer to some number of Newton-Schulz steps than to any number of gradient steps up to %d: least relative margin of the distance between predictions", iterations),
-			Reason:    "paired bootstrap over test sequences: the lower end of the 99.98 % interval is above 0. Nearer is not the same (docs/probing.md), and deeper models are about as near to both"},
-		{ID: "conditioning", Source: "ours", Relation: AtMost, Measured: Number(many / one), Predicted: 1,
-			Statement: "layers gain most where the context is well conditioned, as iterations do: error on the best conditioned quarter of the contexts over that on the others, of two layers, largest seed, over that of one layer, least seed",
-			Reason:    "a ratio of one sign"},
+	steps := func(r depthResult) float64 { return r.steps(newtonAlgorithm) }
+	contrast := func(r depthResult) float64 { return r.Contrast }
+	more := of(2, steps)
+	for seed, k := range of(1, steps) {
+		more[seed] -= k
 	}
+	iterations, err := seedClaim(Claim{ID: "iterations", Source: "after Fu et al. 2024", Relation: AtLeast, Predicted: 0.5,
+		Statement: "more layers are like more iterations: by how many the steps of Newton-Schulz nearest to two layers exceed those nearest to one, both between whole numbers; half a step is none"}, more)
+	if err != nil {
+		return nil, err
+	}
+	nearer, err := seedClaim(Claim{ID: "one-layer", Source: "ours", Relation: AtLeast,
+		Statement: fmt.Sprintf("one layer with norm is nearer to some number of Newton-Schulz steps than to any number of gradient steps up to %d: relative margin of the distances", last)},
+		of(1, func(r depthResult) float64 { return r.Margin }))
+	if err != nil {
+		return nil, err
+	}
+	conditioning, err := ratioClaim(Claim{ID: "conditioning", Source: "ours", Relation: AtMost, Predicted: 1,
+		Statement: "a layer gains most where the context is well conditioned, as iterations do: error on the best conditioned quarter over that on the others, of two layers over that of one"},
+		logRatio(of(2, contrast), of(1, contrast)))
+	return slices.Concat(iterations, nearer, conditioning), err
 }
 
 func depthFigure(all []done[networkConfig, depthResult]) Figure {
@@ -74,28 +78,24 @@ func depthFigure(all []done[networkConfig, depthResult]) Figure {
 	kappa := Panel{Kind: Lines, Title: "error by conditioning", X: Axis{Label: "κ of the context", Log: true}, Y: Axis{Label: "MSE", Log: true}}
 	first := all[0] // the deepest model
 	for _, name := range depthAlgorithms {
-		s := first.Found.curve(name, func(p depthPredictor) float64 { return p.MSE })
-		s.Low = first.Found.curve(name, func(p depthPredictor) float64 { return p.Low }).Y
-		s.High = first.Found.curve(name, func(p depthPredictor) float64 { return p.High }).Y
-		errors.Series = append(errors.Series, s)
+		errors.Series = append(errors.Series, first.Found.curve(name, func(p depthPredictor) float64 { return p.MSE }))
 	}
 	of := slices.DeleteFunc(slices.Clone(all), func(t done[networkConfig, depthResult]) bool { return t.Config.Seed != first.Config.Seed })
 	for _, t := range of {
 		m := t.Found.Model
-		level := NewSeries(m.Name, Dashed, []float64{1, iterations}, []float64{m.MSE, m.MSE})
-		errors.Series = append(errors.Series, level.Between([]float64{m.Low, m.Low}, []float64{m.High, m.High}))
+		errors.Series = append(errors.Series, NewSeries(m.Name, Dashed, []float64{1, last}, []float64{m.MSE, m.MSE}))
 		s := t.Found.curve(newtonAlgorithm, func(p depthPredictor) float64 { return p.Apart })
 		s.Label = m.Name
 		apart.Series = append(apart.Series, s)
 		kappa.Series = append(kappa.Series, NewSeries(m.Name, Solid, t.Found.Kappa, m.Kappa))
 	}
-	errors.Series = append(errors.Series, NewSeries("Bayes floor", Dashed, []float64{1, iterations}, []float64{first.Found.Floor, first.Found.Floor}))
+	errors.Series = append(errors.Series, NewSeries("Bayes floor", Dashed, []float64{1, last}, []float64{first.Found.Floor, first.Found.Floor}))
 	for _, name := range depthAlgorithms[:2] {
 		p := first.Found.nearest(name)
 		kappa.Series = append(kappa.Series, NewSeries(fmt.Sprintf("%s, k = %d", name, p.K), Dashed, first.Found.Kappa, p.Kappa))
 	}
 	return Figure{Title: "Layers and iterations", Columns: 3, Panels: []Panel{errors, apart, kappa},
-		Caption: "Errors of algorithms by iterations, with those of trained models as lines (bands: 95 % bootstrap over W); how far the predictions of Newton-Schulz are from those of each model; errors on the contexts of more than d tokens, where Bayes has none, by quarters of their condition number κ, with the iterates nearest to the deepest model."}
+		Caption: "Errors of algorithms by iterations, with those of trained models as lines of one seed; nearest.csv has all seeds; how far the predictions of Newton-Schulz are from those of each model; errors on the contexts of more than d tokens, where Bayes has none, by quarters of their condition number κ, with the iterates nearest to the deepest model."}
 }
 
 // curve draws a property of the iterates of an algorithm.

@@ -1,10 +1,10 @@
 package experiment
 
 import (
+	"fmt"
 	"math"
 	"slices"
 
-	"icar/ar"
 	"icar/estimator"
 )
 
@@ -23,17 +23,12 @@ func networkTables(networks []network, key []string, keys func(networkConfig) []
 		lines.Rows = append(lines.Rows, []any{b.Name, b.mse()})
 	}
 	summary := Table{Name: "summary", Columns: []string{"model", "seeds", "test_mse", "low", "high"}}
-	var known []string
-	for _, n := range networks {
-		if slices.Contains(known, n.Config.Label) {
-			continue
-		}
-		known = append(known, n.Config.Label)
-		s, err := spreadOf(networks, n.Config.Label)
+	for _, label := range labelsOf(networks) {
+		s, err := spreadOf(networks, label)
 		if err != nil {
 			return Data{}, err
 		}
-		summary.Rows = append(summary.Rows, []any{n.Config.Label, s.seeds, s.mean, s.Low, s.High})
+		summary.Rows = append(summary.Rows, []any{label, s.seeds, s.mean, s.Low, s.High})
 	}
 	return Data{Tables: []Table{test, summary, positions, lines}}, nil
 }
@@ -46,25 +41,17 @@ type spread struct {
 }
 
 // intervalCaption says what the intervals of a figure are.
-const intervalCaption = "Bars are 95 % intervals: over seeds where there are several, else over test sequences."
+const intervalCaption = "Bars are 95 % intervals by Student's t over training runs, whose test sequences are averaged; there is none for a single run."
 
 // spreadOf is the mean error of the models of a label with its 95 % interval:
 // of Student over the seeds, each of which draws data, weights and test
-// sequences of its own, or where there is one seed by bootstrap over the test
-// sequences.
+// sequences of its own. Of one seed there is no interval.
 func spreadOf(networks []network, label string) (spread, error) {
-	var errors, sequences []float64
-	for _, n := range networks {
-		if n.Config.Label == label {
-			errors, sequences = append(errors, n.Found.mse()), append(sequences, n.Found.PerSequence...)
-		}
-	}
-	s := spread{seeds: len(errors), mean: mean(errors)}
+	errors := errorsBySeed(networks, label).values()
+	s := spread{len(errors), mean(errors), estimator.Interval{Low: math.NaN(), High: math.NaN()}}
 	var err error
 	if s.seeds > 1 {
 		s.Interval, err = estimator.StudentInterval(errors, 0.95)
-	} else {
-		s.Interval, err = estimator.Bootstrap(sequences, 0.95, 1000, ar.Rand(1, "bootstrap/"+label, 0))
 	}
 	return s, err
 }
@@ -86,21 +73,32 @@ func spreadPoints(networks []network, name string, x []float64, labels []string)
 func horizontal(baselines []baseline, low, high float64) []Series {
 	var lines []Series
 	for _, b := range baselines {
+		if b.Name == positionStepHere { // of claims only: it has seen the answers
+			continue
+		}
 		lines = append(lines, NewSeries(b.Name, Dashed, []float64{low, high}, []float64{b.mse(), b.mse()}))
 	}
 	return lines
 }
 
-// curvePanels show errors by position and training losses of the first seed.
-func curvePanels(networks []network) []Panel {
+// curvePanels show errors by position, means over seeds with their intervals, and
+// the training losses of the first seed.
+func curvePanels(networks []network) ([]Panel, error) {
 	positionPanel := Panel{Kind: Lines, Title: "test error by position", X: Axis{Label: "position T"}, Y: Axis{Label: "MSE", Log: true}}
-	training := Panel{Kind: Lines, Title: "training", X: Axis{Label: "step", Log: true}, Y: Axis{Label: "loss", Log: true}}
+	training := Panel{Kind: Lines, Title: fmt.Sprintf("training, seed %d", networks[0].Config.Seed),
+		X: Axis{Label: "step", Log: true}, Y: Axis{Label: "loss", Log: true}}
 	first := networks[0]
+	for _, label := range labelsOf(networks) {
+		s, err := positionSeries(networks, label)
+		if err != nil {
+			return nil, err
+		}
+		positionPanel.Series = append(positionPanel.Series, s)
+	}
 	for _, n := range networks {
 		if n.Config.Seed != first.Config.Seed {
 			continue
 		}
-		positionPanel.Series = append(positionPanel.Series, NewSeries(n.Config.Label, Solid, positions(len(n.Found.PerPosition)), n.Found.PerPosition))
 		steps := make([]float64, len(n.Found.Losses))
 		for i := range steps {
 			steps[i] = float64(1 + i*n.Found.LossEvery)
@@ -117,5 +115,49 @@ func curvePanels(networks []network) []Panel {
 		}
 		positionPanel.Series = append(positionPanel.Series, curve)
 	}
-	return []Panel{positionPanel, training}
+	return []Panel{positionPanel, training}, nil
+}
+
+// labelsOf are the kinds of models, in the order in which they come.
+func labelsOf(networks []network) []string {
+	var labels []string
+	for _, n := range networks {
+		if !slices.Contains(labels, n.Config.Label) {
+			labels = append(labels, n.Config.Label)
+		}
+	}
+	return labels
+}
+
+// positionSeries is the error by position of the models of a label, the mean over
+// seeds with its 95 % interval.
+func positionSeries(networks []network, label string) (Series, error) {
+	var runs [][]float64 // (seeds, T)
+	for _, n := range networks {
+		if n.Config.Label == label {
+			runs = append(runs, n.Found.PerPosition)
+		}
+	}
+	t := len(runs[0])
+	y, low, high := make([]float64, t), make([]float64, t), make([]float64, t)
+	for i := range t {
+		errors := make([]float64, len(runs))
+		for s, run := range runs {
+			errors[s] = run[i]
+		}
+		y[i] = mean(errors)
+		if len(runs) == 1 {
+			continue
+		}
+		interval, err := estimator.StudentInterval(errors, 0.95)
+		if err != nil {
+			return Series{}, err
+		}
+		low[i], high[i] = math.Max(interval.Low, y[i]/10), interval.High // the axis is logarithmic
+	}
+	s := NewSeries(label, Solid, positions(t), y)
+	if len(runs) > 1 {
+		s = s.Between(low, high)
+	}
+	return s, nil
 }

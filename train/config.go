@@ -3,6 +3,7 @@ package train
 import (
 	"fmt"
 	"math"
+	"slices"
 
 	"icar/ar"
 	"icar/internal/suggest"
@@ -16,7 +17,8 @@ const (
 	// Constant keeps the learning rate η.
 	Constant Schedule = "constant"
 	// Cosine lets it fall from η to 0 along half a cosine:
-	// η (1 + cos(π (k-1)/K))/2 at step k = 1, …, K.
+	// η (1 + cos(π (k-1)/K))/2 at step k = 1, …, K; after U steps of warm-up
+	// k - U takes the place of k, and K - U that of K.
 	//
 	// Reference: Loshchilov, Hutter, "SGDR: stochastic gradient descent with
 	// warm restarts", ICLR 2017, arXiv 1608.03983.
@@ -40,6 +42,8 @@ type Config struct {
 	Optimiser    string   `json:"optimiser"`
 	LearningRate float64  `json:"learning_rate"`
 	Schedule     Schedule `json:"schedule"`
+	Warmup       int      `json:"warmup"`
+	Clip         float64  `json:"clip"`
 	Seed         uint64   `json:"seed"`
 
 	EvalEvery       int `json:"eval_every"`
@@ -69,6 +73,9 @@ func (c Config) Steps() int { return c.Epochs * (c.Train / c.Batch) }
 // the width of the tokens, the width, and d. The error says what to change
 // when c cannot be run.
 func (c Config) Resolve() (Config, error) {
+	if !slices.Contains(realFamilies(), string(c.Family)) {
+		return c, unknown("family", string(c.Family), realFamilies()...)
+	}
 	if _, err := ar.NewSampler[float32](c.Process, 1, 1, 0, ""); err != nil { // the process, and that it is real
 		return c, err
 	}
@@ -137,6 +144,13 @@ func (c Config) checkDescent() error {
 	default:
 		return unknown("schedule", string(c.Schedule), string(Constant), string(Cosine))
 	}
+	if steps := c.Steps(); c.Warmup < 0 || c.Warmup >= steps {
+		return fmt.Errorf("warmup %d leaves none of the %d steps at the full learning rate: "+
+			"use 0 for no warm-up, or at most %d", c.Warmup, steps, steps-1)
+	}
+	if !(c.Clip >= 0) || math.IsInf(c.Clip, 1) {
+		return fmt.Errorf("clip %v is not a norm: use 0 for no clipping, or a positive number such as 1", c.Clip)
+	}
 	return nil
 }
 
@@ -169,6 +183,16 @@ func (c Config) checkSize() error {
 		}
 	}
 	return nil
+}
+
+// realFamilies are the families with real states, the only kind that a Transformer takes.
+func realFamilies() (names []string) {
+	for _, f := range ar.Families() {
+		if f.Real() {
+			names = append(names, string(f))
+		}
+	}
+	return names
 }
 
 // unknown is the error about a word that is none of those a key can be.

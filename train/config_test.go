@@ -36,8 +36,8 @@ func TestWrongValuesSayWhatToUse(t *testing.T) {
 		change func(*Config)
 		want   string
 	}{
-		{func(c *Config) { c.Family = "har" }, `unknown family "har": use one of`},
-		{func(c *Config) { c.Family = ar.Unitary }, "use the rotation family"},
+		{func(c *Config) { c.Family = "har" }, `unknown family "har": did you mean haar?`},
+		{func(c *Config) { c.Family = ar.Unitary }, `unknown family "unitary": use one of haar, rotation, so`},
 		{func(c *Config) { c.Family = ar.Rotation }, "use d = 6"},
 		{func(c *Config) { c.D = 0 }, "use d = 1 or more"},
 		{func(c *Config) { c.Rho = math.NaN() }, "use ρ = 1 for none"},
@@ -62,6 +62,10 @@ func TestWrongValuesSayWhatToUse(t *testing.T) {
 		{func(c *Config) { c.LearningRate = math.Inf(1) }, "learning_rate +Inf is not a positive number"},
 		{func(c *Config) { c.Optimiser = "adma" }, `unknown optimiser "adma": did you mean adam?`},
 		{func(c *Config) { c.Schedule = "cos" }, `unknown schedule "cos": did you mean cosine?`},
+		{func(c *Config) { c.Warmup = -1 }, "warmup -1 leaves none of the 3200 steps"},
+		{func(c *Config) { c.Warmup = 3200 }, "use 0 for no warm-up, or at most 3199"},
+		{func(c *Config) { c.Clip = -1 }, "clip -1 is not a norm: use 0 for no clipping"},
+		{func(c *Config) { c.Clip = math.NaN() }, "clip NaN is not a norm"},
 		{func(c *Config) { c.Train = 1 << 30 }, "the training sequences would be 2.74e+11 numbers, more than 2147483648: use a smaller train, length or d, or fresh sequences"},
 		{func(c *Config) { c.Test = 1 << 30 }, "the test sequences would be"},
 		{func(c *Config) { c.Length = 1 << 20 }, "the training sequences would be"},
@@ -98,6 +102,24 @@ func TestCosineSchedule(t *testing.T) {
 	c.Schedule = Constant
 	if got := c.rate(8); got != 0.01 {
 		t.Errorf("constant: η = %v", got)
+	}
+}
+
+// The rate rises in proportion to the step and reaches η at the last step of the
+// warm-up; the schedule has the steps that are left.
+func TestWarmup(t *testing.T) {
+	c := small() // 8 steps
+	c.Warmup = 4
+	for k, want := range map[int]float64{1: 0.0025, 2: 0.005, 4: 0.01, 5: 0.01, 8: 0.01} {
+		if got := c.rate(k); got != want {
+			t.Errorf("step %d: η = %v, want %v", k, got, want)
+		}
+	}
+	c.Schedule = Cosine
+	for k, want := range map[int]float64{4: 0.01, 5: 0.01, 7: 0.005, 8: 0.0014644660940672624} {
+		if got := c.rate(k); math.Abs(got-want) > 1e-17 {
+			t.Errorf("cosine, step %d: η = %v, want %v", k, got, want)
+		}
 	}
 }
 

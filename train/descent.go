@@ -27,14 +27,30 @@ func (d *descent) step(ctx context.Context, k int, b nn.Batch[float32]) (loss fl
 	if err != nil {
 		return 0, err
 	}
+	if d.config.Clip > 0 {
+		nn.Clip(d.engine.Model().Parameters(), d.config.Clip)
+	}
 	d.optimiser.Step(k, d.config.rate(k))
 	return loss, nil
 }
 
-// rate returns the learning rate of step k = 1, 2, …
+// rate returns the learning rate of step k = 1, 2, …: η k/U for the U steps of
+// the warm-up, then that of the schedule.
+//
+// Adam divides by a mean of squared gradients that its first steps hardly
+// know: it makes full steps in what may be chance directions. Small steps
+// until the mean is known keep deep models off plateaus.
+//
+// Reference: Goyal et al., "Accurate, large minibatch SGD", 2017, arXiv
+// 1706.02677, section 2.2; Liu et al., "On the variance of the adaptive
+// learning rate and beyond", ICLR 2020, arXiv 1908.03265.
 func (c Config) rate(k int) float64 {
+	if k <= c.Warmup {
+		return c.LearningRate * float64(k) / float64(c.Warmup)
+	}
 	if c.Schedule == Cosine {
-		return c.LearningRate * (1 + math.Cos(math.Pi*float64(k-1)/float64(c.Steps()))) / 2
+		k, steps := k-c.Warmup, c.Steps()-c.Warmup
+		return c.LearningRate * (1 + math.Cos(math.Pi*float64(k-1)/float64(steps))) / 2
 	}
 	return c.LearningRate
 }

@@ -44,6 +44,8 @@ func (c *Config) Keys() []Key {
 		{"optimiser", "`adam`, `momentum` or `sgd`", &c.Optimiser},
 		{"learning_rate", "learning rate η > 0", &c.LearningRate},
 		{"schedule", "of the learning rate: `constant`, or `cosine` from η to 0", (*string)(&c.Schedule)},
+		{"warmup", "first steps, over which the learning rate rises in proportion to the step; 0 for none", &c.Warmup},
+		{"clip", "largest norm of the gradient, which a longer one is scaled down to; 0 for any", &c.Clip},
 		{"seed", "seed of all randomness: initial weights, training and test sequences, shuffles", &c.Seed},
 		{"eval_every", "steps from one evaluation on the test sequences to the next; 0 for one at the end", &c.EvalEvery},
 		{"checkpoint_every", "steps from one checkpoint to the next; 0 for one at the start and one at the end", &c.CheckpointEvery},

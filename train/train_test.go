@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"math"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -227,6 +228,33 @@ func TestCancelledBeforeTheFirstStep(t *testing.T) {
 		if !slices.Equal(p.Data, m.Parameters()[i].Data) {
 			t.Errorf("%s has changed", p.Name)
 		}
+	}
+}
+
+// A step of plain descent has the length η times that of the gradient: with
+// clipping, η times the bound.
+func TestClippedStepHasItsLength(t *testing.T) {
+	c := small()
+	c.Optimiser, c.LearningRate, c.Clip, c.Epochs, c.Train = nn.SGDName, 0.5, 1e-3, 1, 32 // one step
+	after, _, err := Train(t.Context(), c, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	resolved, err := c.Resolve()
+	if err != nil {
+		t.Fatal(err)
+	}
+	square := 0.0
+	before := nn.NewParameters[float32](resolved.Config, c.Seed)
+	for i, p := range after.Parameters() {
+		for j, x := range p.Data {
+			d := float64(x) - float64(before[i].Data[j])
+			square += d * d
+		}
+	}
+	// 468 parameters below 1 are each rounded by 3e-8 at most, 6.5e-7 in all.
+	if got := math.Sqrt(square); math.Abs(got-5e-4) > 6.5e-7 {
+		t.Errorf("a step has the length %v, want 0.5 · 0.001", got)
 	}
 }
 

@@ -11,21 +11,31 @@ import (
 	"strings"
 )
 
-// Edit is a change to the source that makes one formula wrong.
+// Edit is a change to the source that makes one statement wrong. Either a test
+// has to notice, or claims have to fail.
 type Edit struct {
-	Theory  string `json:"theory"`  // the line of the mathematics that it falsifies
-	Name    string `json:"name"`    // what it does to that line
-	File    string `json:"file"`    // from the root of the module, with slashes
-	Old     string `json:"old"`     // occurs once in the file
-	New     string `json:"new"`     // may be empty
-	Package string `json:"package"` // of the test, as ./theory
-	Test    string `json:"test"`    // the test that has to fail
+	Theory  string   `json:"theory"`  // the line of the mathematics or the sentence that it falsifies
+	Name    string   `json:"name"`    // what it does to that line
+	File    string   `json:"file"`    // from the root of the module, with slashes
+	Old     string   `json:"old"`     // occurs once in the file
+	New     string   `json:"new"`     // may be empty
+	Package string   `json:"package"` // of the test, as ./theory
+	Test    string   `json:"test"`    // the test that has to fail
+	Claims  []string `json:"claims"`  // in place of both: patterns of path.Match, all of whose claims have to fail
 
 	list string // NAME of the NAME.json that holds it
 }
 
 // String is LIST/THEORY: NAME, which no two edits share.
 func (e Edit) String() string { return e.list + "/" + e.Theory + ": " + e.Name }
+
+// notices is what has to notice the edit: a test or claims.
+func (e Edit) notices() string {
+	if e.Test != "" {
+		return e.Test
+	}
+	return strings.Join(e.Claims, " ")
+}
 
 // readLists reads every *.json in the folder.
 func readLists(folder fs.FS) ([]Edit, error) {
@@ -61,8 +71,11 @@ func readList(folder fs.FS, file string) ([]Edit, error) {
 		e := &list[i]
 		e.list = strings.TrimSuffix(file, path.Ext(file))
 		switch {
-		case e.Theory == "" || e.Name == "" || e.File == "" || e.Old == "" || e.Package == "" || e.Test == "":
+		case e.Theory == "" || e.Name == "" || e.File == "" || e.Old == "":
 			return nil, fmt.Errorf("edit %d, %q, lacks a field: all but new have to be given", i, e.Name)
+		case (e.Package == "") != (e.Test == "") || (e.Test == "") == (len(e.Claims) == 0):
+			return nil, fmt.Errorf("edit %d, %q, needs a package and a test, or claims in place of both",
+				i, e.Name)
 		case seen[e.String()]:
 			return nil, fmt.Errorf("two edits are called %q: give each a name of its own", e)
 		}

@@ -49,8 +49,8 @@ func (j judge) inCopy(f func(root string) error) (err error) {
 	return f(root)
 }
 
-// killed reports whether the edit makes its test fail. The error is
-// errInvalid when the edit cannot be applied or does not compile.
+// killed reports whether the edit makes its test or its claims fail. The error
+// is errInvalid when the edit cannot be applied or does not compile.
 func (j judge) killed(ctx context.Context, e Edit) (killed bool, err error) {
 	content, err := e.apply(j.module)
 	if err != nil {
@@ -58,6 +58,10 @@ func (j judge) killed(ctx context.Context, e Edit) (killed bool, err error) {
 	}
 	err = j.inCopy(func(root string) error {
 		if err := os.WriteFile(e.source(root), content, 0o644); err != nil {
+			return err
+		}
+		if len(e.Claims) > 0 {
+			killed, err = j.claimsFail(ctx, root, e)
 			return err
 		}
 		if err := j.compile(ctx, root, e.Package); err != nil {
@@ -70,7 +74,8 @@ func (j judge) killed(ctx context.Context, e Edit) (killed bool, err error) {
 	return killed, err
 }
 
-// unedited demands that every named test passes on a copy without an edit.
+// unedited demands that every named test passes and that every named claim
+// holds on a copy without an edit.
 func (j judge) unedited(ctx context.Context, edits []Edit) error {
 	byPackage := slices.SortedFunc(slices.Values(edits), func(a, b Edit) int {
 		return cmp.Or(cmp.Compare(a.Package, b.Package), cmp.Compare(a.Test, b.Test))
@@ -78,6 +83,9 @@ func (j judge) unedited(ctx context.Context, edits []Edit) error {
 	return j.inCopy(func(root string) error {
 		var last Edit
 		for _, e := range byPackage {
+			if len(e.Claims) > 0 {
+				continue
+			}
 			if e.Package == last.Package && e.Test == last.Test {
 				continue
 			}
@@ -93,7 +101,7 @@ func (j judge) unedited(ctx context.Context, edits []Edit) error {
 				return fmt.Errorf("%s in %s fails as it is: make it pass first", e.Test, e.Package)
 			}
 		}
-		return nil
+		return j.claimsHold(ctx, root, edits)
 	})
 }
 

@@ -1,15 +1,16 @@
-// Command mutate shows that the tests of the formulas can fail. Each list
-// beside it, NAME.json, holds edits of the source that flip a sign, drop a
-// term or exchange two symbols in one line of the mathematics, each with the
-// test that has to notice. Every edit is made in a copy of the module, where its
-// test is run:
+// Command mutate shows that tests and claims can fail. Each list beside it,
+// NAME.json, holds edits of the source that flip a sign, drop a term, exchange
+// two symbols or take the wrong data, each with the test that has to notice or,
+// in the lists claims-NAME.json, with the claims of icar reproduce that have to
+// fail. Every edit is made in a copy of the module, where its test is run, or the
+// experiments of its claims at quick scale:
 //
 //	go run ./internal/mutate                run all edits
 //	go run ./internal/mutate -run gauge     those whose LIST/THEORY: NAME matches
 //
-// It prints a table and exits with 1 when a test did not notice (SURVIVED) or
-// when an edit is invalid: its text does not occur exactly once, or the edited
-// source does not compile.
+// It prints a table and exits with 1 when a test or a claim did not notice
+// (SURVIVED) or when an edit is invalid: its text does not occur exactly once,
+// the edited source does not compile, or the experiment does not run to its end.
 package main
 
 import (
@@ -137,10 +138,10 @@ func judgeAll(ctx context.Context, root string, edits []Edit, workers int, progr
 
 func printTable(out io.Writer, edits []Edit, verdicts []string) (allKilled bool, err error) {
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(w, "LIST\tTHEORY\tEDIT\tFILE\tTEST\tVERDICT")
+	fmt.Fprintln(w, "LIST\tTHEORY\tEDIT\tFILE\tTEST OR CLAIMS\tVERDICT")
 	killed := 0
 	for i, e := range edits {
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\n", e.list, e.Theory, e.Name, e.File, e.Test, verdicts[i])
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\n", e.list, e.Theory, e.Name, e.File, e.notices(), verdicts[i])
 		if verdicts[i] == "killed" {
 			killed++
 		}

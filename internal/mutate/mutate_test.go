@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -160,9 +161,11 @@ func TestReadLists(t *testing.T) {
 		t.Errorf("%+v, %v", edits, err)
 	}
 	for list, want := range map[string]string{
-		`[{"name": "sign"}]`:                `bad.json: edit 0, "sign", lacks a field`,
-		`[{"nam": "sign"}]`:                 `unknown field "nam"`,
-		good[:len(good)-1] + "," + good[1:]: `two edits are called "bad/4: sign"`,
+		`[{"name": "sign"}]`: `bad.json: edit 0, "sign", lacks a field`,
+		`[{"nam": "sign"}]`:  `unknown field "nam"`,
+		strings.Replace(good, `"package": "./a", `, "", 1):                                `edit 0, "sign", needs a package and a test, or claims`,
+		strings.Replace(good, `"test": "TestA"`, `"test": "TestA", "claims": ["a/b"]`, 1): `edit 0, "sign", needs a package`,
+		good[:len(good)-1] + "," + good[1:]:                                               `two edits are called "bad/4: sign"`,
 	} {
 		if _, err := readLists(fstest.MapFS{"bad.json": {Data: []byte(list)}}); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v, want %s", list, err, want)
@@ -185,6 +188,9 @@ func TestCommittedListsApply(t *testing.T) {
 		if _, err := e.apply(root); err != nil {
 			t.Errorf("%s: %v", e, err)
 		}
+		if len(e.Claims) > 0 {
+			continue // that they exist takes a run of the experiments: TestCommittedEditsAreKilled
+		}
 		sources, err := filepath.Glob(filepath.Join(root, e.Package, "*_test.go"))
 		if err != nil {
 			t.Fatal(err)
@@ -196,4 +202,18 @@ func TestCommittedListsApply(t *testing.T) {
 			t.Errorf("%s: %s has no test %s", e, e.Package, e.Test)
 		}
 	}
+}
+
+// All committed edits are killed: every test and every claim they name can
+// fail. It takes some minutes, so it runs when asked.
+func TestCommittedEditsAreKilled(t *testing.T) {
+	if os.Getenv("ICAR_SLOW") == "" {
+		t.Skip("set ICAR_SLOW=1: every edit is compiled and run by itself")
+	}
+	var table bytes.Buffer
+	allKilled, err := mutate(t.Context(), "", runtime.GOMAXPROCS(0), &table, io.Discard)
+	if err != nil || !allKilled {
+		t.Errorf("all killed %v, %v:\n%s", allKilled, err, &table)
+	}
+	t.Log(&table)
 }
