@@ -35,8 +35,7 @@ func show(t *testing.T, ctx context.Context, address string, width int64) {
 func TestLanding(t *testing.T) {
 	ctx, server := visit(t)
 	for _, width := range []int64{380, 1280} {
-		show(t, ctx, server.url+"/#position", width)
-		do(t, ctx, until("document.querySelector('#position svg') && document.querySelector('#step svg')"))
+		do(t, ctx, chromedp.EmulateViewport(width, 1080), chromedp.Navigate(server.url+"/#position"), until("document.querySelector('#position svg')"))
 		landed(t, ctx, "position", fmt.Sprintf("the address, %d px", width))
 		show(t, ctx, server.url+"/", width)
 		for _, part := range []string{"position", "runs", "step"} {
@@ -46,7 +45,7 @@ func TestLanding(t *testing.T) {
 		// A look inside a run opens where one sees it.
 		do(t, ctx, script(`document.querySelector('nav a[href="#runs"]').click(); document.querySelector('#run-list button').click()`), until("document.querySelector('#inside [data-figure=attention] svg')"))
 		landed(t, ctx, "inside", fmt.Sprintf("look, %d px", width))
-		do(t, ctx, chromedp.Navigate("about:blank"))
+		do(t, ctx, chromedp.Navigate("about:blank")) // the next address is another page's
 	}
 }
 
