@@ -110,19 +110,42 @@ func fitDescent(ctx context.Context, batch ar.Batch[float64], k int, byPosition 
 }
 
 // FitRidge returns the ridge regression whose λ has the least mean squared error
-// on the sequences, by golden section between 1e-8 and 10 times the mean of
-// |s_t|². Without noise the best λ can be the lowest: that is least squares.
+// on the sequences, by golden section over [RidgeRange]. Where no λ inside is
+// better than an end by more than rounding it is that end itself, so that a
+// caller can tell: without noise the best λ is the lowest, and that is least
+// squares.
 func FitRidge(ctx context.Context, batch ar.Batch[float64]) (Ridge, error) {
-	m := floats.Dot(batch.States, batch.States) / float64(batch.N*(batch.T+1))
-	if m == 0 {
+	low, high := RidgeRange(batch)
+	if high == 0 {
 		return Ridge{}, errors.New("every state is 0: λ cannot be fitted")
 	}
 	s := search{ctx, batch, func(λ []float64) Estimator { return Ridge{Lambda: λ[0]} }, false}
-	λ, err := s.minimise([]float64{math.Log(1e-8 * m)}, []float64{math.Log(10 * m)})
+	λ, err := s.minimise([]float64{math.Log(low)}, []float64{math.Log(high)})
 	if err != nil {
 		return Ridge{}, err
 	}
-	return Ridge{Lambda: λ[0]}, nil
+	best, least := Ridge{}, math.Inf(1)
+	for _, λ := range []float64{low, high, λ[0]} {
+		measured, err := MSE(ctx, batch, Ridge{Lambda: λ})
+		if err != nil {
+			return Ridge{}, err
+		}
+		if e := measured.Mean(); e < least*(1-ridgeGain) {
+			best, least = Ridge{Lambda: λ}, e
+		}
+	}
+	return best, nil
+}
+
+// ridgeGain is the share of the error that an inner λ has to gain over an end of
+// the range, above the rounding of a mean of thousands of squares.
+const ridgeGain = 1e-12
+
+// RidgeRange returns the ends of what FitRidge searches: 1e-8 and 10 times the
+// mean of |s_t|² over the sequences.
+func RidgeRange(batch ar.Batch[float64]) (low, high float64) {
+	m := floats.Dot(batch.States, batch.States) / float64(batch.N*(batch.T+1))
+	return 1e-8 * m, 10 * m
 }
 
 // search minimises the error of an estimator over the logarithms of positive

@@ -13,7 +13,7 @@ import (
 )
 
 // near says whether x is within a share of want, which is not 0.
-func near(x, want, share float64) bool { return math.Abs(x/want-1) <= share }
+func within(x, want, share float64) bool { return math.Abs(x/want-1) <= share }
 
 // small is a trial of few steps.
 func small(model augmentedModel, family ar.Family, d, tmax int) augmentedConfig {
@@ -99,7 +99,7 @@ func TestEtaError(t *testing.T) {
 		spread += (x - mean(slopes)) * (x - mean(slopes)) / (n - 1)
 	}
 	want := math.Sqrt(spread/seen) / mean(curvature)
-	if got := etaError(d, sequences, eta, seen); !near(got, want, 1e-10) {
+	if got := etaError(d, sequences, eta, seen); !within(got, want, 1e-10) {
 		t.Errorf("got %g, want %g", got, want)
 	}
 }
@@ -132,20 +132,20 @@ func TestTrainScalarsDrawsFreshSequences(t *testing.T) {
 			}
 		}
 	}
-	if want := total[1] * total[4]; !near(got.Sampled, want, 1e-12) {
+	if want := total[1] * total[4]; !within(got.Sampled, want, 1e-12) {
 		t.Errorf("η = %g, want %g", got.Sampled, want)
 	}
-	if want := total[1] * total[5]; !near(got.SampledOthers[2], want, 1e-9) {
+	if want := total[1] * total[5]; !within(got.SampledOthers[2], want, 1e-9) {
 		t.Errorf("m_1 v_1 = %g, want %g", got.SampledOthers[2], want)
 	}
 	fresh, err := ar.NewSampler[complex128](ar.New(ar.Unitary, 3), 256, 4, 5, "augmented/error"+of)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if want := etaError(3, split(fresh.Batch(0)), got.Sampled, 18); !near(got.StandardError, want, 1e-12) {
+	if want := etaError(3, split(fresh.Batch(0)), got.Sampled, 18); !within(got.StandardError, want, 1e-12) {
 		t.Errorf("standard error %g, want that from 6 steps of 3 sequences, %g", got.StandardError, want)
 	}
-	if !near(got.Eta, 3.0/13, 1e-6) || farthest(got.Others, 0) > 1e-6 || len(got.Losses) != 3 {
+	if !within(got.Eta, 3.0/13, 1e-6) || farthest(got.Others, 0) > 1e-6 || len(got.Losses) != 3 {
 		t.Errorf("exact descent ends at η = %g, others %v, %d losses; want 3/13, zeros and 3", got.Eta, got.Others, len(got.Losses))
 	}
 }
@@ -161,18 +161,18 @@ func TestAugmentedDescents(t *testing.T) {
 		return r
 	}
 	dense := run(small(denseModel, ar.Unitary, 2, 8))
-	if !near(slices.Min(dense.Losses), 0.625493274, 1e-8) || !near(slices.Min(dense.Single), 2.0/3, 1e-9) ||
+	if !within(slices.Min(dense.Losses), 0.625493274, 1e-8) || !within(slices.Min(dense.Single), 2.0/3, 1e-9) ||
 		len(dense.Losses) != 3 || len(dense.Single) != 3 || !(dense.Blocks[0] > 0.1) || dense.Blocks[1] > 1e-4 {
 		t.Errorf("dense: %+v", dense)
 	}
 	rotation := run(small(scalarModel, ar.Rotation, 4, 10))
-	if !near(slices.Min(rotation.Losses), 1.801619433, 1e-8) || !near(slices.Min(rotation.Single), 13.0/7, 1e-9) ||
-		!near(rotation.Eta, 0.112348, 1e-5) || !near(rotation.Others[1], -0.012146, 1e-4) {
+	if !within(slices.Min(rotation.Losses), 1.801619433, 1e-8) || !within(slices.Min(rotation.Single), 13.0/7, 1e-9) ||
+		!within(rotation.Eta, 0.112348, 1e-5) || !within(rotation.Others[1], -0.012146, 1e-4) {
 		t.Errorf("rotation: %+v", rotation)
 	}
 	heads := small(headsModel, ar.Unitary, 5, 10)
 	heads.Heads = 2
-	if r := run(heads); !near(slices.Min(r.Losses), 5-25*6.0/47, 1e-9) {
+	if r := run(heads); !within(slices.Min(r.Losses), 5-25*6.0/47, 1e-9) {
 		t.Errorf("two heads: %+v", r)
 	}
 	for tmax, want := range map[int]int{2: 0, 8: 3} {
@@ -203,7 +203,7 @@ func TestDescendKeepsTheBest(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !near(losses[0], 7, 1e-6) || !near(losses[1], 3, 1e-6) || !near(losses[2], 5, 1e-6) || !slices.Equal(kept, []float64{7, 3}) {
+	if !within(losses[0], 7, 1e-6) || !within(losses[1], 3, 1e-6) || !within(losses[2], 5, 1e-6) || !slices.Equal(kept, []float64{7, 3}) {
 		t.Errorf("losses %v, kept %v; want 28, 12, 20 over 4 contexts, and the first two", losses, kept)
 	}
 }
@@ -250,7 +250,7 @@ func TestAugmentedOptimum(t *testing.T) {
 		5 - 25*6.0/47:   heads,
 		5 - 25*3.0/31.0: small(headsModel, ar.Unitary, 5, 10),
 	} {
-		if got, err := c.optimum(); err != nil || !near(got, want, 1e-8) {
+		if got, err := c.optimum(); err != nil || !within(got, want, 1e-8) {
 			t.Errorf("%s, %s: %g, %v, want %g", c.Model, c.Family, got, err, want)
 		}
 	}

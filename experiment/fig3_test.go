@@ -90,16 +90,16 @@ func TestConservedOverlap(t *testing.T) {
 	}
 	overlap, drift := conservedOverlap(runs[0])
 	root := math.Sqrt(1 + q*q/4)
-	if !near(overlap, q/2/root, 1e-12) {
+	if !within(overlap, q/2/root, 1e-12) {
 		t.Errorf("overlap %g, want %g", overlap, q/2/root)
 	}
 	// The model has Q = 0: it changed by |Q|_F = q√2, more than half of what is left.
-	if want := 2 * q * math.Sqrt2 / (root / 2); !near(drift, want, 1e-12) {
+	if want := 2 * q * math.Sqrt2 / (root / 2); !within(drift, want, 1e-12) {
 		t.Errorf("drift %g, want %g", drift, want)
 	}
 	runs[0].Found.Q = []float64{0.1, 0, 0, 0} // diagonal: heads are orthogonal, BBᵀ has the least norm
 	overlap, drift = conservedOverlap(runs[0])
-	if least := math.Hypot(0.05, 1) - 0.05; overlap != 0 || !near(drift, 2*0.1/(least-0.1), 1e-12) {
+	if least := math.Hypot(0.05, 1) - 0.05; overlap != 0 || !within(drift, 2*0.1/(least-0.1), 1e-12) {
 		t.Errorf("overlap %g and drift %g, want 0 and %g", overlap, drift, 2*0.1/(least-0.1))
 	}
 }
@@ -116,7 +116,7 @@ func TestHeadCosines(t *testing.T) {
 
 // Three vectors at 120° in the plane are the best there are.
 func TestWelchBound(t *testing.T) {
-	if !near(welchBound(3, 2), 0.5, 1e-15) || !near(welchBound(8, 5), math.Sqrt(3.0/35), 1e-15) || welchBound(5, 5) != 0 || welchBound(2, 3) != 0 {
+	if !within(welchBound(3, 2), 0.5, 1e-15) || !within(welchBound(8, 5), math.Sqrt(3.0/35), 1e-15) || welchBound(5, 5) != 0 || welchBound(2, 3) != 0 {
 		t.Errorf("bounds %g, %g, %g", welchBound(3, 2), welchBound(8, 5), welchBound(5, 5))
 	}
 }
@@ -167,11 +167,11 @@ func TestRotationClaims(t *testing.T) {
 	form := (root*(1+math.Sqrt2) + 2*k) / (2 * (1 - root/2))
 	for id, want := range map[string]float64{"kappa": k, "ratio": ratio, "C": form, "P": form + ratio,
 		"ratio-kappa": ratio + k/(2*(2-k)), "minimum": 1e-5 * 12} {
-		if !near(claims[id].Tolerance, want, 1e-12) {
+		if !within(claims[id].Tolerance, want, 1e-12) {
 			t.Errorf("%s may be off by %g, want %g", id, claims[id].Tolerance, want)
 		}
 	}
-	if !near(claims["heads"].Predicted, 0.5, 1e-12) || claims["heads"].Relation != AtLeast || !(measured("heads") < 0.5) {
+	if !within(claims["heads"].Predicted, 0.5, 1e-12) || claims["heads"].Relation != AtLeast || !(measured("heads") < 0.5) {
 		t.Errorf("three heads in two directions: %+v", claims["heads"])
 	}
 

@@ -38,7 +38,7 @@ func TestRunFig6(t *testing.T) {
 		t.Errorf("%d and %d iterations, deviation %g, %d rows; want 473 twice, rounding and 23",
 			r.Iterations, r.Descended, r.Deviation, len(r.R2))
 	}
-	if got, want := r.Missed, math.Sqrt(1-r.R2[22]); !near(got, want, 1e-4) || want > 1e-3 {
+	if got, want := r.Missed, math.Sqrt(1-r.R2[22]); !within(got, want, 1e-4) || want > 1e-3 {
 		t.Errorf("the cosine misses %g of the last row, R² says %g, below 1e-3", got, want)
 	}
 	sampler, err := ar.NewSampler[complex128](theory.Position{Tmax: 30, Mu: 300, Rho: 1}.Process(), 5, 30, 4, "fig6/μ=300")
@@ -71,7 +71,7 @@ func TestRunFig6(t *testing.T) {
 		"standard error": {r.Error, math.Sqrt(spread) / floats.Norm(r.P, 2)},
 		"row error":      {r.RowError, math.Sqrt(row) / floats.Norm(centred, 2)},
 	} {
-		if !near(pair[0], pair[1], 1e-9) {
+		if !within(pair[0], pair[1], 1e-9) {
 			t.Errorf("%s %g, want %g", what, pair[0], pair[1])
 		}
 	}
@@ -80,11 +80,11 @@ func TestRunFig6(t *testing.T) {
 // The mean of (3, 4 ± 2) is x, and the standard error 2/√(2-1)·√2/√2 over 5.
 func TestMeanBeside(t *testing.T) {
 	distance, deviation := meanBeside([]float64{3, 4}, [][]float64{{3, 2}, {3, 6}})
-	if distance != 0 || !near(deviation, 2.0/5, 1e-12) {
+	if distance != 0 || !within(deviation, 2.0/5, 1e-12) {
 		t.Errorf("distance %g, standard error %g; want 0 and 0.4", distance, deviation)
 	}
 	distance, _ = meanBeside([]float64{3, 4}, [][]float64{{3, 5}, {3, 5}})
-	if !near(distance, 0.2, 1e-12) {
+	if !within(distance, 0.2, 1e-12) {
 		t.Errorf("distance %g, want 0.2", distance)
 	}
 }

@@ -127,7 +127,7 @@ func (s *stopAfter) Err() error {
 // before, and is named.
 func TestNetworkGoesOn(t *testing.T) {
 	e := fig5()
-	set := []Setting{{"train", "64"}, {"batch", "32"}, {"test", "16"}, {"length", "5"}, {"d", "2"}, {"epochs", "12"}}
+	set := []Setting{{"train", "64"}, {"batch", "32"}, {"test", "16"}, {"length", "5"}, {"d", "2"}, {"epochs", "12"}, {"warmup", "0"}}
 	plan, err := Plan(e, Options{Scale: Quick, Set: set})
 	if err != nil {
 		t.Fatal(err)

@@ -120,12 +120,12 @@ func TestGaugeError(t *testing.T) {
 		"corner": {allowed(conservedQuantities{[]float64{0, 0.25, 0, 0}, 1}, 0), (1 + 0.25/8) / (2 * star)},
 		"excess": {allowed(end, 0.01), 1/(2*star) + 0.2},
 	} {
-		if !near(pair[0], pair[1], 1e-12) {
+		if !within(pair[0], pair[1], 1e-12) {
 			t.Errorf("%s: %g, want %g", what, pair[0], pair[1])
 		}
 	}
 	m.P[1*4+1] = 0.5 // p_{T-1} at T = 3; s grows by as much as it counts
-	if got := allowed(conserved(m), 0); !near(got, (1.25+0.25)/(2*star), 1e-12) {
+	if got := allowed(conserved(m), 0); !within(got, (1.25+0.25)/(2*star), 1e-12) {
 		t.Errorf("p_{T-1}: %g, want %g", got, 1.5/(2*star))
 	}
 }
@@ -149,7 +149,7 @@ func TestDrifts(t *testing.T) {
 			t.Fatal(err)
 		}
 		after, _ := theory.Conserved(m)
-		if want := floats.Distance(before, after, 2); !near(got[i], want, 1e-12) {
+		if want := floats.Distance(before, after, 2); !within(got[i], want, 1e-12) {
 			t.Errorf("part %d: drift %g, want %g", part, got[i], want)
 		}
 	}
@@ -187,7 +187,7 @@ func TestMinimaClaims(t *testing.T) {
 	// is the p at which one or none of six has 2.5 %, the lower the cube root of that.
 	missed := claims["missed/rotation"]
 	p := missed.Measured.Float()
-	if none, one := math.Pow(1-p, 6), 6*p*math.Pow(1-p, 5); !near(none+one, 0.025, 1e-6) || !near(missed.Predicted, math.Cbrt(0.025), 1e-9) ||
+	if none, one := math.Pow(1-p, 6), 6*p*math.Pow(1-p, 5); !within(none+one, 0.025, 1e-6) || !within(missed.Predicted, math.Cbrt(0.025), 1e-9) ||
 		!strings.Contains(missed.Statement, "1 of 6 reach it; d = 6, H = 3: 1 of 3:") {
 		t.Errorf("%+v", missed)
 	}
@@ -212,7 +212,7 @@ func TestTrapClaims(t *testing.T) {
 		t.Fatal(err)
 	}
 	all := 4 * (1.0/2 + 1.0/3 + 1.0/4) // 2H Σ 1/T
-	if len(levels) != 3 || levels[0] != 0 || !near(levels[1], all, 1e-12) || !(levels[2] > 0 && levels[2] < all) {
+	if len(levels) != 3 || levels[0] != 0 || !within(levels[1], all, 1e-12) || !(levels[2] > 0 && levels[2] < all) {
 		t.Fatalf("levels %v, want 0, %g and one between", levels, all)
 	}
 	trial := ended(c, 0, (levels[1]+0.06)/12, (levels[2]-0.03)/12, 0.9)
@@ -243,10 +243,10 @@ func TestDriftClaims(t *testing.T) {
 }
 
 func TestShareInterval(t *testing.T) {
-	if low, high := shareInterval(0, 4); low != 0 || !near(high, 1-math.Pow(0.025, 0.25), 1e-9) {
+	if low, high := shareInterval(0, 4); low != 0 || !within(high, 1-math.Pow(0.025, 0.25), 1e-9) {
 		t.Errorf("none of 4: %g to %g", low, high)
 	}
-	if low, high := shareInterval(4, 4); high != 1 || !near(low, math.Pow(0.025, 0.25), 1e-9) {
+	if low, high := shareInterval(4, 4); high != 1 || !within(low, math.Pow(0.025, 0.25), 1e-9) {
 		t.Errorf("4 of 4: %g to %g", low, high)
 	}
 }

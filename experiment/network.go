@@ -48,8 +48,9 @@ type networkResult struct {
 	GapError    []float64 `json:"gap_error"`    // (T) standard error of Gap
 	Losses      []float64 `json:"losses"`       // of the training batches, thinned
 	LossEvery   int       `json:"loss_every"`   // steps between Losses
-	// Unbiased (N) is PerSequence of the model without the biases of queries,
-	// keys and values, of models on plain tokens.
+	// Unbiased (N) is PerSequence of the model without the biases before its norm,
+	// those of queries, keys, values and the attention's output, of models on plain
+	// tokens.
 	Unbiased  []float64  `json:"unbiased,omitempty"`
 	Baselines []baseline `json:"baselines,omitempty"`
 }
@@ -113,15 +114,15 @@ func runNetwork(ctx context.Context, c networkConfig, m Means) (networkResult, e
 	return r, nil
 }
 
-// unbiased are the errors (N) of a model without the biases of queries, keys and
-// values.
+// unbiased are the errors (N) of a model without the biases of queries, keys, values
+// and the attention's output.
 func unbiased(ctx context.Context, c train.Config, net *nn.Transformer[float32], s ar.Batch[float64]) (
 	[]float64, error) {
 	model, err := probe.New(c, net)
 	if err != nil {
 		return nil, err
 	}
-	if model, err = model.WithoutBiases(); err != nil {
+	if model, err = model.WithoutBiases("q", "k", "v", "o"); err != nil {
 		return nil, err
 	}
 	predictions, err := model.Predict(ctx, s)

@@ -1,6 +1,7 @@
 package experiment
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"math"
@@ -27,6 +28,9 @@ const (
 	// standard errors wide on either side.
 	fewestSeeds = 3
 )
+
+// errFewSeeds says that there are too few training runs for an interval.
+var errFewSeeds = errors.New("an interval over seeds needs two or more")
 
 // values are the quantities in the order of their seeds.
 func (x bySeed) values() []float64 {

@@ -46,7 +46,7 @@ func (m *Model) Ablate(ctx context.Context, s ar.Batch[float64]) ([]Ablation, er
 	if c.Position != nn.NoPosition {
 		add("positions", m.withoutPositions)
 	}
-	add(Biases, m.WithoutBiases)
+	add(Biases, func() (*Model, error) { return m.WithoutBiases("q", "k", "v") })
 	if c.Norm {
 		add("layer norm", m.withoutNorm)
 	}
@@ -92,17 +92,22 @@ func (m *Model) withoutPositions() (*Model, error) {
 	return model, err
 }
 
-// WithoutBiases returns a copy of the model whose biases of queries, keys and
-// values are zero in every layer.
-func (m *Model) WithoutBiases() (*Model, error) {
+// WithoutBiases returns a copy of the model in which the biases of some of the
+// linear maps q, k, v and o (queries, keys, values, output of the attention) are
+// zero in every layer.
+func (m *Model) WithoutBiases(parts ...string) (*Model, error) {
 	model, err := m.clone()
 	if err != nil {
 		return nil, err
 	}
 	own := model.parameters()
 	for l := range m.Config.Depth {
-		for _, part := range []string{"q", "k", "v"} {
-			clear(own[fmt.Sprintf("layers.%d.%s.bias", l, part)])
+		for _, part := range parts {
+			bias, ok := own[fmt.Sprintf("layers.%d.%s.bias", l, part)]
+			if !ok {
+				return nil, fmt.Errorf("no bias of %q: use q, k, v or o", part)
+			}
+			clear(bias)
 		}
 	}
 	return model, nil

@@ -13,17 +13,27 @@ import (
 	"icar/train"
 )
 
-// Values are numbers of which one that is not finite is null in JSON.
+// Values are numbers of which one that is not finite is null in JSON, as are
+// Values that are nil.
 type Values []float64
 
 // MarshalJSON implements json.Marshaler.
 func (v Values) MarshalJSON() ([]byte, error) {
+	if v == nil {
+		return []byte("null"), nil
+	}
 	numbers := make([]*float64, len(v))
 	for i := range v {
 		numbers[i] = v.at(i)
 	}
 	return json.Marshal(numbers)
 }
+
+// Value is a number that is null in JSON if it is not finite.
+type Value float64
+
+// MarshalJSON implements json.Marshaler.
+func (v Value) MarshalJSON() ([]byte, error) { return json.Marshal(Values{float64(v)}.at(0)) }
 
 // at is nil for a number that is not finite.
 func (v Values) at(i int) *float64 {
@@ -86,7 +96,7 @@ type Spectra struct {
 type PathToStep struct {
 	Eta   float64   `json:"eta"`
 	Alpha []float64 `json:"alpha"`
-	MSE   []float64 `json:"mse"`
+	MSE   Values    `json:"mse"`
 }
 
 const (
@@ -226,7 +236,7 @@ func Estimators(ctx context.Context, p ar.Process, fitting ar.Batch[float64]) (e
 	if err != nil {
 		return step, nil, err
 	}
-	ridge, err := estimator.FitRidge(ctx, fitting)
+	ridge, err := fitRidge(ctx, fitting)
 	if err != nil {
 		return step, nil, err
 	}
@@ -246,6 +256,31 @@ func Estimators(ctx context.Context, p ar.Process, fitting ar.Batch[float64]) (e
 	}
 	return step, append(all, estimator.LeastSquares{}), nil
 }
+
+// fitRidge fits λ and names the estimator after the edge of the range if the
+// best λ lies there: at its lower end the fit is least squares.
+func fitRidge(ctx context.Context, fitting ar.Batch[float64]) (estimator.Estimator, error) {
+	ridge, err := estimator.FitRidge(ctx, fitting)
+	if err != nil {
+		return nil, err
+	}
+	low, high := estimator.RidgeRange(fitting)
+	switch ridge.Lambda {
+	case low:
+		return named{ridge, "ridge, λ → 0: least squares"}, nil
+	case high:
+		return named{ridge, fmt.Sprintf("ridge, λ ≥ %.3g: next to zero", high)}, nil
+	}
+	return ridge, nil
+}
+
+// named is an estimator under another name.
+type named struct {
+	estimator.Estimator
+	name string
+}
+
+func (n named) Name() string { return n.name }
 
 // iterations are the columns of the resemblance.
 func iterations(ctx context.Context, fitting ar.Batch[float64]) ([]estimator.Estimator, error) {
@@ -279,9 +314,11 @@ func (m *Model) dissect(ctx context.Context, a *Analysis, fitting, test ar.Batch
 	if a.Heads, err = m.Heads(); err != nil {
 		return err
 	}
-	if a.Encodings, err = m.Encodings(); err != nil {
+	encodings, err := m.Encodings()
+	if err != nil {
 		return err
 	}
+	a.Encodings = append([]Encoding{}, encodings...) // [] in JSON if there are none
 	few := test
 	few.N = min(attentionOver, test.N)
 	few.States = test.States[:few.N*(test.T+1)*test.D]

@@ -4,6 +4,8 @@ package probe
 
 import (
 	"context"
+	"encoding/json"
+	"errors"
 	"fmt"
 	"math"
 
@@ -14,11 +16,42 @@ import (
 
 // Encoding is a positional encoding as it was learnt, or a part of one.
 type Encoding struct {
-	Name string `json:"name"`
+	Name string
 	// Values (T) are the weights p_{T,j} of the last query on position j of a
 	// product position, or a coordinate of the vectors of an additive one.
-	Values []float64     `json:"values"`
-	Fit    theory.Cosine `json:"fit"` // the cosine nearest to Values
+	Values []float64
+	Fit    theory.Cosine // the cosine nearest to Values, of a constant only its mean
+}
+
+// Periodic reports whether Values show at least half a period of the cosine
+// nearest to them. Of less they show no period: the nearest cosine is then a
+// parabola, whose frequency goes to 0 as its amplitude goes to infinity. At
+// whole positions a frequency f is also the alternation (-1)^t times π - f,
+// of which half a period has to be seen too.
+func (e Encoding) Periodic() bool {
+	across := float64(len(e.Values) - 1)
+	return min(e.Fit.Frequency, math.Pi-e.Fit.Frequency)*across >= math.Pi
+}
+
+// MarshalJSON implements json.Marshaler; the fit is null unless e is Periodic.
+func (e Encoding) MarshalJSON() ([]byte, error) {
+	type cosine struct {
+		Mean      float64 `json:"mean"`
+		Amplitude float64 `json:"amplitude"`
+		Frequency float64 `json:"frequency"`
+		Phase     float64 `json:"phase"`
+		R2        float64 `json:"r2"`
+	}
+	document := struct {
+		Name   string  `json:"name"`
+		Values Values  `json:"values"`
+		Fit    *cosine `json:"fit"`
+	}{Name: e.Name, Values: e.Values}
+	if e.Periodic() {
+		fit := cosine(e.Fit)
+		document.Fit = &fit
+	}
+	return json.Marshal(document)
 }
 
 // Encodings returns the learnt encodings, one for each layer and head of a
@@ -32,6 +65,9 @@ func (m *Model) Encodings() ([]Encoding, error) {
 	var all []Encoding
 	add := func(name string, values []float64) error {
 		fit, err := theory.FitCosine(values)
+		if errors.Is(err, theory.ErrNoVariance) {
+			fit, err = theory.Cosine{Mean: values[0]}, nil
+		}
 		all = append(all, Encoding{name, values, fit})
 		return err
 	}

@@ -16,12 +16,13 @@ type Heads struct {
 	Layer int `json:"layer"`
 	// Values (H, H) is the Gram matrix of the U_h over their norms, Scores that
 	// of the M_h: the cosines between heads, 0 for orthogonal ones.
-	Values []float64 `json:"values"`
-	Scores []float64 `json:"scores"`
+	// A head that is 0 has none: NaN.
+	Values Values    `json:"values"`
+	Scores Values    `json:"scores"`
 	Norms  []float64 `json:"norms"` // (H) |U_h||M_h|, how much a head can do
 	// EffectiveRank is that of the H by D² matrix of U_h ⊗ M_h scaled by Norms:
 	// the exponential of the entropy of its singular values as shares (Roy and
-	// Vetterli, EUSIPCO 2007), between 1 and H.
+	// Vetterli, EUSIPCO 2007), between 1 and H; 0 if every head is.
 	EffectiveRank float64 `json:"effective_rank"`
 }
 
@@ -50,7 +51,7 @@ func (m *Model) Heads() ([]Heads, error) {
 		product := mat.NewSymDense(c.Heads, nil)
 		for i := range c.Heads {
 			for j := i; j < c.Heads; j++ {
-				product.SetSym(i, j, g.Values[i*c.Heads+j]*g.Scores[i*c.Heads+j]*g.Norms[i]*g.Norms[j])
+				product.SetSym(i, j, dot(values[i], values[j])*dot(scores[i], scores[j]))
 			}
 		}
 		var err error
@@ -84,6 +85,9 @@ func effectiveRank(gram *mat.SymDense) (float64, error) {
 	for _, v := range e.Values(nil) {
 		s := math.Sqrt(max(0, v))
 		singular, sum = append(singular, s), sum+s
+	}
+	if sum == 0 {
+		return 0, nil
 	}
 	entropy := 0.0
 	for _, s := range singular {

@@ -5,6 +5,7 @@ package probe
 import (
 	"context"
 	"fmt"
+	"math"
 
 	"gonum.org/v1/gonum/floats"
 	"gonum.org/v1/gonum/mat"
@@ -20,25 +21,30 @@ import (
 // linear readout of its own, fitted on other sequences; the similarity is the
 // mean over sequences of the cosine of two error vectors, of T·d numbers.
 type Resemblance struct {
-	Algorithms []string  `json:"algorithms"` // columns
-	Trained    []float64 `json:"trained"`    // (L, columns)
+	Algorithms []string `json:"algorithms"` // columns
+	Trained    Values   `json:"trained"`    // (L, columns)
 	// Controls. All predictors of the same targets are alike: where they say
 	// little, both errors are the target, and where they are good, what is left
 	// is what no one can know. A similarity means something only as far as it
 	// exceeds these.
-	Untrained []float64 `json:"untrained"` // (L, columns) before the first step, readouts fitted too
-	Permuted  []float64 `json:"permuted"`  // (L, columns) the model sees its context in another order than the algorithm
+	Untrained Values `json:"untrained"` // (L, columns) before the first step, readouts fitted too
+	Permuted  Values `json:"permuted"`  // (L, columns) the model sees its context in another order than the algorithm
+	// Exceeds (L, columns) says where Trained is above both controls by more
+	// than chance: the 95 % intervals over sequences of both differences, paired
+	// by sequence, are above 0.
+	Exceeds []bool `json:"exceeds"`
 }
 
-// Best returns the column that layer l of a matrix is most like.
-func (r Resemblance) Best(matrix []float64, l int) int {
-	best, k := 0, len(r.Algorithms)
+// MostLike returns the column that layer l is most like among those that exceed
+// both controls, and false if none does: then nothing can be said of the layer.
+func (r Resemblance) MostLike(l int) (column int, ok bool) {
+	k := len(r.Algorithms)
 	for j := range k {
-		if matrix[l*k+j] > matrix[l*k+best] {
-			best = j
+		if r.Exceeds[l*k+j] && (!ok || r.Trained[l*k+j] > r.Trained[l*k+column]) {
+			column, ok = j, true
 		}
 	}
-	return best
+	return column, ok
 }
 
 // ridge keeps the normal equations of a readout regular, as a share of their
@@ -63,10 +69,11 @@ func (m *Model) Resemble(ctx context.Context, fitting, test ar.Batch[float64], a
 		r.Algorithms, errors = append(r.Algorithms, a.Name()), append(errors, e)
 	}
 	shuffled := permuted(test, permute)
-	for _, run := range []struct {
+	var cells [3][][]float64 // of each run (L, columns) similarities of sequences
+	for i, run := range []struct {
 		model *Model
 		test  ar.Batch[float64]
-		to    *[]float64
+		to    *Values
 	}{{m, test, &r.Trained}, {untrained, test, &r.Untrained}, {m, shuffled, &r.Permuted}} {
 		layers, err := run.model.layerErrors(ctx, fitting, run.test, test.Targets())
 		if err != nil {
@@ -74,21 +81,38 @@ func (m *Model) Resemble(ctx context.Context, fitting, test ar.Batch[float64], a
 		}
 		for _, layer := range layers {
 			for _, e := range errors {
-				*run.to = append(*run.to, similarity(layer, e, test.N))
+				cell := similarities(layer, e, test.N)
+				cells[i], *run.to = append(cells[i], cell), append(*run.to, average(cell))
 			}
 		}
+	}
+	for c, trained := range cells[0] {
+		r.Exceeds = append(r.Exceeds, exceeds(trained, cells[1][c]) && exceeds(trained, cells[2][c]))
 	}
 	return r, nil
 }
 
-// similarity is the mean over n sequences of the cosine of their errors.
-func similarity(a, b []float64, n int) float64 {
+// exceeds reports whether the 95 % interval of the mean of a - b, paired by
+// sequence, is above 0. A sequence where either is NaN is left out.
+func exceeds(a, b []float64) bool {
+	var differences []float64
+	for i := range a {
+		if d := a[i] - b[i]; !math.IsNaN(d) {
+			differences = append(differences, d)
+		}
+	}
+	interval, err := estimator.StudentInterval(differences, 0.95)
+	return err == nil && interval.Low > 0
+}
+
+// similarities are the cosines of the errors of each of n sequences.
+func similarities(a, b []float64, n int) []float64 {
 	size := len(a) / n
 	cosines := make([]float64, n)
 	for i := range n {
 		cosines[i] = cosine(a[i*size:(i+1)*size], b[i*size:(i+1)*size])
 	}
-	return average(cosines)
+	return cosines
 }
 
 // residuals are the errors (N, T, d) of an estimator.

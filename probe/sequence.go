@@ -16,9 +16,9 @@ type Prediction struct {
 	Name string    `json:"name"`
 	Next []float64 `json:"next"` // (d) the prediction of s_{T+1}
 	// Error (T-1) is the squared error of the prediction of s_2 … s_T, mean
-	// over coordinates, and MSE its mean.
+	// over coordinates, and MSE its mean, null in JSON of a single token.
 	Error []float64 `json:"error"`
-	MSE   float64   `json:"mse"`
+	MSE   Value     `json:"mse"`
 	Gamma []float64 `json:"gamma"` // (d, d) the map at T
 }
 
@@ -61,8 +61,6 @@ func newPrediction(name string, predictions, gamma, states []float64, d int) Pre
 		e := predictions[i] - y
 		p.Error[i/d] += e * e / float64(d)
 	}
-	if len(p.Error) > 0 {
-		p.MSE = average(p.Error)
-	}
+	p.MSE = Value(average(p.Error))
 	return p
 }

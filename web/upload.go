@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math"
 	"net/http"
+	"slices"
 
 	"icar/ar"
 	"icar/estimator"
@@ -68,7 +69,15 @@ func (s *Server) model(ctx context.Context, file []byte) (Document, error) {
 	}
 	var panels []experiment.Panel
 	numbers := 0
-	for _, t := range f.Tensors {
+	weights := f.Tensors
+	if run.Settings(f) != nil { // a checkpoint of icar, which also holds what its optimiser remembers
+		whole := f
+		whole.Tensors = slices.Clone(f.Tensors) // which Weights takes apart
+		if weights, err = run.Weights(whole, "the model"); err != nil {
+			return doc, unreadable(err)
+		}
+	}
+	for _, t := range weights {
 		size := 1
 		for _, n := range t.Shape {
 			size *= n
@@ -83,7 +92,7 @@ func (s *Server) model(ctx context.Context, file []byte) (Document, error) {
 		}
 		panels = append(panels, heatmap(t.Name, "", "", t.Shape[0], t.Shape[1], entries))
 	}
-	doc.fact("tensors", "%d", len(f.Tensors))
+	doc.fact("tensors", "%d", len(weights))
 	doc.fact("numbers in them", "%d", numbers)
 	if len(panels) == 0 {
 		doc.fact("drawn", "none: matrices of float32 up to %d × %d are", maxSide, maxSide)

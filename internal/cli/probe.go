@@ -41,8 +41,14 @@ a (T, d) array in NumPy's .npy format, and each estimator does so beside it.`,
 			if f.sequences < 40 || f.sequences > 1<<16 {
 				return usage(fmt.Errorf("--sequences %d is not from 40 to %d: use 256", f.sequences, 1<<16))
 			}
-			model, err := probe.Open(args[0])
+			model, err := openRun(args[0])
 			if err != nil {
+				return badInput(err)
+			}
+			if f.out == "" {
+				f.out = probeFolder(args[0], f.sequence)
+			}
+			if err := ownFolder(f.out, args[0], f.sequence); err != nil {
 				return badInput(err)
 			}
 			if f.sequence != "" {
@@ -51,7 +57,7 @@ a (T, d) array in NumPy's .npy format, and each estimator does so beside it.`,
 			return probeModel(c, args[0], model, f)
 		},
 	}
-	c.Flags().StringVar(&f.out, "out", "icar-probe", "the `folder` to write: analysis.json, the figures and report.html")
+	c.Flags().StringVar(&f.out, "out", "", "the `folder` to write: analysis.json, the figures and report.html (default icar-probe/RUN, with --sequence icar-probe/RUN-FILE)")
 	c.Flags().StringVar(&f.sequence, "sequence", "", "a .npy `file` of a sequence of your own, (T, d)")
 	c.Flags().IntVar(&f.sequences, "sequences", 256, "test sequences to average over")
 	c.Flags().BoolVar(&f.asJSON, "json", false, "print one JSON document instead of the tables")
@@ -72,7 +78,7 @@ func probeModel(c *cobra.Command, path string, model *probe.Model, f probeFlags)
 		return runFailed(err)
 	}
 	if f.asJSON {
-		return printJSON(c.OutOrStdout(), probeDocument{experiment.DocumentVersion, path, a})
+		return printJSON(c.OutOrStdout(), probeDocument{Version: experiment.DocumentVersion, Run: path, Analysis: a})
 	}
 	out := c.OutOrStdout()
 	for i, s := range probeSections(model.Config, a) {
@@ -122,7 +128,7 @@ func printSection(out io.Writer, s report.Section) error {
 
 // saveProbe writes the analysis, the figures and the page.
 func saveProbe(out, path string, config train.Config, a probe.Analysis, figures []experiment.Figure) (page string, err error) {
-	if err := report.WriteJSON(filepath.Join(out, "analysis.json"), probeDocument{experiment.DocumentVersion, path, a}); err != nil {
+	if err := report.WriteJSON(filepath.Join(out, analysisFile), probeDocument{Version: experiment.DocumentVersion, Run: path, Analysis: a}); err != nil {
 		return "", err
 	}
 	return saveArticle(out, report.Article{

@@ -138,14 +138,15 @@ func headFigure(a probe.Analysis) experiment.Figure {
 
 func encodingFigure(a probe.Analysis) experiment.Figure {
 	f := experiment.Figure{Name: "encoding", Title: "Positional encoding", Columns: min(4, len(a.Encodings)),
-		Caption: "As learnt, and the cosine nearest to it: of the first eight heads or coordinates."}
+		Caption: "As learnt, and the cosine nearest to it where half a period of it or more is seen: of the first eight heads or coordinates."}
 	for _, e := range a.Encodings[:min(maxPanels, len(a.Encodings))] {
 		positions := countFrom(1, len(e.Values))
-		f.Panels = append(f.Panels, experiment.Panel{Kind: experiment.Lines, Title: e.Name, X: experiment.Axis{Label: "position"}, Y: experiment.Axis{Label: "value"},
-			Series: []experiment.Series{
-				experiment.NewSeries("learnt", experiment.Points, positions, e.Values),
-				experiment.NewSeries("cosine", experiment.Dashed, positions, e.Fit.Curve(len(e.Values))),
-			}})
+		panel := experiment.Panel{Kind: experiment.Lines, Title: e.Name, X: experiment.Axis{Label: "position"}, Y: experiment.Axis{Label: "value"},
+			Series: []experiment.Series{experiment.NewSeries("learnt", experiment.Points, positions, e.Values)}}
+		if e.Periodic() {
+			panel.Series = append(panel.Series, experiment.NewSeries("cosine", experiment.Dashed, positions, e.Fit.Curve(len(e.Values))))
+		}
+		f.Panels = append(f.Panels, panel)
 	}
 	return f
 }

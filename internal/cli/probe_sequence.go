@@ -44,9 +44,10 @@ func probeSequence(c *cobra.Command, path string, model *probe.Model, f probeFla
 	}
 	document := struct {
 		Version     int                `json:"version"`
+		Run         string             `json:"run"`
 		Sequence    string             `json:"sequence"`
 		Predictions []probe.Prediction `json:"predictions"`
-	}{experiment.DocumentVersion, f.sequence, predictions}
+	}{experiment.DocumentVersion, path, f.sequence, predictions}
 	table := predictionSection(predictions, d)
 	if len(tooLong) > 0 {
 		table.Text += fmt.Sprintf(" Left out, since their steps are fitted for each of the %d positions of the training and the sequence has %d: %s.", model.Config.Length, length, strings.Join(tooLong, ", "))
@@ -56,7 +57,7 @@ func probeSequence(c *cobra.Command, path string, model *probe.Model, f probeFla
 		Lead:     fmt.Sprintf("%s, %d tokens of dimension %d, as the model of %s predicts it, beside the estimators.", f.sequence, length, d, path),
 		Sections: []report.Section{table},
 	}, []experiment.Figure{sequenceFigure(predictions), sequenceMaps(predictions, d)})
-	if err = errors.Join(err, report.WriteJSON(filepath.Join(f.out, "sequence.json"), document)); err != nil {
+	if err = errors.Join(err, report.WriteJSON(filepath.Join(f.out, sequenceFile), document)); err != nil {
 		return runFailed(err)
 	}
 	if f.asJSON {
@@ -102,7 +103,7 @@ func predictionSection(predictions []probe.Prediction, d int) report.Section {
 		if d > shown {
 			next = append(next, "…")
 		}
-		s.Rows = append(s.Rows, []string{p.Name, short(p.MSE), last, strings.Join(next, " ")})
+		s.Rows = append(s.Rows, []string{p.Name, short(float64(p.MSE)), last, strings.Join(next, " ")})
 	}
 	return s
 }
@@ -129,7 +130,7 @@ func printPredictions(out io.Writer, table report.Section, model probe.Predictio
 	if err != nil {
 		return runFailed(err)
 	}
-	_, err = fmt.Fprintf(out, "\nErrors by position, all maps and predictions: %s\nReport: %s\n", filepath.Join(folder, "sequence.json"), absolute)
+	_, err = fmt.Fprintf(out, "\nErrors by position, all maps and predictions: %s\nReport: %s\n", filepath.Join(folder, sequenceFile), absolute)
 	return err
 }
 

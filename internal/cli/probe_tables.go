@@ -93,11 +93,15 @@ func distanceRow(a probe.Analysis, t int) []string {
 func resemblanceSection(c train.Config, a probe.Analysis) report.Section {
 	s := report.Section{
 		Title: "What each layer is like", Header: []string{"LAYER", "MOST LIKE", "SIMILARITY", "THE SAME UNTRAINED", "THE SAME PERMUTED"},
-		Text: "Cosine of errors, through a linear readout fitted for each layer. A similarity means something as far as it exceeds the two controls: the model before its first step, and the model seeing its context in another order.",
+		Text: "Cosine of errors, through a linear readout fitted for each layer. A similarity means something as far as it exceeds the two controls: the model before its first step, and the model seeing its context in another order. Of the algorithms whose similarity does, by 95 % intervals over sequences, the layer is most like the one named; a dash where there is none.",
 	}
 	r := a.Resemblance
 	for l := range c.Depth {
-		best := r.Best(r.Trained, l)
+		best, ok := r.MostLike(l)
+		if !ok {
+			s.Rows = append(s.Rows, []string{strconv.Itoa(l + 1), "–: none exceeds its controls", "–", "–", "–"})
+			continue
+		}
 		at := func(matrix []float64) string { return short(matrix[l*len(r.Algorithms)+best]) }
 		s.Rows = append(s.Rows, []string{strconv.Itoa(l + 1), r.Algorithms[best], at(r.Trained), at(r.Untrained), at(r.Permuted)})
 	}
@@ -145,8 +149,13 @@ func encodingSection(c train.Config, a probe.Analysis) report.Section {
 	if c.Position == nn.AdditivePosition {
 		text = "Each coordinate of the position vectors, fitted by a cosine."
 	}
+	text += " A dash where the positions show less than half a period: they show no frequency."
 	s := report.Section{Title: "Positional encoding", Text: text, Header: []string{"", "FREQUENCY", "AMPLITUDE", "MEAN", "R²"}}
 	for _, e := range a.Encodings {
+		if !e.Periodic() {
+			s.Rows = append(s.Rows, []string{e.Name, "–", "–", "–", "–"})
+			continue
+		}
 		s.Rows = append(s.Rows, []string{e.Name, short(e.Fit.Frequency), short(e.Fit.Amplitude), short(e.Fit.Mean), short(e.Fit.R2)})
 	}
 	return s
