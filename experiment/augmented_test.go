@@ -98,7 +98,7 @@ func TestEtaError(t *testing.T) {
 	for _, x := range slopes {
 		spread += (x - mean(slopes)) * (x - mean(slopes)) / (n - 1)
 	}
-	want := math.Sqrt(spread/seen) / mean(curvature) / eta
+	want := math.Sqrt(spread/seen) / mean(curvature)
 	if got := etaError(d, sequences, eta, seen); !within(got, want, 1e-10) {
 		t.Errorf("got %g, want %g", got, want)
 	}
@@ -215,7 +215,7 @@ func TestAugmentedClaims(t *testing.T) {
 	claims := claimsByID(t, stepClaims(c, augmentedResult{Eta: 1.01 * star, Sampled: 0.98 * star, StandardError: 0.01,
 		Others: []float64{0, -0.02 * star, 0.01 * star}, SampledOthers: []float64{1}}))
 	checkClaim(t, claims["step/Tmax=5"], 1.01, 1, math.Sqrt(2e-12/5/star))
-	checkClaim(t, claims["samples/Tmax=5"], 0.98, 1, 0.045)
+	checkClaim(t, claims["samples/Tmax=5"], 0.98, 1, 0.045/star)
 	checkClaim(t, claims["other-products/Tmax=5"], 0.02, 0, 2*1e-6/star)
 	if c.D = 1; len(stepClaims(c, augmentedResult{})) != 2 {
 		t.Error("one coordinate has a claim on products that no loss tells apart")
