@@ -106,10 +106,13 @@ func augmentedTrials(scale Scale, seed uint64) []augmentedConfig {
 }
 
 type augmentedResult struct {
-	Eta           float64    `json:"eta"`            // m_1 v_0
-	Others        []float64  `json:"others"`         // the other products of a score with a value scalar
-	StandardError float64    `json:"standard_error"` // of η, relative, from the sequences seen
+	Eta           float64    `json:"eta"`            // m_1 v_0 where exact descent ends
+	Others        []float64  `json:"others"`         // the other products of a score with a value scalar there
+	Sampled       float64    `json:"sampled"`        // η where training on drawn sequences ends
+	SampledOthers []float64  `json:"sampled_others"` // the other products there
+	StandardError float64    `json:"standard_error"` // of Sampled, relative, from the sequences seen
 	Losses        []float64  `json:"losses"`         // exact mean loss where each start ends
+	Single        []float64  `json:"single"`         // dense, rotation: the same of one diagonal head
 	Blocks        [2]float64 `json:"blocks"`         // dense: norms of (M_1, V_0) and of all other blocks
 	Threshold     int        `json:"threshold"`      // branch: first Tmax at which all six weights do better, 0 for none
 }
@@ -123,11 +126,15 @@ func runAugmented(ctx context.Context, c augmentedConfig) (augmentedResult, erro
 	case c.Model == branchModel:
 		return findThreshold(ctx, c)
 	case c.Family == ar.Rotation:
-		return descendScalars(ctx, c)
+		return descendRotation(ctx, c)
 	default:
 		return trainScalars(ctx, c)
 	}
 }
+
+// trained says whether the trial is the paper's setting: block-scalar weights on
+// unitary contexts.
+func (c augmentedConfig) trained() bool { return c.Model == scalarModel && c.Family == ar.Unitary }
 
 func (c augmentedConfig) stream(what string) string {
 	return fmt.Sprintf("augmented/%s/%s/%s/d=%d/H=%d/Tmax=%d", what, c.Model, c.Family, c.D, c.Heads, c.Tmax)
@@ -136,10 +143,14 @@ func (c augmentedConfig) stream(what string) string {
 // contexts is N = Tmax - 1, by which a total loss becomes a mean one.
 func (c augmentedConfig) contexts() float64 { return float64(c.Tmax - 1) }
 
-// trainScalars is the paper's setting: block-scalar weights trained by Adam on
-// fresh sequences of real processes.
+// trainScalars is the paper's setting: block-scalar weights, on their exact loss
+// and trained by Adam on fresh sequences of real processes.
 func trainScalars(ctx context.Context, c augmentedConfig) (augmentedResult, error) {
 	sampler, err := ar.NewSampler[complex128](ar.New(c.Family, c.D), c.Sequences, c.Tmax, c.Seed, c.stream("sequences"))
+	if err != nil {
+		return augmentedResult{}, err
+	}
+	r, err := descendScalars(ctx, c)
 	if err != nil {
 		return augmentedResult{}, err
 	}
@@ -151,13 +162,13 @@ func trainScalars(ctx context.Context, c augmentedConfig) (augmentedResult, erro
 	if err := theory.Fit(ctx, m, loss, theory.Schedule{Steps: c.Steps, Rate: c.Rate}); err != nil {
 		return augmentedResult{}, err
 	}
-	r := scalarProducts(m)
+	r.Sampled, r.SampledOthers = scalarProducts(m)
 	fresh, err := ar.NewSampler[complex128](ar.New(c.Family, c.D), errorSequences, c.Tmax, c.Seed, c.stream("error"))
 	if err != nil {
 		return augmentedResult{}, err
 	}
 	// The average over the weights is of the last three quarters of the steps.
-	r.StandardError = etaError(c.D, split(fresh.Batch(0)), r.Eta, 0.75*float64(c.Steps*c.Sequences))
+	r.StandardError = etaError(c.D, split(fresh.Batch(0)), r.Sampled, 0.75*float64(c.Steps*c.Sequences))
 	return r, nil
 }
 
@@ -167,9 +178,10 @@ const errorSequences = 256
 // scalarProducts are the six products that the loss can tell apart: unitary W
 // makes <s_t, s_T> = <s_{t-1}, s_{T-1}> for t ≥ 2, so that m_0 and m_3 act by
 // their sum.
-func scalarProducts(m *theory.BlockScalar) augmentedResult {
+func scalarProducts(m *theory.BlockScalar) (eta float64, others []float64) {
 	both := m.M[0] + m.M[3]
-	return augmentedResult{Eta: m.M[1] * m.V[0], Others: []float64{both * m.V[0], m.M[2] * m.V[0], m.M[1] * m.V[1], m.M[2] * m.V[1], both * m.V[1]}}
+	return m.M[1] * m.V[0], []float64{both * m.V[0], m.M[2] * m.V[0],
+		m.M[1] * m.V[1], m.M[2] * m.V[1], both * m.V[1]}
 }
 
 // split returns the sequences of a batch.
@@ -213,9 +225,28 @@ func descendScalars(ctx context.Context, c augmentedConfig) (augmentedResult, er
 	losses, err := c.descend(ctx, func() (theory.LinearAttention, func([]float64) float64, error) {
 		m := &theory.BlockScalar{D: c.D}
 		return m, func(gradient []float64) float64 { return population.Loss(m, gradient) }, nil
-	}, func(m theory.LinearAttention) { best = scalarProducts(m.(*theory.BlockScalar)) })
+	}, func(m theory.LinearAttention) { best.Eta, best.Others = scalarProducts(m.(*theory.BlockScalar)) })
 	best.Losses = losses
 	return best, err
+}
+
+// descendRotation is descendScalars beside one gradient step.
+func descendRotation(ctx context.Context, c augmentedConfig) (augmentedResult, error) {
+	r, err := descendScalars(ctx, c)
+	if err != nil {
+		return augmentedResult{}, err
+	}
+	r.Single, err = descendSingle(ctx, c)
+	return r, err
+}
+
+// descendSingle minimises the exact loss of a single diagonal head: a diagonal
+// of a's times a diagonal of b's about the data, all of which are equal at the
+// optimum, one gradient step.
+func descendSingle(ctx context.Context, c augmentedConfig) ([]float64, error) {
+	c.Heads = 1
+	single, err := descendHeads(ctx, c)
+	return single.Losses, err
 }
 
 // descendHeads minimises the exact loss of H diagonal heads.
@@ -242,6 +273,10 @@ func descendDense(ctx context.Context, c augmentedConfig) (augmentedResult, erro
 		r.Blocks[0] = norm(m.M[1], m.V[0])
 		r.Blocks[1] = norm(m.M[0], m.M[2], m.M[3], m.V[1])
 	})
+	if err != nil {
+		return augmentedResult{}, err
+	}
+	r.Single, err = descendSingle(ctx, c)
 	return r, err
 }
 

@@ -17,13 +17,18 @@ const (
 
 // Claim is the unit of truth: one statement with the value that was measured,
 // the value that theory predicts, and what separates a pass from a failure.
+//
+// A claim about a mean that is known to within an interval measures the end of
+// the interval that is nearer to failing: the upper one where the claim is
+// AtMost, the lower one where it is AtLeast. Its statement says so, and names
+// the mean. The tolerance only ever gives, it never takes: it is not negative.
 type Claim struct {
 	ID        string   `json:"id"`        // unique over all experiments: EXPERIMENT/NAME
 	Source    string   `json:"source"`    // who makes it: "Prop. 2", "Fig. 7", "Zheng et al. 2024", "ours"
-	Statement string   `json:"statement"` // a sentence
+	Statement string   `json:"statement"` // a sentence that begins with the finding
 	Measured  Number   `json:"measured"`  // null in JSON when it is not finite
 	Predicted float64  `json:"predicted"`
-	Tolerance float64  `json:"tolerance"`
+	Tolerance float64  `json:"tolerance"` // 0 or more
 	Relation  Relation `json:"relation"`
 	Reason    string   `json:"reason"` // where the tolerance comes from
 	Pass      bool     `json:"pass"`
@@ -52,11 +57,17 @@ func (n *Number) UnmarshalJSON(data []byte) error {
 	return json.Unmarshal(data, (*float64)(n))
 }
 
-// judge sets Pass. A measurement that is not finite never passes; a
-// prediction or tolerance that is not finite is an error in the experiment.
+// judge sets Pass. A measurement that is not finite never passes; a prediction
+// or tolerance that is not finite, and a tolerance below 0, is an error in the
+// experiment.
 func (c *Claim) judge() error {
 	if x := c.Predicted + c.Tolerance; math.IsNaN(x) || math.IsInf(x, 0) {
-		return fmt.Errorf("claim %s: the prediction is %g and the tolerance %g", c.ID, c.Predicted, c.Tolerance)
+		return fmt.Errorf("claim %s: the prediction is %g and the tolerance %g",
+			c.ID, c.Predicted, c.Tolerance)
+	}
+	if c.Tolerance < 0 {
+		return fmt.Errorf("claim %s: the tolerance %g is negative: measure the end of the interval, "+
+			"or put the margin into what is predicted", c.ID, c.Tolerance)
 	}
 	m := float64(c.Measured)
 	switch c.Relation {

@@ -30,7 +30,10 @@ func TestClaimIsJudged(t *testing.T) {
 			t.Errorf("%+v: pass %v, %v", c, claim.Pass, err)
 		}
 	}
-	for _, c := range []Claim{{Relation: Equals, Predicted: math.NaN()}, {Relation: Equals, Tolerance: math.Inf(1)}, {Relation: "near"}} {
+	for _, c := range []Claim{
+		{Relation: Equals, Predicted: math.NaN()}, {Relation: Equals, Tolerance: math.Inf(1)},
+		{Relation: "near"}, {Relation: AtMost, Predicted: 1, Tolerance: -0.5},
+	} {
 		if c.judge() == nil {
 			t.Errorf("%+v was taken", c)
 		}

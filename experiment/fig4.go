@@ -17,14 +17,15 @@ import (
 func fig4() Experiment {
 	return define(spec[textConfig, textResult]{
 		name: "fig4", source: "Fig. 4",
-		summary: "is a sentence an autoregressive process? Windows of Moby-Dick fitted one by one, as in the paper, and by one W on held-out text, against three nulls",
+		summary: "is a sentence an autoregressive process? Windows of Moby-Dick fitted one by one, by the authors' protocol and by ours, and by one W on held-out text, against three nulls",
 		quick:   4 * time.Second, paper: 40 * time.Second,
 		trials: func(scale Scale, seed uint64) []textConfig {
-			many, few := 40, 19
+			many, few := 19, 10
 			if scale == Paper {
 				many, few = 1000, 100
 			}
-			return textTrials(10_000, 5, []int{20, 100}, []int{many, few}, seed)
+			trials := textTrials(10_000, 5, []int{20, 100}, []int{many, few}, seed)
+			return append(trials, wholeTrials(5, 20, max(few, 19), seed)...)
 		},
 		run: textRun(sync.OnceValues(mobySequence)),
 		collect: func(all []done[textConfig, textResult]) (Findings, error) {
@@ -84,7 +85,8 @@ func mobySequence() (*text.Sequence, error) {
 type part string
 
 const (
-	windowsPart  part = "windows"  // the paper's figure: a W a window
+	authorsPart  part = "authors"  // the paper's figure by the authors' protocol: a W a window
+	windowsPart  part = "windows"  // the same by ours
 	fitPart      part = "fit"      // one W, on held-out windows
 	nullPart     part = "null"     // the same on texts of a null
 	passagesPart part = "passages" // W from the context
@@ -118,8 +120,8 @@ func (c textConfig) Check() error {
 		return errors.New("a count is negative: use 0 or more")
 	case c.Part == nullPart && (c.Lag < 1 || c.Lag >= c.Length):
 		return fmt.Errorf("lag %d in windows of %d tokens: use lag = 1 to %d", c.Lag, c.Length, c.Length-1)
-	case !slices.Contains([]part{windowsPart, fitPart, nullPart, passagesPart}, c.Part):
-		return fmt.Errorf("there is no part %q: use windows, fit, null or passages", c.Part)
+	case !slices.Contains([]part{authorsPart, windowsPart, fitPart, nullPart, passagesPart}, c.Part):
+		return fmt.Errorf("there is no part %q: use authors, windows, fit, null or passages", c.Part)
 	case c.Part == fitPart || c.Part == nullPart:
 		if c.Split != text.Random && c.Split != text.Contiguous {
 			return fmt.Errorf("there is no split %q: use random or contiguous", c.Split)
@@ -166,40 +168,46 @@ func textTrials(windows, length int, dims, nulls []int, seed uint64) []textConfi
 	return append(trials,
 		with(func(c *textConfig) { c.Part, c.Split, c.Frequent = fitPart, text.Contiguous, 100 }),
 		with(func(c *textConfig) {
-			c.Part, c.Split, c.Frequent, c.Null, c.Lag, c.Count = nullPart, text.Contiguous, 100, text.TokensPermuted, 1, (nulls[0]+4)/5
+			c.Part, c.Split, c.Frequent, c.Null, c.Lag, c.Count = nullPart, text.Contiguous, 100, text.TokensPermuted, 1, max(min(nulls[0], 19), nulls[0]/5)
 		}),
+		with(func(c *textConfig) { c.Part = authorsPart }),
 		with(func(c *textConfig) { c.Part, c.Dims = windowsPart, dims[len(dims)-1] }),
 		with(func(c *textConfig) { c.Part = passagesPart }))
+}
+
+// everyWindow is more windows than a text has: all are taken.
+const everyWindow = 1_000_000
+
+// wholeTrials ask all windows of the text what lags beyond the first find that
+// a chain of pairs does not have.
+func wholeTrials(length, dims, chains int, seed uint64) []textConfig {
+	base := textConfig{Part: fitPart, Windows: everyWindow, Length: length, Dims: dims, Split: text.Contiguous, Seed: seed}
+	trials := []textConfig{base}
+	for lag := 2; lag < length; lag++ {
+		c := base
+		c.Part, c.Null, c.Lag, c.Count = nullPart, text.Markov, lag, chains
+		if lag > 2 { // where the text is far above the chains
+			c.Count = (chains + 1) / 2
+		}
+		trials = append(trials, c)
+	}
+	return trials
 }
 
 // textResult is what a trial found; fields of other parts are left out.
 type textResult struct {
 	Tokens   int             `json:"tokens"`             // with a vector
 	Dropped  int             `json:"dropped"`            // without one
+	Dim      int             `json:"dim"`                // of the vectors
 	R2       []text.Interval `json:"r2,omitempty"`       // by lag, held out
 	Distance float64         `json:"distance,omitempty"` // |WᵀW - I|_F/√k at lag 1
 	Singular []float64       `json:"singular,omitempty"` // of W at lag 1
 	NullR2   []float64       `json:"null_r2,omitempty"`  // held out, one a text
+	Removed  float64         `json:"removed,omitempty"`  // share of the text's tokens that were the most frequent
 	Real     *rollouts       `json:"real,omitempty"`     // the windows of the text
 	Shuffled *rollouts       `json:"shuffled,omitempty"` // of its tokens permuted
 	Passages *text.Passages  `json:"passages,omitempty"`
 }
-
-// rollouts are the errors of windows, each with its own W.
-type rollouts struct {
-	Exact    float64   `json:"exact"`    // share fitted exactly
-	Distinct float64   `json:"distinct"` // of windows whose inputs are distinct, the share fitted exactly
-	Mean     float64   `json:"mean"`     // error, all windows
-	Rest     float64   `json:"rest"`     // error, without those fitted exactly
-	Bins     []float64 `json:"bins"`     // shares of all windows by error, those fitted exactly left out
-}
-
-// binWidth and binCount are those of the histogram of errors; the last bin
-// takes what is beyond.
-const (
-	binWidth = 0.05
-	binCount = 30
-)
 
 func textRun(load func() (*text.Sequence, error)) func(context.Context, textConfig) (textResult, error) {
 	return func(ctx context.Context, c textConfig) (textResult, error) {
@@ -207,24 +215,27 @@ func textRun(load func() (*text.Sequence, error)) func(context.Context, textConf
 		if err != nil {
 			return textResult{}, err
 		}
+		r := textResult{}
 		if c.Frequent > 0 {
+			all := len(s.Tokens)
 			s = s.Without(c.Frequent)
+			r.Removed = 1 - float64(len(s.Tokens))/float64(all)
 		}
-		r := textResult{Tokens: len(s.Tokens), Dropped: s.Dropped}
+		r.Tokens, r.Dropped, r.Dim = len(s.Tokens), s.Dropped, s.Dim()
 		stream := func(name string) string { return "text/" + name }
 		w, err := s.Cut(c.Length, c.Windows, ar.Rand(c.Seed, stream("windows"), 0))
 		if err != nil {
 			return r, err
 		}
-		switch c.Part {
+		switch shuffled := ar.Rand(c.Seed, stream("shuffled"), 0); c.Part {
+		case authorsPart:
+			r.Real, r.Shuffled = bothRollouts(s.Unit(), s.First(c.Length, c.Windows), authorsError(c, s.Dim()), shuffled)
+			return r, nil
 		case windowsPart:
 			if s, err = s.Reduced(w.Tokens, c.Dims); err != nil {
 				return r, err
 			}
-			r.Real = newRollouts(s, w)
-			rng := ar.Rand(c.Seed, stream("shuffled"), 0)
-			rng.Shuffle(len(w.Tokens), func(i, j int) { w.Tokens[i], w.Tokens[j] = w.Tokens[j], w.Tokens[i] })
-			r.Shuffled = newRollouts(s, w)
+			r.Real, r.Shuffled = bothRollouts(s, w, ourError, shuffled)
 			return r, nil
 		case passagesPart:
 			p, err := s.ReadPassages(min(passageHalf, len(s.Tokens)/50), c.Dims, ar.Rand(c.Seed, stream("passages"), 0))
@@ -255,32 +266,3 @@ func textRun(load func() (*text.Sequence, error)) func(context.Context, textConf
 // passageHalf is how many tokens of a passage are learnt from, and predicted;
 // fewer in a text that would have less than 25 passages.
 const passageHalf = 200
-
-func newRollouts(s *text.Sequence, w text.Windows) *rollouts {
-	r := &rollouts{Bins: make([]float64, binCount)}
-	exact, distinct, exactDistinct := 0, 0, 0
-	n := w.Count()
-	for i := range n {
-		window := w.Tokens[i*w.Length : (i+1)*w.Length]
-		e := s.Rollout(window)
-		r.Mean += e / float64(n)
-		inputs := slices.Sorted(slices.Values(window[:w.Length-1]))
-		different := len(slices.Compact(inputs)) == w.Length-1
-		if different {
-			distinct++
-		}
-		if e < text.ExactBelow {
-			exact++
-			if different {
-				exactDistinct++
-			}
-			continue
-		}
-		r.Rest += e
-		r.Bins[min(int(e/binWidth), binCount-1)] += 1 / float64(n)
-	}
-	r.Exact = float64(exact) / float64(n)
-	r.Rest /= float64(max(1, n-exact))
-	r.Distinct = float64(exactDistinct) / float64(max(1, distinct))
-	return r
-}

@@ -2,11 +2,37 @@ package experiment
 
 import (
 	"fmt"
+	"math"
 
 	"gonum.org/v1/gonum/stat"
+	"gonum.org/v1/gonum/stat/distuv"
 
 	"icar/text"
 )
+
+// falseAlarm is how often a claim of fig4 may fail where it holds, and hold
+// where there is nothing.
+const falseAlarm = 1e-4
+
+// oneSided and twoSided are the standard errors that are passed with that
+// probability.
+var (
+	oneSided = distuv.UnitNormal.Quantile(1 - falseAlarm)
+	twoSided = distuv.UnitNormal.Quantile(1 - falseAlarm/2)
+)
+
+// beyond returns the value that one more text of a null passes with the
+// probability falseAlarm, its R² being normal: n of them tell mean and
+// deviation with an error that Student's t and 1 + 1/n account for.
+func beyond(null []float64) float64 {
+	n := float64(len(null))
+	mean, deviation := stat.MeanStdDev(null, nil)
+	t := distuv.StudentsT{Sigma: 1, Nu: n - 1}.Quantile(1 - falseAlarm)
+	return mean + t*deviation*math.Sqrt(1+1/n)
+}
+
+// beyondReason says what beyond is.
+const beyondReason = "the bound is what one more text of the null passes with probability 1e-4: mean and deviation of %d, Student's t"
 
 // fig4Claims makes the claims that the trials which were run allow: a setting
 // can leave some out.
@@ -16,20 +42,22 @@ func fig4Claims(all []done[textConfig, textResult]) ([]Claim, error) {
 	for _, d := range all {
 		switch c, r := d.Config, d.Found; c.Part {
 		case fitPart:
-			claims = append(claims, fitClaims(c, r, nulls)...)
+			switch {
+			case c.Frequent > 0:
+				claims = append(claims, frequentClaims(c, r, nulls, all)...)
+			case c.Windows == everyWindow:
+				claims = append(claims, memoryClaims(c, r, nulls)...)
+			default:
+				claims = append(claims, fitClaims(c, r, nulls)...)
+			}
+		case authorsPart:
+			claims = append(claims, authorsClaims(*r.Real, *r.Shuffled)...)
 		case windowsPart:
-			if c.Dims >= c.Length-1 {
+			if c.Dims >= c.Length-1 && c.Length <= text.MostPatterned {
 				claims = append(claims, windowClaims(*r.Real, *r.Shuffled)...)
 			}
 		case passagesPart:
-			p := r.Passages
-			claims = append(claims,
-				Claim{ID: "context/own", Source: "ours", Relation: AtLeast, Measured: Number(p.Gain.Low),
-					Statement: fmt.Sprintf("a W learnt from %d tokens predicts the next %d better than that of another passage: R² higher by %.4f, here the low end of its 95 %% interval", passageHalf, passageHalf, p.Gain.Value),
-					Reason:    "0 is no difference; the interval is a bootstrap over passages"},
-				Claim{ID: "context/pooled", Source: "ours", Relation: AtLeast, Measured: Number(p.Ahead.Low),
-					Statement: fmt.Sprintf("yet the W of the whole training text predicts them better than the passage's own: R² higher by %.4f, here the low end of its 95 %% interval", p.Ahead.Value),
-					Reason:    "0 is no difference; the interval is a bootstrap over passages"})
+			claims = append(claims, passageClaims(*r.Passages)...)
 		}
 	}
 	return claims, nil
@@ -43,57 +71,113 @@ func fitClaims(c textConfig, r textResult, nulls map[nullKey][]float64) []Claim 
 	var claims []Claim
 	v := r.R2[0]
 	interval := fmt.Sprintf("95 %% interval %.4f to %.4f", v.Low, v.High)
-	switch {
-	case c.Frequent > 0:
-		return []Claim{{ID: "frequent-removed", Source: "ours", Relation: AtLeast, Measured: Number(v.Low),
-			Statement: fmt.Sprintf("without the %d most frequent tokens one W still predicts held-out windows: R² = %.4f, here the low end of its 95 %% interval", c.Frequent, v.Value),
-			Reason:    "0 is no prediction; the interval is a block bootstrap"}}
-	case c.Windows == 10_000 && c.Length == 5 && c.Dims == 100:
-		claims = append(claims, Claim{ID: "held-out/" + string(c.Split), Source: "ours", Relation: Equals, Measured: Number(v.Value), Predicted: independent[c.Split], Tolerance: 0.01,
+	if c.Windows == 10_000 && c.Length == 5 && c.Dims == 100 {
+		claims = append(claims, Claim{ID: "held-out/" + string(c.Split), Source: "ours", Relation: Equals,
+			Measured: Number(v.Value), Predicted: independent[c.Split], Tolerance: twoSided * math.Sqrt2 * v.SE,
 			Statement: fmt.Sprintf("%s split, d = 100: R² of one W on held-out windows, %s, is what an independent program found", c.Split, interval),
-			Reason:    "five standard errors, each 0.002: the interval, and windows drawn anew"})
+			Reason:    "3.89 standard errors of a difference: each program draws windows of its own"})
 	}
 	if c.Split != text.Contiguous {
 		return claims
 	}
-	tokens, windows, markov := nulls[c.against(text.TokensPermuted, 1)], nulls[c.against(text.WindowsSwapped, 1)], nulls[c.against(text.Markov, 1)]
-	id := fmt.Sprintf("/k=%d", c.Dims)
-	if len(tokens) > 0 && len(windows) > 0 {
-		claims = append(claims,
-			Claim{ID: "permutation" + id, Source: "ours", Relation: AtMost, Predicted: 0.05,
-				Measured:  Number(max(text.PValue(v.Value, tokens), text.PValue(v.Value, windows))),
-				Statement: fmt.Sprintf("contiguous split: R² = %.4f (%s) is above those of %d texts with tokens and %d with windows permuted, W refitted to each: the larger p-value", v.Value, interval, len(tokens), len(windows)),
-				Reason:    "the usual level; the least that so many texts can show is 1 over their number + 1"})
-		// Fitted to noise, W loses about k/n of SST for each coordinate.
-		pairs := 0.8 * float64(c.Windows*(c.Length-1))
-		if c.Windows >= 10_000 {
-			claims = append(claims, Claim{ID: "shuffled" + id, Source: "ours", Relation: Equals, Predicted: -float64(c.Dims) / pairs, Tolerance: 0.003,
-				Measured:  Number(stat.Mean(tokens, nil)),
-				Statement: fmt.Sprintf("with tokens permuted R² is what fitting noise costs, -k/n with n = %.0f training pairs", pairs),
-				Reason:    "the mean's error is 0.0002; the rest for n and k that are not large, and the ridge"})
+	tokens, windows := nulls[c.against(text.TokensPermuted, 1)], nulls[c.against(text.WindowsSwapped, 1)]
+	if len(tokens) < 2 || len(windows) < 2 {
+		return claims
+	}
+	id, pairs := fmt.Sprintf("/k=%d", c.Dims), 0.8*float64(c.Windows*(c.Length-1))
+	noise := float64(c.Dims) / pairs
+	mean, deviation := stat.MeanStdDev(tokens, nil)
+	n := float64(len(tokens))
+	t := distuv.StudentsT{Sigma: 1, Nu: n - 1}.Quantile(1 - falseAlarm/2)
+	return append(claims,
+		Claim{ID: "permutation" + id, Source: "ours", Relation: AtLeast, Measured: Number(v.Value),
+			Predicted: max(beyond(tokens), beyond(windows)),
+			Statement: fmt.Sprintf("contiguous split: R² of the text, %s, is above what %d texts with tokens and %d with windows permuted allow, W refitted to each", interval, len(tokens), len(windows)),
+			Reason:    fmt.Sprintf(beyondReason, len(tokens))},
+		Claim{ID: "shuffled" + id, Source: "ours", Relation: Equals, Measured: Number(mean), Predicted: -noise,
+			Tolerance: t*deviation/math.Sqrt(n) + 0.03*noise,
+			Statement: fmt.Sprintf("with tokens permuted R² is what fitting noise costs, -k/n with n = %.0f training pairs", pairs),
+			Reason:    "the mean's error at 1e-4, by Student's t, and 3 % of k/n for the ridge and for n and k that are not large"})
+}
+
+// frequentClaims compare the text without its most frequent tokens with its
+// own permutations and with the whole text.
+func frequentClaims(c textConfig, r textResult, nulls map[nullKey][]float64, all []done[textConfig, textResult]) []Claim {
+	v, tokens := r.R2[0], nulls[c.against(text.TokensPermuted, 1)]
+	var claims []Claim
+	if len(tokens) > 1 {
+		claims = append(claims, Claim{ID: "frequent-removed/left", Source: "ours", Relation: AtLeast,
+			Measured: Number(v.Value), Predicted: beyond(tokens),
+			Statement: fmt.Sprintf("without its %d most frequent tokens, %.0f %% of all, one W still predicts the text: R² is above what %d texts with tokens permuted allow", c.Frequent, 100*r.Removed, len(tokens)),
+			Reason:    fmt.Sprintf(beyondReason, len(tokens))})
+	}
+	whole := c
+	whole.Frequent = 0
+	for _, d := range all {
+		if d.Config != whole {
+			continue
 		}
+		w := d.Found.R2[0]
+		se := math.Hypot(v.SE, w.SE)
+		claims = append(claims, Claim{ID: "frequent-removed/less", Source: "ours", Relation: AtMost,
+			Measured:  Number(v.Value - w.Value + oneSided*se),
+			Statement: fmt.Sprintf("without its %d most frequent tokens W finds less of the text: R² = %.4f against %.4f; here the difference's high end", c.Frequent, v.Value, w.Value),
+			Reason:    "0 is no difference; the end is 3.72 standard errors up, those of two block bootstraps added in squares, false once in 10,000"})
 	}
-	if len(markov) > 0 && c.Windows >= 10_000 {
-		claims = append(claims, Claim{ID: "markov" + id, Source: "ours", Relation: AtMost, Tolerance: 0.012,
-			Measured:  Number(v.Value - stat.Mean(markov, nil)),
-			Statement: "of the step from one token to the next W finds no more than in a first-order Markov chain with the text's pairs: R² of the text above the mean of the chain's",
-			Reason:    "the standard error of R² is 0.002 to 0.003; four"})
+	return claims
+}
+
+// memoryClaims say what the text has beyond a chain of pairs.
+func memoryClaims(c textConfig, r textResult, nulls map[nullKey][]float64) []Claim {
+	var claims []Claim
+	for i, v := range r.R2 {
+		chains := nulls[c.against(text.Markov, i+1)]
+		if len(chains) < 2 {
+			continue
+		}
+		claims = append(claims, Claim{ID: fmt.Sprintf("memory/lag=%d", i+1), Source: "ours", Relation: AtLeast,
+			Measured: Number(v.Value), Predicted: beyond(chains),
+			Statement: fmt.Sprintf("at lag %d a token says more of the text than a first-order Markov chain of the training text allows: R² on all held-out windows; the chain's mean is %.4f", i+1, stat.Mean(chains, nil)),
+			Reason:    fmt.Sprintf(beyondReason, len(chains))})
 	}
-	return append(claims, Claim{ID: "orthogonal" + id, Source: "ours", Relation: AtLeast, Predicted: 0.5, Measured: Number(r.Distance),
-		Statement: "W is far from orthogonal: |WᵀW - I|/√k, 0 for an orthogonal W, 1 for W = 0",
-		Reason:    "half of the way to 0"})
+	return claims
+}
+
+// authorsClaims hold for the authors' protocol.
+func authorsClaims(real, shuffled rollouts) []Claim {
+	a, b := 1-real.Exact, 1-shuffled.Exact
+	se := math.Sqrt((a*(1-a) + b*(1-b)) / float64(real.Windows))
+	return []Claim{
+		{ID: "authors/fewer", Source: "Fig. 4", Relation: AtMost, Measured: Number(a - b + oneSided*se),
+			Statement: fmt.Sprintf("the authors' protocol: of the text %.2f %% of the windows are in the figure, of its tokens permuted %.2f %%; here the difference's high end", 100*a, 100*b),
+			Reason:    "0 is no difference; the end is 3.72 binomial standard errors up, false once in 10,000"},
+		{ID: "authors/alike", Source: "ours", Relation: Equals, Measured: Number(real.Rest - shuffled.Rest),
+			Tolerance: twoSided * math.Hypot(real.RestSE, shuffled.RestSE),
+			Statement: fmt.Sprintf("the windows in the authors' figure have the same error, %.5f in the text and %.5f permuted: the figure counts windows, it does not tell better from worse", real.Rest, shuffled.Rest),
+			Reason:    "3.89 standard errors of the difference of two means"},
+	}
 }
 
 func windowClaims(real, shuffled rollouts) []Claim {
+	p := shuffled.Chance
 	return []Claim{
-		{ID: "windows/paper", Source: "Fig. 4", Relation: AtMost, Measured: Number(real.Mean - shuffled.Mean),
-			Statement: fmt.Sprintf("each window with a W of its own: the mean error of the text, %.4f, is below that of its tokens permuted, %.4f", real.Mean, shuffled.Mean),
-			Reason:    "0 is no difference"},
-		{ID: "windows/exact", Source: "ours", Relation: AtLeast, Predicted: 1, Measured: Number(min(real.Distinct, shuffled.Distinct)),
-			Statement: fmt.Sprintf("every window whose inputs are distinct tokens is fitted exactly, shuffled ones too: %.1f %% of all windows are in the text, %.1f %% shuffled", 100*real.Exact, 100*shuffled.Exact),
-			Reason:    fmt.Sprintf("fewer pairs than dimensions; exactly is an error below %g, for rounding", text.ExactBelow)},
-		{ID: "windows/rest", Source: "ours", Relation: Equals, Measured: Number(real.Rest - shuffled.Rest), Tolerance: 0.06,
-			Statement: fmt.Sprintf("without the windows that are fitted exactly the text, %.3f, is no better than shuffled, %.3f: what differs is how often tokens repeat", real.Rest, shuffled.Rest),
-			Reason:    "five standard errors of the difference, each 0.012"},
+		{ID: "windows/branches", Source: "ours", Relation: Equals, Measured: Number(real.Differ + shuffled.Differ),
+			Statement: fmt.Sprintf("the windows with an error are those where a token has two successors, in the text (%.1f %% are fitted exactly) and shuffled (%.1f %%): so many windows are otherwise", 100*real.Exact, 100*shuffled.Exact),
+			Reason:    fmt.Sprintf("exact: no W sends a vector to two, and some W sends fewer vectors than dimensions anywhere; an error below %g is none, for rounding", text.ExactBelow)},
+		{ID: "windows/counted", Source: "ours", Relation: Equals, Measured: Number(1 - shuffled.Exact), Predicted: p,
+			Tolerance: twoSided * math.Sqrt(p*(1-p)/float64(shuffled.Windows)),
+			Statement: "how many shuffled windows have an error follows from how often each token occurs, whatever its vector is",
+			Reason:    "3.89 binomial standard errors"},
+	}
+}
+
+func passageClaims(p text.Passages) []Claim {
+	reason := "0 is no difference; the end is 3.72 standard errors down, those of a bootstrap over passages, false once in 10,000"
+	low := func(v text.Interval) Number { return Number(v.Value - oneSided*v.SE) }
+	return []Claim{
+		{ID: "context/own", Source: "ours", Relation: AtLeast, Measured: low(p.Gain), Reason: reason,
+			Statement: fmt.Sprintf("a W learnt from %d tokens predicts the next %d better than that of another passage: R² higher by %.4f, here the low end", passageHalf, passageHalf, p.Gain.Value)},
+		{ID: "context/pooled", Source: "ours", Relation: AtLeast, Measured: low(p.Ahead), Reason: reason,
+			Statement: fmt.Sprintf("yet the W of the whole training text predicts them better than the passage's own: R² higher by %.4f, here the low end", p.Ahead.Value)},
 	}
 }

@@ -3,9 +3,11 @@ package experiment
 import (
 	"errors"
 	"fmt"
+	"slices"
 
 	"gonum.org/v1/gonum/floats"
 	"gonum.org/v1/gonum/stat"
+	"gonum.org/v1/gonum/stat/distuv"
 
 	"icar/text"
 )
@@ -16,7 +18,8 @@ func collectText(all []done[textConfig, textResult]) (Findings, error) {
 	summary := Table{Name: "summary", Columns: []string{"measure", "split", "k", "lag", "value", "low", "high", "p_tokens", "p_windows", "p_markov"}}
 	nulls := gather(all)
 	figure := Figure{Title: "Is a sentence an autoregressive process? (Fig. 4)", Columns: 3,
-		Caption: "Top: the paper's windows, each with a W of its own: most are fitted exactly for want of repeated tokens, in the text and shuffled alike. " +
+		Caption: "Top: each window with a W of its own. Left the authors' protocol, which leaves out the windows that are fitted exactly; then ours, with and without them: " +
+			"most are exact for want of repeated tokens, in the text and shuffled alike. " +
 			"Bottom: one W for all windows, on held-out text, against nulls; its singular values; a W learnt from the passage it predicts."}
 	lags := Panel{Kind: Lines, Title: "held-out R², last fifth of the text", X: Axis{Label: "lag ℓ"}, Y: Axis{Label: "R²"}}
 	var singular, passages, windows []Panel
@@ -33,18 +36,24 @@ func collectText(all []done[textConfig, textResult]) (Findings, error) {
 				lags.Series = append(lags.Series, lagSeries(c, r, nulls, first)...)
 				singular = addSingular(singular, c, r)
 			}
-		case windowsPart:
+		case authorsPart, windowsPart:
 			if r.Real == nil || r.Shuffled == nil {
 				return Findings{}, errors.New("the windows have no errors")
 			}
-			windows = windowPanels(r)
+			protocol := ""
+			if c.Part == authorsPart {
+				protocol = "authors' protocol, "
+				windows = append(windows, authorsPanel(c, r))
+			} else {
+				windows = append(windows, windowPanels(r)...)
+			}
 			for _, side := range []struct {
 				name string
 				of   *rollouts
 			}{{"text", r.Real}, {"shuffled", r.Shuffled}} {
-				addRow(&summary, side.name+": windows fitted exactly", c, text.Interval{Value: side.of.Exact})
-				addRow(&summary, side.name+": mean error, all windows", c, text.Interval{Value: side.of.Mean})
-				addRow(&summary, side.name+": mean error, the others", c, text.Interval{Value: side.of.Rest})
+				addRow(&summary, protocol+side.name+": windows fitted exactly", c, text.Interval{Value: side.of.Exact})
+				addRow(&summary, protocol+side.name+": mean error, all windows", c, text.Interval{Value: side.of.Mean})
+				addRow(&summary, protocol+side.name+": mean error, the others", c, around(side.of.Rest, side.of.RestSE))
 			}
 		case passagesPart:
 			if r.Passages == nil {
@@ -66,11 +75,12 @@ func collectText(all []done[textConfig, textResult]) (Findings, error) {
 type nullKey struct {
 	null                text.Null
 	split               text.Split
+	windows             int
 	dims, lag, frequent int
 }
 
 func (c textConfig) against(null text.Null, lag int) nullKey {
-	return nullKey{null, c.Split, c.Dims, lag, c.Frequent}
+	return nullKey{null, c.Split, c.Windows, c.Dims, lag, c.Frequent}
 }
 
 // gather joins the R² of the texts of each null.
@@ -100,6 +110,9 @@ func addFit(t *Table, c textConfig, r textResult, nulls map[nullKey][]float64) {
 	if c.Frequent > 0 {
 		name = fmt.Sprintf("held-out R² without the %d most frequent", c.Frequent)
 	}
+	if c.Windows == everyWindow {
+		name += ", all windows"
+	}
 	for i, v := range r.R2 {
 		row := []any{name, string(c.Split), c.Dims, i + 1, v.Value, v.Low, v.High}
 		for _, null := range []text.Null{text.TokensPermuted, text.WindowsSwapped, text.Markov} {
@@ -120,12 +133,15 @@ func lagSeries(c textConfig, r textResult, nulls map[nullKey][]float64, first in
 	if c.Frequent > 0 {
 		name += ", rare"
 	}
+	if c.Windows == everyWindow {
+		name += ", all windows"
+	}
 	var lags, values []float64
 	for i, v := range r.R2 {
 		lags, values = append(lags, float64(i+1)), append(values, v.Value)
 	}
 	series := []Series{NewSeries(name, Solid, lags, values)}
-	if c.Frequent > 0 || c.Dims != first {
+	if c.Frequent > 0 || c.Dims != first || c.Windows == everyWindow {
 		return series
 	}
 	for _, null := range []text.Null{text.TokensPermuted, text.WindowsSwapped, text.Markov} {
@@ -144,7 +160,7 @@ func addSingular(panels []Panel, c textConfig, r textResult) []Panel {
 	if len(panels) == 0 {
 		panels = []Panel{{Kind: Lines, Title: "singular values of W", X: Axis{Label: "rank / k"}, Y: Axis{Label: "σ; 1 where W is orthogonal"}}}
 	}
-	if c.Frequent > 0 {
+	if c.Frequent > 0 || c.Windows == everyWindow {
 		return panels
 	}
 	x := positions(len(r.Singular))
@@ -153,14 +169,41 @@ func addSingular(panels []Panel, c textConfig, r textResult) []Panel {
 	return panels
 }
 
+// authorsPanel is the paper's figure: how many windows have which error, those
+// that are fitted exactly left out.
+func authorsPanel(c textConfig, r textResult) Panel {
+	panel := Panel{Kind: Lines, Title: "as the authors draw it", X: Axis{Label: "mean squared error of the window"}, Y: Axis{Label: "windows"}}
+	x := middles(authorsError(c, r.Dim))
+	for _, side := range []struct {
+		name string
+		of   *rollouts
+	}{{"text", r.Real}, {"shuffled", r.Shuffled}} {
+		y := slices.Clone(side.of.Bins)
+		floats.Scale(float64(side.of.Windows), y)
+		panel.Series = append(panel.Series, NewSeries(fmt.Sprintf("%s, %.0f windows", side.name, floats.Sum(y)), Solid, x, y))
+	}
+	return panel
+}
+
+// middles are the middles of the bins of a histogram.
+func middles(e windowError) []float64 {
+	x := make([]float64, binCount)
+	for i := range x {
+		x[i] = (float64(i) + 0.5) * e.binWidth
+	}
+	return x
+}
+
+// around returns a mean with its 95 % interval.
+func around(mean, se float64) text.Interval {
+	half := distuv.UnitNormal.Quantile(0.975) * se
+	return text.Interval{Value: mean, Low: mean - half, High: mean + half, SE: se}
+}
+
 // windowPanels are the histogram of the errors of the rolled-out windows, and
 // the same without those fitted exactly.
 func windowPanels(r textResult) []Panel {
-	x := make([]float64, binCount+1)
-	for i := range x {
-		x[i] = (float64(i) - 0.5) * binWidth
-	}
-	x[0] = 0
+	x := append([]float64{0}, middles(ourError)...)
 	whole := Panel{Kind: Lines, Title: "each window its own W", X: Axis{Label: "relative error of the window, 0: exact"}, Y: Axis{Label: "share of windows"}}
 	rest := Panel{Kind: Lines, Title: "without those fitted exactly", X: Axis{Label: "relative error of the window"}, Y: Axis{Label: "share of these windows"}}
 	for _, side := range []struct {

@@ -11,6 +11,7 @@ import (
 
 	"icar/ar"
 	"icar/estimator"
+	"icar/probe"
 	"icar/train"
 )
 
@@ -22,6 +23,11 @@ func (c gradientConfig) runLayer(ctx context.Context, m Means) (gradientResult, 
 	if err != nil {
 		return gradientResult{}, err
 	}
+	return c.measureLayer(ctx, model)
+}
+
+// measureLayer looks into a network of one layer.
+func (c gradientConfig) measureLayer(ctx context.Context, model *probe.Model) (gradientResult, error) {
 	test, err := train.Sequences(c.Config, train.TestStream, c.Test)
 	if err != nil {
 		return gradientResult{}, err

@@ -2,6 +2,7 @@ package experiment
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math"
 
@@ -66,6 +67,11 @@ func transfer(ctx context.Context, c networkConfig, m Means, laws []law) (transf
 	if err != nil {
 		return transferResult{}, err
 	}
+	return measureTransfer(ctx, c, model, laws)
+}
+
+// measureTransfer measures a model on laws.
+func measureTransfer(ctx context.Context, c networkConfig, model *probe.Model, laws []law) (transferResult, error) {
 	fitting, err := train.Sequences(c.Config, train.TrainStream, min(c.Train, 1024))
 	if err != nil {
 		return transferResult{}, err
@@ -136,11 +142,11 @@ func measureOn(ctx context.Context, model *probe.Model, l law, n int, beside []n
 		return t, err
 	}
 	for _, e := range beside {
-		errors, err := estimator.MSE(ctx, s, e)
+		squared, err := estimator.MSE(ctx, s, e)
 		if err != nil {
 			return t, err
 		}
-		relative, err := over(e.name, errors)
+		relative, err := over(e.name, squared)
 		if err != nil {
 			return t, err
 		}
@@ -162,6 +168,54 @@ func transferTable(all []done[networkConfig, transferResult]) Table {
 	return table
 }
 
+// transferTables are the errors of each model, and their means over seeds with
+// 95 % intervals, where there are two seeds or more.
+func transferTables(all []done[networkConfig, transferResult]) ([]Table, error) {
+	type key struct{ model, law, predictor string }
+	var order []key
+	values := map[key]bySeed{}
+	for _, t := range all {
+		for _, test := range t.Found.Tests {
+			for _, e := range append([]transferErrors{test.Model}, test.Beside...) {
+				k := key{t.Config.Label, test.Name, e.Name}
+				if values[k] == nil {
+					order, values[k] = append(order, k), bySeed{}
+				}
+				values[k][t.Config.Seed] = e.mean()
+			}
+		}
+	}
+	summary := Table{Name: "summary",
+		Columns: []string{"model", "law", "predictor", "seeds", "relative_error", "low", "high"}}
+	for _, k := range order {
+		m, interval, err := seedMean(values[k], 0.95)
+		if errors.Is(err, errFewSeeds) {
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		summary.Rows = append(summary.Rows, []any{k.model, k.law, k.predictor, len(values[k]), m,
+			interval.Low, interval.High})
+	}
+	return []Table{transferTable(all), summary}, nil
+}
+
+// lawTrials are depthTrials with enough training seeds for intervals over them:
+// quick ones at quick scale.
+func lawTrials(scale Scale, seed uint64, quick int, change func(*train.Config), depths ...int) []networkConfig {
+	seeds := 5
+	if scale == Quick {
+		seeds = quick
+	}
+	return depthTrials(scale, seed, seeds, func(c *train.Config) {
+		if scale == Quick {
+			c.Train, c.Epochs, c.Test = 2048, 20, 256
+		}
+		change(c)
+	}, depths...)
+}
+
 // depthTrials are models of some depths on a changed setting of augmented
 // tokens; d is made even, as rotations need it.
 func depthTrials(scale Scale, seed uint64, seeds int, change func(*train.Config), depths ...int) []networkConfig {
@@ -173,14 +227,6 @@ func depthTrials(scale Scale, seed uint64, seeds int, change func(*train.Config)
 		variants = append(variants, networkVariant{depthLabel(depth), func(c *train.Config) { c.Depth = depth }})
 	}
 	return modelTrials(scale, base, seed, seeds, variants)
-}
-
-// seedsOf is how many seeds train the models of a scale.
-func seedsOf(scale Scale) int {
-	if scale == Quick {
-		return 2
-	}
-	return 3
 }
 
 // test returns the errors on a law by name.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"image/color"
 	"io"
+	"strings"
 
 	"gonum.org/v1/plot"
 	"gonum.org/v1/plot/font"
@@ -12,8 +13,7 @@ import (
 	"gonum.org/v1/plot/vg"
 	"gonum.org/v1/plot/vg/draw"
 	"gonum.org/v1/plot/vg/vgimg"
-	_ "gonum.org/v1/plot/vg/vgpdf" // PDF
-	_ "gonum.org/v1/plot/vg/vgsvg" // SVG
+	"gonum.org/v1/plot/vg/vgsvg"
 
 	"icar/experiment"
 )
@@ -80,14 +80,23 @@ func Draw(w io.Writer, figure experiment.Figure, format string) error {
 }
 
 func newCanvas(width, height vg.Length, format string) (vg.CanvasWriterTo, error) {
-	if format == "png" {
-		return vgimg.PngCanvas{Canvas: vgimg.NewWith(vgimg.UseWH(width, height), vgimg.UseDPI(144))}, nil // sharp on dense screens
+	switch format {
+	case "svg":
+		return vgsvg.New(width, height), nil
+	case "pdf":
+		return newPDFCanvas(width, height), nil
+	case "png": // sharp on dense screens
+		return vgimg.PngCanvas{
+			Canvas: vgimg.NewWith(vgimg.UseWH(width, height), vgimg.UseDPI(144)),
+		}, nil
 	}
-	return draw.NewFormattedCanvas(width, height, format)
+	return nil, fmt.Errorf("unknown format %q: choose one of %v", format, Formats())
 }
 
 // write writes a canvas. An SVG names fonts and does not hold them: Arial and
-// Helvetica are as wide as Liberation Sans, by which the text was placed.
+// Helvetica are as wide as Liberation Sans, by which the text was placed. Its
+// images fill their box, as in the other formats: left alone, SVG would keep
+// their proportions and shrink a colour scale of one column to a hairline.
 func write(w io.Writer, c vg.CanvasWriterTo, format string) error {
 	if format != "svg" {
 		_, err := c.WriteTo(w)
@@ -97,8 +106,12 @@ func write(w io.Writer, c vg.CanvasWriterTo, format string) error {
 	if _, err := c.WriteTo(&b); err != nil {
 		return err
 	}
-	family := []byte("font-family:Liberation Sans")
-	_, err := w.Write(bytes.ReplaceAll(b.Bytes(), family, append(family, ",Arial,Helvetica,sans-serif"...)))
+	_, err := strings.NewReplacer(
+		"font-family:Liberation Sans", "font-family:Liberation Sans,Arial,Helvetica,sans-serif",
+		"<svg ", `<svg stroke-linejoin="round" `, // mitred, a noisy curve bristles with spikes
+		"<image ", `<image preserveAspectRatio="none" `,
+		"data:image/jpg", "data:image/png", // what gonum writes is a PNG
+	).WriteString(w, b.String())
 	return err
 }
 

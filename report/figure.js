@@ -3,25 +3,26 @@
 // saves it as SVG and CSV. It computes where ink goes and nothing else.
 
 const SVG = "http://www.w3.org/2000/svg";
-const colours = 9;
+export const palette = 9; // colours
 const margin = { left: 56, right: 12, top: 22, bottom: 40 };
 const narrowest = { lines: 290, plane: 290, heatmap: 150 };
 
-// mount shows a figure in an element and keeps what the reader has hidden, at
-// first the curves of the given keys. The element hears "hide" with all keys
-// when that changes.
-export function mount(element, figure, hidden = []) {
+// mount shows a figure in an element and keeps what the reader has hidden,
+// unless the keys of what is hidden are given. The element hears "hide" with
+// all keys when that changes.
+export function mount(element, figure, hidden) {
   let state = element.icar;
   if (!state) {
-    state = element.icar = { hidden: new Set(hidden), at: new Map() };
+    state = element.icar = { hidden: new Set(), at: new Map() };
     element.classList.add("figure");
     element.replaceChildren(make("p", "title"), make("div", "panels"), make("p", "caption"), make("p", "save"));
     const [, , , save] = element.children;
     save.append(button("Save SVG", () => saveSVG(element)), button("Save CSV", () => saveCSV(state.figure)));
     new ResizeObserver(() => state.width !== room(element) && draw(element)).observe(element);
-    matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => draw(element));
+    for (const media of ["(prefers-color-scheme: dark)", "print"]) matchMedia(media).addEventListener("change", () => draw(element));
   }
   state.figure = figure;
+  if (hidden) state.hidden = new Set(hidden);
   for (const b of element.querySelectorAll(".save button")) b.setAttribute("aria-label", `${b.textContent} of ${figure.title}`);
   draw(element);
 }
@@ -42,6 +43,7 @@ function draw(element) {
   const each = Math.floor((width - 12 * (columns - 1)) / columns);
   const focused = [...panels.querySelectorAll("svg, button")].indexOf(document.activeElement);
   panels.style.gridTemplateColumns = `repeat(${columns}, ${each}px)`;
+  panels.style.setProperty("--columns", columns); // on paper they share its width
   panels.replaceChildren(...figure.panels.map((p, i) => drawPanel(element, p, i, each)));
   if (focused >= 0) panels.querySelectorAll("svg, button")[focused]?.focus({ preventScroll: true });
 }
@@ -70,9 +72,14 @@ function drawPanel(element, panel, index, width) {
 
 // --- lines ---
 
+// keyOf names a curve by its panel and its label: whatever stands before it.
+const keyOf = (index, series) => `${index}/${series.label}`;
+
+// drawLines draws points above the lines that run through them, and of each in
+// the order of the series: what comes last is on top.
 function drawLines(svg, panel, frame, element, index) {
-  const key = (i) => `${index}/${i}`;
-  const shown = panel.series.map((s, i) => ({ ...s, i })).filter((s) => !element.icar.hidden.has(key(s.i)));
+  const above = (s) => Number(s.style === "points");
+  const shown = panel.series.map((s, i) => ({ ...s, i })).filter((s) => !element.icar.hidden.has(keyOf(index, s))).sort((a, b) => above(a) - above(b));
   const fits = (x, y) => x !== null && y !== null && (x > 0 || !panel.x.log) && (y > 0 || !panel.y.log);
   const points = shown.flatMap((s) => [s.y, s.low ?? [], s.high ?? []].flatMap((ends) => ends.map((y, k) => [s.x[k], y]).filter(([x, y]) => fits(x, y))));
   const area = { left: margin.left, right: frame.width - margin.right, top: margin.top, bottom: frame.height - margin.bottom };
@@ -108,11 +115,16 @@ function interval(s, low, high, colour) {
     shape("path", { d: `M${[...part.map(([, q]) => at(q)), ...part.map(([p]) => at(p)).reverse()].join("L")}Z`, class: `band mark ${colour.name}` }));
 }
 
-// colouring gives every named series a colour, a marker of its own and grey to
-// the reference lines.
+// colouring gives every named series the colour that it asks for, or one by its
+// place, a marker to go with it, and grey to the reference lines.
 function colouring(panel) {
-  let n = 0;
-  return panel.series.map((s) => (s.label === "" && s.style === "dashed" ? { name: "grey", n: 0 } : { name: `s${n % colours}`, n: n++ }));
+  let place = 0;
+  return panel.series.map((s) => {
+    if (s.label === "" && s.style === "dashed") return { name: "grey", n: 0 };
+    const n = s.colour ?? place;
+    place++;
+    return { name: `s${n % palette}`, n };
+  });
 }
 
 function marker(colour, x, y) {
@@ -150,25 +162,35 @@ function scale([low, high], from, to, log) {
   return s;
 }
 
-function ticks([low, high], log) {
+// ticks are round values within a range; whole numbers only where all of the
+// axis are.
+function ticks([low, high], log, whole = false) {
   if (log) {
     const from = Math.ceil(Math.log10(low) - 1e-9), to = Math.floor(Math.log10(high) + 1e-9), all = [];
     const every = Math.max(1, Math.ceil((to - from) / 6));
     for (let e = from; e <= to; e += every) all.push(10 ** e);
-    return all.length > 1 ? all : [low, high];
+    if (all.length > 2) return all;
+    const fine = [];
+    for (let e = from - 1; e <= to + 1; e++) for (const m of [1, 2, 5]) {
+      const v = Number(`${m}e${e}`);
+      if (v >= low * (1 - 1e-9) && v <= high * (1 + 1e-9)) fine.push(v);
+    }
+    if (fine.length > 1) return fine; // else a narrow range, ticked as a linear one
   }
   const raw = (high - low) / 5, power = 10 ** Math.floor(Math.log10(raw));
-  const step = [1, 2, 5, 10].map((m) => m * power).find((s) => s >= raw * 0.999), all = [];
+  const nice = [1, 2, 5, 10].map((m) => m * power).find((s) => s >= raw * 0.999);
+  const step = whole ? Math.max(1, nice) : nice, all = []; // half a head is none
   for (let k = Math.ceil(low / step - 1e-9); k * step <= high * (1 + 1e-12) + 1e-12; k++) all.push(k * step);
   return all;
 }
 
 function axes(svg, panel, area, xr, yr, sx, sy) {
-  for (const v of ticks(xr, panel.x.log)) {
+  const whole = (of) => panel.series.every((s) => s[of].every((v) => v === null || Number.isInteger(v)));
+  for (const v of ticks(xr, panel.x.log, whole("x"))) {
     svg.append(shape("path", { d: `M${sx(v).toFixed(1)} ${area.top}V${area.bottom}`, class: "grid" }));
     text(svg, label(v), sx(v), area.bottom + 14, { "text-anchor": "middle" });
   }
-  for (const v of ticks(yr, panel.y.log)) {
+  for (const v of ticks(yr, panel.y.log, whole("y"))) {
     svg.append(shape("path", { d: `M${area.left} ${sy(v).toFixed(1)}H${area.right}`, class: "grid" }));
     text(svg, label(v), area.left - 6, sy(v) + 4, { "text-anchor": "end" });
   }
@@ -187,8 +209,8 @@ function label(v) {
 function legend(element, panel, index) {
   const list = make("p", "legend"), colour = colouring(panel);
   panel.series.forEach((s, i) => {
-    if (s.label === "") return;
-    const key = `${index}/${i}`, b = make("button");
+    if (s.label === "" || s.x.length === 0) return;
+    const key = keyOf(index, s), b = make("button");
     b.type = "button";
     b.setAttribute("aria-pressed", String(!element.icar.hidden.has(key)));
     const swatch = shape("svg", { viewBox: "0 0 22 12", width: 22, height: 12, "aria-hidden": "true" });
@@ -329,13 +351,29 @@ function readLine(view, place) {
 const inlined = ["fill", "fill-opacity", "stroke", "stroke-width", "stroke-dasharray", "font-size", "font-family", "font-weight"];
 
 function saveSVG(element) {
-  const panels = [...element.querySelectorAll(".panel > svg")], all = shape("svg", { xmlns: SVG });
-  const outer = element.children[1].getBoundingClientRect();
-  const paper = getComputedStyle(document.body).backgroundColor;
-  all.setAttribute("width", outer.width);
-  all.setAttribute("height", outer.height);
-  all.append(shape("rect", { width: "100%", height: "100%", fill: paper }));
-  for (const svg of panels) {
+  save(new XMLSerializer().serializeToString(still(element)), "image/svg+xml", `${fileName(element.icar.figure)}.svg`);
+}
+
+// still is the figure as it stands on the page, its title and the legends of
+// what is shown included.
+export function still(element) {
+  const all = shape("svg", { xmlns: SVG }), [title, panels] = element.children;
+  const top = title.getBoundingClientRect(), outer = panels.getBoundingClientRect();
+  const [width, height] = [outer.width, outer.bottom - top.top];
+  for (const [name, value] of Object.entries({ viewBox: `0 0 ${width} ${height}`, width, height })) all.setAttribute(name, value);
+  all.append(shape("rect", { width: "100%", height: "100%", fill: getComputedStyle(document.body).backgroundColor }));
+  const write = (node, content, x, y) => {
+    const { color, fontSize, fontFamily, fontWeight } = getComputedStyle(node);
+    text(all, content, x - outer.left, y - top.top, { fill: color, "font-size": fontSize, "font-family": fontFamily, "font-weight": fontWeight, "dominant-baseline": "central" });
+  };
+  write(title, title.textContent, top.left, (top.top + top.bottom) / 2);
+  const pictures = [...element.querySelectorAll(".panel > svg")];
+  for (const key of element.querySelectorAll(".legend button[aria-pressed=true]")) {
+    const swatch = key.querySelector("svg"), box = swatch.getBoundingClientRect();
+    pictures.push(swatch);
+    write(key, key.textContent, box.right + 5, (box.top + box.bottom) / 2);
+  }
+  for (const svg of pictures) {
     const copy = svg.cloneNode(true), from = svg.querySelectorAll("*"), box = svg.getBoundingClientRect();
     copy.querySelectorAll("*").forEach((node, i) => {
       const style = getComputedStyle(from[i]);
@@ -343,10 +381,10 @@ function saveSVG(element) {
       node.removeAttribute("class");
     });
     copy.setAttribute("x", box.left - outer.left);
-    copy.setAttribute("y", box.top - outer.top);
+    copy.setAttribute("y", box.top - top.top);
     all.append(copy);
   }
-  save(new XMLSerializer().serializeToString(all), "image/svg+xml", `${fileName(element.icar.figure)}.svg`);
+  return all;
 }
 
 // csv is the figure's data, one number a line.

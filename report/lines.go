@@ -56,9 +56,32 @@ func addLines(p *plot.Plot, series []experiment.Series) ([]legendKey, error) {
 			keys = append(keys, legendKey{s.Label, thumbnail})
 		}
 	}
-	widen(&p.X)
-	widen(&p.Y)
+	for _, a := range []struct {
+		*plot.Axis
+		of func(experiment.Series) []experiment.Number
+	}{
+		{&p.X, func(s experiment.Series) []experiment.Number { return s.X }},
+		{&p.Y, func(s experiment.Series) []experiment.Number { return s.Y }},
+	} {
+		if _, logarithmic := a.Scale.(plot.LogScale); !logarithmic {
+			a.Tick.Marker = steps{whole: whole(series, a.of)}
+		}
+		widen(a.Axis)
+	}
 	return keys, nil
+}
+
+// whole tells whether every coordinate of the series that can be drawn is a
+// whole number.
+func whole(series []experiment.Series, of func(experiment.Series) []experiment.Number) bool {
+	for _, s := range series {
+		for _, n := range of(s) {
+			if v := n.Float(); v != math.Trunc(v) && !math.IsNaN(v) {
+				return false
+			}
+		}
+	}
+	return true
 }
 
 // addInterval adds what a series is uncertain by: bars at points, a band along

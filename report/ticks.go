@@ -22,6 +22,15 @@ func (decades) Ticks(low, high float64) []plot.Tick {
 			break
 		}
 	}
+	labels := 0
+	for _, t := range ticks {
+		if t.Label != "" {
+			labels++
+		}
+	}
+	if labels < 2 { // a narrow range, as 0.31 to 0.38
+		return steps{}.Ticks(low, high)
+	}
 	return ticks
 }
 
@@ -51,4 +60,42 @@ func decimal(m float64, e int) string {
 		return strconv.FormatFloat(m*math.Pow10(e), 'f', max(0, -e), 64)
 	}
 	return fmt.Sprintf("%ge%d", m, e)
+}
+
+// steps ticks a linear axis at the multiples of 1, 2 or 5 times a power of ten
+// that are some five between its ends, and nowhere but at whole numbers where
+// everything on the axis is one: half a head or half a layer is none.
+type steps struct{ whole bool }
+
+// Ticks implements plot.Ticker.
+func (s steps) Ticks(low, high float64) []plot.Tick {
+	step := niceStep((high - low) / 5)
+	if s.whole {
+		step = max(1, step)
+	}
+	digits := max(0, -int(math.Floor(math.Log10(step)+1e-9)))
+	var ticks []plot.Tick
+	for k := math.Ceil(low/step - 1e-9); k*step <= high+1e-9*step; k++ {
+		label := strconv.FormatFloat(k*step, 'f', digits, 64)
+		switch {
+		case k == 0:
+			label = "0"
+		case math.Abs(k*step) >= 1e5 || step < 1e-4:
+			label = strconv.FormatFloat(k*step, 'g', 3, 64)
+		}
+		ticks = append(ticks, plot.Tick{Value: k * step, Label: label})
+	}
+	return ticks
+}
+
+// niceStep is the least of 1, 2 and 5 times a power of ten that is not below
+// raw > 0.
+func niceStep(raw float64) float64 {
+	power := math.Pow(10, math.Floor(math.Log10(raw)))
+	for _, m := range []float64{1, 2, 5} {
+		if m*power >= raw*0.999 {
+			return m * power
+		}
+	}
+	return 10 * power
 }

@@ -26,6 +26,7 @@ type gram struct {
 	vectors  *mat.Dense // (U, k)
 	squares  []float64  // (U) |v|²
 	place    []int32    // (U) of a token in the rows below, -1 for none
+	count    []float64  // (distinct x) c_x
 	x, cx, y []float64  // (distinct x, k): x, c_x x, Σ y
 }
 
@@ -46,7 +47,7 @@ func (g *gram) moments(x, y []int32) moments {
 	if len(x) == 0 {
 		return m
 	}
-	g.x, g.cx, g.y = g.x[:0], g.cx[:0], g.y[:0]
+	g.x, g.cx, g.y, g.count = g.x[:0], g.cx[:0], g.y[:0], g.count[:0]
 	zeros := make([]float64, k)
 	rows := int32(0)
 	for i, a := range x {
@@ -54,17 +55,19 @@ func (g *gram) moments(x, y []int32) moments {
 			g.place[a] = rows
 			rows++
 			g.x = append(g.x, g.vectors.RawRowView(int(a))...)
-			g.cx, g.y = append(g.cx, zeros...), append(g.y, zeros...)
+			g.y, g.count = append(g.y, zeros...), append(g.count, 0)
 		}
 		at, v := int(g.place[a])*k, g.vectors.RawRowView(int(y[i]))
 		floats.Add(g.y[at:at+k], v)
-		floats.Add(g.cx[at:at+k], g.x[at:at+k])
+		g.count[g.place[a]]++
 		m.yy += g.squares[y[i]]
 	}
 	for _, a := range x {
 		g.place[a] = -1
 	}
-	for at := 0; at < len(g.y); at += k {
+	g.cx = append(g.cx, g.x...)
+	for row, at := 0, 0; at < len(g.y); row, at = row+1, at+k {
+		floats.Scale(g.count[row], g.cx[at:at+k])
 		floats.Add(m.sx, g.cx[at:at+k])
 		floats.Add(m.sy, g.y[at:at+k])
 	}

@@ -5,7 +5,6 @@ package text
 import (
 	"fmt"
 	"math/rand/v2"
-	"slices"
 
 	"gonum.org/v1/gonum/mat"
 )
@@ -123,8 +122,6 @@ func (p *Passages) bootstrap(e []errors4, rng *rand.Rand) {
 		found.SetCol(d, v[:])
 	}
 	for i, v := range measures(e) {
-		row := found.RawRowView(i)
-		slices.Sort(row)
-		*[]*Interval{&p.Own, &p.Other, &p.Pooled, &p.Gain, &p.Ahead}[i] = Interval{v, row[draws/40], row[draws-1-draws/40]}
+		*[]*Interval{&p.Own, &p.Other, &p.Pooled, &p.Gain, &p.Ahead}[i] = bootstrapped(v, found.RawRowView(i))
 	}
 }

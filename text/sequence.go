@@ -7,7 +7,9 @@ import (
 	"fmt"
 	"slices"
 
+	"gonum.org/v1/gonum/floats"
 	"gonum.org/v1/gonum/mat"
+	"gonum.org/v1/gonum/stat"
 )
 
 // Sequence is a text as the vectors of its tokens.
@@ -59,6 +61,18 @@ func NewSequence(text string, k Tokenizer, t *Table) (*Sequence, error) {
 // Dim is d.
 func (s *Sequence) Dim() int { return s.Vectors.RawMatrix().Cols }
 
+// Unit returns the sequence with each vector divided by its norm; 0 stays 0.
+func (s *Sequence) Unit() *Sequence {
+	unit := mat.DenseCopyOf(s.Vectors)
+	for i := range unit.RawMatrix().Rows {
+		v := unit.RawRowView(i)
+		if norm := floats.Norm(v, 2); norm > 0 {
+			floats.Scale(1/norm, v)
+		}
+	}
+	return &Sequence{Tokens: s.Tokens, Vectors: unit, Dropped: s.Dropped}
+}
+
 // Without returns the sequence without its n most frequent tokens.
 func (s *Sequence) Without(n int) *Sequence {
 	counts := make([]int, s.Vectors.RawMatrix().Rows)
@@ -83,6 +97,24 @@ func (s *Sequence) Without(n int) *Sequence {
 	return kept
 }
 
+// covariance returns that of the vectors of the given tokens, by the counts of
+// the distinct ones.
+func (s *Sequence) covariance(tokens []int32) *mat.SymDense {
+	counts := make([]float64, s.Vectors.RawMatrix().Rows)
+	for _, t := range tokens {
+		counts[t]++
+	}
+	var rows, weights []float64
+	for t, n := range counts {
+		if n > 0 {
+			rows, weights = append(rows, s.Vectors.RawRowView(t)...), append(weights, n)
+		}
+	}
+	var c mat.SymDense
+	stat.CovarianceMatrix(&c, mat.NewDense(len(weights), s.Dim(), rows), weights)
+	return &c
+}
+
 // Reduced returns the sequence with vectors projected on the first k principal
 // axes of the given tokens; k = d leaves them
 // as they are.
@@ -94,15 +126,8 @@ func (s *Sequence) Reduced(tokens []int32, k int) (*Sequence, error) {
 	if k < 1 || k > d {
 		return nil, fmt.Errorf("%d principal axes of %d dimensions: use 1 to %d", k, d, d)
 	}
-	m := newGram(s.Vectors).moments(tokens, tokens)
-	cov := mat.NewSymDense(d, nil)
-	for i := range d {
-		for j := i; j < d; j++ {
-			cov.SetSym(i, j, m.xx.At(i, j)/m.n-m.sx[i]*m.sx[j]/m.n/m.n)
-		}
-	}
 	var eigen mat.EigenSym
-	if !eigen.Factorize(cov, true) {
+	if !eigen.Factorize(s.covariance(tokens), true) {
 		return nil, fmt.Errorf("the principal axes of %d dimensions do not converge", d)
 	}
 	var axes, projected mat.Dense

@@ -10,6 +10,7 @@ import (
 	"slices"
 
 	"gonum.org/v1/gonum/mat"
+	"gonum.org/v1/gonum/stat"
 )
 
 // Split says which windows are held out.
@@ -27,13 +28,14 @@ const (
 	Real           Null = "real"             // the text itself
 	TokensPermuted Null = "tokens permuted"  // the tokens of all windows in random order
 	WindowsSwapped Null = "windows permuted" // inputs of each window, outputs of another one of the book
-	Markov         Null = "Markov"           // a text drawn word by word from the successors that the word before has in the real one
+	Markov         Null = "Markov"           // drawn word by word from the successors that the word before has outside the held-out windows
 )
 
 // Windows are windows of a text, in its order.
 type Windows struct {
 	Length int     // n
 	Tokens []int32 // (windows, n)
+	Starts []int   // (windows) where each begins in the text
 }
 
 // Cut returns count of the text's windows that do not overlap, drawn at
@@ -48,9 +50,23 @@ func (s *Sequence) Cut(length, count int, rng *rand.Rand) (Windows, error) {
 	slices.Sort(chosen)
 	w := Windows{Length: length}
 	for _, i := range chosen {
-		w.Tokens = append(w.Tokens, s.Tokens[i*length:(i+1)*length]...)
+		w.add(s, i*length)
 	}
 	return w, nil
+}
+
+// First returns the text's first count windows, one after the other.
+func (s *Sequence) First(length, count int) Windows {
+	w := Windows{Length: length}
+	for i := range min(count, len(s.Tokens)/max(1, length)) {
+		w.add(s, i*length)
+	}
+	return w
+}
+
+func (w *Windows) add(s *Sequence, start int) {
+	w.Tokens = append(w.Tokens, s.Tokens[start:start+w.Length]...)
+	w.Starts = append(w.Starts, start)
 }
 
 // Count is the number of windows.
@@ -114,6 +130,14 @@ type Interval struct {
 	Value float64 `json:"value"`
 	Low   float64 `json:"low"`
 	High  float64 `json:"high"`
+	SE    float64 `json:"se"` // standard error: the standard deviation of the bootstrap
+}
+
+// bootstrapped returns a value with its interval from draws, which it sorts.
+func bootstrapped(value float64, draws []float64) Interval {
+	slices.Sort(draws)
+	n := len(draws)
+	return Interval{value, draws[n/40], draws[n-1-n/40], stat.StdDev(draws, nil)}
 }
 
 // blocks is how many runs of held-out windows are resampled as wholes, so that
@@ -131,7 +155,7 @@ func (s *Study) Measure(lag int, rng *rand.Rand) (Fit, Interval, error) {
 	if err != nil {
 		return f, Interval{}, err
 	}
-	r := Interval{Value: f.r2(g.moments(p.testX, p.testY))}
+	value := f.r2(g.moments(p.testX, p.testY))
 	sse, sst := make([]float64, blocks), make([]float64, blocks)
 	for b := range blocks {
 		from, to := b*len(p.testX)/blocks, (b+1)*len(p.testX)/blocks
@@ -148,9 +172,7 @@ func (s *Study) Measure(lag int, rng *rand.Rand) (Fit, Interval, error) {
 		}
 		draws[i] = 1 - e/t
 	}
-	slices.Sort(draws)
-	r.Low, r.High = draws[len(draws)/40], draws[len(draws)-1-len(draws)/40]
-	return f, r, nil
+	return f, bootstrapped(value, draws), nil
 }
 
 // Nulls returns the held-out R² at a lag of so many texts of a null, W fitted
@@ -177,7 +199,7 @@ func (s *Study) Nulls(ctx context.Context, null Null, lag, count int, rng *rand.
 
 // draw returns the pairs of a text of a null.
 func (s *Study) draw(null Null, rng *rand.Rand, lag int) pairs {
-	w := Windows{s.windows.Length, slices.Clone(s.windows.Tokens)}
+	w := Windows{s.windows.Length, slices.Clone(s.windows.Tokens), s.windows.Starts}
 	outputs := w.Tokens
 	switch n := w.Length; null {
 	case TokensPermuted:
@@ -188,38 +210,9 @@ func (s *Study) draw(null Null, rng *rand.Rand, lag int) pairs {
 			outputs = append(outputs, w.Tokens[i*n:(i+1)*n]...)
 		}
 	case Markov:
-		s.sequence.markov(w, rng)
+		s.sequence.successors(w, s.held).draw(w, rng)
 	}
 	return w.pairs(lag, s.held, outputs)
-}
-
-// markov redraws all but the first token of each window from the successors
-// of the one before.
-func (s *Sequence) markov(w Windows, rng *rand.Rand) {
-	U, _ := s.Vectors.Dims()
-	begin := make([]int32, U+1)
-	for _, t := range s.Tokens[:len(s.Tokens)-1] {
-		begin[t+1]++
-	}
-	for i := range U {
-		begin[i+1] += begin[i]
-	}
-	next, successors := slices.Clone(begin), make([]int32, len(s.Tokens)-1)
-	for i, t := range s.Tokens[:len(s.Tokens)-1] {
-		successors[next[t]] = s.Tokens[i+1]
-		next[t]++
-	}
-	for i := range w.Tokens {
-		if i%w.Length == 0 {
-			continue
-		}
-		t := w.Tokens[i-1]
-		if n := begin[t+1] - begin[t]; n > 0 {
-			w.Tokens[i] = successors[begin[t]+rng.Int32N(n)]
-		} else {
-			w.Tokens[i] = s.Tokens[rng.IntN(len(s.Tokens))] // nothing follows the last word
-		}
-	}
 }
 
 // PValue is the share of null values at least as large as the measured one,

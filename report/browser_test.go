@@ -1,0 +1,118 @@
+package report
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/chromedp/cdproto/emulation"
+	"github.com/chromedp/chromedp"
+
+	"icar/experiment"
+)
+
+// openPage shows the report of figures in a browser.
+func openPage(t *testing.T, figures ...experiment.Figure) context.Context {
+	t.Helper()
+	path, err := exec.LookPath("chromium")
+	if err != nil {
+		if os.Getenv("CI") == "true" {
+			t.Fatal("there is no chromium: install Debian's package chromium")
+		}
+		t.Skip("there is no chromium: the report is not opened")
+	}
+	o := outcome()
+	o.Figures = figures
+	page, err := WritePage(t.TempDir(), []Entry{{Outcome: o}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	options := append(slices.Clone(chromedp.DefaultExecAllocatorOptions[:]), chromedp.ExecPath(path),
+		chromedp.NoSandbox, chromedp.DisableGPU, chromedp.UserDataDir(t.TempDir()),
+		chromedp.WindowSize(1280, 1000))
+	ctx, cancel := chromedp.NewExecAllocator(t.Context(), options...)
+	t.Cleanup(cancel)
+	ctx, cancel = chromedp.NewContext(ctx)
+	t.Cleanup(cancel)
+	ctx, cancel = context.WithTimeout(ctx, time.Minute)
+	t.Cleanup(cancel)
+	if err := chromedp.Do(ctx, chromedp.Navigate("file://"+page)); err != nil {
+		t.Fatal(err)
+	}
+	return ctx
+}
+
+// evaluate runs a script, waits for what it promises and returns it.
+func evaluate[T any](t *testing.T, ctx context.Context, script string) T {
+	t.Helper()
+	found, err := chromedp.Run(ctx, chromedp.Evaluate[T](script, chromedp.EvalAwaitPromise))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return found
+}
+
+// The page's Save SVG writes the title, the legends of what is shown and ticks
+// at round values; on paper no panel leaves the page.
+func TestSavedAndPrintedFiguresAreWhole(t *testing.T) {
+	narrow := experiment.Figure{Title: "narrow", Columns: 1, Panels: []experiment.Panel{{
+		Kind: experiment.Lines, X: experiment.Axis{Label: "heads"},
+		Y: experiment.Axis{Label: "MSE", Log: true},
+		Series: []experiment.Series{experiment.NewSeries("one", experiment.Solid,
+			[]float64{1, 2, 3}, []float64{0.1234, 0.3, 0.7777})}}}}
+	ctx := openPage(t, everyKind(), narrow)
+	saved := evaluate[[]string](t, ctx, `(async () => {
+		const blobs = [], create = URL.createObjectURL;
+		URL.createObjectURL = (b) => { blobs.push(b); return create(b); };
+		document.querySelector(".legend button").click(); // hides the first series
+		for (const b of document.querySelectorAll(".save button:first-child")) b.click();
+		return Promise.all(blobs.map((b) => b.text()));
+	})()`)
+	if len(saved) != 2 {
+		t.Fatalf("%d files were saved", len(saved))
+	}
+	for _, want := range []string{">every kind</text>", ">dashed</text>", ">bars</text>", ">heatmap</text>"} {
+		if !strings.Contains(saved[0], want) {
+			t.Errorf("the saved figure lacks %s", want)
+		}
+	}
+	if n := strings.Count(saved[0], ">solid</text>"); n != 1 { // there are two of the name, one hidden
+		t.Errorf("the saved figure says %q %d times", "solid", n)
+	}
+	for _, want := range []string{">0.2</text>", ">0.5</text>", ">1</text>", ">2</text>", ">3</text>"} {
+		if !strings.Contains(saved[1], want) {
+			t.Errorf("the narrow figure lacks a tick %s", want)
+		}
+	}
+	for _, raw := range []string{">0.1234</text>", ">0.7777</text>", ">1.5</text>"} {
+		if strings.Contains(saved[1], raw) {
+			t.Errorf("the narrow figure has a tick %s", raw)
+		}
+	}
+	printOn(t, ctx, 640)
+}
+
+// printOn checks that the page printed at a width has no panel beyond it.
+func printOn(t *testing.T, ctx context.Context, width int64) {
+	t.Helper()
+	paper := emulation.SetEmulatedMediaParams{Media: "print"}
+	if _, err := chromedp.Call(ctx, emulation.SetEmulatedMedia, paper); err != nil {
+		t.Fatal(err)
+	}
+	// Paper is narrower than the window the figures were laid out for, and no
+	// script runs between: the observer of sizes is held off by one evaluation.
+	beyond := evaluate[[]string](t, ctx, `(() => {
+		document.body.style.width = "`+fmt.Sprint(width)+`px";
+		const edge = document.body.getBoundingClientRect().right + 1;
+		return [...document.querySelectorAll(".panel > svg")].filter((s) => s.getBoundingClientRect().right > edge)
+			.map((s) => s.getAttribute("aria-label"));
+	})()`)
+	if len(beyond) > 0 {
+		t.Errorf("printed %d pixels wide, these leave the page: %q", width, beyond)
+	}
+}

@@ -1,0 +1,217 @@
+package report
+
+import (
+	"bytes"
+	"fmt"
+	"image"
+	"image/color"
+	"image/png"
+	"io"
+	"math"
+	"slices"
+	"time"
+
+	"codeberg.org/go-fonts/liberation/liberationsansregular"
+	"codeberg.org/go-pdf/fpdf"
+	"gonum.org/v1/plot/font"
+	"gonum.org/v1/plot/vg"
+)
+
+// pdfCanvas draws on the one page of a PDF. gonum's own vgpdf writes text in
+// the code page 1252, which has no Greek but μ, turns images upside down and
+// darkens what is translucent. This one embeds the letters it uses of
+// Liberation Sans as Unicode. A PDF counts y upwards as vg does and fpdf
+// downwards from the top, so every height passes through down once.
+type pdfCanvas struct {
+	doc           *fpdf.Fpdf
+	width, height vg.Length
+	images        int
+	pens          []pen // the last is in use, those before it are pushed
+}
+
+// pen is what Push keeps besides the transformation.
+type pen struct {
+	color  color.Color
+	width  vg.Length
+	dashes []vg.Length
+	offset vg.Length
+}
+
+const pdfFont = "LiberationSans"
+
+func newPDFCanvas(width, height vg.Length) *pdfCanvas {
+	doc := fpdf.NewCustom(&fpdf.InitType{
+		UnitStr: "pt", Size: fpdf.SizeType{Wd: width.Points(), Ht: height.Points()},
+	})
+	doc.SetCatalogSort(true) // with a fixed date: the same figure, the same bytes
+	doc.SetCreationDate(time.Unix(0, 0).UTC())
+	doc.SetModificationDate(time.Unix(0, 0).UTC())
+	doc.SetMargins(0, 0, 0)
+	doc.SetAutoPageBreak(false, 0)
+	doc.SetLineJoinStyle("round") // as in the PNG, without spikes
+	doc.AddUTF8FontFromBytes(pdfFont, "", liberationsansregular.TTF)
+	doc.AddPage()
+	c := &pdfCanvas{doc: doc, width: width, height: height, pens: make([]pen, 1)}
+	vg.Initialize(c)
+	return c
+}
+
+func (c *pdfCanvas) pen() *pen { return &c.pens[len(c.pens)-1] }
+
+// down is the height as fpdf counts it.
+func (c *pdfCanvas) down(y vg.Length) float64 { return (c.height - y).Points() }
+
+// Size implements vg.CanvasSizer.
+func (c *pdfCanvas) Size() (width, height vg.Length) { return c.width, c.height }
+
+// SetLineWidth implements vg.Canvas.
+func (c *pdfCanvas) SetLineWidth(w vg.Length) { c.pen().width = w }
+
+// SetLineDash implements vg.Canvas.
+func (c *pdfCanvas) SetLineDash(pattern []vg.Length, offset vg.Length) {
+	c.pen().dashes, c.pen().offset = slices.Clone(pattern), offset
+}
+
+// SetColor implements vg.Canvas; nil is black.
+func (c *pdfCanvas) SetColor(clr color.Color) {
+	if clr == nil {
+		clr = color.Black
+	}
+	c.pen().color = clr
+}
+
+// Rotate implements vg.Canvas: by an angle in radians, counterclockwise.
+func (c *pdfCanvas) Rotate(angle float64) {
+	sin, cos := math.Sincos(angle)
+	c.doc.Transform(fpdf.TransformMatrix{A: cos, B: sin, C: -sin, D: cos})
+}
+
+// Translate implements vg.Canvas.
+func (c *pdfCanvas) Translate(by vg.Point) {
+	c.doc.Transform(fpdf.TransformMatrix{A: 1, D: 1, E: by.X.Points(), F: by.Y.Points()})
+}
+
+// Scale implements vg.Canvas.
+func (c *pdfCanvas) Scale(x, y float64) {
+	c.doc.Transform(fpdf.TransformMatrix{A: x, D: y})
+}
+
+// Push implements vg.Canvas.
+func (c *pdfCanvas) Push() {
+	c.pens = append(c.pens, *c.pen())
+	c.doc.TransformBegin()
+}
+
+// Pop implements vg.Canvas.
+func (c *pdfCanvas) Pop() {
+	c.doc.TransformEnd()
+	c.pens = c.pens[:len(c.pens)-1]
+}
+
+// dip writes the pen into the page: its colour is not multiplied by its
+// opacity, as color.Color.RGBA would have it.
+func (c *pdfCanvas) dip() {
+	p := color.NRGBAModel.Convert(c.pen().color).(color.NRGBA)
+	r, g, b := int(p.R), int(p.G), int(p.B)
+	c.doc.SetFillColor(r, g, b)
+	c.doc.SetDrawColor(r, g, b)
+	c.doc.SetTextColor(r, g, b)
+	c.doc.SetAlpha(float64(p.A)/math.MaxUint8, "Normal")
+	c.doc.SetLineWidth(c.pen().width.Points())
+	dashes := make([]float64, len(c.pen().dashes))
+	for i, d := range c.pen().dashes {
+		dashes[i] = d.Points()
+	}
+	c.doc.SetDashPattern(dashes, c.pen().offset.Points())
+}
+
+// Stroke implements vg.Canvas.
+func (c *pdfCanvas) Stroke(path vg.Path) {
+	if c.pen().width > 0 {
+		c.draw(path, "D")
+	}
+}
+
+// Fill implements vg.Canvas.
+func (c *pdfCanvas) Fill(path vg.Path) { c.draw(path, "F") }
+
+func (c *pdfCanvas) draw(path vg.Path, style string) {
+	c.dip()
+	for _, part := range path {
+		x, y := part.Pos.X.Points(), c.down(part.Pos.Y)
+		switch part.Type {
+		case vg.MoveComp:
+			c.doc.MoveTo(x, y)
+		case vg.LineComp:
+			c.doc.LineTo(x, y)
+		case vg.ArcComp:
+			c.arc(part)
+		case vg.CurveComp: // of two control points, or of one that counts as both in fpdf
+			first, last := part.Control[0], part.Control[len(part.Control)-1]
+			if len(part.Control) == 1 {
+				c.doc.CurveTo(first.X.Points(), c.down(first.Y), x, y)
+				continue
+			}
+			c.doc.CurveBezierCubicTo(first.X.Points(), c.down(first.Y),
+				last.X.Points(), c.down(last.Y), x, y)
+		case vg.CloseComp:
+			c.doc.ClosePath()
+		}
+	}
+	c.doc.DrawPath(style)
+}
+
+// arc appends an arc to the path as cubic curves of at most an eighth of a
+// circle, which leave it by less than 5e-6 of its radius.
+func (c *pdfCanvas) arc(a vg.PathComp) {
+	pieces := max(1, int(math.Ceil(math.Abs(a.Angle)/(math.Pi/4))))
+	step := a.Angle / float64(pieces)
+	reach := 4. / 3 * math.Tan(step/4) // of the control points along the tangent
+	at := func(angle, along float64) (x, y float64) {
+		sin, cos := math.Sincos(angle)
+		r := a.Radius.Points()
+		x = a.Pos.X.Points() + r*(cos-along*sin)
+		return x, c.down(a.Pos.Y) - r*(sin+along*cos)
+	}
+	c.doc.LineTo(at(a.Start, 0))
+	for i := range pieces {
+		from := a.Start + float64(i)*step
+		x1, y1 := at(from, reach)
+		x2, y2 := at(from+step, -reach)
+		x, y := at(from+step, 0)
+		c.doc.CurveBezierCubicTo(x1, y1, x2, y2, x, y)
+	}
+}
+
+// FillString implements vg.Canvas.
+func (c *pdfCanvas) FillString(face font.Face, at vg.Point, text string) {
+	c.dip()
+	c.doc.SetFont(pdfFont, "", face.Font.Size.Points())
+	c.doc.Text(at.X.Points(), c.down(at.Y), text)
+}
+
+// DrawImage implements vg.Canvas.
+func (c *pdfCanvas) DrawImage(box vg.Rectangle, picture image.Image) {
+	var b bytes.Buffer
+	if err := png.Encode(&b, picture); err != nil {
+		c.doc.SetError(err)
+		return
+	}
+	c.dip()
+	c.doc.SetAlpha(1, "Normal")
+	c.images++
+	name, options := fmt.Sprint("image", c.images), fpdf.ImageOptions{ImageType: "png"}
+	c.doc.RegisterImageOptionsReader(name, options, &b)
+	size := box.Size()
+	c.doc.ImageOptions(name, box.Min.X.Points(), c.down(box.Max.Y),
+		size.X.Points(), size.Y.Points(), false, options, 0, "")
+}
+
+// WriteTo implements io.WriterTo; nothing can be drawn afterwards.
+func (c *pdfCanvas) WriteTo(w io.Writer) (int64, error) {
+	var b bytes.Buffer
+	if err := c.doc.Output(&b); err != nil {
+		return 0, err
+	}
+	return b.WriteTo(w)
+}
