@@ -196,7 +196,7 @@ func TestCollectNamesClaims(t *testing.T) {
 	e := define(spec[toyConfig, toyResult]{name: "twins", run: square,
 		trials: func(_ Scale, seed uint64) []toyConfig { return []toyConfig{{int(seed)}} },
 		collect: func(all []done[toyConfig, toyResult]) (Findings, error) {
-			x := Claim{ID: "x", Measured: Number(all[0].Found.Square), Predicted: 9, Relation: AtLeast}
+			x := Claim{ID: "x", Source: "ours", Measured: Number(all[0].Found.Square), Predicted: 9, Relation: AtLeast}
 			y := x
 			y.Predicted = 10
 			return Findings{Claims: []Claim{x, y, x}}, nil
