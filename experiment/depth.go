@@ -70,11 +70,16 @@ type depthPredictor struct {
 	Apart float64   `json:"apart"` // median of |ŷ - ŷ'|/√d between its predictions and the model's
 }
 
-func runDepth(ctx context.Context, c networkConfig, m Means) (r depthResult, err error) {
+func runDepth(ctx context.Context, c networkConfig, m Means) (depthResult, error) {
 	model, err := m.probed(ctx, c.Config, c.Arithmetic)
 	if err != nil {
-		return r, err
+		return depthResult{}, err
 	}
+	return measureDepth(ctx, c, model)
+}
+
+// measureDepth holds a model of c beside the iterations of every algorithm.
+func measureDepth(ctx context.Context, c networkConfig, model *probe.Model) (r depthResult, err error) {
 	test, err := train.Sequences(c.Config, train.TestStream, min(c.Test, comparedSequences(c.Scale)))
 	if err != nil {
 		return r, err

@@ -40,7 +40,7 @@ func toy(run func(context.Context, toyConfig) (toyResult, error)) Experiment {
 			for i, d := range all {
 				sum += (i + 1) * d.Found.Square
 			}
-			return Findings{Claims: []Claim{{ID: "sum", Measured: Number(sum), Predicted: 1296, Relation: Equals}}}, nil
+			return Findings{Claims: []Claim{{ID: "sum", Source: "ours", Measured: Number(sum), Predicted: 1296, Relation: Equals}}}, nil
 		},
 	})
 }

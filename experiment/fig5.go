@@ -112,14 +112,9 @@ func fig5Claims(networks []network, deepest int) ([]Claim, error) {
 		claims = append(claims, more...)
 		return err
 	}
-	// At the quick scale a third layer does not pay for sure.
-	const second, third = 2, 3
-	deep := min(deepest, second)
-	if networks[0].Config.Scale == Paper {
-		deep = deepest
-	}
+	const third = 3
 	err := add(lowerClaim(networks, "depth", "Fig. 5",
-		fmt.Sprintf("depth lowers the test error: L = %d against 1", deep), label(deep), label(1)))
+		fmt.Sprintf("depth lowers the test error: L = %d against 1", deepest), label(deepest), label(1)))
 	if err == nil && deepest > third {
 		err = add(lowerClaim(networks, "depth/beyond-3", "ours",
 			fmt.Sprintf("with warm-up and clipping depth goes on lowering the test error: L = %d against 3", deepest),

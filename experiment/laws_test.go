@@ -177,6 +177,7 @@ func stepModel(t *testing.T, eta float64) (*probe.Model, networkConfig) {
 	t.Helper()
 	c := augmentedSetting(Quick)
 	c.Process, c.Norm, c.Length, c.Test, c.Train, c.Batch = ar.New(ar.Haar, 4), false, 8, 40, 64, 32
+	c.Warmup = 0
 	untrained, err := probe.Untrained(c)
 	if err != nil {
 		t.Fatal(err)

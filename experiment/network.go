@@ -90,6 +90,21 @@ func runNetwork(ctx context.Context, c networkConfig, m Means) (networkResult, e
 	if err != nil {
 		return networkResult{}, err
 	}
+	r, err := measureNetwork(ctx, c, model, loops, batch)
+	if err != nil {
+		return networkResult{}, err
+	}
+	r.LossEvery = max(1, len(history)/200)
+	for k := 0; k < len(history); k += r.LossEvery {
+		r.Losses = append(r.Losses, history[k].Loss)
+	}
+	return r, nil
+}
+
+// measureNetwork measures a model on the test sequences, which batch holds in
+// float64.
+func measureNetwork(ctx context.Context, c networkConfig, model *nn.Transformer[float32],
+	loops kernel.Kernel, batch ar.Batch[float64]) (networkResult, error) {
 	test, err := train.TestSet(ctx, c.Config)
 	if err != nil {
 		return networkResult{}, err
@@ -106,10 +121,6 @@ func runNetwork(ctx context.Context, c networkConfig, m Means) (networkResult, e
 		if r.Unbiased, err = unbiased(ctx, c.Config, model, batch); err != nil {
 			return networkResult{}, err
 		}
-	}
-	r.LossEvery = max(1, len(history)/200)
-	for k := 0; k < len(history); k += r.LossEvery {
-		r.Losses = append(r.Losses, history[k].Loss)
 	}
 	return r, nil
 }

@@ -274,15 +274,20 @@ func TestMostLikeIsAboveItsControls(t *testing.T) {
 			t.Errorf("layer %d is most like %d, %v", l, column, ok)
 		}
 	}
-	// A model that was never trained is above no control: it is one of them.
+	// A model that was never trained is one of its controls, and above the other:
+	// one alone is not enough.
 	m, err := Untrained(configuration(bare))
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := sequences(t, m.Config, 20)
-	found, err := m.Resemble(t.Context(), s, s, []estimator.Estimator{estimator.Zero{}, estimator.LeastSquares{}}, func(int) []int { return nil })
-	if _, ok := found.MostLike(0); err != nil || ok {
-		t.Errorf("an untrained model is like something: %+v (%v)", found, err)
+	s := sequences(t, m.Config, 200)
+	reversed := func(int) []int { return []int{8, 7, 6, 5, 4, 3, 2, 1, 0} }
+	found, err := m.Resemble(t.Context(), s, s, []estimator.Estimator{estimator.Zero{}, estimator.LeastSquares{}}, reversed)
+	if err != nil || !(found.Trained[1] > found.Permuted[1]+0.02) {
+		t.Fatalf("reversing the context changes nothing: %+v (%v)", found, err)
+	}
+	if _, ok := found.MostLike(0); ok {
+		t.Errorf("an untrained model is like something: %+v", found)
 	}
 }
 

@@ -3,6 +3,8 @@ package web
 import (
 	"context"
 	"fmt"
+	"math"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -10,6 +12,7 @@ import (
 
 	"github.com/chromedp/chromedp"
 
+	"icar/ar"
 	"icar/theory"
 )
 
@@ -32,8 +35,7 @@ func show(t *testing.T, ctx context.Context, address string, width int64) {
 func TestLanding(t *testing.T) {
 	ctx, server := visit(t)
 	for _, width := range []int64{380, 1280} {
-		show(t, ctx, server.url+"/#position", width)
-		do(t, ctx, until("document.querySelector('#position svg') && document.querySelector('#step svg')"))
+		do(t, ctx, chromedp.EmulateViewport(width, 1080), chromedp.Navigate(server.url+"/#position"), until("document.querySelector('#position svg')"))
 		landed(t, ctx, "position", fmt.Sprintf("the address, %d px", width))
 		show(t, ctx, server.url+"/", width)
 		for _, part := range []string{"position", "runs", "step"} {
@@ -43,7 +45,7 @@ func TestLanding(t *testing.T) {
 		// A look inside a run opens where one sees it.
 		do(t, ctx, script(`document.querySelector('nav a[href="#runs"]').click(); document.querySelector('#run-list button').click()`), until("document.querySelector('#inside [data-figure=attention] svg')"))
 		landed(t, ctx, "inside", fmt.Sprintf("look, %d px", width))
-		do(t, ctx, chromedp.Navigate("about:blank"))
+		do(t, ctx, chromedp.Navigate("about:blank")) // the next address is another page's
 	}
 }
 
@@ -64,6 +66,7 @@ func landed(t *testing.T, ctx context.Context, part, way string) {
 // connections to it for all of them.
 func TestEightTabs(t *testing.T) {
 	ctx, server := visit(t)
+	do(t, ctx, chromedp.Navigate("about:blank")) // starts the browser of the tabs
 	for i := range 8 {
 		tab, closeTab := chromedp.NewContext(ctx)
 		defer closeTab()
@@ -257,5 +260,63 @@ func TestView(t *testing.T) {
 	}
 	if d := max(xx-1, 1-xx, yy-1, 1-yy, xy, -xy); d > 1e-15 { // rounding of six products
 		t.Errorf("the directions of the drawing have the products %v, %v, %v, want 1, 0, 1", xx, xy, yy)
+	}
+}
+
+// TestTour computes the numbers of the tour again.
+func TestTour(t *testing.T) {
+	file, err := os.ReadFile("../docs/explorer.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	tour := strings.Join(strings.Fields(string(file)), " ")
+	v := values{}
+	for _, p := range processParameters {
+		v[p.name] = p.value
+	}
+	v["sigma"], v["shown"] = "0.2", "3"
+	const draws = 1000
+	var first, mean [2]float64 // how far least squares and ridge regression are off
+	nearer := 0
+	for seed := range draws {
+		v["seed"] = fmt.Sprint(seed + 1)
+		q, err := drawSample(v)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var off [2]float64
+		for i, e := range guessers()[1:3] {
+			prediction, err := q.predict(e.Estimator, 3)
+			if err != nil {
+				t.Fatal(err)
+			}
+			off[i] = math.Hypot(prediction[0]-q.states[6], prediction[1]-q.states[7])
+			mean[i] += off[i] / draws
+		}
+		if seed == 0 {
+			first = off
+		}
+		if off[1] < off[0] {
+			nearer++
+		}
+	}
+	for _, sentence := range []string{
+		fmt.Sprintf("is off by %.3f and ridge regression by %.3f.", first[0], first[1]),
+		fmt.Sprintf("over its %d draws they are off by %.3f and %.3f on average, and ridge regression is nearer in %d.", draws, mean[0], mean[1], nearer),
+	} {
+		if !strings.Contains(tour, sentence) {
+			t.Errorf("docs/explorer.md does not say: %s", sentence)
+		}
+	}
+	descent, err := theory.NewPositionDescent(theory.Position{Tmax: 30, Mu: 50, Rho: 1, Noise: ar.CircularNoise}.Rows(), positionRate)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cosine, err := theory.FitCosine(descent.At(1000)[28*30 : 29*30])
+	if err != nil {
+		t.Fatal(err)
+	}
+	if sentence := fmt.Sprintf("is a parabola that explains %.3f of it.", cosine.R2); periods(cosine, 30) >= 0.5 || !strings.Contains(tour, sentence) {
+		t.Errorf("docs/explorer.md does not say: %s", sentence)
 	}
 }

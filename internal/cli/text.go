@@ -40,7 +40,7 @@ file of llama2.c. The text is UTF-8, gzipped or not.`,
 		Example: `  icar text --text book.txt --embeddings glove.6B.100d.txt
   icar text --text book.txt --embeddings gpt2/model.safetensors --tokenizer gpt2 --dims 50
   icar text --text story.txt --embeddings stories260K.bin --tokenizer tok512.bin`,
-		Args: cobra.NoArgs,
+		Args: noArguments,
 		RunE: func(c *cobra.Command, _ []string) error { return f.run(c) },
 	}
 	c.Flags().StringVar(&f.text, "text", "", "the text: a `file`")
