@@ -23,7 +23,7 @@ func noise() Experiment {
 				levels = []float64{0, noiseLevels[0], noiseLevels[1]}
 			}
 			for _, sigma := range levels {
-				for _, t := range lawTrials(scale, seed, 16, func(c *train.Config) { c.Sigma = sigma }, 2) {
+				for _, t := range lawTrials(scale, seed, 8, func(c *train.Config) { c.Sigma = sigma }, 2) {
 					t.Label = fmt.Sprintf("L = 2, trained at σ = %g", sigma)
 					trials = append(trials, t)
 				}
