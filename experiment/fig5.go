@@ -122,8 +122,9 @@ func fig5Claims(networks []network, deepest int) ([]Claim, error) {
 	}
 	if err == nil {
 		err = add(ratioClaim(Claim{ID: "norm", Source: "ours", Relation: AtMost, Predicted: 1,
-			Statement: "layer norm lets one layer do better than the best dense linear layer: ratio of test errors"},
-			logRatio(errorsBySeed(networks, depthLabel(1)), baselineBySeed(networks, denseLayer))))
+			Statement: "layer norm lets one layer do better than any layer without, which one gradient step with " +
+				"η per position is no worse than: ratio of the test errors of L = 1 and of the step"},
+			logRatio(errorsBySeed(networks, depthLabel(1)), baselineBySeed(networks, positionStepHere))))
 	}
 	if has(networks, noNorm) {
 		claims = append(claims, positionStepClaim(networks))
