@@ -86,7 +86,8 @@ func TestBack(t *testing.T) {
 	first := ask[string](t, ctx, picture)
 	do(t, ctx, script(`{const c = document.querySelector('#process [name=theta]'); for (const value of ['1.3', '1.5']) { c.value = value; c.dispatchEvent(new Event('input', {bubbles: true})); }}`)) // one move
 	slide(t, ctx, "process", "reveal", "yes")
-	do(t, ctx, script("[...document.querySelectorAll('#process .legend button')].find(b => b.textContent === 'ridge').click()"),
+	ridge := "[...document.querySelectorAll('#process .legend button')].find(b => b.textContent === 'ridge')"
+	do(t, ctx, until("!!"+ridge), script(ridge+".click()"),
 		until("document.querySelector('#run-list input')"), script("document.querySelector('#run-list input').click()"), until("document.querySelector('#runs > .pair svg')"))
 	for _, condition := range []string{
 		"!document.querySelector('#run-list input:checked') && document.querySelector('#process .legend button[aria-pressed=false]')",
