@@ -110,7 +110,7 @@ type augmentedResult struct {
 	Others        []float64  `json:"others"`         // the other products of a score with a value scalar there
 	Sampled       float64    `json:"sampled"`        // η where training on drawn sequences ends
 	SampledOthers []float64  `json:"sampled_others"` // the other products there
-	StandardError float64    `json:"standard_error"` // of Sampled, relative, from the sequences seen
+	StandardError float64    `json:"standard_error"` // of Sampled, from the sequences seen
 	Losses        []float64  `json:"losses"`         // exact mean loss where each start ends
 	Single        []float64  `json:"single"`         // dense, rotation: the same of one diagonal head
 	Blocks        [2]float64 `json:"blocks"`         // dense: norms of (M_1, V_0) and of all other blocks
@@ -194,10 +194,11 @@ func split(b ar.Batch[complex128]) [][]complex128 {
 	return sequences
 }
 
-// etaError is the relative standard error of the best η on as many sequences
+// etaError is the standard error of the best η on as many sequences
 // as were seen, from the spread of a few of dimension d. The loss of a sequence
-// is quadratic in η, so its slopes at 0 and at η give the slope and curvature
-// of each, and the error of the root of the mean slope is their ratio's.
+// is quadratic in η, so its slopes at 0 and at 1 give the curvature of each, and
+// the error of the root of the mean slope is that of the slopes at η over the
+// mean curvature.
 func etaError(d int, few [][]complex128, eta, seen float64) float64 {
 	gradient := make([]float64, 6)
 	slope := func(s []complex128, eta float64) float64 {
@@ -210,9 +211,9 @@ func etaError(d int, few [][]complex128, eta, seen float64) float64 {
 		at := slope(s, eta)
 		mean += at / n
 		square += at * at / n
-		curvature += (at - slope(s, 0)) / eta / n
+		curvature += (slope(s, 1) - slope(s, 0)) / n
 	}
-	return math.Sqrt(max(0, square-mean*mean)*n/(n-1)/seen) / curvature / eta
+	return math.Sqrt(max(0, square-mean*mean)*n/(n-1)/seen) / curvature
 }
 
 // descendScalars minimises the exact loss of block-scalar weights.

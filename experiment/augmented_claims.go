@@ -11,7 +11,7 @@ import (
 
 func collectAugmented(all []done[augmentedConfig, augmentedResult]) (Findings, error) {
 	trained := Table{Name: "gradient_step", Columns: []string{"tmax", "predicted", "eta", "largest_other_product",
-		"sampled_eta", "relative_standard_error", "largest_other_sampled_product"}}
+		"sampled_eta", "standard_error", "largest_other_sampled_product"}}
 	optima := Table{Name: "optima", Columns: []string{"model", "family", "d", "heads", "tmax", "best_mean_loss", "optimum", "scalar_optimum", "share_of_starts"}}
 	var found Findings
 	for _, t := range all {
@@ -92,7 +92,7 @@ func stepClaims(c augmentedConfig, r augmentedResult) []Claim {
 				"η/η* where descent on the exact loss ends", c.Tmax, star),
 			Reason: "descent ends within 1e-12 of the loss of the zero prediction above the optimum, which bounds η"},
 		{ID: "samples/" + at, Source: "paper, augmented tokens", Relation: Equals,
-			Measured: Number(r.Sampled / star), Predicted: 1, Tolerance: 4.5 * r.StandardError,
+			Measured: Number(r.Sampled / star), Predicted: 1, Tolerance: 4.5 * r.StandardError / star,
 			Statement: fmt.Sprintf("Tmax = %d: training on drawn sequences learns it too: η/η*", c.Tmax),
 			Reason:    "4.5 standard errors of the best η on the sequences seen"},
 	}

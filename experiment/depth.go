@@ -144,7 +144,7 @@ func contrast(ctx context.Context, c networkConfig, model *probe.Model) (float64
 // comparedSequences are the test sequences on which predictions are compared.
 func comparedSequences(scale Scale) int {
 	if scale == Quick {
-		return 128
+		return 64
 	}
 	return 512
 }
@@ -173,7 +173,7 @@ type iterate struct {
 // sequences: one number needs no more. The largest that do well diverge on rare
 // contexts whose G is larger.
 func (c networkConfig) iterates(ctx context.Context) ([]iterate, error) {
-	fitting, err := train.Sequences(c.Config, train.TrainStream, max(1, c.Train/128))
+	fitting, err := train.Sequences(c.Config, train.TrainStream, max(1, c.Train/160))
 	if err != nil {
 		return nil, err
 	}

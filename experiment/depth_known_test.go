@@ -61,7 +61,7 @@ func TestStepsBetweenWholeNumbers(t *testing.T) {
 // descent; its errors, and those on the quarters, are recomputed.
 func TestDepthOfAModelThatIsAGradientStep(t *testing.T) {
 	c := smallConfig()
-	c.Label, c.Train, c.Test, c.Length = "step", 128*20, 96, 8
+	c.Label, c.Train, c.Test, c.Length = "step", 160*20, 64, 8
 	eta := fitted(testBatch(t, c, "train", 20), 0, c.Length)
 	net := written(t, c.Config, func(name string, data []float32) {
 		set := func(row, column int, x float64) { data[6*row+column] = float32(x) }

@@ -170,7 +170,8 @@ func define[C config, R any](s spec[C, R]) Experiment {
 				if times[c.ID]++; times[c.ID] > 1 { // settings can make trials differ in what the ID does not say
 					c.ID = fmt.Sprintf("%s#%d", c.ID, times[c.ID])
 				}
-				err = errors.Join(err, c.judge())
+				_, nobody := c.Author()
+				err = errors.Join(err, nobody, c.judge())
 			}
 			return found, err
 		},

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"reflect"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -39,7 +40,7 @@ func toy(run func(context.Context, toyConfig) (toyResult, error)) Experiment {
 			for i, d := range all {
 				sum += (i + 1) * d.Found.Square
 			}
-			return Findings{Claims: []Claim{{ID: "sum", Measured: Number(sum), Predicted: 1296, Relation: Equals}}}, nil
+			return Findings{Claims: []Claim{{ID: "sum", Source: "ours", Measured: Number(sum), Predicted: 1296, Relation: Equals}}}, nil
 		},
 	})
 }
@@ -143,6 +144,122 @@ func TestAllExperiments(t *testing.T) {
 				}
 				ids[trial.ID] = true
 			}
+		}
+	}
+}
+
+// Result of elsewhere are taken by the trial's identity and not run again.
+func TestReproduceTakesKnownResults(t *testing.T) {
+	var runs atomic.Int32
+	e := toy(func(ctx context.Context, c toyConfig) (toyResult, error) {
+		runs.Add(1)
+		return square(ctx, c)
+	})
+	plan, err := Plan(e, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	known := map[string]Result{plan[2].ID: {plan[2], json.RawMessage(`{"square": 109}`)}}
+	var steps atomic.Int32
+	o, cost, err := Reproduce(context.Background(), e, Options{Seed: 11, Scale: Paper, Known: known, Workers: 3}, func() { steps.Add(1) })
+	if err != nil {
+		t.Fatal(err)
+	}
+	if runs.Load() != 7 || steps.Load() != 8 || o.Claims[0].Measured != 1296+300 || o.Claims[0].Pass {
+		t.Errorf("%d runs, %d steps, claim %+v; want 7, 8 and 1596", runs.Load(), steps.Load(), o.Claims[0])
+	}
+	if o.Seed != 11 || o.Scale != Paper || o.Name != "toy" || o.Version != 1 || cost.Workers != 3 || cost.Kept != 0 || cost.Seconds <= 0 {
+		t.Errorf("outcome %+v of %+v", o, cost)
+	}
+}
+
+// No more trials are at work at a time than there are workers, and all of them.
+func TestReproduceWorkers(t *testing.T) {
+	var now, most atomic.Int32
+	e := toy(func(ctx context.Context, c toyConfig) (toyResult, error) {
+		n := now.Add(1)
+		for old := most.Load(); n > old && !most.CompareAndSwap(old, n); old = most.Load() {
+		}
+		for deadline := time.Now().Add(5 * time.Second); most.Load() < 3 && time.Now().Before(deadline); {
+			time.Sleep(time.Millisecond)
+		}
+		now.Add(-1)
+		return square(ctx, c)
+	})
+	if _, _, err := Reproduce(context.Background(), e, Options{Workers: 3}, nil); err != nil || most.Load() != 3 {
+		t.Errorf("%d trials at a time, want 3 (%v)", most.Load(), err)
+	}
+}
+
+// Two claims of one name are told apart, and each is of its experiment.
+func TestCollectNamesClaims(t *testing.T) {
+	e := define(spec[toyConfig, toyResult]{name: "twins", run: square,
+		trials: func(_ Scale, seed uint64) []toyConfig { return []toyConfig{{int(seed)}} },
+		collect: func(all []done[toyConfig, toyResult]) (Findings, error) {
+			x := Claim{ID: "x", Source: "ours", Measured: Number(all[0].Found.Square), Predicted: 9, Relation: AtLeast}
+			y := x
+			y.Predicted = 10
+			return Findings{Claims: []Claim{x, y, x}}, nil
+		}})
+	o, _, err := Reproduce(context.Background(), e, Options{Seed: 3}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, want := range []struct {
+		id   string
+		pass bool
+	}{{"twins/x", true}, {"twins/x#2", false}, {"twins/x#3", true}} {
+		if c := o.Claims[i]; c.ID != want.id || c.Pass != want.pass {
+			t.Errorf("claim %d is %s, pass %v; want %+v", i, c.ID, c.Pass, want)
+		}
+	}
+}
+
+// A result that is not one of the experiment's, and a configuration with a
+// field it does not have, are refused with the name of the trial.
+func TestForeignResults(t *testing.T) {
+	e := toy(square)
+	plan, err := Plan(e, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := e.Collect([]Result{{plan[0], json.RawMessage(`{"cube": 1}`)}}); err == nil || !strings.Contains(err.Error(), "toy: trial "+plan[0].ID) {
+		t.Errorf("got %v", err)
+	}
+	foreign := Trial{ID: "toy-x", Config: json.RawMessage(`{"m": 1}`)}
+	if _, err := e.Run(context.Background(), foreign, Means{}); err == nil || !strings.Contains(err.Error(), "toy: trial toy-x") {
+		t.Errorf("got %v", err)
+	}
+	if e.Check(foreign) == nil {
+		t.Error("a foreign configuration passes the check")
+	}
+}
+
+// What a setting is not is said in words, by the kind of its field.
+func TestOverrideNamesKinds(t *testing.T) {
+	for set, want := range map[Setting]string{
+		{"mu", "wide"}:      "fig6: setting mu=wide is not a number",
+		{"replicas", "2.5"}: "is not a whole number in range",
+		{"seed", "-1"}:      "is not a whole number in range",
+		{"mu", "null"}:      "mu=null is not a number",
+		{"tmx", "9"}:        `fig6 has no setting "tmx"`,
+	} {
+		if _, err := Plan(fig6(), Options{Scale: Quick, Set: []Setting{set}}); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%v: %v, want %s", set, err, want)
+		}
+	}
+	if got := kindName(reflect.Bool) + "; " + kindName(reflect.String); got != "true or false; a word" {
+		t.Error(got)
+	}
+	// A word needs no quotes, and the later of two settings holds.
+	plan, err := Plan(minima(), Options{Scale: Quick, Seed: 1, Set: []Setting{{"family", "unitary"}, {"d", "2"}, {"heads", "1"}, {"heads", "2"}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, trial := range plan {
+		var c minimaConfig
+		if err := decode(trial.Config, &c); err != nil || c.Family != "unitary" || c.D != 2 || c.Heads != 2 {
+			t.Errorf("%+v, %v", c, err)
 		}
 	}
 }

@@ -63,13 +63,15 @@ func collectFig3Rotation(all []done[fig3Config, fig3Result]) (Findings, error) {
 		return 1
 	})
 	found := best.findings("Diagonal attention on rotations, fewer heads than dimensions (Fig. 3)",
-		fmt.Sprintf("The best of %d starts: C has blocks c[[1, 1], [1, 1]] on conjugate pairs, and P weighs s_T and s_{T-1} as 1 to -1/2, which is the trigonometric identity.", len(runs)))
-	table := Table{Name: "starts", Columns: []string{"start", "excess", "verdict", "gauge", "min_kappa", "max_kappa", "kappa_bound", "worst_ratio_deviation", "worst_ratio_bound"}}
+		fmt.Sprintf("The best of %d starts: C has blocks c[[1, 1], [1, 1]] on conjugate pairs, and P weighs s_T and s_{T-1} as 1 to -1/2, which is the trigonometric identity. "+
+			"Its %d heads are not orthogonal: C needs only d/2 = %d directions, and what descent conserves, AAᵀ - BBᵀ, keeps all heads in them.",
+			len(runs), best.Config.Heads, best.Config.D/2))
+	table := Table{Name: "starts", Columns: []string{"start", "excess", "verdict", "gauge", "min_kappa", "max_kappa", "kappa_bound", "worst_ratio_deviation", "worst_ratio_bound", "largest_head_cosine"}}
 	curves := Panel{Kind: Lines, Title: "every start", X: Axis{Label: "iteration", Log: true}, Y: Axis{Label: "excess loss", Log: true}}
 	for _, r := range runs {
 		c := r.certificate
 		table.Rows = append(table.Rows, []any{r.Config.Start, c.Excess, c.Verdict, c.Gauge, slices.Min(c.Kappa), slices.Max(c.Kappa), c.KappaBound,
-			farthest(c.Ratio, -0.5), slices.Max(c.RatioBound)})
+			farthest(c.Ratio, -0.5), slices.Max(c.RatioBound), c.HeadOverlap})
 		curves.Series = append(curves.Series, NewSeries("", Solid, r.Found.At, above(r.Found.Losses, c.Minimum)))
 	}
 	found.Figures[0].Panels = append(found.Figures[0].Panels, curves)
@@ -91,7 +93,7 @@ func rotationClaims(r fig3Run, starts int) []Claim {
 	for _, k := range c.Kappa {
 		kappa += k / float64(len(c.Kappa))
 	}
-	return []Claim{
+	claims := []Claim{
 		{ID: "minimum", Source: "paper, orthogonal", Relation: AtMost, Measured: Number(c.Excess), Tolerance: 1e-5 * r.zeroLoss(),
 			Statement: fmt.Sprintf("the best of %d starts reaches the exact minimum max(0, d - 2H): loss above it", starts),
 			Reason:    "1e-5 of the loss of the zero prediction: coefficients right to 3e-3, as the authors' are"},
@@ -101,6 +103,23 @@ func rotationClaims(r fig3Run, starts int) []Claim {
 		proved("ratio-kappa", "paper, orthogonal", "p_{T-1}/p_T = -κ/(1 + κ) for every T: largest deviation", farthest(c.Ratio, -kappa/(1+kappa)), ratioBound+c.KappaBound/(2*(2-c.KappaBound))),
 		proved("P", "paper, orthogonal", "P is 1/c on the superdiagonal, the ratio left of it, else 0: relative distance", c.ResidualP, form+ratioBound),
 	}
+	if welch := welchBound(r.Config.Heads, r.Config.D/2); welch > 0 {
+		claims = append(claims, Claim{ID: "heads", Source: "ours", Relation: AtLeast,
+			Measured: Number(c.HeadOverlap), Predicted: welch,
+			Statement: fmt.Sprintf("the %d heads are not orthogonal, unlike those on unitary contexts: "+
+				"all lie in the d/2 = %d directions that C uses: largest |cosine| between two heads", r.Config.Heads, r.Config.D/2),
+			Reason: "√((H - d/2)/(d/2 (H - 1))), the least that the largest |cosine| of H vectors in d/2 dimensions can be (Welch 1974)"})
+	}
+	return claims
+}
+
+// welchBound is the least that the largest |cosine| between two of n vectors in
+// k dimensions can be, 0 for n ≤ k (Welch 1974, doi:10.1109/TIT.1974.1055219).
+func welchBound(n, k int) float64 {
+	if n <= k {
+		return 0
+	}
+	return math.Sqrt(float64(n-k) / float64(k*(n-1)))
 }
 
 // proved is the claim that a deviation is within a bound that follows from the

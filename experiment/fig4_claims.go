@@ -137,7 +137,7 @@ func memoryClaims(c textConfig, r textResult, nulls map[nullKey][]float64) []Cla
 		}
 		claims = append(claims, Claim{ID: fmt.Sprintf("memory/lag=%d", i+1), Source: "ours", Relation: AtLeast,
 			Measured: Number(v.Value), Predicted: beyond(chains),
-			Statement: fmt.Sprintf("a token says more of the %d-th after it than a first-order Markov chain of the training text allows: R² on all held-out windows, the chain's mean is %.4f", i+1, stat.Mean(chains, nil)),
+			Statement: fmt.Sprintf("at lag %d a token says more of the text than a first-order Markov chain of the training text allows: R² on all held-out windows; the chain's mean is %.4f", i+1, stat.Mean(chains, nil)),
 			Reason:    fmt.Sprintf(beyondReason, len(chains))})
 	}
 	return claims

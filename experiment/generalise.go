@@ -17,9 +17,9 @@ func generalise() Experiment {
 	return define(spec[networkConfig, transferResult]{
 		name: "generalise", source: "ours",
 		summary: "models trained on O(d) tested on other contexts, longer ones, noise and contractions, beside the estimators",
-		quick:   1600 * time.Millisecond, paper: 7 * time.Minute,
+		quick:   2500 * time.Millisecond, paper: 12 * time.Minute,
 		trials: func(scale Scale, seed uint64) []networkConfig {
-			return lawTrials(scale, seed, func(*train.Config) {}, 2, 1)
+			return lawTrials(scale, seed, 8, func(*train.Config) {}, 2, 1)
 		},
 		train: runGeneralise, collect: collectGeneralise,
 	})

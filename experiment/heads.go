@@ -28,7 +28,7 @@ func heads() Experiment {
 	return define(spec[networkConfig, headsResult]{
 		name: "heads", source: "paper, ours",
 		summary: "rotations in the whole Transformer: loss by heads beside the diagonal layer's minimum, what it rests on, what surplus heads do",
-		quick:   1500 * time.Millisecond, paper: 40 * time.Second,
+		quick:   2500 * time.Millisecond, paper: 110 * time.Second,
 		trials: headsTrials, train: runHeads, collect: collectHeads,
 	})
 }

@@ -135,7 +135,7 @@ func TestServedLeavesOutTheFirstPosition(t *testing.T) {
 // is that of the longest context.
 func TestPositionOfAConstructedModel(t *testing.T) {
 	c := constructedConfig(2, 2)
-	c.Mu = 1
+	c.Mu = 50 // where a thousand iterations are not the limit
 	model, squared := constructed(t, c)
 	r, err := measurePosition(t.Context(), c, model, squared)
 	if err != nil {
@@ -161,7 +161,7 @@ func TestPositionOfAConstructedModel(t *testing.T) {
 	}
 	near(t, "copying", r.CopyLast, copied, 1e-12)
 	near(t, "error", r.MSE, mean(squared), 1e-15)
-	descent, err := theory.NewPositionDescent(theory.Position{Tmax: 8, Mu: 1, Rho: 1}.Rows(), 0.5)
+	descent, err := theory.NewPositionDescent(theory.Position{Tmax: 8, Mu: 50, Rho: 1}.Rows(), 0.5)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -177,6 +177,7 @@ func stepModel(t *testing.T, eta float64) (*probe.Model, networkConfig) {
 	t.Helper()
 	c := augmentedSetting(Quick)
 	c.Process, c.Norm, c.Length, c.Test, c.Train, c.Batch = ar.New(ar.Haar, 4), false, 8, 40, 64, 32
+	c.Warmup = 0
 	untrained, err := probe.Untrained(c)
 	if err != nil {
 		t.Fatal(err)

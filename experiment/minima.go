@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"math/cmplx"
 	"slices"
 	"time"
 
@@ -71,7 +72,7 @@ func minimaTrials(scale Scale, seed uint64) []minimaConfig {
 
 type minimaResult struct {
 	Minimum     float64          `json:"minimum"`          // exact, over T = 2..Tmax
-	Constructed float64          `json:"constructed"`      // worst |loss - minimum| of minimisers with c = ±1.3 and all κ tried
+	Constructed float64          `json:"constructed"`      // worst |error² - minimum| on a drawn sequence, of minimisers with c = ±1.3 and all κ tried
 	Ends        []float64        `json:"ends"`             // losses above the minimum where the starts end
 	Verdicts    []theory.Verdict `json:"verdicts"`         // on each end
 	Gauges      []float64        `json:"gauges"`           // c of each
@@ -86,7 +87,7 @@ func runMinima(ctx context.Context, c minimaConfig) (minimaResult, error) {
 		return minimaResult{}, err
 	}
 	r := minimaResult{Minimum: perContext * float64(c.Tmax-1)}
-	if r.Constructed, err = worstMinimiser(c, r.Minimum); err != nil {
+	if r.Constructed, err = worstMinimiser(c, perContext); err != nil {
 		return minimaResult{}, err
 	}
 	for start := range c.Starts {
@@ -94,8 +95,7 @@ func runMinima(ctx context.Context, c minimaConfig) (minimaResult, error) {
 		if err != nil {
 			return minimaResult{}, err
 		}
-		stream := fmt.Sprintf("minima/%s/d=%d/H=%d", c.Family, c.D, c.Heads)
-		m.Init(ar.Rand(c.Seed, stream, uint64(start)), c.InitScale)
+		m.Init(ar.Rand(c.Seed, c.stream("starts"), uint64(start)), c.InitScale)
 		before := conserved(m)
 		losses, err := m.Descend(ctx, c.Family, theory.Descent{LearningRate: c.LearningRate, Iterations: c.Iterations})
 		if err != nil {
@@ -117,6 +117,10 @@ func runMinima(ctx context.Context, c minimaConfig) (minimaResult, error) {
 		r.Drifts, err = drifts(ctx, c)
 	}
 	return r, err
+}
+
+func (c minimaConfig) stream(what string) string {
+	return fmt.Sprintf("minima/%s/%s/d=%d/H=%d", what, c.Family, c.D, c.Heads)
 }
 
 // smallestWithTraps says whether the descents of this trial are drawn.
@@ -155,12 +159,23 @@ func drifts(ctx context.Context, c minimaConfig) ([]float64, error) {
 	return moved, nil
 }
 
-// worstMinimiser returns the largest miss of the constructed minimisers.
-func worstMinimiser(c minimaConfig, minimum float64) (float64, error) {
+// minimiserSequences are drawn for the constructed minimisers, whose error is
+// the same on each.
+const minimiserSequences = 3
+
+// worstMinimiser returns how far the squared error of the constructed
+// minimisers on any context of drawn sequences is from the minimum.
+func worstMinimiser(c minimaConfig, perContext float64) (float64, error) {
 	kappas := []float64{1}
 	if c.Family == ar.Rotation && c.Heads >= c.D {
 		kappas = []float64{1, 0, -0.4, 3} // all κ ≠ -1 are minima
 	}
+	sampler, err := ar.NewSampler[complex128](ar.New(c.Family, c.D), minimiserSequences, c.Tmax, c.Seed,
+		c.stream("sequences"))
+	if err != nil {
+		return 0, err
+	}
+	sequences := split(sampler.Batch(0))
 	worst := 0.0
 	for _, kappa := range kappas {
 		for _, gauge := range []float64{1.3, -1.3} {
@@ -168,14 +183,24 @@ func worstMinimiser(c minimaConfig, minimum float64) (float64, error) {
 			if err != nil {
 				return 0, err
 			}
-			loss, err := m.Loss(c.Family)
-			if err != nil {
-				return 0, err
+			for _, s := range sequences {
+				for t := 2; t <= c.Tmax; t++ {
+					worst = max(worst, math.Abs(squaredError(m, s, t)-perContext))
+				}
 			}
-			worst = max(worst, math.Abs(loss-minimum))
 		}
 	}
 	return worst, nil
+}
+
+// squaredError is |prediction - s_{t+1}|² of the prediction from s_1 … s_t.
+func squaredError(m *theory.Diagonal, s []complex128, t int) float64 {
+	sum := 0.0
+	for i, x := range m.Predict(s, t) {
+		z := cmplx.Abs(x - s[t*m.D+i])
+		sum += z * z
+	}
+	return sum
 }
 
 // conservedQuantities are Q = AAᵀ - BBᵀ and s = Σ|p_T|² - |A|_F², which
@@ -239,16 +264,21 @@ func collectMinima(all []done[minimaConfig, minimaResult]) (Findings, error) {
 	return found, err
 }
 
-// reached is the share of starts that end within 1e-3 of the loss of the zero
-// prediction above the minimum.
-func (r minimaResult) reached(c minimaConfig) float64 {
+// atMinimum is how many starts end within 1e-3 of the loss of the zero
+// prediction above the minimum. The lowest trap is at least 1/Tmax above it.
+func (r minimaResult) atMinimum(c minimaConfig) int {
 	n := 0
 	for _, e := range r.Ends {
 		if e <= 1e-3*c.zeroLoss() {
 			n++
 		}
 	}
-	return float64(n) / float64(len(r.Ends))
+	return n
+}
+
+// reached is that number over the number of starts.
+func (r minimaResult) reached(c minimaConfig) float64 {
+	return float64(r.atMinimum(c)) / float64(len(r.Ends))
 }
 
 func (c minimaConfig) zeroLoss() float64 { return float64(c.D * (c.Tmax - 1)) }

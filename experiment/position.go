@@ -26,7 +26,7 @@ func position() Experiment {
 	return define(spec[networkConfig, positionResult]{
 		name: "position", source: "after Fig. 6",
 		summary: "the learnt encoding of the whole Transformer beside the diagonal layer's as the context spread narrows",
-		quick:   1500 * time.Millisecond, paper: 15 * time.Second,
+		quick:   800 * time.Millisecond, paper: 40 * time.Second,
 		trials: positionTrials, train: runPosition, collect: collectPosition,
 	})
 }

@@ -37,16 +37,23 @@ type Options struct {
 }
 
 // Setting overrides one key of the trials' configuration.
-type Setting struct{ Key, Value string }
+type Setting struct {
+	Key   string `json:"key"`
+	Value string `json:"value"`
+}
 
 // Outcome is an experiment that was run, whole enough to draw its report.
 type Outcome struct {
-	Version int      `json:"version"` // of this document, see docs/json.md
-	Name    string   `json:"name"`
-	Source  string   `json:"source"`
-	Summary string   `json:"summary"`
-	Scale   Scale    `json:"scale"`
-	Seed    uint64   `json:"seed"`
+	Version int    `json:"version"` // of this document, see docs/json.md
+	Name    string `json:"name"`
+	Source  string `json:"source"`
+	Summary string `json:"summary"`
+	Scale   Scale  `json:"scale"`
+	Seed    uint64 `json:"seed"`
+	// Settings are those that were overridden: with any, the outcome is of other
+	// sizes than the scale's.
+	Settings []Setting `json:"settings,omitempty"`
+
 	Claims  []Claim  `json:"claims"`
 	Figures []Figure `json:"figures"`
 	Results []Result `json:"results"`
@@ -159,7 +166,7 @@ func Reproduce(ctx context.Context, e Experiment, o Options, progress func()) (O
 		err = cause
 	}
 	return Outcome{
-		Version: DocumentVersion, Name: e.Name, Source: e.Source, Summary: e.Summary, Scale: o.Scale, Seed: o.Seed,
+		Version: DocumentVersion, Name: e.Name, Source: e.Source, Summary: e.Summary, Scale: o.Scale, Seed: o.Seed, Settings: o.Set,
 		Claims: found.Claims, Figures: found.Figures, Results: results, Data: found.Data,
 	}, cost, err
 }

@@ -50,11 +50,20 @@ func belowClaim(id, source, statement string, a, b bySeed) ([]Claim, error) {
 	if errors.Is(err, errFewSeeds) {
 		return nil, nil
 	}
-	return []Claim{{ID: id, Source: source, Relation: AtMost, Measured: Number(interval.High),
+	return []Claim{{ID: id, Source: source, Relation: AtMost, Measured: strictly(interval.High),
 		Statement: fmt.Sprintf("%s: upper end of the interval of the difference, whose mean is %.3g",
 			statement, m),
 		Reason: fmt.Sprintf("Student's interval over %d training seeds, each paired with itself, of level %g %%: "+
 			"its upper end is below 0 once in a thousand where there is no difference", len(a), 100*seedLevel)}}, err
+}
+
+// strictly is not a number where the end of an interval is 0, as it is when a
+// model was compared with itself: claims allow equality, these do not.
+func strictly(end float64) Number {
+	if end == 0 {
+		return Number(math.NaN())
+	}
+	return Number(end)
 }
 
 // boundsClaim fills in a claim that a number, of each kind of model by seed, is
@@ -83,7 +92,7 @@ func boundsClaim[K cmp.Ordered](c Claim, kinds map[K]bySeed) ([]Claim, error) {
 			least, at, seeds = end, m, len(kinds[k])
 		}
 	}
-	c.Measured = Number(sign * least)
+	c.Measured = strictly(sign * least)
 	c.Statement += fmt.Sprintf(": the end towards 0 of its interval, whose mean is %.3g", at)
 	c.Reason = fmt.Sprintf("Student's interval over %d training seeds of level %g %%: "+
 		"where there is nothing, one side errs once in a thousand", seeds, 100*seedLevel)

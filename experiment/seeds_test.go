@@ -43,6 +43,7 @@ func TestBelowClaimNeedsTheSignOfEverySeedsMean(t *testing.T) {
 		{bySeed{1: -1.01, 2: -0.99, 3: -1}, true}, // 0.01·22.3/√3 = 0.13
 		{bySeed{1: -1.1, 2: -0.9, 3: -1}, false},
 		{bySeed{1: 1.01, 2: 0.99, 3: 1}, false},
+		{bySeed{1: 0, 2: 0, 3: 0}, false}, // the same model twice
 	} {
 		claims, err := belowClaim("id", "ours", "a is below b", c.a, bySeed{1: 0, 2: 0, 3: 0})
 		if err != nil || len(claims) != 1 {
@@ -54,5 +55,29 @@ func TestBelowClaimNeedsTheSignOfEverySeedsMean(t *testing.T) {
 	}
 	if claims, err := belowClaim("id", "ours", "a", bySeed{1: 0}, bySeed{1: 1}); err != nil || claims != nil {
 		t.Errorf("one seed makes a claim: %v, %v", claims, err)
+	}
+}
+
+// Of two kinds the claim follows the one that is nearest to 0 or beyond, in
+// either direction: with means of 2 and 3, deviations of 0.01 and 0.03 and two
+// seeds the ends are 2 - h and 3 - 3h with h = 0.01·tan(π(p - 1/2))/√2.
+func TestBoundsClaimFollowsTheWorstKind(t *testing.T) {
+	h := 0.01 * math.Tan(math.Pi*seedLevel/2) / math.Sqrt2 // Cauchy's quantile at (1 + level)/2
+	at := func(mean, deviation float64) bySeed {
+		return bySeed{1: mean - deviation/math.Sqrt2, 2: mean + deviation/math.Sqrt2}
+	}
+	for _, c := range []struct {
+		relation Relation
+		sign     float64
+	}{{AtLeast, 1}, {AtMost, -1}} {
+		kinds := map[int]bySeed{1: at(c.sign*2, 0.01), 2: at(c.sign*3, 0.03)}
+		claims, err := boundsClaim(Claim{Relation: c.relation}, kinds)
+		if err != nil || len(claims) != 1 {
+			t.Fatalf("%v, %v", claims, err)
+		}
+		want := c.sign * min(2-h, 3-3*h)
+		if got := claims[0].Measured.Float(); math.Abs(got-want) > 1e-6*h {
+			t.Errorf("%s: %v, want %v", c.relation, got, want)
+		}
 	}
 }

@@ -21,7 +21,7 @@ func softmax() Experiment {
 				seeds = 3
 			}
 			trials := networkTrials(scale, plainSetting(scale), seed, seeds, switches("plain", func(c *train.Config) { c.Heads = 4 }))
-			augmented := networkTrials(scale, augmentedSetting(scale), seed, seeds, switches("augmented", func(*train.Config) {}))
+			augmented := networkTrials(scale, softmaxSetting(scale), seed, seeds, switches("augmented", func(*train.Config) {}))
 			for _, t := range augmented {
 				if t.Label != baselineLabel { // those of the plain tokens are on the same sequences
 					trials = append(trials, t)
@@ -31,6 +31,13 @@ func softmax() Experiment {
 		},
 		train: runNetwork, collect: collectSoftmax,
 	})
+}
+
+// softmaxSetting is augmentedSetting on the sequences of the plain tokens.
+func softmaxSetting(scale Scale) train.Config {
+	c := augmentedSetting(scale)
+	c.Process = plainSetting(scale).Process
+	return c
 }
 
 // switches are the variants of a model, each one switch away from linear.

@@ -201,11 +201,12 @@ func transferTables(all []done[networkConfig, transferResult]) ([]Table, error) 
 	return []Table{transferTable(all), summary}, nil
 }
 
-// lawTrials are depthTrials with enough training seeds for intervals over them.
-func lawTrials(scale Scale, seed uint64, change func(*train.Config), depths ...int) []networkConfig {
+// lawTrials are depthTrials with enough training seeds for intervals over them:
+// quick ones at quick scale.
+func lawTrials(scale Scale, seed uint64, quick int, change func(*train.Config), depths ...int) []networkConfig {
 	seeds := 5
 	if scale == Quick {
-		seeds = 8
+		seeds = quick
 	}
 	return depthTrials(scale, seed, seeds, func(c *train.Config) {
 		if scale == Quick {

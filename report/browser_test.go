@@ -81,7 +81,7 @@ func TestSavedAndPrintedFiguresAreWhole(t *testing.T) {
 			t.Errorf("the saved figure lacks %s", want)
 		}
 	}
-	if n := strings.Count(saved[0], ">solid</text>"); n != 1 { // there are two of the name, one hidden
+	if n := strings.Count(saved[0], ">solid</text>"); n != 0 { // both curves of the name are hidden
 		t.Errorf("the saved figure says %q %d times", "solid", n)
 	}
 	for _, want := range []string{">0.2</text>", ">0.5</text>", ">1</text>", ">2</text>", ">3</text>"} {

@@ -3,17 +3,17 @@
 // saves it as SVG and CSV. It computes where ink goes and nothing else.
 
 const SVG = "http://www.w3.org/2000/svg";
-const colours = 9;
+export const palette = 9; // colours
 const margin = { left: 56, right: 12, top: 22, bottom: 40 };
 const narrowest = { lines: 290, plane: 290, heatmap: 150 };
 
-// mount shows a figure in an element and keeps what the reader has hidden, at
-// first the curves of the given keys. The element hears "hide" with all keys
-// when that changes.
-export function mount(element, figure, hidden = []) {
+// mount shows a figure in an element and keeps what the reader has hidden,
+// unless the keys of what is hidden are given. The element hears "hide" with
+// all keys when that changes.
+export function mount(element, figure, hidden) {
   let state = element.icar;
   if (!state) {
-    state = element.icar = { hidden: new Set(hidden), at: new Map() };
+    state = element.icar = { hidden: new Set(), at: new Map() };
     element.classList.add("figure");
     element.replaceChildren(make("p", "title"), make("div", "panels"), make("p", "caption"), make("p", "save"));
     const [, , , save] = element.children;
@@ -22,6 +22,7 @@ export function mount(element, figure, hidden = []) {
     for (const media of ["(prefers-color-scheme: dark)", "print"]) matchMedia(media).addEventListener("change", () => draw(element));
   }
   state.figure = figure;
+  if (hidden) state.hidden = new Set(hidden);
   for (const b of element.querySelectorAll(".save button")) b.setAttribute("aria-label", `${b.textContent} of ${figure.title}`);
   draw(element);
 }
@@ -71,9 +72,14 @@ function drawPanel(element, panel, index, width) {
 
 // --- lines ---
 
+// keyOf names a curve by its panel and its label: whatever stands before it.
+const keyOf = (index, series) => `${index}/${series.label}`;
+
+// drawLines draws points above the lines that run through them, and of each in
+// the order of the series: what comes last is on top.
 function drawLines(svg, panel, frame, element, index) {
-  const key = (i) => `${index}/${i}`;
-  const shown = panel.series.map((s, i) => ({ ...s, i })).filter((s) => !element.icar.hidden.has(key(s.i)));
+  const above = (s) => Number(s.style === "points");
+  const shown = panel.series.map((s, i) => ({ ...s, i })).filter((s) => !element.icar.hidden.has(keyOf(index, s))).sort((a, b) => above(a) - above(b));
   const fits = (x, y) => x !== null && y !== null && (x > 0 || !panel.x.log) && (y > 0 || !panel.y.log);
   const points = shown.flatMap((s) => [s.y, s.low ?? [], s.high ?? []].flatMap((ends) => ends.map((y, k) => [s.x[k], y]).filter(([x, y]) => fits(x, y))));
   const area = { left: margin.left, right: frame.width - margin.right, top: margin.top, bottom: frame.height - margin.bottom };
@@ -109,11 +115,16 @@ function interval(s, low, high, colour) {
     shape("path", { d: `M${[...part.map(([, q]) => at(q)), ...part.map(([p]) => at(p)).reverse()].join("L")}Z`, class: `band mark ${colour.name}` }));
 }
 
-// colouring gives every named series a colour, a marker of its own and grey to
-// the reference lines.
+// colouring gives every named series the colour that it asks for, or one by its
+// place, a marker to go with it, and grey to the reference lines.
 function colouring(panel) {
-  let n = 0;
-  return panel.series.map((s) => (s.label === "" && s.style === "dashed" ? { name: "grey", n: 0 } : { name: `s${n % colours}`, n: n++ }));
+  let place = 0;
+  return panel.series.map((s) => {
+    if (s.label === "" && s.style === "dashed") return { name: "grey", n: 0 };
+    const n = s.colour ?? place;
+    place++;
+    return { name: `s${n % palette}`, n };
+  });
 }
 
 function marker(colour, x, y) {
@@ -198,8 +209,8 @@ function label(v) {
 function legend(element, panel, index) {
   const list = make("p", "legend"), colour = colouring(panel);
   panel.series.forEach((s, i) => {
-    if (s.label === "") return;
-    const key = `${index}/${i}`, b = make("button");
+    if (s.label === "" || s.x.length === 0) return;
+    const key = keyOf(index, s), b = make("button");
     b.type = "button";
     b.setAttribute("aria-pressed", String(!element.icar.hidden.has(key)));
     const swatch = shape("svg", { viewBox: "0 0 22 12", width: 22, height: 12, "aria-hidden": "true" });

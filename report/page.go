@@ -30,13 +30,28 @@ type Entry struct {
 // Load reads the experiments of an output folder, sorted as order lists their
 // names; others follow by name.
 func Load(out string, order []string) ([]Entry, error) {
+	entries, err := LoadOthers(out, order, nil)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil, fmt.Errorf("%w: give a folder that `icar reproduce --out` has written", err)
+	}
+	if err == nil && len(entries) == 0 {
+		return nil, fmt.Errorf("%s holds no experiment: give a folder that `icar reproduce --out` has written", out)
+	}
+	return entries, err
+}
+
+// LoadOthers is Load of all experiments but the named ones, which may be none.
+func LoadOthers(out string, order, but []string) ([]Entry, error) {
 	folders, err := os.ReadDir(out)
 	if err != nil {
-		return nil, fmt.Errorf("%w: give a folder that `icar reproduce --out` has written", err)
+		return nil, err
 	}
 	var entries []Entry
 	for _, f := range folders {
 		path := filepath.Join(out, f.Name(), ResultFile)
+		if slices.Contains(but, f.Name()) {
+			continue
+		}
 		if _, err := os.Stat(path); !f.IsDir() || f.Name()[0] == '.' || errors.Is(err, os.ErrNotExist) {
 			continue
 		}
@@ -48,9 +63,6 @@ func Load(out string, order []string) ([]Entry, error) {
 			return nil, fmt.Errorf("%s is of version %d, this icar reads version %d: run the experiment again", path, e.Version, experiment.DocumentVersion)
 		}
 		entries = append(entries, e)
-	}
-	if len(entries) == 0 {
-		return nil, fmt.Errorf("%s holds no experiment: give a folder that `icar reproduce --out` has written", out)
 	}
 	place := func(e Entry) int {
 		if i := slices.Index(order, e.Name); i >= 0 {
@@ -115,9 +127,8 @@ func render(w io.Writer, entries []Entry) error {
 	}
 	t, err := template.New("page.html").Funcs(own).Funcs(template.FuncMap{
 		"number": Number,
-		"relation": func(c experiment.Claim) string {
-			return map[experiment.Relation]string{experiment.Equals: "=", experiment.AtMost: "≤", experiment.AtLeast: "≥"}[c.Relation]
-		},
+		"demand": Demand,
+		"how":    how,
 		"compact": func(document json.RawMessage) (string, error) {
 			var b bytes.Buffer
 			err := json.Compact(&b, document)
@@ -128,14 +139,15 @@ func render(w io.Writer, entries []Entry) error {
 	if err != nil {
 		return err
 	}
-	passed := 0
 	claims := Claims(entries)
-	for _, c := range claims {
-		if c.Pass {
-			passed++
-		}
+	verdict, err := Verdict(claims)
+	if err != nil {
+		return err
 	}
-	return t.Execute(w, map[string]any{"Entries": entries, "Claims": claims, "Passed": passed})
+	return t.Execute(w, map[string]any{
+		"Entries": entries, "Verdict": verdict, "Conditions": DescribeConditions(entries), "Mixed": len(ByConditions(entries)) > 1,
+		"Pass": !slices.ContainsFunc(claims, func(c experiment.Claim) bool { return !c.Pass }),
+	})
 }
 
 // picture is the figure as SVG to be set into the page.

@@ -34,8 +34,8 @@ func outcome() experiment.Outcome {
 	return experiment.Outcome{
 		Version: experiment.DocumentVersion, Name: "toy", Source: "ours", Summary: "a <toy>", Scale: experiment.Quick,
 		Claims: []experiment.Claim{
-			{ID: "toy/one", Statement: "one & one", Measured: 2, Predicted: 2, Relation: experiment.Equals, Pass: true},
-			{ID: "toy/nan", Statement: "diverged", Measured: experiment.Number(math.NaN()), Relation: experiment.AtMost},
+			{ID: "toy/one", Source: "ours", Statement: "one & one", Measured: 2, Predicted: 2, Relation: experiment.Equals, Pass: true},
+			{ID: "toy/nan", Source: "ours", Statement: "diverged", Measured: experiment.Number(math.NaN()), Relation: experiment.AtMost},
 		},
 		Figures: []experiment.Figure{everyKind()},
 		Results: []experiment.Result{{Trial: experiment.Trial{ID: "toy-1", Config: json.RawMessage(`{"n":1}`)}, Found: json.RawMessage(`{}`)}},
@@ -170,7 +170,7 @@ func TestSaveAndLoad(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{"2 of 4 hold", "a &lt;toy&gt;", "one &amp; one", "not finite", "<svg", "data-figure", "1.50 s, largest live heap 3 MiB", "{&#34;n&#34;:1}"} {
+	for _, want := range []string{"2 of 4 claims hold: 2 of 4 of our own", "quick scale, seed 0", "a &lt;toy&gt;", "one &amp; one", "not finite", "<svg", "data-figure", "1.50 s, largest live heap 3 MiB", "{&#34;n&#34;:1}"} {
 		if !bytes.Contains(html, []byte(want)) {
 			t.Errorf("the page lacks %q", want)
 		}

@@ -3,6 +3,7 @@ package train
 import (
 	"fmt"
 	"math"
+	"slices"
 
 	"icar/ar"
 	"icar/internal/suggest"
@@ -72,6 +73,9 @@ func (c Config) Steps() int { return c.Epochs * (c.Train / c.Batch) }
 // the width of the tokens, the width, and d. The error says what to change
 // when c cannot be run.
 func (c Config) Resolve() (Config, error) {
+	if !slices.Contains(realFamilies(), string(c.Family)) {
+		return c, unknown("family", string(c.Family), realFamilies()...)
+	}
 	if _, err := ar.NewSampler[float32](c.Process, 1, 1, 0, ""); err != nil { // the process, and that it is real
 		return c, err
 	}
@@ -179,6 +183,16 @@ func (c Config) checkSize() error {
 		}
 	}
 	return nil
+}
+
+// realFamilies are the families with real states, the only kind that a Transformer takes.
+func realFamilies() (names []string) {
+	for _, f := range ar.Families() {
+		if f.Real() {
+			names = append(names, string(f))
+		}
+	}
+	return names
 }
 
 // unknown is the error about a word that is none of those a key can be.

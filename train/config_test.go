@@ -36,8 +36,8 @@ func TestWrongValuesSayWhatToUse(t *testing.T) {
 		change func(*Config)
 		want   string
 	}{
-		{func(c *Config) { c.Family = "har" }, `unknown family "har": use one of`},
-		{func(c *Config) { c.Family = ar.Unitary }, "use the rotation family"},
+		{func(c *Config) { c.Family = "har" }, `unknown family "har": did you mean haar?`},
+		{func(c *Config) { c.Family = ar.Unitary }, `unknown family "unitary": use one of haar, rotation, so`},
 		{func(c *Config) { c.Family = ar.Rotation }, "use d = 6"},
 		{func(c *Config) { c.D = 0 }, "use d = 1 or more"},
 		{func(c *Config) { c.Rho = math.NaN() }, "use ρ = 1 for none"},

@@ -36,8 +36,8 @@ type frame struct {
 	Document
 	Iteration  int     `json:"iteration"`
 	Iterations int     `json:"iterations"`
-	Loss       float64 `json:"loss"`
-	Minimum    float64 `json:"minimum"` // predicted
+	Loss       float64 `json:"loss"`    // at a context length, mean of T = 2 to Tmax
+	Minimum    float64 `json:"minimum"` // predicted, the same at every T
 }
 
 // heads streams a training: events "frame", at last "done" or "failed".
@@ -103,7 +103,7 @@ func trainHeads(ctx context.Context, family ar.Family, v values, pictures latest
 	if err != nil {
 		return err
 	}
-	l := live{model: m, family: family, minimum: least * float64(tmax-1), iterations: iterations}
+	l := live{model: m, family: family, minimum: least, iterations: iterations}
 	tick := time.NewTicker(frameTime)
 	defer tick.Stop()
 	ctx, stop := context.WithCancel(ctx)
@@ -114,7 +114,7 @@ func trainHeads(ctx context.Context, family ar.Family, v values, pictures latest
 			if k%(iterations/frames) != 0 && k != iterations {
 				return
 			}
-			pictures.put(l.frame(k, loss))
+			pictures.put(l.frame(k, loss/float64(tmax-1)))
 			select {
 			case <-tick.C:
 			case <-ctx.Done():
@@ -128,11 +128,13 @@ func trainHeads(ctx context.Context, family ar.Family, v values, pictures latest
 type live struct {
 	model        *theory.Diagonal
 	family       ar.Family
-	minimum      float64 // of the total loss
+	minimum      float64 // of the loss at a context length
 	iterations   int
 	steps, trace []float64
 }
 
+// frame is the picture after k iterations. loss is the mean of T = 2 to Tmax, and
+// so is all that is drawn beside it: the theory speaks of the sum.
 func (l *live) frame(k int, loss float64) frame {
 	l.steps, l.trace = append(l.steps, float64(k)), append(l.trace, loss)
 	m := l.model
@@ -146,13 +148,14 @@ func (l *live) frame(k int, loss float64) frame {
 		experiment.NewSeries("predicted minimum", experiment.Dashed, end, []float64{l.minimum, l.minimum}),
 	}
 	if _, trap, err := theory.PlainTrap(m.D, m.H, m.Tmax, 1); l.family == ar.Rotation && err == nil {
+		trap /= float64(m.Tmax - 1)
 		series = append(series, experiment.NewSeries("trap κ = -1", experiment.Dashed, end, []float64{trap, trap}))
 	}
-	f.figure("loss", "Total loss, sum over T", l.caption(), 1, lines("", linear("iteration"), linear("Σ_T ℓ_T"), series...))
+	f.figure("loss", "Loss at a context length, mean over T", l.caption(), 1, lines("", linear("iteration"), linear("mean of ℓ_T"), series...))
 	f.factNumber("loss", loss)
 	f.factNumber("predicted minimum", l.minimum)
 	if c, err := theory.Certify(m, l.family); err == nil {
-		f.fact("these weights are", "%s", verdict(c))
+		f.fact("these weights are", "%s", verdict(c, m.Tmax-1))
 		f.factNumber("largest |cosine| between two heads", c.HeadOverlap)
 		if l.family == ar.Rotation {
 			f.fact("κ of each pair (1 is the recursion)", "%s", numbers(c.Kappa))
@@ -162,20 +165,20 @@ func (l *live) frame(k int, loss float64) frame {
 	return f
 }
 
-func verdict(c theory.Certificate) string {
+// verdict says what the weights are; lengths is the number of context lengths.
+func verdict(c theory.Certificate, lengths int) string {
 	if c.Verdict == theory.NotMinimum {
-		return fmt.Sprintf("on the way, %s above", report.Number(c.Excess))
+		return fmt.Sprintf("on the way, %s above", report.Number(c.Excess/float64(lengths)))
 	}
 	return string(c.Verdict)
 }
 
 // caption says what to expect of so many heads.
 func (l *live) caption() string {
-	m := l.model
-	least := l.minimum / float64(m.Tmax-1)
+	m, least := l.model, l.minimum
 	switch {
 	case l.family == ar.Unitary && least > 0:
-		return fmt.Sprintf("%s too few: each costs 1 at every T, so %v is the least loss for a context.", plural(int(least), "head"), least)
+		return fmt.Sprintf("%s too few: each costs 1 at every T, so no loss is below %v.", plural(int(least), "head"), least)
 	case l.family == ar.Unitary:
 		return "A head for every coordinate: C = c I, p_T = 1/c, nothing is left."
 	case least > 0:

@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -16,7 +17,7 @@ import (
 	"icar/run"
 )
 
-// TestLoad has 20 viewers watch a run that trains, one of which never reads, and
+// TestLoad has 20 viewers watch a run that trains, one of whom reads no answer, and
 // asks for 30 pictures a second, each with other parameters: for 2 seconds, or
 // for 60 with ICAR_SLOW=1.
 func TestLoad(t *testing.T) {
@@ -45,16 +46,17 @@ func TestLoad(t *testing.T) {
 			t.Fatal("the run does not train")
 		}
 	}
-	for i := range 20 {
-		response, err := http.Get(server.url + "/api/runs?run=first&run=live")
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer response.Body.Close()
-		if i > 0 {
-			go io.Copy(io.Discard, response.Body)
-		}
+	response, err := http.Get(server.url + "/api/runs?run=first&run=live")
+	if err != nil {
+		t.Fatal(err)
 	}
+	defer response.Body.Close() // unread
+	var viewers sync.WaitGroup
+	defer viewers.Wait()
+	for range 19 {
+		viewers.Go(func() { keepAsking(ctx, server.url+"/api/runs?run=first&run=live") })
+	}
+	defer stop()
 	answers := make(chan int)
 	asked := 0
 	tick := time.NewTicker(time.Second / 30)
@@ -95,6 +97,24 @@ func TestLoad(t *testing.T) {
 	}
 	if by[200]+by[429] != asked || by[200] == 0 || strict && by[429] > asked/20 {
 		t.Errorf("answers by status %v, want 200, and at most one in twenty that the server is busy", by)
+	}
+}
+
+// keepAsking asks for runs again and again, as a page does.
+func keepAsking(ctx context.Context, url string) {
+	tag := ""
+	for ctx.Err() == nil {
+		request, err := http.NewRequestWithContext(ctx, "GET", url, nil)
+		if err != nil {
+			return
+		}
+		request.Header.Set("If-None-Match", tag)
+		if response, err := http.DefaultClient.Do(request); err == nil {
+			tag = response.Header.Get("ETag")
+			io.Copy(io.Discard, response.Body)
+			response.Body.Close()
+		}
+		time.Sleep(freshness)
 	}
 }
 

@@ -47,15 +47,7 @@ func (s *Server) position(_ context.Context, v values) (Document, error) {
 	var doc Document
 	doc.figure("encoding", fmt.Sprintf("P after %d iterations", k), "Row T - 1 weighs s_1 … s_T. Close angles (large μ) leave long waves along the rows.", 1,
 		heatmap("", "token t", "row T - 1", key.tmax, key.tmax, encoding))
-	weights := encoding[(row-2)*key.tmax : (row-2)*key.tmax+row]
-	series := []experiment.Series{experiment.NewSeries("p_t", experiment.Points, count(1, row), weights)}
-	if cosine, err := theory.FitCosine(weights); err == nil {
-		series = append(series, experiment.NewSeries("cosine", experiment.Solid, count(1, row), cosine.Curve(row)))
-		doc.fact("share of the row's variance that the cosine explains", "%.3f", cosine.R2)
-		doc.factNumber("its frequency (radians a position)", cosine.Frequency)
-	}
-	doc.figure("row", fmt.Sprintf("The row of T = %d and the cosine fitted to it", row), "Without training on words, positions come out as waves.", 1,
-		lines("", linear("token t"), linear("p_t"), series...))
+	doc.wave(encoding[(row-2)*key.tmax : (row-2)*key.tmax+row])
 	x, y := lossCurve(descent)
 	loss := descent.Loss(k)
 	doc.figure("loss", "Loss of gradient descent", "Any number of iterations costs the same: the descent is solved in the eigenbasis of each row.", 1,
@@ -64,6 +56,45 @@ func (s *Server) position(_ context.Context, v values) (Document, error) {
 	doc.factNumber("mean loss now", loss)
 	doc.identity(v.number("theta"), v.integer("t"))
 	return doc, nil
+}
+
+// enough is the share of a row's variance from which on the page calls the row
+// by the name of the curve that was fitted to it.
+const enough = 0.95
+
+// wave draws the weights of a row, the cosine nearest to them, and says what the
+// row is.
+func (doc *Document) wave(weights []float64) {
+	row := len(weights)
+	series := []experiment.Series{experiment.NewSeries("p_t", experiment.Points, count(1, row), weights)}
+	caption := "The row is constant."
+	if cosine, err := theory.FitCosine(weights); err == nil {
+		series = append(series, experiment.NewSeries("the nearest cosine", experiment.Solid, count(1, row), cosine.Curve(row)))
+		caption = shape(cosine, row)
+		doc.fact("share of the row's variance that the nearest cosine explains", "%.3f", cosine.R2)
+		doc.fact("periods of that cosine along the row", "%.2f", periods(cosine, row))
+	}
+	doc.figure("row", fmt.Sprintf("The row of T = %d and the cosine nearest to it", row), caption, 1,
+		lines("", linear("token t"), linear("p_t"), series...))
+}
+
+// periods is how many of its periods a cosine runs through along a row.
+func periods(c theory.Cosine, row int) float64 { return c.Frequency * float64(row-1) / (2 * math.Pi) }
+
+// shape says what a row is, given the cosine nearest to it. A cosine that runs
+// through less than half a period has no frequency that could be read off: as
+// the frequency goes to 0, the cosines with a mean become the parabolas.
+func shape(c theory.Cosine, row int) string {
+	short := periods(c, row) < 0.5
+	switch {
+	case c.R2 >= enough && short:
+		return "The row is smooth and no more: the nearest cosine is less than half a period long, and so near its top or bottom a cosine is a parabola."
+	case c.R2 >= enough:
+		return fmt.Sprintf("The row is a cosine of %.2f periods.", periods(c, row))
+	case short:
+		return "The row is no cosine: it swings, and more widely towards the newest token. The nearest cosine is less than half a period long, which is a parabola."
+	}
+	return "The row is no cosine: even the nearest one leaves much of it."
 }
 
 func lossCurve(d *theory.PositionDescent) (x, y []float64) {

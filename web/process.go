@@ -28,7 +28,7 @@ var processParameters = []parameter{
 	number("gy", "guess, second", 0, -2, 2, 0.01, "second coordinate of the guess"),
 	number("gz", "guess, third", 0, -2, 2, 0.01, "third coordinate of the guess, for d = 3"),
 	number("turn", "turn the view", 0.6, -3.14, 3.14, 0.02, "azimuth of the view for d = 3, in radians"),
-	number("lift", "lift the view", 0.4, -1.57, 1.57, 0.02, "elevation of the view for d = 3, in radians"),
+	number("lift", "lift the view", 0.4, -1.56, 1.56, 0.02, "elevation of the view for d = 3, in radians"),
 }
 
 const processLength = 20
@@ -48,12 +48,12 @@ func (s *Server) process(_ context.Context, v values) (Document, error) {
 	if err != nil {
 		return Document{}, bad(err)
 	}
-	project := projection(q.show, v.number("turn"), v.number("lift"))
+	look := view{q.show, v.number("turn"), v.number("lift")}
 	t := v.integer("shown")
 	var doc Document
 	var series []experiment.Series
 	put := func(label string, style experiment.Style, points []float64) {
-		x, y := project(points)
+		x, y := look.project(points)
 		series = append(series, experiment.NewSeries(label, style, x, y))
 	}
 	put("tokens", experiment.Solid, q.shown(q.states, t))
@@ -64,7 +64,6 @@ func (s *Server) process(_ context.Context, v values) (Document, error) {
 	next := q.shown(q.states[t*q.d:], 1)
 	reveal := v.on("reveal")
 	if reveal {
-		put("s_{T+1}", experiment.Points, next)
 		doc.factNumber("your guess is off by", floats.Distance(guess, next, 2))
 	}
 	for _, e := range guessers() {
@@ -72,18 +71,36 @@ func (s *Server) process(_ context.Context, v values) (Document, error) {
 		if err != nil {
 			return doc, err
 		}
+		put(e.label, experiment.Points, where(reveal, prediction))
 		if reveal {
-			put(e.label, experiment.Points, prediction)
 			doc.factNumber(e.label+" is off by", floats.Distance(prediction, next, 2))
 		}
 	}
-	doc.figure("path", "The tokens s_1 … s_T", q.caption(reveal), 1, experiment.Panel{Kind: plane, X: linear("first coordinate"), Y: linear("second coordinate"), Series: series})
+	put("s_{T+1}", experiment.Points, where(reveal, next)) // after the guesses, so that none hides it
+	if q.show == 3 {
+		for i, name := range subscripts { // from the origin, a unit long
+			unit := make([]float64, 6)
+			unit[3+i] = 1
+			put("axis x"+string(name), experiment.Dashed, unit)
+		}
+	}
+	x, y := q.axes(look)
+	doc.figure("path", "The tokens s_1 … s_T", q.caption(reveal), 1, experiment.Panel{Kind: plane, X: linear(x), Y: linear(y), Series: series})
 	if reveal {
 		doc.figure("w", "W", "The hidden matrix, here in its real form.", 1, heatmap("", "", "", q.d, q.d, q.w))
 	} else {
 		doc.fact("W", "hidden: guess the next token, then show W")
 	}
 	return doc, nil
+}
+
+// where returns the points that are to be seen. A curve without points keeps its
+// place in the list, and with it its colour.
+func where(visible bool, points []float64) []float64 {
+	if visible {
+		return points
+	}
+	return nil
 }
 
 // guessers are the estimators a guess competes with.
@@ -198,22 +215,4 @@ func turning(p ar.Process, theta, phi float64) []float64 {
 		w[4*i] += p.Rho * cos
 	}
 	return w
-}
-
-// projection returns what draws points (n, show) in the plane: as they are, or
-// space seen from an azimuth and an elevation, without perspective.
-func projection(show int, turn, lift float64) func([]float64) (x, y []float64) {
-	st, ct := math.Sincos(turn)
-	sl, cl := math.Sincos(lift)
-	return func(points []float64) (x, y []float64) {
-		for i := 0; i < len(points); i += show {
-			px, py := points[i], points[i+1]
-			if show == 3 {
-				depth := ct*py - st*px
-				px, py = ct*px+st*py, cl*points[i+2]+sl*depth
-			}
-			x, y = append(x, px), append(y, py)
-		}
-		return x, y
-	}
 }

@@ -23,7 +23,7 @@ func routes() []route {
 		{method: "GET", path: "/api/step", parameters: stepParameters, answer: "document", serve: document((*Server).step)},
 		{method: "GET", path: "/api/heads", parameters: headsParameters, answer: "events", serve: (*Server).heads},
 		{method: "GET", path: "/api/position", parameters: positionParameters, answer: "document", serve: document((*Server).position)},
-		{method: "GET", path: "/api/runs", parameters: watchParameters, answer: "events", serve: (*Server).watchRuns},
+		{method: "GET", path: "/api/runs", parameters: runsParameters, answer: "document", serve: (*Server).listRuns},
 		{method: "GET", path: "/api/inside", parameters: insideParameters, answer: "document", serve: document((*Server).inside)},
 		{method: "GET", path: "/api/claims", answer: "claims", serve: func(s *Server, w http.ResponseWriter, _ *http.Request, _ values) error {
 			all, err := s.claims()

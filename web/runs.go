@@ -3,7 +3,7 @@
 package web
 
 import (
-	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -24,20 +24,20 @@ const (
 	maxCompare = 6   // in one figure
 	maxPoints  = 400 // of a drawn curve
 	freshness  = 500 * time.Millisecond
-	keepAlive  = 15 * time.Second
 )
 
-var watchParameters = []parameter{{name: "run", symbol: "runs", means: fmt.Sprintf("path of a run below the folder of runs; up to %d of them", maxCompare), many: maxCompare}}
+var runsParameters = []parameter{{name: "run", symbol: "runs", means: fmt.Sprintf("path of a run below the folder of runs; up to %d of them", maxCompare), many: maxCompare}}
 
 // runState is a run in the list.
 type runState struct {
-	Path  string             `json:"path"`
-	State run.State          `json:"state"`
-	Step  int                `json:"step"`
-	Steps int                `json:"steps"`
-	Loss  *experiment.Number `json:"loss"`
-	Test  *experiment.Number `json:"test_mse"`
-	Error string             `json:"error,omitempty"`
+	Number int                `json:"number"` // how many are older: its colour on the page
+	Path   string             `json:"path"`
+	State  run.State          `json:"state"`
+	Step   int                `json:"step"`
+	Steps  int                `json:"steps"`
+	Loss   *experiment.Number `json:"loss"`
+	Test   *experiment.Number `json:"test_mse"`
+	Error  string             `json:"error,omitempty"`
 }
 
 // shelf reads the runs below a folder, for all that look at it at most once in
@@ -47,30 +47,36 @@ type shelf struct {
 	mu   sync.Mutex
 	at   time.Time
 	runs []run.Run
+	born []time.Time // when each was begun
 	err  error
 }
 
 // list returns all runs, by path.
 func (s *shelf) list() ([]run.Run, error) {
+	runs, _, err := s.listBorn()
+	return runs, err
+}
+
+// listBorn returns all runs, by path, and when each was begun.
+func (s *shelf) listBorn() ([]run.Run, []time.Time, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if time.Since(s.at) >= freshness {
-		s.runs, s.err = s.read()
+		s.runs, s.born, s.err = s.read()
 		s.at = time.Now()
 	}
-	return s.runs, s.err
+	return s.runs, s.born, s.err
 }
 
-func (s *shelf) read() ([]run.Run, error) {
+func (s *shelf) read() (runs []run.Run, born []time.Time, err error) {
 	folder, err := s.root.open()
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil // icar train will make it
+		return nil, nil, nil // icar train will make it
 	}
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	defer folder.Close()
-	var runs []run.Run
 	err = fs.WalkDir(folder.FS(), ".", func(p string, entry fs.DirEntry, err error) error {
 		if err != nil || !entry.IsDir() {
 			return nil // what cannot be read is no run
@@ -78,17 +84,18 @@ func (s *shelf) read() ([]run.Run, error) {
 		if len(runs) == maxRuns {
 			return fs.SkipAll
 		}
-		if _, err := folder.Lstat(path.Join(p, "run.json")); err != nil {
+		written, err := folder.Lstat(path.Join(p, "run.json"))
+		if err != nil {
 			return nil
 		}
 		r, err := readIn(folder, p)
 		if err != nil {
 			r = run.Run{Path: p, State: run.Damaged, Err: err}
 		}
-		runs = append(runs, r)
+		runs, born = append(runs, r), append(born, written.ModTime())
 		return fs.SkipDir
 	})
-	return runs, err
+	return runs, born, err
 }
 
 // find returns one of the runs that list.
@@ -123,27 +130,20 @@ type shelved struct {
 	Runs []runState `json:"runs"`
 }
 
-func (s *Server) shelved(paths []string) (shelved, error) {
-	runs, err := s.shelf.list()
-	if err != nil {
-		return shelved{}, err
-	}
-	out := shelved{Runs: []runState{}}
-	for _, r := range runs {
-		out.Runs = append(out.Runs, stateOf(r))
-	}
-	var chosen []run.Run
-	for _, p := range paths {
-		r, err := s.shelf.find(p)
-		if err != nil {
-			return shelved{}, err
+// states returns the list of runs.
+func (s *Server) states() ([]runState, error) {
+	runs, born, err := s.shelf.listBorn()
+	all := []runState{}
+	for i, r := range runs {
+		state := stateOf(r)
+		for j, at := range born {
+			if at.Before(born[i]) || at.Equal(born[i]) && j < i {
+				state.Number++
+			}
 		}
-		chosen = append(chosen, r)
+		all = append(all, state)
 	}
-	if len(chosen) > 0 {
-		out.curves(chosen)
-	}
-	return out, nil
+	return all, err
 }
 
 func stateOf(r run.Run) runState {
@@ -188,60 +188,49 @@ func (d *Document) curves(runs []run.Run) {
 	d.figure("positions", "Test error by position", "The last evaluation, at each context length.", 1, lines("", linear("context length T"), logarithmic("mean squared error"), positions...))
 }
 
-// watchRuns streams the list of runs and the curves of some, whenever they
-// have changed: events "runs".
-func (s *Server) watchRuns(w http.ResponseWriter, r *http.Request, v values) error {
-	var paths []string
-	if v["run"] != "" {
-		paths = strings.Split(v["run"], "\n")
-	}
+// listRuns answers with the list of runs and the curves of some, or with 304 to
+// who has seen them as they are. A page asks again and again: a browser keeps six
+// connections to a server for all its pages together, so none may hold one.
+func (s *Server) listRuns(w http.ResponseWriter, r *http.Request, v values) error {
 	give, err := s.viewers.take(r.Context())
 	if err != nil {
 		return err
 	}
 	defer give()
-	first, err := s.shelved(paths)
+	states, err := s.states()
 	if err != nil {
 		return err
 	}
-	e, err := newEvents(w)
-	if err != nil || e.send("runs", first) != nil {
-		return nil // the client is gone
+	tag := fingerprint(states)
+	if r.Header.Get("If-None-Match") == tag {
+		w.WriteHeader(http.StatusNotModified)
+		return nil
 	}
-	ctx, cancel := s.until(r.Context())
-	defer cancel()
-	return s.watch(ctx, e, paths, fingerprint(first))
-}
-
-func (s *Server) watch(ctx context.Context, e events, paths []string, before string) error {
-	tick := time.NewTicker(freshness)
-	defer tick.Stop()
-	sent := time.Now()
-	for {
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-tick.C:
+	out := shelved{Runs: states}
+	var chosen []run.Run
+	for p := range strings.SplitSeq(v["run"], "\n") {
+		if p == "" {
+			continue
 		}
-		now, err := s.shelved(paths)
+		r, err := s.shelf.find(p)
 		if err != nil {
-			e.send("failed", map[string]string{"error": err.Error()})
-			return nil
+			return err
 		}
-		if print := fingerprint(now); print != before || time.Since(sent) > keepAlive {
-			if e.send("runs", now) != nil {
-				return nil
-			}
-			before, sent = print, time.Now()
-		}
+		chosen = append(chosen, r)
 	}
+	if len(chosen) > 0 {
+		out.curves(chosen)
+	}
+	w.Header().Set("ETag", tag)
+	writeJSON(w, http.StatusOK, out)
+	return nil
 }
 
-// fingerprint changes with what is shown of the runs.
-func fingerprint(d shelved) string {
+// fingerprint is an entity tag that changes with what is shown of the runs.
+func fingerprint(runs []runState) string {
 	var b strings.Builder
-	for _, r := range d.Runs {
-		fmt.Fprintln(&b, r.Path, r.State, r.Step, r.Error)
+	for _, r := range runs {
+		fmt.Fprintln(&b, r.Number, r.Path, r.State, r.Step, r.Error)
 	}
-	return b.String()
+	return fmt.Sprintf(`"%x"`, sha256.Sum256([]byte(b.String())))
 }

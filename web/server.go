@@ -21,7 +21,7 @@ import (
 // is then refused with 429.
 const (
 	maxTrainings = 8
-	maxViewers   = 64
+	maxViewers   = 16
 	maxUploads   = 2
 	maxWait      = 3 * time.Second
 	goodbye      = 3 * time.Second // for requests under way when the server stops
@@ -65,7 +65,7 @@ func Listen(o Options) (*Server, error) {
 		options: o, listener: listener, shelf: shelf{root: root(o.Runs)}, outcome: root(o.Outcome),
 		computations: newSlots(max(4, 2*runtime.GOMAXPROCS(0)), maxWait, "the server is busy with other pictures: try again in a second"),
 		trainings:    newSlots(maxTrainings, maxWait, fmt.Sprintf("%d trainings are running, as many as may: wait until one is done, or close another page", maxTrainings)),
-		viewers:      newSlots(maxViewers, maxWait, fmt.Sprintf("%d pages watch the runs, as many as may: close another one", maxViewers)),
+		viewers:      newSlots(maxViewers, maxWait, "the server is busy with the lists of runs: try again in a second"),
 		uploads:      newSlots(maxUploads, maxWait, "other files are being read: try again in a second"),
 	}
 	if !local {

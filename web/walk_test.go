@@ -49,7 +49,7 @@ func browser(t *testing.T) context.Context {
 		t.Skip("there is no chromium: the page is not walked")
 	}
 	options := append(slices.Clone(chromedp.DefaultExecAllocatorOptions[:]), chromedp.ExecPath(path), chromedp.NoSandbox, chromedp.DisableGPU,
-		chromedp.Flag("disable-quic", true), chromedp.Flag("disable-component-update", true), chromedp.UserDataDir(t.TempDir()), chromedp.WindowSize(1920, 1080))
+		chromedp.Flag("disable-quic", true), chromedp.Flag("disable-component-update", true), chromedp.UserDataDir(t.TempDir()), chromedp.WindowSize(1920, 1080), chromedp.WSURLReadTimeout(time.Minute))
 	ctx, cancel := chromedp.NewExecAllocator(context.Background(), options...)
 	t.Cleanup(cancel)
 	ctx, cancel = chromedp.NewContext(ctx)
@@ -130,7 +130,7 @@ func do(t *testing.T, ctx context.Context, actions ...action) {
 // until waits for a JavaScript condition.
 func until(condition string) action {
 	return chromedp.Func(func(ctx context.Context, target *chromedp.Target) error {
-		ctx, cancel := context.WithTimeout(ctx, 20*time.Second)
+		ctx, cancel := context.WithTimeout(ctx, time.Minute)
 		defer cancel()
 		if _, err := chromedp.Poll[any](condition, chromedp.WithPollingInterval(20*time.Millisecond))(ctx, target); err != nil {
 			return fmt.Errorf("%.200s does not come true: %w", condition, err)
@@ -164,18 +164,16 @@ func TestWalk(t *testing.T) {
 	do(t, ctx, chromedp.Navigate(server.url+"/"), until("document.querySelector('#process svg')"))
 	slide(t, ctx, "process", "theta", "1.3")
 	slide(t, ctx, "process", "reveal", "yes")
-	slide(t, ctx, "process", "family", "so")
-	slide(t, ctx, "process", "d", "3")
+	slide(t, ctx, "process", "d", "3") // which rotation cannot have
 	slide(t, ctx, "process", "turn", "1.2")
 	do(t, ctx, scrollTo("step"), until("document.querySelectorAll('#step svg').length > 5"))
 	slide(t, ctx, "step", "t", "12")
 	do(t, ctx, scrollTo("position"), until("document.querySelector('#position svg')"))
 	slide(t, ctx, "position", "mu", "200")
 	slide(t, ctx, "position", "logk", "5")
-	for _, h := range []string{"6", "5"} { // enough heads, and one too few
-		trainOnPage(t, ctx, "unitary", "6", h)
-	}
-	trainOnPage(t, ctx, "rotation", "4", "4")
+	trainOnPage(t, ctx, "unitary", "6", "6", 0)
+	trainOnPage(t, ctx, "unitary", "6", "5", 1) // one too few
+	trainOnPage(t, ctx, "rotation", "4", "4", 0)
 	trainHere(t, ctx, "rotation", "4", "2") // most starts end in a trap
 	if text := ask[string](t, ctx, "document.getElementById('heads').textContent"); !strings.Contains(text, "trap κ = -1") || !strings.Contains(text, "κ of each pair") || !strings.Contains(text, "most starts fall into traps") {
 		t.Errorf("the traps of the rotation family are not shown: %s", text)
@@ -201,8 +199,9 @@ func TestWalk(t *testing.T) {
 	}
 }
 
-// trainOnPage trains with some heads to the predicted minimum.
-func trainOnPage(t *testing.T, ctx context.Context, family, d, heads string) {
+// trainOnPage trains with some heads to the predicted minimum, which the page
+// promises for every context length.
+func trainOnPage(t *testing.T, ctx context.Context, family, d, heads string, promised float64) {
 	t.Helper()
 	trainHere(t, ctx, family, d, heads)
 	data := func(name string) float64 {
@@ -211,6 +210,9 @@ func trainOnPage(t *testing.T, ctx context.Context, family, d, heads string) {
 	loss, minimum, pictures := data("loss"), data("minimum"), data("frames")
 	if math.Abs(loss-minimum) > 1e-3 {
 		t.Errorf("%s, H = %s: the training ends at loss %v, the predicted minimum is %v", family, heads, loss, minimum)
+	}
+	if minimum != promised {
+		t.Errorf("%s, H = %s: the page shows a minimum of %v and promises %v", family, heads, minimum, promised)
 	}
 	if pictures < 20 {
 		t.Errorf("H = %s: %v pictures of the training, want 20 or more", heads, pictures)

@@ -16,7 +16,7 @@ func newList() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "list",
 		Short: "List the experiments, their source and cost at each scale",
-		Args:  cobra.NoArgs,
+		Args:  noArguments,
 		RunE: func(c *cobra.Command, _ []string) error {
 			if asJSON {
 				return listJSON(c.OutOrStdout())

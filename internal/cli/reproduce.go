@@ -38,7 +38,9 @@ func newReproduce() *cobra.Command {
 report with the figures and data. ` + "`icar list`" + ` names the experiments.
 
 The folder given by --out then holds report.html, claims.json and a folder for
-each experiment. Exit code 1 says that a claim failed.
+each experiment. Experiments of earlier runs in the same folder stay in the
+report, which says of each how it was run; the same experiment is replaced.
+Exit code 1 says that a claim of this run failed.
 
 At the paper's scale results are kept in OUT/trials as they are found, and
 checkpoints of what trains, until the command is done: interrupted or killed,
@@ -91,7 +93,11 @@ func reproduce(c *cobra.Command, names []string, f reproduceFlags) error {
 			return usage(err)
 		}
 	}
-	if err := prepare(f.out); err != nil {
+	err = prepare(f.out)
+	if err == nil {
+		err = checkEarlier(f.out, chosen)
+	}
+	if err != nil {
 		return runFailed(err)
 	}
 	switch {
@@ -109,7 +115,11 @@ func reproduce(c *cobra.Command, names []string, f reproduceFlags) error {
 	if err != nil {
 		return runFailed(err)
 	}
-	page, err := report.WritePage(f.out, entries)
+	all, err := report.Load(f.out, experimentNames()) // with what earlier runs have left
+	if err != nil {
+		return runFailed(err)
+	}
+	page, err := report.WritePage(f.out, all)
 	if err == nil && options.Keep != "" {
 		err = experiment.Forget(options.Keep, slices.Concat(plans...))
 	}
@@ -120,7 +130,7 @@ func reproduce(c *cobra.Command, names []string, f reproduceFlags) error {
 	if f.asJSON {
 		err = printReproduceJSON(c.OutOrStdout(), options, entries, claims)
 	} else {
-		err = printClaims(c.OutOrStdout(), entries, page)
+		err = printClaims(c.OutOrStdout(), entries, all, page)
 	}
 	if err != nil {
 		return runFailed(err)
@@ -194,6 +204,19 @@ func prepare(out string) error {
 	return nil
 }
 
+// checkEarlier finds out before anything runs whether what the folder holds
+// beside the chosen experiments can stand on their page.
+func checkEarlier(out string, chosen []experiment.Experiment) error {
+	var replaced []string
+	for _, e := range chosen {
+		replaced = append(replaced, e.Name)
+	}
+	if _, err := report.LoadOthers(out, experimentNames(), replaced); err != nil {
+		return fmt.Errorf("an earlier result is in the way: %w; remove it or choose another --out", err)
+	}
+	return nil
+}
+
 // runAll runs the experiments one after the other and saves each when it is
 // whole, so that an interrupt costs only the one that is running.
 func runAll(ctx context.Context, stderr io.Writer, chosen []experiment.Experiment, plans [][]experiment.Trial, o experiment.Options, out string) ([]report.Entry, error) {
@@ -216,31 +239,70 @@ func runAll(ctx context.Context, stderr io.Writer, chosen []experiment.Experimen
 	return entries, nil
 }
 
-func printClaims(out io.Writer, entries []report.Entry, page string) error {
+// printClaims prints the claims of the experiments that were run, how many
+// hold, and what else the page holds.
+func printClaims(out io.Writer, entries, all []report.Entry, page string) error {
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(w, "\tCLAIM\tSOURCE\tMEASURED\t\tPREDICTED\tTOLERANCE")
-	signs := map[experiment.Relation]string{experiment.Equals: "=", experiment.AtMost: "≤", experiment.AtLeast: "≥"}
-	passed, total := 0, 0
-	for _, e := range entries {
-		for _, claim := range e.Claims {
-			mark := "FAIL"
-			if total++; claim.Pass {
-				mark = "ok"
-				passed++
-			}
-			fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", mark, claim.ID, claim.Source,
-				report.Number(claim.Measured.Float()), signs[claim.Relation], report.Number(claim.Predicted), report.Number(claim.Tolerance))
+	fmt.Fprintln(w, "\tCLAIM\tSOURCE\tMEASURED\tHAS TO BE\tWHAT IT SAYS")
+	for _, claim := range report.Claims(entries) {
+		mark := "FAIL"
+		if claim.Pass {
+			mark = "ok"
 		}
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\n", mark, claim.ID, claim.Source,
+			report.Number(claim.Measured.Float()), report.Demand(claim), beginning(claim.Statement))
 	}
 	if err := w.Flush(); err != nil {
+		return err
+	}
+	sentence, err := report.Verdict(report.Claims(entries))
+	if err != nil {
 		return err
 	}
 	absolute, err := filepath.Abs(page)
 	if err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(out, "\n%d of %d claims hold. Report: %s\n", passed, total, absolute)
+	fmt.Fprintf(out, "\n%s; %s.\n", sentence, report.DescribeConditions(entries))
+	if kept := beside(all, entries); len(kept) > 0 {
+		earlier, err := report.Verdict(report.Claims(kept))
+		if err != nil {
+			return err
+		}
+		fmt.Fprintf(out, "The report also holds what ran before. %s; %s.\n", earlier, report.DescribeConditions(kept))
+	}
+	_, err = fmt.Fprintf(out, "Report: %s\n", absolute)
 	return err
+}
+
+// beside returns the entries of all whose experiments are not among run.
+func beside(all, run []report.Entry) (kept []report.Entry) {
+	for _, e := range all {
+		if !slices.ContainsFunc(run, func(r report.Entry) bool { return r.Name == e.Name }) {
+			kept = append(kept, e)
+		}
+	}
+	return kept
+}
+
+// longest is how many characters of a statement stand in the table.
+const longest = 90
+
+// beginning returns the finding of a statement, which stands before its last
+// ": " and what is measured after that, cut to whole words.
+func beginning(statement string) string {
+	if i := strings.LastIndex(statement, ": "); i > 0 {
+		statement = statement[:i]
+	}
+	letters := []rune(statement)
+	if len(letters) <= longest {
+		return statement
+	}
+	cut := string(letters[:longest])
+	if i := strings.LastIndex(cut, " "); i > 0 {
+		cut = cut[:i]
+	}
+	return strings.TrimRight(cut, " ,:;") + " …"
 }
 
 // printReproduceJSON prints the document that docs/json.md describes.
@@ -251,6 +313,10 @@ func printReproduceJSON(out io.Writer, o experiment.Options, entries []report.En
 		Summary string          `json:"summary"`
 		Cost    experiment.Cost `json:"cost"`
 	}
+	tally, err := report.TallyClaims(claims)
+	if err != nil {
+		return err
+	}
 	items := make([]item, len(entries))
 	for i, e := range entries {
 		items[i] = item{e.Name, e.Source, e.Summary, e.Cost}
@@ -260,9 +326,13 @@ func printReproduceJSON(out io.Writer, o experiment.Options, entries []report.En
 		Seed        uint64             `json:"seed"`
 		Scale       experiment.Scale   `json:"scale"`
 		Experiments []item             `json:"experiments"`
+		Tally       []report.Tally     `json:"tally"`
 		Claims      []experiment.Claim `json:"claims"`
-	}{experiment.DocumentVersion, o.Seed, o.Scale, items, claims})
+	}{experiment.DocumentVersion, o.Seed, o.Scale, items, tally, claims})
 }
+
+// named is how many failed claims an error names.
+const named = 5
 
 func verdict(claims []experiment.Claim) error {
 	var failed []string
@@ -271,8 +341,12 @@ func verdict(claims []experiment.Claim) error {
 			failed = append(failed, c.ID)
 		}
 	}
-	if len(failed) > 0 {
-		return failure{exitClaimFailed, fmt.Errorf("%d of %d claims failed: %s", len(failed), len(claims), strings.Join(failed, ", "))}
+	if len(failed) == 0 {
+		return nil
 	}
-	return nil
+	names := strings.Join(failed[:min(named, len(failed))], ", ")
+	if more := len(failed) - named; more > 0 {
+		names = fmt.Sprintf("%s and %d more, see the report", names, more)
+	}
+	return failure{exitClaimFailed, fmt.Errorf("%d of %d claims failed: %s", len(failed), len(claims), names)}
 }

@@ -40,7 +40,7 @@ func TestReproduceKilledTwice(t *testing.T) {
 	folder := t.TempDir()
 	args := func(out string) []string {
 		return []string{"reproduce", "fig5", "--scale", "paper", "--out", filepath.Join(folder, out),
-			"--set", "train=256", "--set", "batch=64", "--set", "test=64", "--set", "length=20", "--set", "epochs=25"}
+			"--set", "train=256", "--set", "batch=64", "--set", "test=64", "--set", "length=20", "--set", "epochs=25", "--set", "warmup=0"}
 	}
 	var stderr bytes.Buffer
 	whole := child(t.Context(), &stderr, args("whole")...)
@@ -97,7 +97,7 @@ func TestReproduceBySweep(t *testing.T) {
 	folder := t.TempDir()
 	args := func(out string) []string {
 		return []string{"reproduce", "fig5", "--scale", "paper", "--out", filepath.Join(folder, out), "--set", "train=256", "--set", "batch=64",
-			"--set", "test=64", "--set", "length=20", "--set", "epochs=25", "--set", "seed=0", "--set", "checkpoint_every=5"}
+			"--set", "test=64", "--set", "length=20", "--set", "epochs=25", "--set", "seed=0", "--set", "warmup=0", "--set", "checkpoint_every=5"}
 	}
 	ended := func(c *exec.Cmd, stderr *bytes.Buffer) {
 		t.Helper()

@@ -100,18 +100,49 @@ failed (diverged, disk full), 130 interrupted.`,
 	return root
 }
 
-// noCommand refuses a first word that is no command, with the nearest ones.
+// noCommand refuses a first word that is no command, with the nearest ones. A
+// word that is a command of a command is named in full: compare is runs compare.
 func noCommand(c *cobra.Command, args []string) error {
 	if len(args) == 0 {
 		return nil
 	}
-	var names []string
+	var names, whole []string
 	for _, sub := range c.Commands() {
-		if !sub.Hidden {
-			names = append(names, sub.Name())
+		if sub.Hidden {
+			continue
+		}
+		names = append(names, sub.Name())
+		for _, below := range sub.Commands() {
+			if below.Name() == args[0] {
+				whole = append(whole, below.CommandPath())
+			}
 		}
 	}
+	if len(whole) > 0 {
+		return usage(fmt.Errorf("there is no command %q: use %s", args[0], strings.Join(whole, " or ")))
+	}
 	return usage(fmt.Errorf("there is no command %q: %s", args[0], suggest.Instead(args[0], names)))
+}
+
+// noArguments refuses words that are no flags. A flag that is true or false
+// takes no word of its own, so that --norm false leaves one over.
+func noArguments(c *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	advice := "leave it out, or see " + c.CommandPath() + " --help"
+	if args[0] == "true" || args[0] == "false" {
+		advice = "write --FLAG=" + args[0] + ", with an equals sign"
+	}
+	return usage(fmt.Errorf("%s takes no argument %q: %s", c.CommandPath(), args[0], advice))
+}
+
+// atMostOne refuses a second argument.
+func atMostOne(c *cobra.Command, args []string) error {
+	if len(args) > 1 {
+		return usage(fmt.Errorf("%s takes one argument at most, and %q is a second one: leave it out", c.CommandPath(), args[1]))
+	}
+	return nil
 }
 
 // flagError adds the nearest flag to the complaint about an unknown one.

@@ -37,7 +37,7 @@ func newRunsList() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "list [FOLDER]",
 		Short: "List the runs in a folder and the folders below it (default " + runsFolder + ")",
-		Args:  cobra.MaximumNArgs(1),
+		Args:  atMostOne,
 		RunE: func(c *cobra.Command, args []string) error {
 			folder := runsFolder
 			if len(args) == 1 {

@@ -86,6 +86,23 @@ func compareRuns(out io.Writer, runs []described, figure string) error {
 	return err
 }
 
+// labels returns what curves are called: the settings in which the runs differ,
+// with the path where these are the same for two.
+func labels(runs []described) []string {
+	names := make([]string, len(runs))
+	count := map[string]int{}
+	for i, values := range differing(runs) {
+		names[i] = strings.Join(values, " ")
+		count[names[i]]++
+	}
+	for i, name := range names {
+		if count[name] > 1 {
+			names[i] = strings.TrimSpace(name + " " + runs[i].Path)
+		}
+	}
+	return names
+}
+
 // thinned is the number of points of a loss curve.
 const thinned = 400
 
@@ -94,7 +111,8 @@ func curves(runs []described) experiment.Figure {
 	loss := experiment.Panel{Kind: experiment.Lines, Title: "training loss", X: experiment.Axis{Label: "step"}, Y: experiment.Axis{Label: "loss of the batch", Log: true}}
 	test := experiment.Panel{Kind: experiment.Lines, Title: "test error", X: experiment.Axis{Label: "step"}, Y: experiment.Axis{Label: "MSE", Log: true}}
 	position := experiment.Panel{Kind: experiment.Lines, Title: "test error by position", X: experiment.Axis{Label: "position T"}, Y: experiment.Axis{Label: "MSE", Log: true}}
-	for _, d := range runs {
+	names := labels(runs)
+	for r, d := range runs {
 		var x, y, tx, ty, px, py []float64
 		every := max(1, len(d.metrics)/thinned)
 		for i, m := range d.metrics {
@@ -110,7 +128,7 @@ func curves(runs []described) experiment.Figure {
 				px, py = append(px, float64(t+1)), append(py, e)
 			}
 		}
-		name := filepath.Base(d.Path)
+		name := names[r]
 		loss.Series = append(loss.Series, experiment.NewSeries(name, experiment.Solid, x, y))
 		test.Series = append(test.Series, experiment.NewSeries(name, experiment.Solid, tx, ty))
 		position.Series = append(position.Series, experiment.NewSeries(name, experiment.Solid, px, py))

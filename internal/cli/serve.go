@@ -3,6 +3,7 @@ package cli
 import (
 	"fmt"
 	"log/slog"
+	"os"
 
 	"github.com/spf13/cobra"
 
@@ -24,6 +25,13 @@ another interface the printed URL holds a token that visitors need. Ctrl-C stops
 			return nil
 		},
 		RunE: func(c *cobra.Command, _ []string) error {
+			for _, name := range []string{"runs", "out"} { // the defaults may come to be while it serves
+				if f := c.Flags().Lookup(name); f.Changed {
+					if info, err := os.Stat(f.Value.String()); err != nil || !info.IsDir() {
+						return badInput(fmt.Errorf("--%s %s is no folder: name one that is there", name, f.Value))
+					}
+				}
+			}
 			o.Log = slog.New(slog.NewTextHandler(c.ErrOrStderr(), nil))
 			server, err := web.Listen(o)
 			if err != nil {

@@ -31,7 +31,7 @@ The sweep is kept in a database: a SQLite file on a local disk, or Postgres
 for many machines. Its address comes from --database, from the file of mode
 0600 that --database-file names, or from ICAR_DATABASE; else it is sweep.db.
 An address with a password is not taken from a flag.`,
-		Example: `  icar sweep create --config grid.yaml
+		Example: `  icar sweep create grid.yaml
   icar sweep work --parallel 4
   icar sweep status --watch
   icar sweep results --format csv`,
@@ -39,7 +39,7 @@ An address with a password is not taken from a flag.`,
 		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
 	f.add(c.PersistentFlags())
-	c.AddCommand(newSweepCreate(&f), newSweepWork(&f), newSweepStatus(&f), newSweepResults(&f), newSweepCancel(&f), newSweepRetry(&f), newSweepSubmit(&f))
+	c.AddCommand(newSweepCreate(&f), newSweepList(&f), newSweepWork(&f), newSweepStatus(&f), newSweepResults(&f), newSweepCancel(&f), newSweepRetry(&f), newSweepSubmit(&f))
 	return c
 }
 
@@ -118,7 +118,7 @@ func (f databaseFlags) withSweep(ctx context.Context, args []string, do func(*sw
 func newSweepCreate(f *databaseFlags) *cobra.Command {
 	var config string
 	c := &cobra.Command{
-		Use:   "create --config FILE",
+		Use:   "create FILE",
 		Short: "Record the trials of a grid and print the sweep's id",
 		Long: `Record the trials of a plan, a YAML file, and print the sweep's id:
 
@@ -139,16 +139,24 @@ func newSweepCreate(f *databaseFlags) *cobra.Command {
 
 The trials are the product of the three. The same plan is the same sweep: to
 create it again changes nothing and goes on if the first was cut short.`,
-		Args: cobra.NoArgs,
-		RunE: func(c *cobra.Command, _ []string) error { return sweepCreate(c, *f, config) },
+		Args: atMostOne,
+		RunE: func(c *cobra.Command, args []string) error {
+			switch {
+			case len(args) == 1 && config != "":
+				return usage(fmt.Errorf("two plans are given, %s and --config %s: name one", args[0], config))
+			case len(args) == 1:
+				config = args[0]
+			}
+			return sweepCreate(c, *f, config)
+		},
 	}
-	c.Flags().StringVar(&config, "config", "", "YAML `file` of the plan")
+	c.Flags().StringVar(&config, "config", "", "YAML `file` of the plan, in place of the argument")
 	return c
 }
 
 func sweepCreate(c *cobra.Command, f databaseFlags, path string) error {
 	if path == "" {
-		return usage(errors.New("no plan is given: write one, see icar sweep create --help, and name it with --config"))
+		return usage(errors.New("no plan is given: write one, see icar sweep create --help, and name its file: icar sweep create grid.yaml"))
 	}
 	file, err := readSmall(path)
 	if err != nil {
@@ -198,7 +206,7 @@ func newSweepCancel(f *databaseFlags) *cobra.Command {
 	return &cobra.Command{
 		Use:   "cancel [SWEEP]",
 		Short: "End the trials that are not done; workers drop theirs at the next heartbeat",
-		Args:  cobra.MaximumNArgs(1),
+		Args:  atMostOne,
 		RunE: func(c *cobra.Command, args []string) error {
 			return f.withSweep(c.Context(), args, func(s *sweep.Store, w sweep.Sweep) error {
 				n, err := s.Cancel(c.Context(), w.ID)
@@ -216,7 +224,7 @@ func newSweepRetry(f *databaseFlags) *cobra.Command {
 	return &cobra.Command{
 		Use:   "retry [SWEEP]",
 		Short: "Let workers take up what has failed or was cancelled",
-		Args:  cobra.MaximumNArgs(1),
+		Args:  atMostOne,
 		RunE: func(c *cobra.Command, args []string) error {
 			return f.withSweep(c.Context(), args, func(s *sweep.Store, w sweep.Sweep) error {
 				n, err := s.Retry(c.Context(), w.ID)

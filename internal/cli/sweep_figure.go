@@ -85,7 +85,14 @@ func sweepFigure(x string, results []trained) (experiment.Figure, error) {
 		}
 		groups[name][at] = append(groups[name][at], r.result.TestMSE)
 	}
-	panel := experiment.Panel{Kind: experiment.Lines, X: experiment.Axis{Label: x}, Y: experiment.Axis{Label: "test MSE"}}
+	values := map[float64]bool{}
+	for _, at := range groups {
+		for x := range at {
+			values[x] = true
+		}
+	}
+	panel := experiment.Panel{Kind: experiment.Lines, Y: experiment.Axis{Label: "test MSE"},
+		X: experiment.Axis{Label: x, Log: multiplies(slices.Sorted(maps.Keys(values)))}}
 	for _, name := range slices.Sorted(maps.Keys(groups)) {
 		series, err := seedSeries(name, groups[name])
 		if err != nil {
@@ -96,25 +103,51 @@ func sweepFigure(x string, results []trained) (experiment.Figure, error) {
 	return experiment.Figure{Title: "Test MSE against " + x, Caption: "Mean over seeds, with its 95 % interval by Student's t where there are at least two.", Columns: 1, Panels: []experiment.Panel{panel}}, nil
 }
 
-// seedSeries is the line of the means at each x, with bars beside it where
-// there are several seeds.
+// multiplies reports whether a grid of sorted values goes by factors rather than
+// by steps, as 0.001, 0.01, 0.1 does: whether its logarithms are more evenly
+// spaced than its values. Two values do when one is ten times the other.
+func multiplies(sorted []float64) bool {
+	if len(sorted) < 2 || sorted[0] <= 0 {
+		return false
+	}
+	if len(sorted) == 2 {
+		return sorted[1] >= 10*sorted[0]
+	}
+	logarithms := make([]float64, len(sorted))
+	for i, x := range sorted {
+		logarithms[i] = math.Log(x)
+	}
+	return unevenness(logarithms) < unevenness(sorted)
+}
+
+// unevenness is the largest gap between neighbours over the smallest.
+func unevenness(sorted []float64) float64 {
+	smallest, largest := math.Inf(1), 0.0
+	for i := 1; i < len(sorted); i++ {
+		gap := sorted[i] - sorted[i-1]
+		smallest, largest = min(smallest, gap), max(largest, gap)
+	}
+	return largest / smallest
+}
+
+// seedSeries are a point for the mean at each x with its interval, none where
+// there is one seed, and a line through the points to follow them by.
 func seedSeries(name string, at map[float64][]float64) ([]experiment.Series, error) {
 	xs := slices.Sorted(maps.Keys(at))
-	var means, inner, middle, low, high []float64
+	var means, low, high []float64
 	for _, x := range xs {
 		mean := stat.Mean(at[x], nil)
-		means = append(means, mean)
+		i := estimator.Interval{Low: mean, High: mean}
 		if len(at[x]) > 1 {
-			i, err := estimator.StudentInterval(at[x], 0.95)
-			if err != nil {
+			var err error
+			if i, err = estimator.StudentInterval(at[x], 0.95); err != nil {
 				return nil, err
 			}
-			inner, middle, low, high = append(inner, x), append(middle, mean), append(low, i.Low), append(high, i.High)
 		}
+		means, low, high = append(means, mean), append(low, i.Low), append(high, i.High)
 	}
-	if len(inner) == len(xs) {
-		return []experiment.Series{experiment.NewSeries(name, experiment.Solid, xs, means).Between(low, high)}, nil
-	}
-	return []experiment.Series{experiment.NewSeries(name, experiment.Solid, xs, means),
-		experiment.NewSeries(name+", 95 %", experiment.Points, inner, middle).Between(low, high)}, nil
+	return []experiment.Series{
+		experiment.NewSeries("", experiment.Dashed, xs, means),
+		experiment.NewSeries(name, experiment.Points, xs, means).Between(low, high),
+	}, nil
 }

@@ -27,7 +27,7 @@ func newSweepStatus(f *databaseFlags) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "status [SWEEP]",
 		Short: "Show how far a sweep has come, and the errors of what has failed",
-		Args:  cobra.MaximumNArgs(1),
+		Args:  atMostOne,
 		RunE: func(c *cobra.Command, args []string) error {
 			return f.withSweep(c.Context(), args, func(s *sweep.Store, w sweep.Sweep) error {
 				for answered := time.Now(); ; {
@@ -116,7 +116,7 @@ csv has a line a trial with all its settings, jsonl also the error at each
 position, npy is the (trials, 3) float64 array of steps, loss and test MSE.
 --figure draws the test MSE against the setting --x, a line for every
 combination of the others, its mean over seeds and the 95 % interval of that mean.`,
-		Args: cobra.MaximumNArgs(1),
+		Args: atMostOne,
 		RunE: func(c *cobra.Command, args []string) error {
 			names := []string{"csv", "jsonl", "npy"}
 			if !slices.Contains(names, format) {

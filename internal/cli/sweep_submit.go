@@ -51,7 +51,7 @@ again, to the same bits.`,
 		Example: `  icar sweep submit --slurm --tasks 16 --database-file address --files /shared/sweep
   kubectl create secret generic icar-database --from-file=address
   icar sweep submit --kubernetes --tasks 16 --image registry/icar:1 --claim sweep | kubectl apply -f -`,
-		Args: cobra.MaximumNArgs(1),
+		Args: atMostOne,
 		RunE: func(c *cobra.Command, args []string) error {
 			if err := o.check(c.Flags().Changed); err != nil {
 				return usage(err)

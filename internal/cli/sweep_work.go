@@ -59,7 +59,7 @@ func newSweepWork(f *databaseFlags) *cobra.Command {
 workers. An interrupt saves a checkpoint of what is running and gives it back;
 a worker that is killed loses its trials to others when their leases have
 passed, who go on from the last checkpoint if they see the same --files.`,
-		Args: cobra.MaximumNArgs(1),
+		Args: atMostOne,
 		RunE: func(c *cobra.Command, args []string) error {
 			if err := w.check(); err != nil {
 				return err

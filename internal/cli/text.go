@@ -19,6 +19,7 @@ type textFlags struct {
 	text, embeddings, tokenizer, out string
 	windows, length, dims, nulls     int
 	seed                             uint64
+	asJSON                           bool
 }
 
 func newText() *cobra.Command {
@@ -39,7 +40,7 @@ file of llama2.c. The text is UTF-8, gzipped or not.`,
 		Example: `  icar text --text book.txt --embeddings glove.6B.100d.txt
   icar text --text book.txt --embeddings gpt2/model.safetensors --tokenizer gpt2 --dims 50
   icar text --text story.txt --embeddings stories260K.bin --tokenizer tok512.bin`,
-		Args: cobra.NoArgs,
+		Args: noArguments,
 		RunE: func(c *cobra.Command, _ []string) error { return f.run(c) },
 	}
 	c.Flags().StringVar(&f.text, "text", "", "the text: a `file`")
@@ -51,6 +52,7 @@ file of llama2.c. The text is UTF-8, gzipped or not.`,
 	c.Flags().IntVar(&f.dims, "dims", 20, "principal axes of the embeddings to keep")
 	c.Flags().IntVar(&f.nulls, "nulls", 200, "texts of each null, to which W is fitted anew")
 	c.Flags().Uint64Var(&f.seed, "seed", 0, "seed of all randomness; the same seed gives the same bits")
+	c.Flags().BoolVar(&f.asJSON, "json", false, "print one JSON document instead of the table")
 	return c
 }
 
@@ -94,7 +96,52 @@ func (f textFlags) run(c *cobra.Command) error {
 	if err != nil {
 		return runFailed(err)
 	}
+	if f.asJSON {
+		return printJSON(c.OutOrStdout(), f.document(s, entry.Outcome))
+	}
 	return printText(c.OutOrStdout(), s, entry.Outcome, page)
+}
+
+// textDocument is what docs/json.md describes.
+type textDocument struct {
+	Version    int              `json:"version"`
+	Text       string           `json:"text"`
+	Embeddings string           `json:"embeddings"`
+	Tokens     int              `json:"tokens"`
+	Dropped    int              `json:"dropped"`
+	Dim        int              `json:"dim"`
+	Windows    int              `json:"windows"`
+	Length     int              `json:"length"`
+	Dims       int              `json:"dims"`
+	Nulls      int              `json:"nulls"`
+	Seed       uint64           `json:"seed"`
+	Measures   []map[string]any `json:"measures"`
+}
+
+// document returns the settings, and the rows of the table by the names of its
+// columns, null where a row has no such number.
+func (f textFlags) document(s *text.Sequence, o experiment.Outcome) textDocument {
+	d := textDocument{Version: experiment.DocumentVersion, Text: f.text, Embeddings: f.embeddings,
+		Tokens: len(s.Tokens), Dropped: s.Dropped, Dim: s.Dim(),
+		Windows: f.windows, Length: f.length, Dims: f.dims, Nulls: f.nulls, Seed: f.seed}
+	table := o.Data.Tables[0]
+	for _, row := range table.Rows {
+		measure := map[string]any{}
+		for i, cell := range row {
+			switch v := cell.(type) {
+			case float64:
+				measure[table.Columns[i]] = experiment.Number(v)
+			case string:
+				if measure[table.Columns[i]] = v; v == "" {
+					measure[table.Columns[i]] = nil
+				}
+			default:
+				measure[table.Columns[i]] = v
+			}
+		}
+		d.Measures = append(d.Measures, measure)
+	}
+	return d
 }
 
 // chosen returns the name of the tokenizer.

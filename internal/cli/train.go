@@ -50,7 +50,7 @@ same bits as in one go.`,
   icar train --config runs/a/config.yaml --seed 1 --out runs/b
   icar train --resume runs/b
   icar train --tokens plain --embed 10 --heads 8 --position product --residual=false`,
-		Args: cobra.NoArgs,
+		Args: noArguments,
 		RunE: func(c *cobra.Command, _ []string) error {
 			if math.IsNaN(f.seconds) || f.seconds < 0 || f.seconds > maxSeconds {
 				return usage(fmt.Errorf("checkpoint_seconds %v is not from 0 to %v: use 60", f.seconds, float64(maxSeconds)))

@@ -1,21 +1,13 @@
 // The page: reads its controls, asks the server, hands the answer to the
 // figures, and keeps its state in the address.
 
-import { mount } from "./figure.js";
+import { onReturn, recall, recallAll, remember } from "./address.js";
+import { mount, palette } from "./figure.js";
+import { land } from "./land.js";
 
 const still = matchMedia("(prefers-reduced-motion: reduce)");
 
-// --- state in the address: part.name=value, for what is not as at first ---
-
-const address = new URLSearchParams(location.search);
-
-function remember(name, value) {
-  if (value === null || value.length === 0) address.delete(name);
-  else if (Array.isArray(value)) { address.delete(name); for (const v of value) address.append(name, v); }
-  else address.set(name, value);
-  const query = address.toString();
-  history.replaceState(null, "", (query ? "?" + query : location.pathname) + location.hash);
-}
+// --- controls ---
 
 function controls(form) {
   return [...form.querySelectorAll("input[name], select[name]")];
@@ -30,13 +22,22 @@ function echo(control) {
   if (output) output.textContent = control.value;
 }
 
+// restore sets the controls of a part to what the address says and returns what
+// it had to change: a value that a control does not take is said and not used.
 function restore(part, form) {
+  const notes = [];
+  if (form.elements.d) form.elements.d.step = 1; // agree makes it fit the family
   for (const c of controls(form)) {
-    const value = address.get(`${part}.${c.name}`);
-    if (value !== null) c.value = value;
-    echo(c);
+    const value = recall(`${part}.${c.name}`), listed = c.tagName === "SELECT" && [...c.options].some((o) => o.value === value);
+    const usable = c.tagName === "SELECT" ? listed : Number.isFinite(parseFloat(value));
+    c.value = usable ? value : first(c);
+    if (value !== null && (!usable || (c.tagName !== "SELECT" && Number(c.value) !== Number(value)))) {
+      notes.push(`${part}.${c.name}=${value} in the address is not to be had: shown is ${c.value}.`);
+    }
   }
-  fitForm(part, form);
+  notes.push(agree(part, form, "d"));
+  for (const c of controls(form)) echo(c);
+  return notes.filter(Boolean).join(" ");
 }
 
 // needed says for some controls for which values of the others they do anything;
@@ -46,9 +47,43 @@ const needed = {
   process: { gz: space, turn: space, lift: space, phi: (v) => v.family === "unitary" || space(v) },
 };
 
-function fitForm(part, form) {
+// agree makes d and the family fit each other, whichever of them was changed, and
+// returns what it did. In the first part rotation and unitary have d = 2; elsewhere
+// rotation has an even d.
+function agree(part, form, changed) {
+  const { family, d } = form.elements;
+  let note = "";
+  if (part === "process" && d.value === "3" && (family.value === "rotation" || family.value === "unitary")) {
+    if (changed === "d") {
+      note = `${family.value} has d = 2 here: the family is so now.`;
+      family.value = "so";
+    } else {
+      note = `${family.value} has d = 2 here: d is 2 now.`;
+      d.value = "2";
+    }
+  } else if (family && part !== "process") {
+    const before = d.value;
+    d.step = family.value === "rotation" ? 2 : 1; // from 2 on
+    if (Number(before) % d.step) d.value = Math.min(Number(before) + 1, Number(d.max) - (Number(d.max) % 2));
+    if (d.value !== before) note = `Rotation turns pairs of coordinates: d is ${d.value} now.`;
+  }
   const values = Object.fromEntries(controls(form).map((c) => [c.name, c.value]));
   for (const [name, when] of Object.entries(needed[part] ?? {})) form.elements[name].labels[0].hidden = !when(values);
+  return note;
+}
+
+// changed takes over what a reader did to a control and returns what else that
+// changed.
+function changed(part, form, control) {
+  const before = new Map(controls(form).map((c) => [c, c === control ? null : c.value]));
+  const note = agree(part, form, control.name), news = {};
+  for (const c of [control, ...controls(form)]) {
+    if (c.value === before.get(c)) continue;
+    echo(c);
+    news[`${part}.${c.name}`] = c.value === first(c) ? null : c.value;
+  }
+  remember(news);
+  return note;
 }
 
 function query(form) {
@@ -69,13 +104,17 @@ function draw(place, figure) {
   place.hidden = !figure;
   if (!figure) return;
   const part = place.closest("[data-part], section, .drop").id, name = `${part}.hide`, own = `${figure.name}:`;
-  if (!place.icar) {
-    mount(place, figure, address.getAll(name).filter((v) => v.startsWith(own)).map((v) => v.slice(own.length)));
-    place.addEventListener("hide", (e) => {
-      remember(name, [...address.getAll(name).filter((v) => !v.startsWith(own)), ...e.detail.map((key) => own + key)]);
-    });
-  } else mount(place, figure);
+  if (!place.icar) place.addEventListener("hide", (e) => {
+    remember({ [name]: [...recallAll(name).filter((v) => !v.startsWith(own)), ...e.detail.map((key) => own + key)] });
+  });
+  place.shown = () => mount(place, figure, recallAll(name).filter((v) => v.startsWith(own)).map((v) => v.slice(own.length)));
+  place.shown();
 }
+
+// The curves that the reader has switched off come back with Back.
+onReturn(() => {
+  for (const place of document.querySelectorAll("[data-figure]:not([hidden])")) place.shown?.();
+});
 
 function show(area, answer) {
   for (const place of area.querySelectorAll("[data-figure]")) {
@@ -117,13 +156,13 @@ function latestOnly(work) {
 
 function pictured(area, more = () => ({})) {
   const part = area.dataset.part, form = area.querySelector("form");
-  restore(part, form);
+  let note = restore(part, form);
   const refresh = latestOnly(async () => {
     const q = query(form);
     for (const [name, value] of Object.entries(more())) q.set(name, value);
     try {
       show(area, await ask(`/api/${part}?${q}`));
-      say(area, "");
+      say(area, note);
     } catch (error) {
       say(area, reason(error), true);
     }
@@ -131,10 +170,13 @@ function pictured(area, more = () => ({})) {
   });
   form.addEventListener("submit", (e) => e.preventDefault());
   form.addEventListener("input", (e) => {
-    echo(e.target);
-    fitForm(part, form);
-    remember(`${part}.${e.target.name}`, e.target.value === first(e.target) ? null : e.target.value);
+    note = changed(part, form, e.target);
     refresh();
+  });
+  onReturn(() => {
+    const before = query(form).toString();
+    note = restore(part, form);
+    if (area.dataset.drawn && query(form).toString() !== before) refresh();
   });
   return refresh;
 }
@@ -205,12 +247,11 @@ async function listen(url, signal, handle) {
 
 {
   const area = document.getElementById("heads"), form = area.querySelector("form");
-  restore("heads", form);
-  let training = new AbortController();
+  let note = restore("heads", form), training = new AbortController();
   const train = async () => {
     training.abort();
     const mine = (training = new AbortController());
-    say(area, "Training.");
+    say(area, `${note} Training.`.trim());
     area.dataset.state = "training";
     let shown = 0;
     try {
@@ -220,9 +261,9 @@ async function listen(url, signal, handle) {
           area.dataset.frames = ++shown;
           area.dataset.loss = data.loss;
           area.dataset.minimum = data.minimum;
-          say(area, still.matches ? "Training." : `Iteration ${data.iteration} of ${data.iterations}.`);
+          say(area, `${note} ${still.matches ? "Training." : `Iteration ${data.iteration} of ${data.iterations}.`}`.trim());
         } else if (name === "failed") throw new Error(data.error);
-        else { area.dataset.state = "done"; say(area, `Done after ${shown} pictures.`); }
+        else { area.dataset.state = "done"; say(area, `${note} Done after ${shown} pictures.`.trim()); }
       });
       if (area.dataset.state !== "done") throw new Error("The server stopped before the training was done: press Train again.");
     } catch (error) {
@@ -234,9 +275,13 @@ async function listen(url, signal, handle) {
   form.addEventListener("submit", (e) => { e.preventDefault(); train(); });
   area.querySelector("[data-stop]").addEventListener("click", () => { training.abort(); say(area, "Stopped."); area.dataset.state = "stopped"; });
   form.addEventListener("input", (e) => {
-    echo(e.target);
-    remember(`heads.${e.target.name}`, e.target.value === first(e.target) ? null : e.target.value);
+    note = changed("heads", form, e.target);
     if (area.dataset.state) train();
+  });
+  onReturn(() => {
+    const before = query(form).toString();
+    note = restore("heads", form);
+    if (area.dataset.state && query(form).toString() !== before) train();
   });
   for (const place of area.querySelectorAll("[data-figure]")) place.hidden = true;
   if (!still.matches) new IntersectionObserver((seen, observer) => {
@@ -248,7 +293,7 @@ async function listen(url, signal, handle) {
 
 {
   const area = document.getElementById("runs"), list = document.getElementById("run-list"), inside = document.getElementById("inside");
-  let chosen = address.getAll("runs.run"), looked = address.get("inside.run"), connection = new AbortController();
+  let chosen = recallAll("runs.run"), looked = recall("inside.run"), connection = new AbortController();
   const look = pictured(inside, () => ({ run: looked }));
   let seen = null; // how far the run was when it was last looked into
   const peer = () => {
@@ -272,20 +317,39 @@ async function listen(url, signal, handle) {
     box.setAttribute("aria-label", `show ${run.path}`);
     box.addEventListener("change", () => {
       chosen = box.checked ? [...chosen, run.path].slice(-6) : chosen.filter((p) => p !== run.path);
-      remember("runs.run", chosen);
+      remember({ "runs.run": chosen });
       connect();
     });
     open.textContent = "look";
     open.type = "button";
     open.disabled = run.state === "damaged";
     open.setAttribute("aria-label", `look inside ${run.path}`);
-    open.addEventListener("click", () => { looked = run.path; remember("inside.run", looked); peer(); });
+    open.addEventListener("click", () => {
+      looked = run.path;
+      remember({ "inside.run": looked });
+      peer();
+      land(inside);
+      inside.querySelector("h3").focus({ preventScroll: true });
+    });
     tr.append(cell(box), cell(run.path), cell(run.error ? `${run.state}: ${run.error}` : run.state), cell(`${run.step}/${run.steps}`, "n"), cell(brief(run.loss), "n"), cell(brief(run.test_mse), "n"), cell(open));
     return tr;
+  };
+  // paint gives the curves of a run the colour of its number, or the next that no
+  // older run on show has: whatever else is on show and since when.
+  const paint = (data) => {
+    const colours = new Map();
+    for (const r of data.runs.filter((r) => chosen.includes(r.path)).sort((a, b) => a.number - b.number)) {
+      let n = r.number % palette;
+      while ([...colours.values()].includes(n)) n = (n + 1) % palette;
+      colours.set(r.path, n);
+    }
+    const runOf = (label) => (colours.has(label) ? label : label.replace(/, test$/, ""));
+    for (const f of data.figures ?? []) for (const p of f.panels) for (const s of p.series) s.colour = colours.get(runOf(s.label));
   };
   const update = (data) => {
     const focused = [...list.querySelectorAll("input, button")].indexOf(document.activeElement);
     list.replaceChildren(...data.runs.map(row));
+    paint(data);
     if (focused >= 0) list.querySelectorAll("input, button")[focused]?.focus({ preventScroll: true });
     for (const place of area.querySelectorAll(":scope > .pair > [data-figure]")) {
       draw(place, data.figures?.find((f) => f.name === place.dataset.figure));
@@ -300,30 +364,46 @@ async function listen(url, signal, handle) {
       seen = far;
     }
   };
-  // connect watches the runs; when the server goes away it tries again until
-  // it is back.
+  // connect asks for the runs again and again, as long as somebody looks. No
+  // connection is held: a browser has six for all the pages of a server.
   const connect = async () => {
     connection.abort();
     const mine = (connection = new AbortController());
+    let tag = ""; // of what is shown
     while (!mine.signal.aborted) {
-      let wrong = "The server does not answer; trying again.";
+      let wrong = "";
       try {
         const q = new URLSearchParams(chosen.map((p) => ["run", p]));
-        await listen(`/api/runs?${q}`, mine.signal, (name, data) => {
-          if (name === "failed") throw Object.assign(new Error(data.error), { told: true });
+        const response = await fetch(`/api/runs?${q}`, { signal: mine.signal, headers: tag ? { "If-None-Match": tag } : {} });
+        if (response.ok) {
+          const data = await response.json();
+          if (mine.signal.aborted) return;
+          tag = response.headers.get("ETag");
           update(data);
-        });
-      } catch (error) {
-        if (error.status === 404) { chosen = []; remember("runs.run", chosen); }
-        if (error.status || error.told) wrong = error.message;
+        } else if (response.status !== 304) {
+          wrong = (await response.json()).error;
+          if (response.status === 404) { chosen = []; remember({ "runs.run": chosen }, true); }
+        }
+      } catch {
+        wrong = "The server does not answer; trying again.";
       }
       if (mine.signal.aborted) return;
-      const status = document.getElementById("run-status");
-      status.textContent = wrong;
-      status.classList.add("wrong");
-      await new Promise((resolve) => setTimeout(resolve, 1000));
+      if (wrong) {
+        tag = "";
+        const status = document.getElementById("run-status");
+        status.textContent = wrong;
+        status.classList.add("wrong");
+      }
+      await new Promise((resolve) => setTimeout(resolve, wrong ? 1000 : 500));
+      if (document.hidden) await new Promise((resolve) => document.addEventListener("visibilitychange", resolve, { once: true }));
     }
   };
+  onReturn(() => {
+    const [before, inner] = [chosen.join("\n"), looked];
+    [chosen, looked] = [recallAll("runs.run"), recall("inside.run")];
+    if (chosen.join("\n") !== before) connect();
+    if (looked !== inner) peer();
+  });
   let told = ""; // the claims that are shown
   const claims = async () => {
     const all = await ask("/api/claims").catch(() => null);

@@ -1,0 +1,33 @@
+package experiment
+
+import "testing"
+
+func TestAuthorBySource(t *testing.T) {
+	for source, want := range map[string]Author{
+		"ours": ByUs, "paper, unitary": ByPaper, "paper and ours": ByPaper, "Fig. 5": ByPaper, "Prop. 2": ByPaper,
+		"after Fu et al. 2024": ByOthers, "Zheng et al. 2024": ByOthers, "after Fu and Chen 2024": ByOthers,
+		"": "", "Ours": "", "papers of ours": "", "Figment": "", "2024": "", "somebody": "",
+	} {
+		got, err := Claim{Source: source}.Author()
+		if got != want || (err == nil) != (want != "") {
+			t.Errorf("%q is by %q, %v; want %q", source, got, err, want)
+		}
+	}
+}
+
+// anyConfig is the configuration of an experiment that has none.
+type anyConfig struct{}
+
+func (anyConfig) Check() error { return nil }
+
+// A claim whose source names nobody cannot be counted, and is refused.
+func TestCollectRefusesAClaimOfNobody(t *testing.T) {
+	for source, refused := range map[string]bool{"ours": false, "nobody": true} {
+		toy := define(spec[anyConfig, int]{name: "toy", collect: func([]done[anyConfig, int]) (Findings, error) {
+			return Findings{Claims: []Claim{{ID: "one", Source: source, Relation: Equals}}}, nil
+		}})
+		if _, err := toy.Collect(nil); (err != nil) != refused {
+			t.Errorf("%q: %v", source, err)
+		}
+	}
+}
