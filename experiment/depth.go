@@ -31,7 +31,7 @@ func depth() Experiment {
 			if scale == Paper {
 				return depthTrials(scale, seed, comparedSeeds, trainWell, 6, 3, 2, 1)
 			}
-			return depthTrials(scale, seed, comparedSeeds, func(c *train.Config) {
+			return depthTrials(scale, seed, scatteredSeeds, func(c *train.Config) {
 				c.Test = 2048 // for errors within quarters
 			}, 2, 1)
 		},

@@ -2,6 +2,7 @@ package experiment
 
 import (
 	"fmt"
+	"math"
 	"slices"
 )
 
@@ -51,12 +52,11 @@ func depthClaims(all []done[networkConfig, depthResult]) ([]Claim, error) {
 	}
 	steps := func(r depthResult) float64 { return r.steps(newtonAlgorithm) }
 	contrast := func(r depthResult) float64 { return r.Contrast }
-	more := of(2, steps)
-	for seed, k := range of(1, steps) {
-		more[seed] -= k
-	}
-	iterations, err := seedClaim(Claim{ID: "iterations", Source: "after Fu et al. 2024", Relation: AtLeast, Predicted: 0.5,
-		Statement: "more layers are like more iterations: by how many the steps of Newton-Schulz nearest to two layers exceed those nearest to one, both between whole numbers; half a step is none"}, more)
+	iterations, err := ratioClaim(Claim{ID: "iterations", Source: "after Fu et al. 2024", Relation: AtLeast,
+		Predicted: math.Nextafter(1, 2),
+		Statement: "more layers are like more iterations: steps of Newton-Schulz nearest to two layers over " +
+			"those nearest to one, both between whole numbers"},
+		logRatio(of(2, steps), of(1, steps)))
 	if err != nil {
 		return nil, err
 	}

@@ -47,6 +47,10 @@ func fig5() Experiment {
 // compared.
 const comparedSeeds = 5
 
+// scatteredSeeds are those of small models that differ more from run to run: with
+// eight for five the interval of their mean is half as wide.
+const scatteredSeeds = 8
+
 const noNorm = "L = 1, no norm"
 
 func depthLabel(depth int) string  { return fmt.Sprintf("L = %d", depth) }

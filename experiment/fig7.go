@@ -17,7 +17,7 @@ func fig7() Experiment {
 		summary: "linear Transformers on plain tokens of non-commuting contexts: what heads and width add, and the position",
 		quick:   5 * time.Second, paper: 51 * time.Minute, // paper from 2 and 4 of its 200 epochs
 		trials: func(scale Scale, seed uint64) []networkConfig {
-			counts, seeds := []int{8, 2, 1}, comparedSeeds // the longest first
+			counts, seeds := []int{8, 2, 1}, scatteredSeeds // the longest first
 			if scale == Paper {
 				counts, seeds = []int{64, 32, 16, 8, 4, 2, 1}, 3 // an hour and more
 			}
