@@ -151,7 +151,7 @@ func quartersOf(s ar.Batch[float64], squared []float64) []float64 {
 	return means
 }
 
-// Two layers are nearest to 2 steps more than one, in every seed, and their
+// Two layers are nearest to twice the steps of one, in every seed, and their
 // contrast is a third of that of one.
 func TestDepthClaimsCompareSeeds(t *testing.T) {
 	var all []done[networkConfig, depthResult]
@@ -159,7 +159,7 @@ func TestDepthClaimsCompareSeeds(t *testing.T) {
 		for layers := 1; layers <= 3; layers++ {
 			var r depthResult
 			for k := 1; k <= 20; k++ {
-				x := float64(k) - luck - 2*float64(layers*layers)/3
+				x := float64(k) - 1.6*luck*float64(layers)
 				r.Iterate = append(r.Iterate, depthPredictor{Name: newtonAlgorithm, K: k, Apart: 1 + x*x},
 					depthPredictor{Name: descentAlgorithm, K: k, Apart: 1})
 			}

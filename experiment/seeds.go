@@ -105,10 +105,9 @@ func overSeeds(c Claim, x bySeed, scale func(float64) float64) ([]Claim, error) 
 	return []Claim{c}, nil
 }
 
-// lowerClaim says that models a have a lower test error than models b: lower, since
-// a model is no better than itself.
+// lowerClaim says that models a have a lower test error than models b.
 func lowerClaim(networks []network, id, source, statement, a, b string) ([]Claim, error) {
-	return ratioClaim(Claim{ID: id, Source: source, Relation: AtMost, Predicted: math.Nextafter(1, 0),
+	return ratioClaim(Claim{ID: id, Source: source, Relation: AtMost, Predicted: 1,
 		Statement: statement + ": ratio of test errors"},
 		logRatio(errorsBySeed(networks, a), errorsBySeed(networks, b)))
 }
@@ -126,6 +125,6 @@ func belowBestClaim(networks []network, id, source, statement, a, b string) ([]C
 	for seed, e := range errorsBySeed(networks, a) {
 		ratio[seed] = math.Log(e / best)
 	}
-	return ratioClaim(Claim{ID: id, Source: source, Relation: AtMost, Predicted: math.Nextafter(1, 0),
+	return ratioClaim(Claim{ID: id, Source: source, Relation: AtMost, Predicted: 1,
 		Statement: statement + ": ratio of test errors"}, ratio)
 }
