@@ -68,7 +68,8 @@ func trapPanel(c minimaConfig, curves [][]float64) (Panel, error) {
 
 // trapLevels are the losses above the minimum at which descent of H ≤ d/2
 // heads on rotations can stand still: each head serves a pair, with κ = 1 at
-// the minimum, 0, and in a trap with κ < 0 for one or more of them.
+// the minimum, 0, and in a trap with κ < 0 for one or more of them; or the only
+// head serves two pairs.
 func trapLevels(c minimaConfig) ([]float64, error) {
 	_, all, err := theory.PlainTrap(2*c.Heads, c.Heads, c.Tmax, 1)
 	levels := []float64{0, all}
@@ -76,6 +77,11 @@ func trapLevels(c minimaConfig) ([]float64, error) {
 		var loss float64
 		_, loss, err = theory.MixedPlainTrap(context.Background(), 2*c.Heads, minus, c.Tmax)
 		levels = append(levels, loss)
+	}
+	if c.Heads == 1 && c.D >= 4 && err == nil { // one head for two pairs: rare
+		var loss float64
+		_, loss, err = theory.SharedPlainTrap(c.D, 2, c.Tmax, 1)
+		levels = append(levels, loss-float64((c.D-2)*(c.Tmax-1)))
 	}
 	return levels, err
 }

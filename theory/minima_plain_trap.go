@@ -84,6 +84,51 @@ func PlainTrap(d, h, tmax int, c float64) (m *Diagonal, loss float64, err error)
 	return m, loss, nil
 }
 
+// SharedPlainTrap returns the stationary point of the rotation family at which one head
+// serves n = 2 pairs coordinates at once, C = c vvᵀ with n/2 entries of v equal to 1 and
+// n/2 to -1, and its total loss (ours),
+//
+//	Σ_{T=2..Tmax} d - n/(n-1) · (n+T-3)/(n+T-2).
+//
+// All row sums vanish, so that p_{T-1} enters no loss; the minimum over the others is
+// p_T = (n+T-3)/((n-1)(n+T-2)c) and -1/((n-1)(n+T-2)c). With two pairs, v is 1 on one and
+// -1 on the other, and p_{T-1} = p_T/2 as here, no direction has negative curvature, where
+// p_{T-1} = 0 has one: about one descent in a thousand from small starts ends there (d = 4),
+// above the trap of one pair. With one pair it is PlainTrap of one head.
+func SharedPlainTrap(d, pairs, tmax int, c float64) (m *Diagonal, loss float64, err error) {
+	if err := ar.Rotation.Check(d); err != nil {
+		return nil, 0, err
+	}
+	if pairs < 1 || pairs > d/2 {
+		return nil, 0, fmt.Errorf("a head that serves %d pairs of width %d: use 1 to %d pairs", pairs, d, d/2)
+	}
+	if c == 0 || math.IsNaN(c) || math.IsInf(c, 0) {
+		return nil, 0, fmt.Errorf("gauge c = %v: use a finite c other than 0", c)
+	}
+	if m, err = NewDiagonal(1, d, tmax); err != nil {
+		return nil, 0, err
+	}
+	n := 2 * pairs
+	root := math.Sqrt(math.Abs(c))
+	for i := range n {
+		m.B[i] = root
+		if i >= pairs {
+			m.B[i] = -root
+		}
+		m.A[i] = math.Copysign(1, c) * m.B[i]
+	}
+	for t := 2; t <= tmax; t++ {
+		w := m.weights(t)
+		for j := range w {
+			w[j] = -1 / (float64((n-1)*(n+t-2)) * c)
+		}
+		w[t-1] += 1 / (float64(n-1) * c)
+		w[t-2] = w[t-1] / 2
+		loss += float64(d) - float64(n)/float64(n-1)*float64(n+t-3)/float64(n+t-2)
+	}
+	return m, loss, nil
+}
+
 // MixedPlainTrap returns the stationary point of the rotation family with
 // h = d/2 heads of which minus, 1 ≤ minus < d/2, serve the last pairs with
 // κ < 0 and the others the first pairs with κ > 0, and its total loss, the sum

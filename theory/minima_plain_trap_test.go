@@ -165,6 +165,67 @@ func TestPlainTrapIsStationaryAtItsLoss(t *testing.T) {
 	}
 }
 
+func TestSharedPlainTrapIsStationaryAtItsLoss(t *testing.T) {
+	for d := 2; d <= 8; d += 2 {
+		for pairs := 1; pairs <= d/2; pairs++ {
+			for _, c := range []float64{1, -0.6, 2} {
+				const tmax = 6
+				m, want, err := SharedPlainTrap(d, pairs, tmax, c)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if got := loss(t, ar.Rotation, m); math.Abs(got-want) > 1e-13*want {
+					t.Errorf("d = %d, %d pairs, c = %v: loss %v, formula %v", d, pairs, c, got, want)
+				}
+				if g := gradientNorm(t, ar.Rotation, m); g > 1e-13*float64(d*tmax) {
+					t.Errorf("d = %d, %d pairs, c = %v: gradient %v", d, pairs, c, g)
+				}
+			}
+		}
+	}
+	_, one, err := PlainTrap(4, 1, 5, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, got, err := SharedPlainTrap(4, 1, 5, 1); err != nil || math.Abs(got-one) > 1e-14*one {
+		t.Errorf("of one pair: loss %v, PlainTrap's is %v, %v", got, one, err)
+	}
+	// Of two pairs no direction goes down, above that of one.
+	m, two, err := SharedPlainTrap(4, 2, 5, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if x := leastEigenvalue(t, ar.Rotation, m); x < -1e-7 || two < one+1 {
+		t.Errorf("two pairs: least curvature %v, loss %v where one pair has %v", x, two, one)
+	}
+	for T := 2; T <= 5; T++ { // without a share of p_{T-1} one does
+		m.weights(T)[T-2] = 0
+	}
+	if x := leastEigenvalue(t, ar.Rotation, m); x > -0.1 {
+		t.Errorf("p_{T-1} = 0: least curvature %v", x)
+	}
+	// Descent from a small random start ends there, rarely.
+	if m, err = NewDiagonal(1, 4, 5); err != nil {
+		t.Fatal(err)
+	}
+	m.Init(ar.Rand(77, "x", 183), 0.05)
+	losses, err := m.Descend(t.Context(), ar.Rotation, Descent{LearningRate: 0.02, Iterations: 5000})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := losses[len(losses)-1]; math.Abs(got-two) > 1e-9 {
+		t.Errorf("descent ends at %v, want %v", got, two)
+	}
+	for _, c := range []struct {
+		d, pairs int
+		c        float64
+	}{{5, 1, 1}, {4, 3, 1}, {4, 0, 1}, {4, 2, 0}, {4, 2, math.NaN()}} {
+		if _, _, err := SharedPlainTrap(c.d, c.pairs, 5, c.c); err == nil {
+			t.Errorf("d = %d, %d pairs, c = %v accepted", c.d, c.pairs, c.c)
+		}
+	}
+}
+
 func TestMixedPlainTrapIsStationaryAtItsLoss(t *testing.T) {
 	for _, c := range []struct {
 		d, minus, tmax int
