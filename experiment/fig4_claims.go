@@ -84,6 +84,10 @@ func fitClaims(c textConfig, r textResult, nulls map[nullKey][]float64) []Claim 
 	if len(tokens) < 2 || len(windows) < 2 {
 		return claims
 	}
+	higher := tokens // the null whose bound is
+	if beyond(windows) > beyond(tokens) {
+		higher = windows
+	}
 	id, pairs := fmt.Sprintf("/k=%d", c.Dims), 0.8*float64(c.Windows*(c.Length-1))
 	noise := float64(c.Dims) / pairs
 	mean, deviation := stat.MeanStdDev(tokens, nil)
@@ -91,9 +95,9 @@ func fitClaims(c textConfig, r textResult, nulls map[nullKey][]float64) []Claim 
 	t := distuv.StudentsT{Sigma: 1, Nu: n - 1}.Quantile(1 - falseAlarm/2)
 	return append(claims,
 		Claim{ID: "permutation" + id, Source: "ours", Relation: AtLeast, Measured: Number(v.Value),
-			Predicted: max(beyond(tokens), beyond(windows)),
+			Predicted: beyond(higher),
 			Statement: fmt.Sprintf("contiguous split: R² of the text, %s, is above what %d texts with tokens and %d with windows permuted allow, W refitted to each", interval, len(tokens), len(windows)),
-			Reason:    fmt.Sprintf(beyondReason, len(tokens))},
+			Reason:    fmt.Sprintf(beyondReason, len(higher))},
 		Claim{ID: "shuffled" + id, Source: "ours", Relation: Equals, Measured: Number(mean), Predicted: -noise,
 			Tolerance: t*deviation/math.Sqrt(n) + 0.03*noise,
 			Statement: fmt.Sprintf("with tokens permuted R² is what fitting noise costs, -k/n with n = %.0f training pairs", pairs),

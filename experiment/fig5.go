@@ -93,7 +93,7 @@ func collectFig5(all []done[networkConfig, networkResult]) (Findings, error) {
 		}
 		panel.Series = append(panel.Series, models)
 	}
-	panel.Series = append(panel.Series, horizontal(networks[0].baselines, 1, float64(deepest))...)
+	panel.Series = append(panel.Series, horizontal(networks, 1, float64(deepest))...)
 	curves, err := curvePanels(networks)
 	if err != nil {
 		return Findings{}, err
@@ -107,7 +107,7 @@ func collectFig5(all []done[networkConfig, networkResult]) (Findings, error) {
 // fig5Claims hold depth against one layer, and layers against linear ones. Where
 // deep models are trained well the claims are of those.
 func fig5Claims(networks []network, deepest int) ([]Claim, error) {
-	claims := []Claim{leakClaim(networks)}
+	claims := leakClaims(networks)
 	label := depthLabel
 	if has(networks, wellTrained(deepest)) {
 		label = wellTrained

@@ -72,7 +72,7 @@ func collectFig7(all []done[networkConfig, networkResult]) (Findings, error) {
 		}
 		panel.Series = append(panel.Series, models)
 	}
-	panel.Series = append(panel.Series, horizontal(networks[0].baselines, 1, float64(most))...)
+	panel.Series = append(panel.Series, horizontal(networks, 1, float64(most))...)
 	curves, err := curvePanels(networks)
 	if err != nil {
 		return Findings{}, err
@@ -84,7 +84,7 @@ func collectFig7(all []done[networkConfig, networkResult]) (Findings, error) {
 }
 
 func fig7Claims(networks []network, most int) ([]Claim, error) {
-	claims := []Claim{leakClaim(networks)}
+	claims := leakClaims(networks)
 	add := func(more []Claim, err error) error {
 		claims = append(claims, more...)
 		return err

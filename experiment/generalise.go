@@ -134,7 +134,7 @@ const (
 // transferFigure draws a model beside the estimators on each law.
 func transferFigure(title string, r transferResult, label string) Figure {
 	f := Figure{Title: title + " (" + label + ")", Columns: 3,
-		Caption: fmt.Sprintf("Squared error over the energy of the targets, by position; bands: 95 %% bootstrap over W. The steps are fitted on the law that the model was trained on; the Kalman filter is ridge regression with λ = σ²d. Errors below %g, exact but for rounding, and above %g are not drawn, where the line is broken: least squares divides the noise by what may be near 0.", drawnFrom, drawnTo)}
+		Caption: fmt.Sprintf("Squared error over the energy of the targets, by position; bands: 95 %% bootstrap over W. The steps are fitted on the law that the model was trained on; the Kalman filter is ridge regression with λ = σ²d. Errors below %g, exact but for rounding, and above %g are not drawn, where the line is broken, and bands end there: least squares divides the noise by what may be near 0.", drawnFrom, drawnTo)}
 	for _, t := range r.Tests {
 		p := Panel{Kind: Lines, Title: t.Name, X: Axis{Label: "position T"}, Y: Axis{Label: "relative error", Log: true}}
 		for _, e := range append([]transferErrors{t.Model}, t.Beside...) {

@@ -57,8 +57,10 @@ type headsResult struct {
 	Loss []float64 `json:"loss"` // (N) squared error, summed over coordinates, mean over T = 2 …
 	// Unbiased is the error per coordinate without the biases of queries, keys
 	// and values, over all T; 1 is what predicting 0 costs. (N)
-	Unbiased      []float64 `json:"unbiased"`
-	Removed       []float64 `json:"removed"` // (H) how much the loss rises without a head, the largest first
+	Unbiased []float64 `json:"unbiased"`
+	// Removed is how much the error rises without each head, the largest first: summed
+	// over coordinates, mean over all T and the first 512 sequences. (H)
+	Removed       []float64 `json:"removed"`
 	EffectiveRank float64   `json:"effective_rank"`
 	LargestCosine float64   `json:"largest_cosine"` // of the values of two heads, its size; 0 for orthogonal heads
 	// Constructed is the mean squared error of construct on the coordinates that

@@ -26,7 +26,9 @@ func TestLeakClaimFiresWhenOneTokenLeaks(t *testing.T) {
 		if err := r.compare(context.Background(), squared, batch); err != nil {
 			t.Fatal(err)
 		}
-		c := leakClaim([]network{{done: done[networkConfig, networkResult]{Found: r}}})
+		trial := done[networkConfig, networkResult]{Found: r}
+		trial.Config.Family = ar.Haar
+		c := leakClaims([]network{{done: trial}})[0]
 		if err := c.judge(); err != nil {
 			t.Fatal(err)
 		}

@@ -24,6 +24,7 @@ func madeNetworks(scale Scale, errors map[string]float64, order ...string) []net
 		for _, label := range order {
 			e := l * errors[label]
 			c := networkConfig{Label: label, Scale: scale}
+			c.Process = ar.New(ar.Haar, 3)
 			c.Seed, c.D, c.Embed, c.Heads, c.Depth, c.Tokens = uint64(10+i), 3, 6, 1, 1, ar.Augmented
 			r := networkResult{PerSequence: []float64{e - 0.1, e + 0.1}, PerPosition: []float64{2 * e, e / 2},
 				Gap: []float64{0, 0.1}, GapError: []float64{0.1, 0.1}, Losses: []float64{5 * e, 2 * e, e}, LossEvery: 7}
@@ -110,9 +111,9 @@ func overBest(t *testing.T, ratio float64) float64 {
 func TestPositionStepClaimPairsSequences(t *testing.T) {
 	networks := madeNetworks(Quick, map[string]float64{noNorm: 1, "L = 1": 1}, noNorm, "L = 1")
 	for i, n := range networks {
-		here := n.baseline(positionStepHere).PerSequence
+		here, fitted := n.baseline(positionStepHere).PerSequence, n.baseline(positionStep).PerSequence
 		gap := 1 + 10*math.Abs(float64(n.Config.Seed)-12)
-		networks[i].Found.PerSequence = []float64{here[0] + gap, here[1] + gap + 1, here[2] + gap + 5}
+		networks[i].Found.PerSequence = []float64{fitted[0] + gap, fitted[1] + gap + 1, fitted[2] + gap + 5}
 		if n.Config.Label != noNorm {
 			networks[i].Found.PerSequence = []float64{here[0] - gap, here[1] - gap - 1, here[2] - gap - 5}
 		}
@@ -176,14 +177,23 @@ func TestLeakClaimTakesTheLowestGap(t *testing.T) {
 	networks[0].Found.Gap = []float64{-3, 1}
 	networks[1].Found.Gap, networks[1].Found.GapError = []float64{-4, -0.62}, []float64{1, 0.1}
 	networks[0].Found.GapError = []float64{1, 1}
-	c := leakClaim(networks)
+	claims := leakClaims(networks)
+	if len(claims) != 1 {
+		t.Fatalf("%d claims", len(claims))
+	}
+	c := claims[0]
 	near(t, "lowest", c.Measured.Float(), -6.2, 1e-12)
 	if err := c.judge(); err != nil || c.Pass {
 		t.Errorf("6.2 standard errors below the floor pass: %v", err)
 	}
 	networks[1].Found.Gap[1] = -0.54
-	if c = leakClaim(networks); c.judge() != nil || !c.Pass {
+	if c = leakClaims(networks)[0]; c.judge() != nil || !c.Pass {
 		t.Error("5.4 standard errors below the floor fail")
+	}
+	// Of other families least squares is no floor.
+	networks[1].Config.Family = ar.Rotation
+	if claims := leakClaims(networks); claims != nil {
+		t.Errorf("rotations: %v", claims)
 	}
 }
 
@@ -211,12 +221,13 @@ func TestNetworkTablesAndCurves(t *testing.T) {
 	near(t, "its upper end", curve.High[0].Float(), 2*(22.4+half), 1e-4)
 	near(t, "second position", curve.Y[1].Float(), 11.2, 1e-12)
 	near(t, "its upper end", curve.High[1].Float(), (22.4+half)/2, 1e-4)
+	near(t, "its lower end, below 0", curve.Low[1].Float(), (22.4-half)/2, 1e-4)
 	data, err := networkTables(networks, []string{"model"}, func(c networkConfig) []any { return []any{c.Label} })
 	if err != nil {
 		t.Fatal(err)
 	}
 	for i, want := range []string{
-		"[a 10 10]", "[a 5 22.4 -0.7", "[a 10 1 20 0 0.1]", "[zero 3]",
+		"[a 10 10]", "[a 5 22.4 -0.7", "[a 10 1 20 0 0.1]", "[zero 6.72",
 	} {
 		if got := fmt.Sprint(data.Tables[i].Rows[0]); len(got) < len(want) || got[:len(want)] != want {
 			t.Errorf("%s: first row %s, want %s", data.Tables[i].Name, got, want)
@@ -225,6 +236,17 @@ func TestNetworkTablesAndCurves(t *testing.T) {
 	panels, err := curvePanels(networks)
 	if err != nil {
 		t.Fatal(err)
+	}
+	// Baselines are means over the seeds, too: luck is 2.24 on average.
+	for _, s := range panels[0].Series {
+		if s.Label == gradientStep {
+			near(t, "baseline at T = 2", s.Y[1].Float(), 2.24*5, 1e-12)
+		}
+	}
+	for _, s := range horizontal(networks, 1, 2) {
+		if s.Label == copyLast {
+			near(t, "baseline", s.Y[0].Float(), 2.24*4, 1e-12)
+		}
 	}
 	loss := panels[1].Series[1] // of b, seed 10
 	if fmt.Sprint(loss.X, loss.Y) != "[1 8 15] [5 2 1]" {

@@ -5,6 +5,8 @@ import (
 	"math"
 	"slices"
 
+	"gonum.org/v1/gonum/floats"
+
 	"icar/estimator"
 )
 
@@ -19,7 +21,7 @@ func networkTables(networks []network, key []string, keys func(networkConfig) []
 			positions.Rows = append(positions.Rows, append(keys(n.Config), n.Config.Seed, t+1, e, n.Found.Gap[t], n.Found.GapError[t]))
 		}
 	}
-	for _, b := range networks[0].baselines {
+	for _, b := range baselinesOf(networks) {
 		lines.Rows = append(lines.Rows, []any{b.Name, b.mse()})
 	}
 	summary := Table{Name: "summary", Columns: []string{"model", "seeds", "test_mse", "low", "high"}}
@@ -69,10 +71,35 @@ func spreadPoints(networks []network, name string, x []float64, labels []string)
 	return NewSeries(name, Points, x, y).Between(low, high), nil
 }
 
+// baselinesOf are the baselines of all seeds, each with the sequences of all of them and
+// the mean over seeds at each position: those of one seed alone would stand beside models
+// that are averaged over others' sequences.
+func baselinesOf(networks []network) []baseline {
+	seeds := map[uint64]bool{}
+	var all []baseline
+	for _, n := range networks {
+		if seeds[n.Config.Seed] {
+			continue
+		}
+		seeds[n.Config.Seed] = true
+		for i, b := range n.baselines {
+			if i == len(all) {
+				all = append(all, baseline{Name: b.Name, PerPosition: make([]float64, len(b.PerPosition))})
+			}
+			all[i].PerSequence = append(all[i].PerSequence, b.PerSequence...)
+			floats.Add(all[i].PerPosition, b.PerPosition)
+		}
+	}
+	for _, b := range all {
+		floats.Scale(1/float64(len(seeds)), b.PerPosition)
+	}
+	return all
+}
+
 // horizontal are dashed lines at the baselines' errors.
-func horizontal(baselines []baseline, low, high float64) []Series {
+func horizontal(networks []network, low, high float64) []Series {
 	var lines []Series
-	for _, b := range baselines {
+	for _, b := range baselinesOf(networks) {
 		if b.Name == positionStepHere { // of claims only: it has seen the answers
 			continue
 		}
@@ -87,7 +114,7 @@ func curvePanels(networks []network) ([]Panel, error) {
 	positionPanel := Panel{Kind: Lines, Title: "test error by position", X: Axis{Label: "position T"}, Y: Axis{Label: "MSE", Log: true}}
 	training := Panel{Kind: Lines, Title: fmt.Sprintf("training, seed %d", networks[0].Config.Seed),
 		X: Axis{Label: "step", Log: true}, Y: Axis{Label: "loss", Log: true}}
-	first := networks[0]
+	baselines := network{baselines: baselinesOf(networks)}
 	for _, label := range labelsOf(networks) {
 		s, err := positionSeries(networks, label)
 		if err != nil {
@@ -96,7 +123,7 @@ func curvePanels(networks []network) ([]Panel, error) {
 		positionPanel.Series = append(positionPanel.Series, s)
 	}
 	for _, n := range networks {
-		if n.Config.Seed != first.Config.Seed {
+		if n.Config.Seed != networks[0].Config.Seed {
 			continue
 		}
 		steps := make([]float64, len(n.Found.Losses))
@@ -106,7 +133,7 @@ func curvePanels(networks []network) ([]Panel, error) {
 		training.Series = append(training.Series, NewSeries(n.Config.Label, Solid, steps, n.Found.Losses))
 	}
 	for _, name := range []string{gradientStep, positionStep, leastSquares} {
-		b := first.baseline(name)
+		b := baselines.baseline(name)
 		curve := NewSeries(b.Name, Dashed, positions(len(b.PerPosition)), b.PerPosition)
 		for t, e := range b.PerPosition {
 			if e < 1e-9 {
@@ -153,7 +180,7 @@ func positionSeries(networks []network, label string) (Series, error) {
 		if err != nil {
 			return Series{}, err
 		}
-		low[i], high[i] = math.Max(interval.Low, y[i]/10), interval.High // the axis is logarithmic
+		low[i], high[i] = interval.Low, interval.High
 	}
 	s := NewSeries(label, Solid, positions(t), y)
 	if len(runs) > 1 {

@@ -112,7 +112,7 @@ func modelPanel(networks []network) (Panel, error) {
 }
 
 func softmaxClaims(networks []network) ([]Claim, error) {
-	claims := []Claim{leakClaim(networks)}
+	claims := leakClaims(networks)
 	type comparison struct{ id, statement, better, worse string }
 	comparisons := []comparison{
 		{"plain/position", "plain tokens need the position: with against without", "plain, linear", "plain, " + noPosition},

@@ -3,6 +3,7 @@ package report
 import (
 	"image/color"
 	"math"
+	"slices"
 
 	"gonum.org/v1/plot"
 	"gonum.org/v1/plot/plotter"
@@ -85,8 +86,15 @@ func whole(series []experiment.Series, of func(experiment.Series) []experiment.N
 }
 
 // addInterval adds what a series is uncertain by: bars at points, a band along
-// a line.
+// a line. On a logarithmic axis an interval that reaches 0 or below is drawn down to a
+// tenth of its point.
 func addInterval(p *plot.Plot, s experiment.Series, colour color.Color) error {
+	s.Low = slices.Clone(s.Low)
+	for i, low := range s.Low {
+		if y := s.Y[i].Float(); low.Float() <= 0 && drawable(p.Y, y) && !drawable(p.Y, low.Float()) {
+			s.Low[i] = experiment.Number(y / 10)
+		}
+	}
 	for _, part := range runsOf(s, func(i int) bool {
 		return len(s.Low) > 0 && drawable(p.Y, s.Low[i].Float()) && drawable(p.Y, s.High[i].Float())
 	}) {

@@ -215,6 +215,27 @@ func TestBandsHaveTheirSeriesColour(t *testing.T) {
 	}
 }
 
+// On a logarithmic axis a band that reaches below 0 ends at a tenth of its line: it is
+// drawn, and no wider.
+func TestBandsBelowZeroOnALogAxis(t *testing.T) {
+	x := []float64{1, 2, 3}
+	draw := func(low float64) int {
+		figure := lettered()
+		panel := &figure.Panels[0]
+		panel.Y.Log = true
+		panel.Series = []experiment.Series{experiment.NewSeries("", experiment.Solid, x, []float64{1, 1, 1}).
+			Between([]float64{low, low, low}, []float64{2, 2, 2})}
+		r, g, b, _ := Colour(0).RGBA()
+		over := func(c uint32) uint8 { return uint8(math.Round(255 + 45./255*(float64(c>>8)-255))) }
+		pictures, _ := newPress(t).print(t, figure)
+		return len(where(pictures["png"], color.RGBA{over(r), over(g), over(b), 255}))
+	}
+	below, tenth := draw(-1), draw(0.1)
+	if below != tenth || below < 20000 {
+		t.Errorf("%d pixels of a band that reaches below 0, %d of one that ends at a tenth", below, tenth)
+	}
+}
+
 // figuresToCompare are some of each kind, or those of the output folder of a
 // reproduction that ICAR_FIGURES names.
 func figuresToCompare(t *testing.T) []experiment.Figure {
