@@ -254,17 +254,27 @@ func TestResemblanceRecomputed(t *testing.T) {
 	}
 }
 
+// Of n independent intervals at the joint level all hold with level^n, 95 % and little
+// more: 0.95123 for many.
+func TestJointLevel(t *testing.T) {
+	for _, n := range []int{1, 2, 48, 1000} {
+		if all := math.Pow(jointLevel(n), float64(n)); all < 0.95-1e-12 || all > math.Exp(-0.05) {
+			t.Errorf("%d intervals hold together with %v", n, all)
+		}
+	}
+}
+
 // A layer is like an algorithm only above both controls, by more than chance:
 // the differences 1, 2, 3 have the interval 2 ± 2.48, and 2, 3, 4 have 3 ± 2.48.
 func TestMostLikeIsAboveItsControls(t *testing.T) {
 	b := []float64{10, -10, 5, math.NaN()}
-	if a := []float64{11, -8, 8, 0}; exceeds(a, b) {
+	if a := []float64{11, -8, 8, 0}; exceeds(a, b, 0.95) {
 		t.Error("1, 2 and 3 exceed 0 by chance")
 	}
-	if a := []float64{12, -7, 9, 0}; !exceeds(a, b) || exceeds(b, a) {
+	if a := []float64{12, -7, 9, 0}; !exceeds(a, b, 0.95) || exceeds(b, a, 0.95) || exceeds(a, b, 0.99) {
 		t.Error("2, 3 and 4 exceed 0, and not the other way round")
 	}
-	if exceeds([]float64{5}, []float64{1}) {
+	if exceeds([]float64{5}, []float64{1}, 0.95) {
 		t.Error("one sequence shows nothing")
 	}
 	r := Resemblance{Algorithms: []string{"a", "b", "c"}, Trained: Values{0.9, 0.5, 0.6, 0.9, 0.8, 0.7, -0.2, -0.1, -0.3},

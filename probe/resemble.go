@@ -30,8 +30,9 @@ type Resemblance struct {
 	Untrained Values `json:"untrained"` // (L, columns) before the first step, readouts fitted too
 	Permuted  Values `json:"permuted"`  // (L, columns) the model sees its context in another order than the algorithm
 	// Exceeds (L, columns) says where Trained is above both controls by more
-	// than chance: the 95 % intervals over sequences of both differences, paired
-	// by sequence, are above 0.
+	// than chance: the intervals over sequences of both differences, paired by
+	// sequence, are above 0, at a level at which all of a table's hold together with
+	// 95 % (Bonferroni).
 	Exceeds []bool `json:"exceeds"`
 }
 
@@ -86,22 +87,26 @@ func (m *Model) Resemble(ctx context.Context, fitting, test ar.Batch[float64], a
 			}
 		}
 	}
+	level := jointLevel(2 * len(cells[0]))
 	for c, trained := range cells[0] {
-		r.Exceeds = append(r.Exceeds, exceeds(trained, cells[1][c]) && exceeds(trained, cells[2][c]))
+		r.Exceeds = append(r.Exceeds, exceeds(trained, cells[1][c], level) && exceeds(trained, cells[2][c], level))
 	}
 	return r, nil
 }
 
-// exceeds reports whether the 95 % interval of the mean of a - b, paired by
+// jointLevel is the level of n intervals that hold together with at least 95 %.
+func jointLevel(n int) float64 { return 1 - 0.05/float64(n) }
+
+// exceeds reports whether the interval of the mean of a - b of a level, paired by
 // sequence, is above 0. A sequence where either is NaN is left out.
-func exceeds(a, b []float64) bool {
+func exceeds(a, b []float64, level float64) bool {
 	var differences []float64
 	for i := range a {
 		if d := a[i] - b[i]; !math.IsNaN(d) {
 			differences = append(differences, d)
 		}
 	}
-	interval, err := estimator.StudentInterval(differences, 0.95)
+	interval, err := estimator.StudentInterval(differences, level)
 	return err == nil && interval.Low > 0
 }
 

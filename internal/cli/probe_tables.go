@@ -93,7 +93,7 @@ func distanceRow(a probe.Analysis, t int) []string {
 func resemblanceSection(c train.Config, a probe.Analysis) report.Section {
 	s := report.Section{
 		Title: "What each layer is like", Header: []string{"LAYER", "MOST LIKE", "SIMILARITY", "THE SAME UNTRAINED", "THE SAME PERMUTED"},
-		Text: "Cosine of errors, through a linear readout fitted for each layer. A similarity means something as far as it exceeds the two controls: the model before its first step, and the model seeing its context in another order. Of the algorithms whose similarity does, by 95 % intervals over sequences, the layer is most like the one named; a dash where there is none.",
+		Text: "Cosine of errors, through a linear readout fitted for each layer. A similarity means something as far as it exceeds the two controls: the model before its first step, and the model seeing its context in another order. Of the algorithms whose similarity does, by intervals over sequences that all hold together with 95 %, the layer is most like the one named; a dash where there is none.",
 	}
 	r := a.Resemblance
 	for l := range c.Depth {
