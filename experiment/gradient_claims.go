@@ -2,6 +2,7 @@ package experiment
 
 import (
 	"fmt"
+	"maps"
 	"math"
 
 	"icar/ar"
@@ -56,7 +57,7 @@ func exactTable(all []done[gradientConfig, gradientResult]) (Table, error) {
 // networks against the steps.
 func gradientClaims(all []done[gradientConfig, gradientResult]) ([]Claim, error) {
 	farthest, at, noise, z, losses := 0.0, 0, 0.0, 0.0, 0
-	normed := bySeed{}
+	normed, worse := bySeed{}, bySeed{}
 	for _, t := range all {
 		c, r := t.Config, t.Found
 		switch {
@@ -73,13 +74,13 @@ func gradientClaims(all []done[gradientConfig, gradientResult]) ([]Claim, error)
 				}
 				noise = math.Max(noise, r.StandardError)
 			}
+		case c.Label == normedLayer && c.Family == ar.Haar && r.MSE >= r.StepMSE:
+			worse[c.Seed] = r.CosineNorm - r.Cosine
 		case c.Label == normedLayer && c.Family == ar.Haar:
 			normed[c.Seed] = r.CosineNorm - r.Cosine
 		}
 	}
-	norm, err := seedClaim(Claim{ID: "norm", Source: "ours", Relation: AtLeast,
-		Statement: "on Haar contexts a layer with norm is more like a normalised gradient step than like one step: difference of the cosines of sensitivities"},
-		normed)
+	norm, err := normedStepClaim(normed, worse)
 	return append([]Claim{
 		{ID: "step", Source: "paper, augmented tokens", Relation: AtMost, Measured: Number(farthest), Tolerance: 4.5,
 			Statement: fmt.Sprintf("trained block-scalar weights do one gradient step of size η* = 3/(2Tmax + 3d - 4) on unitary contexts: largest |η/η* - 1| in standard errors (Tmax = %d)", at),
@@ -88,6 +89,22 @@ func gradientClaims(all []done[gradientConfig, gradientResult]) ([]Claim, error)
 			Statement: "the loss on fresh sequences is that of the exact optimum, for block-scalar weights on unitary contexts and with the conjugate correction ζ on rotations, and for dense weights: largest difference in standard errors",
 			Reason:    fmt.Sprintf("4.5 standard errors: 7e-6 for each of %d losses", losses)},
 	}, norm...), err
+}
+
+// normedStepClaim says that layers with norm are more like a normalised gradient step than
+// like one step, by the differences of cosines of those that err less than one step does
+// and of those that err more. One small model in a hundred is of the second kind: it ends
+// in a minimum twice as high, where it is like neither step. While they are few they are
+// counted and left out.
+func normedStepClaim(normed, worse bySeed) ([]Claim, error) {
+	statement := "on Haar contexts a layer with norm is more like a normalised gradient step than like " +
+		"one step: difference of the cosines of sensitivities"
+	if len(normed) < max(fewestSeeds, 2*len(worse)) {
+		maps.Copy(normed, worse)
+	} else if len(worse) > 0 {
+		statement += fmt.Sprintf(", %d run left out that errs more than one gradient step does", len(worse))
+	}
+	return seedClaim(Claim{ID: "norm", Source: "ours", Relation: AtLeast, Statement: statement}, normed)
 }
 
 func gradientFigure(all []done[gradientConfig, gradientResult]) Figure {
