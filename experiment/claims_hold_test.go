@@ -25,6 +25,7 @@ func TestClaimsHoldAndCanFail(t *testing.T) {
 				}
 			}
 			checkCovered(t, o.Claims, patterns)
+			checkGolden(t, o)
 		})
 	}
 }
