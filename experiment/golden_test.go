@@ -106,9 +106,9 @@ func anys[T any](x []T) []any {
 	return all
 }
 
-// summed is a line on values: how many there are, the sum of their sizes, and two sums of
-// them with weights that no exchange of two leaves as they are. Words count by their
-// letters, and what is not finite by what it is.
+// summed is a line on values: how many there are, the sum of their logarithmic sizes, and
+// two sums of those with weights that no exchange of two leaves as they are. Words count by
+// their letters, and what is not finite by what it is.
 func summed(name string, values []any) string {
 	var size, first, second float64
 	for i, v := range values {
@@ -129,6 +129,7 @@ func summed(name string, values []any) string {
 		case math.IsInf(x, 0):
 			x = math.Copysign(0.4321, x)
 		}
+		x = math.Copysign(math.Log1p(1e9*math.Abs(x)), x) // so that no large value hides the small
 		size += math.Abs(x)
 		first += x * math.Cos(float64(i))
 		second += x * math.Sin(math.Sqrt2*float64(i+1))
