@@ -190,7 +190,7 @@ func choose(names []string) ([]experiment.Experiment, error) {
 // prepare makes the output folder and finds out at once whether it can be
 // written, rather than after minutes of work.
 func prepare(out string) error {
-	err := os.MkdirAll(out, 0o755)
+	err := os.MkdirAll(out, 0o777)
 	if err == nil {
 		var probe *os.File
 		if probe, err = os.CreateTemp(out, ".icar.*"); err == nil {
