@@ -128,15 +128,3 @@ func TestReadOnlyDisk(t *testing.T) {
 		t.Errorf("writable again: exit code %d, stderr %q", code, stderr.String())
 	}
 }
-
-// small is the file of a configuration that trains in no time.
-func small(t *testing.T) []byte {
-	t.Helper()
-	c := train.DefaultConfig()
-	c.D, c.Length, c.Batch, c.Train, c.Test, c.Epochs = 1, 2, 1, 1, 1, 3
-	c, err := c.Resolve()
-	if err != nil {
-		t.Fatal(err)
-	}
-	return c.YAML()
-}

@@ -1,3 +1,5 @@
+//go:build unix
+
 package cli
 
 import (
@@ -13,6 +15,7 @@ import (
 	"icar/experiment"
 	"icar/report"
 	"icar/run"
+	"icar/train"
 )
 
 // hostile clears the screen, begins a line that looks like the command's, and
@@ -112,4 +115,16 @@ func hostileResult(t *testing.T) string {
 		t.Fatal(err)
 	}
 	return out
+}
+
+// small is the file of a configuration that trains in no time.
+func small(t *testing.T) []byte {
+	t.Helper()
+	c := train.DefaultConfig()
+	c.D, c.Length, c.Batch, c.Train, c.Test, c.Epochs = 1, 2, 1, 1, 1, 3
+	c, err := c.Resolve()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c.YAML()
 }
