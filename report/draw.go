@@ -120,7 +120,8 @@ func write(w io.Writer, c vg.CanvasWriterTo, format string) error {
 
 // sans is the style of text of a size.
 func sans(size vg.Length) text.Style {
-	return text.Style{Color: color.Black, Font: font.Font{Typeface: "Liberation", Variant: "Sans", Size: size}, Handler: plot.DefaultTextHandler}
+	return text.Style{Color: color.Black, Font: font.Font{Typeface: "Liberation", Variant: "Sans",
+		Size: size}, Handler: plot.DefaultTextHandler}
 }
 
 // drawnPanel is a panel ready to be drawn.
@@ -160,7 +161,8 @@ func (d drawnPanel) draw(c draw.Canvas, legend vg.Length) {
 		return
 	}
 	d.plot.Draw(draw.Crop(axes, 0, -scaleWidth, 0, 0))
-	d.scale.Draw(draw.Crop(axes, axes.Size().X-scaleWidth+1*vg.Millimeter, 0, 8*vg.Millimeter, -6*vg.Millimeter))
+	d.scale.Draw(draw.Crop(axes, axes.Size().X-scaleWidth+1*vg.Millimeter, 0, 8*vg.Millimeter,
+		-6*vg.Millimeter))
 }
 
 func style(a *plot.Axis, axis experiment.Axis) {
