@@ -19,8 +19,9 @@ import (
 func augmented() Experiment {
 	return define(spec[augmentedConfig, augmentedResult]{
 		name: "augmented", source: "paper, augmented tokens",
-		summary: "a trained layer on augmented tokens does one gradient step; more heads, dense weights and rotations against their own optima",
-		quick:   1700 * time.Millisecond, paper: 12 * time.Second,
+		summary: "a trained layer on augmented tokens does one gradient step; more heads, dense " +
+			"weights and rotations against their own optima",
+		quick: 1700 * time.Millisecond, paper: 12 * time.Second,
 		trials: augmentedTrials, run: runAugmented, collect: collectAugmented,
 	})
 }
@@ -55,16 +56,24 @@ func (c augmentedConfig) Check() error {
 		return err
 	}
 	switch {
-	case c.Model != scalarModel && c.Model != headsModel && c.Model != denseModel && c.Model != branchModel:
-		return fmt.Errorf("unknown model %q: use %q, %q, %q or %q", c.Model, scalarModel, headsModel, denseModel, branchModel)
+	case c.Model != scalarModel && c.Model != headsModel && c.Model != denseModel &&
+		c.Model != branchModel:
+		return fmt.Errorf("unknown model %q: use %q, %q, %q or %q", c.Model, scalarModel,
+			headsModel, denseModel, branchModel)
 	case c.Model == branchModel && c.Family != ar.Rotation:
-		return fmt.Errorf("the branch is one of the rotation family, not of the %s one: use family = %s", c.Family, ar.Rotation)
+		return fmt.Errorf(
+			"the branch is one of the rotation family, not of the %s one: use family = %s",
+			c.Family, ar.Rotation)
 	case c.Model == headsModel && c.Heads < 1:
 		return fmt.Errorf("number of heads H = %d: use heads = 1 or more", c.Heads)
 	case c.Model == denseModel && (c.Family != ar.Unitary || c.D < 2):
-		return fmt.Errorf("dense weights on %s contexts with d = %d: their optimum is known for the unitary family and d ≥ 2", c.Family, c.D)
+		return fmt.Errorf(
+			"dense weights on %s contexts with d = %d: their optimum is known for the unitary "+
+				"family and d ≥ 2", c.Family, c.D)
 	case c.Sequences < 2 || c.Steps < 4 || c.Starts < 1 || !(c.Rate > 0) || !(c.InitScale > 0):
-		return fmt.Errorf("%d sequences, %d steps, %d starts, rate %g, init_scale %g: use at least 2, 4, 1 and positive numbers", c.Sequences, c.Steps, c.Starts, c.Rate, c.InitScale)
+		return fmt.Errorf(
+			"%d sequences, %d steps, %d starts, rate %g, init_scale %g: use at least 2, 4, 1 and "+
+				"positive numbers", c.Sequences, c.Steps, c.Starts, c.Rate, c.InitScale)
 	}
 	return nil
 }
@@ -74,7 +83,8 @@ func augmentedTrials(scale Scale, seed uint64) []augmentedConfig {
 	if scale == Paper {
 		more, starts, widest = 8, 10, 4
 	}
-	base := augmentedConfig{Model: scalarModel, Family: ar.Unitary, D: 5, Heads: 1, Steps: 600, Rate: 0.03, Starts: starts, InitScale: 0.03, Seed: seed}
+	base := augmentedConfig{Model: scalarModel, Family: ar.Unitary, D: 5, Heads: 1, Steps: 600,
+		Rate: 0.03, Starts: starts, InitScale: 0.03, Seed: seed}
 	var trials []augmentedConfig
 	for _, t := range []struct{ tmax, sequences int }{{100, 10}, {50, 16}, {20, 32}, {10, 32}, {5, 32}} { // the longest first, so that workers finish together
 		c := base
@@ -97,7 +107,8 @@ func augmentedTrials(scale Scale, seed uint64) []augmentedConfig {
 		c.Family, c.D, c.Tmax, c.InitScale = ar.Rotation, d, 10, 0.1
 		trials = append(trials, c)
 	}
-	for _, t := range []struct{ d, tmax int }{{2, 8}, {4, 17}, {6, 35}, {8, 59}} { // five past where it happens
+	// five past where it happens
+	for _, t := range []struct{ d, tmax int }{{2, 8}, {4, 17}, {6, 35}, {8, 59}} {
 		c := base
 		c.Model, c.Family, c.D, c.Tmax = branchModel, ar.Rotation, t.d, t.tmax
 		trials = append(trials, c)
@@ -137,7 +148,8 @@ func runAugmented(ctx context.Context, c augmentedConfig) (augmentedResult, erro
 func (c augmentedConfig) trained() bool { return c.Model == scalarModel && c.Family == ar.Unitary }
 
 func (c augmentedConfig) stream(what string) string {
-	return fmt.Sprintf("augmented/%s/%s/%s/d=%d/H=%d/Tmax=%d", what, c.Model, c.Family, c.D, c.Heads, c.Tmax)
+	return fmt.Sprintf("augmented/%s/%s/%s/d=%d/H=%d/Tmax=%d", what, c.Model, c.Family, c.D,
+		c.Heads, c.Tmax)
 }
 
 // contexts is N = Tmax - 1, by which a total loss becomes a mean one.
@@ -146,7 +158,8 @@ func (c augmentedConfig) contexts() float64 { return float64(c.Tmax - 1) }
 // trainScalars is the paper's setting: block-scalar weights, on their exact loss
 // and trained by Adam on fresh sequences of real processes.
 func trainScalars(ctx context.Context, c augmentedConfig) (augmentedResult, error) {
-	sampler, err := ar.NewSampler[complex128](ar.New(c.Family, c.D), c.Sequences, c.Tmax, c.Seed, c.stream("sequences"))
+	sampler, err := ar.NewSampler[complex128](ar.New(c.Family, c.D), c.Sequences, c.Tmax, c.Seed,
+		c.stream("sequences"))
 	if err != nil {
 		return augmentedResult{}, err
 	}
@@ -283,7 +296,8 @@ func descendDense(ctx context.Context, c augmentedConfig) (augmentedResult, erro
 
 // descend minimises from every start and returns the mean losses reached;
 // keep sees the model of each best one so far.
-func (c augmentedConfig) descend(ctx context.Context, model func() (theory.LinearAttention, func([]float64) float64, error), keep func(theory.LinearAttention)) ([]float64, error) {
+func (c augmentedConfig) descend(ctx context.Context, model func() (theory.LinearAttention,
+	func([]float64) float64, error), keep func(theory.LinearAttention)) ([]float64, error) {
 	var losses []float64
 	for start := range c.Starts {
 		m, loss, err := model()

@@ -10,9 +10,11 @@ import (
 )
 
 func collectAugmented(all []done[augmentedConfig, augmentedResult]) (Findings, error) {
-	trained := Table{Name: "gradient_step", Columns: []string{"tmax", "predicted", "eta", "largest_other_product",
-		"sampled_eta", "standard_error", "largest_other_sampled_product"}}
-	optima := Table{Name: "optima", Columns: []string{"model", "family", "d", "heads", "tmax", "best_mean_loss", "optimum", "scalar_optimum", "share_of_starts"}}
+	trained := Table{Name: "gradient_step",
+		Columns: []string{"tmax", "predicted", "eta", "largest_other_product",
+			"sampled_eta", "standard_error", "largest_other_sampled_product"}}
+	optima := Table{Name: "optima", Columns: []string{"model", "family", "d", "heads", "tmax",
+		"best_mean_loss", "optimum", "scalar_optimum", "share_of_starts"}}
 	var found Findings
 	for _, t := range all {
 		c, r := t.Config, t.Found
@@ -21,8 +23,9 @@ func collectAugmented(all []done[augmentedConfig, augmentedResult]) (Findings, e
 			continue
 		}
 		if c.trained() {
-			trained.Rows = append(trained.Rows, []any{c.Tmax, theory.GradientStep(c.D, c.Tmax), r.Eta, farthest(r.Others, 0),
-				r.Sampled, r.StandardError, farthest(r.SampledOthers, 0)})
+			trained.Rows = append(trained.Rows,
+				[]any{c.Tmax, theory.GradientStep(c.D, c.Tmax), r.Eta, farthest(r.Others, 0),
+					r.Sampled, r.StandardError, farthest(r.SampledOthers, 0)})
 			found.Claims = append(found.Claims, stepClaims(c, r)...)
 			continue
 		}
@@ -36,7 +39,8 @@ func collectAugmented(all []done[augmentedConfig, augmentedResult]) (Findings, e
 				reached += 1 / float64(len(r.Losses))
 			}
 		}
-		optima.Rows = append(optima.Rows, []any{c.Model, c.Family, c.D, c.Heads, c.Tmax, best, optimum, c.scalarLoss(), reached})
+		optima.Rows = append(optima.Rows,
+			[]any{c.Model, c.Family, c.D, c.Heads, c.Tmax, best, optimum, c.scalarLoss(), reached})
 		found.Claims = append(found.Claims, optimumClaims(c, r, best, optimum)...)
 	}
 	found.Data.Tables = []Table{trained, optima}
@@ -87,28 +91,38 @@ func stepClaims(c augmentedConfig, r augmentedResult) []Claim {
 	d, n := float64(c.D), c.contexts()
 	claims := []Claim{
 		{ID: "step/" + at, Source: "paper, augmented tokens", Relation: Equals,
-			Measured: Number(r.Eta / star), Predicted: 1, Tolerance: math.Sqrt(2 * scalarError / (float64(c.Tmax) * star)),
-			Statement: fmt.Sprintf("Tmax = %d: the layer learns one gradient step of size η* = 3/(2Tmax + 3d - 4) = %.6f: "+
-				"η/η* where descent on the exact loss ends", c.Tmax, star),
-			Reason: "descent ends within 1e-12 of the loss of the zero prediction above the optimum, which bounds η"},
+			Measured: Number(r.Eta / star), Predicted: 1,
+			Tolerance: math.Sqrt(2 * scalarError / (float64(c.Tmax) * star)),
+			Statement: fmt.Sprintf(
+				"Tmax = %d: the layer learns one gradient step of size η* = 3/(2Tmax + 3d - 4) = "+
+					"%.6f: "+
+					"η/η* where descent on the exact loss ends", c.Tmax, star),
+			Reason: "descent ends within 1e-12 of the loss of the zero prediction above the " +
+				"optimum, which bounds η"},
 		{ID: "samples/" + at, Source: "paper, augmented tokens", Relation: Equals,
 			Measured: Number(r.Sampled / star), Predicted: 1, Tolerance: 4.5 * r.StandardError / star,
-			Statement: fmt.Sprintf("Tmax = %d: training on drawn sequences learns it too: η/η*", c.Tmax),
-			Reason:    "4.5 standard errors of the best η on the sequences seen"},
+			Statement: fmt.Sprintf("Tmax = %d: training on drawn sequences learns it too: η/η*",
+				c.Tmax),
+			Reason: "4.5 standard errors of the best η on the sequences seen"},
 	}
 	if c.D > 1 { // one coordinate has products that no loss tells apart
-		claims = append(claims, Claim{ID: "other-products/" + at, Source: "paper, augmented tokens", Relation: AtMost,
-			Measured: Number(farthest(r.Others, 0) / star), Tolerance: 2 * math.Sqrt(scalarError*n/(d-1)) / star,
-			Statement: fmt.Sprintf("Tmax = %d: the five other products of a score scalar with a value scalar vanish: "+
-				"largest over η* where descent on the exact loss ends", c.Tmax),
-			Reason: "descent ends within 1e-12 of the loss of the zero prediction above the optimum, which bounds them"})
+		claims = append(claims, Claim{ID: "other-products/" + at, Source: "paper, augmented tokens",
+			Relation:  AtMost,
+			Measured:  Number(farthest(r.Others, 0) / star),
+			Tolerance: 2 * math.Sqrt(scalarError*n/(d-1)) / star,
+			Statement: fmt.Sprintf(
+				"Tmax = %d: the five other products of a score scalar with a value scalar vanish: "+
+					"largest over η* where descent on the exact loss ends", c.Tmax),
+			Reason: "descent ends within 1e-12 of the loss of the zero prediction above the " +
+				"optimum, which bounds them"})
 	}
 	return claims
 }
 
 // optimumClaims hold a descent against its own exact optimum.
 func optimumClaims(c augmentedConfig, r augmentedResult, best, optimum float64) []Claim {
-	what := map[augmentedModel]string{scalarModel: "block-scalar weights", headsModel: fmt.Sprintf("%d diagonal heads", c.Heads), denseModel: "dense weights"}[c.Model]
+	what := map[augmentedModel]string{scalarModel: "block-scalar weights",
+		headsModel: fmt.Sprintf("%d diagonal heads", c.Heads), denseModel: "dense weights"}[c.Model]
 	at := fmt.Sprintf("%s/d=%d", c.Model, c.D)
 	switch {
 	case c.Family == ar.Rotation:
@@ -116,26 +130,39 @@ func optimumClaims(c augmentedConfig, r augmentedResult, best, optimum float64) 
 	case c.Model == headsModel:
 		at = fmt.Sprintf("heads/H=%d", c.Heads)
 	}
-	claims := []Claim{{ID: at, Source: "ours", Relation: Equals, Measured: Number(best), Predicted: optimum, Tolerance: descentError * optimum,
-		Statement: fmt.Sprintf("%s on %s contexts, d = %d, Tmax = %d: descent ends at the exact optimum: mean loss of the best of %d starts", what, c.Family, c.D, c.Tmax, c.Starts),
-		Reason:    "descent stops when 50 iterations gain less than 1e-13; a gauge makes valleys flat"}}
-	gain := Claim{ID: at + "/gain", Source: "ours", Relation: Equals, Predicted: 1 - optimum/c.scalarLoss(), Tolerance: 2 * descentError,
+	claims := []Claim{{ID: at, Source: "ours", Relation: Equals, Measured: Number(best),
+		Predicted: optimum, Tolerance: descentError * optimum,
+		Statement: fmt.Sprintf(
+			"%s on %s contexts, d = %d, Tmax = %d: descent ends at the exact optimum: mean loss "+
+				"of the best of %d starts", what, c.Family, c.D, c.Tmax, c.Starts),
+		Reason: "descent stops when 50 iterations gain less than 1e-13; a gauge makes valleys " +
+			"flat"}}
+	gain := Claim{ID: at + "/gain", Source: "ours", Relation: Equals,
+		Predicted: 1 - optimum/c.scalarLoss(), Tolerance: 2 * descentError,
 		Reason: "two descents, each within 1e-9 of its optimum"}
 	if len(r.Single) > 0 {
 		gain.Measured = Number(1 - best/slices.Min(r.Single))
 	}
 	if c.Model == denseModel {
-		gain.Statement = fmt.Sprintf("d = %d: dense weights save %.3g %% of the loss of one gradient step, "+
-			"which the paper's block-scalar assumption costs: share saved by descent", c.D, 100*gain.Predicted)
+		gain.Statement = fmt.Sprintf(
+			"d = %d: dense weights save %.3g %% of the loss of one gradient step, "+
+				"which the paper's block-scalar assumption costs: share saved by descent", c.D,
+			100*gain.Predicted)
 		claims = append(claims, gain,
-			Claim{ID: at + "/blocks", Source: "ours", Relation: AtMost, Measured: Number(r.Blocks[1] / r.Blocks[0]),
+			Claim{ID: at + "/blocks", Source: "ours", Relation: AtMost,
+				Measured:  Number(r.Blocks[1] / r.Blocks[0]),
 				Tolerance: math.Sqrt(descentError),
-				Statement: fmt.Sprintf("d = %d: every block but the score (s_T, s_{t-1}) and the value s_t vanishes: norm of the others over theirs", c.D),
-				Reason:    "the loss is quadratic in them: an excess of 1e-9 leaves coefficients of its root"})
+				Statement: fmt.Sprintf(
+					"d = %d: every block but the score (s_T, s_{t-1}) and the value s_t "+
+						"vanishes: norm of the others over theirs", c.D),
+				Reason: "the loss is quadratic in them: an excess of 1e-9 leaves coefficients " +
+					"of its root"})
 	}
 	if c.Family == ar.Rotation {
-		gain.Statement = fmt.Sprintf("d = %d: on rotations one gradient step is not optimal, the correction ζ s_t s_tᵀ s_{T-1} "+
-			"saves %.3g %% of its loss: share saved by descent", c.D, 100*gain.Predicted)
+		gain.Statement = fmt.Sprintf(
+			"d = %d: on rotations one gradient step is not optimal, the correction ζ s_t s_tᵀ "+
+				"s_{T-1} "+
+				"saves %.3g %% of its loss: share saved by descent", c.D, 100*gain.Predicted)
 		claims = append(claims, gain)
 	}
 	return claims
@@ -148,13 +175,18 @@ func thresholdClaims(c augmentedConfig, r augmentedResult) []Claim {
 	if !known {
 		return nil
 	}
-	return []Claim{{ID: fmt.Sprintf("rotation/threshold/d=%d", c.D), Source: "ours", Relation: Equals, Measured: Number(r.Threshold), Predicted: want,
-		Statement: fmt.Sprintf("d = %d: the first Tmax at which all six block-scalar weights do better on rotations than η and ζ alone", c.D), Reason: "an integer"}}
+	return []Claim{{ID: fmt.Sprintf("rotation/threshold/d=%d", c.D), Source: "ours",
+		Relation: Equals, Measured: Number(r.Threshold), Predicted: want,
+		Statement: fmt.Sprintf(
+			"d = %d: the first Tmax at which all six block-scalar weights do better on rotations "+
+				"than η and ζ alone", c.D), Reason: "an integer"}}
 }
 
 func augmentedFigure(all []done[augmentedConfig, augmentedResult]) (Figure, error) {
 	figure := Figure{Title: "One layer of linear attention on augmented tokens", Columns: 3,
-		Caption: "Left: the step that training finds (points) on 3/(2Tmax + 3d - 4). Middle: mean loss of H diagonal heads (points) on the exact optimum. Right: rotations, d = 4: what the conjugate correction ζ and all six weights gain over one gradient step."}
+		Caption: "Left: the step that training finds (points) on 3/(2Tmax + 3d - 4). Middle: " +
+			"mean loss of H diagonal heads (points) on the exact optimum. Right: rotations, d = " +
+			"4: what the conjugate correction ζ and all six weights gain over one gradient step."}
 	var tmax, eta, h, heads, headsOptimum []float64
 	for _, t := range all {
 		c, r := t.Config, t.Found
@@ -166,7 +198,8 @@ func augmentedFigure(all []done[augmentedConfig, augmentedResult]) (Figure, erro
 			if err != nil {
 				return Figure{}, err
 			}
-			h, heads, headsOptimum = append(h, float64(c.Heads)), append(heads, slices.Min(r.Losses)), append(headsOptimum, optimum)
+			h, heads, headsOptimum = append(h, float64(c.Heads)),
+				append(heads, slices.Min(r.Losses)), append(headsOptimum, optimum)
 		}
 	}
 	if len(tmax) > 0 {
@@ -174,12 +207,15 @@ func augmentedFigure(all []done[augmentedConfig, augmentedResult]) (Figure, erro
 		for t := 4; t <= 120; t++ {
 			x, y = append(x, float64(t)), append(y, theory.GradientStep(all[0].Config.D, t))
 		}
-		figure.Panels = append(figure.Panels, Panel{Kind: Lines, Title: "inner step η", X: Axis{Label: "Tmax", Log: true}, Y: Axis{Label: "η", Log: true},
+		figure.Panels = append(figure.Panels, Panel{Kind: Lines, Title: "inner step η",
+			X: Axis{Label: "Tmax", Log: true}, Y: Axis{Label: "η", Log: true},
 			Series: []Series{NewSeries("", Dashed, x, y), NewSeries("trained", Points, tmax, eta)}})
 	}
 	if len(h) > 0 {
-		figure.Panels = append(figure.Panels, Panel{Kind: Lines, Title: "heads", X: Axis{Label: "heads H"}, Y: Axis{Label: "mean loss"},
-			Series: []Series{NewSeries("", Dashed, h, headsOptimum), NewSeries("trained", Points, h, heads)}})
+		figure.Panels = append(figure.Panels, Panel{Kind: Lines, Title: "heads",
+			X: Axis{Label: "heads H"}, Y: Axis{Label: "mean loss"},
+			Series: []Series{NewSeries("", Dashed, h, headsOptimum),
+				NewSeries("trained", Points, h, heads)}})
 	}
 	var t, branchGain, fullGain []float64
 	for tm := 2; tm <= 40; tm++ {
@@ -192,9 +228,12 @@ func augmentedFigure(all []done[augmentedConfig, augmentedResult]) (Figure, erro
 		if err != nil {
 			return Figure{}, err
 		}
-		t, branchGain, fullGain = append(t, float64(tm)), append(branchGain, step-branch.MeanLoss), append(fullGain, step-full.MeanLoss)
+		t, branchGain, fullGain = append(t, float64(tm)), append(branchGain, step-branch.MeanLoss),
+			append(fullGain, step-full.MeanLoss)
 	}
-	figure.Panels = append(figure.Panels, Panel{Kind: Lines, Title: "rotations, d = 4: gain", X: Axis{Label: "Tmax"}, Y: Axis{Label: "mean loss"},
-		Series: []Series{NewSeries("ζ", Solid, t, branchGain), NewSeries("all six", Solid, t, fullGain)}})
+	figure.Panels = append(figure.Panels, Panel{Kind: Lines, Title: "rotations, d = 4: gain",
+		X: Axis{Label: "Tmax"}, Y: Axis{Label: "mean loss"},
+		Series: []Series{NewSeries("ζ", Solid, t, branchGain),
+			NewSeries("all six", Solid, t, fullGain)}})
 	return figure, nil
 }

@@ -25,8 +25,10 @@ import (
 func depth() Experiment {
 	return define(spec[networkConfig, depthResult]{
 		name: "depth", source: "after Fu et al. 2024",
-		summary: "L layers against k iterations of each algorithm: whose predictions are nearest, how far both are from the Bayes floor, and what ill-conditioned contexts cost them",
-		quick:   5 * time.Second, paper: 25 * time.Minute,
+		summary: "L layers against k iterations of each algorithm: whose predictions are " +
+			"nearest, how far both are from the Bayes floor, and what ill-conditioned contexts " +
+			"cost them",
+		quick: 5 * time.Second, paper: 25 * time.Minute,
 		trials: func(scale Scale, seed uint64) []networkConfig {
 			if scale == Paper {
 				return depthTrials(scale, seed, comparedSeeds, trainWell, 6, 3, 2, 1)
@@ -79,7 +81,8 @@ func runDepth(ctx context.Context, c networkConfig, m Means) (depthResult, error
 }
 
 // measureDepth holds a model of c beside the iterations of every algorithm.
-func measureDepth(ctx context.Context, c networkConfig, model *probe.Model) (r depthResult, err error) {
+func measureDepth(ctx context.Context, c networkConfig,
+	model *probe.Model) (r depthResult, err error) {
 	test, err := train.Sequences(c.Config, train.TestStream, min(c.Test, comparedSequences(c.Scale)))
 	if err != nil {
 		return r, err
@@ -197,7 +200,8 @@ const (
 	conjugateAlgorithm = "conjugate gradient"
 )
 
-var depthAlgorithms = [...]string{descentAlgorithm, newtonAlgorithm, chebyshevAlgorithm, conjugateAlgorithm}
+var depthAlgorithms = [...]string{descentAlgorithm, newtonAlgorithm, chebyshevAlgorithm,
+	conjugateAlgorithm}
 
 // nearest returns the iterate of an algorithm whose predictions are nearest to
 // the model's.
@@ -252,7 +256,8 @@ func conditioning(s ar.Batch[float64]) (byKappa, error) {
 			if t >= d {
 				var eigen mat.EigenSym
 				if !eigen.Factorize(g, false) {
-					return byKappa{}, fmt.Errorf("the eigenvalues of context %d of %d tokens did not converge", n, t+1)
+					return byKappa{}, fmt.Errorf(
+						"the eigenvalues of context %d of %d tokens did not converge", n, t+1)
 				}
 				values := eigen.Values(nil)
 				kappa[n*s.T+t] = math.Inf(1) // where rounding leaves no smallest eigenvalue
@@ -266,7 +271,9 @@ func conditioning(s ar.Batch[float64]) (byKappa, error) {
 	}
 	b := byKappa{quarter: make([]int, len(kappa))}
 	if len(regular) < quarters {
-		return b, fmt.Errorf("contexts of %d tokens of dimension %d are too short to be regular: use length > d", s.T, d)
+		return b, fmt.Errorf(
+			"contexts of %d tokens of dimension %d are too short to be regular: use length > d",
+			s.T, d)
 	}
 	slices.Sort(regular)
 	for i, k := range kappa {

@@ -14,11 +14,13 @@ func collectDepth(all []done[networkConfig, depthResult]) (Findings, error) {
 // nearestTable has the iterate of each algorithm that is nearest to each model.
 // at_end says that k is the largest: more steps could be nearer still.
 func nearestTable(all []done[networkConfig, depthResult]) Table {
-	table := Table{Name: "nearest", Columns: []string{"layers", "seed", "mse", "floor", "algorithm", "k", "steps", "at_end", "apart", "algorithm_mse"}}
+	table := Table{Name: "nearest", Columns: []string{"layers", "seed", "mse", "floor", "algorithm",
+		"k", "steps", "at_end", "apart", "algorithm_mse"}}
 	for _, t := range all {
 		for _, name := range depthAlgorithms {
 			p, m := t.Found.nearest(name), t.Found.Model
-			table.Rows = append(table.Rows, []any{t.Config.Depth, t.Config.Seed, m.MSE, t.Found.Floor, name, p.K, t.Found.steps(name), p.K == last, p.Apart, p.MSE})
+			table.Rows = append(table.Rows, []any{t.Config.Depth, t.Config.Seed, m.MSE,
+				t.Found.Floor, name, p.K, t.Found.steps(name), p.K == last, p.Apart, p.MSE})
 		}
 	}
 	return table
@@ -27,11 +29,13 @@ func nearestTable(all []done[networkConfig, depthResult]) Table {
 // conditioningTable has the error of every predictor by the conditioning of
 // the context.
 func conditioningTable(all []done[networkConfig, depthResult]) Table {
-	table := Table{Name: "conditioning", Columns: []string{"layers", "seed", "predictor", "k", "quarter", "kappa", "mse"}}
+	table := Table{Name: "conditioning",
+		Columns: []string{"layers", "seed", "predictor", "k", "quarter", "kappa", "mse"}}
 	for _, t := range all {
 		for _, p := range append([]depthPredictor{t.Found.Model}, t.Found.Iterate...) {
 			for q, kappa := range t.Found.Kappa {
-				table.Rows = append(table.Rows, []any{t.Config.Depth, t.Config.Seed, p.Name, p.K, q + 1, kappa, p.Kappa[q]})
+				table.Rows = append(table.Rows,
+					[]any{t.Config.Depth, t.Config.Seed, p.Name, p.K, q + 1, kappa, p.Kappa[q]})
 			}
 		}
 	}
@@ -51,49 +55,68 @@ func depthClaims(all []done[networkConfig, depthResult]) ([]Claim, error) {
 	}
 	steps := func(r depthResult) float64 { return r.steps(newtonAlgorithm) }
 	contrast := func(r depthResult) float64 { return r.Contrast }
-	iterations, err := ratioClaim(Claim{ID: "iterations", Source: "after Fu et al. 2024", Relation: AtLeast, Predicted: 1,
-		Statement: "more layers are like more iterations: steps of Newton-Schulz nearest to two layers over " +
+	iterations, err := ratioClaim(Claim{ID: "iterations", Source: "after Fu et al. 2024",
+		Relation: AtLeast, Predicted: 1,
+		Statement: "more layers are like more iterations: steps of Newton-Schulz nearest to two " +
+			"layers over " +
 			"those nearest to one, both between whole numbers"},
 		logRatio(of(2, steps), of(1, steps)))
 	if err != nil {
 		return nil, err
 	}
 	nearer, err := seedClaim(Claim{ID: "one-layer", Source: "ours", Relation: AtLeast,
-		Statement: fmt.Sprintf("one layer with norm is nearer to some number of Newton-Schulz steps than to any number of gradient steps up to %d: relative margin of the distances", last)},
+		Statement: fmt.Sprintf(
+			"one layer with norm is nearer to some number of Newton-Schulz steps than to any "+
+				"number of gradient steps up to %d: relative margin of the distances", last)},
 		of(1, func(r depthResult) float64 { return r.Margin }))
 	if err != nil {
 		return nil, err
 	}
-	conditioning, err := ratioClaim(Claim{ID: "conditioning", Source: "ours", Relation: AtMost, Predicted: 1,
-		Statement: "a layer gains most where the context is well conditioned, as iterations do: error on the best conditioned quarter over that on the others, of two layers over that of one"},
+	conditioning,
+		err := ratioClaim(Claim{ID: "conditioning", Source: "ours", Relation: AtMost, Predicted: 1,
+		Statement: "a layer gains most where the context is well conditioned, as iterations do: " +
+			"error on the best conditioned quarter over that on the others, of two layers over " +
+			"that of one"},
 		logRatio(of(2, contrast), of(1, contrast)))
 	return slices.Concat(iterations, nearer, conditioning), err
 }
 
 func depthFigure(all []done[networkConfig, depthResult]) Figure {
-	errors := Panel{Kind: Lines, Title: "error by iterations", X: Axis{Label: "iterations k"}, Y: Axis{Label: "MSE", Log: true}}
-	apart := Panel{Kind: Lines, Title: "steps of Newton-Schulz", X: Axis{Label: "iterations k"}, Y: Axis{Label: "apart from the model", Log: true}}
-	kappa := Panel{Kind: Lines, Title: "error by conditioning", X: Axis{Label: "κ of the context", Log: true}, Y: Axis{Label: "MSE", Log: true}}
+	errors := Panel{Kind: Lines, Title: "error by iterations", X: Axis{Label: "iterations k"},
+		Y: Axis{Label: "MSE", Log: true}}
+	apart := Panel{Kind: Lines, Title: "steps of Newton-Schulz", X: Axis{Label: "iterations k"},
+		Y: Axis{Label: "apart from the model", Log: true}}
+	kappa := Panel{Kind: Lines, Title: "error by conditioning",
+		X: Axis{Label: "κ of the context", Log: true}, Y: Axis{Label: "MSE", Log: true}}
 	first := all[0] // the deepest model
 	for _, name := range depthAlgorithms {
-		errors.Series = append(errors.Series, first.Found.curve(name, func(p depthPredictor) float64 { return p.MSE }))
+		errors.Series = append(errors.Series,
+			first.Found.curve(name, func(p depthPredictor) float64 { return p.MSE }))
 	}
-	of := slices.DeleteFunc(slices.Clone(all), func(t done[networkConfig, depthResult]) bool { return t.Config.Seed != first.Config.Seed })
+	of := slices.DeleteFunc(slices.Clone(all),
+		func(t done[networkConfig, depthResult]) bool { return t.Config.Seed != first.Config.Seed })
 	for _, t := range of {
 		m := t.Found.Model
-		errors.Series = append(errors.Series, NewSeries(m.Name, Dashed, []float64{1, last}, []float64{m.MSE, m.MSE}))
+		errors.Series = append(errors.Series,
+			NewSeries(m.Name, Dashed, []float64{1, last}, []float64{m.MSE, m.MSE}))
 		s := t.Found.curve(newtonAlgorithm, func(p depthPredictor) float64 { return p.Apart })
 		s.Label = m.Name
 		apart.Series = append(apart.Series, s)
 		kappa.Series = append(kappa.Series, NewSeries(m.Name, Solid, t.Found.Kappa, m.Kappa))
 	}
-	errors.Series = append(errors.Series, NewSeries("Bayes floor", Dashed, []float64{1, last}, []float64{first.Found.Floor, first.Found.Floor}))
+	errors.Series = append(errors.Series, NewSeries("Bayes floor", Dashed, []float64{1, last},
+		[]float64{first.Found.Floor, first.Found.Floor}))
 	for _, name := range depthAlgorithms[:2] {
 		p := first.Found.nearest(name)
-		kappa.Series = append(kappa.Series, NewSeries(fmt.Sprintf("%s, k = %d", name, p.K), Dashed, first.Found.Kappa, p.Kappa))
+		kappa.Series = append(kappa.Series,
+			NewSeries(fmt.Sprintf("%s, k = %d", name, p.K), Dashed, first.Found.Kappa, p.Kappa))
 	}
 	return Figure{Title: "Layers and iterations", Columns: 3, Panels: []Panel{errors, apart, kappa},
-		Caption: "Errors of algorithms by iterations, with those of trained models as lines of one seed; nearest.csv has all seeds; how far the predictions of Newton-Schulz are from those of each model; errors on the contexts of more than d tokens, where Bayes has none, by quarters of their condition number κ, with the iterates nearest to the deepest model."}
+		Caption: "Errors of algorithms by iterations, with those of trained models as lines of " +
+			"one seed; nearest.csv has all seeds; how far the predictions of Newton-Schulz are " +
+			"from those of each model; errors on the contexts of more than d tokens, where Bayes " +
+			"has none, by quarters of their condition number κ, with the iterates nearest to the " +
+			"deepest model."}
 }
 
 // curve draws a property of the iterates of an algorithm.

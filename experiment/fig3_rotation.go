@@ -23,7 +23,9 @@ func (c rotationConfig) Check() error {
 		return err
 	}
 	if c.Family != ar.Rotation || 2*c.Heads < c.D || c.Heads >= c.D {
-		return fmt.Errorf("%d heads on %s contexts with d = %d: κ = 1 is proved for the rotation family with d/2 ≤ H < d; use heads = %d", c.Heads, c.Family, c.D, c.D-1)
+		return fmt.Errorf(
+			"%d heads on %s contexts with d = %d: κ = 1 is proved for the rotation family with "+
+				"d/2 ≤ H < d; use heads = %d", c.Heads, c.Family, c.D, c.D-1)
 	}
 	return nil
 }
@@ -31,8 +33,9 @@ func (c rotationConfig) Check() error {
 func fig3Rotation() Experiment {
 	return define(spec[rotationConfig, fig3Result]{
 		name: "fig3-rotation", source: "Fig. 3, orthogonal",
-		summary: "with fewer heads than dimensions on rotations the diagonal attention learns λ^{T+1} = 2cosθ λ^T - λ^{T-1}",
-		quick:   700 * time.Millisecond, paper: 3200 * time.Millisecond,
+		summary: "with fewer heads than dimensions on rotations the diagonal attention learns " +
+			"λ^{T+1} = 2cosθ λ^T - λ^{T-1}",
+		quick: 700 * time.Millisecond, paper: 3200 * time.Millisecond,
 		trials: func(scale Scale, seed uint64) []rotationConfig {
 			iterations := 20_000
 			if scale == Paper {
@@ -40,7 +43,10 @@ func fig3Rotation() Experiment {
 			}
 			var trials []rotationConfig
 			for start := range uint64(fig3Starts) {
-				trials = append(trials, rotationConfig{fig3Config{Family: ar.Rotation, D: 10, Heads: 8, Tmax: 20, LearningRate: 1e-3, Iterations: iterations, InitScale: 0.1, Start: start, Seed: seed}})
+				trials = append(trials,
+					rotationConfig{fig3Config{Family: ar.Rotation, D: 10, Heads: 8, Tmax: 20,
+						LearningRate: 1e-3, Iterations: iterations, InitScale: 0.1, Start: start,
+						Seed: seed}})
 			}
 			return trials
 		},
@@ -63,16 +69,24 @@ func collectFig3Rotation(all []done[fig3Config, fig3Result]) (Findings, error) {
 		return 1
 	})
 	found := best.findings("Diagonal attention on rotations, fewer heads than dimensions (Fig. 3)",
-		fmt.Sprintf("The best of %d starts: C has blocks c[[1, 1], [1, 1]] on conjugate pairs, and P weighs s_T and s_{T-1} as 1 to -1/2, which is the trigonometric identity. "+
-			"Its %d heads are not orthogonal: C needs only d/2 = %d directions, and what descent conserves, AAᵀ - BBᵀ, keeps all heads in them.",
+		fmt.Sprintf(
+			"The best of %d starts: C has blocks c[[1, 1], [1, 1]] on conjugate pairs, and P "+
+				"weighs s_T and s_{T-1} as 1 to -1/2, which is the trigonometric identity. "+
+				"Its %d heads are not orthogonal: C needs only d/2 = %d directions, and what descent "+
+				"conserves, AAᵀ - BBᵀ, keeps all heads in them.",
 			len(runs), best.Config.Heads, best.Config.D/2))
-	table := Table{Name: "starts", Columns: []string{"start", "excess", "verdict", "gauge", "min_kappa", "max_kappa", "kappa_bound", "worst_ratio_deviation", "worst_ratio_bound", "largest_head_cosine"}}
-	curves := Panel{Kind: Lines, Title: "every start", X: Axis{Label: "iteration", Log: true}, Y: Axis{Label: "excess loss", Log: true}}
+	table := Table{Name: "starts", Columns: []string{"start", "excess", "verdict", "gauge",
+		"min_kappa", "max_kappa", "kappa_bound", "worst_ratio_deviation", "worst_ratio_bound",
+		"largest_head_cosine"}}
+	curves := Panel{Kind: Lines, Title: "every start", X: Axis{Label: "iteration", Log: true},
+		Y: Axis{Label: "excess loss", Log: true}}
 	for _, r := range runs {
 		c := r.certificate
-		table.Rows = append(table.Rows, []any{r.Config.Start, c.Excess, c.Verdict, c.Gauge, slices.Min(c.Kappa), slices.Max(c.Kappa), c.KappaBound,
+		table.Rows = append(table.Rows, []any{r.Config.Start, c.Excess, c.Verdict, c.Gauge,
+			slices.Min(c.Kappa), slices.Max(c.Kappa), c.KappaBound,
 			farthest(c.Ratio, -0.5), slices.Max(c.RatioBound), c.HeadOverlap})
-		curves.Series = append(curves.Series, NewSeries("", Solid, r.Found.At, above(r.Found.Losses, c.Minimum)))
+		curves.Series = append(curves.Series,
+			NewSeries("", Solid, r.Found.At, above(r.Found.Losses, c.Minimum)))
 	}
 	found.Figures[0].Panels = append(found.Figures[0].Panels, curves)
 	found.Data.Tables = []Table{table}
@@ -94,21 +108,36 @@ func rotationClaims(r fig3Run, starts int) []Claim {
 		kappa += k / float64(len(c.Kappa))
 	}
 	claims := []Claim{
-		{ID: "minimum", Source: "paper, orthogonal", Relation: AtMost, Measured: Number(c.Excess), Tolerance: 1e-5 * r.zeroLoss(),
-			Statement: fmt.Sprintf("the best of %d starts reaches the exact minimum max(0, d - 2H): loss above it", starts),
-			Reason:    "1e-5 of the loss of the zero prediction: coefficients right to 3e-3, as the authors' are"},
-		proved("C", "paper, orthogonal", fmt.Sprintf("C is blocks c[[1, κ], [κ, 1]] on conjugate pairs, c = %.4f: relative distance", c.Gauge), c.ResidualC, form),
-		proved("kappa", "ours", "κ = 1 for every pair, since H < d leaves C no full rank: largest |κ - 1|", farthest(c.Kappa, 1), c.KappaBound),
-		proved("ratio", "paper, orthogonal", "p_{T-1}/p_T = -1/2 for every T, the trigonometric identity λ^{T+1} = 2cosθ λ^T - λ^{T-1}: largest deviation", farthest(c.Ratio, -0.5), ratioBound),
+		{ID: "minimum", Source: "paper, orthogonal", Relation: AtMost, Measured: Number(c.Excess),
+			Tolerance: 1e-5 * r.zeroLoss(),
+			Statement: fmt.Sprintf(
+				"the best of %d starts reaches the exact minimum max(0, d - 2H): loss above it",
+				starts),
+			Reason: "1e-5 of the loss of the zero prediction: coefficients right to 3e-3, as " +
+				"the authors' are"},
+		proved("C", "paper, orthogonal",
+			fmt.Sprintf(
+				"C is blocks c[[1, κ], [κ, 1]] on conjugate pairs, c = %.4f: relative distance",
+				c.Gauge), c.ResidualC, form),
+		proved("kappa", "ours",
+			"κ = 1 for every pair, since H < d leaves C no full rank: largest |κ - 1|",
+			farthest(c.Kappa, 1), c.KappaBound),
+		proved("ratio", "paper, orthogonal",
+			"p_{T-1}/p_T = -1/2 for every T, the trigonometric identity λ^{T+1} = 2cosθ λ^T - "+
+				"λ^{T-1}: largest deviation", farthest(c.Ratio, -0.5), ratioBound),
 		proved("ratio-kappa", "paper, orthogonal", "p_{T-1}/p_T = -κ/(1 + κ) for every T: largest deviation", farthest(c.Ratio, -kappa/(1+kappa)), ratioBound+c.KappaBound/(2*(2-c.KappaBound))),
-		proved("P", "paper, orthogonal", "P is 1/c on the superdiagonal, the ratio left of it, else 0: relative distance", c.ResidualP, form+ratioBound),
+		proved("P", "paper, orthogonal",
+			"P is 1/c on the superdiagonal, the ratio left of it, else 0: relative distance",
+			c.ResidualP, form+ratioBound),
 	}
 	if welch := welchBound(r.Config.Heads, r.Config.D/2); welch > 0 {
 		claims = append(claims, Claim{ID: "heads", Source: "ours", Relation: AtLeast,
 			Measured: Number(c.HeadOverlap), Predicted: welch,
-			Statement: fmt.Sprintf("the %d heads are not orthogonal, unlike those on unitary contexts: "+
-				"all lie in the d/2 = %d directions that C uses: largest |cosine| between two heads", r.Config.Heads, r.Config.D/2),
-			Reason: "√((H - d/2)/(d/2 (H - 1))), the least that the largest |cosine| of H vectors in d/2 dimensions can be (Welch 1974)"})
+			Statement: fmt.Sprintf(
+				"the %d heads are not orthogonal, unlike those on unitary contexts: "+
+					"all lie in the d/2 = %d directions that C uses: largest |cosine| between two heads", r.Config.Heads, r.Config.D/2),
+			Reason: "√((H - d/2)/(d/2 (H - 1))), the least that the largest |cosine| of H " +
+				"vectors in d/2 dimensions can be (Welch 1974)"})
 	}
 	return claims
 }
@@ -126,7 +155,9 @@ func welchBound(n, k int) float64 {
 // remaining loss. Where nothing is proved, at the valley to infinity, the
 // claim fails: there is nothing to measure against.
 func proved(id, source, statement string, deviation, bound float64) Claim {
-	claim := Claim{ID: id, Source: source, Statement: statement, Relation: AtMost, Measured: Number(deviation), Tolerance: bound, Reason: "proved from the remaining loss, see docs/mathematics.md"}
+	claim := Claim{ID: id, Source: source, Statement: statement, Relation: AtMost,
+		Measured: Number(deviation), Tolerance: bound,
+		Reason: "proved from the remaining loss, see docs/mathematics.md"}
 	if math.IsInf(bound, 0) || math.IsNaN(bound) {
 		claim.Measured, claim.Tolerance = Number(math.NaN()), 0
 	}

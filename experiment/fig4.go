@@ -17,8 +17,10 @@ import (
 func fig4() Experiment {
 	return define(spec[textConfig, textResult]{
 		name: "fig4", source: "Fig. 4",
-		summary: "is a sentence an autoregressive process? Windows of Moby-Dick fitted one by one, by the authors' protocol and by ours, and by one W on held-out text, against three nulls",
-		quick:   4 * time.Second, paper: 40 * time.Second,
+		summary: "is a sentence an autoregressive process? Windows of Moby-Dick fitted one by " +
+			"one, by the authors' protocol and by ours, and by one W on held-out text, against " +
+			"three nulls",
+		quick: 4 * time.Second, paper: 40 * time.Second,
 		trials: func(scale Scale, seed uint64) []textConfig {
 			many, few := 19, 10
 			if scale == Paper {
@@ -119,9 +121,12 @@ func (c textConfig) Check() error {
 	case c.Frequent < 0 || c.Count < 0 || c.From < 0:
 		return errors.New("a count is negative: use 0 or more")
 	case c.Part == nullPart && (c.Lag < 1 || c.Lag >= c.Length):
-		return fmt.Errorf("lag %d in windows of %d tokens: use lag = 1 to %d", c.Lag, c.Length, c.Length-1)
-	case !slices.Contains([]part{authorsPart, windowsPart, fitPart, nullPart, passagesPart}, c.Part):
-		return fmt.Errorf("there is no part %q: use authors, windows, fit, null or passages", c.Part)
+		return fmt.Errorf("lag %d in windows of %d tokens: use lag = 1 to %d", c.Lag, c.Length,
+			c.Length-1)
+	case !slices.Contains([]part{authorsPart, windowsPart, fitPart, nullPart, passagesPart},
+		c.Part):
+		return fmt.Errorf("there is no part %q: use authors, windows, fit, null or passages",
+			c.Part)
 	case c.Part == fitPart || c.Part == nullPart:
 		if c.Split != text.Random && c.Split != text.Contiguous {
 			return fmt.Errorf("there is no split %q: use random or contiguous", c.Split)
@@ -156,19 +161,22 @@ func textTrials(windows, length int, dims, nulls []int, seed uint64) []textConfi
 			for _, null := range of {
 				for from := 0; from < count; from += nullChunk {
 					trials = append(trials, with(func(c *textConfig) {
-						c.Part, c.Dims, c.Split, c.Null, c.Lag, c.From, c.Count = nullPart, k, text.Contiguous, null, lag, from, min(nullChunk, count-from)
+						c.Part, c.Dims, c.Split, c.Null, c.Lag, c.From, c.Count = nullPart, k,
+							text.Contiguous, null, lag, from, min(nullChunk, count-from)
 					}))
 				}
 			}
 		}
 		for _, split := range []text.Split{text.Random, text.Contiguous} {
-			trials = append(trials, with(func(c *textConfig) { c.Part, c.Dims, c.Split = fitPart, k, split }))
+			trials = append(trials,
+				with(func(c *textConfig) { c.Part, c.Dims, c.Split = fitPart, k, split }))
 		}
 	}
 	return append(trials,
 		with(func(c *textConfig) { c.Part, c.Split, c.Frequent = fitPart, text.Contiguous, 100 }),
 		with(func(c *textConfig) {
-			c.Part, c.Split, c.Frequent, c.Null, c.Lag, c.Count = nullPart, text.Contiguous, 100, text.TokensPermuted, 1, max(min(nulls[0], 19), nulls[0]/5)
+			c.Part, c.Split, c.Frequent, c.Null, c.Lag, c.Count = nullPart, text.Contiguous, 100,
+				text.TokensPermuted, 1, max(min(nulls[0], 19), nulls[0]/5)
 		}),
 		with(func(c *textConfig) { c.Part = authorsPart }),
 		with(func(c *textConfig) { c.Part, c.Dims = windowsPart, dims[len(dims)-1] }),
@@ -181,7 +189,8 @@ const everyWindow = 1_000_000
 // wholeTrials ask all windows of the text what lags beyond the first find that
 // a chain of pairs does not have.
 func wholeTrials(length, dims, chains int, seed uint64) []textConfig {
-	base := textConfig{Part: fitPart, Windows: everyWindow, Length: length, Dims: dims, Split: text.Contiguous, Seed: seed}
+	base := textConfig{Part: fitPart, Windows: everyWindow, Length: length, Dims: dims,
+		Split: text.Contiguous, Seed: seed}
 	trials := []textConfig{base}
 	for lag := 2; lag < length; lag++ {
 		c := base
@@ -209,7 +218,8 @@ type textResult struct {
 	Passages *text.Passages  `json:"passages,omitempty"`
 }
 
-func textRun(load func() (*text.Sequence, error)) func(context.Context, textConfig) (textResult, error) {
+func textRun(load func() (*text.Sequence, error)) func(context.Context,
+	textConfig) (textResult, error) {
 	return func(ctx context.Context, c textConfig) (textResult, error) {
 		s, err := load()
 		if err != nil {
@@ -238,7 +248,8 @@ func textRun(load func() (*text.Sequence, error)) func(context.Context, textConf
 			r.Real, r.Shuffled = bothRollouts(s, w, ourError, shuffled)
 			return r, nil
 		case passagesPart:
-			p, err := s.ReadPassages(min(passageHalf, len(s.Tokens)/50), c.Dims, ar.Rand(c.Seed, stream("passages"), 0))
+			p, err := s.ReadPassages(min(passageHalf, len(s.Tokens)/50), c.Dims,
+				ar.Rand(c.Seed, stream("passages"), 0))
 			r.Passages = &p
 			return r, err
 		}
@@ -247,7 +258,8 @@ func textRun(load func() (*text.Sequence, error)) func(context.Context, textConf
 			return r, err
 		}
 		if c.Part == nullPart {
-			r.NullR2, err = study.Nulls(ctx, c.Null, c.Lag, c.Count, ar.Rand(c.Seed, stream(string(c.Null)), uint64(c.From)), nil)
+			r.NullR2, err = study.Nulls(ctx, c.Null, c.Lag, c.Count,
+				ar.Rand(c.Seed, stream(string(c.Null)), uint64(c.From)), nil)
 			return r, err
 		}
 		for lag := 1; lag < c.Length; lag++ {

@@ -15,13 +15,17 @@ import (
 // collectText draws the figure and writes the table, which both scales and the
 // user's text share.
 func collectText(all []done[textConfig, textResult]) (Findings, error) {
-	summary := Table{Name: "summary", Columns: []string{"measure", "split", "k", "lag", "value", "low", "high", "p_tokens", "p_windows", "p_markov"}}
+	summary := Table{Name: "summary", Columns: []string{"measure", "split", "k", "lag", "value",
+		"low", "high", "p_tokens", "p_windows", "p_markov"}}
 	nulls := gather(all)
 	figure := Figure{Title: "Is a sentence an autoregressive process? (Fig. 4)", Columns: 3,
-		Caption: "Top: each window with a W of its own. Left the authors' protocol, which leaves out the windows that are fitted exactly; then ours, with and without them: " +
+		Caption: "Top: each window with a W of its own. Left the authors' protocol, which leaves " +
+			"out the windows that are fitted exactly; then ours, with and without them: " +
 			"most are exact for want of repeated tokens, in the text and shuffled alike. " +
-			"Bottom: one W for all windows, on held-out text, against nulls; its singular values; a W learnt from the passage it predicts."}
-	lags := Panel{Kind: Lines, Title: "held-out R², last fifth of the text", X: Axis{Label: "lag ℓ"}, Y: Axis{Label: "R²"}}
+			"Bottom: one W for all windows, on held-out text, against nulls; its singular " +
+			"values; a W learnt from the passage it predicts."}
+	lags := Panel{Kind: Lines, Title: "held-out R², last fifth of the text",
+		X: Axis{Label: "lag ℓ"}, Y: Axis{Label: "R²"}}
 	var singular, passages, windows []Panel
 	first := all[0].Config.Dims
 	for _, d := range all {
@@ -51,9 +55,12 @@ func collectText(all []done[textConfig, textResult]) (Findings, error) {
 				name string
 				of   *rollouts
 			}{{"text", r.Real}, {"shuffled", r.Shuffled}} {
-				addRow(&summary, protocol+side.name+": windows fitted exactly", c, text.Interval{Value: side.of.Exact})
-				addRow(&summary, protocol+side.name+": mean error, all windows", c, text.Interval{Value: side.of.Mean})
-				addRow(&summary, protocol+side.name+": mean error, the others", c, around(side.of.Rest, side.of.RestSE))
+				addRow(&summary, protocol+side.name+": windows fitted exactly", c,
+					text.Interval{Value: side.of.Exact})
+				addRow(&summary, protocol+side.name+": mean error, all windows", c,
+					text.Interval{Value: side.of.Mean})
+				addRow(&summary, protocol+side.name+": mean error, the others", c,
+					around(side.of.Rest, side.of.RestSE))
 			}
 		case passagesPart:
 			if r.Passages == nil {
@@ -124,7 +131,8 @@ func addFit(t *Table, c textConfig, r textResult, nulls map[nullKey][]float64) {
 		}
 		t.Rows = append(t.Rows, row)
 	}
-	t.Rows = append(t.Rows, []any{name + ": |WᵀW - I|/√k", string(c.Split), c.Dims, 1, r.Distance, "", "", "", "", ""})
+	t.Rows = append(t.Rows, []any{name + ": |WᵀW - I|/√k", string(c.Split), c.Dims, 1, r.Distance,
+		"", "", "", "", ""})
 }
 
 // lagSeries are the R² by lag with its interval, and the means of the nulls.
@@ -158,21 +166,24 @@ func lagSeries(c textConfig, r textResult, nulls map[nullKey][]float64, first in
 
 func addSingular(panels []Panel, c textConfig, r textResult) []Panel {
 	if len(panels) == 0 {
-		panels = []Panel{{Kind: Lines, Title: "singular values of W", X: Axis{Label: "rank / k"}, Y: Axis{Label: "σ; 1 where W is orthogonal"}}}
+		panels = []Panel{{Kind: Lines, Title: "singular values of W", X: Axis{Label: "rank / k"},
+			Y: Axis{Label: "σ; 1 where W is orthogonal"}}}
 	}
 	if c.Frequent > 0 || c.Windows == everyWindow {
 		return panels
 	}
 	x := positions(len(r.Singular))
 	floats.Scale(1/float64(len(x)), x)
-	panels[0].Series = append(panels[0].Series, NewSeries(fmt.Sprintf("k = %d", c.Dims), Points, x, r.Singular))
+	panels[0].Series = append(panels[0].Series,
+		NewSeries(fmt.Sprintf("k = %d", c.Dims), Points, x, r.Singular))
 	return panels
 }
 
 // authorsPanel is the paper's figure: how many windows have which error, those
 // that are fitted exactly left out.
 func authorsPanel(c textConfig, r textResult) Panel {
-	panel := Panel{Kind: Lines, Title: "as the authors draw it", X: Axis{Label: "mean squared error of the window"}, Y: Axis{Label: "windows"}}
+	panel := Panel{Kind: Lines, Title: "as the authors draw it",
+		X: Axis{Label: "mean squared error of the window"}, Y: Axis{Label: "windows"}}
 	x := middles(authorsError(c, r.Dim))
 	for _, side := range []struct {
 		name string
@@ -180,7 +191,8 @@ func authorsPanel(c textConfig, r textResult) Panel {
 	}{{"text", r.Real}, {"shuffled", r.Shuffled}} {
 		y := slices.Clone(side.of.Bins)
 		floats.Scale(float64(side.of.Windows), y)
-		panel.Series = append(panel.Series, NewSeries(fmt.Sprintf("%s, %.0f windows", side.name, floats.Sum(y)), Solid, x, y))
+		panel.Series = append(panel.Series,
+			NewSeries(fmt.Sprintf("%s, %.0f windows", side.name, floats.Sum(y)), Solid, x, y))
 	}
 	return panel
 }
@@ -204,14 +216,18 @@ func around(mean, se float64) text.Interval {
 // the same without those fitted exactly.
 func windowPanels(r textResult) []Panel {
 	x := append([]float64{0}, middles(ourError)...)
-	whole := Panel{Kind: Lines, Title: "each window its own W", X: Axis{Label: "relative error of the window, 0: exact"}, Y: Axis{Label: "share of windows"}}
-	rest := Panel{Kind: Lines, Title: "without those fitted exactly", X: Axis{Label: "relative error of the window"}, Y: Axis{Label: "share of these windows"}}
+	whole := Panel{Kind: Lines, Title: "each window its own W",
+		X: Axis{Label: "relative error of the window, 0: exact"},
+		Y: Axis{Label: "share of windows"}}
+	rest := Panel{Kind: Lines, Title: "without those fitted exactly",
+		X: Axis{Label: "relative error of the window"}, Y: Axis{Label: "share of these windows"}}
 	for _, side := range []struct {
 		name string
 		of   *rollouts
 	}{{"text", r.Real}, {"shuffled", r.Shuffled}} {
 		y := append([]float64{side.of.Exact}, side.of.Bins...)
-		whole.Series = append(whole.Series, NewSeries(fmt.Sprintf("%s, %.0f %% exact", side.name, 100*side.of.Exact), Solid, x, y))
+		whole.Series = append(whole.Series,
+			NewSeries(fmt.Sprintf("%s, %.0f %% exact", side.name, 100*side.of.Exact), Solid, x, y))
 		shares := append([]float64{}, side.of.Bins...)
 		if sum := floats.Sum(shares); sum > 0 {
 			floats.Scale(1/sum, shares)
@@ -222,13 +238,15 @@ func windowPanels(r textResult) []Panel {
 }
 
 func passagePanel(p text.Passages) Panel {
-	panel := Panel{Kind: Lines, Title: "W from a passage, on its next tokens", X: Axis{Label: "R², 95 % interval"}, Y: Axis{Label: "whose W, as listed"}}
+	panel := Panel{Kind: Lines, Title: "W from a passage, on its next tokens",
+		X: Axis{Label: "R², 95 % interval"}, Y: Axis{Label: "whose W, as listed"}}
 	for i, v := range []struct {
 		name string
 		of   text.Interval
 	}{{"the passage's own", p.Own}, {"another passage's", p.Other}, {"the pooled W", p.Pooled}} {
 		y := float64(i + 1)
-		panel.Series = append(panel.Series, NewSeries(v.name, Solid, []float64{v.of.Low, v.of.Value, v.of.High}, []float64{y, y, y}))
+		panel.Series = append(panel.Series, NewSeries(v.name, Solid,
+			[]float64{v.of.Low, v.of.Value, v.of.High}, []float64{y, y, y}))
 	}
 	return panel
 }

@@ -56,7 +56,8 @@ func authorsError(c textConfig, d int) windowError {
 }
 
 // bothRollouts measures the windows, and windows of their tokens permuted.
-func bothRollouts(s *text.Sequence, w text.Windows, e windowError, rng *rand.Rand) (real, shuffled *rollouts) {
+func bothRollouts(s *text.Sequence, w text.Windows, e windowError,
+	rng *rand.Rand) (real, shuffled *rollouts) {
 	real = newRollouts(s, w, e)
 	mixed := text.Windows{Length: w.Length, Tokens: slices.Clone(w.Tokens)}
 	rng.Shuffle(len(mixed.Tokens), func(i, j int) {

@@ -18,8 +18,9 @@ import (
 func fig6() Experiment {
 	return define(spec[fig6Config, fig6Result]{
 		name: "fig6", source: "Fig. 6",
-		summary: "the positional encoding alone: closed form, descent on exact moments and on samples",
-		quick:   600 * time.Millisecond, paper: 600 * time.Millisecond,
+		summary: "the positional encoding alone: closed form, descent on exact moments and on " +
+			"samples",
+		quick: 600 * time.Millisecond, paper: 600 * time.Millisecond,
 		trials: fig6Trials, run: runFig6, collect: collectFig6,
 	})
 }
@@ -42,16 +43,22 @@ func (c fig6Config) problem() theory.Position {
 // Check implements config.
 func (c fig6Config) Check() error {
 	if c.Replicas < 3 || c.Sequences < 1 {
-		return fmt.Errorf("%d replicas of %d sequences give no standard error: use 3 replicas or more", c.Replicas, c.Sequences)
+		return fmt.Errorf(
+			"%d replicas of %d sequences give no standard error: use 3 replicas or more",
+			c.Replicas, c.Sequences)
 	}
 	if err := c.problem().Check(); err != nil {
 		return err
 	}
 	if c.Tmax < shortestFitted {
-		return fmt.Errorf("longest context Tmax = %d: cosines are fitted to rows from T = %d on; use tmax = %d or more", c.Tmax, shortestFitted, shortestFitted)
+		return fmt.Errorf(
+			"longest context Tmax = %d: cosines are fitted to rows from T = %d on; use tmax = %d "+
+				"or more", c.Tmax, shortestFitted, shortestFitted)
 	}
 	if !(c.LearningRate > 0) || !(c.Target > 0 && c.Target < 1) || c.Limit < 1 {
-		return fmt.Errorf("learning_rate %g, target %g, limit %d: use positive numbers, and a target below the loss 1 of the zero encoding", c.LearningRate, c.Target, c.Limit)
+		return fmt.Errorf(
+			"learning_rate %g, target %g, limit %d: use positive numbers, and a target below the "+
+				"loss 1 of the zero encoding", c.LearningRate, c.Target, c.Limit)
 	}
 	return nil
 }
@@ -76,7 +83,8 @@ type fig6Result struct {
 func fig6Trials(_ Scale, seed uint64) []fig6Config {
 	var trials []fig6Config
 	for _, mu := range []float64{50, 100, 200, 300} {
-		trials = append(trials, fig6Config{Mu: mu, Tmax: 30, LearningRate: 0.5, Target: 1e-3, Limit: 1_000_000,
+		trials = append(trials, fig6Config{Mu: mu, Tmax: 30, LearningRate: 0.5, Target: 1e-3,
+			Limit:    1_000_000,
 			Replicas: 16, Sequences: 400, Seed: seed})
 	}
 	return trials
@@ -172,19 +180,28 @@ func meanBeside(x []float64, several [][]float64) (distance, standardError float
 func collectFig6(all []done[fig6Config, fig6Result]) (Findings, error) {
 	var found Findings
 	figure := Figure{Title: "Positional encoding alone (Fig. 6)", Columns: 2,
-		Caption: "P after the first iteration whose mean loss is at most the target; row T-2 holds p_1 … p_T. The narrower the contexts (larger μ), the smoother the rows."}
-	rows := Figure{Name: "cosines", Title: "Cosines fitted to the last row of the encoding", Columns: 2,
-		Caption: "p_1 … p_T at T = Tmax and the best single cosine. Narrow contexts leave room for less than one period, wide ones for several."}
-	counts := Table{Name: "iterations", Columns: []string{"mu", "closed_form", "descent", "last_row_r2", "median_r2"}}
+		Caption: "P after the first iteration whose mean loss is at most the target; row T-2 " +
+			"holds p_1 … p_T. The narrower the contexts (larger μ), the smoother the rows."}
+	rows := Figure{Name: "cosines", Title: "Cosines fitted to the last row of the encoding",
+		Columns: 2,
+		Caption: "p_1 … p_T at T = Tmax and the best single cosine. Narrow contexts leave room " +
+			"for less than one period, wide ones for several."}
+	counts := Table{Name: "iterations", Columns: []string{"mu", "closed_form", "descent",
+		"last_row_r2", "median_r2"}}
 	for _, d := range all {
 		c, r := d.Config, d.Found
-		figure.Panels = append(figure.Panels, encodingPanel(fmt.Sprintf("μ = %g, %d iterations", c.Mu, r.Iterations), c.Tmax, r.P))
+		figure.Panels = append(figure.Panels,
+			encodingPanel(fmt.Sprintf("μ = %g, %d iterations", c.Mu, r.Iterations), c.Tmax, r.P))
 		t := positions(c.Tmax)
-		rows.Panels = append(rows.Panels, Panel{Kind: Lines, Title: fmt.Sprintf("μ = %g, R² = %.4f", c.Mu, r.R2[len(r.R2)-1]),
-			X: Axis{Label: "position t"}, Y: Axis{Label: "p_t"},
-			Series: []Series{NewSeries("encoding", Points, t, r.P[(c.Tmax-2)*c.Tmax:][:c.Tmax]), NewSeries("cosine", Dashed, t, r.Cosine)}})
-		found.Data.Arrays = append(found.Data.Arrays, Array{fmt.Sprintf("pe_mu_%g", c.Mu), []int{c.Tmax, c.Tmax}, withoutSuperdiagonal(r.P, c.Tmax)})
-		counts.Rows = append(counts.Rows, []any{c.Mu, r.Iterations, r.Descended, r.R2[len(r.R2)-1], median(r.R2)})
+		rows.Panels = append(rows.Panels,
+			Panel{Kind: Lines, Title: fmt.Sprintf("μ = %g, R² = %.4f", c.Mu, r.R2[len(r.R2)-1]),
+				X: Axis{Label: "position t"}, Y: Axis{Label: "p_t"},
+				Series: []Series{NewSeries("encoding", Points, t, r.P[(c.Tmax-2)*c.Tmax:][:c.Tmax]),
+					NewSeries("cosine", Dashed, t, r.Cosine)}})
+		found.Data.Arrays = append(found.Data.Arrays, Array{fmt.Sprintf("pe_mu_%g", c.Mu),
+			[]int{c.Tmax, c.Tmax}, withoutSuperdiagonal(r.P, c.Tmax)})
+		counts.Rows = append(counts.Rows,
+			[]any{c.Mu, r.Iterations, r.Descended, r.R2[len(r.R2)-1], median(r.R2)})
 		found.Claims = append(found.Claims, fig6Claims(c, r)...)
 	}
 	found.Figures = []Figure{figure, rows}
@@ -197,21 +214,32 @@ func fig6Claims(c fig6Config, r fig6Result) []Claim {
 	// rounding adds up over the iterations: each adds at most (T+2) units in
 	// the last place of a gradient whose terms sum to at most T max|p| + 1.
 	T := float64(c.Tmax)
-	rounding := float64(r.Iterations) * (T + 2) * 0x1p-52 * (T*floats.Norm(r.P, math.Inf(1)) + 1) * 2 * c.LearningRate / (T - 1)
+	rounding := float64(r.Iterations) * (T + 2) * 0x1p-52 * (T*floats.Norm(r.P, math.Inf(1)) +
+		1) * 2 * c.LearningRate / (T - 1)
 	// In the worst case one direction carries all the spread between replicas;
 	// then distance/error is |t| with Replicas-1 degrees of freedom.
 	quantile := distuv.StudentsT{Mu: 0, Sigma: 1, Nu: float64(c.Replicas - 1)}.Quantile(1 - 5e-6)
 	at := fmt.Sprintf("μ=%g", c.Mu)
 	claims := []Claim{
 		{ID: "iterations/" + at, Source: "ours", Relation: Equals,
-			Statement: fmt.Sprintf("at μ = %g descent needs as many iterations as the closed form says to reach mean loss %g", c.Mu, c.Target),
-			Measured:  Number(r.Descended), Predicted: float64(r.Iterations), Reason: "counts are equal or they are not"},
+			Statement: fmt.Sprintf(
+				"at μ = %g descent needs as many iterations as the closed form says to reach "+
+					"mean loss %g", c.Mu, c.Target),
+			Measured: Number(r.Descended), Predicted: float64(r.Iterations),
+			Reason: "counts are equal or they are not"},
 		{ID: "descent/" + at, Source: "ours", Relation: AtMost,
-			Statement: fmt.Sprintf("at μ = %g the closed form is where descent on exact moments arrives: largest deviation of an entry", c.Mu),
-			Measured:  Number(r.Deviation), Tolerance: rounding, Reason: "rounding of every step, none of which is amplified"},
+			Statement: fmt.Sprintf(
+				"at μ = %g the closed form is where descent on exact moments arrives: largest "+
+					"deviation of an entry", c.Mu),
+			Measured: Number(r.Deviation), Tolerance: rounding,
+			Reason: "rounding of every step, none of which is amplified"},
 		{ID: "samples/" + at, Source: "Fig. 6", Relation: AtMost,
-			Statement: fmt.Sprintf("at μ = %g descent on sampled sequences arrives there too: relative distance of the mean encoding of %d trainings", c.Mu, c.Replicas),
-			Measured:  Number(r.Sampled), Tolerance: quantile * r.Error, Reason: "Student's t of the mean over the trainings, two-sided 1e-5, all spread in one direction"},
+			Statement: fmt.Sprintf(
+				"at μ = %g descent on sampled sequences arrives there too: relative distance of "+
+					"the mean encoding of %d trainings", c.Mu, c.Replicas),
+			Measured: Number(r.Sampled), Tolerance: quantile * r.Error,
+			Reason: "Student's t of the mean over the trainings, two-sided 1e-5, all spread in " +
+				"one direction"},
 	}
 	return append(claims, c.cosineClaim(r, quantile))
 }
@@ -227,14 +255,16 @@ func (c fig6Config) cosineClaim(r fig6Result, quantile float64) Claim {
 	modes := 2 * float64(c.Tmax) / c.Mu
 	claim := Claim{ID: fmt.Sprintf("cosine/μ=%g", c.Mu), Source: "Fig. 6", Relation: AtMost,
 		Measured: Number(r.Missed), Predicted: quantile * r.RowError,
-		Reason: "Student's t of the mean last row over the trainings on drawn sequences, two-sided 1e-5"}
+		Reason: "Student's t of the mean last row over the trainings on drawn sequences, " +
+			"two-sided 1e-5"}
 	what := "is a cosine as far as drawn sequences can tell"
 	if modes > 0.5 {
 		claim.Source, claim.Relation = "ours", AtLeast
 		what = "is no single cosine"
 	}
 	claim.Statement = fmt.Sprintf("at μ = %g the row that Fig. 6 plots, T = %d, %s (R² = %.4f; "+
-		"2T/μ = %.2g modes are resolved): what the best cosine misses of it, over its size about its mean",
+		"2T/μ = %.2g modes are resolved): what the best cosine misses of it, over its size about "+
+		"its mean",
 		c.Mu, c.Tmax, what, r.R2[len(r.R2)-1], modes)
 	return claim
 }

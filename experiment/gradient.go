@@ -20,8 +20,9 @@ import (
 func gradient() Experiment {
 	return define(spec[gradientConfig, gradientResult]{
 		name: "gradient-step", source: "paper, augmented tokens",
-		summary: "trained one-layer models against one step of gradient descent, and what layer norm changes",
-		quick:   4200 * time.Millisecond, paper: 15 * time.Minute,
+		summary: "trained one-layer models against one step of gradient descent, and what layer " +
+			"norm changes",
+		quick: 4200 * time.Millisecond, paper: 15 * time.Minute,
 		trials: gradientTrials, train: runGradient, collect: collectGradient,
 	})
 }
@@ -47,16 +48,26 @@ type gradientConfig struct {
 func (c gradientConfig) Check() error {
 	switch c.Label {
 	case scalarLayer, denseLayer1:
-		if c.Family != ar.Unitary && (c.Family != ar.Rotation || c.Label == denseLayer1) || c.D < 2 || c.Length < 3 || c.Batch < 2 || c.Train < c.Batch || c.Epochs < 1 || c.Test < 100 || !(c.LearningRate > 0) || !(c.InitScale > 0) {
-			return fmt.Errorf("%s: use the unitary family (block-scalar weights also rotation), d ≥ 2, length ≥ 3, batch ≥ 2, train ≥ batch, test ≥ 100 and positive learning_rate and init_scale", c.Label)
+		if c.Family != ar.Unitary && (c.Family != ar.Rotation || c.Label == denseLayer1) ||
+			c.D < 2 || c.Length < 3 || c.Batch < 2 || c.Train < c.Batch || c.Epochs < 1 ||
+			c.Test < 100 || !(c.LearningRate > 0) || !(c.InitScale > 0) {
+			return fmt.Errorf(
+				"%s: use the unitary family (block-scalar weights also rotation), d ≥ 2, length "+
+					"≥ 3, batch ≥ 2, train ≥ batch, test ≥ 100 and positive learning_rate and "+
+					"init_scale", c.Label)
 		}
 		if c.Family == ar.Rotation {
 			branch, err := theory.RotationBranch(c.D, c.Length)
 			if err != nil {
 				return err
 			}
-			if best, err := theory.RotationOptimum(c.D, c.Length); err != nil || best.MeanLoss < branch.MeanLoss*(1-1e-6) {
-				return errors.Join(err, fmt.Errorf("%s on rotations of d = %d, Tmax = %d: η and ζ alone are not the optimum there; use d = 4 with length at most 11, or d = 6 with at most 29", c.Label, c.D, c.Length))
+			if best, err := theory.RotationOptimum(c.D, c.Length); err != nil ||
+				best.MeanLoss < branch.MeanLoss*(1-1e-6) {
+				return errors.Join(err,
+					fmt.Errorf(
+						"%s on rotations of d = %d, Tmax = %d: η and ζ alone are not the optimum "+
+							"there; use d = 4 with length at most 11, or d = 6 with at most 29", c.Label,
+						c.D, c.Length))
 			}
 		}
 		return nil
@@ -109,7 +120,8 @@ func gradientTrials(scale Scale, seed uint64) []gradientConfig {
 	}
 	var trials []gradientConfig
 	add := func(label string, c train.Config) {
-		trials = append(trials, gradientConfig{networkConfig{label, scale, c, kernel.Available()[0].Arithmetic()}, 0.03})
+		trials = append(trials, gradientConfig{networkConfig{label, scale, c,
+			kernel.Available()[0].Arithmetic()}, 0.03})
 	}
 	for _, family := range []ar.Family{ar.Haar, ar.Rotation} {
 		for s := range uint64(comparedSeeds) {
@@ -119,7 +131,8 @@ func gradientTrials(scale Scale, seed uint64) []gradientConfig {
 			c := augmentedSetting(scale)
 			c.Seed = seed*comparedSeeds + s
 			if scale == Quick {
-				c.D, c.Epochs, c.Train, c.Test = 4, 32, 2048, 256 // the larger d, the nearer are the two steps
+				// the larger d, the nearer are the two steps
+				c.D, c.Epochs, c.Train, c.Test = 4, 32, 2048, 256
 			}
 			c.Process = ar.New(family, c.D+c.D%2*btoi(family == ar.Rotation))
 			add(normedLayer, c)
@@ -171,5 +184,6 @@ func runGradient(ctx context.Context, c gradientConfig, m Means) (gradientResult
 }
 
 func (c gradientConfig) stream(what string) string {
-	return fmt.Sprintf("gradient-step/%s/%s/%s/d=%d/Tmax=%d", what, c.Label, c.Family, c.D, c.Length)
+	return fmt.Sprintf("gradient-step/%s/%s/%s/d=%d/Tmax=%d", what, c.Label, c.Family, c.D,
+		c.Length)
 }

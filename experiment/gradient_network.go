@@ -27,7 +27,8 @@ func (c gradientConfig) runLayer(ctx context.Context, m Means) (gradientResult, 
 }
 
 // measureLayer looks into a network of one layer.
-func (c gradientConfig) measureLayer(ctx context.Context, model *probe.Model) (gradientResult, error) {
+func (c gradientConfig) measureLayer(ctx context.Context,
+	model *probe.Model) (gradientResult, error) {
 	test, err := train.Sequences(c.Config, train.TestStream, c.Test)
 	if err != nil {
 		return gradientResult{}, err
@@ -136,7 +137,8 @@ func (r *gradientResult) lengths(predictions []float64, test ar.Batch[float64]) 
 			prediction, target := predictions[p:p+d], targets[p:p+d]
 			size := floats.Norm(prediction, 2)
 			length, energy = append(length, size), append(energy, floats.Dot(target, target))
-			along = append(along, floats.Dot(prediction, target)/max(size, math.SmallestNonzeroFloat64))
+			along = append(along, floats.Dot(prediction, target)/max(size,
+				math.SmallestNonzeroFloat64))
 		}
 		size, deviation := stat.MeanStdDev(length, nil)
 		best := max(0, mean(along))

@@ -45,7 +45,8 @@ func construct(c train.Config) (*probe.Model, error) {
 					length = 100
 				}
 				for i := 0; i < d; i += 2 {
-					p.Data[t*d+i], p.Data[t*d+i+1] = length*math.Cos(math.Pi/8), length*math.Sin(math.Pi/8)
+					p.Data[t*d+i], p.Data[t*d+i+1] = length*math.Cos(math.Pi/8),
+						length*math.Sin(math.Pi/8)
 				}
 			}
 		case "layers.0.q.weight":

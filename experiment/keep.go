@@ -46,7 +46,7 @@ func newKeeper(folder string, m Means) (*keeper, error) {
 		return nil, err
 	}
 	k := &keeper{folder: filepath.Join(folder, name), means: m, found: new(atomic.Int32)}
-	return k, os.MkdirAll(k.folder, 0o755)
+	return k, os.MkdirAll(k.folder, 0o777)
 }
 
 // program returns the first 16 digits of the hash of the executable.

@@ -21,8 +21,9 @@ import (
 func minima() Experiment {
 	return define(spec[minimaConfig, minimaResult]{
 		name: "minima", source: "paper, ours",
-		summary: "the exact minima of the diagonal attention for every H ≤ d ≤ 8, never undercut, and what keeps descent from them",
-		quick:   1300 * time.Millisecond, paper: 30 * time.Second,
+		summary: "the exact minima of the diagonal attention for every H ≤ d ≤ 8, never " +
+			"undercut, and what keeps descent from them",
+		quick: 1300 * time.Millisecond, paper: 30 * time.Second,
 		trials: minimaTrials, run: runMinima, collect: collectMinima,
 	})
 }
@@ -44,7 +45,8 @@ func (c minimaConfig) Check() error {
 	if c.Starts < 1 {
 		return fmt.Errorf("starts %d is not positive: use 1 or more", c.Starts)
 	}
-	return fig3Config{Family: c.Family, D: c.D, Heads: c.Heads, Tmax: c.Tmax, LearningRate: c.LearningRate, Iterations: c.Iterations, InitScale: c.InitScale}.Check()
+	return fig3Config{Family: c.Family, D: c.D, Heads: c.Heads, Tmax: c.Tmax,
+		LearningRate: c.LearningRate, Iterations: c.Iterations, InitScale: c.InitScale}.Check()
 }
 
 func minimaTrials(scale Scale, seed uint64) []minimaConfig {
@@ -63,7 +65,9 @@ func minimaTrials(scale Scale, seed uint64) []minimaConfig {
 				rate = 0.004 // the valley to infinity is steep across
 			}
 			for h := 1; h <= d; h++ {
-				trials = append(trials, minimaConfig{Family: family, D: d, Heads: h, Tmax: 5, Starts: starts, LearningRate: rate, Iterations: iterations, InitScale: 0.05, Seed: seed})
+				trials = append(trials, minimaConfig{Family: family, D: d, Heads: h, Tmax: 5,
+					Starts: starts, LearningRate: rate, Iterations: iterations, InitScale: 0.05,
+					Seed: seed})
 			}
 		}
 	}
@@ -97,7 +101,8 @@ func runMinima(ctx context.Context, c minimaConfig) (minimaResult, error) {
 		}
 		m.Init(ar.Rand(c.Seed, c.stream("starts"), uint64(start)), c.InitScale)
 		before := conserved(m)
-		losses, err := m.Descend(ctx, c.Family, theory.Descent{LearningRate: c.LearningRate, Iterations: c.Iterations})
+		losses, err := m.Descend(ctx, c.Family,
+			theory.Descent{LearningRate: c.LearningRate, Iterations: c.Iterations})
 		if err != nil {
 			return minimaResult{}, err
 		}
@@ -170,7 +175,8 @@ func worstMinimiser(c minimaConfig, perContext float64) (float64, error) {
 	if c.Family == ar.Rotation && c.Heads >= c.D {
 		kappas = []float64{1, 0, -0.4, 3} // all κ ≠ -1 are minima
 	}
-	sampler, err := ar.NewSampler[complex128](ar.New(c.Family, c.D), minimiserSequences, c.Tmax, c.Seed,
+	sampler, err := ar.NewSampler[complex128](ar.New(c.Family, c.D), minimiserSequences, c.Tmax,
+		c.Seed,
 		c.stream("sequences"))
 	if err != nil {
 		return 0, err
@@ -222,7 +228,8 @@ func conserved(m *theory.Diagonal) conservedQuantities {
 // steps counts on top of the start, and so do p_{T-1}, which keeps its start
 // where Π1 is 0, and what is left of the excess, whose root bounds the
 // deviations of all coefficients.
-func (start conservedQuantities) gaugeError(m *theory.Diagonal, c minimaConfig, certificate theory.Certificate) float64 {
+func (start conservedQuantities) gaugeError(m *theory.Diagonal, c minimaConfig,
+	certificate theory.Certificate) float64 {
 	end := conserved(m)
 	h := float64(c.Heads)
 	trace, square, drift := 0.0, 0.0, math.Abs(end.s-start.s)
@@ -245,13 +252,17 @@ func (start conservedQuantities) gaugeError(m *theory.Diagonal, c minimaConfig, 
 
 func collectMinima(all []done[minimaConfig, minimaResult]) (Findings, error) {
 	var found Findings
-	table := Table{Name: "minima", Columns: []string{"family", "d", "heads", "minimum", "lowest_excess", "highest_excess", "share_reached", "starts"}}
-	ends := Table{Name: "ends", Columns: []string{"family", "d", "heads", "start", "excess", "gauge", "verdict"}}
+	table := Table{Name: "minima", Columns: []string{"family", "d", "heads", "minimum",
+		"lowest_excess", "highest_excess", "share_reached", "starts"}}
+	ends := Table{Name: "ends", Columns: []string{"family", "d", "heads", "start", "excess",
+		"gauge", "verdict"}}
 	for _, d := range all {
 		c, r := d.Config, d.Found
-		table.Rows = append(table.Rows, []any{c.Family, c.D, c.Heads, r.Minimum, slices.Min(r.Ends), slices.Max(r.Ends), d.Found.reached(c), c.Starts})
+		table.Rows = append(table.Rows, []any{c.Family, c.D, c.Heads, r.Minimum, slices.Min(r.Ends),
+			slices.Max(r.Ends), d.Found.reached(c), c.Starts})
 		for i, e := range r.Ends {
-			ends.Rows = append(ends.Rows, []any{c.Family, c.D, c.Heads, i, e, r.Gauges[i], r.Verdicts[i]})
+			ends.Rows = append(ends.Rows,
+				[]any{c.Family, c.D, c.Heads, i, e, r.Gauges[i], r.Verdicts[i]})
 		}
 	}
 	found.Data.Tables = []Table{table, ends}

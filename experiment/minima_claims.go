@@ -16,9 +16,12 @@ import (
 // and the descents of the smallest case with traps.
 func minimaFigure(all []done[minimaConfig, minimaResult]) (Figure, error) {
 	figure := Figure{Title: "Exact minima of the diagonal attention", Columns: 3,
-		Caption: "Left and middle: the lowest loss that descent found (points) on the exact minimum (dashed), for every number of heads. Right: descents on rotations with d = 4 and H = 2 end at the minimum or in a trap of known loss (dashed)."}
+		Caption: "Left and middle: the lowest loss that descent found (points) on the exact " +
+			"minimum (dashed), for every number of heads. Right: descents on rotations with d = " +
+			"4 and H = 2 end at the minimum or in a trap of known loss (dashed)."}
 	for _, family := range []ar.Family{ar.Unitary, ar.Rotation} {
-		panel := Panel{Kind: Lines, Title: string(family), X: Axis{Label: "heads H"}, Y: Axis{Label: "loss per context"}}
+		panel := Panel{Kind: Lines, Title: string(family), X: Axis{Label: "heads H"},
+			Y: Axis{Label: "loss per context"}}
 		for _, d := range []int{2, 4, 6, 8} {
 			var h, exact, lowest []float64
 			for _, t := range all {
@@ -29,7 +32,8 @@ func minimaFigure(all []done[minimaConfig, minimaResult]) (Figure, error) {
 				}
 			}
 			if len(h) > 0 {
-				panel.Series = append(panel.Series, NewSeries("", Dashed, h, exact), NewSeries(fmt.Sprintf("d = %d", d), Points, h, lowest))
+				panel.Series = append(panel.Series, NewSeries("", Dashed, h, exact),
+					NewSeries(fmt.Sprintf("d = %d", d), Points, h, lowest))
 			}
 		}
 		figure.Panels = append(figure.Panels, panel)
@@ -48,13 +52,15 @@ func minimaFigure(all []done[minimaConfig, minimaResult]) (Figure, error) {
 }
 
 func trapPanel(c minimaConfig, curves [][]float64) (Panel, error) {
-	panel := Panel{Kind: Lines, Title: fmt.Sprintf("rotation, d = %d, H = %d", c.D, c.Heads), X: Axis{Label: "iteration"}, Y: Axis{Label: "excess loss"}}
+	panel := Panel{Kind: Lines, Title: fmt.Sprintf("rotation, d = %d, H = %d", c.D, c.Heads),
+		X: Axis{Label: "iteration"}, Y: Axis{Label: "excess loss"}}
 	levels, err := trapLevels(c)
 	if err != nil {
 		return Panel{}, err
 	}
 	for _, level := range levels {
-		panel.Series = append(panel.Series, NewSeries("", Dashed, []float64{0, float64(c.Iterations)}, []float64{level, level}))
+		panel.Series = append(panel.Series,
+			NewSeries("", Dashed, []float64{0, float64(c.Iterations)}, []float64{level, level}))
 	}
 	for _, curve := range curves {
 		at := make([]float64, len(curve))
@@ -99,8 +105,10 @@ func minimaClaims(all []done[minimaConfig, minimaResult]) ([]Claim, error) {
 func attainedClaims(all []done[minimaConfig, minimaResult]) []Claim {
 	var claims []Claim
 	for _, family := range []ar.Family{ar.Unitary, ar.Rotation} {
-		source := map[ar.Family]string{ar.Unitary: "paper, unitary", ar.Rotation: "paper, orthogonal"}[family]
-		formula := map[ar.Family]string{ar.Unitary: "max(0, d - H)", ar.Rotation: "max(0, d - 2H)"}[family]
+		source := map[ar.Family]string{ar.Unitary: "paper, unitary",
+			ar.Rotation: "paper, orthogonal"}[family]
+		formula := map[ar.Family]string{ar.Unitary: "max(0, d - H)",
+			ar.Rotation: "max(0, d - 2H)"}[family]
 		constructed, cases := 0.0, 0
 		for _, t := range all {
 			if t.Config.Family == family {
@@ -111,11 +119,13 @@ func attainedClaims(all []done[minimaConfig, minimaResult]) []Claim {
 		if cases == 0 {
 			continue
 		}
-		claims = append(claims, Claim{ID: "attained/" + string(family), Source: source, Relation: AtMost,
+		claims = append(claims, Claim{ID: "attained/" + string(family), Source: source,
+			Relation: AtMost,
 			Measured: Number(constructed), Tolerance: 1e-12,
 			Reason: "rounding: 1e-12 of the loss d of the zero prediction",
-			Statement: fmt.Sprintf("%s: constructed weights attain %s on every drawn context in all %d cases: "+
-				"largest miss over the loss of the zero prediction", family, formula, cases)})
+			Statement: fmt.Sprintf(
+				"%s: constructed weights attain %s on every drawn context in all %d cases: "+
+					"largest miss over the loss of the zero prediction", family, formula, cases)})
 	}
 	return claims
 }
@@ -142,13 +152,18 @@ func unitaryClaims(all []done[minimaConfig, minimaResult]) []Claim {
 		return nil
 	}
 	return []Claim{
-		{ID: "reached/unitary", Source: "paper, unitary", Relation: AtMost, Measured: Number(worst), Tolerance: 1e-4,
-			Statement: fmt.Sprintf("unitary: descent reaches max(0, d - H) from every start, in all %d cases: "+
-				"farthest end from it over the loss of the zero prediction", cases),
+		{ID: "reached/unitary", Source: "paper, unitary", Relation: AtMost, Measured: Number(worst),
+			Tolerance: 1e-4,
+			Statement: fmt.Sprintf(
+				"unitary: descent reaches max(0, d - H) from every start, in all %d cases: "+
+					"farthest end from it over the loss of the zero prediction", cases),
 			Reason: "coefficients right to 1e-2; what is left falls exponentially"},
-		{ID: "gauge/unitary", Source: "ours", Relation: AtMost, Measured: Number(gauge), Predicted: 1,
-			Statement: "unitary: descent from a small start finds the gauge |c|³ = (Tmax - 1)/min(H, d): largest deviation, in units of what the start allows",
-			Reason:    "the conserved quantities of the start, which are not quite 0, and their change by steps of finite size"},
+		{ID: "gauge/unitary", Source: "ours", Relation: AtMost, Measured: Number(gauge),
+			Predicted: 1,
+			Statement: "unitary: descent from a small start finds the gauge |c|³ = (Tmax - " +
+				"1)/min(H, d): largest deviation, in units of what the start allows",
+			Reason: "the conserved quantities of the start, which are not quite 0, and their " +
+				"change by steps of finite size"},
 	}
 }
 
@@ -176,7 +191,8 @@ func rotationReached(all []done[minimaConfig, minimaResult]) []Claim {
 		of.reached += r.atMinimum(c)
 		of.starts += len(r.Ends)
 		if 2*c.Heads == c.D && c.D > 2 {
-			hard += fmt.Sprintf("; d = %d, H = %d: %d of %d", c.D, c.Heads, r.atMinimum(c), len(r.Ends))
+			hard += fmt.Sprintf("; d = %d, H = %d: %d of %d", c.D, c.Heads, r.atMinimum(c),
+				len(r.Ends))
 		}
 	}
 	if full.starts == 0 || few.starts == 0 {
@@ -185,17 +201,22 @@ func rotationReached(all []done[minimaConfig, minimaResult]) []Claim {
 	low, _ := shareInterval(full.reached, full.starts)
 	_, high := shareInterval(few.reached, few.starts)
 	return []Claim{
-		{ID: "undercut/rotation", Source: "ours", Relation: AtLeast, Measured: Number(least), Tolerance: 1e-12,
-			Reason: "rounding: 1e-12 of the loss of the zero prediction",
+		{ID: "undercut/rotation", Source: "ours", Relation: AtLeast, Measured: Number(least),
+			Tolerance: 1e-12,
+			Reason:    "rounding: 1e-12 of the loss of the zero prediction",
 			Statement: "rotation: no descent from any start goes below max(0, d - 2H): " +
 				"lowest end from it, where below, over the loss of the zero prediction"},
-		{ID: "reached/rotation", Source: "paper, orthogonal", Relation: AtMost, Measured: Number(worst), Tolerance: 1e-3,
+		{ID: "reached/rotation", Source: "paper, orthogonal", Relation: AtMost,
+			Measured: Number(worst), Tolerance: 1e-3,
 			Statement: "rotation, H = d: descent reaches the minimum 0 from every start: " +
 				"farthest end from it over the loss of the zero prediction",
 			Reason: "the lowest trap is at least 1/Tmax above"},
-		{ID: "missed/rotation", Source: "ours", Relation: AtMost, Measured: Number(high), Predicted: low,
-			Statement: fmt.Sprintf("rotation, H ≤ d/2: many starts miss the minimum, %d of %d reach it%s: "+
-				"upper end of the share that does, below the lower end of the share with H = d", few.reached, few.starts, hard),
+		{ID: "missed/rotation", Source: "ours", Relation: AtMost, Measured: Number(high),
+			Predicted: low,
+			Statement: fmt.Sprintf(
+				"rotation, H ≤ d/2: many starts miss the minimum, %d of %d reach it%s: "+
+					"upper end of the share that does, below the lower end of the share with H = d",
+				few.reached, few.starts, hard),
 			Reason: "exact binomial intervals of the two shares (Clopper and Pearson 1934), 95 %"},
 	}
 }
@@ -255,13 +276,20 @@ func trapClaims(all []done[minimaConfig, minimaResult]) ([]Claim, error) {
 		farthest = math.NaN()
 	}
 	return []Claim{
-		{ID: "trap/loss", Source: "ours", Relation: AtMost, Measured: Number(formula), Tolerance: 1e-13, Reason: "rounding",
-			Statement: "rotation: the trap κ = -1 of H ≤ d/2 heads has loss (Tmax - 1)(d - 2H) + 2H Σ 1/T: largest relative miss"},
-		{ID: "trap/stationary", Source: "ours", Relation: AtMost, Measured: Number(gradient), Tolerance: 1e-12, Reason: "rounding",
+		{ID: "trap/loss", Source: "ours", Relation: AtMost, Measured: Number(formula),
+			Tolerance: 1e-13, Reason: "rounding",
+			Statement: "rotation: the trap κ = -1 of H ≤ d/2 heads has loss (Tmax - 1)(d - 2H) + " +
+				"2H Σ 1/T: largest relative miss"},
+		{ID: "trap/stationary", Source: "ours", Relation: AtMost, Measured: Number(gradient),
+			Tolerance: 1e-12, Reason: "rounding",
 			Statement: "rotation: that trap is stationary: norm of the gradient"},
-		{ID: "trap/ends", Source: "ours", Relation: AtMost, Measured: Number(farthest), Tolerance: 1e-3,
-			Statement: fmt.Sprintf("rotation, d ≤ 4, H ≤ d/2: descents come to rest at the minimum or at a trap of known loss only (%d did): largest distance over the loss of the zero prediction", settled),
-			Reason:    "a gradient of 1e-6 of the gain, over the smallest curvature seen, 1e-3"},
+		{ID: "trap/ends", Source: "ours", Relation: AtMost, Measured: Number(farthest),
+			Tolerance: 1e-3,
+			Statement: fmt.Sprintf(
+				"rotation, d ≤ 4, H ≤ d/2: descents come to rest at the minimum or at a trap of "+
+					"known loss only (%d did): largest distance over the loss of the zero prediction",
+				settled),
+			Reason: "a gradient of 1e-6 of the gain, over the smallest curvature seen, 1e-3"},
 	}, nil
 }
 
@@ -277,10 +305,13 @@ func driftClaims(all []done[minimaConfig, minimaResult]) []Claim {
 		// ratio = 2 + a·lr + …, so the next ratio is off by half as much: their
 		// difference estimates the deviation, and twice that covers it.
 		coarse, fine := d[0]/d[1], d[1]/d[2]
-		claims = append(claims, Claim{ID: "conserved/" + string(t.Config.Family), Source: "ours", Relation: Equals,
+		claims = append(claims, Claim{ID: "conserved/" + string(t.Config.Family), Source: "ours",
+			Relation: Equals,
 			Measured: Number(fine), Predicted: 2, Tolerance: 2*math.Abs(coarse-fine) + 1e-6,
-			Statement: fmt.Sprintf("%s: gradient flow conserves AAᵀ - BBᵀ, descent changes it in proportion to the learning rate: drift over the drift at half the rate", t.Config.Family),
-			Reason:    "Richardson: twice the difference of the ratio from that at twice the rate"})
+			Statement: fmt.Sprintf(
+				"%s: gradient flow conserves AAᵀ - BBᵀ, descent changes it in proportion to the "+
+					"learning rate: drift over the drift at half the rate", t.Config.Family),
+			Reason: "Richardson: twice the difference of the ratio from that at twice the rate"})
 	}
 	return claims
 }

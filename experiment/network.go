@@ -127,7 +127,8 @@ func measureNetwork(ctx context.Context, c networkConfig, model *nn.Transformer[
 
 // unbiased are the errors (N) of a model without the biases of queries, keys, values
 // and the attention's output.
-func unbiased(ctx context.Context, c train.Config, net *nn.Transformer[float32], s ar.Batch[float64]) (
+func unbiased(ctx context.Context, c train.Config, net *nn.Transformer[float32],
+	s ar.Batch[float64]) (
 	[]float64, error) {
 	model, err := probe.New(c, net)
 	if err != nil {
@@ -144,7 +145,8 @@ func unbiased(ctx context.Context, c train.Config, net *nn.Transformer[float32],
 }
 
 // probed trains the model of a trial and returns it to be looked into.
-func (m Means) probed(ctx context.Context, c train.Config, arithmetic string) (*probe.Model, error) {
+func (m Means) probed(ctx context.Context, c train.Config,
+	arithmetic string) (*probe.Model, error) {
 	loops, err := m.kernel(arithmetic)
 	if err != nil {
 		return nil, err
@@ -171,7 +173,8 @@ func (m Means) tested(ctx context.Context, c networkConfig) (*probe.Model, []flo
 }
 
 // squaredErrors are those of a model (N, T), mean over coordinates.
-func squaredErrors(ctx context.Context, model *probe.Model, s ar.Batch[float64]) ([]float64, error) {
+func squaredErrors(ctx context.Context, model *probe.Model,
+	s ar.Batch[float64]) ([]float64, error) {
 	predictions, err := model.Predict(ctx, s)
 	if err != nil {
 		return nil, err
@@ -196,7 +199,8 @@ func newNetworkResult(e estimator.Errors) networkResult {
 // compare sets Gap and GapError from the squared errors (N, T): paired with the
 // Bayes predictor of noise-free Haar sequences, least squares, sequence by
 // sequence, what no model can be below at any position.
-func (r *networkResult) compare(ctx context.Context, squared []float64, batch ar.Batch[float64]) error {
+func (r *networkResult) compare(ctx context.Context, squared []float64,
+	batch ar.Batch[float64]) error {
 	bayes, err := estimator.MSE(ctx, batch, estimator.LeastSquares{})
 	if err != nil {
 		return err
@@ -217,7 +221,8 @@ func (r *networkResult) compare(ctx context.Context, squared []float64, batch ar
 
 // runBaselines fits what is learnt on training sequences and measures all
 // estimators on the test sequences.
-func (c networkConfig) runBaselines(ctx context.Context, test ar.Batch[float64]) (networkResult, error) {
+func (c networkConfig) runBaselines(ctx context.Context,
+	test ar.Batch[float64]) (networkResult, error) {
 	training, err := train.Sequences(c.Config, train.TrainStream, min(c.Train, 2048))
 	if err != nil {
 		return networkResult{}, err
@@ -254,7 +259,8 @@ func (c networkConfig) runBaselines(ctx context.Context, test ar.Batch[float64])
 		if err != nil {
 			return networkResult{}, err
 		}
-		r.Baselines = append(r.Baselines, baseline{e.name, errors.PerSequence(), errors.PerPosition()})
+		r.Baselines = append(r.Baselines,
+			baseline{e.name, errors.PerSequence(), errors.PerPosition()})
 	}
 	return r, nil
 }
@@ -331,7 +337,8 @@ func networkTrials(scale Scale, base train.Config, seed uint64, seeds int,
 // modelTrials are networkTrials without the baselines.
 func modelTrials(scale Scale, base train.Config, seed uint64, seeds int,
 	variants []networkVariant) []networkConfig {
-	return slices.DeleteFunc(networkTrials(scale, base, seed, seeds, variants), func(c networkConfig) bool { return c.Label == baselineLabel })
+	return slices.DeleteFunc(networkTrials(scale, base, seed, seeds, variants),
+		func(c networkConfig) bool { return c.Label == baselineLabel })
 }
 
 // networkVariant is a model among those of an experiment.

@@ -14,8 +14,9 @@ import (
 func noise() Experiment {
 	return define(spec[networkConfig, transferResult]{
 		name: "noise", source: "ours",
-		summary: "models trained with and without noise on noisy sequences, beside least squares and the Kalman filter, which is ridge regression",
-		quick:   4100 * time.Millisecond, paper: 15 * time.Minute,
+		summary: "models trained with and without noise on noisy sequences, beside least squares " +
+			"and the Kalman filter, which is ridge regression",
+		quick: 4100 * time.Millisecond, paper: 15 * time.Minute,
 		trials: func(scale Scale, seed uint64) []networkConfig {
 			var trials []networkConfig
 			levels := []float64{0, noiseLevels[1]}
@@ -23,7 +24,8 @@ func noise() Experiment {
 				levels = []float64{0, noiseLevels[0], noiseLevels[1]}
 			}
 			for _, sigma := range levels {
-				for _, t := range lawTrials(scale, seed, 8, func(c *train.Config) { c.Sigma = sigma }, 2) {
+				for _, t := range lawTrials(scale, seed, 8,
+					func(c *train.Config) { c.Sigma = sigma }, 2) {
 					t.Label = fmt.Sprintf("L = 2, trained at σ = %g", sigma)
 					trials = append(trials, t)
 				}
@@ -80,16 +82,22 @@ func collectNoise(all []done[networkConfig, transferResult]) (Findings, error) {
 	}
 	found.Claims = []Claim{{ID: "kalman", Source: "ours", Relation: AtMost, Measured: Number(apart),
 		Tolerance: kalmanRounding,
-		Statement: "the Kalman filter with a prior of variance 1/d is ridge regression with λ = σ²d: " +
+		Statement: "the Kalman filter with a prior of variance 1/d is ridge regression with λ = " +
+			"σ²d: " +
 			"largest relative difference of their errors, over sequences",
-		Reason: "rounding: the Gram matrix and λ have a condition number of at most (λ + Σ|s_t|²)/λ, " +
-			"below 2¹² here, each of the d² entries is updated at most 100 times, and a double has 53 bits"}}
+		Reason: "rounding: the Gram matrix and λ have a condition number of at most (λ + " +
+			"Σ|s_t|²)/λ, " +
+			"below 2¹² here, each of the d² entries is updated at most 100 times, and a double " +
+			"has 53 bits"}}
 	for _, c := range []struct {
 		id, statement string
 		a, b          bySeed
 	}{
-		{"adapts", "a model trained under noise has a lower error there than one trained without", with, without},
-		{"above-kalman", "a model of two layers does not reach the Kalman filter: the filter's error is lower", kalman, with},
+		{"adapts", "a model trained under noise has a lower error there than one trained without",
+			with, without},
+		{"above-kalman",
+			"a model of two layers does not reach the Kalman filter: the filter's error is lower",
+			kalman, with},
 	} {
 		if len(c.a) == 0 || len(c.b) == 0 { // a setting took all σ but one away
 			continue

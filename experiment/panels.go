@@ -14,7 +14,8 @@ func encodingPanel(title string, tmax int, P []float64) Panel {
 			m.Values[i*m.Columns+j] = Number(math.NaN())
 		}
 	}
-	return Panel{Kind: Heatmap, Title: title, X: Axis{Label: "position t"}, Y: Axis{Label: "context T - 1"}, Matrix: m}
+	return Panel{Kind: Heatmap, Title: title, X: Axis{Label: "position t"},
+		Y: Axis{Label: "context T - 1"}, Matrix: m}
 }
 
 // median of a non-empty list.

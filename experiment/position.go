@@ -25,8 +25,9 @@ import (
 func position() Experiment {
 	return define(spec[networkConfig, positionResult]{
 		name: "position", source: "after Fig. 6",
-		summary: "the learnt encoding of the whole Transformer beside the diagonal layer's as the context spread narrows",
-		quick:   800 * time.Millisecond, paper: 40 * time.Second,
+		summary: "the learnt encoding of the whole Transformer beside the diagonal layer's as " +
+			"the context spread narrows",
+		quick: 800 * time.Millisecond, paper: 40 * time.Second,
 		trials: positionTrials, train: runPosition, collect: collectPosition,
 	})
 }
@@ -34,7 +35,8 @@ func position() Experiment {
 func positionTrials(scale Scale, seed uint64) []networkConfig {
 	c := plainSetting(scale)
 	c.Process, c.Norm, c.Heads = ar.New(ar.Rotation, 2), false, 2
-	c.Length, c.Train, c.Batch, c.Test, c.Epochs, c.LearningRate, c.Schedule = 12, 2048, 64, 512, 20, 1e-2, train.Cosine
+	c.Length, c.Train, c.Batch, c.Test, c.Epochs, c.LearningRate, c.Schedule = 12, 2048, 64, 512,
+		20, 1e-2, train.Cosine
 	spreads, seeds := []float64{1, 8, 50, 300}, 8
 	if scale == Paper {
 		c.Length, c.Train, c.Batch, c.Epochs = 30, 8192, 128, 60
@@ -43,7 +45,8 @@ func positionTrials(scale Scale, seed uint64) []networkConfig {
 	c.Embed = c.D
 	var variants []networkVariant
 	for _, mu := range spreads {
-		variants = append(variants, networkVariant{spreadLabel(mu), func(c *train.Config) { c.Mu = mu }})
+		variants = append(variants, networkVariant{spreadLabel(mu),
+			func(c *train.Config) { c.Mu = mu }})
 	}
 	return modelTrials(scale, c, seed, seeds, variants)
 }
@@ -75,7 +78,8 @@ func runPosition(ctx context.Context, c networkConfig, m Means) (r positionResul
 
 // measurePosition looks into a model with squared errors (N, T) on the test
 // sequences, mean over coordinates.
-func measurePosition(ctx context.Context, c networkConfig, model *probe.Model, squared []float64) (r positionResult, err error) {
+func measurePosition(ctx context.Context, c networkConfig, model *probe.Model,
+	squared []float64) (r positionResult, err error) {
 	s, err := train.Sequences(c.Config, train.TestStream, c.Test)
 	if err != nil {
 		return r, err
@@ -107,7 +111,8 @@ func measurePosition(ctx context.Context, c networkConfig, model *probe.Model, s
 func early(p []float64) float64 { return floats.Sum(p[:2]) / floats.Sum(p) }
 
 func collectPosition(all []done[networkConfig, positionResult]) (Findings, error) {
-	table := Table{Name: "encodings", Columns: []string{"mu", "seed", "head", "mse", "copy_last", "first_two", "cosine_r2", "theory_cosine_r2"}}
+	table := Table{Name: "encodings", Columns: []string{"mu", "seed", "head", "mse", "copy_last",
+		"first_two", "cosine_r2", "theory_cosine_r2"}}
 	wide, narrow := math.Inf(1), 0.0
 	for _, t := range all {
 		wide, narrow = min(wide, t.Config.Mu), max(narrow, t.Config.Mu)
@@ -116,7 +121,8 @@ func collectPosition(all []done[networkConfig, positionResult]) (Findings, error
 	for _, t := range all {
 		r := t.Found
 		for h, p := range r.Heads {
-			table.Rows = append(table.Rows, []any{t.Config.Mu, t.Config.Seed, h + 1, r.MSE, r.CopyLast, early(p), r.R2[h], r.TheoryR2})
+			table.Rows = append(table.Rows, []any{t.Config.Mu, t.Config.Seed, h + 1, r.MSE,
+				r.CopyLast, early(p), r.R2[h], r.TheoryR2})
 			if t.Config.Mu == wide {
 				first[t.Config.Seed] += early(p) / float64(len(r.Heads))
 			}
@@ -126,7 +132,8 @@ func collectPosition(all []done[networkConfig, positionResult]) (Findings, error
 		}
 	}
 	summary, err := positionSummary(all)
-	found := Findings{Data: Data{Tables: []Table{table, summary}}, Figures: []Figure{positionFigure(all)}}
+	found := Findings{Data: Data{Tables: []Table{table, summary}},
+		Figures: []Figure{positionFigure(all)}}
 	if err != nil || wide != 1 || narrow == wide {
 		return found, err
 	}
@@ -134,15 +141,18 @@ func collectPosition(all []done[networkConfig, positionResult]) (Findings, error
 	for s, p := range first {
 		half[s] = 1 - p
 	}
-	start, err := belowClaim("start", "ours", "on the whole circle the whole Transformer looks at the start "+
-		"of the context, s_1 and s_2, where the diagonal layer looks at its end: "+
-		"weight of the heads on all other positions less that on these two", half, first)
+	start, err := belowClaim("start", "ours",
+		"on the whole circle the whole Transformer looks at the start "+
+			"of the context, s_1 and s_2, where the diagonal layer looks at its end: "+
+			"weight of the heads on all other positions less that on these two", half, first)
 	if err != nil {
 		return found, err
 	}
-	moves, err := belowClaim("moves", "ours", fmt.Sprintf("the start is where heads look because of the "+
-		"angles: at μ = %g, where all tokens are nearly alike, weight on s_1 and s_2 is less than on "+
-		"the whole circle", narrow), last, first)
+	moves, err := belowClaim("moves", "ours",
+		fmt.Sprintf("the start is where heads look because of the "+
+			"angles: at μ = %g, where all tokens are nearly alike, weight on s_1 and s_2 is less "+
+			"than on "+
+			"the whole circle", narrow), last, first)
 	found.Claims = slices.Concat(start, moves)
 	return found, err
 }
@@ -188,18 +198,23 @@ func positionSummary(all []done[networkConfig, positionResult]) (Table, error) {
 
 func positionFigure(all []done[networkConfig, positionResult]) Figure {
 	f := Figure{Title: "Encodings of the whole Transformer and of the diagonal layer", Columns: 2,
-		Caption: "p_1 … p_T of the longest context, each over the sum of its sizes: the two heads of a trained Transformer, and the closed form of the diagonal layer (dashed), by the range of angles 2π/μ."}
+		Caption: "p_1 … p_T of the longest context, each over the sum of its sizes: the two " +
+			"heads of a trained Transformer, and the closed form of the diagonal layer (dashed), " +
+			"by the range of angles 2π/μ."}
 	for _, t := range all {
 		if t.Config.Seed != all[0].Config.Seed {
 			continue
 		}
-		p := Panel{Kind: Lines, Title: t.Config.Label, X: Axis{Label: "position t"}, Y: Axis{Label: "weight"}}
+		p := Panel{Kind: Lines, Title: t.Config.Label, X: Axis{Label: "position t"},
+			Y: Axis{Label: "weight"}}
 		for h, values := range t.Found.Heads {
-			p.Series = append(p.Series, NewSeries(fmt.Sprintf("head %d", h+1), Solid, positions(len(values)), values))
+			p.Series = append(p.Series, NewSeries(fmt.Sprintf("head %d", h+1), Solid,
+				positions(len(values)), values))
 		}
 		scaled := slices.Clone(t.Found.Theory)
 		floats.Scale(1/floats.Norm(scaled, 1), scaled)
-		p.Series = append(p.Series, NewSeries("diagonal layer", Dashed, positions(len(scaled)), scaled))
+		p.Series = append(p.Series, NewSeries("diagonal layer", Dashed, positions(len(scaled)),
+			scaled))
 		f.Panels = append(f.Panels, p)
 	}
 	return f

@@ -98,10 +98,12 @@ func overSeeds(c Claim, x bySeed, scale func(float64) float64) ([]Claim, error) 
 		end, name = interval.Low, "lower"
 	}
 	c.Measured = Number(scale(strictly(end).Float())) // 0 where a model was compared with itself
-	c.Statement = fmt.Sprintf("%s (mean %.3g over %d seeds; measured is the %s end of its interval)",
+	c.Statement = fmt.Sprintf(
+		"%s (mean %.3g over %d seeds; measured is the %s end of its interval)",
 		c.Statement, scale(mean(values)), len(values), name)
-	c.Reason = fmt.Sprintf("Student's interval over training runs, %.1f %%: this end errs once in a thousand; "+
-		"the sequences of a run are averaged", 100*seedLevel)
+	c.Reason = fmt.Sprintf(
+		"Student's interval over training runs, %.1f %%: this end errs once in a thousand; "+
+			"the sequences of a run are averaged", 100*seedLevel)
 	return []Claim{c}, nil
 }
 

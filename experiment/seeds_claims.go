@@ -51,10 +51,13 @@ func belowClaim(id, source, statement string, a, b bySeed) ([]Claim, error) {
 		return nil, nil
 	}
 	return []Claim{{ID: id, Source: source, Relation: AtMost, Measured: strictly(interval.High),
-		Statement: fmt.Sprintf("%s: upper end of the interval of the difference, whose mean is %.3g",
+		Statement: fmt.Sprintf(
+			"%s: upper end of the interval of the difference, whose mean is %.3g",
 			statement, m),
-		Reason: fmt.Sprintf("Student's interval over %d training seeds, each paired with itself, of level %g %%: "+
-			"its upper end is below 0 once in a thousand where there is no difference", len(a), 100*seedLevel)}}, err
+		Reason: fmt.Sprintf(
+			"Student's interval over %d training seeds, each paired with itself, of level %g %%: "+
+				"its upper end is below 0 once in a thousand where there is no difference", len(a),
+			100*seedLevel)}}, err
 }
 
 // strictly is not a number where the end of an interval is 0, as it is when a

@@ -71,7 +71,8 @@ func transfer(ctx context.Context, c networkConfig, m Means, laws []law) (transf
 }
 
 // measureTransfer measures a model on laws.
-func measureTransfer(ctx context.Context, c networkConfig, model *probe.Model, laws []law) (transferResult, error) {
+func measureTransfer(ctx context.Context, c networkConfig, model *probe.Model,
+	laws []law) (transferResult, error) {
 	fitting, err := train.Sequences(c.Config, train.TrainStream, min(c.Train, 1024))
 	if err != nil {
 		return transferResult{}, err
@@ -86,7 +87,8 @@ func measureTransfer(ctx context.Context, c networkConfig, model *probe.Model, l
 	}
 	var r transferResult
 	for _, l := range laws {
-		beside := []named{{copyLast, estimator.CopyLast{}}, {step.Name(), step}, {normalised.Name(), normalised}, {leastSquaresName, estimator.LeastSquares{}}}
+		beside := []named{{copyLast, estimator.CopyLast{}}, {step.Name(), step},
+			{normalised.Name(), normalised}, {leastSquaresName, estimator.LeastSquares{}}}
 		if σ, d := l.process.Sigma, float64(l.process.D); σ > 0 {
 			beside = append(beside, named{ridgeName, estimator.Ridge{Lambda: σ * σ * d}}, named{kalmanName, estimator.Kalman{Sigma: σ, Variance: 1 / d}})
 		}
@@ -113,7 +115,8 @@ const (
 	kalmanName       = "Kalman"
 )
 
-func measureOn(ctx context.Context, model *probe.Model, l law, n int, beside []named) (transferTest, error) {
+func measureOn(ctx context.Context, model *probe.Model, l law, n int,
+	beside []named) (transferTest, error) {
 	t := transferTest{Name: l.name}
 	sampler, err := ar.NewSampler[float64](l.process, n, l.length, model.Config.Seed, "transfer/"+l.name)
 	if err != nil {
@@ -157,11 +160,13 @@ func measureOn(ctx context.Context, model *probe.Model, l law, n int, beside []n
 
 // transferTable has a row for each model, law and predictor.
 func transferTable(all []done[networkConfig, transferResult]) Table {
-	table := Table{Name: "errors", Columns: []string{"model", "seed", "law", "predictor", "relative_error"}}
+	table := Table{Name: "errors", Columns: []string{"model", "seed", "law", "predictor",
+		"relative_error"}}
 	for _, t := range all {
 		for _, test := range t.Found.Tests {
 			for _, e := range append([]transferErrors{test.Model}, test.Beside...) {
-				table.Rows = append(table.Rows, []any{t.Config.Label, t.Config.Seed, test.Name, e.Name, e.mean()})
+				table.Rows = append(table.Rows,
+					[]any{t.Config.Label, t.Config.Seed, test.Name, e.Name, e.mean()})
 			}
 		}
 	}
@@ -203,7 +208,8 @@ func transferTables(all []done[networkConfig, transferResult]) ([]Table, error) 
 
 // lawTrials are depthTrials with enough training seeds for intervals over them:
 // quick ones at quick scale.
-func lawTrials(scale Scale, seed uint64, quick int, change func(*train.Config), depths ...int) []networkConfig {
+func lawTrials(scale Scale, seed uint64, quick int, change func(*train.Config),
+	depths ...int) []networkConfig {
 	seeds := 5
 	if scale == Quick {
 		seeds = quick
@@ -218,13 +224,15 @@ func lawTrials(scale Scale, seed uint64, quick int, change func(*train.Config), 
 
 // depthTrials are models of some depths on a changed setting of augmented
 // tokens; d is made even, as rotations need it.
-func depthTrials(scale Scale, seed uint64, seeds int, change func(*train.Config), depths ...int) []networkConfig {
+func depthTrials(scale Scale, seed uint64, seeds int, change func(*train.Config),
+	depths ...int) []networkConfig {
 	base := augmentedSetting(scale)
 	base.D += base.D % 2
 	change(&base)
 	var variants []networkVariant
 	for _, depth := range depths {
-		variants = append(variants, networkVariant{depthLabel(depth), func(c *train.Config) { c.Depth = depth }})
+		variants = append(variants, networkVariant{depthLabel(depth),
+			func(c *train.Config) { c.Depth = depth }})
 	}
 	return modelTrials(scale, base, seed, seeds, variants)
 }

@@ -5,7 +5,6 @@ import (
 	"io"
 
 	"icar/experiment"
-	"icar/run"
 )
 
 // Article is a page of tables and figures.
@@ -35,5 +34,5 @@ func WriteArticle(path string, a Article) error {
 	if err != nil {
 		return err
 	}
-	return run.WriteFile(path, func(w io.Writer) error { return t.Execute(w, a) })
+	return writeHTML(path, func(w io.Writer) error { return t.Execute(w, a) })
 }

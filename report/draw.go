@@ -2,6 +2,7 @@ package report
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"image/color"
 	"io"
@@ -16,6 +17,7 @@ import (
 	"gonum.org/v1/plot/vg/vgsvg"
 
 	"icar/experiment"
+	"icar/internal/visible"
 )
 
 // Formats are the file formats every figure is saved in.
@@ -106,18 +108,20 @@ func write(w io.Writer, c vg.CanvasWriterTo, format string) error {
 	if _, err := c.WriteTo(&b); err != nil {
 		return err
 	}
+	shown := visible.NewWriter(w) // XML is left to escape < and &
 	_, err := strings.NewReplacer(
 		"font-family:Liberation Sans", "font-family:Liberation Sans,Arial,Helvetica,sans-serif",
 		"<svg ", `<svg stroke-linejoin="round" `, // mitred, a noisy curve bristles with spikes
 		"<image ", `<image preserveAspectRatio="none" `,
 		"data:image/jpg", "data:image/png", // what gonum writes is a PNG
-	).WriteString(w, b.String())
-	return err
+	).WriteString(shown, b.String())
+	return errors.Join(err, shown.Flush())
 }
 
 // sans is the style of text of a size.
 func sans(size vg.Length) text.Style {
-	return text.Style{Color: color.Black, Font: font.Font{Typeface: "Liberation", Variant: "Sans", Size: size}, Handler: plot.DefaultTextHandler}
+	return text.Style{Color: color.Black, Font: font.Font{Typeface: "Liberation", Variant: "Sans",
+		Size: size}, Handler: plot.DefaultTextHandler}
 }
 
 // drawnPanel is a panel ready to be drawn.
@@ -157,7 +161,8 @@ func (d drawnPanel) draw(c draw.Canvas, legend vg.Length) {
 		return
 	}
 	d.plot.Draw(draw.Crop(axes, 0, -scaleWidth, 0, 0))
-	d.scale.Draw(draw.Crop(axes, axes.Size().X-scaleWidth+1*vg.Millimeter, 0, 8*vg.Millimeter, -6*vg.Millimeter))
+	d.scale.Draw(draw.Crop(axes, axes.Size().X-scaleWidth+1*vg.Millimeter, 0, 8*vg.Millimeter,
+		-6*vg.Millimeter))
 }
 
 func style(a *plot.Axis, axis experiment.Axis) {

@@ -30,7 +30,8 @@ func flow(keys []legendKey) (places []place, rows int) {
 	room := panelWidth - 2*margin
 	var left vg.Length
 	for i, k := range keys {
-		width := thumbnailWidth + keyGap + 1.08*sans(tickSize).Width(k.label) // an SVG may be shown in a wider font
+		// an SVG may be shown in a wider font
+		width := thumbnailWidth + keyGap + 1.08*sans(tickSize).Width(k.label)
 		if i == 0 || left+width > room {
 			left = 0
 			rows++
@@ -61,10 +62,12 @@ func drawLegend(c draw.Canvas, keys []legendKey, height vg.Length) {
 	for i, at := range places {
 		left, top := c.Min.X+at.left, c.Min.Y+height-keySpace-vg.Length(at.row)*keyHeight
 		keys[i].thumbnail.Thumbnail(&draw.Canvas{Canvas: c.Canvas, Rectangle: vg.Rectangle{
-			Min: vg.Point{X: left, Y: top - keyHeight}, Max: vg.Point{X: left + thumbnailWidth, Y: top},
+			Min: vg.Point{X: left, Y: top - keyHeight},
+			Max: vg.Point{X: left + thumbnailWidth, Y: top},
 		}})
 		style := sans(tickSize)
 		style.YAlign = -0.4
-		c.FillText(style, vg.Point{X: left + thumbnailWidth + keyGap, Y: top - keyHeight/2}, keys[i].label)
+		c.FillText(style, vg.Point{X: left + thumbnailWidth + keyGap, Y: top - keyHeight/2},
+			keys[i].label)
 	}
 }

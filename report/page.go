@@ -15,6 +15,7 @@ import (
 	"slices"
 
 	"icar/experiment"
+	"icar/internal/visible"
 	"icar/run"
 )
 
@@ -104,7 +105,16 @@ func WritePage(out string, entries []Entry) (string, error) {
 		return "", err
 	}
 	page := filepath.Join(out, PageFile)
-	return page, run.WriteFile(page, func(w io.Writer) error { return render(w, entries) })
+	return page, writeHTML(page, func(w io.Writer) error { return render(w, entries) })
+}
+
+// writeHTML writes a page whose words, which a result may have from anywhere,
+// are shown as they are: none ends a line or turns the direction of reading.
+func writeHTML(path string, write func(io.Writer) error) error {
+	return run.WriteFile(path, func(w io.Writer) error {
+		shown := visible.NewWriter(w)
+		return errors.Join(write(shown), shown.Flush())
+	})
 }
 
 // parts are what every page is made with: its style, the script of its figures

@@ -37,7 +37,7 @@ func Save(out string, o experiment.Outcome, cost experiment.Cost) error {
 		return err
 	}
 	return run.WriteFolder(dir, func(dir string) error {
-		if err := os.Mkdir(filepath.Join(dir, dataFolder), 0o755); err != nil {
+		if err := os.Mkdir(filepath.Join(dir, dataFolder), 0o777); err != nil {
 			return err
 		}
 		return errors.Join(

@@ -42,7 +42,8 @@ func TallyClaims(claims []experiment.Claim) ([]Tally, error) {
 
 // whose names the author of claims in a sentence.
 var whose = map[experiment.Author]string{
-	experiment.ByPaper: "of the paper", experiment.ByOthers: "after other papers", experiment.ByUs: "of our own",
+	experiment.ByPaper: "of the paper", experiment.ByOthers: "after other papers",
+	experiment.ByUs: "of our own",
 }
 
 // Verdict is the sentence that says how many claims hold, those of the paper

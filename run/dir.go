@@ -43,10 +43,10 @@ func Create(path string, config []byte, info Info) (*Dir, error) {
 }
 
 func create(on disk, path string, config []byte, info Info) (*Dir, error) {
-	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+	if err := os.MkdirAll(filepath.Dir(path), folderPermission); err != nil {
 		return nil, err
 	}
-	err := os.Mkdir(path, 0o755) // of two runs at once one fails here
+	err := os.Mkdir(path, folderPermission) // of two runs at once one fails here
 	if errors.Is(err, os.ErrExist) {
 		return nil, existing{path}
 	}

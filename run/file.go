@@ -5,8 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 )
 
@@ -20,7 +22,11 @@ func WriteFile(path string, write func(io.Writer) error) error {
 // writeFile is WriteFile on any disk. A file that is replaced is kept under
 // the name previous, if that is not "".
 func writeFile(on disk, path, previous string, write func(io.Writer) error) (err error) {
-	f, err := os.CreateTemp(filepath.Dir(path), temporary(filepath.Base(path)))
+	var f *os.File
+	_, err = temporary(path, func(name string) (err error) {
+		f, err = os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, filePermission)
+		return err
+	})
 	if err != nil {
 		return err
 	}
@@ -30,7 +36,7 @@ func writeFile(on disk, path, previous string, write func(io.Writer) error) (err
 		}
 	}()
 	buffered := bufio.NewWriter(onDisk{on, f})
-	if err := errors.Join(write(buffered), buffered.Flush(), f.Chmod(0o644), on.sync(f), f.Close()); err != nil {
+	if err := errors.Join(write(buffered), buffered.Flush(), on.sync(f), f.Close()); err != nil {
 		return err
 	}
 	if previous != "" {
@@ -44,8 +50,27 @@ func writeFile(on disk, path, previous string, write func(io.Writer) error) (err
 	return on.syncFolder(filepath.Dir(path))
 }
 
-// temporary is the pattern of the names of files that are to become name.
-func temporary(name string) string { return "." + name + ".*" }
+// What is made may be read and written by all whom the user's umask lets, as
+// with any other program: no mode is set afterwards.
+const (
+	filePermission   = 0o666
+	folderPermission = 0o777
+)
+
+// temporary makes, beside path, what is to become path: it tries names until
+// make succeeds on one that was free, and returns that. It is os.CreateTemp
+// and os.MkdirTemp of the pattern .NAME.*, without their permissions, which
+// are for files that nobody else is to see.
+func temporary(path string, make func(name string) error) (name string, err error) {
+	for range 1000 {
+		random := strconv.FormatUint(uint64(rand.Uint32()), 10)
+		name = filepath.Join(filepath.Dir(path), "."+filepath.Base(path)+"."+random)
+		if err = make(name); !errors.Is(err, os.ErrExist) {
+			break
+		}
+	}
+	return name, err
+}
 
 // ignore returns err unless it is the one that is expected.
 func ignore(expected, err error) error {
@@ -65,12 +90,14 @@ func WriteFolder(path string, fill func(dir string) error) (err error) {
 	if err := recoverFolder(path); err != nil {
 		return err
 	}
-	next, err := os.MkdirTemp(parent, temporary(filepath.Base(path)))
+	next, err := temporary(path, func(name string) error {
+		return os.Mkdir(name, folderPermission)
+	})
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(next)) }()
-	if err := errors.Join(fill(next), os.Chmod(next, 0o755), SyncFolder(next)); err != nil {
+	if err := errors.Join(fill(next), SyncFolder(next)); err != nil {
 		return err
 	}
 	// A folder cannot be renamed over another: the old one steps aside first.
@@ -102,7 +129,7 @@ func recoverFolder(path string) error {
 }
 
 // leftovers returns what in dir was to become name, or stepped aside for it:
-// names that os.CreateTemp and os.MkdirTemp make of [temporary].
+// names that [temporary] makes.
 func leftovers(dir, name string) ([]string, error) {
 	if dir == "" {
 		dir = "."

@@ -10,8 +10,14 @@ import (
 
 // lock keeps other processes from locking f until it is closed, by whatever
 // end of this process. It does not wait.
-func lock(f *os.File) error {
-	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
+func lock(f *os.File) error { return flock(f, syscall.LOCK_EX) }
+
+// share keeps other processes from lock, but not from share: whoever only asks
+// whether a file is locked does not tell the next one that it is.
+func share(f *os.File) error { return flock(f, syscall.LOCK_SH) }
+
+func flock(f *os.File, how int) error {
+	if err := syscall.Flock(int(f.Fd()), how|syscall.LOCK_NB); err != nil {
 		return &os.PathError{Op: "lock", Path: f.Name(), Err: err}
 	}
 	return nil

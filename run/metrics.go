@@ -39,7 +39,7 @@ type lines struct {
 
 // createLines creates a file in dir that must not exist.
 func createLines(on disk, dir, name string) (*lines, error) {
-	f, err := os.OpenFile(filepath.Join(dir, name), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
+	f, err := os.OpenFile(filepath.Join(dir, name), os.O_WRONLY|os.O_CREATE|os.O_EXCL, filePermission)
 	if err != nil {
 		return nil, err
 	}
@@ -49,7 +49,7 @@ func createLines(on disk, dir, name string) (*lines, error) {
 // openLines opens a file to read it and then to append to it. One that is not
 // there is made.
 func openLines(on disk, dir, name string) (*lines, error) {
-	f, err := os.OpenFile(filepath.Join(dir, name), os.O_RDWR|os.O_CREATE, 0o644)
+	f, err := os.OpenFile(filepath.Join(dir, name), os.O_RDWR|os.O_CREATE, filePermission)
 	if err != nil {
 		return nil, err
 	}

@@ -67,6 +67,10 @@ func open(on disk, path, arithmetic string, mixed bool) (d *Dir, s Saved, err er
 			"resume it on a machine like the first, or use --allow-different-arithmetic", s.Info.Arithmetic, arithmetic)
 	}
 	d = &Dir{on: on, path: path, settings: s.Config, arithmetic: s.Info.Arithmetic}
+	if s.Done {
+		err = d.finished(&s)
+		return nil, s, err
+	}
 	if d.metrics, err = openLines(on, path, metricsFile); err != nil {
 		return d, s, fmt.Errorf("%w: %w; resume it when it can be", ErrUnwritable, err)
 	}
@@ -79,9 +83,6 @@ func open(on disk, path, arithmetic string, mixed bool) (d *Dir, s Saved, err er
 	if err != nil {
 		return d, s, err
 	}
-	if s.Done {
-		return nil, s, d.Close()
-	}
 	if d.timings, err = openLines(on, path, timingsFile); err == nil {
 		err = d.rewind(s, length, previous, arithmetic)
 	}
@@ -89,6 +90,18 @@ func open(on disk, path, arithmetic string, mixed bool) (d *Dir, s Saved, err er
 		err = fmt.Errorf("%w: %w; resume it when it can be", ErrUnwritable, err)
 	}
 	return d, s, err
+}
+
+// finished fills s from a run that is done: nothing will be written, so that
+// the directory may be read-only and needs no lock.
+func (d *Dir) finished(s *Saved) error {
+	f, err := os.Open(filepath.Join(d.path, metricsFile))
+	if err != nil {
+		return err
+	}
+	d.metrics = &lines{on: d.on, file: f}
+	_, _, err = d.choose(s)
+	return errors.Join(err, d.Close())
 }
 
 // lockSoon is lock that gives readers, who hold the lock for a moment to see

@@ -112,7 +112,7 @@ func running(fsys fs.FS) (bool, error) {
 	if !ok {
 		return false, nil // a file system in which nothing runs
 	}
-	err = lock(file)
+	err = share(file)
 	if locked(err) {
 		return true, nil
 	}
@@ -120,13 +120,14 @@ func running(fsys fs.FS) (bool, error) {
 }
 
 // List reads all runs in root and the folders below, sorted by path. What
-// looks like a run and cannot be read is Damaged. Symbolic links are not
-// followed.
+// looks like a run and cannot be read is Damaged. The root may be a symbolic
+// link; those below it are not followed.
 func List(root string) ([]Run, error) {
 	var runs []Run
-	err := filepath.WalkDir(root, func(path string, entry fs.DirEntry, err error) error {
+	err := fs.WalkDir(os.DirFS(root), ".", func(name string, entry fs.DirEntry, err error) error {
+		path := filepath.Join(root, filepath.FromSlash(name))
 		if err != nil {
-			return err
+			return fmt.Errorf("%s: %w", path, err)
 		}
 		if !entry.IsDir() {
 			return nil
@@ -148,32 +149,61 @@ func List(root string) ([]Run, error) {
 // holds anything else, is a symbolic link or no run is left as it is; the
 // error says what to do.
 func Remove(path string) error {
-	if entry, err := os.Lstat(path); err == nil && entry.Mode()&fs.ModeSymlink != 0 {
-		return fmt.Errorf("%s is a symbolic link: remove it yourself, or name the directory that it leads to", path)
+	full, err := filepath.Abs(path) // without the slash at the end that would follow a link
+	if err != nil {
+		return err
 	}
-	if _, err := readRun(os.DirFS(path)); err != nil {
+	entry, err := os.Lstat(full)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return fmt.Errorf("%s %w: there is nothing of that name", path, ErrNoRun)
+	case err != nil:
+		return err
+	case entry.Mode()&fs.ModeSymlink != 0:
+		return fmt.Errorf("%s is a symbolic link: "+
+			"remove it yourself, or name the directory that it leads to", path)
+	}
+	if err := empty(full, entry); err != nil {
 		return fmt.Errorf("%s %w", path, err)
 	}
-	f, err := os.Open(filepath.Join(path, metricsFile))
+	return os.Remove(full)
+}
+
+// empty removes the files of the run in a directory, which is the one that
+// entry described: it is opened once, and nothing outside it is reached,
+// whatever is put in its place meanwhile.
+func empty(path string, entry fs.FileInfo) error {
+	dir, err := os.OpenRoot(path)
+	if err != nil {
+		return err
+	}
+	defer dir.Close()
+	if opened, err := dir.Stat("."); err != nil {
+		return err
+	} else if !os.SameFile(entry, opened) {
+		return errors.New("was replaced meanwhile: nothing was removed")
+	}
+	if _, err := readRun(dir.FS()); err != nil {
+		return err
+	}
+	if _, err := filesOf(path); err != nil {
+		return err // before anything that is no file of a run is opened
+	}
+	f, err := dir.Open(metricsFile)
 	if err != nil {
 		return err
 	}
 	defer f.Close() // with it goes the lock
-	if err := lock(f); locked(err) {
-		return fmt.Errorf("%s %w: stop it first", path, ErrRunning)
+	if err := lockSoon(f); locked(err) {
+		return fmt.Errorf("%w: stop it first", ErrRunning)
 	} else if err != nil {
 		return err
 	}
 	files, err := filesOf(path)
-	if err != nil {
-		return err
-	}
 	for _, name := range files {
-		if err := os.Remove(filepath.Join(path, name)); err != nil {
-			return err
-		}
+		err = errors.Join(err, dir.Remove(name))
 	}
-	return os.Remove(path)
+	return err
 }
 
 // filesOf returns the files of a run in the order to remove them: those that
@@ -196,8 +226,8 @@ func filesOf(path string) ([]string, error) {
 		}
 	}
 	for _, e := range entries {
-		if !slices.Contains(files, e.Name()) || e.IsDir() {
-			return nil, fmt.Errorf("%s holds %s, which is no file of a run: move it away first", path, e.Name())
+		if !slices.Contains(files, e.Name()) || !e.Type().IsRegular() {
+			return nil, fmt.Errorf("holds %s, which is no file of a run: move it away first", e.Name())
 		}
 	}
 	return files, nil

@@ -6,7 +6,9 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
+	"time"
 )
 
 // stopped makes the directory of a run with two steps and a checkpoint.
@@ -59,6 +61,71 @@ func TestRead(t *testing.T) {
 		t.Fatal(err)
 	}
 	state(Complete)
+}
+
+// Whoever asks whether a run is being written does not appear to the next one
+// as its writer, however many ask at once.
+func TestReadersAreNoWriters(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "a")
+	if err := stopped(t, path).Close(); err != nil {
+		t.Fatal(err)
+	}
+	var readers sync.WaitGroup
+	for range 8 {
+		readers.Go(func() {
+			for range 100 {
+				if r, err := Read(path); err != nil || r.State != Stopped {
+					t.Errorf("read %s, %v, want %s", r.State, err, Stopped)
+					return
+				}
+			}
+		})
+	}
+	readers.Wait()
+
+	reader, err := os.Open(filepath.Join(path, metricsFile))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer reader.Close()
+	if err := share(reader); err != nil {
+		t.Fatal(err)
+	}
+	go func() { // lets go of it, as readers do after a moment
+		time.Sleep(5 * time.Millisecond)
+		reader.Close()
+	}()
+	if err := Remove(path); err != nil {
+		t.Errorf("a reader keeps the run from being removed: %v", err)
+	}
+}
+
+// A folder may be named by a link to it; links inside it are not followed.
+func TestListFollowsTheLinkItIsGiven(t *testing.T) {
+	root := t.TempDir()
+	inside, outside := filepath.Join(root, "real", "a"), filepath.Join(root, "other", "b")
+	for _, path := range []string{inside, outside} {
+		if err := stopped(t, path).Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	link := filepath.Join(root, "link")
+	err := errors.Join(os.Symlink(filepath.Join(root, "real"), link),
+		os.Symlink(outside, filepath.Join(root, "real", "out")))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{link, link + string(filepath.Separator)} {
+		runs, err := List(name)
+		if err != nil || len(runs) != 1 || runs[0].Path != filepath.Join(link, "a") {
+			t.Errorf("%s: %+v, %v, want the run %s", name, runs, err, filepath.Join(link, "a"))
+		}
+	}
+	// A run itself may be named so too.
+	runs, err := List(filepath.Join(root, "real", "out"))
+	if err != nil || len(runs) != 1 || runs[0].State != Stopped {
+		t.Errorf("a link to a run: %+v, %v", runs, err)
+	}
 }
 
 func TestListFindsRunsAndNamesDamagedOnes(t *testing.T) {
@@ -118,9 +185,9 @@ func TestRemoveTakesRunsOnly(t *testing.T) {
 	}
 	for name, want := range map[string]string{
 		"busy": "is being written by another process: stop it first", "more": "holds notes.txt, which is no file of a run",
-		"link": "is a symbolic link", "empty": "holds no run", "nowhere": "holds no run",
+		"link": "is a symbolic link", "link/": "is a symbolic link", "link/.": "is a symbolic link", "empty": "holds no run", "nowhere": "holds no run",
 	} {
-		if err := Remove(path(name)); err == nil || !strings.Contains(err.Error(), want) {
+		if err := Remove(root + "/" + name); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v, want %s", name, err, want)
 		}
 	}

@@ -19,7 +19,7 @@ func (q queue) enter(ctx context.Context) (leave func()) {
 	ctx, cancel := context.WithTimeout(ctx, time.Second) // a stopped process may hold it for ever
 	defer cancel()
 	nothing := func() {}
-	f, err := os.OpenFile(q.path, os.O_RDWR|os.O_CREATE, 0o644)
+	f, err := os.OpenFile(q.path, os.O_RDWR|os.O_CREATE, 0o666)
 	if err != nil {
 		return nothing
 	}

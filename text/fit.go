@@ -43,7 +43,8 @@ func newGram(vectors *mat.Dense) *gram {
 // moments of the pairs (x_i, y_i), given as rows of the vectors.
 func (g *gram) moments(x, y []int32) moments {
 	_, k := g.vectors.Dims()
-	m := moments{n: float64(len(x)), sx: make([]float64, k), sy: make([]float64, k), xx: mat.NewDense(k, k, nil), yx: mat.NewDense(k, k, nil)}
+	m := moments{n: float64(len(x)), sx: make([]float64, k), sy: make([]float64, k),
+		xx: mat.NewDense(k, k, nil), yx: mat.NewDense(k, k, nil)}
 	if len(x) == 0 {
 		return m
 	}
@@ -129,7 +130,8 @@ func (f *Fit) solve(c moments, share float64) error {
 // about returns the moments of (x - a, y - b).
 func (m moments) about(a, b []float64) moments {
 	k := len(a)
-	c := moments{n: m.n, sx: make([]float64, k), sy: make([]float64, k), xx: mat.NewDense(k, k, nil), yx: mat.NewDense(k, k, nil)}
+	c := moments{n: m.n, sx: make([]float64, k), sy: make([]float64, k),
+		xx: mat.NewDense(k, k, nil), yx: mat.NewDense(k, k, nil)}
 	c.yy = m.yy - 2*floats.Dot(b, m.sy) + m.n*floats.Dot(b, b)
 	for i := range k {
 		c.sx[i], c.sy[i] = m.sx[i]-m.n*a[i], m.sy[i]-m.n*b[i]

@@ -43,7 +43,9 @@ func ReadGloVe(r io.ReaderAt, size int64) (*Table, error) {
 		rows++
 		letters += len(word)
 		if used := 4*int64(rows)*int64(dim+2) + int64(letters); used > limit {
-			return fmt.Errorf("the vectors up to here take %d bytes, and %d are allowed for a file of %d: unpack it first if it is genuine", used, limit, size)
+			return fmt.Errorf(
+				"the vectors up to here take %d bytes, and %d are allowed for a file of %d: "+
+					"unpack it first if it is genuine", used, limit, size)
 		}
 		return nil
 	})

@@ -29,14 +29,18 @@ func ReadLlama2(r io.ReaderAt, size int64) (*Table, error) {
 	}
 	own := h[5] < 0
 	h[5] = max(h[5], -h[5])
-	for i, name := range []string{"dimension", "hidden width", "number of layers", "number of heads", "number of key-value heads", "vocabulary", "longest context"} {
+	for i, name := range []string{"dimension", "hidden width", "number of layers",
+		"number of heads", "number of key-value heads", "vocabulary", "longest context"} {
 		if h[i] < 1 || h[i] > 1<<24 {
 			return nil, fmt.Errorf("the %s is %d: this may be no llama2.c model", name, h[i])
 		}
 	}
-	d, F, L, H, K, V, T := uint64(h[0]), uint64(h[1]), uint64(h[2]), uint64(h[3]), uint64(h[4]), uint64(h[5]), uint64(h[6])
+	d, F, L, H, K, V, T := uint64(h[0]), uint64(h[1]), uint64(h[2]), uint64(h[3]), uint64(h[4]),
+		uint64(h[5]), uint64(h[6])
 	if d%H != 0 || H%K != 0 || (d/H)%2 != 0 {
-		return nil, fmt.Errorf("dimension %d, %d heads and %d key-value heads do not divide: this may be no llama2.c model", d, H, K)
+		return nil, fmt.Errorf(
+			"dimension %d, %d heads and %d key-value heads do not divide: this may be no "+
+				"llama2.c model", d, H, K)
 	}
 	// norms, queries and outputs, keys and values, the gated MLP; the final
 	// norm, the tables of angles, which models of a version on still carry
@@ -47,7 +51,9 @@ func ReadLlama2(r io.ReaderAt, size int64) (*Table, error) {
 		weights += V * d
 	}
 	if high != 0 || weights > 1<<56 || 4*weights+llama2Header != uint64(size) {
-		return nil, fmt.Errorf("the header's model has %d weights, which do not fill %d bytes: the file is cut short or no llama2.c model", weights, size)
+		return nil, fmt.Errorf(
+			"the header's model has %d weights, which do not fill %d bytes: the file is cut "+
+				"short or no llama2.c model", weights, size)
 	}
 	if _, err := entries(V, d); err != nil {
 		return nil, err

@@ -52,7 +52,8 @@ func ReadMerges(r io.ReaderAt, size int64) (*Merges, error) {
 	}
 	longest, rest := int32(binary.LittleEndian.Uint32(file)), string(file[4:])
 	if longest < 1 {
-		return nil, fmt.Errorf("the longest token is of %d bytes: this may be no llama2.c tokenizer", longest)
+		return nil, fmt.Errorf(
+			"the longest token is of %d bytes: this may be no llama2.c tokenizer", longest)
 	}
 	m := &Merges{ids: map[string]int32{}}
 	for len(rest) > 0 {
@@ -66,7 +67,8 @@ func ReadMerges(r io.ReaderAt, size int64) (*Merges, error) {
 		case !finite(score):
 			return nil, fmt.Errorf("the score of token %d is %v", id, score)
 		case length < 0 || length > longest || int(length) > len(rest)-8:
-			return nil, fmt.Errorf("token %d claims %d bytes: the longest has %d, and %d are left", id, length, longest, len(rest)-8)
+			return nil, fmt.Errorf("token %d claims %d bytes: the longest has %d, and %d are left",
+				id, length, longest, len(rest)-8)
 		case id == maxPieces:
 			return nil, fmt.Errorf("more than %d tokens", maxPieces)
 		}
@@ -76,10 +78,12 @@ func ReadMerges(r io.ReaderAt, size int64) (*Merges, error) {
 		if _, twice := m.ids[piece]; !twice {
 			m.ids[piece] = int32(id)
 		}
-		m.newlines = m.newlines || len(piece) > 1 && id >= firstByte && strings.Contains(piece, "\n")
+		m.newlines = m.newlines || len(piece) > 1 && id >= firstByte &&
+			strings.Contains(piece, "\n")
 	}
 	if len(m.scores) < firstByte+256 {
-		return nil, fmt.Errorf("%d tokens: 3 special ones and 256 bytes are the least", len(m.scores))
+		return nil, fmt.Errorf("%d tokens: 3 special ones and 256 bytes are the least",
+			len(m.scores))
 	}
 	return m, nil
 }
@@ -125,7 +129,8 @@ func (m *Merges) merge(tokens []int32, line string) []int32 {
 			return
 		}
 		a, b := pieces[i], pieces[pieces[i].right]
-		if id, ok := m.ids[line[a.begin:b.begin+b.size]]; ok && a.size > 0 && b.size > 0 && !a.raw && !b.raw {
+		if id, ok := m.ids[line[a.begin:b.begin+b.size]]; ok && a.size > 0 && b.size > 0 &&
+			!a.raw && !b.raw {
 			heap.Push(&queue, candidate{m.scores[id], i, a.size + b.size, id})
 		}
 	}

@@ -15,7 +15,8 @@ const maxNPY = 1 << 30
 // ReadNPY reads a matrix (V, d) of float32 or float64 in NumPy's format.
 func ReadNPY(r io.ReaderAt, size int64) (*Table, error) {
 	if size > maxNPY {
-		return nil, fmt.Errorf("%d bytes, and %d are allowed: save the table as safetensors", size, maxNPY)
+		return nil, fmt.Errorf("%d bytes, and %d are allowed: save the table as safetensors", size,
+			maxNPY)
 	}
 	file := make([]byte, size)
 	if _, err := io.ReadFull(io.NewSectionReader(r, 0, size), file); err != nil {

@@ -31,7 +31,9 @@ func (s *Sequence) ReadPassages(m, k int, rng *rand.Rand) (Passages, error) {
 	count := len(s.Tokens) / (2 * m)
 	train := count * 4 / 5
 	if train < 5 || count-train < 5 {
-		return Passages{}, fmt.Errorf("%d tokens with a vector make %d passages of %d: 10 or more are needed", len(s.Tokens), count, 2*m)
+		return Passages{}, fmt.Errorf(
+			"%d tokens with a vector make %d passages of %d: 10 or more are needed", len(s.Tokens),
+			count, 2*m)
 	}
 	training := s.Tokens[:train*2*m]
 	reduced, err := s.Reduced(training, k)
@@ -122,6 +124,7 @@ func (p *Passages) bootstrap(e []errors4, rng *rand.Rand) {
 		found.SetCol(d, v[:])
 	}
 	for i, v := range measures(e) {
-		*[]*Interval{&p.Own, &p.Other, &p.Pooled, &p.Gain, &p.Ahead}[i] = bootstrapped(v, found.RawRowView(i))
+		*[]*Interval{&p.Own, &p.Other, &p.Pooled, &p.Gain, &p.Ahead}[i] = bootstrapped(v,
+			found.RawRowView(i))
 	}
 }

@@ -39,21 +39,25 @@ func ReadSafetensors(r io.ReaderAt, size int64) (*Table, error) {
 	for i, t := range f.Tensors {
 		if slices.Contains(embeddingNames, t.Name) {
 			if at >= 0 {
-				return nil, fmt.Errorf("both %q and %q are token embeddings", f.Tensors[at].Name, t.Name)
+				return nil, fmt.Errorf("both %q and %q are token embeddings", f.Tensors[at].Name,
+					t.Name)
 			}
 			at = i
 		}
 	}
 	if at < 0 {
-		return nil, fmt.Errorf("none of the %d tensors is a token embedding: want one of %s", len(f.Tensors), strings.Join(embeddingNames, ", "))
+		return nil, fmt.Errorf("none of the %d tensors is a token embedding: want one of %s",
+			len(f.Tensors), strings.Join(embeddingNames, ", "))
 	}
 	t := f.Tensors[at]
-	d, known := map[safetensors.DType]decoder{"F32": float32s, "F16": float16, "BF16": bfloat16}[t.DType]
+	d, known := map[safetensors.DType]decoder{"F32": float32s, "F16": float16,
+		"BF16": bfloat16}[t.DType]
 	switch {
 	case !known:
 		return nil, fmt.Errorf("tensor %q is %s: want F32, F16 or BF16", t.Name, t.DType)
 	case len(t.Shape) != 2:
-		return nil, fmt.Errorf("tensor %q has the shape %v: want two axes, tokens and dimensions", t.Name, t.Shape)
+		return nil, fmt.Errorf("tensor %q has the shape %v: want two axes, tokens and dimensions",
+			t.Name, t.Shape)
 	}
 	if _, err := entries(uint64(t.Shape[0]), uint64(t.Shape[1])); err != nil {
 		return nil, fmt.Errorf("tensor %q: %w", t.Name, err)
@@ -116,9 +120,12 @@ func findShard(r io.ReaderAt, size int64) (string, error) {
 	case err != nil:
 		return "", fmt.Errorf("not an index of shards: %w", err)
 	case shard == "":
-		return "", fmt.Errorf("the index names no token embedding: want one of %s", strings.Join(embeddingNames, ", "))
-	case shard != filepath.Base(shard) || strings.ContainsAny(shard, `/\`) || !strings.HasSuffix(shard, ".safetensors"):
-		return "", fmt.Errorf("the index names the file %.80q: want a .safetensors beside it", shard)
+		return "", fmt.Errorf("the index names no token embedding: want one of %s",
+			strings.Join(embeddingNames, ", "))
+	case shard != filepath.Base(shard) || strings.ContainsAny(shard, `/\`) ||
+		!strings.HasSuffix(shard, ".safetensors"):
+		return "", fmt.Errorf("the index names the file %.80q: want a .safetensors beside it",
+			shard)
 	}
 	return shard, nil
 }

@@ -24,7 +24,9 @@ type Sequence struct {
 // the tokenizer has tokens, or that filled up to a multiple of 64 or 128.
 func NewSequence(text string, k Tokenizer, t *Table) (*Sequence, error) {
 	if n := k.Size(); n > 0 && t.Rows != n && t.Rows != (n+63)/64*64 && t.Rows != (n+127)/128*128 {
-		return nil, fmt.Errorf("the tokenizer has %d tokens and the embeddings have %d rows: they are of two models", n, t.Rows)
+		return nil, fmt.Errorf(
+			"the tokenizer has %d tokens and the embeddings have %d rows: they are of two models",
+			n, t.Rows)
 	}
 	tokens, err := k.Encode(text)
 	if err != nil {
@@ -47,7 +49,9 @@ func NewSequence(text string, k Tokenizer, t *Table) (*Sequence, error) {
 		s.Tokens = append(s.Tokens, at)
 	}
 	if len(rows) == 0 {
-		return nil, fmt.Errorf("none of the text's %d tokens has a vector: the embeddings are of another vocabulary", s.Dropped)
+		return nil, fmt.Errorf(
+			"none of the text's %d tokens has a vector: the embeddings are of another vocabulary",
+			s.Dropped)
 	}
 	s.Vectors = mat.NewDense(len(rows), t.Dim, nil)
 	for i, id := range rows {

@@ -17,7 +17,8 @@ import (
 type Split string
 
 const (
-	Random     Split = "random"     // every fifth window at random: neighbours of training windows, which share their topic
+	// every fifth window at random: neighbours of training windows, which share their topic
+	Random     Split = "random"
 	Contiguous Split = "contiguous" // the last fifth of the text
 )
 
@@ -25,10 +26,12 @@ const (
 type Null string
 
 const (
-	Real           Null = "real"             // the text itself
-	TokensPermuted Null = "tokens permuted"  // the tokens of all windows in random order
-	WindowsSwapped Null = "windows permuted" // inputs of each window, outputs of another one of the book
-	Markov         Null = "Markov"           // drawn word by word from the successors that the word before has outside the held-out windows
+	Real           Null = "real"            // the text itself
+	TokensPermuted Null = "tokens permuted" // the tokens of all windows in random order
+	// inputs of each window, outputs of another one of the book
+	WindowsSwapped Null = "windows permuted"
+	// drawn word by word from the successors that the word before has outside the held-out windows
+	Markov Null = "Markov"
 )
 
 // Windows are windows of a text, in its order.
@@ -44,7 +47,9 @@ type Windows struct {
 func (s *Sequence) Cut(length, count int, rng *rand.Rand) (Windows, error) {
 	whole := len(s.Tokens) / max(1, length)
 	if length < 2 || whole < 10 {
-		return Windows{}, fmt.Errorf("%d tokens with a vector make %d windows of %d: 10 windows of 2 tokens or more are needed", len(s.Tokens), whole, length)
+		return Windows{}, fmt.Errorf(
+			"%d tokens with a vector make %d windows of %d: 10 windows of 2 tokens or more are "+
+				"needed", len(s.Tokens), whole, length)
 	}
 	chosen := rng.Perm(whole)[:min(count, whole)]
 	slices.Sort(chosen)
@@ -177,7 +182,8 @@ func (s *Study) Measure(lag int, rng *rand.Rand) (Fit, Interval, error) {
 
 // Nulls returns the held-out R² at a lag of so many texts of a null, W fitted
 // to each anew; step, if not nil, is called after each.
-func (s *Study) Nulls(ctx context.Context, null Null, lag, count int, rng *rand.Rand, step func()) ([]float64, error) {
+func (s *Study) Nulls(ctx context.Context, null Null, lag, count int, rng *rand.Rand,
+	step func()) ([]float64, error) {
 	g := newGram(s.sequence.Vectors)
 	found := make([]float64, count)
 	for i := range found {

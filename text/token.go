@@ -46,7 +46,8 @@ func DecodeText(r io.ReaderAt, size int64) (string, error) {
 	if length, err = io.Copy(io.Discard, io.LimitReader(in, limit+1)); err != nil {
 		return "", err
 	} else if length > limit {
-		return "", fmt.Errorf("%d bytes decompress to more than %d: unpack it first if it is genuine", size, limit)
+		return "", fmt.Errorf(
+			"%d bytes decompress to more than %d: unpack it first if it is genuine", size, limit)
 	}
 	if in, err = unpacked(r, size); err != nil {
 		return "", err
@@ -59,7 +60,8 @@ func DecodeText(r io.ReaderAt, size int64) (string, error) {
 	text := b.String()
 	if !utf8.ValidString(text) {
 		at := strings.IndexFunc(text, func(r rune) bool { return r == utf8.RuneError })
-		return "", fmt.Errorf("not UTF-8 at or after byte %d: convert it, as with iconv -t UTF-8", at)
+		return "", fmt.Errorf("not UTF-8 at or after byte %d: convert it, as with iconv -t UTF-8",
+			at)
 	}
 	if strings.IndexFunc(text, func(r rune) bool { return !unicode.IsSpace(r) }) < 0 {
 		return "", errors.New("the text is empty")
@@ -117,7 +119,9 @@ type Words struct{ table *Table }
 // NewWords returns the tokenizer of a table that is Named.
 func NewWords(t *Table) (*Words, error) {
 	if !t.Named() {
-		return nil, errors.New("the embeddings do not say which words they belong to: use --tokenizer gpt2 or that of the model")
+		return nil, errors.New(
+			"the embeddings do not say which words they belong to: use --tokenizer gpt2 or that " +
+				"of the model")
 	}
 	return &Words{t}, nil
 }

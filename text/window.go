@@ -29,7 +29,8 @@ func (s *Sequence) Rollout(window []int32) float64 {
 	G := mat.NewSymDense(n, nil) // s_iᵀ s_j
 	for i, a := range window {
 		for j := i; j < n; j++ {
-			G.SetSym(i, j, floats.Dot(s.Vectors.RawRowView(int(a)), s.Vectors.RawRowView(int(window[j]))))
+			G.SetSym(i, j, floats.Dot(s.Vectors.RawRowView(int(a)),
+				s.Vectors.RawRowView(int(window[j]))))
 		}
 	}
 	m := n - 1

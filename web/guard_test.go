@@ -91,6 +91,9 @@ func TestToken(t *testing.T) {
 	if first.StatusCode != http.StatusSeeOther || first.Header.Get("Location") != "/?step.t=3" {
 		t.Fatalf("the page with a token: %d to %q", first.StatusCode, first.Header.Get("Location"))
 	}
+	if c := first.Cookies()[0]; !c.HttpOnly || c.SameSite != http.SameSiteStrictMode {
+		t.Errorf("scripts or other sites may use the cookie %v", c)
+	}
 	if r := ask("/api/claims", func(r *http.Request) { r.AddCookie(first.Cookies()[0]) }); r.StatusCode != 200 {
 		t.Errorf("cookie: %d", r.StatusCode)
 	}

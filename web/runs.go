@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"icar/experiment"
+	"icar/internal/visible"
 	"icar/run"
 	"icar/train"
 )
@@ -89,6 +90,10 @@ func (s *shelf) read() (runs []run.Run, born []time.Time, err error) {
 			return nil
 		}
 		r, err := readIn(folder, p)
+		if shown := visible.Text(p); shown != p {
+			// The page shows every word in plain letters and asks by what it shows.
+			p, err = shown, errors.New("its name cannot be shown as it is: rename the folder")
+		}
 		if err != nil {
 			r = run.Run{Path: p, State: run.Damaged, Err: err}
 		}

@@ -91,8 +91,22 @@ func TestReadOnlyDisk(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	complete := filepath.Join(disk, "complete")
+	var trained, stderr bytes.Buffer
+	config := filepath.Join(disk, "config.yaml")
+	if err := os.WriteFile(config, small(t), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if code := Main([]string{"train", "--config", config, "--out", complete}, &trained, &stderr); code != exitDone {
+		t.Fatalf("exit code %d, stderr %q", code, stderr.String())
+	}
 	if err := syscall.Mount("", disk, "", syscall.MS_REMOUNT|syscall.MS_RDONLY, ""); err != nil {
 		t.Fatal(err)
+	}
+	// Nothing is to be written of a run that is complete.
+	var resumed bytes.Buffer
+	if code := Main([]string{"train", "--resume", complete}, &resumed, &stderr); code != exitDone || resumed.String() != trained.String() {
+		t.Errorf("complete: exit code %d, printed %q, want what training printed, %q", code, resumed.String(), trained.String())
 	}
 	for name, args := range map[string][]string{
 		"run cannot be written":                    {"train", "--resume", dir},
@@ -109,20 +123,8 @@ func TestReadOnlyDisk(t *testing.T) {
 	if err := syscall.Mount("", disk, "", syscall.MS_REMOUNT, ""); err != nil {
 		t.Fatal(err)
 	}
-	var stdout, stderr bytes.Buffer
-	if code := Main([]string{"train", "--resume", dir}, &stdout, &stderr); code != exitDone {
+	stderr.Reset()
+	if code := Main([]string{"train", "--resume", dir}, &resumed, &stderr); code != exitDone {
 		t.Errorf("writable again: exit code %d, stderr %q", code, stderr.String())
 	}
-}
-
-// small is the file of a configuration that trains in no time.
-func small(t *testing.T) []byte {
-	t.Helper()
-	c := train.DefaultConfig()
-	c.D, c.Length, c.Batch, c.Train, c.Test, c.Epochs = 1, 2, 1, 1, 1, 3
-	c, err := c.Resolve()
-	if err != nil {
-		t.Fatal(err)
-	}
-	return c.YAML()
 }

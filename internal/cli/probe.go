@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"icar/experiment"
+	"icar/internal/visible"
 	"icar/probe"
 	"icar/report"
 	"icar/run"
@@ -93,7 +94,7 @@ func probeModel(c *cobra.Command, path string, model *probe.Model, f probeFlags)
 	if err != nil {
 		return runFailed(err)
 	}
-	_, err = fmt.Fprintf(out, "\nReport: %s\n", absolute)
+	_, err = fmt.Fprintf(out, "\nReport: %s\n", visible.Text(absolute))
 	return err
 }
 
@@ -107,13 +108,13 @@ type probeDocument struct {
 // printSection prints a table under its title.
 func printSection(out io.Writer, s report.Section) error {
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(w, s.Title)
+	fmt.Fprintln(w, visible.Text(s.Title))
 	row := func(cells []string) {
 		for i, cell := range cells {
 			if i > 0 {
 				fmt.Fprint(w, "\t")
 			}
-			fmt.Fprint(w, cell)
+			fmt.Fprint(w, visible.Text(cell))
 		}
 		fmt.Fprintln(w)
 	}

@@ -13,6 +13,7 @@ import (
 	"icar/estimator"
 	"icar/experiment"
 	"icar/internal/npy"
+	"icar/internal/visible"
 	"icar/probe"
 	"icar/report"
 	"icar/train"
@@ -130,7 +131,8 @@ func printPredictions(out io.Writer, table report.Section, model probe.Predictio
 	if err != nil {
 		return runFailed(err)
 	}
-	_, err = fmt.Fprintf(out, "\nErrors by position, all maps and predictions: %s\nReport: %s\n", filepath.Join(folder, sequenceFile), absolute)
+	_, err = fmt.Fprintf(out, "\nErrors by position, all maps and predictions: %s\nReport: %s\n",
+		visible.Text(filepath.Join(folder, sequenceFile)), visible.Text(absolute))
 	return err
 }
 

@@ -7,6 +7,8 @@ import (
 	"github.com/vbauerster/mpb/v8"
 	"github.com/vbauerster/mpb/v8/decor"
 	"golang.org/x/term"
+
+	"icar/internal/visible"
 )
 
 // progress draws a bar for each experiment or training run on a terminal and
@@ -14,6 +16,9 @@ import (
 type progress struct{ container *mpb.Progress }
 
 func newProgress(out io.Writer) progress {
+	if w, ok := out.(*visible.Writer); ok {
+		out = w.Unwrap() // a bar has to move the cursor
+	}
 	if f, ok := out.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
 		return progress{mpb.New(mpb.WithOutput(f), mpb.WithWidth(60))}
 	}
@@ -30,7 +35,7 @@ func (p progress) wait() {
 // print prints lines above the bars. It can be called from any goroutine.
 func (p progress) print(out io.Writer, lines string) {
 	if p.container != nil {
-		out = p.container
+		out = visible.NewWriter(p.container)
 	}
 	_, _ = io.WriteString(out, lines) // in one write; what cannot be shown is no failure
 }

@@ -6,6 +6,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"icar/experiment"
+	"icar/internal/visible"
 	"icar/report"
 )
 
@@ -24,7 +25,7 @@ func newReport() *cobra.Command {
 			if err != nil {
 				return runFailed(err)
 			}
-			_, err = fmt.Fprintln(c.OutOrStdout(), page)
+			_, err = fmt.Fprintln(c.OutOrStdout(), visible.Text(page))
 			return err
 		},
 	}

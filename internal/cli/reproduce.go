@@ -16,6 +16,7 @@ import (
 
 	"icar/experiment"
 	"icar/internal/suggest"
+	"icar/internal/visible"
 	"icar/report"
 )
 
@@ -190,7 +191,7 @@ func choose(names []string) ([]experiment.Experiment, error) {
 // prepare makes the output folder and finds out at once whether it can be
 // written, rather than after minutes of work.
 func prepare(out string) error {
-	err := os.MkdirAll(out, 0o755)
+	err := os.MkdirAll(out, 0o777)
 	if err == nil {
 		var probe *os.File
 		if probe, err = os.CreateTemp(out, ".icar.*"); err == nil {
@@ -249,8 +250,9 @@ func printClaims(out io.Writer, entries, all []report.Entry, page string) error 
 		if claim.Pass {
 			mark = "ok"
 		}
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\n", mark, claim.ID, claim.Source,
-			report.Number(claim.Measured.Float()), report.Demand(claim), beginning(claim.Statement))
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\n", mark, visible.Text(claim.ID), visible.Text(claim.Source),
+			report.Number(claim.Measured.Float()), report.Demand(claim),
+			visible.Text(beginning(claim.Statement)))
 	}
 	if err := w.Flush(); err != nil {
 		return err
@@ -269,9 +271,10 @@ func printClaims(out io.Writer, entries, all []report.Entry, page string) error 
 		if err != nil {
 			return err
 		}
-		fmt.Fprintf(out, "The report also holds what ran before. %s; %s.\n", earlier, report.DescribeConditions(kept))
+		fmt.Fprintf(out, "The report also holds what ran before. %s; %s.\n", earlier,
+			visible.Text(report.DescribeConditions(kept)))
 	}
-	_, err = fmt.Fprintf(out, "Report: %s\n", absolute)
+	_, err = fmt.Fprintf(out, "Report: %s\n", visible.Text(absolute))
 	return err
 }
 

@@ -15,6 +15,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"icar/internal/suggest"
+	"icar/internal/visible"
 )
 
 // Exit codes of the command.
@@ -60,16 +61,22 @@ func Main(args []string, stdout, stderr io.Writer) int {
 		case <-ctx.Done():
 		}
 	}()
+	// All that is printed goes through these: names of files and words of a
+	// database command no terminal.
+	out, errs := visible.NewWriter(stdout), visible.NewWriter(stderr)
 	root := newRoot()
 	root.SetArgs(args)
-	root.SetOut(stdout)
-	root.SetErr(stderr)
+	root.SetOut(out)
+	root.SetErr(errs)
 	err := root.ExecuteContext(ctx)
+	if flushed := out.Flush(); err == nil && flushed != nil {
+		err = runFailed(flushed)
+	}
 	if err == nil {
 		return exitDone
 	}
 	// One line, whatever joined errors hold.
-	fmt.Fprintln(stderr, "icar:", strings.ReplaceAll(err.Error(), "\n", "; "))
+	fmt.Fprintln(errs, "icar:", visible.Text(strings.ReplaceAll(err.Error(), "\n", "; ")))
 	var f failure
 	switch {
 	case errors.Is(err, errInterrupted):

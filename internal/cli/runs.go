@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"icar/experiment"
+	"icar/internal/visible"
 	"icar/report"
 	"icar/run"
 	"icar/train"
@@ -55,7 +56,8 @@ func newRunsList() *cobra.Command {
 				return printRuns(c.OutOrStdout(), known)
 			}
 			if len(known) == 0 {
-				_, err := fmt.Fprintf(c.ErrOrStderr(), "icar: %s holds no runs: icar train writes one\n", folder)
+				_, err := fmt.Fprintf(c.ErrOrStderr(), "icar: %s holds no runs: icar train writes one\n",
+					visible.Text(folder))
 				return err
 			}
 			return listRuns(c.OutOrStdout(), known)
@@ -172,10 +174,10 @@ func listRuns(out io.Writer, runs []described) error {
 	fmt.Fprintln(w, "RUN\t"+cellTitles+"\tOTHER THAN THE DEFAULTS")
 	for _, d := range runs {
 		if d.Error != "" {
-			fmt.Fprintf(w, "%s\t%s\t\t\t\t\t%s\n", d.Path, d.State, d.Error)
+			fmt.Fprintf(w, "%s\t%s\t\t\t\t\t%s\n", visible.Text(d.Path), d.State, visible.Text(d.Error))
 			continue
 		}
-		fmt.Fprintf(w, "%s\t%s\t%s\n", d.Path, d.cells(), strings.Join(d.settings(), " "))
+		fmt.Fprintf(w, "%s\t%s\t%s\n", visible.Text(d.Path), d.cells(), strings.Join(d.settings(), " "))
 	}
 	return w.Flush()
 }
@@ -204,14 +206,16 @@ func newRunsShow() *cobra.Command {
 func showRun(out io.Writer, d described) error {
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(w, "RUN\t"+cellTitles)
-	fmt.Fprintf(w, "%s\t%s\n", filepath.Clean(d.Path), d.cells())
+	fmt.Fprintf(w, "%s\t%s\n", visible.Text(filepath.Clean(d.Path)), d.cells())
 	if err := w.Flush(); err != nil {
 		return err
 	}
 	fmt.Fprintln(w)
-	fmt.Fprintf(w, "icar\t%s %s\nGo\t%s\narithmetic\t%s\n", d.Info.Icar, d.Info.Revision, d.Info.Go, d.Info.Arithmetic)
+	fmt.Fprintf(w, "icar\t%s\n", visible.Text(d.Info.Icar+" "+d.Info.Revision))
+	fmt.Fprintf(w, "Go\t%s\n", visible.Text(d.Info.Go))
+	fmt.Fprintf(w, "arithmetic\t%s\n", visible.Text(d.Info.Arithmetic))
 	if d.Info.Init != "" {
-		fmt.Fprintf(w, "initial weights\tSHA-256 %s\n", d.Info.Init)
+		fmt.Fprintf(w, "initial weights\tSHA-256 %s\n", visible.Text(d.Info.Init))
 	}
 	fmt.Fprintln(w)
 	for _, k := range d.Config.Keys() {

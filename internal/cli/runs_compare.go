@@ -12,6 +12,7 @@ import (
 
 	"icar/experiment"
 	"icar/internal/suggest"
+	"icar/internal/visible"
 	"icar/report"
 	"icar/run"
 )
@@ -77,12 +78,12 @@ func compareRuns(out io.Writer, runs []described, figure string) error {
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(w, "RUN\t"+cellTitles+"\tDIFFERS IN")
 	for i, values := range differing(runs) {
-		fmt.Fprintf(w, "%s\t%s\t%s\n", runs[i].Path, runs[i].cells(), strings.Join(values, " "))
+		fmt.Fprintf(w, "%s\t%s\t%s\n", visible.Text(runs[i].Path), runs[i].cells(), strings.Join(values, " "))
 	}
 	if err := w.Flush(); err != nil {
 		return err
 	}
-	_, err := fmt.Fprintf(out, "\nCurves: %s\n", figure)
+	_, err := fmt.Fprintf(out, "\nCurves: %s\n", visible.Text(figure))
 	return err
 }
 

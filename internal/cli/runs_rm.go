@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
 
+	"icar/internal/visible"
 	"icar/run"
 )
 
@@ -44,7 +45,7 @@ writing.`,
 					failed = append(failed, err)
 					continue
 				}
-				fmt.Fprintln(c.OutOrStdout(), "removed", path)
+				fmt.Fprintln(c.OutOrStdout(), "removed", visible.Text(path))
 			}
 			if len(failed) > 0 {
 				return badInput(errors.Join(failed...))
@@ -61,7 +62,7 @@ func agree(c *cobra.Command, paths []string) (bool, error) {
 	if in, ok := c.InOrStdin().(*os.File); ok && !term.IsTerminal(int(in.Fd())) {
 		return false, errors.New("there is no terminal to ask on: use --yes")
 	}
-	fmt.Fprintf(c.ErrOrStderr(), "Remove %s? [y/N] ", strings.Join(paths, ", "))
+	fmt.Fprintf(c.ErrOrStderr(), "Remove %s? [y/N] ", visible.Text(strings.Join(paths, ", ")))
 	answer, err := bufio.NewReader(c.InOrStdin()).ReadString('\n')
 	if err != nil {
 		return false, fmt.Errorf("no answer: %w; use --yes", err)

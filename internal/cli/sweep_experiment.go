@@ -102,7 +102,7 @@ func (w experimentWorker) do(ctx context.Context, c sweep.Claim) ([]byte, []swee
 		if err := dir.Close(); err != nil {
 			return nil, nil, err
 		}
-	} else if err := os.MkdirAll(filepath.Dir(w.Path(c)), 0o755); err != nil {
+	} else if err := os.MkdirAll(filepath.Dir(w.Path(c)), 0o777); err != nil {
 		return nil, nil, err
 	}
 	log := w.Log.With("trial", c.ID, "epoch", c.Epoch)

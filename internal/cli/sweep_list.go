@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"icar/experiment"
+	"icar/internal/visible"
 	"icar/sweep"
 )
 
@@ -55,7 +56,7 @@ func printSweeps(out io.Writer, all []listed, asJSON bool) error {
 	fmt.Fprintln(w, "SWEEP\tKIND\tDONE\tRUNNING\tPENDING\tFAILED\tCANCELLED")
 	for _, l := range all {
 		fmt.Fprintf(w, "%s\t%s\t%d/%d\t%d\t%d\t%d\t%d\n",
-			l.ID, l.Kind, l.Done, l.Trials, l.Running, l.Pending, l.Failed, l.Cancelled)
+			visible.Text(l.ID), visible.Text(l.Kind), l.Done, l.Trials, l.Running, l.Pending, l.Failed, l.Cancelled)
 	}
 	return w.Flush()
 }

@@ -18,6 +18,7 @@ import (
 
 	"icar/experiment"
 	"icar/internal/suggest"
+	"icar/internal/visible"
 	"icar/sweep"
 	"icar/train"
 )
@@ -90,13 +91,13 @@ func printStatus(out io.Writer, w sweep.Sweep, st sweep.Status, failed []sweep.T
 		}{experiment.DocumentVersion, w, st})
 	}
 	fmt.Fprintf(out, "%s: %d of %d done, %d running, %d pending, %d failed, %d cancelled; %d claims, %d workers lost\n",
-		w.ID, st.Done, w.Trials, st.Running, st.Pending, st.Failed, st.Cancelled, st.Attempts, st.Lost)
+		visible.Text(w.ID), st.Done, w.Trials, st.Running, st.Pending, st.Failed, st.Cancelled, st.Attempts, st.Lost)
 	if st.Missing > 0 {
 		fmt.Fprintf(out, "%d trials are missing: icar sweep create was cut short, the same command goes on\n", st.Missing)
 	}
 	t := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	for _, trial := range failed {
-		fmt.Fprintf(t, "%s\t%s\n", trial.ID, trial.Error)
+		fmt.Fprintf(t, "%s\t%s\n", visible.Text(trial.ID), visible.Text(trial.Error))
 	}
 	return t.Flush()
 }
@@ -220,6 +221,9 @@ func resultsNPY(out io.Writer, results []trained) error {
 	values := mat.NewDense(len(results), 3, nil)
 	for i, r := range results {
 		values.SetRow(i, []float64{float64(r.result.Steps), r.result.Loss, r.result.TestMSE})
+	}
+	if w, ok := out.(*visible.Writer); ok {
+		out = w.Unwrap() // an array is no text
 	}
 	return npyio.Write(out, values)
 }

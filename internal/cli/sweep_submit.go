@@ -12,6 +12,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"icar/internal/visible"
 	"icar/sweep"
 )
 
@@ -168,7 +169,8 @@ func sweepSubmit(c *cobra.Command, f databaseFlags, o submitFlags, w sweep.Sweep
 			return usage(errors.New("a batch script must not hold the database's address: put it into a file of mode 0600 and name that with --database-file"))
 		}
 		where, address = "--database", a.File()
-		fmt.Fprintf(c.ErrOrStderr(), "icar: %s is a SQLite file: the tasks have to run on this machine; for others use Postgres\n", address)
+		fmt.Fprintf(c.ErrOrStderr(), "icar: %s is a SQLite file: the tasks have to run on this machine; for others use Postgres\n",
+			visible.Text(address))
 	}
 	icar, err := os.Executable()
 	if err == nil {

@@ -165,7 +165,7 @@ func (f databaseFlags) folder(given string) (string, error) {
 
 // prepareFolder makes a folder.
 func prepareFolder(flag, path string) error {
-	if err := os.MkdirAll(filepath.Clean(path), 0o755); err != nil {
+	if err := os.MkdirAll(filepath.Clean(path), 0o777); err != nil {
 		return fmt.Errorf("%s %s cannot be written: %w; choose another folder", flag, path, err)
 	}
 	return nil

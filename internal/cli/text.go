@@ -11,6 +11,7 @@ import (
 
 	"icar/experiment"
 	"icar/internal/suggest"
+	"icar/internal/visible"
 	"icar/report"
 	"icar/text"
 )
@@ -211,7 +212,7 @@ func printText(out io.Writer, s *text.Sequence, o experiment.Outcome, page strin
 			if v, number := cell.(float64); number {
 				fmt.Fprintf(w, "%.4f", v)
 			} else {
-				fmt.Fprint(w, cell)
+				fmt.Fprint(w, visible.Text(fmt.Sprint(cell)))
 			}
 		}
 		fmt.Fprintln(w)
@@ -219,6 +220,6 @@ func printText(out io.Writer, s *text.Sequence, o experiment.Outcome, page strin
 	if err := w.Flush(); err != nil {
 		return err
 	}
-	_, err := fmt.Fprintf(out, "\nReport: %s\n", page)
+	_, err := fmt.Fprintf(out, "\nReport: %s\n", visible.Text(page))
 	return err
 }

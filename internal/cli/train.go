@@ -19,6 +19,7 @@ import (
 	"gonum.org/v1/gonum/stat"
 
 	"icar/estimator"
+	"icar/internal/visible"
 	"icar/nn"
 	"icar/nn/kernel"
 	"icar/report"
@@ -238,6 +239,6 @@ func printTrained(ctx context.Context, out io.Writer, c train.Config, history tr
 	if floor, err := estimator.BayesFloor(c.Process, c.Length); err == nil { // none is known under noise
 		fmt.Fprintf(w, "  Bayes floor\t%s\n", report.Number(stat.Mean(floor, nil)))
 	}
-	fmt.Fprintf(w, "directory\t%s\n", dir)
+	fmt.Fprintf(w, "directory\t%s\n", visible.Text(dir))
 	return w.Flush()
 }

@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"icar/internal/visible"
 	"icar/run"
 	"icar/train"
 )
@@ -46,10 +47,12 @@ func trainResume(c *cobra.Command, f trainFlags) error {
 		return err
 	}
 	if saved.Damaged != nil {
-		fmt.Fprintf(c.ErrOrStderr(), "icar: %s: %v; going on from the checkpoint before it, of step %d\n", f.resume.dir, saved.Damaged, saved.Checkpoint.Step)
+		fmt.Fprintf(c.ErrOrStderr(), "icar: %s: %v; going on from the checkpoint before it, of step %d\n",
+			visible.Text(f.resume.dir), visible.Text(saved.Damaged.Error()), saved.Checkpoint.Step)
 	}
 	if saved.Done {
-		fmt.Fprintf(c.ErrOrStderr(), "icar: %s is complete: there is nothing to go on with\n", f.resume.dir)
+		fmt.Fprintf(c.ErrOrStderr(), "icar: %s is complete: there is nothing to go on with\n",
+			visible.Text(f.resume.dir))
 		return printTrained(c.Context(), c.OutOrStdout(), config, saved.Metrics, f.resume.dir)
 	}
 	return trainIn(c, config, f, train.Options{Kernel: loops, Dir: dir, Saved: &saved})

@@ -4,6 +4,7 @@
 import { onReturn, recall, recallAll, remember } from "./address.js";
 import { mount, palette } from "./figure.js";
 import { land } from "./land.js";
+import { parse, visible } from "./visible.js";
 
 const still = matchMedia("(prefers-reduced-motion: reduce)");
 
@@ -94,7 +95,7 @@ function query(form) {
 
 function say(area, text, wrong = false) {
   const status = area.querySelector(".status");
-  status.textContent = text;
+  status.textContent = visible(text);
   status.classList.toggle("wrong", wrong);
 }
 
@@ -132,8 +133,8 @@ function show(area, answer) {
 
 async function ask(url, options) {
   const response = await fetch(url, options);
-  if (!response.ok) throw new Error((await response.json()).error);
-  return response.json();
+  if (!response.ok) throw new Error((parse(await response.text())).error);
+  return parse(await response.text());
 }
 
 function reason(error) {
@@ -226,7 +227,7 @@ for (const part of ["process", "step", "position"]) {
 async function listen(url, signal, handle) {
   const response = await fetch(url, { signal, headers: { Accept: "text/event-stream" } });
   if (!response.ok) {
-    const error = new Error((await response.json()).error);
+    const error = new Error((parse(await response.text())).error);
     error.status = response.status;
     throw error;
   }
@@ -238,7 +239,7 @@ async function listen(url, signal, handle) {
     buffer += value;
     for (let end; (end = buffer.indexOf("\n\n")) >= 0; buffer = buffer.slice(end + 2)) {
       const [, name, data] = buffer.slice(0, end).match(/^event: (.*)\ndata: (.*)$/);
-      handle(name, JSON.parse(data));
+      handle(name, parse(data));
     }
   }
 }
@@ -299,7 +300,7 @@ async function listen(url, signal, handle) {
   const peer = () => {
     seen = null;
     inside.hidden = !looked;
-    document.getElementById("inside-name").textContent = looked ?? "";
+    document.getElementById("inside-name").textContent = visible(looked ?? "");
     if (looked) look();
   };
   const cell = (content, className) => {
@@ -376,12 +377,12 @@ async function listen(url, signal, handle) {
         const q = new URLSearchParams(chosen.map((p) => ["run", p]));
         const response = await fetch(`/api/runs?${q}`, { signal: mine.signal, headers: tag ? { "If-None-Match": tag } : {} });
         if (response.ok) {
-          const data = await response.json();
+          const data = parse(await response.text());
           if (mine.signal.aborted) return;
           tag = response.headers.get("ETag");
           update(data);
         } else if (response.status !== 304) {
-          wrong = (await response.json()).error;
+          wrong = (parse(await response.text())).error;
           if (response.status === 404) { chosen = []; remember({ "runs.run": chosen }, true); }
         }
       } catch {
