@@ -209,7 +209,8 @@ func showRun(out io.Writer, d described) error {
 		return err
 	}
 	fmt.Fprintln(w)
-	fmt.Fprintf(w, "icar\t%s %s\nGo\t%s\narithmetic\t%s\n", d.Info.Icar, d.Info.Revision, d.Info.Go, d.Info.Arithmetic)
+	fmt.Fprintf(w, "icar\t%s %s\nprogram\t%s\nGo\t%s\narithmetic\t%s\n", d.Info.Icar, d.Info.Revision,
+		strings.Join(d.Info.Programs(), " and "), d.Info.Go, d.Info.Arithmetic)
 	if d.Info.Init != "" {
 		fmt.Fprintf(w, "initial weights\tSHA-256 %s\n", d.Info.Init)
 	}
