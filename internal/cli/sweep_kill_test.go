@@ -299,7 +299,9 @@ func TestTakeover(t *testing.T) {
 				}
 			}
 			first := startWorker(t.Context(), t, env, args)
-			wait("a checkpoint", func() bool { return exists(t, filepath.Join(files, "*", "*", "*", "1", "checkpoint.previous.safetensors")) })
+			wait("a checkpoint", func() bool {
+				return exists(t, filepath.Join(files, "*", "*", "*", "1", "checkpoint.previous.safetensors"))
+			})
 			second := startWorker(t.Context(), t, env, args) // finds nothing and asks again and again
 			time.Sleep(time.Second)
 			if err := first.cmd.Process.Kill(); err != nil {
