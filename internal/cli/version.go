@@ -12,10 +12,10 @@ import (
 func newVersion() *cobra.Command {
 	return &cobra.Command{
 		Use:   "version",
-		Short: "Print the version, from the build information",
+		Short: "Print the version, from the build information, and the program's identity",
 		Args:  noArguments,
 		RunE: func(c *cobra.Command, _ []string) error {
-			_, err := fmt.Fprintf(c.OutOrStdout(), "icar %s (%s, %s/%s)\n", buildVersion(), runtime.Version(), runtime.GOOS, runtime.GOARCH)
+			_, err := fmt.Fprintf(c.OutOrStdout(), "icar %s (%s, %s/%s)\nprogram %s\n", buildVersion(), runtime.Version(), runtime.GOOS, runtime.GOARCH, thisProgram())
 			return err
 		},
 	}
