@@ -31,7 +31,20 @@ type Claim struct {
 	Tolerance float64  `json:"tolerance"` // 0 or more
 	Relation  Relation `json:"relation"`
 	Reason    string   `json:"reason"` // where the tolerance comes from
-	Pass      bool     `json:"pass"`
+	// Pass follows from the four above. It is written for readers of the file and
+	// found anew when one is read.
+	Pass bool `json:"pass"`
+}
+
+// UnmarshalJSON reads a claim and decides anew whether it passes: the numbers
+// are what was found, and a file that says otherwise is wrong about them. The
+// error is that of numbers which no claim has.
+func (c *Claim) UnmarshalJSON(data []byte) error {
+	type plain Claim // without this method
+	if err := json.Unmarshal(data, (*plain)(c)); err != nil {
+		return err
+	}
+	return c.judge()
 }
 
 // Number is a float64 that JSON can hold when it is not finite: as null.

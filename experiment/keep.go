@@ -41,28 +41,12 @@ func newKeeper(folder string, m Means) (*keeper, error) {
 	if folder == "" {
 		return nil, nil
 	}
-	name, err := program()
+	name, err := run.Program()
 	if err != nil {
 		return nil, err
 	}
 	k := &keeper{folder: filepath.Join(folder, name), means: m, found: new(atomic.Int32)}
 	return k, os.MkdirAll(k.folder, 0o777)
-}
-
-// program returns the first 16 digits of the hash of the executable.
-func program() (string, error) {
-	path, err := os.Executable()
-	if err != nil {
-		return "", err
-	}
-	f, err := os.Open(path)
-	if err != nil {
-		return "", err
-	}
-	defer f.Close()
-	h := sha256.New()
-	_, err = io.Copy(h, f)
-	return hex.EncodeToString(h.Sum(nil)[:8]), err
 }
 
 func (k *keeper) path(t Trial) string { return filepath.Join(k.folder, t.ID) }

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -143,6 +144,15 @@ func TestNetworkGoesOn(t *testing.T) {
 			return os.WriteFile(filepath.Join(dir, "config.yaml"), []byte("d: 3\n"), 0o644)
 		},
 		"holds no run": func(dir string) error { return os.Remove(filepath.Join(dir, "config.yaml")) },
+		"cannot be gone on with: it is another program's": func(dir string) error {
+			path := filepath.Join(dir, "run.json")
+			data, err := os.ReadFile(path)
+			if err != nil {
+				return err
+			}
+			program := regexp.MustCompile(`"program": "[0-9a-f]+"`)
+			return os.WriteFile(path, program.ReplaceAll(data, []byte(`"program": "0123456789abcdef"`)), 0o644)
+		},
 		"going on from": func(dir string) error {
 			return os.WriteFile(filepath.Join(dir, "checkpoint.safetensors"), []byte("{}"), 0o644)
 		},

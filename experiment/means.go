@@ -77,6 +77,13 @@ func (m Means) open(c train.Config, arithmetic string) (*run.Dir, *run.Saved, er
 		return nil, nil, err
 	}
 	dir, saved, err := run.Open(m.Directory, arithmetic, false)
+	if err == nil && !saved.Info.Ours() {
+		err = errors.New("it is another program's")
+		if dir != nil {
+			err = errors.Join(err, dir.Close())
+		}
+		err = fmt.Errorf("%s cannot be gone on with: %w", m.Directory, err)
+	}
 	switch {
 	case err == nil:
 		if saved.Damaged != nil {

@@ -13,6 +13,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"icar/nn/kernel"
+	"icar/run"
 )
 
 // Options say how an experiment is run.
@@ -44,7 +45,12 @@ type Setting struct {
 
 // Outcome is an experiment that was run, whole enough to draw its report.
 type Outcome struct {
-	Version int    `json:"version"` // of this document, see docs/json.md
+	Version int `json:"version"` // of this document, see docs/json.md
+	// Checksum is of the file that holds the document, see docs/json.md; "" here.
+	Checksum string `json:"checksum,omitempty"`
+	// Program is the identity of the program that ran it, see run.Program; "" if
+	// it is not known.
+	Program string `json:"program,omitempty"`
 	Name    string `json:"name"`
 	Source  string `json:"source"`
 	Summary string `json:"summary"`
@@ -165,8 +171,9 @@ func Reproduce(ctx context.Context, e Experiment, o Options, progress func()) (O
 	if cause := context.Cause(ctx); cause != nil && errors.Is(err, context.Canceled) {
 		err = cause
 	}
+	program, _ := run.Program() // "" is no identity
 	return Outcome{
-		Version: DocumentVersion, Name: e.Name, Source: e.Source, Summary: e.Summary, Scale: o.Scale, Seed: o.Seed, Settings: o.Set,
+		Version: DocumentVersion, Program: program, Name: e.Name, Source: e.Source, Summary: e.Summary, Scale: o.Scale, Seed: o.Seed, Settings: o.Set,
 		Claims: found.Claims, Figures: found.Figures, Results: results, Data: found.Data,
 	}, cost, err
 }

@@ -57,7 +57,7 @@ func LoadOthers(out string, order, but []string) ([]Entry, error) {
 			continue
 		}
 		var e Entry
-		if err := errors.Join(readJSON(path, &e.Outcome), readJSON(filepath.Join(out, f.Name(), CostFile), &e.Cost)); err != nil {
+		if err := errors.Join(readOutcome(path, &e.Outcome), readJSON(filepath.Join(out, f.Name(), CostFile), &e.Cost)); err != nil {
 			return nil, err
 		}
 		if e.Version != experiment.DocumentVersion {

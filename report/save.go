@@ -1,6 +1,7 @@
 package report
 
 import (
+	"bytes"
 	"encoding/csv"
 	"encoding/json"
 	"errors"
@@ -44,7 +45,7 @@ func Save(out string, o experiment.Outcome, cost experiment.Cost) error {
 			saveData(filepath.Join(dir, dataFolder), o.Data),
 			saveFigures(dir, o.Figures),
 			WriteJSON(filepath.Join(dir, CostFile), cost),
-			WriteJSON(filepath.Join(dir, ResultFile), o),
+			writeOutcome(filepath.Join(dir, ResultFile), o),
 		)
 	})
 }
@@ -69,12 +70,24 @@ func ours(dir string) error {
 
 // WriteJSON writes an indented document, whole or not at all.
 func WriteJSON(path string, document any) error {
+	text, err := indented(document)
+	if err != nil {
+		return err
+	}
 	return run.WriteFile(path, func(w io.Writer) error {
-		encoder := json.NewEncoder(w)
-		encoder.SetIndent("", "  ")
-		encoder.SetEscapeHTML(false)
-		return encoder.Encode(document)
+		_, err := w.Write(append(text, '\n'))
+		return err
 	})
+}
+
+// indented returns a document as people read it, without a newline at its end.
+func indented(document any) ([]byte, error) {
+	var b bytes.Buffer
+	encoder := json.NewEncoder(&b)
+	encoder.SetIndent("", "  ")
+	encoder.SetEscapeHTML(false)
+	err := encoder.Encode(document)
+	return bytes.TrimSuffix(b.Bytes(), []byte("\n")), err
 }
 
 func saveFigures(dir string, figures []experiment.Figure) error {

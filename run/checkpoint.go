@@ -27,23 +27,27 @@ const stepName = "step"
 const (
 	metaVersion    = "version"    // of the directory's layout
 	metaArithmetic = "arithmetic" // see Info
+	metaProgram    = "program"    // see Info
 	metaConfig     = "config"     // SHA-256 of config.yaml in hex
 	metaSettings   = "settings"   // config.yaml itself: a checkpoint says what it is of
 	metaMetrics    = "metrics"    // bytes of metrics.jsonl that belong to the steps made
+	metaRecorded   = "recorded"   // SHA-256 of these bytes in hex; not in checkpoints of older programs
 	metaChecksum   = "checksum"   // SHA-256, in hex, of the file as it would be without this entry
 )
 
-// file lays c out as safetensors.
-func (c Checkpoint) file(settings []byte, arithmetic string, metrics int64) (safetensors.File, error) {
+// file lays c out as safetensors, as a checkpoint of d.
+func (c Checkpoint) file(d *Dir) (safetensors.File, error) {
 	step := safetensors.FromSlice(stepName, nil, []int64{int64(c.Step)})
 	f := safetensors.File{
 		Tensors: slices.Concat(c.Weights, c.State, []safetensors.Tensor{step}),
 		Metadata: map[string]string{
 			metaVersion:    strconv.Itoa(formatVersion),
-			metaArithmetic: arithmetic,
-			metaConfig:     hash(settings),
-			metaSettings:   string(settings),
-			metaMetrics:    strconv.FormatInt(metrics, 10),
+			metaArithmetic: d.arithmetic,
+			metaProgram:    d.program,
+			metaConfig:     hash(d.settings),
+			metaSettings:   string(d.settings),
+			metaMetrics:    strconv.FormatInt(d.metrics.length, 10),
+			metaRecorded:   d.metrics.sum(),
 		},
 	}
 	sum, err := checksum(f)
@@ -61,25 +65,32 @@ func checksum(f safetensors.File) (string, error) {
 	return hex.EncodeToString(h.Sum(nil)), err
 }
 
+// extent is the beginning of metrics.jsonl that belongs to a checkpoint.
+type extent struct {
+	bytes int64
+	sum   string // SHA-256 in hex, "" if it is not on record
+}
+
 // parse returns the checkpoint in f, which has to be one of the configuration
-// with that hash, and the bytes of metrics.jsonl that belong to it. Other
-// configurations and versions are a foreign.
-func parse(f safetensors.File, config string) (c Checkpoint, metrics int64, err error) {
+// with that hash, and the metrics that belong to it. Other configurations and
+// versions are a foreign.
+func parse(f safetensors.File, config string) (c Checkpoint, metrics extent, err error) {
 	if err := check(f); err != nil {
-		return c, 0, err
+		return c, metrics, err
 	}
 	if f.Metadata[metaConfig] != config {
-		return c, 0, foreign{fmt.Sprintf("is of another configuration than %s: put back the file that belongs to it", configFile)}
+		return c, metrics, foreign{fmt.Sprintf("is of another configuration than %s: put back the file that belongs to it", configFile)}
 	}
-	if metrics, err = strconv.ParseInt(f.Metadata[metaMetrics], 10, 64); err != nil {
-		return c, 0, err
+	metrics.sum = f.Metadata[metaRecorded]
+	if metrics.bytes, err = strconv.ParseInt(f.Metadata[metaMetrics], 10, 64); err != nil {
+		return c, metrics, err
 	}
 	step := make([]int64, 1)
 	for _, t := range f.Tensors {
 		switch {
 		case t.Name == stepName:
 			if err := safetensors.Integers(step, t); err != nil {
-				return c, 0, err
+				return c, metrics, err
 			}
 		case ofOptimiser(t):
 			c.State = append(c.State, t)

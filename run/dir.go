@@ -30,6 +30,7 @@ type Dir struct {
 	path       string
 	settings   []byte // config.yaml
 	arithmetic string // see Info
+	program    string // see Info
 	metrics    *lines
 	timings    *lines
 }
@@ -53,7 +54,7 @@ func create(on disk, path string, config []byte, info Info) (*Dir, error) {
 	if err != nil {
 		return nil, err
 	}
-	d := &Dir{on: on, path: path, settings: config, arithmetic: info.Arithmetic}
+	d := &Dir{on: on, path: path, settings: config, arithmetic: info.Arithmetic, program: info.Program}
 	if d.metrics, err = createLines(on, path, metricsFile); err == nil {
 		err = lock(d.metrics.file)
 	}
@@ -109,7 +110,7 @@ func (d *Dir) Checkpoint(c Checkpoint) error {
 	if err := d.on.sync(d.metrics.file); err != nil {
 		return err
 	}
-	f, err := c.file(d.settings, d.arithmetic, d.metrics.length)
+	f, err := c.file(d)
 	if err != nil {
 		return err
 	}

@@ -2,6 +2,7 @@ package run
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"os"
@@ -109,12 +110,17 @@ func TestCreateRefusesWhatExists(t *testing.T) {
 	}
 }
 
+// of is the directory of a run that has recorded nothing.
+func of(config string) *Dir {
+	return &Dir{settings: []byte(config), arithmetic: "go", program: "p", metrics: &lines{hash: sha256.New()}}
+}
+
 func TestReadWeights(t *testing.T) {
 	dir := t.TempDir()
 	bias := safetensors.FromSlice("out.bias", []int{1}, []float32{1})
 	slashed := safetensors.FromSlice("adam.m/out.bias", []int{1}, []float32{1})
-	checkpoint, err := Checkpoint{3, []safetensors.Tensor{bias}, []safetensors.Tensor{slashed}}.file([]byte("d: 2\n"), "go", 0)
-	newer, err2 := Checkpoint{}.file([]byte("d: 2\n"), "go", 0)
+	checkpoint, err := Checkpoint{3, []safetensors.Tensor{bias}, []safetensors.Tensor{slashed}}.file(of("d: 2\n"))
+	newer, err2 := Checkpoint{}.file(of("d: 2\n"))
 	newer.Metadata["version"] = "2"
 	var err3 error
 	newer.Metadata["checksum"], err3 = checksum(newer)
@@ -149,7 +155,7 @@ func TestReadWeights(t *testing.T) {
 func TestFlippedBits(t *testing.T) {
 	bias := safetensors.FromSlice("out.bias", []int{2}, []float32{1, 2})
 	state := safetensors.FromSlice("adam.m/out.bias", []int{2}, []float32{3, 4})
-	good, err := Checkpoint{3, []safetensors.Tensor{bias}, []safetensors.Tensor{state}}.file([]byte("d: 2\n"), "go", 0)
+	good, err := Checkpoint{3, []safetensors.Tensor{bias}, []safetensors.Tensor{state}}.file(of("d: 2\n"))
 	var file bytes.Buffer
 	if err := errors.Join(err, check(good), safetensors.Write(&file, good)); err != nil {
 		t.Fatal(err)

@@ -2,13 +2,15 @@
 // and the directory of a training run.
 //
 //	config.yaml             the configuration, every default written out
-//	run.json                what ran: version, revision, Go, arithmetic, seed, see Info
+//	run.json                what ran: version, revision, program, Go, arithmetic, seed, see Info
 //	metrics.jsonl           a line a step, appended, see Metric
 //	timings.jsonl           a line a step, appended, see Timing
 //	checkpoint.safetensors  weights, optimiser and step, replaced whole, see Checkpoint
 //	checkpoint.previous.safetensors  the one before it, until the run is complete
 //	DONE                    written last: the run is complete
 //
-// Of two runs of the same configuration on the same arithmetic every file but
-// timings.jsonl holds the same bytes.
+// Of two runs of the same configuration by the same program on the same
+// arithmetic every file but timings.jsonl holds the same bytes. Of two programs
+// run.json and the metadata of checkpoints differ by their identities, see
+// Program, and nothing else when they compute the same.
 package run

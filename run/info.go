@@ -14,17 +14,20 @@ type Info struct {
 	Version    int    `json:"version"`            // of the directory's layout
 	Icar       string `json:"icar"`               // version of the program
 	Revision   string `json:"revision,omitempty"` // it was built from, if known
+	Program    string `json:"program,omitempty"`  // its identity, see Program; "A+B" of a run that B went on with
 	Go         string `json:"go"`                 // version of the compiler
 	Arithmetic string `json:"arithmetic"`         // order and rounding of the operations of a step, see package kernel; bits are the same only under the same one
 	Seed       uint64 `json:"seed"`               // of all randomness
 	Init       string `json:"init,omitempty"`     // SHA-256, in hex, of the file of initial weights; "" if drawn from the seed
 }
 
-// NewInfo returns the Info of a run by this program.
+// NewInfo returns the Info of a run by this program. Where its own file cannot
+// be read the run is of no known program, and no other goes on with it unasked.
 func NewInfo(seed uint64, arithmetic string) Info {
 	version, revision := Build()
+	program, _ := Program() // "" is no identity
 	return Info{
-		Version: formatVersion, Icar: version, Revision: revision, Go: runtime.Version(),
+		Version: formatVersion, Icar: version, Revision: revision, Program: program, Go: runtime.Version(),
 		Arithmetic: arithmetic, Seed: seed,
 	}
 }

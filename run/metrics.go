@@ -1,9 +1,12 @@
 package run
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
+	stdhash "hash"
 	"io"
 	"os"
 	"path/filepath"
@@ -34,7 +37,8 @@ type Timing struct {
 type lines struct {
 	on     disk
 	file   *os.File
-	length int64 // bytes written
+	length int64        // bytes written
+	hash   stdhash.Hash // SHA-256 of them
 }
 
 // createLines creates a file in dir that must not exist.
@@ -43,7 +47,7 @@ func createLines(on disk, dir, name string) (*lines, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &lines{on: on, file: f}, nil
+	return &lines{on: on, file: f, hash: sha256.New()}, nil
 }
 
 // openLines opens a file to read it and then to append to it. One that is not
@@ -53,20 +57,35 @@ func openLines(on disk, dir, name string) (*lines, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &lines{on: on, file: f}, nil
+	return &lines{on: on, file: f, hash: sha256.New()}, nil
 }
 
-// read returns the metrics in the first length bytes.
-func (l *lines) read(length int64) ([]Metric, error) {
+// sum returns the SHA-256 of what was written in hex.
+func (l *lines) sum() string { return hex.EncodeToString(l.hash.Sum(nil)) }
+
+// errChanged is the error about recorded numbers that are no longer those that
+// were measured.
+var errChanged = errors.New("they were changed since and do not match their checksum")
+
+// read returns the metrics of a beginning of the file, which has to be what was
+// written there.
+func (l *lines) read(first extent) ([]Metric, error) {
 	stat, err := l.file.Stat()
 	if err != nil {
 		return nil, err
 	}
-	if stat.Size() < length || length < 0 {
+	if stat.Size() < first.bytes || first.bytes < 0 {
 		return nil, fmt.Errorf("there are %d", stat.Size())
 	}
+	sum, err := l.hashed(first.bytes)
+	if err != nil {
+		return nil, err
+	}
+	if first.sum != "" && first.sum != hex.EncodeToString(sum.Sum(nil)) {
+		return nil, errChanged
+	}
 	var metrics []Metric
-	for d := json.NewDecoder(io.NewSectionReader(l.file, 0, length)); ; {
+	for d := json.NewDecoder(io.NewSectionReader(l.file, 0, first.bytes)); ; {
 		var m Metric
 		err := d.Decode(&m)
 		if err == io.EOF {
@@ -79,10 +98,20 @@ func (l *lines) read(length int64) ([]Metric, error) {
 	}
 }
 
+// hashed returns the hash of the first length bytes.
+func (l *lines) hashed(length int64) (stdhash.Hash, error) {
+	h := sha256.New()
+	_, err := io.Copy(h, io.NewSectionReader(l.file, 0, length))
+	return h, err
+}
+
 // cut goes back to the first length bytes.
-func (l *lines) cut(length int64) error {
+func (l *lines) cut(length int64) (err error) {
+	if l.hash, err = l.hashed(length); err != nil {
+		return err
+	}
 	l.length = length
-	_, err := l.file.Seek(length, io.SeekStart)
+	_, err = l.file.Seek(length, io.SeekStart)
 	return errors.Join(err, l.on.truncate(l.file, length))
 }
 
@@ -93,7 +122,9 @@ func (l *lines) append(v any) error {
 	if err != nil {
 		return err
 	}
-	n, err := l.on.write(l.file, append(line, '\n'))
+	line = append(line, '\n')
+	n, err := l.on.write(l.file, line)
 	l.length += int64(n)
+	l.hash.Write(line[:n]) // never an error
 	return err
 }

@@ -42,7 +42,10 @@ const maxConfig = 1 << 20
 // or at the one before if that is damaged. What was recorded after it is cut
 // off. A run of another arithmetic is refused, unless mixed; then run.json
 // names both from now on, and so is one whose initial weights came from a file
-// and which has no checkpoint. Nothing is changed when there is an error.
+// and which has no checkpoint. A run of another program is gone on with, and
+// run.json and the checkpoints name both from now on: whoever wants the bits of
+// one program asks the saved [Info.Ours]. Nothing is changed when there is an
+// error.
 //
 // The Dir of a run that is done is nil.
 func Open(path, arithmetic string, mixed bool) (*Dir, Saved, error) {
@@ -66,7 +69,7 @@ func open(on disk, path, arithmetic string, mixed bool) (d *Dir, s Saved, err er
 		return nil, s, fmt.Errorf("was computed in the arithmetic %s, this would be %s, whose bits differ: "+
 			"resume it on a machine like the first, or use --allow-different-arithmetic", s.Info.Arithmetic, arithmetic)
 	}
-	d = &Dir{on: on, path: path, settings: s.Config, arithmetic: s.Info.Arithmetic}
+	d = &Dir{on: on, path: path, settings: s.Config, arithmetic: s.Info.Arithmetic, program: s.Info.Program}
 	if s.Done {
 		err = d.finished(&s)
 		return nil, s, err
@@ -181,19 +184,35 @@ func (d *Dir) load(s *Saved, name string) (length int64, err error) {
 	if err != nil {
 		return 0, err
 	}
-	c, length, err := parse(file, hash(d.settings))
+	c, counted, err := parse(file, hash(d.settings))
 	if err != nil {
 		return 0, fmt.Errorf("%s %w", name, err)
 	}
-	metrics, err := d.metrics.read(length)
+	metrics, err := d.metrics.read(counted)
 	if err != nil {
-		return 0, fmt.Errorf("%s counts %d bytes of %s: %w", name, length, metricsFile, err)
+		return 0, fmt.Errorf("%s counts %d bytes of %s: %w", name, counted.bytes, metricsFile, err)
 	}
 	if len(metrics) != c.Step {
 		return 0, fmt.Errorf("%s is of step %d and counts %d lines of %s", name, c.Step, len(metrics), metricsFile)
 	}
 	s.Checkpoint, s.Metrics = c, metrics
-	return length, nil
+	return counted.bytes, nil
+}
+
+// join records that this program goes on with a run, in that arithmetic.
+func (d *Dir) join(info Info, arithmetic string) error {
+	was := info
+	if info.Arithmetic != arithmetic {
+		info.Arithmetic += "+" + arithmetic
+	}
+	if !info.Ours() {
+		info.Program = info.joined()
+	}
+	if info == was {
+		return nil
+	}
+	d.arithmetic, d.program = info.Arithmetic, info.Program
+	return d.writeInfo(info)
 }
 
 // rewind makes the directory what it was when the checkpoint was written.
@@ -215,12 +234,8 @@ func (d *Dir) rewind(s Saved, length int64, previous bool, arithmetic string) er
 			return err
 		}
 	}
-	if s.Info.Arithmetic != arithmetic {
-		s.Info.Arithmetic += "+" + arithmetic
-		d.arithmetic = s.Info.Arithmetic
-		if err := d.writeInfo(s.Info); err != nil {
-			return err
-		}
+	if err := d.join(s.Info, arithmetic); err != nil {
+		return err
 	}
 	if err := d.metrics.cut(length); err != nil {
 		return err

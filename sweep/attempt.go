@@ -33,7 +33,8 @@ func (a Attempts) Path(c Claim) string {
 }
 
 // Inherit makes the directory of an attempt with the last checkpoint of an
-// earlier one that is whole and of that arithmetic, and opens it. Without one
+// earlier one that is whole, of this program and of that arithmetic, and opens
+// it. Without one
 // there is no directory and dir and saved are nil.
 func (a Attempts) Inherit(c Claim, arithmetic string) (dir *run.Dir, saved *run.Saved, err error) {
 	path := a.Path(c)
@@ -47,7 +48,12 @@ func (a Attempts) Inherit(c Claim, arithmetic string) (dir *run.Dir, saved *run.
 			var dir *run.Dir
 			var saved run.Saved
 			if dir, saved, err = run.Open(path, arithmetic, false); err == nil {
-				return dir, &saved, nil
+				if err = ours(saved); err == nil {
+					return dir, &saved, nil
+				}
+				if dir != nil {
+					err = errors.Join(err, dir.Close())
+				}
 			}
 		}
 		if !errors.Is(err, fs.ErrNotExist) {

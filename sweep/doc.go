@@ -3,11 +3,15 @@
 // A trial is an identity and the bytes of a configuration. Workers, of one
 // process or of many machines, meet in a database: a SQLite file, or Postgres.
 //
-//	sweeps    id, kind, config, arithmetic, trials, attempts, stop_on_failure, created
+//	sweeps    id, kind, config, arithmetic, program, trials, attempts, stop_on_failure, created
 //	trials    sweep, position, id, config, state, epoch, due, lease, worker, failures, losses, error
 //	attempts  sweep, trial, epoch, worker, started, ended, outcome, error
 //	results   sweep, trial, epoch, result
 //	metrics   sweep, trial, step, name, value
+//
+// A sweep is of one program: of the executable that created it, whose hash
+// stands in its row. Workers that are another one are refused, for other code
+// may give other results.
 //
 // A state is pending, running, done, failed or cancelled. Times are
 // milliseconds of the database's own clock since 1970; no worker's clock is

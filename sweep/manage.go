@@ -16,6 +16,7 @@ type Sweep struct {
 	Kind          string `json:"kind"`       // what the trials are, such as Training
 	Config        string `json:"-"`          // what it was made from
 	Arithmetic    string `json:"arithmetic"` // of every trial, see package kernel
+	Program       string `json:"program"`    // that created it and does every trial, see run.Program; "" if an older icar did
 	Trials        int64  `json:"trials"`
 	Attempts      int64  `json:"attempts"` // failures after which a trial is given up
 	StopOnFailure bool   `json:"stop_on_failure"`
@@ -35,13 +36,16 @@ const insertBatch = 5000
 // is changed, and if an earlier call was killed midway this one does the rest.
 // It reports whether the sweep was made by this call.
 func (s *Store) Create(ctx context.Context, w Sweep, trials []Spec) (created bool, err error) {
+	if err := s.checkWritable(); err != nil {
+		return false, err
+	}
 	err = s.within(ctx, func(tx *sql.Tx) error {
 		stop := 0
 		if w.StopOnFailure {
 			stop = 1
 		}
-		n, err := s.changed(ctx, tx, "INSERT INTO sweeps (id, kind, config, arithmetic, trials, attempts, stop_on_failure, created) VALUES ($1, $2, $3, $4, $5, $6, $7, {now}) ON CONFLICT DO NOTHING",
-			w.ID, w.Kind, w.Config, w.Arithmetic, len(trials), w.Attempts, stop)
+		n, err := s.changed(ctx, tx, "INSERT INTO sweeps (id, kind, config, arithmetic, program, trials, attempts, stop_on_failure, created) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, {now}) ON CONFLICT DO NOTHING",
+			w.ID, w.Kind, w.Config, w.Arithmetic, w.Program, len(trials), w.Attempts, stop)
 		created = n == 1
 		return err
 	})
@@ -91,11 +95,11 @@ func (s *Store) Find(ctx context.Context, id string) (Sweep, error) {
 
 // Sweeps returns all sweeps in the order in which they were made.
 func (s *Store) Sweeps(ctx context.Context) (all []Sweep, err error) {
-	err = s.rows(ctx, "SELECT id, kind, config, arithmetic, trials, attempts, stop_on_failure = 1 FROM sweeps ORDER BY created, id", nil, func(r *sql.Rows) error {
+	err = s.rows(ctx, "SELECT id, kind, config, arithmetic, "+s.programColumn()+", trials, attempts, stop_on_failure = 1 FROM sweeps ORDER BY created, id", nil, func(r *sql.Rows) error {
 		var w Sweep
-		err := r.Scan(&w.ID, &w.Kind, &w.Config, &w.Arithmetic, &w.Trials, &w.Attempts, &w.StopOnFailure)
+		err := r.Scan(&w.ID, &w.Kind, &w.Config, &w.Arithmetic, &w.Program, &w.Trials, &w.Attempts, &w.StopOnFailure)
 		all = append(all, w)
-		return err
+		return errors.Join(err, w.checkRow())
 	})
 	return all, err
 }

@@ -90,9 +90,11 @@ func Identity(config []byte, arithmetic string) string {
 	return hex.EncodeToString(h.Sum(nil)[:8])
 }
 
-// Name returns the identity of a sweep, which follows from its trials.
-func Name(trials []Spec) string {
+// Name returns the identity of a sweep, which follows from its trials and the
+// program that does them.
+func Name(program string, trials []Spec) string {
 	h := sha256.New()
+	fmt.Fprintln(h, program)
 	for _, t := range trials {
 		fmt.Fprintln(h, t.ID)
 	}

@@ -28,7 +28,7 @@ func TestPlan(t *testing.T) {
 		t.Fatalf("%d trials, %d repeated, %v, %+v", len(trials), repeated, err, p)
 	}
 	again, _, err := p.Trials("go")
-	if err != nil || sweep.Name(again) != sweep.Name(trials) {
+	if err != nil || sweep.Name("p", again) != sweep.Name("p", trials) || sweep.Name("q", again) == sweep.Name("p", trials) {
 		t.Errorf("another name the second time: %v", err)
 	}
 	other, _, err := p.Trials("amd64-fma")
@@ -115,7 +115,7 @@ func FuzzPlan(f *testing.F) {
 		}
 		a, _, err1 := p.Trials("go")
 		b, _, err2 := p.Trials("go")
-		if fmt.Sprint(err1) != fmt.Sprint(err2) || sweep.Name(a) != sweep.Name(b) {
+		if fmt.Sprint(err1) != fmt.Sprint(err2) || sweep.Name("p", a) != sweep.Name("p", b) {
 			t.Errorf("%v, %v", err1, err2)
 		}
 	})

@@ -20,6 +20,9 @@ type Store struct {
 	db      *sql.DB
 	address Address
 	dialect dialect
+
+	version  int    // of the tables
+	identity string // of the database, see Identity
 }
 
 // dialect is what the databases say differently.
@@ -42,11 +45,11 @@ var (
 )
 
 // schemaVersion is the version of the tables.
-const schemaVersion = 1
+const schemaVersion = 2
 
 // schema makes the tables, which package documentation explains.
 var schema = []string{
-	`CREATE TABLE sweeps (id TEXT PRIMARY KEY, kind TEXT NOT NULL, config TEXT NOT NULL, arithmetic TEXT NOT NULL,
+	`CREATE TABLE sweeps (id TEXT PRIMARY KEY, kind TEXT NOT NULL, config TEXT NOT NULL, arithmetic TEXT NOT NULL, program TEXT NOT NULL,
 		trials BIGINT NOT NULL, attempts BIGINT NOT NULL, stop_on_failure BIGINT NOT NULL, created BIGINT NOT NULL)`,
 	`CREATE TABLE trials (sweep TEXT NOT NULL, position BIGINT NOT NULL, id TEXT NOT NULL, config TEXT NOT NULL, state TEXT NOT NULL,
 		epoch BIGINT NOT NULL DEFAULT 0, due BIGINT NOT NULL DEFAULT 0, lease BIGINT NOT NULL DEFAULT 0, worker TEXT NOT NULL DEFAULT '',
@@ -58,7 +61,7 @@ var schema = []string{
 	`CREATE TABLE results (sweep TEXT NOT NULL, trial TEXT NOT NULL, epoch BIGINT NOT NULL, result TEXT NOT NULL, PRIMARY KEY (sweep, trial))`,
 	`CREATE TABLE metrics (sweep TEXT NOT NULL, trial TEXT NOT NULL, step BIGINT NOT NULL, name TEXT NOT NULL, value DOUBLE PRECISION NOT NULL,
 		PRIMARY KEY (sweep, trial, step, name))`,
-	`CREATE TABLE icar_schema (version BIGINT NOT NULL)`,
+	`CREATE TABLE icar_schema (version BIGINT NOT NULL, identity TEXT NOT NULL)`,
 }
 
 // patience is how long one question to the database may take.
@@ -108,8 +111,7 @@ func (s *Store) Close() error { return s.address.redact(s.db.Close()) }
 
 // prepare makes the tables.
 func (s *Store) prepare(ctx context.Context) error {
-	var version int
-	if s.db.QueryRowContext(ctx, "SELECT version FROM icar_schema").Scan(&version) != nil {
+	if s.readVersion(ctx) != nil {
 		err := s.within(ctx, func(tx *sql.Tx) error {
 			if s.dialect.once != "" {
 				if _, err := tx.ExecContext(ctx, s.dialect.once); err != nil {
@@ -121,22 +123,22 @@ func (s *Store) prepare(ctx context.Context) error {
 			if err != nil || tables > 0 { // another was first
 				return err
 			}
-			for _, statement := range append(schema, fmt.Sprintf("INSERT INTO icar_schema VALUES (%d)", schemaVersion)) {
+			for _, statement := range schema {
 				if _, err := tx.ExecContext(ctx, statement); err != nil {
 					return err
 				}
 			}
-			return nil
+			return s.insertVersion(ctx, tx)
 		})
 		if err != nil {
 			return err
 		}
-		if err := s.db.QueryRowContext(ctx, "SELECT version FROM icar_schema").Scan(&version); err != nil {
+		if err := s.readVersion(ctx); err != nil {
 			return s.address.redact(err)
 		}
 	}
-	if version != schemaVersion {
-		return fmt.Errorf("its tables are of version %d, this icar's of version %d: use the icar that made them", version, schemaVersion)
+	if s.version != schemaVersion && s.version != unidentified {
+		return fmt.Errorf("its tables are of version %d, this icar's of version %d: use the icar that made them", s.version, schemaVersion)
 	}
 	return nil
 }

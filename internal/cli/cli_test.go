@@ -10,9 +10,11 @@ import (
 	"math"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -46,6 +48,15 @@ func TestScripts(t *testing.T) {
 		func(s *script.State, args ...string) (script.WaitFunc, error) {
 			return runIcar(s, binary, args, func(*os.Process) error { return nil })
 		})
+	another := sync.OnceValues(func() (string, error) { return anotherProgram(t, binary) })
+	engine.Cmds["other"] = script.Command(script.CmdUsage{Summary: "run another program, which does what icar does, and expect an exit code", Args: "code [args...]"},
+		func(s *script.State, args ...string) (script.WaitFunc, error) {
+			path, err := another()
+			if err != nil {
+				return nil, err
+			}
+			return runIcar(s, path, args, func(*os.Process) error { return nil })
+		})
 	engine.Cmds["interrupt"] = script.Command(script.CmdUsage{
 		Summary: "run icar, send it an interrupt once a file has content and expect an exit code", Args: "file code [args...]"},
 		func(s *script.State, args ...string) (script.WaitFunc, error) {
@@ -72,6 +83,14 @@ func TestScripts(t *testing.T) {
 			return nil, nil
 		})
 	scripttest.Test(t, context.Background(), engine, os.Environ(), "testdata/*.txt")
+}
+
+// anotherProgram copies the program and adds a byte at its end, which nothing
+// reads but whoever asks which program it is.
+func anotherProgram(t *testing.T, binary string) (string, error) {
+	data, err := os.ReadFile(binary)
+	path := filepath.Join(t.TempDir(), "icar")
+	return path, errors.Join(err, os.WriteFile(path, append(data, 0), 0o755))
 }
 
 // stderrFile is where a script finds what icar has said so far.

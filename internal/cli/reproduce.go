@@ -18,6 +18,7 @@ import (
 	"icar/internal/suggest"
 	"icar/internal/visible"
 	"icar/report"
+	"icar/run"
 )
 
 type reproduceFlags struct {
@@ -324,14 +325,16 @@ func printReproduceJSON(out io.Writer, o experiment.Options, entries []report.En
 	for i, e := range entries {
 		items[i] = item{e.Name, e.Source, e.Summary, e.Cost}
 	}
+	program, _ := run.Program() // "" is no identity
 	return printJSON(out, struct {
 		Version     int                `json:"version"`
+		Program     string             `json:"program,omitempty"`
 		Seed        uint64             `json:"seed"`
 		Scale       experiment.Scale   `json:"scale"`
 		Experiments []item             `json:"experiments"`
 		Tally       []report.Tally     `json:"tally"`
 		Claims      []experiment.Claim `json:"claims"`
-	}{experiment.DocumentVersion, o.Seed, o.Scale, items, tally, claims})
+	}{experiment.DocumentVersion, program, o.Seed, o.Scale, items, tally, claims})
 }
 
 // named is how many failed claims an error names.

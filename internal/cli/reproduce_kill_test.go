@@ -129,7 +129,7 @@ func TestReproduceBySweep(t *testing.T) {
 			waitFor(t, said.Name()) // until the trials are in the database
 			work := []string{"--files", files, "--lease", "1s", "--heartbeat", "200ms"}
 			killed := startWorker(t.Context(), t, env, work)
-			waitForSteps(t, filepath.Join(files, "*", "*", "1", "metrics.jsonl"), 12) // checkpoints of steps 5 and 10 are made, whichever is being replaced
+			waitForSteps(t, filepath.Join(files, "*", "*", "*", "1", "metrics.jsonl"), 12) // checkpoints of steps 5 and 10 are made, whichever is being replaced
 			if err := killed.cmd.Process.Kill(); err != nil {
 				t.Fatal(err)
 			}
@@ -161,7 +161,7 @@ func TestReproduceBySweep(t *testing.T) {
 					t.Errorf("%s is not that of one process (%v)", name, err)
 				}
 			}
-			if exists(t, filepath.Join(files, "*", "*")) {
+			if exists(t, filepath.Join(files, "*", "*", "*")) {
 				t.Error("files of trials are left")
 			}
 		})

@@ -212,6 +212,7 @@ func showRun(out io.Writer, d described) error {
 	}
 	fmt.Fprintln(w)
 	fmt.Fprintf(w, "icar\t%s\n", visible.Text(d.Info.Icar+" "+d.Info.Revision))
+	fmt.Fprintf(w, "program\t%s\n", visible.Text(strings.Join(d.Info.Programs(), " and ")))
 	fmt.Fprintf(w, "Go\t%s\n", visible.Text(d.Info.Go))
 	fmt.Fprintf(w, "arithmetic\t%s\n", visible.Text(d.Info.Arithmetic))
 	if d.Info.Init != "" {

@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"icar/nn/kernel"
+	"icar/run"
 	"icar/sweep"
 )
 
@@ -170,12 +171,16 @@ func sweepCreate(c *cobra.Command, f databaseFlags, path string) error {
 	if err != nil {
 		return err
 	}
+	program, err := run.Program()
+	if err != nil {
+		return runFailed(err)
+	}
 	trials, repeated, err := plan.Trials(loops.Arithmetic())
 	if err != nil {
 		return planError(path, err)
 	}
 	return f.with(c.Context(), true, func(s *sweep.Store, a sweep.Address) error {
-		w := sweep.Sweep{ID: sweep.Name(trials), Kind: sweep.Training, Config: string(file), Arithmetic: loops.Arithmetic(),
+		w := sweep.Sweep{ID: sweep.Name(program, trials), Kind: sweep.Training, Config: string(file), Arithmetic: loops.Arithmetic(), Program: program,
 			Trials: int64(len(trials)), Attempts: int64(plan.Attempts), StopOnFailure: plan.StopOnFailure}
 		created, err := s.Create(c.Context(), w, trials)
 		if err != nil {

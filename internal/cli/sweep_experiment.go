@@ -29,37 +29,23 @@ type experimentTrial struct {
 	Trial      experiment.Trial `json:"trial"`
 }
 
-// thisProgram is the version of icar and the revision it was built from.
-func thisProgram() string {
-	version, revision := run.Build()
-	if revision == "" {
-		return version
-	}
-	return version + " " + revision
-}
-
-// checkProgram refuses work that was handed over by another program.
-func checkProgram(w sweep.Sweep) error {
-	if w.Kind == experimentKind && w.Config != thisProgram() {
-		return usage(fmt.Errorf("the trials of the sweep %s are those of icar %s and this is %s, which may find something else: work on them with the same program",
-			w.ID, w.Config, thisProgram()))
-	}
-	return nil
-}
-
 // experimentSweep returns the sweep of the trials of experiments.
 func experimentSweep(chosen []experiment.Experiment, plans [][]experiment.Trial, arithmetic string) (sweep.Sweep, []sweep.Spec, error) {
+	program, err := run.Program()
+	if err != nil {
+		return sweep.Sweep{}, nil, runFailed(err)
+	}
 	var specs []sweep.Spec
 	for i, e := range chosen {
 		for _, t := range plans[i] {
-			config, err := json.Marshal(experimentTrial{thisProgram(), e.Name, t})
+			config, err := json.Marshal(experimentTrial{program, e.Name, t})
 			if err != nil {
 				return sweep.Sweep{}, nil, err
 			}
 			specs = append(specs, sweep.Spec{ID: sweep.Identity(config, arithmetic), Config: config})
 		}
 	}
-	return sweep.Sweep{ID: sweep.Name(specs), Kind: experimentKind, Config: thisProgram(), Arithmetic: arithmetic,
+	return sweep.Sweep{ID: sweep.Name(program, specs), Kind: experimentKind, Arithmetic: arithmetic, Program: program,
 		Trials: int64(len(specs)), Attempts: 3}, specs, nil
 }
 
@@ -218,8 +204,8 @@ func knownResults(ctx context.Context, s *sweep.Store, w sweep.Sweep) (map[strin
 		if err == nil {
 			err = json.Unmarshal(t.Result, &r)
 		}
-		if err == nil && r.Trial.ID != was.Trial.ID {
-			err = errors.New("it is of another trial")
+		if err == nil && (r.Trial.ID != was.Trial.ID || was.Program != w.Program) {
+			err = errors.New("it is of another trial or of another program")
 		}
 		if err != nil {
 			return fmt.Errorf("trial %s: its result cannot be used: %w", t.ID, err)

@@ -91,7 +91,11 @@ func (w *worker) current(files string) string {
 		return ""
 	}
 	m := claimed.FindStringSubmatch(log[all[len(all)-1][0]:])
-	return filepath.Join(files, m[1], m[2], m[3])
+	dirs, err := filepath.Glob(filepath.Join(files, "*", m[1], m[2], m[3]))
+	if err != nil || len(dirs) != 1 {
+		return ""
+	}
+	return dirs[0]
 }
 
 var resumed = regexp.MustCompile(`msg=training sweep=\S+ trial=\S+ epoch=(\d+) from=(\d+)`)
@@ -295,14 +299,16 @@ func TestTakeover(t *testing.T) {
 				}
 			}
 			first := startWorker(t.Context(), t, env, args)
-			wait("a checkpoint", func() bool { return exists(t, filepath.Join(files, "*", "*", "1", "checkpoint.previous.safetensors")) })
+			wait("a checkpoint", func() bool {
+				return exists(t, filepath.Join(files, "*", "*", "*", "1", "checkpoint.previous.safetensors"))
+			})
 			second := startWorker(t.Context(), t, env, args) // finds nothing and asks again and again
 			time.Sleep(time.Second)
 			if err := first.cmd.Process.Kill(); err != nil {
 				t.Fatal(err)
 			}
 			dead := time.Now()
-			wait("the takeover", func() bool { return exists(t, filepath.Join(files, "*", "*", "2", "run.json")) })
+			wait("the takeover", func() bool { return exists(t, filepath.Join(files, "*", "*", "*", "2", "run.json")) })
 			took := time.Since(dead)
 			t.Logf("taken over %v after its worker was killed, with a lease of %v", took.Round(10*time.Millisecond), lease)
 			if took > lease+5*time.Second {
@@ -409,7 +415,7 @@ func TestStoppedWorker(t *testing.T) {
 				sweeping(t, env, "create", "--config", plan)
 				args := []string{"--files", files, "--lease", "400ms", "--heartbeat", "150ms"}
 				first := startWorker(t.Context(), t, env, args)
-				for start := time.Now(); !exists(t, filepath.Join(files, "*", "*", "1", "checkpoint.previous.safetensors")); time.Sleep(time.Millisecond) {
+				for start := time.Now(); !exists(t, filepath.Join(files, "*", "*", "*", "1", "checkpoint.previous.safetensors")); time.Sleep(time.Millisecond) {
 					if time.Since(start) > 30*time.Second {
 						t.Fatal("the first worker makes no checkpoint")
 					}
@@ -421,7 +427,7 @@ func TestStoppedWorker(t *testing.T) {
 						t.Fatal(err, second.stderr.String())
 					}
 				} else {
-					for start := time.Now(); !exists(t, filepath.Join(files, "*", "*", "2", "checkpoint.safetensors")); time.Sleep(time.Millisecond) {
+					for start := time.Now(); !exists(t, filepath.Join(files, "*", "*", "*", "2", "checkpoint.safetensors")); time.Sleep(time.Millisecond) {
 						if time.Since(start) > 30*time.Second {
 							t.Fatal("the second worker makes no checkpoint")
 						}

@@ -150,6 +150,7 @@ combination of the others, its mean over seeds and the 95 % interval of that mea
 // trained is a trial that is done.
 type trained struct {
 	id     string
+	by     string // the program, "" if it is not known
 	config train.Config
 	result sweep.Trained
 }
@@ -162,7 +163,7 @@ func readTrained(ctx context.Context, s *sweep.Store, w sweep.Sweep) (all []trai
 		if t.Result == nil {
 			return nil
 		}
-		r := trained{id: t.ID, config: train.DefaultConfig()}
+		r := trained{id: t.ID, by: w.Program, config: train.DefaultConfig()}
 		if err := r.config.Decode(t.Config); err != nil {
 			return fmt.Errorf("trial %s: %w", t.ID, err)
 		}
@@ -204,9 +205,10 @@ func resultsJSON(out io.Writer, results []trained) error {
 		if err := e.Encode(struct {
 			Version int           `json:"version"`
 			Trial   string        `json:"trial"`
+			Program string        `json:"program,omitempty"`
 			Config  train.Config  `json:"config"`
 			Result  sweep.Trained `json:"result"`
-		}{experiment.DocumentVersion, r.id, r.config, r.result}); err != nil {
+		}{experiment.DocumentVersion, r.id, r.by, r.config, r.result}); err != nil {
 			return err
 		}
 	}

@@ -124,7 +124,7 @@ func TestSlurm(t *testing.T) {
 	}
 	job := submit("both", "--tasks", "2")
 	s.wait(logs("both"), "two checkpoints", func() bool {
-		found, err := filepath.Glob(filepath.Join(files("both"), "*", "*", "1", "checkpoint.previous.safetensors"))
+		found, err := filepath.Glob(filepath.Join(files("both"), "*", "*", "*", "1", "checkpoint.previous.safetensors"))
 		return err == nil && len(found) == 2
 	})
 	on := func(node string) string { return s.run("squeue", "-h", "-r", "-w", node, "-j", job, "-o", "%i") }

@@ -126,7 +126,7 @@ func workOn(ctx context.Context, stderr io.Writer, f databaseFlags, o workFlags,
 		return usage(err)
 	}
 	defer stop()
-	attempts := sweep.Attempts{Folder: o.files, Log: log}
+	attempts := sweep.Attempts{Folder: filepath.Join(o.files, s.Identity()), Log: log} // another database has another
 	do, recorded := sweep.Trainer{Attempts: attempts, Kernel: loops, CheckpointEvery: o.times.checkpoint, Step: meter.step}.Do, attempts.Recorded
 	if id.Kind == experimentKind {
 		e := experimentWorker{attempts, loops, o.times.checkpoint, meter.step}

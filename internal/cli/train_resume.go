@@ -55,6 +55,10 @@ func trainResume(c *cobra.Command, f trainFlags) error {
 			visible.Text(f.resume.dir))
 		return printTrained(c.Context(), c.OutOrStdout(), config, saved.Metrics, f.resume.dir)
 	}
+	if !saved.Info.Ours() {
+		fmt.Fprintf(c.ErrOrStderr(), "icar: %s was computed by %s and goes on with this one, %s: its bits may not be those of one go; run.json names both\n",
+			f.resume.dir, programs(saved.Info.Programs()), thisProgram())
+	}
 	return trainIn(c, config, f, train.Options{Kernel: loops, Dir: dir, Saved: &saved})
 }
 
