@@ -75,3 +75,12 @@ func (s *Store) Plans(ctx context.Context, sweep string) (plans []string, err er
 	}
 	return plans, nil
 }
+
+// Run runs a statement that icar never would.
+func (s *Store) Run(ctx context.Context, statement string, args ...any) error {
+	_, err := s.db.ExecContext(ctx, s.sql(statement), args...)
+	return err
+}
+
+// Address returns that of the store.
+func (s *Store) Address() Address { return s.address }
