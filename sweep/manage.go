@@ -17,7 +17,7 @@ type Sweep struct {
 	Config        string `json:"-"`          // what it was made from
 	Arithmetic    string `json:"arithmetic"` // of every trial, see package kernel
 	Trials        int64  `json:"trials"`
-	Attempts      int64  `json:"attempts"` // failures after which a trial is given up
+	Attempts      int64  `json:"attempts"` // failures and lost workers after which a trial is given up
 	StopOnFailure bool   `json:"stop_on_failure"`
 }
 
@@ -121,7 +121,7 @@ type Status struct {
 	Cancelled int64 `json:"cancelled"`
 	Missing   int64 `json:"missing"` // not yet inserted: create was cut short
 	Attempts  int64 `json:"claims"`  // claims made
-	Lost      int64 `json:"lost"`    // of them, those whose worker's lease has passed
+	Lost      int64 `json:"lost"`    // of them, those whose worker's lease has passed and who did not come back
 }
 
 // Finished reports whether nothing is left to be done.

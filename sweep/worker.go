@@ -18,7 +18,7 @@ type Worker struct {
 	Lease     time.Duration // after which a silent worker's trial is another's
 	Heartbeat time.Duration // between signs of life, shorter than a lease
 	Backoff   time.Duration // after a trial's first failure, see Store.Fail
-	GiveUp    time.Duration // without an answer of the database
+	GiveUp    time.Duration // without an answer of the database, see Patience
 	Log       *slog.Logger
 	// Do works on a trial. Its context ends when the trial is lost. What it
 	// returns is the trial's result and what it measured.
@@ -29,8 +29,10 @@ type Worker struct {
 
 // Run works until nothing of the sweep is left to be done, by this worker or
 // another. When ctx ends the trials at work are given back and the error is
-// the context's cause. While the database does not answer Run waits for it,
-// and for GiveUp at most. That a trial fails is no error.
+// the context's cause. What an error of the database means FaultOf says: Run
+// waits for one that is away, for GiveUp at most, gives a trial that it refuses
+// a failure, and ends when it is broken. That a trial fails is no error. The last
+// attempt at a trial that has lost workers is made with nothing else at work.
 func (w Worker) Run(ctx context.Context) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
