@@ -84,3 +84,8 @@ func (s *Store) Run(ctx context.Context, statement string, args ...any) error {
 
 // Address returns that of the store.
 func (s *Store) Address() Address { return s.address }
+
+// Shifted has a store of a database whose clock Shift has made settable use it.
+func (s *Store) Shifted() {
+	s.dialect.now = "(" + s.dialect.now + " + (SELECT shift FROM clock_shift))"
+}
