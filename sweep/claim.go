@@ -30,10 +30,11 @@ type Claim struct {
 	Sweep, ID string
 	Epoch     int64 // 1 for the first claim of the trial
 	Config    []byte
-	position  int64
-	spent     int64 // attempts that failed or lost their worker
-	failures  int64
 	of        Sweep
+	position  int64
+	failures  int64
+	losses    int64 // of workers
+	found     bool  // position is that of a row
 }
 
 // maxBackoff is the longest wait of a trial after a failure.
@@ -46,12 +47,20 @@ const maxBackoff = 5 * time.Minute
 // The last attempt at a trial that has lost workers is made alone: if it is the
 // trial that ends them it takes no other with it again, and if it was another
 // that ran beside it this one gets away.
+//
+// Sums begin with a decimal: what an edited row holds would overflow an integer,
+// and the question with it.
 var due = []struct{ when, alone string }{
-	{"state = 'pending' AND due <= {now}", "losses > 0 AND losses + failures + 1 >= $2"},
-	{"state = 'running' AND due <= {now}", "losses + failures + 2 = $2"},
-	{"state = 'running' AND due > {now} + lease", "losses + failures + 2 = $2"},
-	{fmt.Sprintf("state = 'pending' AND due > {now} + %d", maxBackoff.Milliseconds()), "losses > 0 AND losses + failures + 1 >= $2"},
+	{"state = 'pending' AND due <= {now}", lastPending},
+	{"state = 'running' AND due <= {now}", lastRunning},
+	{"state = 'running' AND due > {now} + 1.0 * lease", lastRunning},
+	{fmt.Sprintf("state = 'pending' AND due > {now} + %d", maxBackoff.Milliseconds()), lastPending},
 }
+
+const (
+	lastPending = "losses > 0 AND 1.0 + losses + failures >= $2"
+	lastRunning = "2.0 + losses + failures = $2"
+)
 
 // Claim gives a trial of a sweep to a worker for the length of a lease, and
 // raises the trial's epoch. Trials that no worker was lost with come first. Of
@@ -67,66 +76,120 @@ func (s *Store) ClaimAlone(ctx context.Context, w Sweep, worker string, lease ti
 	return s.first(ctx, "", w, worker, lease)
 }
 
-func (s *Store) first(ctx context.Context, not string, w Sweep, worker string, lease time.Duration) (Claim, error) {
+func (s *Store) first(ctx context.Context, not string, w Sweep, worker string,
+	lease time.Duration) (Claim, error) {
 	for _, d := range due {
+		condition, moved := d.when+" AND "+not+"("+d.alone+")", int64(-1)
 		for {
-			c, given, err := s.claim(ctx, d.when+" AND "+not+"("+d.alone+")", w, storable(worker), lease)
-			switch {
-			case errors.Is(err, ErrNone):
-			case err != nil || given:
-				return c, err
-			default:
-				continue // the one that was found is given up, the next may be fine
+			c, err := s.claim(ctx, condition, w, storable(worker), lease)
+			if errors.Is(err, ErrNone) {
+				break // the next question may find one
 			}
-			break
+			if !c.found || FaultOf(err) != Refusal {
+				return c, err
+			}
+			given, failed := s.giveUp(ctx, c, condition, err)
+			if failed == nil && !given && moved == c.position {
+				failed = err // twice is no coincidence
+			}
+			if failed != nil {
+				return Claim{}, failed
+			}
+			if !given {
+				moved = c.position // by its own worker, or another has given it up
+			}
 		}
 	}
 	return Claim{}, ErrNone
 }
 
-// claim claims the first trial of a condition. One that has lost too many
-// workers, or is not what its id says, fails at once and is not given.
-func (s *Store) claim(ctx context.Context, condition string, w Sweep, worker string, lease time.Duration) (c Claim, given bool, err error) {
-	c = Claim{Sweep: w.ID, of: w}
+// claim claims the first trial of a condition. The error is ErrNone, a Refusal of
+// the trial that was found, or the database's.
+func (s *Store) claim(ctx context.Context, condition string, w Sweep, worker string,
+	lease time.Duration) (c Claim, err error) {
+	question := fmt.Sprintf(`SELECT position, id, substr(config, 1, %d), epoch, state, failures, losses
+		FROM trials WHERE sweep = $1 AND %s ORDER BY due, position LIMIT 1 %s`, maxConfig, condition, s.dialect.lock)
 	err = s.within(ctx, func(tx *sql.Tx) error {
+		c = Claim{Sweep: w.ID, of: w}
 		var config, state string
-		var losses int64
-		row := tx.QueryRowContext(ctx, s.sql(fmt.Sprintf("SELECT position, id, substr(config, 1, %d), epoch, state, failures, losses FROM trials WHERE sweep = $1 AND %s ORDER BY due, position LIMIT 1 %s",
-			maxConfig, condition, s.dialect.lock)), w.ID, w.Attempts)
-		if err := scanned(row.Scan(&c.position, &c.ID, &config, &c.Epoch, &state, &c.failures, &losses)); err != nil {
+		var epoch, failures, losses count
+		row := tx.QueryRowContext(ctx, s.sql(question), w.ID, w.Attempts)
+		err := row.Scan(&c.position, &c.ID, &config, &epoch, &state, &failures, &losses)
+		if err := scanned(err); err != nil {
 			return err
 		}
-		if state == Running {
+		if c.found = true; state == Running {
 			losses++
-			if _, err := s.changed(ctx, tx, "UPDATE attempts SET ended = {now}, outcome = 'lost' WHERE sweep = $1 AND trial = $2 AND epoch = $3", w.ID, c.ID, c.Epoch); err != nil {
-				return err
-			}
 		}
-		c.Config, c.spent = []byte(config), c.failures+losses
-		wrong := errors.Join(Spec{c.ID, c.Config}.check(w.Arithmetic), checkCounts(c.Epoch, c.failures, losses))
-		if wrong == nil && state == Running && c.spent >= w.Attempts {
-			wrong = fmt.Errorf("its worker was lost, %d times by now: it may have run out of memory", losses)
-		}
-		if wrong != nil {
-			n, err := s.changed(ctx, tx, "UPDATE trials SET state = 'failed', losses = $1, error = $2 WHERE sweep = $3 AND position = $4", losses, storable(wrong.Error()), w.ID, c.position)
-			if err == nil && n != 1 {
-				err = fmt.Errorf("%w: the trial at %d cannot be given up", ErrRow, c.position)
-			}
-			if err != nil {
-				return err
-			}
-			return s.stopped(ctx, tx, w)
-		}
-		given = true
-		c.Epoch++
-		if _, err := s.changed(ctx, tx, "UPDATE trials SET state = 'running', epoch = $1, due = {now} + $2, lease = $2, worker = $3, losses = $4, error = '' WHERE sweep = $5 AND position = $6",
-			c.Epoch, lease.Milliseconds(), worker, losses, w.ID, c.position); err != nil {
+		c.Config, c.Epoch = []byte(config), int64(epoch)
+		c.failures, c.losses = int64(failures), int64(losses)
+		if err := c.check(state == Running); err != nil {
 			return err
 		}
-		_, err := s.changed(ctx, tx, "INSERT INTO attempts (sweep, trial, epoch, worker, started) VALUES ($1, $2, $3, $4, {now})", w.ID, c.ID, c.Epoch, worker)
+		const lost = `UPDATE attempts SET ended = {now}, outcome = 'lost'
+			WHERE sweep = $1 AND trial = $2 AND epoch = $3`
+		if state == Running {
+			if _, err := s.changed(ctx, tx, lost, w.ID, c.ID, c.Epoch); err != nil {
+				return err
+			}
+		}
+		c.Epoch++
+		if _, err := s.changed(ctx, tx, `UPDATE trials SET state = 'running', epoch = $1,
+			due = {now} + $2, lease = $2, worker = $3, losses = $4, error = ''
+			WHERE sweep = $5 AND position = $6`,
+			c.Epoch, lease.Milliseconds(), worker, c.losses, w.ID, c.position); err != nil {
+			return err
+		}
+		_, err = s.changed(ctx, tx, `INSERT INTO attempts (sweep, trial, epoch, worker, started)
+			VALUES ($1, $2, $3, $4, {now})`, w.ID, c.ID, c.Epoch, worker)
 		return err
 	})
-	return c, given, err
+	return c, err
+}
+
+// check refuses a trial that is not what its id says, or that has lost as many
+// workers as its sweep allows attempts, the last one now.
+func (c Claim) check(lost bool) error {
+	err := errors.Join(Spec{c.ID, c.Config}.check(c.of.Arithmetic), checkCounts(c.Epoch, c.failures, c.losses))
+	if err == nil && lost && c.failures+c.losses >= c.of.Attempts {
+		err = fmt.Errorf("%w %d times by now: it may have run out of memory", errPoison, c.losses)
+	}
+	return err
+}
+
+// errPoison is the error of a trial that ends its workers.
+var errPoison = errors.New("its worker was lost")
+
+// giveUp fails a trial for good that a condition has found and that cannot be
+// claimed. It reports whether the condition still held.
+func (s *Store) giveUp(ctx context.Context, c Claim, condition string, failure error) (given bool, err error) {
+	err = s.within(ctx, func(tx *sql.Tx) error {
+		n, err := s.changed(ctx, tx, `UPDATE trials SET state = 'failed', losses = $3, error = $4
+			WHERE sweep = $1 AND position = $5 AND `+condition,
+			c.Sweep, c.of.Attempts, max(0, c.losses), storable(failure.Error()), c.position)
+		if given = n == 1; err != nil || !given {
+			return err
+		}
+		if _, err := s.changed(ctx, tx, `UPDATE attempts SET ended = {now}, outcome = 'lost'
+			WHERE sweep = $1 AND trial = $2 AND outcome IS NULL`, c.Sweep, c.ID); err != nil {
+			return err
+		}
+		return s.stopped(ctx, tx, c.of)
+	})
+	return given && err == nil, err
+}
+
+// count is a number of a row. One that is none, which SQLite takes, is read as
+// one that no row of icar's has.
+type count int64
+
+// Scan reads a count; it never fails.
+func (n *count) Scan(value any) error {
+	whole, ok := value.(int64)
+	if *n = count(whole); !ok {
+		*n = -1
+	}
+	return nil
 }
 
 // scanned is what it means that a row could not be read: there is none, or it
@@ -216,7 +279,7 @@ func (s *Store) Release(ctx context.Context, c Claim) error {
 func (s *Store) Fail(ctx context.Context, c Claim, failure error, backoff time.Duration) error {
 	message := storable(s.address.redact(failure).Error())
 	state := Pending
-	if c.spent+1 >= c.of.Attempts {
+	if c.failures+c.losses+1 >= c.of.Attempts {
 		state = Failed
 	}
 	wait := min(backoff<<min(c.failures, 20), maxBackoff)

@@ -51,7 +51,7 @@ func FaultOf(err error) Fault {
 	switch {
 	case err == nil, errors.Is(err, ErrNone), errors.Is(err, ErrLost):
 		return Answer
-	case errors.Is(err, ErrRow):
+	case errors.Is(err, ErrRow), errors.Is(err, errPoison):
 		return Refusal
 	case errors.Is(err, ErrBroken), errors.Is(err, ErrNoSweep), errors.As(inside, &certificate):
 		return Broken

@@ -185,14 +185,17 @@ func (s *Store) Trials(ctx context.Context, w Sweep, f func(Trial) error) error 
 		var t Trial
 		var config string
 		var result sql.NullString
-		if err := scanned(r.Scan(&t.Position, &t.ID, &config, &t.State, &t.Epoch, &t.Worker, &t.Error, &result)); err != nil {
+		var epoch count
+		err := r.Scan(&t.Position, &t.ID, &config, &t.State, &epoch, &t.Worker, &t.Error, &result)
+		if err := scanned(err); err != nil {
 			return err
 		}
-		t.Config = []byte(config)
+		t.Config, t.Epoch = []byte(config), int64(epoch)
 		if result.Valid {
 			t.Result = []byte(result.String)
 		}
-		if t.Wrong = (Spec{t.ID, t.Config}).check(w.Arithmetic); t.Wrong != nil {
+		t.Wrong = errors.Join(Spec{t.ID, t.Config}.check(w.Arithmetic), checkCounts(t.Epoch, 0, 0))
+		if t.Wrong != nil {
 			t.ID, t.Config, t.Result = "", nil, nil
 		}
 		return f(t)

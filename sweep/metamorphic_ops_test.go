@@ -5,6 +5,7 @@ package sweep_test
 import (
 	"context"
 	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"syscall"
@@ -18,7 +19,7 @@ func (w *world) step() {
 		weight int
 		do     func()
 	}{
-		{8, w.claim}, {8, w.work}, {5, w.kill}, {4, w.stop}, {3, w.forget}, {3, w.editRow}, {5, w.damageFile},
+		{8, w.claim}, {8, w.work}, {5, w.kill}, {4, w.stop}, {3, w.forget}, {1, w.editRow}, {5, w.damageFile},
 		{1, w.cancel}, {2, w.retry}, {4, w.tick}, {1, w.create}, {1, w.restart},
 	}
 	total := 0
@@ -168,7 +169,7 @@ func (w *world) editRow() {
 	edits := []string{
 		"id = '../../../outside'", "id = '../../outside/victim'", "id = '.'", "id = upper(id)", "config = config || ' '", "config = ''",
 		"epoch = -1", "epoch = epoch + 1", "epoch = 9223372036854775807", "epoch = 0", "failures = -5", "losses = 9223372036854775807", "losses = losses + 1",
-		"state = 'pending'", "state = 'running'", "state = 'done'", "state = 'failed'", "due = 0", "due = 1000000000000000", "lease = 0", "worker = 'x'", "error = 'y'",
+		"state = 'pending'", "state = 'running'", "state = 'done'", "state = 'failed'", "due = 0", "due = 1000000000000000", "lease = 0", "lease = 9223372036854775807", "worker = 'x'", "error = 'y'",
 	}
 	position, edit := w.Int64N(int64(len(w.trials))), edits[w.IntN(len(edits))]
 	w.edited[position] = true
@@ -179,13 +180,18 @@ func (w *world) editRow() {
 
 // damageFile harms one of the files of attempts.
 func (w *world) damageFile() {
-	found, err := filepath.Glob(filepath.Join(w.files, "*", "*", "*", "*"))
-	for _, deep := range []string{"*", "*/*", "*/*/*"} { // folders less often
-		if more, _ := filepath.Glob(filepath.Join(w.files, deep)); w.IntN(4) == 0 {
-			found = append(found, more...)
+	var found []string
+	err := filepath.WalkDir(w.files, func(path string, e fs.DirEntry, err error) error { // follows no link
+		// Folders less often: all is gone with one.
+		if err == nil && path != w.files && (!e.IsDir() || w.IntN(8) == 0) {
+			found = append(found, path)
 		}
+		return err
+	})
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		w.Fatal(err)
 	}
-	if err != nil || len(found) == 0 {
+	if len(found) == 0 {
 		return
 	}
 	path := found[w.IntN(len(found))]
@@ -236,8 +242,15 @@ func (w *world) retry() {
 	w.answered("retry", err)
 }
 
-// restart has the workers find their database anew.
+// restart has the workers find their database anew, in the long version after
+// the server was stopped, politely or at once.
 func (w *world) restart() {
 	w.note("restart")
+	if w.at.File() == "" && os.Getenv("ICAR_SLOW") == "1" {
+		how := []syscall.Signal{syscall.SIGINT, syscall.SIGQUIT}[w.IntN(2)]
+		if err := errors.Join(server.Down(how), server.Up()); err != nil {
+			w.Fatal(err)
+		}
+	}
 	w.reopen()
 }

@@ -35,8 +35,8 @@ var seedOfChaos = flag.Uint64("seed", 0, "replay TestMetamorphic with this seed 
 func TestMetamorphic(t *testing.T) {
 	seeds, operations := []uint64{1}, 120
 	if os.Getenv("ICAR_SLOW") == "1" {
-		operations = 600
-		for seed := uint64(2); seed <= 8; seed++ {
+		operations = 150
+		for seed := uint64(2); seed <= 16; seed++ {
 			seeds = append(seeds, seed)
 		}
 	}

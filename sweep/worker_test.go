@@ -68,7 +68,7 @@ func TestPoison(t *testing.T) {
 			t.Errorf("%d deaths with %d others: %+v", deaths, others, st)
 		}
 		want(t, s.Trials(ctx, w, func(trial sweep.Trial) error {
-			if trial.State == sweep.Failed && (trial.ID != poison || !strings.Contains(trial.Error, "worker was lost, 3 times")) {
+			if trial.State == sweep.Failed && (trial.ID != poison || !strings.Contains(trial.Error, "worker was lost 3 times")) {
 				t.Errorf("%+v", trial)
 			}
 			return nil
