@@ -67,7 +67,7 @@ func (w *world) claim() {
 	if w.calm[c.ID] == nil {
 		w.fail("%q is no trial of the plan", c.ID)
 	}
-	w.held = append(w.held, c)
+	w.held, w.latest[c.ID] = append(w.held, c), c.Epoch
 }
 
 // take takes one of the claims that workers hold.
@@ -112,6 +112,9 @@ func (w *world) record(c sweep.Claim, result []byte, metrics []sweep.Metric, err
 	if err == nil {
 		if err = w.store.Complete(ctx, c, result, metrics); err == nil {
 			w.results++
+			if c.Epoch < w.latest[c.ID] {
+				w.fail("%s: the worker of epoch %d recorded it after epoch %d was claimed", c.ID, c.Epoch, w.latest[c.ID])
+			}
 			w.attempts().Recorded(c)
 			return
 		}

@@ -109,6 +109,7 @@ type world struct {
 	before  string
 	held    []sweep.Claim
 	edited  map[int64]bool
+	latest  map[string]int64 // epochs of the last claims, by trial
 	clock   int64
 	did     []string // what has happened, for a failure's report
 	results int
@@ -118,7 +119,7 @@ func newWorld(t *testing.T, kind string, seed uint64, plan sweep.Plan, trials []
 	t.Helper()
 	root := t.TempDir()
 	w := &world{T: t, Rand: rand.New(rand.NewPCG(seed, 0)), at: address(t, kind), trials: trials, calm: calm,
-		files: filepath.Join(root, "a", "files"), outside: filepath.Join(root, "outside"), edited: map[int64]bool{}}
+		files: filepath.Join(root, "a", "files"), outside: filepath.Join(root, "outside"), edited: map[int64]bool{}, latest: map[string]int64{}}
 	for _, dir := range []string{"0", "1", "victim/0", "victim/1"} {
 		path := filepath.Join(w.outside, dir)
 		err := errors.Join(os.MkdirAll(path, 0o755), os.WriteFile(filepath.Join(path, "canary"), []byte(dir), 0o644))
