@@ -19,31 +19,83 @@ import (
 //	FOLDER/SWEEP/TRIAL/EPOCH/  that of an attempt
 //
 // Nothing but the attempt of that epoch ever writes there: the next one copies
-// the last checkpoint to a directory of its own.
+// the last checkpoint to a directory of its own. What is read, made and removed
+// is below the folder, whatever the trial is called and whatever links are there.
 type Attempts struct {
 	Folder string
 	Log    *slog.Logger
 }
 
-func (a Attempts) trial(c Claim) string { return filepath.Join(a.Folder, c.Sweep, c.ID) }
-
 // Path returns the directory of the attempt of a claim.
 func (a Attempts) Path(c Claim) string {
-	return filepath.Join(a.trial(c), strconv.FormatInt(c.Epoch, 10))
+	return filepath.Join(a.Folder, c.Sweep, c.ID, attempt(c.Epoch))
+}
+
+func attempt(epoch int64) string { return strconv.FormatInt(epoch, 10) }
+
+// sweep opens the folder of a claim's sweep, with make one that is made if it
+// is missing.
+func (a Attempts) sweep(c Claim, make bool) (*os.Root, error) {
+	if make {
+		if err := os.MkdirAll(a.Folder, 0o755); err != nil {
+			return nil, err
+		}
+	}
+	folder, err := os.OpenRoot(a.Folder)
+	if err != nil {
+		return nil, err
+	}
+	defer folder.Close()
+	return below(folder, c.Sweep, make)
+}
+
+// trial opens the folder of a claim's trial, which may be made too.
+func (a Attempts) trial(c Claim, make bool) (*os.Root, error) {
+	sweep, err := a.sweep(c, make)
+	if err != nil {
+		return nil, err
+	}
+	defer sweep.Close()
+	return below(sweep, c.ID, make)
+}
+
+// below opens a folder in another, which is no link to elsewhere.
+func below(above *os.Root, name string, make bool) (*os.Root, error) {
+	if name != filepath.Base(name) || !filepath.IsLocal(name) || name == "." {
+		return nil, fmt.Errorf("%.80q is no name of a folder: %w", name, ErrRow)
+	}
+	if make {
+		if err := above.Mkdir(name, 0o755); err != nil && !errors.Is(err, fs.ErrExist) {
+			return nil, err
+		}
+	}
+	info, err := above.Lstat(name)
+	if err == nil && !info.IsDir() {
+		err = fmt.Errorf("%s is no folder: remove it, or choose another folder with --files", filepath.Join(above.Name(), name))
+	}
+	if err != nil {
+		return nil, err
+	}
+	return above.OpenRoot(name)
 }
 
 // Inherit makes the directory of an attempt with the last checkpoint of an
 // earlier one that is whole, of this program and of that arithmetic, and opens
-// it. Without one
-// there is no directory and dir and saved are nil.
+// it. Without one there is no directory, but the one that it belongs into, and dir
+// and saved are nil. The error may be that the directory would not be below the
+// folder.
 func (a Attempts) Inherit(c Claim, arithmetic string) (dir *run.Dir, saved *run.Saved, err error) {
 	path := a.Path(c)
-	for _, epoch := range a.epochs(c) {
+	trial, err := a.trial(c, true)
+	if err != nil {
+		return nil, nil, err
+	}
+	defer trial.Close()
+	for _, epoch := range epochs(trial) {
 		if epoch >= c.Epoch {
 			continue
 		}
-		earlier := filepath.Join(a.trial(c), strconv.FormatInt(epoch, 10))
-		err := run.WriteFolder(path, func(dir string) error { return copyRun(earlier, dir) })
+		err := run.WriteFolder(path, func(dir string) error { return copyRun(trial, attempt(epoch), dir) })
 		if err == nil {
 			var dir *run.Dir
 			var saved run.Saved
@@ -59,7 +111,7 @@ func (a Attempts) Inherit(c Claim, arithmetic string) (dir *run.Dir, saved *run.
 		if !errors.Is(err, fs.ErrNotExist) {
 			a.Log.Warn("an earlier attempt cannot be gone on with", "trial", c.ID, "epoch", c.Epoch, "earlier", epoch, "error", err)
 		}
-		if err := os.RemoveAll(path); err != nil {
+		if err := trial.RemoveAll(attempt(c.Epoch)); err != nil {
 			return nil, nil, err
 		}
 	}
@@ -67,14 +119,14 @@ func (a Attempts) Inherit(c Claim, arithmetic string) (dir *run.Dir, saved *run.
 }
 
 // epochs returns the epochs of a trial's directories, the last first.
-func (a Attempts) epochs(c Claim) []int64 {
-	entries, err := os.ReadDir(a.trial(c))
+func epochs(trial *os.Root) []int64 {
+	entries, err := fs.ReadDir(trial.FS(), ".")
 	if err != nil {
 		return nil // none is within reach
 	}
 	var all []int64
 	for _, e := range entries {
-		if n, err := strconv.ParseInt(e.Name(), 10, 64); err == nil {
+		if n, err := strconv.ParseInt(e.Name(), 10, 64); err == nil && e.IsDir() {
 			all = append(all, n)
 		}
 	}
@@ -85,23 +137,48 @@ func (a Attempts) epochs(c Claim) []int64 {
 
 // Recorded removes the files of the attempts before the one that was recorded.
 func (a Attempts) Recorded(c Claim) {
-	for _, epoch := range a.epochs(c) {
-		if epoch < c.Epoch {
-			if err := os.RemoveAll(filepath.Join(a.trial(c), strconv.FormatInt(epoch, 10))); err != nil {
-				a.Log.Warn("files of an earlier attempt are left", "trial", c.ID, "epoch", epoch, "error", err)
+	trial, err := a.trial(c, false)
+	if err == nil {
+		defer trial.Close()
+		for _, epoch := range epochs(trial) {
+			if epoch < c.Epoch {
+				err = errors.Join(err, trial.RemoveAll(attempt(epoch)))
 			}
 		}
+	}
+	a.left(c, err)
+}
+
+// Remove removes the files of a trial.
+func (a Attempts) Remove(c Claim) {
+	sweep, err := a.sweep(c, false)
+	if err == nil {
+		defer sweep.Close()
+		err = sweep.RemoveAll(c.ID)
+	}
+	a.left(c, err)
+}
+
+// left tells of files that could not be removed.
+func (a Attempts) left(c Claim, err error) {
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		a.Log.Warn("files of a trial are left", "trial", c.ID, "epoch", c.Epoch, "error", err)
 	}
 }
 
 // copyRun copies what a run goes on from while its process may be writing it.
 // Checkpoints come before the metrics, which are whole up to a checkpoint
 // before that is there. DONE stays: it could be newer than the checkpoint.
-func copyRun(from, to string) error {
+func copyRun(trial *os.Root, attempt, to string) error {
+	from, err := trial.OpenRoot(attempt)
+	if err != nil {
+		return err
+	}
+	defer from.Close()
 	names := []string{"config.yaml", "run.json", "checkpoint.safetensors", "checkpoint.previous.safetensors", "checkpoint.safetensors", "metrics.jsonl"}
 	checkpoints := 0
 	for _, name := range names {
-		err := copyFile(filepath.Join(from, name), filepath.Join(to, name))
+		err := copyFile(from, name, filepath.Join(to, name))
 		isCheckpoint := name == names[2] || name == names[3]
 		switch {
 		case err == nil && isCheckpoint:
@@ -112,13 +189,21 @@ func copyRun(from, to string) error {
 		}
 	}
 	if checkpoints == 0 {
-		return fmt.Errorf("%s has no checkpoint: %w", from, fs.ErrNotExist)
+		return fmt.Errorf("%s has no checkpoint: %w", from.Name(), fs.ErrNotExist)
 	}
 	return nil
 }
 
-func copyFile(from, to string) (err error) {
-	in, err := os.Open(from)
+// copyFile copies a file of a folder; a pipe or a link elsewhere is none.
+func copyFile(from *os.Root, name, to string) (err error) {
+	info, err := from.Lstat(name)
+	if err != nil {
+		return err
+	}
+	if !info.Mode().IsRegular() {
+		return fmt.Errorf("%s is no regular file", filepath.Join(from.Name(), name))
+	}
+	in, err := from.Open(name)
 	if err != nil {
 		return err
 	}

@@ -38,6 +38,7 @@ func benchmarkClaim(b *testing.B, a sweep.Address, workers int, atWork bool) {
 	for i := range stores {
 		stores[i] = open(b, a)
 	}
+	w := found(b, stores[0])
 	var left atomic.Int64
 	left.Store(int64(b.N))
 	var mu sync.Mutex
@@ -56,7 +57,7 @@ func benchmarkClaim(b *testing.B, a sweep.Address, workers int, atWork bool) {
 			var took []time.Duration
 			for left.Add(-1) >= 0 {
 				start := time.Now()
-				c, err := s.Claim(b.Context(), "sweep", "w", lease)
+				c, err := s.Claim(b.Context(), w, "w", lease)
 				took = append(took, time.Since(start))
 				work()
 				if err == nil {

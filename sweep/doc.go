@@ -24,4 +24,9 @@
 // refused with [ErrLost]. A result is written in the transaction that ends its
 // trial. A lease that ends later than its own length from now was given by a
 // clock that has since been set back; it counts as ended.
+//
+// Rows are data. A sweep or a trial that icar has not written so, whose id is
+// not that of what it holds, is refused with [ErrRow] where it is read, and
+// [FaultOf] says of any error whether a worker asks again, gives up the trial,
+// or gives up.
 package sweep

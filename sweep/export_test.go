@@ -49,7 +49,7 @@ func (s *Store) Plans(ctx context.Context, sweep string) (plans []string, err er
 		}
 	}
 	for _, condition := range due {
-		rows, err := s.db.QueryContext(ctx, s.sql(explain+"SELECT config FROM trials WHERE sweep = $1 AND "+condition+" ORDER BY due, position LIMIT 1 "+s.dialect.lock), sweep)
+		rows, err := s.db.QueryContext(ctx, s.sql(explain+"SELECT config FROM trials WHERE sweep = $1 AND "+condition.when+" AND NOT ("+condition.alone+") ORDER BY due, position LIMIT 1 "+s.dialect.lock), sweep, 3)
 		if err != nil {
 			return nil, err
 		}
@@ -74,4 +74,18 @@ func (s *Store) Plans(ctx context.Context, sweep string) (plans []string, err er
 		plans = append(plans, plan)
 	}
 	return plans, nil
+}
+
+// Run runs a statement that icar never would.
+func (s *Store) Run(ctx context.Context, statement string, args ...any) error {
+	_, err := s.db.ExecContext(ctx, s.sql(statement), args...)
+	return err
+}
+
+// Address returns that of the store.
+func (s *Store) Address() Address { return s.address }
+
+// Shifted has a store of a database whose clock Shift has made settable use it.
+func (s *Store) Shifted() {
+	s.dialect.now = "(" + s.dialect.now + " + (SELECT shift FROM clock_shift))"
 }

@@ -48,6 +48,9 @@ type Draw struct {
 // MaxTrials is the largest number of trials of a plan.
 const MaxTrials = 1_000_000
 
+// MaxAttempts is the largest number of attempts at a trial that a plan allows.
+const MaxAttempts = 1000
+
 // Trials returns the resolved configurations of the plan, the grid's last key
 // changing faster than those before it, then zip, then the draws, and how many
 // were left out because an earlier one resolves to the same. The identity of a

@@ -43,7 +43,7 @@ func DecodePlan(file []byte) (Plan, error) {
 			return settings(n, strict.Scalars, func(k string, v []string) { p.Zip = append(p.Zip, List{k, v}) })
 		},
 		"random":          p.decodeRandom,
-		"attempts":        func(n ast.Node) error { return whole(n, 1, 1000, &p.Attempts) },
+		"attempts":        func(n ast.Node) error { return whole(n, 1, MaxAttempts, &p.Attempts) },
 		"stop_on_failure": func(n ast.Node) error { return truth(n, &p.StopOnFailure) },
 	}
 	names := []string{"base", "grid", "zip", "random", "attempts", "stop_on_failure"}

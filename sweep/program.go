@@ -66,8 +66,8 @@ func (s *Store) readVersion(ctx context.Context) error {
 // paths and to terminals.
 func checkDigits(what, id string, digits int) error {
 	if len(id) != digits || strings.Trim(id, "0123456789abcdef") != "" {
-		return fmt.Errorf("%s, %.80q, is not %d hexadecimal digits: "+
-			"something else than icar has changed it; use another database", what, id, digits)
+		return fmt.Errorf("%s, %.80q, is not %d hexadecimal digits: %w; use another database",
+			what, id, digits, ErrRow)
 	}
 	return nil
 }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/url"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -20,6 +21,7 @@ type Store struct {
 	db      *sql.DB
 	address Address
 	dialect dialect
+	file    *openedFile // of SQLite, else nil
 
 	version  int    // of the tables
 	identity string // of the database, see Identity
@@ -79,7 +81,7 @@ func Open(ctx context.Context, a Address) (*Store, error) {
 		s.db.SetMaxOpenConns(16)
 	} else {
 		if err := localDisk(a.file); err != nil {
-			return nil, err
+			return nil, fmt.Errorf("%w: %w", ErrBroken, err)
 		}
 		path, err := filepath.Abs(a.file)
 		if err != nil {
@@ -92,7 +94,11 @@ func Open(ctx context.Context, a Address) (*Store, error) {
 		s.dialect = sqlite
 		s.db.SetMaxOpenConns(1) // within a process goroutines queue better than SQLite's waiting does
 	}
-	if err := s.prepare(ctx); err != nil {
+	err := s.prepare(ctx)
+	if err == nil && a.postgres == nil {
+		s.file, err = identify(a.file)
+	}
+	if err != nil {
 		return nil, fmt.Errorf("the database %v cannot be used: %w", a, errors.Join(err, s.db.Close()))
 	}
 	return s, nil
@@ -138,7 +144,8 @@ func (s *Store) prepare(ctx context.Context) error {
 		}
 	}
 	if s.version != schemaVersion && s.version != unidentified {
-		return fmt.Errorf("its tables are of version %d, this icar's of version %d: use the icar that made them", s.version, schemaVersion)
+		return fmt.Errorf("its tables are of version %d, this icar's of version %d: use the icar that made them: %w",
+			s.version, schemaVersion, ErrBroken)
 	}
 	return nil
 }
@@ -151,22 +158,55 @@ func (s *Store) catalogue() string {
 	return "SELECT count(*) FROM sqlite_master WHERE name = 'icar_schema'"
 }
 
-// within runs f in a transaction. The error has no password in it.
+// guarded runs f, a question to the database, if that is still the one that was
+// opened, and sees afterwards whether it was. The error has no password in it.
+func (s *Store) guarded(f func() error) error {
+	err := s.file.check()
+	if err != nil {
+		return err
+	}
+	err = f()
+	if gone := s.file.check(); gone != nil {
+		return gone // what f has heard, or written, is of no use
+	}
+	return s.address.redact(err)
+}
+
+// within runs f in a transaction.
 func (s *Store) within(ctx context.Context, f func(*sql.Tx) error) error {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	if s.address.postgres == nil {
 		defer queue{s.address.file + ".queue"}.enter(ctx)()
 	}
-	tx, err := s.db.BeginTx(ctx, nil)
-	if err != nil {
-		return s.address.redact(err)
-	}
-	if err := f(tx); err != nil {
-		_ = tx.Rollback() // err says what is wrong
-		return s.address.redact(err)
-	}
-	return s.address.redact(tx.Commit())
+	return s.guarded(func() error {
+		tx, err := s.db.BeginTx(ctx, nil)
+		if err != nil {
+			return err
+		}
+		if err := f(tx); err != nil {
+			_ = tx.Rollback() // err says what is wrong
+			return err
+		}
+		return tx.Commit()
+	})
+}
+
+// rows calls f for every row of a question.
+func (s *Store) rows(ctx context.Context, question string, args []any, f func(*sql.Rows) error) error {
+	return s.guarded(func() error {
+		r, err := s.db.QueryContext(ctx, s.sql(question), args...)
+		if err != nil {
+			return err
+		}
+		defer r.Close()
+		for r.Next() {
+			if err := f(r); err != nil {
+				return err
+			}
+		}
+		return r.Err()
+	})
 }
 
 // sql writes a statement for the database: {now} is its clock, $1 an argument.
@@ -184,4 +224,32 @@ func (s *Store) changed(ctx context.Context, tx *sql.Tx, statement string, args 
 		return 0, err
 	}
 	return r.RowsAffected()
+}
+
+// insertRows is how many rows one statement inserts. A statement is a journey to
+// the server and back, whatever it carries; SQLite takes 32,766 arguments.
+const insertRows = 500
+
+// insert inserts rows of equal length: into is the statement up to the values
+// and last what follows them.
+func (s *Store) insert(ctx context.Context, tx *sql.Tx, into string, rows [][]any, last string) error {
+	for batch := range slices.Chunk(rows, insertRows) {
+		var values strings.Builder
+		var args []any
+		for i, row := range batch {
+			if i > 0 {
+				values.WriteString(", ")
+			}
+			places := make([]string, len(row))
+			for j := range row {
+				places[j] = fmt.Sprint("$", len(args)+j+1)
+			}
+			args = append(args, row...)
+			values.WriteString("(" + strings.Join(places, ", ") + ")")
+		}
+		if _, err := s.changed(ctx, tx, into+" VALUES "+values.String()+" "+last, args...); err != nil {
+			return err
+		}
+	}
+	return nil
 }

@@ -86,17 +86,21 @@ func onBoth(t *testing.T, test func(*testing.T, *sweep.Store)) {
 func specs(n int) []sweep.Spec {
 	all := make([]sweep.Spec, n)
 	for i := range all {
-		all[i] = sweep.Spec{ID: fmt.Sprintf("trial-%07d", i), Config: fmt.Appendf(nil, "config %d", i)}
+		config := fmt.Appendf(nil, "config %d", i)
+		all[i] = sweep.Spec{ID: sweep.Identity(config, ""), Config: config}
 	}
 	return all
 }
+
+// only is the sweep of tests that need one, with an attempt at each trial.
+const only = "0123456789ab"
 
 // create makes a sweep of n trials.
 func create(t testing.TB, s *sweep.Store, w sweep.Sweep, n int) sweep.Sweep {
 	t.Helper()
 	w.Trials = int64(n)
 	if w.ID == "" {
-		w.ID = "sweep"
+		w.ID = only
 	}
 	w.Attempts = max(w.Attempts, 1)
 	if made, err := s.Create(t.Context(), w, specs(n)); err != nil || !made {
@@ -107,13 +111,24 @@ func create(t testing.TB, s *sweep.Store, w sweep.Sweep, n int) sweep.Sweep {
 
 const lease = time.Minute
 
+// claim claims a trial of the only sweep.
 func claim(t testing.TB, s *sweep.Store) sweep.Claim {
 	t.Helper()
-	c, err := s.Claim(t.Context(), "sweep", "w", lease)
+	c, err := s.Claim(t.Context(), found(t, s), "w", lease)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return c
+}
+
+// found is the only sweep.
+func found(t testing.TB, s *sweep.Store) sweep.Sweep {
+	t.Helper()
+	w, err := s.Find(t.Context(), only)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return w
 }
 
 func want(t testing.TB, got, want error) {
@@ -145,11 +160,12 @@ func TestLifeOfATrial(t *testing.T) {
 		if found, err := s.Find(ctx, ""); err != nil || found != w {
 			t.Errorf("found %+v, %v, want %+v", found, err, w)
 		}
+		all := specs(3)
 		a, b, c := claim(t, s), claim(t, s), claim(t, s)
-		if a.ID != "trial-0000000" || string(a.Config) != "config 0" || a.Epoch != 1 || b.ID != "trial-0000001" || c.ID != "trial-0000002" {
+		if a.ID != all[0].ID || string(a.Config) != "config 0" || a.Epoch != 1 || b.ID != all[1].ID || c.ID != all[2].ID {
 			t.Errorf("claimed %+v, %+v, %+v", a, b, c)
 		}
-		_, err := s.Claim(ctx, "sweep", "w", lease)
+		_, err := s.Claim(ctx, w, "w", lease)
 		want(t, err, sweep.ErrNone)
 		want(t, s.Heartbeat(ctx, a), nil)
 		want(t, s.Complete(ctx, a, []byte(`{"x":1}`), []sweep.Metric{{Step: 1, Name: "loss", Value: 0.5}}), nil)
@@ -163,7 +179,7 @@ func TestLifeOfATrial(t *testing.T) {
 		b = claim(t, s)
 		want(t, s.Fail(ctx, b, errors.New("second"), 0), nil)
 		want(t, s.Fail(ctx, b, errors.New("third"), 0), sweep.ErrLost)
-		if n, err := s.Cancel(ctx, "sweep"); n != 1 || err != nil {
+		if n, err := s.Cancel(ctx, only); n != 1 || err != nil {
 			t.Errorf("cancelled %d, %v", n, err)
 		}
 		want(t, s.Complete(ctx, c, nil, nil), sweep.ErrLost)
@@ -171,14 +187,14 @@ func TestLifeOfATrial(t *testing.T) {
 			t.Errorf("status %+v, want %+v", got, wanted)
 		}
 		var lines []string
-		err = s.Trials(ctx, "sweep", func(t sweep.Trial) error {
+		err = s.Trials(ctx, w, func(t sweep.Trial) error {
 			lines = append(lines, fmt.Sprint(t.ID, t.State, t.Error, string(t.Result)))
 			return nil
 		})
-		if got := strings.Join(lines, ";"); err != nil || got != `trial-0000000done{"x":1};trial-0000001failedsecond;trial-0000002cancelled` {
+		if got := strings.Join(lines, ";"); err != nil || got != all[0].ID+`done{"x":1};`+all[1].ID+"failedsecond;"+all[2].ID+"cancelled" {
 			t.Errorf("%s, %v", got, err)
 		}
-		if n, err := s.Retry(ctx, "sweep"); n != 2 || err != nil {
+		if n, err := s.Retry(ctx, only); n != 2 || err != nil {
 			t.Errorf("retried %d, %v", n, err)
 		}
 		if c := claim(t, s); c.Epoch != 2 && c.Epoch != 4 {
@@ -199,7 +215,7 @@ func TestBackoffAndStop(t *testing.T) {
 		}
 		want(t, s.Release(t.Context(), b), nil)
 		claim(t, s)
-		_, err := s.Claim(t.Context(), "sweep", "w", lease)
+		_, err := s.Claim(t.Context(), w, "w", lease)
 		want(t, err, sweep.ErrNone)
 		want(t, s.Tick(t.Context(), 11_000), nil)
 		if again := claim(t, s); again.ID != a.ID {
@@ -252,7 +268,7 @@ func TestClockSteps(t *testing.T) {
 			onBoth(t, func(t *testing.T, s *sweep.Store) {
 				ctx := t.Context()
 				want(t, s.Shift(ctx), nil)
-				create(t, s, sweep.Sweep{}, 2)
+				w := create(t, s, sweep.Sweep{Attempts: 3}, 2)
 				first, other := claim(t, s), claim(t, s)
 				want(t, s.Tick(ctx, hour), nil)
 				want(t, s.Heartbeat(ctx, other), nil) // in time: it stays its worker's
@@ -260,13 +276,13 @@ func TestClockSteps(t *testing.T) {
 				if again.ID != first.ID || again.Epoch != 2 {
 					t.Fatalf("%+v", again)
 				}
-				_, err := s.Claim(ctx, "sweep", "w", lease)
+				_, err := s.Claim(ctx, w, "w", lease)
 				want(t, err, sweep.ErrNone)
 				want(t, s.Complete(ctx, first, []byte("first"), nil), sweep.ErrLost)
 				want(t, s.Complete(ctx, again, []byte("again"), nil), nil)
 				want(t, s.Complete(ctx, other, []byte("other"), nil), nil)
 				want(t, s.Tick(ctx, 0), nil)
-				_, err = s.Claim(ctx, "sweep", "w", lease)
+				_, err = s.Claim(ctx, w, "w", lease)
 				want(t, err, sweep.ErrNone)
 			})
 		})
@@ -284,15 +300,14 @@ func TestRace(t *testing.T) {
 			a := address(t, kind)
 			stores := []*sweep.Store{open(t, a), open(t, a)}
 			for race := range races {
-				id := fmt.Sprint("race", race)
-				create(t, stores[0], sweep.Sweep{ID: id}, 1)
+				w := create(t, stores[0], sweep.Sweep{ID: fmt.Sprintf("%012x", race)}, 1)
 				var wg sync.WaitGroup
 				var won atomic.Int32
 				start := make(chan struct{})
 				for _, s := range stores {
 					wg.Go(func() {
 						<-start
-						_, err := s.Claim(t.Context(), id, "w", lease)
+						_, err := s.Claim(t.Context(), w, "w", lease)
 						if err == nil {
 							won.Add(1)
 						} else if !errors.Is(err, sweep.ErrNone) {
@@ -316,7 +331,7 @@ func TestRace(t *testing.T) {
 func TestIndexAnswersClaims(t *testing.T) {
 	onBoth(t, func(t *testing.T, s *sweep.Store) {
 		create(t, s, sweep.Sweep{}, 20_000)
-		plans, err := s.Plans(t.Context(), "sweep")
+		plans, err := s.Plans(t.Context(), only)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -18,7 +18,7 @@ type Worker struct {
 	Lease     time.Duration // after which a silent worker's trial is another's
 	Heartbeat time.Duration // between signs of life, shorter than a lease
 	Backoff   time.Duration // after a trial's first failure, see Store.Fail
-	GiveUp    time.Duration // without an answer of the database
+	GiveUp    time.Duration // without an answer of the database, see Patience
 	Log       *slog.Logger
 	// Do works on a trial. Its context ends when the trial is lost. What it
 	// returns is the trial's result and what it measured.
@@ -29,15 +29,18 @@ type Worker struct {
 
 // Run works until nothing of the sweep is left to be done, by this worker or
 // another. When ctx ends the trials at work are given back and the error is
-// the context's cause. While the database does not answer Run waits for it,
-// and for GiveUp at most. That a trial fails is no error.
+// the context's cause. What an error of the database means FaultOf says: Run
+// waits for one that is away, for GiveUp at most, gives a trial that it refuses
+// a failure, and ends when it is broken. That a trial fails is no error. The last
+// attempt at a trial that has lost workers is made with nothing else at work.
 func (w Worker) Run(ctx context.Context) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	var wg sync.WaitGroup
+	var busy sync.RWMutex // held by whoever works, and by one who has to work alone
 	for range w.Parallel {
 		wg.Go(func() {
-			if err := w.run(ctx); err != nil {
+			if err := w.run(ctx, &busy); err != nil {
 				cancel(err)
 			}
 		})
@@ -46,21 +49,16 @@ func (w Worker) Run(ctx context.Context) error {
 	return context.Cause(ctx)
 }
 
-func (w Worker) run(ctx context.Context) error {
+func (w Worker) run(ctx context.Context, busy *sync.RWMutex) error {
 	for {
-		var c Claim
-		err := w.insist(ctx, "claim", func(ctx context.Context) (err error) {
-			c, err = w.Store.Claim(ctx, w.Sweep.ID, w.Name, w.Lease)
+		busy.RLock()
+		found, err := w.next(ctx, w.Store.Claim)
+		busy.RUnlock()
+		if err != nil {
 			return err
-		})
-		if err == nil {
-			if err := w.work(ctx, c); err != nil {
-				return err
-			}
-			continue
 		}
-		if !errors.Is(err, ErrNone) {
-			return err
+		if found {
+			continue
 		}
 		finished := false
 		err = w.insist(ctx, "status", func(ctx context.Context) (err error) {
@@ -70,10 +68,40 @@ func (w Worker) run(ctx context.Context) error {
 		if err != nil || finished {
 			return err
 		}
-		if err := pause(ctx, min(time.Second, w.Lease/4)); err != nil {
+		if busy.TryLock() {
+			found, err = w.next(ctx, w.Store.ClaimAlone)
+			busy.Unlock()
+		}
+		if err == nil && !found {
+			err = pause(ctx, min(time.Second, w.Lease/4))
+		}
+		if err != nil {
 			return err
 		}
 	}
+}
+
+// next claims a trial and works on it; it reports whether there was one.
+func (w Worker) next(ctx context.Context, claim func(context.Context, Sweep, string, time.Duration) (Claim, error)) (found bool, err error) {
+	if ctx.Err() != nil {
+		return false, context.Cause(ctx)
+	}
+	var c Claim
+	err = w.insist(ctx, "claim", func(ctx context.Context) (err error) {
+		c, err = claim(ctx, w.Sweep, w.Name, w.Lease)
+		return err
+	})
+	switch {
+	case errors.Is(err, ErrNone):
+		return false, nil
+	case err != nil:
+		return false, err
+	}
+	return true, w.work(ctx, c)
+}
+
+func (w Worker) insist(ctx context.Context, what string, ask func(context.Context) error) error {
+	return Patience{w.GiveUp, w.Log}.Insist(ctx, what, ask)
 }
 
 // work does a claimed trial and records how it ended.
@@ -88,92 +116,80 @@ func (w Worker) work(ctx context.Context, c Claim) error {
 		w.beat(working, c, log, stop)
 	}()
 	result, metrics, err := w.Do(working, c)
-	lost := context.Cause(working)
+	ended := context.Cause(working)
 	stop(nil)
 	<-beating
-	// A trial that has ended is recorded even when we are being stopped.
+	if ctx.Err() == nil && FaultOf(ended) == Broken {
+		return ended
+	}
+	if !errors.Is(ended, ErrLost) {
+		err = w.record(ctx, c, log, result, metrics, err)
+	} else {
+		err = ErrLost
+	}
+	if !errors.Is(err, ErrLost) {
+		return err
+	}
+	log.Warn("dropped", "error", ErrLost)
 	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), patience)
 	defer cancel()
-	switch {
-	case errors.Is(lost, ErrLost):
-		err = ErrLost
-	case err == nil:
-		until := ctx
-		if ctx.Err() != nil {
-			until = last
-		}
+	if err := w.Store.Survived(last, c); err != nil {
+		log.Warn("it stays counted as a loss of its worker", "error", err)
+	}
+	return nil
+}
+
+// record records how a trial has ended: with err, or with its result. One that
+// has ended is recorded even when we are being stopped; else it is given back.
+func (w Worker) record(ctx context.Context, c Claim, log *slog.Logger, result []byte, metrics []Metric, err error) error {
+	until := ctx
+	if ctx.Err() != nil {
+		last, cancel := context.WithTimeout(context.WithoutCancel(ctx), patience)
+		defer cancel()
+		until = last
+	}
+	if err == nil {
 		err = w.insist(until, "complete", func(ctx context.Context) error { return w.Store.Complete(ctx, c, result, metrics) })
-		if err == nil {
+		switch FaultOf(err) {
+		case Answer:
+			if err != nil { // lost
+				return err
+			}
 			log.Info("done")
 			if w.Recorded != nil {
 				w.Recorded(c)
 			}
+			return nil
+		case Refusal: // of what it measured: another trial's may be fine
+			err = fmt.Errorf("the database does not take its result: %w", err)
+		default:
+			return err
 		}
-	case ctx.Err() != nil:
-		if err := w.Store.Release(last, c); err != nil && !errors.Is(err, ErrLost) {
+	} else if ctx.Err() != nil {
+		if err := w.Store.Release(until, c); err != nil && !errors.Is(err, ErrLost) {
 			log.Warn("not given back: its lease has to pass", "error", err)
 		}
 		return context.Cause(ctx)
-	default:
-		failure := err
-		err = w.insist(ctx, "fail", func(ctx context.Context) error { return w.Store.Fail(ctx, c, failure, w.Backoff) })
-		if err == nil {
-			log.Warn("failed", "error", failure)
-		}
 	}
-	if errors.Is(err, ErrLost) {
-		log.Warn("dropped", "error", ErrLost)
-		return nil
+	failure := err
+	err = w.insist(until, "fail", func(ctx context.Context) error { return w.Store.Fail(ctx, c, failure, w.Backoff) })
+	if err == nil {
+		log.Warn("failed", "error", failure)
 	}
 	return err
 }
 
-// beat gives signs of life until ctx ends, and ends it when the trial is lost.
+// beat gives signs of life until ctx ends, and ends it when the trial is lost or
+// the database broken: what would be the use of its result?
 func (w Worker) beat(ctx context.Context, c Claim, log *slog.Logger, stop context.CancelCauseFunc) {
 	for pause(ctx, w.Heartbeat) == nil {
 		err := w.Store.Heartbeat(ctx, c)
-		if errors.Is(err, ErrLost) {
-			stop(ErrLost)
+		if errors.Is(err, ErrLost) || FaultOf(err) == Broken {
+			stop(err)
 			return
 		}
 		if err != nil && ctx.Err() == nil {
 			log.Warn("no heartbeat", "error", err)
 		}
-	}
-}
-
-// insist asks the database until it answers.
-func (w Worker) insist(ctx context.Context, what string, ask func(context.Context) error) error {
-	wait := 50 * time.Millisecond
-	for start, told := time.Now(), false; ; {
-		err := ask(ctx)
-		if err == nil || errors.Is(err, ErrNone) || errors.Is(err, ErrLost) {
-			return err
-		}
-		if ctx.Err() != nil {
-			return context.Cause(ctx)
-		}
-		if time.Since(start) > w.GiveUp {
-			return fmt.Errorf("the database has not answered for %v: %w", w.GiveUp, err)
-		}
-		if !told {
-			w.Log.Warn("the database does not answer, waiting for it", "question", what, "error", err)
-			told = true
-		}
-		if err := pause(ctx, wait); err != nil {
-			return err
-		}
-		wait = min(2*wait, time.Second)
-	}
-}
-
-func pause(ctx context.Context, d time.Duration) error {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return nil
-	case <-ctx.Done():
-		return context.Cause(ctx)
 	}
 }

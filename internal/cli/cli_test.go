@@ -29,7 +29,15 @@ import (
 // runAsCommand makes the test binary behave as icar itself.
 const runAsCommand = "ICAR_TEST_RUNS_THE_COMMAND"
 
+// crashes makes it panic in a goroutine of its own, as a command with a fault
+// would: nothing can recover that.
+const crashes = "ICAR_TEST_CRASHES"
+
 func TestMain(m *testing.M) {
+	if os.Getenv(crashes) != "" {
+		go panic("a fault")
+		select {}
+	}
 	if os.Getenv(runAsCommand) != "" {
 		os.Exit(Main(os.Args[1:], os.Stdout, os.Stderr))
 	}

@@ -25,6 +25,7 @@ const (
 	exitUsage       = 2
 	exitInput       = 3
 	exitRunFailed   = 4
+	exitAway        = 75 // EX_TEMPFAIL of sysexits.h
 	exitInterrupted = 130
 )
 
@@ -96,7 +97,8 @@ func newRoot() *cobra.Command {
 (ICML 2024, arXiv 2402.05787), measured against predicted.
 
 Exit codes: 0 done, 1 a claim failed, 2 usage, 3 bad input data, 4 the run
-failed (diverged, disk full), 130 interrupted.`,
+failed (diverged, disk full), 75 the database of a sweep did not answer for as
+long as a worker waits, 130 interrupted.`,
 		SilenceErrors: true, SilenceUsage: true,
 		SuggestionsMinimumDistance: 2,
 		Args:                       noCommand,

@@ -18,7 +18,10 @@ import (
 const databaseVariable = "ICAR_DATABASE"
 
 // databaseFlags say where the database is.
-type databaseFlags struct{ database, file string }
+type databaseFlags struct {
+	database, file string
+	wait           sweep.Patience // for a database that is away; zero does not wait
+}
 
 func newSweep() *cobra.Command {
 	var f databaseFlags
@@ -85,7 +88,11 @@ func (f databaseFlags) with(ctx context.Context, create bool, do func(*sweep.Sto
 	if _, missing := os.Stat(a.File()); a.File() != "" && missing != nil && !create {
 		return badInput(fmt.Errorf("there is no database %s: icar sweep create makes one, --database names another", a))
 	}
-	store, err := sweep.Open(ctx, a)
+	var store *sweep.Store
+	err = f.insist(ctx, "open", func(ctx context.Context) (err error) {
+		store, err = sweep.Open(ctx, a)
+		return err
+	})
 	if err == nil {
 		err = errors.Join(do(store, a), store.Close())
 	}
@@ -93,9 +100,26 @@ func (f databaseFlags) with(ctx context.Context, create bool, do func(*sweep.Sto
 		err = fmt.Errorf("%w: %w", context.Cause(ctx), err)
 	}
 	if err != nil && !errors.As(err, new(failure)) {
-		err = runFailed(err)
+		err = awayOrFailed(err)
 	}
 	return err
+}
+
+// insist asks the database, for as long as the command waits for it.
+func (f databaseFlags) insist(ctx context.Context, what string, ask func(context.Context) error) error {
+	if f.wait.GiveUp == 0 {
+		return ask(ctx)
+	}
+	return f.wait.Insist(ctx, what, ask)
+}
+
+// awayOrFailed gives an error the code that tells a cluster whether to try
+// again: that of a database that was waited for is another than that of a run.
+func awayOrFailed(err error) error {
+	if errors.Is(err, sweep.ErrAway) {
+		return failure{exitAway, err}
+	}
+	return runFailed(err)
 }
 
 // withSweep calls do with the sweep of that name, the only one for none.
@@ -105,12 +129,18 @@ func (f databaseFlags) withSweep(ctx context.Context, args []string, do func(*sw
 		if len(args) > 0 {
 			id = args[0]
 		}
-		w, err := s.Find(ctx, id)
-		if errors.Is(err, sweep.ErrNoSweep) {
+		var w sweep.Sweep
+		err := f.insist(ctx, "find", func(ctx context.Context) (err error) {
+			w, err = s.Find(ctx, id)
+			return err
+		})
+		switch {
+		case errors.Is(err, sweep.ErrNoSweep):
 			return usage(err)
-		}
-		if err != nil {
-			return runFailed(err)
+		case errors.Is(err, sweep.ErrRow):
+			return badInput(err)
+		case err != nil:
+			return awayOrFailed(err)
 		}
 		return do(s, w)
 	})
@@ -135,7 +165,7 @@ func newSweepCreate(f *databaseFlags) *cobra.Command {
     samples: 20
     seed: 0
     learning_rate: {log: [0.0001, 0.01]}
-  attempts: 3                 # failures after which a trial is given up
+  attempts: 3                 # failures and lost workers after which a trial is given up
   stop_on_failure: false      # give up the others then
 
 The trials are the product of the three. The same plan is the same sweep: to

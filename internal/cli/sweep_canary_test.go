@@ -67,7 +67,7 @@ func TestPasswordIsNowhere(t *testing.T) {
 	if err := server.Up(); err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{"msg=claimed", "of 2 done", "kind: Job", "#SBATCH", "no_such_", "cannot be used", "ICAR_DATABASE, or into a file", "claims hold"} {
+	for _, want := range []string{"msg=claimed", "of 2 done", `kind: "Job"`, "#SBATCH", "no_such_", "cannot be used", "ICAR_DATABASE, or into a file", "claims hold"} {
 		if !strings.Contains(all.String(), want) {
 			t.Errorf("%q was never said: %s", want, all.String())
 		}

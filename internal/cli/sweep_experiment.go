@@ -7,8 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
-	"path/filepath"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -88,8 +86,6 @@ func (w experimentWorker) do(ctx context.Context, c sweep.Claim) ([]byte, []swee
 		if err := dir.Close(); err != nil {
 			return nil, nil, err
 		}
-	} else if err := os.MkdirAll(filepath.Dir(w.Path(c)), 0o777); err != nil {
-		return nil, nil, err
 	}
 	log := w.Log.With("trial", c.ID, "epoch", c.Epoch)
 	log.Info("running", "experiment", e.Name, "id", t.Trial.ID, "from", from)
@@ -100,13 +96,6 @@ func (w experimentWorker) do(ctx context.Context, c sweep.Claim) ([]byte, []swee
 	}
 	found, err := json.Marshal(result)
 	return found, nil, err
-}
-
-// recorded removes the files of a trial: its result says all.
-func (w experimentWorker) recorded(c sweep.Claim) {
-	if err := os.RemoveAll(filepath.Dir(w.Path(c))); err != nil {
-		w.Log.Warn("files of a trial are left", "trial", c.ID, "error", err)
-	}
 }
 
 // reproduceInSweep hands the trials of experiments to workers, of which this
@@ -165,8 +154,10 @@ func awaitSweep(c *cobra.Command, f databaseFlags, s *sweep.Store, w sweep.Sweep
 		st, err := s.Status(ctx, w)
 		switch {
 		case ctx.Err() != nil:
+		case err != nil && sweep.FaultOf(err) != sweep.Away:
+			return runFailed(err)
 		case err != nil && time.Since(answered) > o.giveUp:
-			return runFailed(fmt.Errorf("the database has not answered for %v: %w; the same command goes on from there", o.giveUp, err))
+			return awayOrFailed(fmt.Errorf("%w for %v: %w; the same command goes on from there", sweep.ErrAway, o.giveUp, err))
 		case err != nil:
 		case st.Finished() && st.Failed+st.Cancelled > 0:
 			return runFailed(fmt.Errorf("%d trials have failed and %d were cancelled: icar sweep status %s tells why, icar sweep retry %[3]s and the same command try them again", st.Failed, st.Cancelled, w.ID))
@@ -185,7 +176,7 @@ func awaitSweep(c *cobra.Command, f databaseFlags, s *sweep.Store, w sweep.Sweep
 		case err := <-worked:
 			worked = nil // the rest is done by others, or nothing is left
 			if err != nil && ctx.Err() == nil {
-				return runFailed(fmt.Errorf("%w; the same command goes on from there", err))
+				return awayOrFailed(fmt.Errorf("%w; the same command goes on from there", err))
 			}
 		case <-ctx.Done():
 			return runFailed(fmt.Errorf("%w; other workers go on, the same command works with them and collects what they find", context.Cause(ctx)))
@@ -198,7 +189,10 @@ func awaitSweep(c *cobra.Command, f databaseFlags, s *sweep.Store, w sweep.Sweep
 // in their experiments.
 func knownResults(ctx context.Context, s *sweep.Store, w sweep.Sweep) (map[string]experiment.Result, error) {
 	known := map[string]experiment.Result{}
-	err := s.Trials(ctx, w.ID, func(t sweep.Trial) error {
+	err := s.Trials(ctx, w, func(t sweep.Trial) error {
+		if t.Wrong != nil {
+			return t.Wrong
+		}
 		var r experiment.Result
 		_, was, err := decodeTrial(t.Config)
 		if err == nil {

@@ -121,7 +121,8 @@ func TestSweepUnderKills(t *testing.T) {
 	}
 	// Small steps and a checkpoint of a megabyte after every fourth.
 	const often = 4
-	text := fmt.Sprintf("base: {d: 2, embed: 60, depth: 6, length: 2, batch: 2, train: 2, test: 2, epochs: %d, checkpoint_every: %d}\ngrid: {seed: [%s]}\n", epochs, often, strings.Join(seeds, ", "))
+	// A trial loses more workers here than one that is not to blame ever does.
+	text := fmt.Sprintf("base: {d: 2, embed: 60, depth: 6, length: 2, batch: 2, train: 2, test: 2, epochs: %d, checkpoint_every: %d}\ngrid: {seed: [%s]}\nattempts: 1000\n", epochs, often, strings.Join(seeds, ", "))
 	if err := os.WriteFile(plan, []byte(text), 0o644); err != nil {
 		t.Fatal(err)
 	}
@@ -185,10 +186,6 @@ func TestSweepUnderKills(t *testing.T) {
 					}
 					select {
 					case err := <-w.exit:
-						if err != nil && server != nil && strings.Contains(w.stderr.String(), "cannot be used") && !strings.Contains(w.stderr.String(), "msg=") {
-							all[j] = startWorker(t.Context(), t, env, args) // it was started while the server was down
-							continue
-						}
 						if err != nil {
 							t.Fatalf("seed %d: worker: %v: %s", seed, err, w.stderr.String())
 						}

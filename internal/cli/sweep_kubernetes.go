@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -96,8 +97,10 @@ func printJob(out io.Writer, a sweep.Address, o submitFlags, id string) error {
 			"podFailurePolicy", m("rules", []any{
 				// What the cluster takes away it gives back as often as it likes.
 				m("action", "Ignore", "onPodConditions", []any{m("type", "DisruptionTarget", "status", "True")}),
-				// A worker that has told what is wrong would tell it again.
-				m("action", "FailIndex", "onExitCodes", m("containerName", "worker", "operator", "In", "values", []int{exitUsage, exitInput, exitRunFailed})),
+				// A worker that has told what is wrong would tell it again. What is
+				// not here is tried again: 2, which is Go's for a crash, 75 for a
+				// database that was away, and a signal's, as when memory is out.
+				m("action", "FailIndex", "onExitCodes", m("containerName", "worker", "operator", "In", "values", []int{exitInput, exitRunFailed})),
 			}),
 			"template", m(
 				"metadata", m("labels", labels),
@@ -111,7 +114,9 @@ func printJob(out io.Writer, a sweep.Address, o submitFlags, id string) error {
 			),
 		),
 	)
-	text, err := yaml.MarshalWithOptions(job, yaml.IndentSequence(true))
+	// Every text is in quotes: 123456789012 and 1e3456789012 are names of sweeps.
+	quoted := yaml.CustomMarshaler(func(text string) ([]byte, error) { return json.Marshal(text) })
+	text, err := yaml.MarshalWithOptions(job, yaml.IndentSequence(true), quoted)
 	if err != nil {
 		return err
 	}

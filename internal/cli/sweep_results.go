@@ -48,7 +48,7 @@ func newSweepStatus(f *databaseFlags) *cobra.Command {
 						if !watch || st.Finished() {
 							return nil
 						}
-					case !watch || time.Since(answered) > watchPatience:
+					case !watch || sweep.FaultOf(err) != sweep.Away || time.Since(answered) > watchPatience:
 						return runFailed(err)
 					default:
 						fmt.Fprintf(c.ErrOrStderr(), "icar: the database does not answer, watching on: %v\n", err)
@@ -73,7 +73,7 @@ const watchPatience = 10 * time.Minute
 
 // failedTrials returns the trials that have failed for good.
 func failedTrials(ctx context.Context, s *sweep.Store, w sweep.Sweep) (all []sweep.Trial, err error) {
-	err = s.Trials(ctx, w.ID, func(t sweep.Trial) error {
+	err = s.Trials(ctx, w, func(t sweep.Trial) error {
 		if t.State == sweep.Failed {
 			all = append(all, t)
 		}
@@ -97,7 +97,11 @@ func printStatus(out io.Writer, w sweep.Sweep, st sweep.Status, failed []sweep.T
 	}
 	t := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	for _, trial := range failed {
-		fmt.Fprintf(t, "%s\t%s\n", visible.Text(trial.ID), visible.Text(trial.Error))
+		name := trial.ID
+		if trial.Wrong != nil { // its name is not to be repeated
+			name = fmt.Sprintf("trial %d", trial.Position+1)
+		}
+		fmt.Fprintf(t, "%s\t%s\n", name, visible.Text(trial.Error))
 	}
 	return t.Flush()
 }
@@ -159,7 +163,10 @@ func readTrained(ctx context.Context, s *sweep.Store, w sweep.Sweep) (all []trai
 	if w.Kind != sweep.Training {
 		return nil, usage(fmt.Errorf("the sweep %s is of the kind %s, whose results are printed by icar reproduce", w.ID, w.Kind))
 	}
-	err = s.Trials(ctx, w.ID, func(t sweep.Trial) error {
+	err = s.Trials(ctx, w, func(t sweep.Trial) error {
+		if t.Wrong != nil {
+			return t.Wrong
+		}
 		if t.Result == nil {
 			return nil
 		}

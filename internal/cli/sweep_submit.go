@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"unicode"
 
 	"github.com/spf13/cobra"
 
@@ -129,10 +130,20 @@ func (o submitFlags) check(given func(name string) bool) error {
 	return o.times.check()
 }
 
-// script returns the sbatch script. Nothing of it comes from the plan.
-func (o submitFlags) script(id, icar, where, address string) []byte {
+// script returns the sbatch script. Nothing of it comes from the plan. The error
+// says which text would be more than a line of its own.
+func (o submitFlags) script(id, icar, where, address string) (_ []byte, err error) {
 	var b bytes.Buffer
-	line := func(format string, args ...any) { fmt.Fprintf(&b, format+"\n", args...) }
+	line := func(format string, args ...any) {
+		text := fmt.Sprintf(format, args...)
+		if strings.ContainsFunc(text, unicode.IsControl) {
+			err = fmt.Errorf("%q cannot be a line of a batch script: choose names without control characters", text)
+		}
+		fmt.Fprintln(&b, text)
+	}
+	if !plain.MatchString(id) {
+		return nil, fmt.Errorf("%q is no name of a sweep", id)
+	}
 	line("#!/bin/sh")
 	line("#SBATCH --job-name=icar-%s", id)
 	line("#SBATCH --array=0-%d", o.tasks-1)
@@ -147,7 +158,7 @@ func (o submitFlags) script(id, icar, where, address string) []byte {
 		line("#SBATCH --%s", option)
 	}
 	line("exec srun --ntasks=1 %s sweep work %s %s %s --files %s --parallel %d %s", quote(icar), quote(id), where, quote(address), quote(o.files), o.cpus, strings.Join(o.times.args(), " "))
-	return b.Bytes()
+	return b.Bytes(), err
 }
 
 // quote writes a word for sh.
@@ -185,7 +196,10 @@ func sweepSubmit(c *cobra.Command, f databaseFlags, o submitFlags, w sweep.Sweep
 	if strings.ContainsAny(o.logs, " %\n") {
 		return usage(fmt.Errorf("--logs %q has characters that sbatch takes for something else: choose another folder", o.logs))
 	}
-	script := o.script(w.ID, icar, where, address)
+	script, err := o.script(w.ID, icar, where, address)
+	if err != nil {
+		return usage(err)
+	}
 	if o.dryRun {
 		_, err := c.OutOrStdout().Write(script)
 		return err

@@ -58,13 +58,24 @@ func newSweepWork(f *databaseFlags) *cobra.Command {
 		Long: `Work on the trials of a sweep until none is left, beside any number of other
 workers. An interrupt saves a checkpoint of what is running and gives it back;
 a worker that is killed loses its trials to others when their leases have
-passed, who go on from the last checkpoint if they see the same --files.`,
+passed, who go on from the last checkpoint if they see the same --files. A trial
+whose workers are lost as often as the sweep allows attempts is given up; the
+last attempt is made alone, so that it takes no other trial with it.
+
+While the database does not answer a worker waits, also at its start. Its exit
+codes tell a cluster what to do: 0 nothing is left, 3 the sweep is not there or
+is not for this machine and program, 4 trials have failed or the database has to
+be mended (do not try again); 75 the database was away for longer than --give-up,
+130 it was stopped, and 2, which is Go's for a crash as well as that of wrong
+flags (try again).`,
 		Args: atMostOne,
 		RunE: func(c *cobra.Command, args []string) error {
 			if err := w.check(); err != nil {
 				return err
 			}
-			return f.withSweep(c.Context(), args, func(s *sweep.Store, id sweep.Sweep) error { return sweepWork(c, *f, w, s, id) })
+			f := *f
+			f.wait = sweep.Patience{GiveUp: w.giveUp, Log: slog.New(slog.NewTextHandler(c.ErrOrStderr(), nil))}
+			return mistake(f.withSweep(c.Context(), args, func(s *sweep.Store, id sweep.Sweep) error { return sweepWork(c, f, w, s, id) }))
 		},
 	}
 	flags := c.Flags()
@@ -76,6 +87,15 @@ passed, who go on from the last checkpoint if they see the same --files.`,
 	flags.DurationVar(&w.giveUp, "give-up", 10*time.Minute, "how long to wait for a database that does not answer")
 	flags.StringVar(&w.metrics, "metrics", "", "serve metrics for Prometheus at `ADDRESS`/metrics, such as 127.0.0.1:9090 or :9090, which is loopback too (default: none)")
 	return c
+}
+
+// mistake gives what flags name, a sweep or a database, another code than the
+// flags: 2 is also that of a crash, after which a cluster tries again.
+func mistake(err error) error {
+	if f := (failure{}); errors.As(err, &f) && f.code == exitUsage {
+		return badInput(err)
+	}
+	return err
 }
 
 func (w workFlags) check() error {
@@ -92,9 +112,13 @@ func sweepWork(c *cobra.Command, f databaseFlags, o workFlags, s *sweep.Store, i
 	if err := workOn(c.Context(), c.ErrOrStderr(), f, o, s, id); err != nil {
 		return err
 	}
-	st, err := s.Status(c.Context(), id)
+	var st sweep.Status
+	err := f.insist(c.Context(), "status", func(ctx context.Context) (err error) {
+		st, err = s.Status(ctx, id)
+		return err
+	})
 	if err != nil {
-		return runFailed(err)
+		return awayOrFailed(err)
 	}
 	if _, err := fmt.Fprintf(c.OutOrStdout(), "%d trials done, %d failed, %d cancelled\n", st.Done, st.Failed, st.Cancelled); err != nil {
 		return err
@@ -130,7 +154,7 @@ func workOn(ctx context.Context, stderr io.Writer, f databaseFlags, o workFlags,
 	do, recorded := sweep.Trainer{Attempts: attempts, Kernel: loops, CheckpointEvery: o.times.checkpoint, Step: meter.step}.Do, attempts.Recorded
 	if id.Kind == experimentKind {
 		e := experimentWorker{attempts, loops, o.times.checkpoint, meter.step}
-		do, recorded = e.do, e.recorded
+		do, recorded = e.do, e.Remove
 	}
 	host, err := os.Hostname()
 	if err != nil {
@@ -146,7 +170,7 @@ func workOn(ctx context.Context, stderr io.Writer, f databaseFlags, o workFlags,
 		Recorded: func(c sweep.Claim) { meter.recorded(); recorded(c) },
 	}
 	if err := w.Run(ctx); err != nil {
-		return runFailed(fmt.Errorf("%w; icar sweep work goes on from there", err))
+		return awayOrFailed(fmt.Errorf("%w; icar sweep work goes on from there", err))
 	}
 	return nil
 }
