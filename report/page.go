@@ -15,6 +15,7 @@ import (
 	"slices"
 
 	"icar/experiment"
+	"icar/internal/budget"
 	"icar/run"
 )
 
@@ -77,11 +78,12 @@ func LoadOthers(out string, order, but []string) ([]Entry, error) {
 }
 
 func readJSON(path string, into any) error {
-	data, err := os.ReadFile(path)
+	b := budget.Results()
+	data, err := budget.ReadFile(path, b.Bytes)
 	if err != nil {
 		return err
 	}
-	if err := json.Unmarshal(data, into); err != nil {
+	if err := budget.Unmarshal(data, into, b); err != nil {
 		return fmt.Errorf("%s: %w", path, err)
 	}
 	return nil
