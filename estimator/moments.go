@@ -1,6 +1,8 @@
 package estimator
 
 import (
+	"math"
+
 	"gonum.org/v1/gonum/blas"
 	"gonum.org/v1/gonum/blas/blas64"
 	"gonum.org/v1/gonum/lapack"
@@ -70,12 +72,36 @@ func newSpectrum(d int) *spectrum {
 // counts as 0. G is known to some 2⁻⁵² λ_max.
 const spectralCutoff = 1e-12
 
+// far is where the entries of G are so small or large that lapack scales them
+// for eigenvalues alone, which it does wrongly; it does not with vectors.
+const far = 1e60
+
+// job says how lapack is to be asked about G; not ok if it cannot be.
+func job(g []float64) (how lapack.EVJob, ok bool) {
+	how = lapack.EVNone
+	for _, v := range g {
+		size := math.Abs(v)
+		if math.IsNaN(v) || math.IsInf(v, 0) {
+			return how, false
+		}
+		if size > far || size > 0 && size < 1/far {
+			how = lapack.EVCompute
+		}
+	}
+	return how, true
+}
+
 // ends returns the largest eigenvalue of G and the smallest above
-// spectralCutoff times it. Both are 0 if G = 0.
+// spectralCutoff times it. Both are 0 if G = 0, and NaN if G is not finite: the
+// squares of the tokens are more than a float64 holds.
 func (p *spectrum) ends(g blas64.General) (low, high float64) {
+	how, ok := job(g.Data)
+	if !ok {
+		return math.NaN(), math.NaN()
+	}
 	copy(p.matrix, g.Data)
 	a := blas64.Symmetric{N: g.Rows, Stride: g.Rows, Data: p.matrix, Uplo: blas.Upper}
-	lapack64.Syev(lapack.EVNone, a, p.values, p.work, len(p.work))
+	lapack64.Syev(how, a, p.values, p.work, len(p.work))
 	high = p.values[len(p.values)-1]
 	for _, low = range p.values {
 		if low > spectralCutoff*high {

@@ -8,7 +8,6 @@
 package experiment
 
 import (
-	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -19,6 +18,7 @@ import (
 	"strings"
 	"time"
 
+	"icar/internal/budget"
 	"icar/internal/suggest"
 )
 
@@ -203,9 +203,7 @@ func newTrial(name string, c config) Trial {
 }
 
 func decode(data []byte, into any) error {
-	d := json.NewDecoder(bytes.NewReader(data))
-	d.DisallowUnknownFields()
-	return d.Decode(into)
+	return budget.UnmarshalKnown(data, into, budget.Found())
 }
 
 // override sets one key of a trial's configuration and names the trial anew.

@@ -14,6 +14,7 @@ import (
 	"path/filepath"
 	"sync/atomic"
 
+	"icar/internal/budget"
 	"icar/run"
 )
 
@@ -74,7 +75,7 @@ func (k *keeper) run(ctx context.Context, e Experiment, t Trial) (Result, error)
 
 func (k *keeper) read(t Trial) (Result, error) {
 	var r Result
-	data, err := os.ReadFile(k.path(t) + ".json")
+	data, err := budget.ReadFile(k.path(t)+".json", budget.Found().Bytes)
 	if err != nil {
 		return r, err
 	}

@@ -77,7 +77,7 @@ func gram(vectors [][]float64) []float64 {
 // effectiveRank is that of a matrix X with X Xᵀ = gram.
 func effectiveRank(gram *mat.SymDense) (float64, error) {
 	var e mat.EigenSym
-	if !e.Factorize(gram, false) {
+	if !e.Factorize(gram, true) { // eigenvalues alone go wrong where they are tiny
 		return 0, fmt.Errorf("the singular values of the heads did not converge")
 	}
 	var singular []float64

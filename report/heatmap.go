@@ -31,12 +31,12 @@ func Colour(i int) color.Color {
 // grid is a matrix shown with row 0 on top.
 type grid struct{ *experiment.Matrix }
 
-// limit is the largest finite magnitude, at least tiny: the colours run over
+// limit is the largest magnitude that is drawn, at least tiny: the colours run over
 // [-limit, limit] so that white is zero.
 func (g grid) limit() float64 {
 	limit := math.SmallestNonzeroFloat32
 	for _, v := range g.Values {
-		if m := math.Abs(float64(v)); !math.IsInf(m, 0) && !math.IsNaN(m) {
+		if m := math.Abs(float64(v)); m <= largest { // NaN is not
 			limit = max(limit, m)
 		}
 	}
@@ -71,12 +71,12 @@ func addHeatmap(p *plot.Plot, m *experiment.Matrix) (scale *plot.Plot, err error
 // smooth an image then blur no more than its outline.
 const cellPixels = 12
 
-// paint colours the entries; what is not finite stays transparent. One image
+// paint colours the entries; what is not finite, or nearly so, stays transparent. One image
 // is a hundredth of the size of as many polygons and has no seams.
 func paint(g grid, colours palette.ColorMap) (image.Image, error) {
 	cells := image.NewNRGBA(image.Rect(0, 0, g.Columns*cellPixels, g.Rows*cellPixels))
 	for i, v := range g.Values {
-		if z := v.Float(); !math.IsNaN(z) && !math.IsInf(z, 0) {
+		if z := v.Float(); math.Abs(z) <= largest {
 			fill, err := colours.At(z)
 			if err != nil {
 				return nil, err

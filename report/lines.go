@@ -176,15 +176,27 @@ func runsOf(s experiment.Series, keep func(i int) bool) (all []experiment.Series
 	return all
 }
 
+// largest is the magnitude up to which a number is drawn: the length of an axis
+// to it from its negative, and a margin, are finite.
+const largest = 1e307
+
 func drawable(a plot.Axis, v float64) bool {
 	_, logarithmic := a.Scale.(plot.LogScale)
-	return !math.IsNaN(v) && !math.IsInf(v, 0) && (v > 0 || !logarithmic)
+	return math.Abs(v) <= largest && (v > 0 || !logarithmic) // NaN is not
 }
 
-// widen gives a logarithmic axis of one value, or of none, a range that can be
-// drawn; plot would widen it by 1 on both sides, past 0.
+// widen gives an axis of one value, or a logarithmic one of none, a range that
+// can be drawn; plot would widen it by 1 on both sides, past 0 of a logarithm,
+// and by nothing where 1 is less than a rounding.
 func widen(a *plot.Axis) {
-	if _, logarithmic := a.Scale.(plot.LogScale); !logarithmic || a.Min < a.Max {
+	_, logarithmic := a.Scale.(plot.LogScale)
+	if !logarithmic {
+		if size := math.Abs(a.Max); a.Max-a.Min < 1e-12*size && size <= largest {
+			a.Min, a.Max = a.Min-max(1, size/1000), a.Max+max(1, size/1000)
+		}
+		return
+	}
+	if a.Min < a.Max*(1-1e-12) {
 		return
 	}
 	if a.Min > a.Max { // no value at all

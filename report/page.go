@@ -15,6 +15,7 @@ import (
 	"slices"
 
 	"icar/experiment"
+	"icar/internal/budget"
 	"icar/internal/visible"
 	"icar/run"
 )
@@ -78,11 +79,12 @@ func LoadOthers(out string, order, but []string) ([]Entry, error) {
 }
 
 func readJSON(path string, into any) error {
-	data, err := os.ReadFile(path)
+	b := budget.Results()
+	data, err := budget.ReadFile(path, b.Bytes)
 	if err != nil {
 		return err
 	}
-	if err := json.Unmarshal(data, into); err != nil {
+	if err := budget.Unmarshal(data, into, b); err != nil {
 		return fmt.Errorf("%s: %w", path, err)
 	}
 	return nil

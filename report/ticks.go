@@ -74,8 +74,14 @@ func (s steps) Ticks(low, high float64) []plot.Tick {
 		step = max(1, step)
 	}
 	digits := max(0, -int(math.Floor(math.Log10(step)+1e-9)))
+	const most = 20 // more than fit; where k + 1 = k in float64 there is no end
 	var ticks []plot.Tick
-	for k := math.Ceil(low/step - 1e-9); k*step <= high+1e-9*step; k++ {
+	first := math.Ceil(low/step - 1e-9)
+	for i := range most {
+		k := first + float64(i)
+		if !(k*step <= high+1e-9*step) { // so written, NaN ends it
+			break
+		}
 		label := strconv.FormatFloat(k*step, 'f', digits, 64)
 		switch {
 		case k == 0:

@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"icar/internal/budget"
 	"icar/nn/safetensors"
 )
 
@@ -36,7 +37,7 @@ var ErrRunning = errors.New("is being written by another process")
 var ErrUnwritable = errors.New("cannot be written")
 
 // maxConfig is more than any config.yaml or run.json needs, in bytes.
-const maxConfig = 1 << 20
+const maxConfig = 1 << 16
 
 // Open opens the directory of a run to go on with it at its last checkpoint,
 // or at the one before if that is damaged. What was recorded after it is cut
@@ -62,7 +63,7 @@ func open(on disk, path, arithmetic string, mixed bool) (d *Dir, s Saved, err er
 			d = nil
 		}
 	}()
-	if s, err = readRun(os.DirFS(path)); err != nil {
+	if s, err = readRun(budget.Folder(path)); err != nil {
 		return nil, s, err
 	}
 	if s.Info.Arithmetic != arithmetic && !mixed && !s.Done {
@@ -128,7 +129,7 @@ func readRun(fsys fs.FS) (s Saved, err error) {
 	}
 	data, err := readSmall(fsys, infoFile)
 	if err == nil {
-		err = json.Unmarshal(data, &s.Info)
+		err = budget.Unmarshal(data, &s.Info, budget.Record())
 	}
 	if err != nil {
 		return s, fmt.Errorf("has no readable %s: %w", infoFile, err)
@@ -142,16 +143,7 @@ func readRun(fsys fs.FS) (s Saved, err error) {
 }
 
 func readSmall(fsys fs.FS, path string) ([]byte, error) {
-	f, err := fsys.Open(path)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	data, err := io.ReadAll(io.LimitReader(f, maxConfig+1))
-	if err == nil && len(data) > maxConfig {
-		err = fmt.Errorf("%s is longer than %d bytes", path, maxConfig)
-	}
-	return data, err
+	return budget.ReadIn(fsys, path, maxConfig)
 }
 
 // choose fills s from the last checkpoint that is whole and returns the bytes

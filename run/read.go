@@ -1,14 +1,14 @@
 package run
 
 import (
-	"bytes"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
+
+	"icar/internal/budget"
 )
 
 // State says how far a run has come.
@@ -37,7 +37,7 @@ type Run struct {
 
 // Read reads the directory of a run. The error says that it holds none, or
 // what about it cannot be read.
-func Read(path string) (Run, error) { return ReadFS(os.DirFS(path), path) }
+func Read(path string) (Run, error) { return ReadFS(budget.Folder(path), path) }
 
 // ReadFS is Read of the directory that is the root of fsys, such as that of an
 // os.Root, out of which no symbolic link leads. The path is its name.
@@ -47,15 +47,11 @@ func ReadFS(fsys fs.FS, path string) (Run, error) {
 		return Run{}, fmt.Errorf("%s %w", path, err)
 	}
 	r := Run{Path: path, State: Stopped, Config: saved.Config, Info: saved.Info}
-	if r.Metrics, err = readLines[Metric](fsys, metricsFile); err != nil {
+	if r.Metrics, err = readMetrics(fsys); err != nil {
 		return Run{}, fmt.Errorf("%s: %w", filepath.Join(path, metricsFile), err)
 	}
-	timings, err := readLines[Timing](fsys, timingsFile)
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+	if r.Seconds, err = readSeconds(fsys); err != nil {
 		return Run{}, fmt.Errorf("%s: %w", filepath.Join(path, timingsFile), err)
-	}
-	for _, t := range timings {
-		r.Seconds += t.Seconds
 	}
 	switch busy, err := running(fsys); {
 	case err != nil:
@@ -80,30 +76,9 @@ func (r Run) Checkpoint() string {
 	return last
 }
 
-// readLines reads a file of lines of JSON. A last line without an end is still
-// being written.
-func readLines[T any](fsys fs.FS, name string) ([]T, error) {
-	data, err := fs.ReadFile(fsys, name)
-	if err != nil {
-		return nil, err
-	}
-	var all []T
-	for line := range bytes.Lines(data) {
-		if !bytes.HasSuffix(line, []byte("\n")) {
-			break
-		}
-		var v T
-		if err := json.Unmarshal(line, &v); err != nil {
-			return nil, fmt.Errorf("line %d: %w", len(all)+1, err)
-		}
-		all = append(all, v)
-	}
-	return all, nil
-}
-
 // running reports whether a process holds the lock of a run.
 func running(fsys fs.FS) (bool, error) {
-	f, err := fsys.Open(metricsFile)
+	f, err := budget.OpenIn(fsys, metricsFile)
 	if err != nil {
 		return false, err
 	}
@@ -183,7 +158,7 @@ func empty(path string, entry fs.FileInfo) error {
 	} else if !os.SameFile(entry, opened) {
 		return errors.New("was replaced meanwhile: nothing was removed")
 	}
-	if _, err := readRun(dir.FS()); err != nil {
+	if _, err := readRun(budget.Root(dir)); err != nil {
 		return err
 	}
 	if _, err := filesOf(path); err != nil {

@@ -12,6 +12,8 @@ import (
 	"strings"
 
 	"github.com/jackc/pgx/v5"
+
+	"icar/internal/budget"
 )
 
 // Address says where a database is. It may hold a password: print Address,
@@ -137,7 +139,7 @@ func ReadAddress(path string) (Address, error) {
 	if info.Size() > maxAddress || !info.Mode().IsRegular() {
 		return Address{}, fmt.Errorf("%s holds no address: write one line, postgres://USER:PASSWORD@HOST:PORT/NAME", path)
 	}
-	data, err := os.ReadFile(path)
+	data, err := budget.ReadFile(path, maxAddress)
 	if err != nil {
 		return Address{}, err
 	}

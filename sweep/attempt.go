@@ -37,7 +37,7 @@ func attempt(epoch int64) string { return strconv.FormatInt(epoch, 10) }
 // is missing.
 func (a Attempts) sweep(c Claim, make bool) (*os.Root, error) {
 	if make {
-		if err := os.MkdirAll(a.Folder, 0o755); err != nil {
+		if err := os.MkdirAll(a.Folder, 0o777); err != nil {
 			return nil, err
 		}
 	}
@@ -65,7 +65,7 @@ func below(above *os.Root, name string, make bool) (*os.Root, error) {
 		return nil, fmt.Errorf("%.80q is no name of a folder: %w", name, ErrRow)
 	}
 	if make {
-		if err := above.Mkdir(name, 0o755); err != nil && !errors.Is(err, fs.ErrExist) {
+		if err := above.Mkdir(name, 0o777); err != nil && !errors.Is(err, fs.ErrExist) {
 			return nil, err
 		}
 	}

@@ -51,7 +51,7 @@ func DecodePlan(file []byte) (Plan, error) {
 		name := m.Key.GetToken().Value
 		decode := parts[name]
 		if decode == nil {
-			return p, fmt.Errorf("line %d: unknown key %q: %s", strict.Line(m.Key), name, suggest.Instead(name, names))
+			return p, fmt.Errorf("line %d: unknown key %.80q: %s", strict.Line(m.Key), name, suggest.Instead(name, names))
 		}
 		if err := decode(m.Value); err != nil {
 			var at lined
@@ -102,7 +102,7 @@ func known(name string) error {
 		names = append(names, k.Name)
 	}
 	if !slices.Contains(names, name) {
-		return fmt.Errorf("unknown key %q: %s", name, suggest.Instead(name, names))
+		return fmt.Errorf("unknown key %.80q: %s", name, suggest.Instead(name, names))
 	}
 	return nil
 }

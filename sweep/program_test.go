@@ -134,7 +134,7 @@ func TestTablesWithoutPrograms(t *testing.T) {
 		t.Fatalf("found %+v in %q, %v", w, s.Identity(), err)
 	}
 	n := 0
-	err = s.Trials(t.Context(), w.ID, func(r sweep.Trial) error {
+	err = s.Trials(t.Context(), w, func(r sweep.Trial) error {
 		if string(r.Result) == "{}" {
 			n++
 		}

@@ -7,10 +7,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"path/filepath"
 	"sort"
 	"strings"
+
+	"icar/internal/budget"
 )
 
 // Table holds the embeddings of a vocabulary.
@@ -78,7 +79,7 @@ func ReadTable(path string) (*Table, error) {
 
 // withFile calls f with a regular file; errors name it.
 func withFile(path string, f func(io.ReaderAt, int64) error) error {
-	file, err := os.Open(path)
+	file, err := budget.Open(path)
 	if err != nil {
 		return err
 	}
@@ -86,9 +87,6 @@ func withFile(path string, f func(io.ReaderAt, int64) error) error {
 	info, err := file.Stat()
 	if err != nil {
 		return err
-	}
-	if !info.Mode().IsRegular() {
-		return fmt.Errorf("%s is not a regular file", path)
 	}
 	if err := f(file, info.Size()); err != nil {
 		return fmt.Errorf("%s: %w", path, err)

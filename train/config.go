@@ -66,8 +66,14 @@ func DefaultConfig() Config {
 	}
 }
 
-// Steps returns the number of optimiser steps.
-func (c Config) Steps() int { return c.Epochs * (c.Train / c.Batch) }
+// Steps returns the number of optimiser steps, 0 for a batch of none, which
+// Resolve refuses.
+func (c Config) Steps() int {
+	if c.Batch < 1 {
+		return 0
+	}
+	return c.Epochs * (c.Train / c.Batch)
+}
 
 // Resolve returns c with width, embed and coords filled in where they are 0:
 // the width of the tokens, the width, and d. The error says what to change
@@ -176,6 +182,7 @@ func (c Config) checkSize() error {
 		{"the test sequences", float64(c.Test) * tokens, "test, length or d"},
 		{"a batch", float64(c.Batch) * tokens, "batch, length or d"},
 		{"the attention of a sequence", depth * heads * t * (t + 3*d), "length, heads or depth"},
+		{"the hidden units of a sequence", 2 * depth * t * float64(c.MLP) * d, "mlp, length, embed or depth"}, // and their gradients
 		{"the gradients of the blocks of a batch", math.Ceil(float64(c.Batch)/ar.BlockSize) * depth * (3*heads + 1 + 2*float64(c.MLP)) * d * d, "batch, embed, heads or depth"},
 	} {
 		if a.numbers > maxNumbers {

@@ -31,7 +31,7 @@ func (c *Config) Decode(file []byte) error {
 		name := m.Key.GetToken().Value
 		i := slices.Index(names, name)
 		if i < 0 {
-			return fmt.Errorf("line %d: unknown key %q: %s", strict.Line(m.Key), name, suggest.Instead(name, names))
+			return fmt.Errorf("line %d: unknown key %.80q: %s", strict.Line(m.Key), name, suggest.Instead(name, names))
 		}
 		text, err := strict.Scalar(m.Value)
 		if err == nil {

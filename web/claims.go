@@ -1,13 +1,12 @@
 package web
 
 import (
-	"encoding/json"
 	"errors"
-	"io"
 	"io/fs"
 	"net/http"
 
 	"icar/experiment"
+	"icar/internal/budget"
 	"icar/report"
 )
 
@@ -26,15 +25,15 @@ func (s *Server) claims() ([]experiment.Claim, error) {
 		return nil, err
 	}
 	defer folder.Close()
-	f, err := folder.Open(report.ClaimsFile)
+	b := budget.Results()
+	data, err := budget.ReadIn(budget.Root(folder), report.ClaimsFile, maxClaims)
 	if errors.Is(err, fs.ErrNotExist) {
 		return all, nil
 	}
 	if err != nil {
-		return nil, refuse(http.StatusForbidden, "%s cannot be opened", report.ClaimsFile)
+		return nil, refuse(http.StatusForbidden, "%s cannot be read: %v", report.ClaimsFile, err)
 	}
-	defer f.Close()
-	if err := json.NewDecoder(io.LimitReader(f, maxClaims)).Decode(&all); err != nil {
+	if err := budget.Unmarshal(data, &all, b); err != nil {
 		return nil, unreadable(err)
 	}
 	return all, nil

@@ -23,6 +23,7 @@ const tokenCookie = "icar-token"
 type guard struct {
 	next  http.Handler
 	token string // "" on the loopback interface
+	name  string // of --address, by which the printed URL calls this server
 }
 
 func (g guard) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -70,7 +71,7 @@ func (g guard) check(r *http.Request) error {
 
 // knows reports whether a Host names this server. A DNS name can be made to
 // point anywhere, an address cannot; with a token the machine's own name is
-// allowed too.
+// allowed too, and so is the one that it was told to listen on.
 func (g guard) knows(host string) bool {
 	name := host
 	if h, _, err := net.SplitHostPort(host); err == nil {
@@ -85,7 +86,8 @@ func (g guard) knows(host string) bool {
 		return err == nil && address.IsLoopback()
 	}
 	own, _ := os.Hostname() // "" matches no Host that is allowed
-	return err == nil || own != "" && strings.EqualFold(name, own)
+	return err == nil || own != "" && strings.EqualFold(name, own) ||
+		g.name != "" && strings.EqualFold(name, g.name)
 }
 
 func (g guard) authorised(r *http.Request) bool {

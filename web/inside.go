@@ -22,9 +22,8 @@ const (
 	maxHeadDepth = 16  // its heads times layers
 	maxLength    = 100 // its context length
 
-	// maxWork bounds the multiplications of a backward pass for each of the d
-	// coordinates of a prediction.
-	maxWork = 100_000_000
+	// maxWork bounds the multiplications, see work: some tenths of a second.
+	maxWork = 300_000_000
 )
 
 var insideParameters = []parameter{
@@ -37,21 +36,15 @@ func (s *Server) inside(ctx context.Context, v values) (Document, error) {
 	if v["run"] == "" {
 		return Document{}, refuse(http.StatusBadRequest, "run is missing: give the path of a run, as /api/runs lists them")
 	}
-	r, err := s.shelf.find(v["run"])
+	r, err := s.shelf.find(ctx, v["run"])
 	if err != nil {
 		return Document{}, err
 	}
-	c, err := configOf(r)
-	if err != nil {
-		return Document{}, err
-	}
-	if c, err = c.Resolve(); err != nil {
-		return Document{}, unreadable(err)
-	}
+	c := r.config
 	if err := fitsPage(c); err != nil {
 		return Document{}, err
 	}
-	net, err := s.shelf.root.loadIn(r.Path, c)
+	net, err := s.shelf.root.loadIn(r.path, c)
 	if err != nil {
 		return Document{}, err
 	}
@@ -60,11 +53,23 @@ func (s *Server) inside(ctx context.Context, v values) (Document, error) {
 
 // fitsPage refuses models whose pictures would take long.
 func fitsPage(c train.Config) error {
-	if c.Embed > maxEmbed || c.D > maxEmbed || c.Heads*c.Depth > maxHeadDepth || c.Length > maxLength || c.MLP > 4*maxEmbed ||
-		c.D*c.Depth*c.Embed*(4*c.Embed+2*c.MLP)*c.Length > maxWork {
+	if c.Embed > maxEmbed || c.D > maxEmbed || c.Heads*c.Depth > maxHeadDepth || c.Length > maxLength || work(c) > maxWork {
 		return refuse(http.StatusUnprocessableEntity, "the model is too large to be looked into here (d and embed ≤ %d, heads × depth ≤ %d, length ≤ %d, and not all of them at once): use icar probe", maxEmbed, maxHeadDepth, maxLength)
 	}
 	return nil
+}
+
+// work is about how many multiplications it takes to look into a model: in each
+// layer, for each token of each sequence, the four maps of every head, its
+// scores and averages, and the two maps of the MLP, whose hidden units are mlp
+// times embed; once forward, and back for each of the d coordinates of a
+// prediction, which is twice that; and some d³ for each of the estimators beside.
+// In floating point since an int could overflow.
+func work(c train.Config) float64 {
+	const beside = 15
+	d, e, t := float64(c.D), float64(c.Embed), float64(c.Length)
+	token := float64(c.Depth) * (float64(c.Heads)*(4*e*e+t*e) + 2*float64(c.MLP)*e*e)
+	return probed * t * (token*(1+2*d) + beside*d*d*d)
 }
 
 // look probes a model on the first test sequences of its configuration.

@@ -1,12 +1,13 @@
 package web
 
 import (
+	"errors"
 	"fmt"
-	"io/fs"
 	"net/http"
 	"os"
 	"path"
 
+	"icar/internal/budget"
 	"icar/nn"
 	"icar/nn/safetensors"
 	"icar/run"
@@ -22,16 +23,6 @@ type root string
 
 func (r root) open() (*os.Root, error) { return os.OpenRoot(string(r)) }
 
-// readIn reads the run in a folder below an os.Root.
-func readIn(folder *os.Root, p string) (run.Run, error) {
-	dir, err := folder.OpenRoot(p)
-	if err != nil {
-		return run.Run{}, err
-	}
-	defer dir.Close()
-	return run.ReadFS(dir.FS(), p)
-}
-
 // loadIn reads the model of a run from its last checkpoint.
 func (r root) loadIn(p string, c train.Config) (*nn.Transformer[float32], error) {
 	folder, err := r.open()
@@ -40,7 +31,10 @@ func (r root) loadIn(p string, c train.Config) (*nn.Transformer[float32], error)
 	}
 	defer folder.Close()
 	name := path.Join(p, "checkpoint.safetensors")
-	f, err := folder.Open(name)
+	f, err := budget.OpenIn(budget.Root(folder), name)
+	if errors.Is(err, budget.ErrIrregular) {
+		return nil, unreadable(err)
+	}
 	if err != nil {
 		return nil, refuse(http.StatusNotFound, "%s has no checkpoint yet", p)
 	}
@@ -49,7 +43,7 @@ func (r root) loadIn(p string, c train.Config) (*nn.Transformer[float32], error)
 	if err != nil {
 		return nil, err
 	}
-	if info.Mode()&fs.ModeType != 0 || info.Size() > maxCheckpoint {
+	if info.Size() > maxCheckpoint {
 		return nil, refuse(http.StatusUnprocessableEntity, "%s is no file of at most %d MiB", name, maxCheckpoint>>20)
 	}
 	file, err := safetensors.Read(f, info.Size())

@@ -2,8 +2,6 @@ package web
 
 import (
 	"context"
-	"errors"
-	"io"
 	"net/http"
 )
 
@@ -56,19 +54,15 @@ func document(compute func(*Server, context.Context, values) (Document, error)) 
 // upload serves what is computed of the body of a request.
 func upload(compute func(*Server, context.Context, []byte) (Document, error)) func(*Server, http.ResponseWriter, *http.Request, values) error {
 	return func(s *Server, w http.ResponseWriter, r *http.Request, _ values) error {
+		file, err := s.arrival(w, r)
+		if err != nil {
+			return err
+		}
 		give, err := s.uploads.take(r.Context())
 		if err != nil {
 			return err
 		}
 		defer give()
-		file, err := io.ReadAll(r.Body)
-		var large *http.MaxBytesError
-		if errors.As(err, &large) {
-			return refuse(http.StatusRequestEntityTooLarge, "the file is larger than %d bytes", large.Limit)
-		}
-		if err != nil {
-			return refuse(http.StatusBadRequest, "the file did not arrive whole")
-		}
 		doc, err := compute(s, r.Context(), file)
 		if err == nil {
 			writeJSON(w, http.StatusOK, doc)

@@ -11,6 +11,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/url"
 	"runtime"
 	"time"
 
@@ -22,8 +23,9 @@ import (
 const (
 	maxTrainings = 8
 	maxViewers   = 16
-	maxUploads   = 2
-	maxWait      = 3 * time.Second
+	maxArriving  = 8 // uploads on their way
+	maxUploads   = 2 // those that have arrived and are looked into
+	maxWait      = time.Second / 2
 	goodbye      = 3 * time.Second // for requests under way when the server stops
 )
 
@@ -37,16 +39,17 @@ type Options struct {
 
 // Server is the explorer.
 type Server struct {
-	options                                   Options
-	listener                                  net.Listener
-	token                                     string // "" on the loopback interface
-	shelf                                     shelf
-	outcome                                   root
-	fits                                      cache[fitKey, fitted]
-	descents                                  cache[positionKey, *theory.PositionDescent]
-	computations, trainings, viewers, uploads slots
-	stopped                                   context.Context
-	stop                                      context.CancelFunc
+	options                          Options
+	listener                         net.Listener
+	token                            string // "" on the loopback interface
+	shelf                            shelf
+	outcome                          root
+	fits                             cache[fitKey, fitted]
+	descents                         cache[positionKey, *theory.PositionDescent]
+	computations, trainings, viewers slots
+	arriving, uploads                slots
+	stopped                          context.Context
+	stop                             context.CancelFunc
 }
 
 // Listen opens the server's address. Requests are answered once Serve runs.
@@ -63,9 +66,10 @@ func Listen(o Options) (*Server, error) {
 	}
 	s := &Server{
 		options: o, listener: listener, shelf: shelf{root: root(o.Runs)}, outcome: root(o.Outcome),
-		computations: newSlots(max(4, 2*runtime.GOMAXPROCS(0)), maxWait, "the server is busy with other pictures: try again in a second"),
+		computations: newSlots(runtime.GOMAXPROCS(0), maxWait, "the server is busy with other pictures: try again in a second"),
 		trainings:    newSlots(maxTrainings, maxWait, fmt.Sprintf("%d trainings are running, as many as may: wait until one is done, or close another page", maxTrainings)),
 		viewers:      newSlots(maxViewers, maxWait, "the server is busy with the lists of runs: try again in a second"),
+		arriving:     newSlots(maxArriving, maxArrival, "other files are on their way: try again in a second"),
 		uploads:      newSlots(maxUploads, maxWait, "other files are being read: try again in a second"),
 	}
 	if !local {
@@ -129,7 +133,9 @@ func (s *Server) handler() (http.Handler, error) {
 	mux := http.NewServeMux()
 	for _, route := range routes() {
 		mux.HandleFunc(route.method+" "+route.path, func(w http.ResponseWriter, r *http.Request) {
-			if err := s.answer(w, r, route); err != nil && r.Context().Err() == nil {
+			err := s.answer(w, r, route)
+			// A body that does not come ends the context too, and is answered.
+			if err != nil && (r.Context().Err() == nil || errors.As(err, new(refusal))) {
 				writeError(w, err)
 			}
 		})
@@ -137,7 +143,8 @@ func (s *Server) handler() (http.Handler, error) {
 	if err := addPage(mux); err != nil {
 		return nil, err
 	}
-	return guard{next: mux, token: s.token}, nil
+	name, _, err := net.SplitHostPort(s.options.Address)
+	return guard{next: mux, token: s.token, name: name}, err
 }
 
 func (s *Server) answer(w http.ResponseWriter, r *http.Request, route route) error {
@@ -145,7 +152,11 @@ func (s *Server) answer(w http.ResponseWriter, r *http.Request, route route) err
 		return refuse(http.StatusRequestEntityTooLarge, "%s takes no body", route.path)
 	}
 	r.Body = http.MaxBytesReader(w, r.Body, route.body)
-	v, err := parse(route.parameters, r.URL.Query())
+	query, err := url.ParseQuery(r.URL.RawQuery)
+	if err != nil { // URL.Query would leave out what it does not understand
+		return refuse(http.StatusBadRequest, "the query cannot be read: %v", err)
+	}
+	v, err := parse(route.parameters, query)
 	if err != nil {
 		return bad(err)
 	}

@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -10,6 +9,7 @@ import (
 	"slices"
 	"strings"
 
+	"icar/internal/budget"
 	"icar/probe"
 	"icar/report"
 	"icar/run"
@@ -51,12 +51,12 @@ func ownFolder(out, path, sequence string) error {
 	if sequence != "" {
 		name = sequenceFile
 	}
-	data, err := os.ReadFile(filepath.Join(out, name))
+	data, err := budget.ReadFile(filepath.Join(out, name), budget.Results().Bytes)
 	if err != nil {
 		return fmt.Errorf("%s is of another command and is not overwritten: %s", page, elsewhere)
 	}
 	var made struct{ Run, Sequence string }
-	if err := json.Unmarshal(data, &made); err != nil {
+	if err := budget.Unmarshal(data, &made, budget.Results()); err != nil {
 		return fmt.Errorf("%s cannot be read, and %s is not overwritten: %s", filepath.Join(out, name), page, elsewhere)
 	}
 	switch {

@@ -90,7 +90,10 @@ func describe(runs []run.Run) []described {
 		config := train.DefaultConfig()
 		err := r.Err
 		if err == nil {
-			if err = config.Decode(r.Config); err != nil {
+			if err = config.Decode(r.Config); err == nil {
+				_, err = config.Resolve()
+			}
+			if err != nil {
 				err = fmt.Errorf("%s: config.yaml: %w", r.Path, err)
 			}
 		}

@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -12,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"icar/experiment"
+	"icar/internal/budget"
 	"icar/nn/kernel"
 	"icar/run"
 	"icar/sweep"
@@ -49,9 +49,7 @@ func experimentSweep(chosen []experiment.Experiment, plans [][]experiment.Trial,
 
 // decodeTrial reads the configuration of a trial.
 func decodeTrial(config []byte) (e experiment.Experiment, t experimentTrial, err error) {
-	d := json.NewDecoder(bytes.NewReader(config))
-	d.DisallowUnknownFields()
-	if err := d.Decode(&t); err != nil {
+	if err := budget.UnmarshalKnown(config, &t, budget.Record()); err != nil {
 		return e, t, err
 	}
 	chosen, err := choose([]string{t.Experiment})
@@ -196,7 +194,7 @@ func knownResults(ctx context.Context, s *sweep.Store, w sweep.Sweep) (map[strin
 		var r experiment.Result
 		_, was, err := decodeTrial(t.Config)
 		if err == nil {
-			err = json.Unmarshal(t.Result, &r)
+			err = budget.Unmarshal(t.Result, &r, budget.Found())
 		}
 		if err == nil && (r.Trial.ID != was.Trial.ID || was.Program != w.Program) {
 			err = errors.New("it is of another trial or of another program")

@@ -17,6 +17,7 @@ import (
 	"gonum.org/v1/gonum/mat"
 
 	"icar/experiment"
+	"icar/internal/budget"
 	"icar/internal/suggest"
 	"icar/internal/visible"
 	"icar/sweep"
@@ -174,7 +175,7 @@ func readTrained(ctx context.Context, s *sweep.Store, w sweep.Sweep) (all []trai
 		if err := r.config.Decode(t.Config); err != nil {
 			return fmt.Errorf("trial %s: %w", t.ID, err)
 		}
-		if err := json.Unmarshal(t.Result, &r.result); err != nil {
+		if err := budget.Unmarshal(t.Result, &r.result, budget.Record()); err != nil {
 			return fmt.Errorf("trial %s: its result cannot be read: %w", t.ID, err)
 		}
 		all = append(all, r)

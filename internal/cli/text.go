@@ -57,6 +57,14 @@ file of llama2.c. The text is UTF-8, gzipped or not.`,
 	return c
 }
 
+// The most that can be asked for: a study of them takes hours, its p-values
+// are exact to five digits, and its arrays fit the memory of any machine.
+const (
+	maxNulls   = 100_000
+	maxWindows = 10_000_000
+	maxWindow  = 10_000 // tokens
+)
+
 func (f textFlags) run(c *cobra.Command) error {
 	switch {
 	case f.text == "":
@@ -65,6 +73,10 @@ func (f textFlags) run(c *cobra.Command) error {
 		return usage(fmt.Errorf("no embeddings: name them, icar text --text %s --embeddings FILE", f.text))
 	case f.nulls < 1:
 		return usage(fmt.Errorf("--nulls %d: use 1 or more; 19 are the least that can show a p-value of 0.05", f.nulls))
+	}
+	if f.nulls > maxNulls || f.windows > maxWindows || f.length > maxWindow {
+		return usage(fmt.Errorf("--nulls %d, --windows %d, --length %d: use at most %d, %d and %d",
+			f.nulls, f.windows, f.length, maxNulls, maxWindows, maxWindow))
 	}
 	tokenizer, err := f.chosen()
 	if err != nil {

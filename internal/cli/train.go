@@ -19,6 +19,7 @@ import (
 	"gonum.org/v1/gonum/stat"
 
 	"icar/estimator"
+	"icar/internal/budget"
 	"icar/internal/visible"
 	"icar/nn"
 	"icar/nn/kernel"
@@ -185,21 +186,12 @@ func trainConfig(flags *pflag.FlagSet, path string) (train.Config, error) {
 const maxConfig = 1 << 20
 
 func readSmall(path string) ([]byte, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	data, err := io.ReadAll(io.LimitReader(f, maxConfig+1))
-	if err == nil && len(data) > maxConfig {
-		err = fmt.Errorf("%s is longer than %d bytes: it is no configuration", path, maxConfig)
-	}
-	return data, err
+	return budget.ReadFile(path, maxConfig)
 }
 
 // hashFile returns the SHA-256 of a file in hex.
 func hashFile(path string) (string, error) {
-	f, err := os.Open(path)
+	f, err := budget.Open(path)
 	if err != nil {
 		return "", err
 	}

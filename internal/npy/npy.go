@@ -12,10 +12,11 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"os"
 	"regexp"
 	"strconv"
 	"strings"
+
+	"icar/internal/budget"
 )
 
 // maxFile is the largest file that is read, in bytes.
@@ -24,14 +25,7 @@ const maxFile = 1 << 28
 // ReadFile reads a file of float32 or float64 numbers and returns its shape and
 // its content, row-major. The error says what is wrong with the file.
 func ReadFile(path string) (shape []int, data []float64, err error) {
-	info, err := os.Stat(path)
-	if err != nil {
-		return nil, nil, err
-	}
-	if info.Size() > maxFile {
-		return nil, nil, fmt.Errorf("%s has %d bytes: cut it below %d", path, info.Size(), maxFile)
-	}
-	file, err := os.ReadFile(path)
+	file, err := budget.ReadFile(path, maxFile)
 	if err != nil {
 		return nil, nil, err
 	}

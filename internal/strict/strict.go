@@ -9,14 +9,21 @@ import (
 	"github.com/goccy/go-yaml"
 	"github.com/goccy/go-yaml/ast"
 	"github.com/goccy/go-yaml/parser"
+
+	"icar/internal/budget"
 )
 
 // ErrSyntax is in the error about a file which is no YAML.
 var ErrSyntax = errors.New("not YAML")
 
 // Members returns the members of the mapping that a file holds, none for an
-// empty file. The error, an ErrSyntax, names the line.
+// empty file. A file over the budget of settings is refused before it is
+// parsed. The error, an ErrSyntax, names the line.
 func Members(file []byte) ([]*ast.MappingValueNode, error) {
+	file = budget.Text(file)
+	if err := budget.Settings().YAML(file); err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrSyntax, err)
+	}
 	tree, err := parser.ParseBytes(file, 0)
 	if err != nil {
 		return nil, syntaxError(err)

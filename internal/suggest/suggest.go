@@ -8,11 +8,18 @@ import (
 	"github.com/agnivade/levenshtein"
 )
 
+// longest is the length, in bytes, from which on a word is no mistyped name and
+// is compared with none: that takes time in the product of the two lengths.
+const longest = 100
+
 // Nearest returns the words that take fewest changes to become the typed one,
 // sorted; none when the nearest are further away than half its letters. The
 // typed word is held against the beginnings of longer ones too, since people
-// shorten names.
+// shorten names. Nothing is near a word longer than any name.
 func Nearest(typed string, words []string) []string {
+	if len(typed) > longest {
+		return nil
+	}
 	var nearest []string
 	best := len(typed) / 2
 	for _, w := range slices.Sorted(slices.Values(words)) {

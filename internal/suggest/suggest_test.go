@@ -19,3 +19,10 @@ func TestInstead(t *testing.T) {
 		}
 	}
 }
+
+// A word of a megabyte is no mistyped name and is compared with none.
+func TestLongWords(t *testing.T) {
+	if near := Nearest(strings.Repeat("a", 1<<20), []string{strings.Repeat("a", 1<<20)}); near != nil {
+		t.Errorf("%d words are near a word of a megabyte", len(near))
+	}
+}

@@ -10,15 +10,16 @@ import (
 	"io"
 	"math"
 	"math/bits"
-	"os"
 	"slices"
 	"strconv"
 	"unicode/utf8"
+
+	"icar/internal/budget"
 )
 
 // ReadFile reads the file at path, see Read.
 func ReadFile(path string) (File, error) {
-	r, err := os.Open(path)
+	r, err := budget.Open(path)
 	if err != nil {
 		return File{}, err
 	}
@@ -26,9 +27,6 @@ func ReadFile(path string) (File, error) {
 	info, err := r.Stat()
 	if err != nil {
 		return File{}, err
-	}
-	if !info.Mode().IsRegular() {
-		return File{}, fmt.Errorf("%s is not a regular file", path)
 	}
 	f, err := Read(r, info.Size())
 	if err != nil {
@@ -41,8 +39,8 @@ func ReadFile(path string) (File, error) {
 // length is known to fit and the data once the header accounts for every byte
 // of them. The error says what is wrong
 // with the file and, where it has one, with which tensor: a header that is cut
-// short, longer than the file or than 100 MB, or no JSON; a name that comes
-// twice; an unknown type; a shape that overflows or does not match the bytes;
+// short, longer than the file or than 16 MiB, or no JSON, or of more tensors
+// than a model has; a name that comes twice; an unknown type; a shape that overflows or does not match the bytes;
 // bytes that belong to two tensors or to none.
 func Read(r io.Reader, size int64) (File, error) {
 	f, places, err := ReadIndex(r, size, maxHeader)
@@ -131,6 +129,9 @@ func layOut(tensors []Tensor, spans map[string]span, size uint64) error {
 
 // decodeHeader returns the tensors without their data, and where these lie.
 func decodeHeader(header []byte) (File, map[string]span, error) {
+	if err := budget.Index().JSON(header); err != nil {
+		return File{}, nil, err
+	}
 	switch {
 	case !utf8.Valid(header):
 		return File{}, nil, errors.New("not UTF-8")

@@ -14,8 +14,9 @@ import (
 // metadataKey is the one name in a header that is not a tensor's.
 const metadataKey = "__metadata__"
 
-// maxHeader is the longest header that the format allows.
-const maxHeader = 100_000_000
+// maxHeader is the longest header, in bytes. The format allows 100 MB, several
+// hundred times that of any model.
+const maxHeader = 16 << 20
 
 // entry describes a tensor in the header.
 type entry struct {

@@ -1,0 +1,216 @@
+package run
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"time"
+
+	"icar/internal/budget"
+)
+
+// Watch looks at one run again and again, as a page does that shows how far it
+// has come. A look at files that are as they were costs their sizes and times
+// of modification, and one at metrics.jsonl that has grown costs what is new;
+// what is kept of it does not grow with its length. The zero Watch has not
+// looked yet. One goroutine may look at a time.
+type Watch struct {
+	stamps  [3]stamp // of config.yaml, run.json and DONE
+	saved   Saved
+	known   bool // saved is what the files held at those stamps
+	metrics follower
+}
+
+// Progress is what a Watch has seen of a run.
+type Progress struct {
+	State      State
+	Config     []byte
+	Step       int         // lines of metrics.jsonl
+	Loss       float64     // of the last of them
+	Evaluation *Evaluation // the last one; nil if there was none
+	// Curve are metrics of evenly spaced steps, the last among them, at most
+	// some thousand; Evaluations the same of those with one, whose errors by
+	// position are left out.
+	Curve, Evaluations []Metric
+	// Behind says that metrics.jsonl goes on after what was read so far.
+	Behind bool
+}
+
+// stamp tells a file that was changed from one that was not.
+type stamp struct {
+	size     int64 // -1 for none
+	modified time.Time
+}
+
+func stampOf(fsys fs.FS, name string) (stamp, error) {
+	info, err := fs.Stat(fsys, name)
+	if errors.Is(err, fs.ErrNotExist) {
+		return stamp{size: -1}, nil
+	}
+	if err != nil {
+		return stamp{}, err
+	}
+	return stamp{info.Size(), info.ModTime()}, nil
+}
+
+// Look reads what has changed since the last look, of metrics.jsonl at most
+// about limit bytes, and returns how many it read. The directory is the root of
+// fsys. The error is that of [ReadFS], without the path.
+func (w *Watch) Look(fsys fs.FS, limit int64) (p Progress, read int64, err error) {
+	var now [3]stamp
+	for i, name := range []string{configFile, infoFile, doneFile} {
+		if now[i], err = stampOf(fsys, name); err != nil {
+			return p, 0, err
+		}
+	}
+	if !w.known || now != w.stamps {
+		w.known = false
+		if w.saved, err = readRun(fsys); err != nil {
+			return p, 0, err
+		}
+		w.stamps, w.known = now, true
+	}
+	if read, err = w.metrics.follow(fsys, limit); err != nil {
+		return p, read, fmt.Errorf("%s: %w", metricsFile, err)
+	}
+	p = w.metrics.progress()
+	p.Config, p.State = w.saved.Config, Stopped
+	if w.saved.Done {
+		p.State = Complete
+		return p, read, nil
+	}
+	busy, err := running(fsys)
+	if busy {
+		p.State = Running
+	}
+	return p, read, err
+}
+
+// follower reads a file of metrics from where it stopped.
+type follower struct {
+	file    fs.FileInfo // as it was; nil before the first look
+	offset  int64       // bytes read, whole lines
+	tail    []byte      // the last of them, by which a file that was rewritten is known
+	step    int
+	last    Metric
+	eval    *Evaluation
+	curve   thinned
+	tests   thinned
+	reached bool  // the file's end
+	err     error // what is wrong with the file as it is
+}
+
+// maxTail is how many bytes are compared, and maxPositions how long the errors
+// by position may be that are kept.
+const (
+	maxTail      = 128
+	maxPositions = 1 << 14
+)
+
+func (f *follower) follow(fsys fs.FS, limit int64) (read int64, err error) {
+	info, err := fs.Stat(fsys, metricsFile)
+	if err != nil {
+		return 0, err
+	}
+	if f.file != nil && (f.reached || f.err != nil) && os.SameFile(f.file, info) &&
+		info.Size() == f.file.Size() && info.ModTime().Equal(f.file.ModTime()) {
+		return 0, f.err
+	}
+	file, err := budget.OpenIn(fsys, metricsFile)
+	if err != nil {
+		return 0, err
+	}
+	defer file.Close()
+	from, ok := file.(io.ReaderAt)
+	if !ok {
+		return 0, errors.New("it cannot be read from the middle")
+	}
+	if f.err != nil || f.file != nil && !(os.SameFile(f.file, info) && f.continues(from)) {
+		*f = follower{}
+	}
+	limit = max(limit, 2*maxLine) // else a line that is too long would be waited for
+	section := io.NewSectionReader(from, f.offset, limit)
+	f.file, f.reached = info, f.offset+limit >= info.Size()
+	err = eachLine(section, f.step+1, func(line []byte) error {
+		m, err := decodeLine[Metric](line)
+		if err != nil {
+			return err
+		}
+		f.add(m)
+		read += int64(len(line)) + 1
+		f.tail = append(f.tail[:0], line[max(0, len(line)-maxTail):]...)
+		return nil
+	})
+	f.offset += read
+	f.err = err
+	return read, err
+}
+
+// continues reports whether what was read of a file is still there.
+func (f *follower) continues(r io.ReaderAt) bool {
+	found := make([]byte, len(f.tail))
+	_, err := r.ReadAt(found, f.offset-int64(len(found))-1)
+	return len(found) == 0 || err == nil && bytes.Equal(found, f.tail)
+}
+
+func (f *follower) add(m Metric) {
+	f.step++
+	point := m
+	if point.Evaluation != nil {
+		f.eval = m.Evaluation
+		if len(m.PositionMSE) > maxPositions {
+			f.eval = &Evaluation{TestMSE: m.TestMSE}
+		}
+		point.Evaluation = &Evaluation{TestMSE: m.TestMSE}
+		f.tests.add(point)
+	}
+	f.curve.add(point)
+	f.last = point
+}
+
+func (f *follower) progress() Progress {
+	return Progress{
+		Step: f.step, Loss: f.last.Loss, Evaluation: f.eval, Behind: !f.reached,
+		Curve: f.curve.points(), Evaluations: f.tests.points(),
+	}
+}
+
+// maxPoints is how many points are kept of a curve, up to twice as many while
+// it grows.
+const maxPoints = 400
+
+// thinned keeps every n-th of the points that are added; n doubles whenever
+// they are too many.
+type thinned struct {
+	kept         []Metric
+	every, count int
+	last         Metric
+}
+
+func (t *thinned) add(m Metric) {
+	t.every, t.last = max(1, t.every), m
+	if t.count%t.every == 0 {
+		t.kept = append(t.kept, m)
+	}
+	t.count++
+	if len(t.kept) < 2*maxPoints {
+		return
+	}
+	half := t.kept[:0]
+	for i := 0; i < len(t.kept); i += 2 {
+		half = append(half, t.kept[i])
+	}
+	t.kept, t.every = half, 2*t.every
+}
+
+// points returns a copy of what was kept, and the last point.
+func (t *thinned) points() []Metric {
+	all := append([]Metric(nil), t.kept...)
+	if t.count > 0 && (t.count-1)%t.every != 0 {
+		all = append(all, t.last)
+	}
+	return all
+}

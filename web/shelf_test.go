@@ -1,0 +1,77 @@
+package web
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"testing"
+	"time"
+
+	"icar/run"
+)
+
+// A look at 300 finished runs of 1,000 steps that have not changed reads none
+// of their files and allocates a small part of what they hold.
+func TestIdleRunsCostLittle(t *testing.T) {
+	folder := t.TempDir()
+	lines := []byte(strings.Repeat(`{"step":1,"loss":0.125,"learning_rate":0.01}`+"\n", 1000))
+	for i := range 300 {
+		path := filepath.Join(folder, "run"+string(rune('a'+i%26))+strings.Repeat("x", i/26))
+		d, err := run.Create(path, []byte("batch: 32\ntrain: 32000\n"), run.NewInfo(1, "go"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := errors.Join(d.Done(1000), d.Close(), os.WriteFile(filepath.Join(path, "metrics.jsonl"), lines, 0o600)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s := shelf{root: root(folder)}
+	if _, err := s.list(t.Context()); err != nil { // the first look, which may take longer than one waits
+		t.Log(err)
+	}
+	for start := time.Now(); ; time.Sleep(10 * time.Millisecond) {
+		runs, err := s.list(t.Context())
+		if err == nil && len(runs) == 300 && runs[299].Step == 1000 {
+			break
+		}
+		if time.Since(start) > 20*time.Second {
+			t.Fatalf("%d runs, %v", len(runs), err)
+		}
+	}
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	start := time.Now()
+	runs, err := s.read()
+	took := time.Since(start)
+	runtime.ReadMemStats(&after)
+	if err != nil || len(runs) != 300 || runs[0].Step != 1000 {
+		t.Fatalf("%d runs, %v", len(runs), err)
+	}
+	grown := after.TotalAlloc - before.TotalAlloc
+	t.Logf("a look took %v and %d KiB", took, grown>>10)
+	if held := uint64(300 * len(lines)); grown > held {
+		t.Errorf("a look at unchanged runs allocates %d bytes, their metrics are %d", grown, held)
+	}
+}
+
+// Who asks while a look hangs is not kept waiting and holds no lock.
+func TestALookThatHangs(t *testing.T) {
+	s := shelf{root: root(t.TempDir()), looking: make(chan struct{})} // nobody will close it
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := s.list(ctx); !errors.Is(err, context.Canceled) {
+		t.Errorf("a client that left: %v", err)
+	}
+	start := time.Now()
+	var r refusal
+	if _, err := s.list(t.Context()); !errors.As(err, &r) || r.status != 429 || time.Since(start) > 3*maxLook {
+		t.Errorf("before any look has ended: %v after %v", err, time.Since(start))
+	}
+	s.at, s.runs = time.Now().Add(-time.Minute), []shelfRun{{path: "old"}}
+	if runs, err := s.list(t.Context()); err != nil || len(runs) != 1 {
+		t.Errorf("after a look had ended: %v, %v", runs, err)
+	}
+}
