@@ -224,7 +224,7 @@ func resultIn(dir string) func([]byte) error {
 // results returns a whole result.json and claims.json.
 func results(t *testing.T) (result, claims []byte) {
 	o := experiment.Outcome{Version: experiment.DocumentVersion, Name: "fig5"}
-	o.Claims = []experiment.Claim{{ID: "a", Pass: true}}
+	o.Claims = []experiment.Claim{{ID: "a", Relation: experiment.AtMost, Pass: true}}
 	o.Figures = []experiment.Figure{{Title: "a", Panels: []experiment.Panel{{Kind: experiment.Lines, Series: []experiment.Series{experiment.NewSeries("s", experiment.Solid, []float64{1, 2}, []float64{3, 4})}}}}}
 	result, err := json.Marshal(o)
 	if err != nil {

@@ -141,19 +141,22 @@ func TestWorkerStaysInItsFolder(t *testing.T) {
 			env, path := planned(t, tinyPlan)
 			id := strings.TrimSpace(sweeping(t, env, "list"))
 			id = strings.Fields(id[strings.Index(id, "\n")+1:])[0]
-			victim, files := filepath.Join(t.TempDir(), "victim"), path+".files"
-			for _, dir := range []string{filepath.Join(victim, "0"), filepath.Join(files, id)} {
-				if err := os.MkdirAll(dir, 0o755); err != nil {
-					t.Fatal(err)
-				}
-			}
-			var trial string
+			var trial, identity string
 			db, err := sql.Open("sqlite", "file:"+path)
 			if err != nil {
 				t.Fatal(err)
 			}
-			if err := errors.Join(db.QueryRowContext(t.Context(), "SELECT id FROM trials WHERE position = 1").Scan(&trial), db.Close()); err != nil {
+			err = errors.Join(
+				db.QueryRowContext(t.Context(), "SELECT id FROM trials WHERE position = 1").Scan(&trial),
+				db.QueryRowContext(t.Context(), "SELECT identity FROM icar_schema").Scan(&identity), db.Close())
+			if err != nil {
 				t.Fatal(err)
+			}
+			victim, files := filepath.Join(t.TempDir(), "victim"), filepath.Join(path+".files", identity)
+			for _, dir := range []string{filepath.Join(victim, "0"), filepath.Join(files, id)} {
+				if err := os.MkdirAll(dir, 0o755); err != nil {
+					t.Fatal(err)
+				}
 			}
 			link := filepath.Join(files, id, trial)
 			switch at {
@@ -215,7 +218,7 @@ func TestDatabaseFileChangesUnderWorker(t *testing.T) {
 				t.Fatal(err)
 			}
 			w := startWorker(t.Context(), t, env, []string{"--heartbeat", "100ms", "--lease", "1s"})
-			for start := time.Now(); !exists(t, filepath.Join(path+".files", "*", "*", "1", "checkpoint.safetensors")); time.Sleep(5 * time.Millisecond) {
+			for start := time.Now(); !exists(t, filepath.Join(path+".files", "*", "*", "*", "1", "checkpoint.safetensors")); time.Sleep(5 * time.Millisecond) {
 				if time.Since(start) > 30*time.Second {
 					t.Fatal("the worker makes no checkpoint")
 				}

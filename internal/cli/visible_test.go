@@ -18,17 +18,17 @@ import (
 	"icar/train"
 )
 
-// hostile clears the screen, begins a line that looks like the command's, and
+// marked clears the screen, begins a line that looks like the command's, and
 // turns the reading direction.
-const hostile = "\x1b[2J\u009b2J\rx\nremoved all\t\u202egpj"
+const marked = "\x1b[2J\u009b2J\rx\nremoved all\t\u202egpj"
 
 // No name of a file or word in one reaches the terminal, or a page, as
 // anything but letters: it commands nothing and begins no line.
 func TestNamesAreShownPlain(t *testing.T) {
 	folder := t.TempDir()
-	a, b := filepath.Join(folder, hostile), filepath.Join(folder, "b"+hostile)
+	a, b := filepath.Join(folder, marked), filepath.Join(folder, "b"+marked)
 	for _, path := range []string{a, b} {
-		d, err := run.Create(path, small(t), run.NewInfo(0, hostile))
+		d, err := run.Create(path, small(t), run.NewInfo(0, marked))
 		if err == nil {
 			err = errors.Join(d.Record(run.Metric{Step: 1, Loss: 1}, run.Timing{Step: 1}), d.Close())
 		}
@@ -36,7 +36,7 @@ func TestNamesAreShownPlain(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	figure := filepath.Join(t.TempDir(), hostile+".svg")
+	figure := filepath.Join(t.TempDir(), marked+".svg")
 	out := hostileResult(t)
 	for _, test := range []struct {
 		code, lines int
@@ -46,11 +46,11 @@ func TestNamesAreShownPlain(t *testing.T) {
 		{exitDone, 5, []string{"runs", "compare", a, b, "--out", figure}},
 		{exitDone, -1, []string{"runs", "show", a}},
 		{exitDone, 1, []string{"report", out}},
-		{exitInput, 1, []string{"runs", "list", hostile}},
-		{exitInput, 1, []string{"runs", "show", hostile}},
-		{exitUsage, 1, []string{hostile}},
-		{exitUsage, 1, []string{"--" + hostile}},
-		{exitUsage, 1, []string{"train", "--resume", a, "--d", hostile}},
+		{exitInput, 1, []string{"runs", "list", marked}},
+		{exitInput, 1, []string{"runs", "show", marked}},
+		{exitUsage, 1, []string{marked}},
+		{exitUsage, 1, []string{"--" + marked}},
+		{exitUsage, 1, []string{"train", "--resume", a, "--d", marked}},
 		{exitDone, 2, []string{"runs", "rm", "--yes", a, b}}, // the last: the folder is empty then
 		{exitDone, 1, []string{"runs", "list", folder}},
 	} {
@@ -95,11 +95,11 @@ func commands(r rune) bool {
 	return unicode.In(r, unicode.Cc, unicode.Bidi_Control) && r != '\n' && r != '\t'
 }
 
-// hostileResult writes a folder with a result whose every word is hostile, as
+// hostileResult writes a folder with a result whose every word is marked, as
 // HTML too, and returns its path.
 func hostileResult(t *testing.T) string {
 	t.Helper()
-	const word = hostile + "<script>alert(1)</script>"
+	const word = marked + "<script>alert(1)</script>"
 	o := experiment.Outcome{Version: experiment.DocumentVersion, Name: word, Source: word, Summary: word}
 	o.Claims = []experiment.Claim{{ID: word, Source: "ours", Statement: word, Relation: experiment.AtMost,
 		Reason: word, Pass: true}}
