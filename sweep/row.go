@@ -13,7 +13,6 @@ var ErrRow = errors.New("the database was changed by something else than icar")
 
 var (
 	sweepID = regexp.MustCompile(`^[0-9a-f]{12}$`) // of Name
-	trialID = regexp.MustCompile(`^[0-9a-f]{16}$`) // of Identity
 	word    = regexp.MustCompile(`^[A-Za-z0-9._+-]{0,64}$`)
 )
 
