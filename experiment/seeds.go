@@ -65,15 +65,6 @@ func errorsBySeed(networks []network, label string) bySeed {
 	return x
 }
 
-// baselineBySeed are the errors of an estimator beside the networks.
-func baselineBySeed(networks []network, name string) bySeed {
-	x := bySeed{}
-	for _, n := range networks {
-		x[n.Config.Seed] = n.baseline(name).mse()
-	}
-	return x
-}
-
 // seedClaim completes a claim about the mean of x over all training runs that
 // there could be: measured is the end of its interval that is nearer to the
 // prediction. There is no claim from fewer than three seeds.

@@ -20,7 +20,7 @@ type Heads struct {
 	Values Values    `json:"values"`
 	Scores Values    `json:"scores"`
 	Norms  []float64 `json:"norms"` // (H) |U_h||M_h|, how much a head can do
-	// EffectiveRank is that of the H by D² matrix of U_h ⊗ M_h scaled by Norms:
+	// EffectiveRank is that of the H by D⁴ matrix of U_h ⊗ M_h scaled by Norms:
 	// the exponential of the entropy of its singular values as shares (Roy and
 	// Vetterli, EUSIPCO 2007), between 1 and H; 0 if every head is.
 	EffectiveRank float64 `json:"effective_rank"`
