@@ -36,7 +36,7 @@ func (c gradientConfig) runScalar(ctx context.Context) (gradientResult, error) {
 	fresh, err := c.sequences("error", errorSequences)
 	r.Eta, r.Zeta = m.M[1]*m.V[0], m.M[2]*m.V[0]
 	if err == nil && c.Family == ar.Unitary { // with ζ the two vary together
-		r.StandardError = etaError(c.D, fresh(0), r.Eta, 0.75*float64(c.Train)) / r.Eta
+		r.StandardError = etaError(c.D, fresh(0), r.Eta, 0.75*float64(c.Steps()*c.Batch)) / r.Eta
 	}
 	return r, err
 }

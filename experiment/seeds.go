@@ -65,15 +65,6 @@ func errorsBySeed(networks []network, label string) bySeed {
 	return x
 }
 
-// baselineBySeed are the errors of an estimator beside the networks.
-func baselineBySeed(networks []network, name string) bySeed {
-	x := bySeed{}
-	for _, n := range networks {
-		x[n.Config.Seed] = n.baseline(name).mse()
-	}
-	return x
-}
-
 // seedClaim completes a claim about the mean of x over all training runs that
 // there could be: measured is the end of its interval that is nearer to the
 // prediction. There is no claim from fewer than three seeds.
@@ -98,10 +89,12 @@ func overSeeds(c Claim, x bySeed, scale func(float64) float64) ([]Claim, error) 
 		end, name = interval.Low, "lower"
 	}
 	c.Measured = Number(scale(strictly(end).Float())) // 0 where a model was compared with itself
-	c.Statement = fmt.Sprintf("%s (mean %.3g over %d seeds; measured is the %s end of its interval)",
+	c.Statement = fmt.Sprintf(
+		"%s (mean %.3g over %d seeds; measured is the %s end of its interval)",
 		c.Statement, scale(mean(values)), len(values), name)
-	c.Reason = fmt.Sprintf("Student's interval over training runs, %.1f %%: this end errs once in a thousand; "+
-		"the sequences of a run are averaged", 100*seedLevel)
+	c.Reason = fmt.Sprintf(
+		"Student's interval over training runs, %.1f %%: this end errs once in a thousand; "+
+			"the sequences of a run are averaged", 100*seedLevel)
 	return []Claim{c}, nil
 }
 

@@ -20,7 +20,7 @@ type Heads struct {
 	Values Values    `json:"values"`
 	Scores Values    `json:"scores"`
 	Norms  []float64 `json:"norms"` // (H) |U_h||M_h|, how much a head can do
-	// EffectiveRank is that of the H by D² matrix of U_h ⊗ M_h scaled by Norms:
+	// EffectiveRank is that of the H by D⁴ matrix of U_h ⊗ M_h scaled by Norms:
 	// the exponential of the entropy of its singular values as shares (Roy and
 	// Vetterli, EUSIPCO 2007), between 1 and H; 0 if every head is.
 	EffectiveRank float64 `json:"effective_rank"`
@@ -77,7 +77,7 @@ func gram(vectors [][]float64) []float64 {
 // effectiveRank is that of a matrix X with X Xᵀ = gram.
 func effectiveRank(gram *mat.SymDense) (float64, error) {
 	var e mat.EigenSym
-	if !e.Factorize(gram, false) {
+	if !e.Factorize(gram, true) { // eigenvalues alone go wrong where they are tiny
 		return 0, fmt.Errorf("the singular values of the heads did not converge")
 	}
 	var singular []float64

@@ -254,6 +254,21 @@ func TestResemblanceRecomputed(t *testing.T) {
 	}
 }
 
+// What a layer does to s_{T-1} = W⁻¹s_T is Γ'W⁻¹ in s_T, in this order: W and Γ' here do
+// not commute.
+func TestTotalMapGoesThroughTheInverse(t *testing.T) {
+	a, w := mat.NewDense(2, 2, []float64{1, 2, 0, 3}), mat.NewDense(2, 2, []float64{0, -1, 1, 1})
+	var previous, back mat.Dense
+	previous.Mul(a, w)
+	if err := back.Inverse(w); err != nil {
+		t.Fatal(err)
+	}
+	m := Maps{N: 1, T: 1, D: 2, Gamma: []float64{10, 20, 30, 40}, Previous: previous.RawMatrix().Data}
+	if got := m.total(0, 0, &back); !near(got, []float64{11, 22, 30, 43}, 1e-12) {
+		t.Errorf("the total map is %v, want 11, 22, 30, 43", got)
+	}
+}
+
 // Of n independent intervals at the joint level all hold with level^n, 95 % and little
 // more: 0.95123 for many.
 func TestJointLevel(t *testing.T) {

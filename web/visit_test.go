@@ -228,6 +228,7 @@ func TestWave(t *testing.T) {
 // TestShape names curves that are known.
 func TestShape(t *testing.T) {
 	cosine := theory.Cosine{Mean: 0.1, Amplitude: 2, Frequency: 0.4, Phase: 1}
+	short := theory.Cosine{Amplitude: 1, Frequency: 2 * math.Pi * 0.4 / 29}
 	parabola, wild := make([]float64, 30), make([]float64, 30)
 	for i := range parabola {
 		parabola[i] = float64((i - 9) * (i - 9))
@@ -236,6 +237,7 @@ func TestShape(t *testing.T) {
 	for want, row := range map[string][]float64{
 		"a cosine of 1.85 periods": cosine.Curve(30), // 0.4 times 29 steps over 2π
 		"smooth and no more":       parabola,
+		"near its top or bottom":   short.Curve(30), // 0.4 periods
 		"no cosine":                wild,
 	} {
 		var doc Document
