@@ -55,9 +55,9 @@ type depthResult struct {
 	Iterate []depthPredictor `json:"iterate"`
 	Floor   float64          `json:"floor"` // of Bayes
 	Kappa   []float64        `json:"kappa"` // (quarters) median of κ
-	// Contrast is the model's error on the best conditioned quarter over that on
-	// the others.
-	Contrast float64 `json:"contrast"`
+	// Within are the model's errors on the quarters of all test sequences: what
+	// happens within quarters needs more of them than distances do. (quarters)
+	Within []float64 `json:"within"`
 	// Margin is by how much the nearest gradient descent is farther from the
 	// model than the nearest Newton-Schulz, over the distance of that.
 	Margin float64 `json:"margin"`
@@ -111,7 +111,7 @@ func measureDepth(ctx context.Context, c networkConfig,
 			Apart: distance(own, predictions, test.D)}
 	}
 	r.Model = measure(c.Label, c.Depth, predictions)
-	if r.Contrast, err = contrast(ctx, c, model); err != nil {
+	if r.Within, err = quarterErrors(ctx, c, model); err != nil {
 		return r, err
 	}
 	for _, a := range algorithms {
@@ -125,23 +125,21 @@ func measureDepth(ctx context.Context, c networkConfig,
 	return r, nil
 }
 
-// contrast is the Contrast of a model, on all of its test sequences: errors within
-// quarters need more of them than distances do.
-func contrast(ctx context.Context, c networkConfig, model *probe.Model) (float64, error) {
+// quarterErrors are the Within of a model.
+func quarterErrors(ctx context.Context, c networkConfig, model *probe.Model) ([]float64, error) {
 	test, err := train.Sequences(c.Config, train.TestStream, c.Test)
 	if err != nil {
-		return 0, err
+		return nil, err
 	}
 	quarter, err := conditioning(test)
 	if err != nil {
-		return 0, err
+		return nil, err
 	}
 	predictions, err := model.Predict(ctx, test)
 	if err != nil {
-		return 0, err
+		return nil, err
 	}
-	errors := quarter.means(errorsOf(predictions, test))
-	return errors[0] / mean(errors[1:]), nil
+	return quarter.means(errorsOf(predictions, test)), nil
 }
 
 // comparedSequences are the test sequences on which predictions are compared.

@@ -2,6 +2,7 @@ package experiment
 
 import (
 	"fmt"
+	"math"
 	"slices"
 )
 
@@ -54,7 +55,6 @@ func depthClaims(all []done[networkConfig, depthResult]) ([]Claim, error) {
 		return x
 	}
 	steps := func(r depthResult) float64 { return r.steps(newtonAlgorithm) }
-	contrast := func(r depthResult) float64 { return r.Contrast }
 	iterations, err := ratioClaim(Claim{ID: "iterations", Source: "after Fu et al. 2024",
 		Relation: AtLeast, Predicted: 1,
 		Statement: "more layers are like more iterations: steps of Newton-Schulz nearest to two " +
@@ -72,13 +72,40 @@ func depthClaims(all []done[networkConfig, depthResult]) ([]Claim, error) {
 	if err != nil {
 		return nil, err
 	}
-	conditioning,
-		err := ratioClaim(Claim{ID: "conditioning", Source: "ours", Relation: AtMost, Predicted: 1,
-		Statement: "a layer gains most where the context is well conditioned, as iterations do: " +
-			"error on the best conditioned quarter over that on the others, of two layers over " +
-			"that of one"},
-		logRatio(of(2, contrast), of(1, contrast)))
+	rival := bySeed{}
+	one := map[uint64][]float64{}
+	for _, t := range all {
+		if t.Config.Depth == 1 {
+			one[t.Config.Seed] = t.Found.Within
+		}
+	}
+	for _, t := range all {
+		if before, ok := one[t.Config.Seed]; ok && t.Config.Depth == 2 {
+			rival[t.Config.Seed] = rivalGain(before, t.Found.Within)
+		}
+	}
+	conditioning, err := seedClaim(Claim{ID: "conditioning", Source: "ours", Relation: AtMost,
+		Predicted: 1,
+		Statement: "a second layer gains most where the context is well conditioned: what it gains " +
+			"on the other quarter where that is most, over what it gains on the best conditioned, " +
+			"in logarithms of the error"},
+		rival)
 	return slices.Concat(iterations, nearer, conditioning), err
+}
+
+// rivalGain is what a second layer gains, log(before/after), on the quarter where it
+// gains most but for the best conditioned, over what it gains on that. In shares a run
+// whose second layer does twice as much as others' is like them. It is NaN if nothing is
+// gained on the best conditioned quarter.
+func rivalGain(before, after []float64) float64 {
+	gain := make([]float64, quarters)
+	for q := range gain {
+		gain[q] = math.Log(before[q] / after[q])
+	}
+	if gain[0] <= 0 {
+		return math.NaN()
+	}
+	return slices.Max(gain[1:]) / gain[0]
 }
 
 func depthFigure(all []done[networkConfig, depthResult]) Figure {

@@ -29,7 +29,7 @@ func leakClaims(networks []network) []Claim {
 }
 
 // normClaim says that some layer with norm beats one gradient step with a size for
-// each position, which none without does. It is of the best run: one that exists is
+// each position, which none that is trained without does. It is of the best run: one that exists is
 // what is claimed, whatever becomes of others, and the unit is the sequence. The sizes are
 // those that are best on the very test sequences, which is hard on the layer.
 func normClaim(networks []network) Claim {
@@ -41,8 +41,8 @@ func normClaim(networks []network) Claim {
 		}
 	}
 	return Claim{ID: "norm", Source: "ours", Relation: AtMost, Measured: Number(lowest), Predicted: -4.3,
-		Statement: fmt.Sprintf("layer norm lets one layer do better than any layer without, none of which beats "+
-			"one gradient step with η per position: the best run against the step (ratio of test errors %.3g), "+
+		Statement: fmt.Sprintf("layer norm lets one layer do better than one gradient step with η per position, "+
+			"which no layer trained without beats: the best run against the step (ratio of test errors %.3g), "+
 			"difference in standard errors, paired by sequence", ratio),
 		Reason: "4.3 standard errors: 1e-5 for each of up to ten runs, of which the best is taken"}
 }

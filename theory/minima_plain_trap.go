@@ -85,7 +85,7 @@ func PlainTrap(d, h, tmax int, c float64) (m *Diagonal, loss float64, err error)
 }
 
 // SharedPlainTrap returns the stationary point of the rotation family at which one head
-// serves n = 2 pairs coordinates at once, C = c vvᵀ with n/2 entries of v equal to 1 and
+// serves several pairs at once, n = 2 pairs coordinates, C = c vvᵀ with n/2 entries of v equal to 1 and
 // n/2 to -1, and its total loss (ours),
 //
 //	Σ_{T=2..Tmax} d - n/(n-1) · (n+T-3)/(n+T-2).

@@ -3,6 +3,7 @@ package theory
 import (
 	"context"
 	"errors"
+	"fmt"
 	"math"
 	"testing"
 
@@ -118,6 +119,17 @@ func leastEigenvalue(t *testing.T, f ar.Family, m *Diagonal) float64 {
 	return eigen.Values(nil)[0]
 }
 
+// stationary checks the total loss of rotation weights and that it is stationary.
+func stationary(t *testing.T, m *Diagonal, want float64, what string) {
+	t.Helper()
+	if got := loss(t, ar.Rotation, m); math.Abs(got-want) > 1e-13*want {
+		t.Errorf("%s: loss %v, formula %v", what, got, want)
+	}
+	if g := gradientNorm(t, ar.Rotation, m); g > 1e-13*float64(m.D*m.Tmax) {
+		t.Errorf("%s: gradient %v", what, g)
+	}
+}
+
 func TestPlainTrapIsStationaryAtItsLoss(t *testing.T) {
 	for d := 2; d <= 8; d += 2 {
 		for h := 1; h <= d/2; h++ {
@@ -127,20 +139,10 @@ func TestPlainTrapIsStationaryAtItsLoss(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				if got := loss(t, ar.Rotation, m); math.Abs(got-want) > 1e-13*want {
-					t.Errorf("d = %d H = %d c = %v: loss %v, formula %v", d, h, c, got, want)
-				}
-				if g := gradientNorm(t, ar.Rotation, m); g > 1e-13*float64(d*tmax) {
-					t.Errorf("d = %d H = %d c = %v: gradient %v", d, h, c, g)
-				}
+				stationary(t, m, want, fmt.Sprintf("d = %d H = %d c = %v", d, h, c))
 				// p_{T-1} is free, also in the gradient.
 				m.P[0], m.P[tmax+1] = 0.7, -0.4
-				if got := loss(t, ar.Rotation, m); math.Abs(got-want) > 1e-13*want {
-					t.Errorf("d = %d H = %d c = %v: p_{T-1} takes the loss to %v from %v", d, h, c, got, want)
-				}
-				if g := gradientNorm(t, ar.Rotation, m); g > 1e-13*float64(d*tmax) {
-					t.Errorf("d = %d H = %d c = %v: with p_{T-1} the gradient is %v", d, h, c, g)
-				}
+				stationary(t, m, want, fmt.Sprintf("d = %d H = %d c = %v, with p_{T-1}", d, h, c))
 			}
 		}
 	}
@@ -174,12 +176,7 @@ func TestSharedPlainTrapIsStationaryAtItsLoss(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				if got := loss(t, ar.Rotation, m); math.Abs(got-want) > 1e-13*want {
-					t.Errorf("d = %d, %d pairs, c = %v: loss %v, formula %v", d, pairs, c, got, want)
-				}
-				if g := gradientNorm(t, ar.Rotation, m); g > 1e-13*float64(d*tmax) {
-					t.Errorf("d = %d, %d pairs, c = %v: gradient %v", d, pairs, c, g)
-				}
+				stationary(t, m, want, fmt.Sprintf("d = %d, %d pairs, c = %v", d, pairs, c))
 			}
 		}
 	}
