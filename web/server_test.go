@@ -18,6 +18,7 @@ import (
 type started struct {
 	url, runs string
 	stop      func()
+	server    *Server
 }
 
 func start(t *testing.T, o Options) started {
@@ -47,7 +48,7 @@ func start(t *testing.T, o Options) started {
 		}
 	}
 	t.Cleanup(stop)
-	return started{url: strings.TrimSuffix(s.URL(), "/"), runs: o.Runs, stop: stop}
+	return started{url: strings.TrimSuffix(s.URL(), "/"), runs: o.Runs, stop: stop, server: s}
 }
 
 // trainRun writes a small run. It calls observe after every step.

@@ -185,6 +185,30 @@ func TestColours(t *testing.T) {
 	}
 }
 
+// TestBusy opens the page while others hold all places of computations: it says so, and
+// draws once one is free, unasked.
+func TestBusy(t *testing.T) {
+	ctx, server := visit(t)
+	var give []func()
+	for range cap(server.server.computations.free) {
+		free, err := server.server.computations.take(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		give = append(give, free)
+	}
+	do(t, ctx, chromedp.Navigate(server.url),
+		until("document.querySelector('#process .status').textContent.includes('busy')"))
+	if ask[bool](t, ctx, "document.querySelector('#process svg') !== null") {
+		t.Error("a picture came while all places were taken")
+	}
+	for _, free := range give {
+		free()
+	}
+	do(t, ctx, until("document.querySelector('#process svg') && "+
+		"!document.querySelector('#process .status').textContent.includes('busy')"))
+}
+
 // TestSpace turns space: the axes of the drawing are named by what they show.
 func TestSpace(t *testing.T) {
 	ctx, server := visit(t)

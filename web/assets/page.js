@@ -131,11 +131,20 @@ function show(area, answer) {
   }));
 }
 
+// refusal is what the server said no with, and how.
+async function refusal(response) {
+  const error = new Error(parse(await response.text()).error);
+  error.status = response.status;
+  return error;
+}
+
 async function ask(url, options) {
   const response = await fetch(url, options);
-  if (!response.ok) throw new Error((parse(await response.text())).error);
+  if (!response.ok) throw await refusal(response);
   return parse(await response.text());
 }
+
+const busy = 429, pause = 1000; // status; milliseconds, as the server's Retry-After
 
 function reason(error) {
   return error instanceof TypeError ? "The server does not answer. Is icar serve running?" : error.message;
@@ -158,11 +167,23 @@ function latestOnly(work) {
 function pictured(area, more = () => ({})) {
   const part = area.dataset.part, form = area.querySelector("form");
   let note = restore(part, form);
-  const refresh = latestOnly(async () => {
+  const picture = async () => {
     const q = query(form);
     for (const [name, value] of Object.entries(more())) q.set(name, value);
+    show(area, await ask(`/api/${part}?${q}`));
+  };
+  const refresh = latestOnly(async () => {
     try {
-      show(area, await ask(`/api/${part}?${q}`));
+      for (let drawn = false; !drawn;) {
+        try {
+          await picture();
+          drawn = true;
+        } catch (error) {
+          if (error.status !== busy) throw error;
+          say(area, "The server is busy with other pictures; this one is asked for again.");
+          await new Promise((done) => setTimeout(done, pause));
+        }
+      }
       say(area, note);
     } catch (error) {
       say(area, reason(error), true);
@@ -226,11 +247,7 @@ for (const part of ["process", "step", "position"]) {
 // listen reads server-sent events until they end.
 async function listen(url, signal, handle) {
   const response = await fetch(url, { signal, headers: { Accept: "text/event-stream" } });
-  if (!response.ok) {
-    const error = new Error((parse(await response.text())).error);
-    error.status = response.status;
-    throw error;
-  }
+  if (!response.ok) throw await refusal(response);
   const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
   let buffer = "";
   for (;;) {
