@@ -5,9 +5,9 @@ package main
 import (
 	"os"
 
-	"icar/internal/cli"
+	"icar/command"
 )
 
 func main() {
-	os.Exit(cli.Main(os.Args[1:], os.Stdout, os.Stderr))
+	os.Exit(command.Main(os.Args[1:], os.Stdout, os.Stderr))
 }

@@ -1,0 +1,66 @@
+package command
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"text/tabwriter"
+
+	"github.com/spf13/cobra"
+
+	"icar/experiment"
+)
+
+func newList() *cobra.Command {
+	var asJSON bool
+	c := &cobra.Command{
+		Use:   "list",
+		Short: "List the experiments, their source and cost at each scale",
+		Args:  noArguments,
+		RunE: func(c *cobra.Command, _ []string) error {
+			if asJSON {
+				return listJSON(c.OutOrStdout())
+			}
+			return listTable(c.OutOrStdout())
+		},
+	}
+	c.Flags().BoolVar(&asJSON, "json", false, "print one JSON document")
+	return c
+}
+
+func listTable(out io.Writer) error {
+	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(w, "EXPERIMENT\tSOURCE\tQUICK\tPAPER\tWHAT IT IS")
+	for _, e := range experiment.All() {
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", e.Name, e.Source, e.Cost[experiment.Quick], e.Cost[experiment.Paper], e.Summary)
+	}
+	return w.Flush()
+}
+
+func listJSON(out io.Writer) error {
+	type item struct {
+		Name    string                       `json:"name"`
+		Source  string                       `json:"source"`
+		Summary string                       `json:"summary"`
+		Seconds map[experiment.Scale]float64 `json:"seconds"`
+	}
+	document := struct {
+		Version     int    `json:"version"`
+		Experiments []item `json:"experiments"`
+	}{Version: experiment.DocumentVersion}
+	for _, e := range experiment.All() {
+		seconds := map[experiment.Scale]float64{}
+		for scale, cost := range e.Cost {
+			seconds[scale] = cost.Seconds()
+		}
+		document.Experiments = append(document.Experiments, item{e.Name, e.Source, e.Summary, seconds})
+	}
+	return printJSON(out, document)
+}
+
+func printJSON(out io.Writer, document any) error {
+	encoder := json.NewEncoder(out)
+	encoder.SetIndent("", "  ")
+	encoder.SetEscapeHTML(false)
+	return encoder.Encode(document)
+}
