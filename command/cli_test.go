@@ -23,6 +23,7 @@ import (
 	"rsc.io/script"
 	"rsc.io/script/scripttest"
 
+	"icar/experiment"
 	"icar/nn/safetensors"
 )
 
@@ -39,9 +40,14 @@ func TestMain(m *testing.M) {
 		select {}
 	}
 	if os.Getenv(runAsCommand) != "" {
-		os.Exit(Main(os.Args[1:], os.Stdout, os.Stderr))
+		os.Exit(icarMain(os.Args[1:], os.Stdout, os.Stderr))
 	}
 	os.Exit(m.Run())
+}
+
+// icarMain is the command as cmd/icar has it.
+func icarMain(args []string, stdout, stderr io.Writer) int {
+	return Main(args, stdout, stderr, WithExperiments(experiment.All()...))
 }
 
 // TestScripts runs the scripts in testdata. `icar CODE ARGS...` runs the

@@ -31,7 +31,7 @@ func smallDisk(t *testing.T) string {
 func TestFullDisk(t *testing.T) {
 	disk := smallDisk(t)
 	var stdout, stderr bytes.Buffer
-	code := Main([]string{"reproduce", "fig6", "--out", filepath.Join(disk, "out")}, &stdout, &stderr)
+	code := icarMain([]string{"reproduce", "fig6", "--out", filepath.Join(disk, "out")}, &stdout, &stderr)
 	if code != exitRunFailed || !strings.Contains(stderr.String(), "no space left on device") || strings.Count(stderr.String(), "\n") != 1 {
 		t.Errorf("exit code %d, want %d; stderr %q", code, exitRunFailed, stderr.String())
 	}
@@ -45,7 +45,7 @@ func TestFullDisk(t *testing.T) {
 func TestTrainingFillsTheDisk(t *testing.T) {
 	dir := filepath.Join(smallDisk(t), "run")
 	var stdout, stderr bytes.Buffer
-	code := Main([]string{"train", "--d", "1", "--length", "2", "--batch", "1", "--train", "1", "--test", "1",
+	code := icarMain([]string{"train", "--d", "1", "--length", "2", "--batch", "1", "--train", "1", "--test", "1",
 		"--epochs", "3000", "--eval_every", "0", "--checkpoint_every", "10", "--out", dir}, &stdout, &stderr)
 	if code != exitRunFailed || !strings.Contains(stderr.String(), "run: after step ") || !strings.Contains(stderr.String(), "no space left on device") {
 		t.Errorf("exit code %d, want %d; stderr %q", code, exitRunFailed, stderr.String())
@@ -65,7 +65,7 @@ func TestTrainingFillsTheDisk(t *testing.T) {
 	// With room again it goes on to its end.
 	roomier(t, filepath.Dir(dir))
 	stderr.Reset()
-	if code := Main([]string{"train", "--resume", dir}, &stdout, &stderr); code != exitDone {
+	if code := icarMain([]string{"train", "--resume", dir}, &stdout, &stderr); code != exitDone {
 		t.Errorf("with room again: exit code %d, stderr %q", code, stderr.String())
 	}
 }
@@ -97,7 +97,7 @@ func TestReadOnlyDisk(t *testing.T) {
 	if err := os.WriteFile(config, small(t), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	if code := Main([]string{"train", "--config", config, "--out", complete}, &trained, &stderr); code != exitDone {
+	if code := icarMain([]string{"train", "--config", config, "--out", complete}, &trained, &stderr); code != exitDone {
 		t.Fatalf("exit code %d, stderr %q", code, stderr.String())
 	}
 	if err := syscall.Mount("", disk, "", syscall.MS_REMOUNT|syscall.MS_RDONLY, ""); err != nil {
@@ -105,7 +105,7 @@ func TestReadOnlyDisk(t *testing.T) {
 	}
 	// Nothing is to be written of a run that is complete.
 	var resumed bytes.Buffer
-	if code := Main([]string{"train", "--resume", complete}, &resumed, &stderr); code != exitDone || resumed.String() != trained.String() {
+	if code := icarMain([]string{"train", "--resume", complete}, &resumed, &stderr); code != exitDone || resumed.String() != trained.String() {
 		t.Errorf("complete: exit code %d, printed %q, want what training printed, %q", code, resumed.String(), trained.String())
 	}
 	for name, args := range map[string][]string{
@@ -115,7 +115,7 @@ func TestReadOnlyDisk(t *testing.T) {
 		"read-only file system; choose another fo": {"reproduce", "fig6", "--scale", "paper", "--out", disk},
 	} {
 		var stdout, stderr bytes.Buffer
-		code := Main(args, &stdout, &stderr)
+		code := icarMain(args, &stdout, &stderr)
 		if code != exitRunFailed || !strings.Contains(stderr.String(), name) || !strings.Contains(stderr.String(), "read-only file system") || strings.Count(stderr.String(), "\n") != 1 {
 			t.Errorf("%v: exit code %d, want %d; stderr %q", args, code, exitRunFailed, stderr.String())
 		}
@@ -124,7 +124,7 @@ func TestReadOnlyDisk(t *testing.T) {
 		t.Fatal(err)
 	}
 	stderr.Reset()
-	if code := Main([]string{"train", "--resume", dir}, &resumed, &stderr); code != exitDone {
+	if code := icarMain([]string{"train", "--resume", dir}, &resumed, &stderr); code != exitDone {
 		t.Errorf("writable again: exit code %d, stderr %q", code, stderr.String())
 	}
 }

@@ -116,7 +116,7 @@ func measured(memory bool, read func() error) (c cost, err error) {
 func readers(t *testing.T) []reader {
 	dir := t.TempDir()
 	trained := filepath.Join(dir, "run")
-	if code := Main([]string{"train", "--d", "2", "--length", "6", "--train", "64", "--test", "32", "--batch", "32",
+	if code := icarMain([]string{"train", "--d", "2", "--length", "6", "--train", "64", "--test", "32", "--batch", "32",
 		"--epochs", "2", "--eval_every", "1", "--out", trained}, io.Discard, io.Discard); code != 0 {
 		t.Fatalf("train: exit code %d", code)
 	}
@@ -148,7 +148,10 @@ func readers(t *testing.T) []reader {
 		{"metrics.jsonl", file("metrics.jsonl"), []hostile.Wrap{around("", "\n"), around(`{"step":1,"position_mse":[`, "1]}\n")}, inRun(t, trained, "metrics.jsonl")},
 		{"timings.jsonl", file("timings.jsonl"), []hostile.Wrap{around("", "\n")}, inRun(t, trained, "timings.jsonl")},
 		{"run.json", file("run.json"), []hostile.Wrap{around(`{"version":1,"icar":`, `}`), around(`{"version":1,"icar":"`, `"}`)}, inRun(t, trained, "run.json")},
-		{"rows of trials", trial, []hostile.Wrap{around(`{"program":"`, `"}`), around(`{"program":"a","experiment":"`, `"}`), around(`{"trial":{"config":`, `}}`)}, func(data []byte) error { _, _, err := decodeTrial(data); return err }},
+		{"rows of trials", trial, []hostile.Wrap{around(`{"program":"`, `"}`), around(`{"program":"a","experiment":"`, `"}`), around(`{"trial":{"config":`, `}}`)}, func(data []byte) error {
+			_, _, err := (&house{experiments: experiment.All()}).decodeTrial(data)
+			return err
+		}},
 		{"rows of results", []byte(`{"trial":{"id":"a","config":{}},"found":[1,2]}`), []hostile.Wrap{around(`{"found":[`, `1]}`)},
 			func(data []byte) error { var r experiment.Result; return budget.Unmarshal(data, &r, budget.Found()) }},
 		{"uploaded sequences", array, arrays, posted(t, "/api/sequence")},

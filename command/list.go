@@ -11,7 +11,7 @@ import (
 	"icar/experiment"
 )
 
-func newList() *cobra.Command {
+func (h *house) newList() *cobra.Command {
 	var asJSON bool
 	c := &cobra.Command{
 		Use:   "list",
@@ -19,25 +19,25 @@ func newList() *cobra.Command {
 		Args:  noArguments,
 		RunE: func(c *cobra.Command, _ []string) error {
 			if asJSON {
-				return listJSON(c.OutOrStdout())
+				return listJSON(c.OutOrStdout(), h.experiments)
 			}
-			return listTable(c.OutOrStdout())
+			return listTable(c.OutOrStdout(), h.experiments)
 		},
 	}
 	c.Flags().BoolVar(&asJSON, "json", false, "print one JSON document")
 	return c
 }
 
-func listTable(out io.Writer) error {
+func listTable(out io.Writer, all []experiment.Experiment) error {
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(w, "EXPERIMENT\tSOURCE\tQUICK\tPAPER\tWHAT IT IS")
-	for _, e := range experiment.All() {
+	for _, e := range all {
 		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", e.Name, e.Source, e.Cost[experiment.Quick], e.Cost[experiment.Paper], e.Summary)
 	}
 	return w.Flush()
 }
 
-func listJSON(out io.Writer) error {
+func listJSON(out io.Writer, all []experiment.Experiment) error {
 	type item struct {
 		Name    string                       `json:"name"`
 		Source  string                       `json:"source"`
@@ -48,7 +48,7 @@ func listJSON(out io.Writer) error {
 		Version     int    `json:"version"`
 		Experiments []item `json:"experiments"`
 	}{Version: experiment.DocumentVersion}
-	for _, e := range experiment.All() {
+	for _, e := range all {
 		seconds := map[experiment.Scale]float64{}
 		for scale, cost := range e.Cost {
 			seconds[scale] = cost.Seconds()

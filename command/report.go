@@ -5,19 +5,18 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"icar/experiment"
 	"icar/internal/visible"
 	"icar/report"
 )
 
-func newReport() *cobra.Command {
+func (h *house) newReport() *cobra.Command {
 	return &cobra.Command{
 		Use:   "report DIR",
 		Short: "Write the report page of an output folder anew",
 		Long:  "Write report.html and claims.json of a folder that `icar reproduce --out` has written, from all the experiments in it.",
 		Args:  exactlyOne("the output folder: icar report DIR"),
 		RunE: func(c *cobra.Command, args []string) error {
-			entries, err := report.Load(args[0], experimentNames())
+			entries, err := report.Load(args[0], h.names())
 			if err != nil {
 				return badInput(err)
 			}
@@ -38,12 +37,4 @@ func exactlyOne(what string) cobra.PositionalArgs {
 		}
 		return nil
 	}
-}
-
-func experimentNames() []string {
-	var names []string
-	for _, e := range experiment.All() {
-		names = append(names, e.Name)
-	}
-	return names
 }

@@ -21,6 +21,10 @@ import (
 	"icar/run"
 )
 
+// trialsFolder is where an output folder keeps the results of trials until all
+// are there.
+const trialsFolder = "trials"
+
 type reproduceFlags struct {
 	scale, out string
 	seed       uint64
@@ -31,7 +35,7 @@ type reproduceFlags struct {
 	database   databaseFlags
 }
 
-func newReproduce() *cobra.Command {
+func (h *house) newReproduce() *cobra.Command {
 	var f reproduceFlags
 	c := &cobra.Command{
 		Use:   "reproduce [NAME...]",
@@ -59,9 +63,9 @@ The environment's ICAR_KERNEL chooses what networks run on: go, avx2 or avx512.`
   icar reproduce fig3-rotation --set d=6 --set heads=4
   icar reproduce --scale paper --sweep --database-file address`,
 		ValidArgsFunction: func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
-			return experimentNames(), cobra.ShellCompDirectiveNoFileComp
+			return h.names(), cobra.ShellCompDirectiveNoFileComp
 		},
-		RunE: func(c *cobra.Command, names []string) error { return reproduce(c, names, f) },
+		RunE: func(c *cobra.Command, names []string) error { return h.reproduce(c, names, f) },
 	}
 	c.Flags().StringVar(&f.scale, "scale", string(experiment.Quick), "how large: quick (at most 5 s an experiment) or paper (the authors' sizes)")
 	c.Flags().StringVar(&f.out, "out", "icar-out", "the folder to write")
@@ -74,7 +78,7 @@ The environment's ICAR_KERNEL chooses what networks run on: go, avx2 or avx512.`
 	return c
 }
 
-func reproduce(c *cobra.Command, names []string, f reproduceFlags) error {
+func (h *house) reproduce(c *cobra.Command, names []string, f reproduceFlags) error {
 	options, err := f.options()
 	if err != nil {
 		return usage(err)
@@ -82,7 +86,7 @@ func reproduce(c *cobra.Command, names []string, f reproduceFlags) error {
 	if !f.sweep && (f.database != databaseFlags{}) {
 		return usage(errors.New("--database and --database-file are for --sweep: leave them out, or use it"))
 	}
-	chosen, err := choose(names)
+	chosen, err := h.choose(names)
 	if err != nil {
 		return usage(err)
 	}
@@ -97,18 +101,18 @@ func reproduce(c *cobra.Command, names []string, f reproduceFlags) error {
 	}
 	err = prepare(f.out)
 	if err == nil {
-		err = checkEarlier(f.out, chosen)
+		err = h.checkEarlier(f.out, chosen)
 	}
 	if err != nil {
 		return runFailed(err)
 	}
 	switch {
 	case f.sweep:
-		if options.Known, err = reproduceInSweep(c, f.database, chosen, plans, options, f.atOnce(c)); err != nil {
+		if options.Known, err = h.reproduceInSweep(c, f.database, chosen, plans, options, f.atOnce(c)); err != nil {
 			return err
 		}
 	case options.Scale == experiment.Paper:
-		options.Keep = filepath.Join(f.out, "trials")
+		options.Keep = filepath.Join(f.out, trialsFolder)
 	}
 	entries, err := runAll(c.Context(), c.ErrOrStderr(), chosen, plans, options, f.out)
 	if errors.Is(err, errInterrupted) && options.Keep != "" {
@@ -117,7 +121,7 @@ func reproduce(c *cobra.Command, names []string, f reproduceFlags) error {
 	if err != nil {
 		return runFailed(err)
 	}
-	all, err := report.Load(f.out, experimentNames()) // with what earlier runs have left
+	all, err := report.Load(f.out, h.names()) // with what earlier runs have left
 	if err != nil {
 		return runFailed(err)
 	}
@@ -167,28 +171,6 @@ func (f reproduceFlags) options() (experiment.Options, error) {
 	return o, nil
 }
 
-// choose returns the named experiments in the order of the report.
-func choose(names []string) ([]experiment.Experiment, error) {
-	all := experiment.All()
-	wanted := map[string]bool{}
-	for _, name := range names {
-		wanted[name] = true
-	}
-	var chosen []experiment.Experiment
-	for _, e := range all {
-		if len(names) == 0 || wanted[e.Name] {
-			chosen = append(chosen, e)
-			delete(wanted, e.Name)
-		}
-	}
-	for _, name := range names {
-		if wanted[name] {
-			return nil, fmt.Errorf("there is no experiment %q: %s", name, suggest.Instead(name, experimentNames()))
-		}
-	}
-	return chosen, nil
-}
-
 // prepare makes the output folder and finds out at once whether it can be
 // written, rather than after minutes of work.
 func prepare(out string) error {
@@ -208,12 +190,12 @@ func prepare(out string) error {
 
 // checkEarlier finds out before anything runs whether what the folder holds
 // beside the chosen experiments can stand on their page.
-func checkEarlier(out string, chosen []experiment.Experiment) error {
+func (h *house) checkEarlier(out string, chosen []experiment.Experiment) error {
 	var replaced []string
 	for _, e := range chosen {
 		replaced = append(replaced, e.Name)
 	}
-	if _, err := report.LoadOthers(out, experimentNames(), replaced); err != nil {
+	if _, err := report.LoadOthers(out, h.names(), replaced); err != nil {
 		return fmt.Errorf("an earlier result is in the way: %w; remove it or choose another --out", err)
 	}
 	return nil

@@ -45,10 +45,11 @@ func runFailed(err error) error { return failure{exitRunFailed, err} }
 // errInterrupted is the cause of the context that an interrupt cancels.
 var errInterrupted = errors.New("interrupted")
 
-// Main runs the command and returns its exit code. Results go to stdout,
-// progress and errors to stderr. The first interrupt cancels what is running,
-// the second ends the process.
-func Main(args []string, stdout, stderr io.Writer) int {
+// Main runs the command with the words after its name and returns its exit
+// code, of those that `icar --help` lists. Results go to stdout, progress and
+// errors to stderr. The first interrupt cancels what is running, the second ends
+// the process. The options say what the binary knows by name besides.
+func Main(args []string, stdout, stderr io.Writer, options ...Option) int {
 	ctx, cancel := context.WithCancelCause(context.Background())
 	defer cancel(nil)
 	signals := make(chan os.Signal, 1)
@@ -65,11 +66,14 @@ func Main(args []string, stdout, stderr io.Writer) int {
 	// All that is printed goes through these: names of files and words of a
 	// database command no terminal.
 	out, errs := visible.NewWriter(stdout), visible.NewWriter(stderr)
-	root := newRoot()
-	root.SetArgs(args)
-	root.SetOut(out)
-	root.SetErr(errs)
-	err := root.ExecuteContext(ctx)
+	h, err := newHouse(options)
+	if err == nil {
+		root := h.newRoot()
+		root.SetArgs(args)
+		root.SetOut(out)
+		root.SetErr(errs)
+		err = root.ExecuteContext(ctx)
+	}
 	if flushed := out.Flush(); err == nil && flushed != nil {
 		err = runFailed(flushed)
 	}
@@ -89,7 +93,7 @@ func Main(args []string, stdout, stderr io.Writer) int {
 	}
 }
 
-func newRoot() *cobra.Command {
+func (h *house) newRoot() *cobra.Command {
 	root := &cobra.Command{
 		Use:   "icar",
 		Short: "Reproduce, verify and extend “How do Transformers perform In-Context Autoregressive Learning?”",
@@ -105,7 +109,8 @@ long as a worker waits, 130 interrupted.`,
 		RunE:                       func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
 	root.SetFlagErrorFunc(flagError)
-	root.AddCommand(newReproduce(), newList(), newTrain(), newRuns(), newProbe(), newSweep(), newBench(), newBenchCase(), newText(), newReport(), newServe(), newVersion())
+	root.AddCommand(h.newReproduce(), h.newList(), newTrain(), newRuns(), newProbe(), h.newSweep(),
+		newBench(), newBenchCase(), newText(), h.newReport(), newServe(), newVersion())
 	return root
 }
 

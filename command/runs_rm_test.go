@@ -22,7 +22,7 @@ func TestRemoveAsks(t *testing.T) {
 			t.Fatal(err)
 		}
 		var stdout, stderr bytes.Buffer
-		root := newRoot()
+		root := new(house).newRoot()
 		root.SetArgs([]string{"runs", "rm", path})
 		root.SetIn(strings.NewReader(answer))
 		root.SetOut(&stdout)

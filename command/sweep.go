@@ -23,7 +23,7 @@ type databaseFlags struct {
 	wait           sweep.Patience // for a database that is away; zero does not wait
 }
 
-func newSweep() *cobra.Command {
+func (h *house) newSweep() *cobra.Command {
 	var f databaseFlags
 	c := &cobra.Command{
 		Use:   "sweep",
@@ -43,7 +43,7 @@ An address with a password is not taken from a flag.`,
 		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
 	f.add(c.PersistentFlags())
-	c.AddCommand(newSweepCreate(&f), newSweepList(&f), newSweepWork(&f), newSweepStatus(&f), newSweepResults(&f), newSweepCancel(&f), newSweepRetry(&f), newSweepSubmit(&f))
+	c.AddCommand(newSweepCreate(&f), newSweepList(&f), h.newSweepWork(&f), newSweepStatus(&f), newSweepResults(&f), newSweepCancel(&f), newSweepRetry(&f), newSweepSubmit(&f))
 	return c
 }
 

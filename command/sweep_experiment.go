@@ -48,19 +48,17 @@ func experimentSweep(chosen []experiment.Experiment, plans [][]experiment.Trial,
 }
 
 // decodeTrial reads the configuration of a trial.
-func decodeTrial(config []byte) (e experiment.Experiment, t experimentTrial, err error) {
+func (h *house) decodeTrial(config []byte) (e experiment.Experiment, t experimentTrial, err error) {
 	if err := budget.UnmarshalKnown(config, &t, budget.Record()); err != nil {
 		return e, t, err
 	}
-	chosen, err := choose([]string{t.Experiment})
-	if err != nil {
-		return e, t, err
-	}
-	return chosen[0], t, nil
+	e, err = h.experiment(t.Experiment)
+	return e, t, err
 }
 
 // experimentWorker does the trials of a sweep of that kind.
 type experimentWorker struct {
+	house *house
 	sweep.Attempts
 	kernel          kernel.Kernel
 	checkpointEvery time.Duration
@@ -70,7 +68,7 @@ type experimentWorker struct {
 // do does a claimed trial, from the last checkpoint of an earlier attempt if
 // it trains and one is within reach.
 func (w experimentWorker) do(ctx context.Context, c sweep.Claim) ([]byte, []sweep.Metric, error) {
-	e, t, err := decodeTrial(c.Config)
+	e, t, err := w.house.decodeTrial(c.Config)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -99,7 +97,7 @@ func (w experimentWorker) do(ctx context.Context, c sweep.Claim) ([]byte, []swee
 // reproduceInSweep hands the trials of experiments to workers, of which this
 // process is one with o.Workers trials at a time, and returns their results
 // when all are there.
-func reproduceInSweep(c *cobra.Command, f databaseFlags, chosen []experiment.Experiment, plans [][]experiment.Trial, o experiment.Options, workers int) (known map[string]experiment.Result, err error) {
+func (h *house) reproduceInSweep(c *cobra.Command, f databaseFlags, chosen []experiment.Experiment, plans [][]experiment.Trial, o experiment.Options, workers int) (known map[string]experiment.Result, err error) {
 	w, specs, err := experimentSweep(chosen, plans, o.Kernel.Arithmetic())
 	if err != nil {
 		return nil, err
@@ -109,10 +107,10 @@ func reproduceInSweep(c *cobra.Command, f databaseFlags, chosen []experiment.Exp
 			return runFailed(err)
 		}
 		fmt.Fprintf(c.ErrOrStderr(), "icar: the %d trials are the sweep %s in %v; icar sweep work %[2]s helps, on any machine that reaches it\n", len(specs), w.ID, a)
-		if err := awaitSweep(c, f, s, w, workers); err != nil {
+		if err := h.awaitSweep(c, f, s, w, workers); err != nil {
 			return err
 		}
-		known, err = knownResults(c.Context(), s, w)
+		known, err = h.knownResults(c.Context(), s, w)
 		return err
 	})
 	return known, err
@@ -126,7 +124,7 @@ func reproducer(workers int) workFlags {
 // awaitSweep works on a sweep, with workers trials at a time, until it is
 // finished, and shows how far it has come. While the database does not answer
 // it waits, as workers do.
-func awaitSweep(c *cobra.Command, f databaseFlags, s *sweep.Store, w sweep.Sweep, workers int) (err error) {
+func (h *house) awaitSweep(c *cobra.Command, f databaseFlags, s *sweep.Store, w sweep.Sweep, workers int) (err error) {
 	ctx, cancel := context.WithCancelCause(c.Context())
 	defer cancel(nil)
 	o := reproducer(workers)
@@ -134,7 +132,7 @@ func awaitSweep(c *cobra.Command, f databaseFlags, s *sweep.Store, w sweep.Sweep
 	if workers > 0 {
 		worked = make(chan error, 1)
 		// What a worker logs is for people who watch workers.
-		go func() { worked <- workOn(ctx, io.Discard, f, o, s, w) }()
+		go func() { worked <- h.workOn(ctx, io.Discard, f, o, s, w) }()
 	}
 	progress := newProgress(c.ErrOrStderr())
 	bar, shown := progress.bar("sweep "+w.ID, int(w.Trials)), int64(0)
@@ -185,14 +183,14 @@ func awaitSweep(c *cobra.Command, f databaseFlags, s *sweep.Store, w sweep.Sweep
 
 // knownResults reads the results of a finished sweep by the trials' identities
 // in their experiments.
-func knownResults(ctx context.Context, s *sweep.Store, w sweep.Sweep) (map[string]experiment.Result, error) {
+func (h *house) knownResults(ctx context.Context, s *sweep.Store, w sweep.Sweep) (map[string]experiment.Result, error) {
 	known := map[string]experiment.Result{}
 	err := s.Trials(ctx, w, func(t sweep.Trial) error {
 		if t.Wrong != nil {
 			return t.Wrong
 		}
 		var r experiment.Result
-		_, was, err := decodeTrial(t.Config)
+		_, was, err := h.decodeTrial(t.Config)
 		if err == nil {
 			err = budget.Unmarshal(t.Result, &r, budget.Found())
 		}

@@ -50,7 +50,7 @@ func (w workTimes) args() []string {
 	return []string{"--lease", w.lease.String(), "--heartbeat", w.heartbeat.String(), "--checkpoint", w.checkpoint.String()}
 }
 
-func newSweepWork(f *databaseFlags) *cobra.Command {
+func (h *house) newSweepWork(f *databaseFlags) *cobra.Command {
 	var w workFlags
 	c := &cobra.Command{
 		Use:   "work [SWEEP]",
@@ -75,7 +75,7 @@ flags (try again).`,
 			}
 			f := *f
 			f.wait = sweep.Patience{GiveUp: w.giveUp, Log: slog.New(slog.NewTextHandler(c.ErrOrStderr(), nil))}
-			return mistake(f.withSweep(c.Context(), args, func(s *sweep.Store, id sweep.Sweep) error { return sweepWork(c, f, w, s, id) }))
+			return mistake(f.withSweep(c.Context(), args, func(s *sweep.Store, id sweep.Sweep) error { return h.sweepWork(c, f, w, s, id) }))
 		},
 	}
 	flags := c.Flags()
@@ -108,8 +108,8 @@ func (w workFlags) check() error {
 	return w.times.check()
 }
 
-func sweepWork(c *cobra.Command, f databaseFlags, o workFlags, s *sweep.Store, id sweep.Sweep) error {
-	if err := workOn(c.Context(), c.ErrOrStderr(), f, o, s, id); err != nil {
+func (h *house) sweepWork(c *cobra.Command, f databaseFlags, o workFlags, s *sweep.Store, id sweep.Sweep) error {
+	if err := h.workOn(c.Context(), c.ErrOrStderr(), f, o, s, id); err != nil {
 		return err
 	}
 	var st sweep.Status
@@ -130,7 +130,7 @@ func sweepWork(c *cobra.Command, f databaseFlags, o workFlags, s *sweep.Store, i
 }
 
 // workOn works on a sweep until nothing of it is left to be done.
-func workOn(ctx context.Context, stderr io.Writer, f databaseFlags, o workFlags, s *sweep.Store, id sweep.Sweep) error {
+func (h *house) workOn(ctx context.Context, stderr io.Writer, f databaseFlags, o workFlags, s *sweep.Store, id sweep.Sweep) error {
 	loops, err := chooseKernel()
 	if err != nil {
 		return err
@@ -153,7 +153,7 @@ func workOn(ctx context.Context, stderr io.Writer, f databaseFlags, o workFlags,
 	attempts := sweep.Attempts{Folder: filepath.Join(o.files, s.Identity()), Log: log} // another database has another
 	do, recorded := sweep.Trainer{Attempts: attempts, Kernel: loops, CheckpointEvery: o.times.checkpoint, Step: meter.step}.Do, attempts.Recorded
 	if id.Kind == experimentKind {
-		e := experimentWorker{attempts, loops, o.times.checkpoint, meter.step}
+		e := experimentWorker{h, attempts, loops, o.times.checkpoint, meter.step}
 		do, recorded = e.do, e.Remove
 	}
 	host, err := os.Hostname()

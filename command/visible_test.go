@@ -60,7 +60,7 @@ func TestNamesAreShownPlain(t *testing.T) {
 			}
 			args := append(test.args, document...)
 			var stdout, stderr bytes.Buffer
-			code := Main(args, &stdout, &stderr)
+			code := icarMain(args, &stdout, &stderr)
 			shown := stdout.String() + stderr.String()
 			if code != test.code {
 				t.Errorf("%q: exit code %d, want %d: %s", args, code, test.code, shown)

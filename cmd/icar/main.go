@@ -6,8 +6,10 @@ import (
 	"os"
 
 	"icar/command"
+	"icar/experiment"
 )
 
 func main() {
-	os.Exit(command.Main(os.Args[1:], os.Stdout, os.Stderr))
+	os.Exit(command.Main(os.Args[1:], os.Stdout, os.Stderr,
+		command.WithExperiments(experiment.All()...)))
 }
