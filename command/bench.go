@@ -101,7 +101,7 @@ func benchRun(c *cobra.Command, names []string, f benchFlags) error {
 		document.Cases = append(document.Cases, result)
 	}
 	bar.wait()
-	document.fit()
+	document.Exponents = bench.Growths(document.Cases)
 	if f.asJSON {
 		return printJSON(c.OutOrStdout(), document)
 	}
@@ -213,47 +213,10 @@ func newBenchCase() *cobra.Command {
 
 // benchDocument is what --json prints.
 type benchDocument struct {
-	Version   int             `json:"version"`
-	Peak      float64         `json:"peak_gflops"` // of all cores
-	Cases     []bench.Result  `json:"cases"`
-	Exponents []benchExponent `json:"exponents,omitempty"`
-}
-
-// benchExponent is how a case grows with the length: seconds_per_step ∝ Tᵇ.
-type benchExponent struct {
-	Case    string   `json:"case"`
-	Seconds float64  `json:"seconds_per_step"`
-	Memory  *float64 `json:"peak_mib"`
-}
-
-// fit sets the exponents of the cases that ran at several lengths.
-func (d *benchDocument) fit() {
-	for rest := d.Cases; len(rest) > 0; {
-		n := 1
-		for n < len(rest) && rest[n].Case == rest[0].Case {
-			n++
-		}
-		if same := rest[:n]; same[0].Length != same[n-1].Length {
-			d.Exponents = append(d.Exponents, newExponent(same))
-		}
-		rest = rest[n:]
-	}
-}
-
-func newExponent(results []bench.Result) benchExponent {
-	var lengths, seconds, peaks []float64
-	for _, r := range results {
-		lengths, seconds = append(lengths, float64(r.Length)), append(seconds, r.SecondsPerStep)
-		if r.PeakMiB != nil {
-			peaks = append(peaks, *r.PeakMiB)
-		}
-	}
-	e := benchExponent{Case: results[0].Case, Seconds: bench.Exponent(lengths, seconds)}
-	if len(peaks) == len(lengths) {
-		memory := bench.Exponent(lengths, peaks)
-		e.Memory = &memory
-	}
-	return e
+	Version   int            `json:"version"`
+	Peak      float64        `json:"peak_gflops"` // of all cores
+	Cases     []bench.Result `json:"cases"`
+	Exponents []bench.Growth `json:"exponents,omitempty"`
 }
 
 // table prints the document for people.
