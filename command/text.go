@@ -10,7 +10,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"icar/experiment"
-	"icar/internal/suggest"
 	"icar/internal/visible"
 	"icar/report"
 	"icar/text"
@@ -78,14 +77,14 @@ func (f textFlags) run(c *cobra.Command) error {
 		return usage(fmt.Errorf("--nulls %d, --windows %d, --length %d: use at most %d, %d and %d",
 			f.nulls, f.windows, f.length, maxNulls, maxWindows, maxWindow))
 	}
-	tokenizer, err := f.chosen()
+	tokenizer, err := text.TokenizerFor(f.embeddings, f.tokenizer)
 	if err != nil {
 		return usage(err)
 	}
 	if err := prepare(f.out); err != nil {
 		return runFailed(err)
 	}
-	s, err := f.sequence(tokenizer)
+	s, err := text.Open(f.text, f.embeddings, tokenizer)
 	if err != nil {
 		return badInput(err)
 	}
@@ -155,47 +154,6 @@ func (f textFlags) document(s *text.Sequence, o experiment.Outcome) textDocument
 		d.Measures = append(d.Measures, measure)
 	}
 	return d
-}
-
-// chosen returns the name of the tokenizer.
-func (f textFlags) chosen() (string, error) {
-	name := strings.ToLower(f.embeddings)
-	switch {
-	case f.tokenizer != "" && f.tokenizer != "gpt2" && f.tokenizer != "words" && !strings.ContainsAny(f.tokenizer, "./\\"):
-		return "", fmt.Errorf("there is no tokenizer %q: %s, or name a file of llama2.c", f.tokenizer, suggest.Instead(f.tokenizer, []string{"gpt2", "words"}))
-	case f.tokenizer != "":
-		return f.tokenizer, nil
-	case strings.HasSuffix(name, ".safetensors"), strings.HasSuffix(name, ".json"):
-		return "gpt2", nil
-	case strings.HasSuffix(name, ".bin"), strings.HasSuffix(name, ".npy"):
-		return "", fmt.Errorf("%s does not say how it cuts a text: use --tokenizer gpt2 or --tokenizer FILE of llama2.c", f.embeddings)
-	}
-	return "words", nil
-}
-
-// sequence reads the files.
-func (f textFlags) sequence(name string) (*text.Sequence, error) {
-	content, err := text.ReadText(f.text)
-	if err != nil {
-		return nil, err
-	}
-	table, err := text.ReadTable(f.embeddings)
-	if err != nil {
-		return nil, err
-	}
-	var tokenizer text.Tokenizer
-	switch name {
-	case "gpt2":
-		tokenizer = text.NewGPT2()
-	case "words":
-		tokenizer, err = text.NewWords(table)
-	default:
-		tokenizer, err = text.ReadMergesFile(name)
-	}
-	if err != nil {
-		return nil, err
-	}
-	return text.NewSequence(content, tokenizer, table)
 }
 
 // study runs the experiment with progress and saves it.
