@@ -2,32 +2,27 @@ package command
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"regexp"
-	"strings"
-	"unicode"
 
 	"github.com/spf13/cobra"
 
 	"icar/internal/visible"
 	"icar/sweep"
+	"icar/sweep/cluster"
 )
 
 // submitFlags are what a cluster is asked for.
 type submitFlags struct {
-	slurm, dryRun bool
-	tasks         int
-	files         string
-	time, memory  string
-	cpus          int
-	logs          string
-	options       []string
-	times         workTimes
-	kubernetes    kubernetesFlags
+	slurm, kubernetes, dryRun bool
+	workers                   cluster.Workers
+	array                     cluster.Slurm
+	job                       cluster.Kubernetes
+	times                     workTimes
 }
 
 func newSweepSubmit(f *databaseFlags) *cobra.Command {
@@ -47,7 +42,7 @@ never holds the address of a Postgres. --option adds any other line, such as
 --option partition=long, and overrides what stands before it.
 
 --kubernetes prints an Indexed Job for kubectl, with the address of a Postgres
-taken from the key ` + secretKey + ` of the secret --secret. With --claim all
+taken from the key ` + cluster.SecretKey + ` of the secret --secret. With --claim all
 pods see each other's checkpoints; without it a trial that is taken over starts
 again, to the same bits.`,
 		Example: `  icar sweep submit --slurm --tasks 16 --database-file address --files /shared/sweep
@@ -59,33 +54,30 @@ again, to the same bits.`,
 				return usage(err)
 			}
 			return f.withSweep(c.Context(), args, func(_ *sweep.Store, w sweep.Sweep) error {
-				if o.kubernetes.print {
-					a, err := f.address()
-					if err != nil {
-						return err
-					}
-					return printJob(c.OutOrStdout(), a, o, w.ID)
+				o.workers.Sweep = w.ID
+				if o.kubernetes {
+					return printJob(c, *f, o)
 				}
-				return sweepSubmit(c, *f, o, w)
+				return submitArray(c, *f, o)
 			})
 		},
 	}
 	flags := c.Flags()
 	flags.SortFlags = false
 	flags.BoolVar(&o.slurm, "slurm", false, "submit to Slurm, by sbatch")
-	flags.BoolVar(&o.kubernetes.print, "kubernetes", false, "print an Indexed Job for kubectl")
-	flags.IntVar(&o.tasks, "tasks", 1, "workers: tasks of the array, pods")
-	flags.IntVar(&o.cpus, "cpus", 1, "processors of a worker")
-	flags.StringVar(&o.memory, "memory", "1G", "memory of a worker, as sbatch takes it")
+	flags.BoolVar(&o.kubernetes, "kubernetes", false, "print an Indexed Job for kubectl")
+	flags.IntVar(&o.workers.Tasks, "tasks", 1, "workers: tasks of the array, pods")
+	flags.IntVar(&o.workers.CPUs, "cpus", 1, "processors of a worker")
+	flags.StringVar(&o.workers.Memory, "memory", "1G", "memory of a worker, as sbatch takes it")
 	o.times.add(flags)
 	flags.BoolVar(&o.dryRun, "dry-run", false, "Slurm: print the script and submit nothing")
-	flags.StringVar(&o.files, "files", "", "Slurm: `folder` of checkpoints that all nodes see (default as for icar sweep work)")
-	flags.StringVar(&o.time, "time", "1-00:00:00", "Slurm: time limit of a task, as sbatch takes it")
-	flags.StringVar(&o.logs, "logs", "", "Slurm: `folder` of a log a task (default FILES/logs)")
-	flags.StringArrayVar(&o.options, "option", nil, "Slurm: another `NAME=VALUE` of sbatch, or a NAME; repeatable")
-	flags.StringVar(&o.kubernetes.image, "image", "", "Kubernetes: the container `image` with icar in its PATH")
-	flags.StringVar(&o.kubernetes.secret, "secret", "icar-database", "Kubernetes: the `secret` with the database's address under the key "+secretKey)
-	flags.StringVar(&o.kubernetes.claim, "claim", "", "Kubernetes: the `volume claim` of checkpoints that all pods see (default: a folder of each pod's own)")
+	flags.StringVar(&o.array.Files, "files", "", "Slurm: `folder` of checkpoints that all nodes see (default as for icar sweep work)")
+	flags.StringVar(&o.array.Time, "time", "1-00:00:00", "Slurm: time limit of a task, as sbatch takes it")
+	flags.StringVar(&o.array.Logs, "logs", "", "Slurm: `folder` of a log a task (default FILES/logs)")
+	flags.StringArrayVar(&o.array.Options, "option", nil, "Slurm: another `NAME=VALUE` of sbatch, or a NAME; repeatable")
+	flags.StringVar(&o.job.Image, "image", "", "Kubernetes: the container `image` with icar in its PATH")
+	flags.StringVar(&o.job.Secret, "secret", "icar-database", "Kubernetes: the `secret` with the database's address under the key "+cluster.SecretKey)
+	flags.StringVar(&o.job.Claim, "claim", "", "Kubernetes: the `volume claim` of checkpoints that all pods see (default: a folder of each pod's own)")
 	return c
 }
 
@@ -95,20 +87,13 @@ var forOne = map[string][]string{
 	"kubernetes": {"image", "secret", "claim"},
 }
 
-// plain are the words that mean nothing else to a shell or to sbatch.
-var plain = regexp.MustCompile(`^[A-Za-z0-9_./:=,@+-]+$`)
-
-// directive are the words of lines for sbatch, which no shell reads:
-// array=0-9%2, nodelist=n[1-2], output=%A_%a.log.
-var directive = regexp.MustCompile(`^[A-Za-z0-9_./:=,@+%\[\]*-]+$`)
-
 // check refuses flags that do not fit; given reports whether one was set.
 func (o submitFlags) check(given func(name string) bool) error {
-	if o.slurm == o.kubernetes.print {
+	if o.slurm == o.kubernetes {
 		return errors.New("say where the workers are to run: --slurm or --kubernetes")
 	}
 	chosen, other := "slurm", "kubernetes"
-	if o.kubernetes.print {
+	if o.kubernetes {
 		chosen, other = other, chosen
 	}
 	for _, name := range forOne[other] {
@@ -116,60 +101,40 @@ func (o submitFlags) check(given func(name string) bool) error {
 			return fmt.Errorf("--%s is for --%s: leave it out with --%s", name, other, chosen)
 		}
 	}
-	if o.tasks < 1 || o.tasks > 100_000 || o.cpus < 1 {
-		return fmt.Errorf("--tasks %d --cpus %d: use 1 to 100000 tasks and at least one processor", o.tasks, o.cpus)
+	if o.kubernetes {
+		o.job.Workers = o.workers
+		return errors.Join(o.job.Check(), o.times.check())
 	}
-	for _, word := range append([]string{o.time, o.memory}, o.options...) {
-		if !directive.MatchString(word) {
-			return fmt.Errorf("%q has characters that sbatch may take for something else: use letters, digits and _./:=,@+%%[]*-", word)
-		}
-	}
-	if o.kubernetes.print {
-		return errors.Join(o.times.check(), o.kubernetes.check())
-	}
-	return o.times.check()
+	o.array.Workers = o.workers
+	return errors.Join(o.array.Check(), o.times.check())
 }
 
-// script returns the sbatch script. Nothing of it comes from the plan. The error
-// says which text would be more than a line of its own.
-func (o submitFlags) script(id, icar, where, address string) (_ []byte, err error) {
-	var b bytes.Buffer
-	line := func(format string, args ...any) {
-		text := fmt.Sprintf(format, args...)
-		if strings.ContainsFunc(text, unicode.IsControl) {
-			err = fmt.Errorf("%q cannot be a line of a batch script: choose names without control characters", text)
-		}
-		fmt.Fprintln(&b, text)
+// final are the exit codes of a worker that says what is wrong, and would say it
+// again. Whoever tries again has other codes: 2, which is Go's for a crash, 75
+// for a database that was away, and a signal's, as when memory is out.
+var final = []int{exitInput, exitRunFailed}
+
+// printJob prints a Job of Kubernetes.
+func printJob(c *cobra.Command, f databaseFlags, o submitFlags) error {
+	a, err := f.address()
+	if err != nil {
+		return err
 	}
-	if !plain.MatchString(id) {
-		return nil, fmt.Errorf("%q is no name of a sweep", id)
+	if a.File() != "" {
+		return usage(errors.New("pods on many machines cannot share the SQLite file: use Postgres, and put its address into a secret"))
 	}
-	line("#!/bin/sh")
-	line("#SBATCH --job-name=icar-%s", id)
-	line("#SBATCH --array=0-%d", o.tasks-1)
-	line("#SBATCH --requeue")
-	line("#SBATCH --open-mode=append")
-	line("#SBATCH --time=%s", o.time)
-	line("#SBATCH --mem=%s", o.memory)
-	line("#SBATCH --cpus-per-task=%d", o.cpus)
-	line("#SBATCH --signal=TERM@120")
-	line("#SBATCH --output=%s", filepath.Join(o.logs, "%A_%a.log"))
-	for _, option := range o.options {
-		line("#SBATCH --%s", option)
+	o.workers.Flags = o.times.args()
+	o.job.Workers, o.job.Variable, o.job.Final = o.workers, databaseVariable, final
+	job, err := o.job.Job()
+	if err != nil {
+		return usage(err)
 	}
-	line("exec srun --ntasks=1 %s sweep work %s %s %s --files %s --parallel %d %s", quote(icar), quote(id), where, quote(address), quote(o.files), o.cpus, strings.Join(o.times.args(), " "))
-	return b.Bytes(), err
+	_, err = c.OutOrStdout().Write(job)
+	return err
 }
 
-// quote writes a word for sh.
-func quote(word string) string {
-	if plain.MatchString(word) {
-		return word
-	}
-	return "'" + strings.ReplaceAll(word, "'", `'\''`) + "'"
-}
-
-func sweepSubmit(c *cobra.Command, f databaseFlags, o submitFlags, w sweep.Sweep) error {
+// submitArray gives an array of workers to sbatch, or prints its script.
+func submitArray(c *cobra.Command, f databaseFlags, o submitFlags) error {
 	a, err := f.address()
 	if err != nil {
 		return err
@@ -183,20 +148,18 @@ func sweepSubmit(c *cobra.Command, f databaseFlags, o submitFlags, w sweep.Sweep
 		fmt.Fprintf(c.ErrOrStderr(), "icar: %s is a SQLite file: the tasks have to run on this machine; for others use Postgres\n",
 			visible.Text(address))
 	}
-	icar, err := os.Executable()
+	o.workers.Flags = o.times.args()
+	o.array.Workers = o.workers
+	o.array.Program, err = os.Executable()
 	if err == nil {
 		address, err = filepath.Abs(address)
 	}
-	if o.files, err = joinFolder(err, f, o.files); err != nil {
+	if o.array.Files, err = joinFolder(err, f, o.array.Files); err != nil {
 		return runFailed(err)
 	}
-	if o.logs == "" {
-		o.logs = filepath.Join(o.files, "logs")
-	}
-	if strings.ContainsAny(o.logs, " %\n") {
-		return usage(fmt.Errorf("--logs %q has characters that sbatch takes for something else: choose another folder", o.logs))
-	}
-	script, err := o.script(w.ID, icar, where, address)
+	o.array.Database = [2]string{where, address}
+	o.array.Logs = cmp.Or(o.array.Logs, filepath.Join(o.array.Files, "logs"))
+	script, err := o.array.Script()
 	if err != nil {
 		return usage(err)
 	}
@@ -204,7 +167,7 @@ func sweepSubmit(c *cobra.Command, f databaseFlags, o submitFlags, w sweep.Sweep
 		_, err := c.OutOrStdout().Write(script)
 		return err
 	}
-	if err := prepareFolder("--logs", o.logs); err != nil {
+	if err := prepareFolder("--logs", o.array.Logs); err != nil {
 		return runFailed(err)
 	}
 	sbatch := exec.CommandContext(c.Context(), "sbatch", "--parsable")
