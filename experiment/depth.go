@@ -73,7 +73,7 @@ type depthPredictor struct {
 }
 
 func runDepth(ctx context.Context, c networkConfig, m Means) (depthResult, error) {
-	model, err := m.probed(ctx, c.Config, c.Arithmetic)
+	model, err := probed(ctx, m, c.Config, c.Arithmetic)
 	if err != nil {
 		return depthResult{}, err
 	}

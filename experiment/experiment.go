@@ -22,35 +22,6 @@ import (
 	"icar/internal/suggest"
 )
 
-// Scale is how large an experiment is run.
-type Scale string
-
-const (
-	Quick Scale = "quick" // at most 5 s on two cores
-	Paper Scale = "paper" // the sizes of the paper's authors
-)
-
-// All returns every experiment in the order of the report.
-func All() []Experiment {
-	return []Experiment{
-		augmented(),
-		gradient(),
-		fig3Unitary(),
-		fig3Rotation(),
-		fig4(),
-		minima(),
-		fig5(),
-		depth(),
-		heads(),
-		generalise(),
-		noise(),
-		fig6(),
-		position(),
-		fig7(),
-		softmax(),
-	}
-}
-
 // Experiment is one figure or proposition.
 type Experiment struct {
 	Name    string                  // as in `icar reproduce NAME`
@@ -71,18 +42,6 @@ type Experiment struct {
 	// Collect draws the conclusions from the results of all trials, in the
 	// order of Trials.
 	Collect func([]Result) (Findings, error)
-}
-
-// Trial is a piece of work: its configuration and an identity derived from it.
-type Trial struct {
-	ID     string          `json:"id"`
-	Config json.RawMessage `json:"config"`
-}
-
-// Result is what a trial found, as JSON that decodes to the same bits.
-type Result struct {
-	Trial Trial           `json:"trial"`
-	Found json.RawMessage `json:"found"`
 }
 
 // Findings are what an experiment concludes.

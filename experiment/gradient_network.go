@@ -19,7 +19,7 @@ import (
 
 // runLayer trains a one-layer network and measures it beside the fitted steps.
 func (c gradientConfig) runLayer(ctx context.Context, m Means) (gradientResult, error) {
-	model, err := m.probed(ctx, c.Config, c.Arithmetic)
+	model, err := probed(ctx, m, c.Config, c.Arithmetic)
 	if err != nil {
 		return gradientResult{}, err
 	}

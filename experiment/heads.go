@@ -69,7 +69,7 @@ type headsResult struct {
 }
 
 func runHeads(ctx context.Context, c networkConfig, m Means) (r headsResult, err error) {
-	model, squared, err := m.tested(ctx, c)
+	model, squared, err := tested(ctx, m, c)
 	if err != nil {
 		return r, err
 	}

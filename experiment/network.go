@@ -145,7 +145,7 @@ func unbiased(ctx context.Context, c train.Config, net *nn.Transformer[float32],
 }
 
 // probed trains the model of a trial and returns it to be looked into.
-func (m Means) probed(ctx context.Context, c train.Config,
+func probed(ctx context.Context, m Means, c train.Config,
 	arithmetic string) (*probe.Model, error) {
 	loops, err := m.kernel(arithmetic)
 	if err != nil {
@@ -159,8 +159,8 @@ func (m Means) probed(ctx context.Context, c train.Config,
 }
 
 // tested is probed with the model's squared errors on the test sequences.
-func (m Means) tested(ctx context.Context, c networkConfig) (*probe.Model, []float64, error) {
-	model, err := m.probed(ctx, c.Config, c.Arithmetic)
+func tested(ctx context.Context, m Means, c networkConfig) (*probe.Model, []float64, error) {
+	model, err := probed(ctx, m, c.Config, c.Arithmetic)
 	if err != nil {
 		return nil, nil, err
 	}

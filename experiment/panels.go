@@ -23,12 +23,3 @@ func median(x []float64) float64 {
 	sorted := slices.Sorted(slices.Values(x))
 	return (sorted[(len(x)-1)/2] + sorted[len(x)/2]) / 2
 }
-
-// positions returns 1, 2, …, n.
-func positions(n int) []float64 {
-	t := make([]float64, n)
-	for i := range t {
-		t[i] = float64(i + 1)
-	}
-	return t
-}

@@ -69,7 +69,7 @@ type positionResult struct {
 const theoryIterations = 1000
 
 func runPosition(ctx context.Context, c networkConfig, m Means) (r positionResult, err error) {
-	model, squared, err := m.tested(ctx, c)
+	model, squared, err := tested(ctx, m, c)
 	if err != nil {
 		return r, err
 	}

@@ -63,7 +63,7 @@ type law struct {
 // estimators are fitted on the model's own training sequences; Kalman knows the
 // noise of each law.
 func transfer(ctx context.Context, c networkConfig, m Means, laws []law) (transferResult, error) {
-	model, err := m.probed(ctx, c.Config, c.Arithmetic)
+	model, err := probed(ctx, m, c.Config, c.Arithmetic)
 	if err != nil {
 		return transferResult{}, err
 	}
