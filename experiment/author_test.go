@@ -14,20 +14,3 @@ func TestAuthorBySource(t *testing.T) {
 		}
 	}
 }
-
-// anyConfig is the configuration of an experiment that has none.
-type anyConfig struct{}
-
-func (anyConfig) Check() error { return nil }
-
-// A claim whose source names nobody cannot be counted, and is refused.
-func TestCollectRefusesAClaimOfNobody(t *testing.T) {
-	for source, refused := range map[string]bool{"ours": false, "nobody": true} {
-		toy := define(spec[anyConfig, int]{name: "toy", collect: func([]done[anyConfig, int]) (Findings, error) {
-			return Findings{Claims: []Claim{{ID: "one", Source: source, Relation: Equals}}}, nil
-		}})
-		if _, err := toy.Collect(nil); (err != nil) != refused {
-			t.Errorf("%q: %v", source, err)
-		}
-	}
-}

@@ -209,31 +209,26 @@ func TestForeignResults(t *testing.T) {
 	}
 }
 
-// What a setting is not is said in words, by the kind of its field.
-func TestOverrideNamesKinds(t *testing.T) {
-	for set, want := range map[Setting]string{
-		{"mu", "wide"}:      "fig6: setting mu=wide is not a number",
-		{"replicas", "2.5"}: "is not a whole number in range",
-		{"seed", "-1"}:      "is not a whole number in range",
-		{"mu", "null"}:      "mu=null is not a number",
-		{"tmx", "9"}:        `fig6 has no setting "tmx"`,
-	} {
-		if _, err := Plan(fig6(), Options{Scale: Quick, Set: []Setting{set}}); err == nil || !strings.Contains(err.Error(), want) {
-			t.Errorf("%v: %v, want %s", set, err, want)
-		}
-	}
+// The kinds of settings are named in words.
+func TestKindName(t *testing.T) {
 	if got := kindName(reflect.Bool) + "; " + kindName(reflect.String); got != "true or false; a word" {
 		t.Error(got)
 	}
-	// A word needs no quotes, and the later of two settings holds.
-	plan, err := Plan(minima(), Options{Scale: Quick, Seed: 1, Set: []Setting{{"family", "unitary"}, {"d", "2"}, {"heads", "1"}, {"heads", "2"}}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, trial := range plan {
-		var c minimaConfig
-		if err := decode(trial.Config, &c); err != nil || c.Family != "unitary" || c.D != 2 || c.Heads != 2 {
-			t.Errorf("%+v, %v", c, err)
+}
+
+// anyConfig is the configuration of an experiment that has none.
+type anyConfig struct{}
+
+func (anyConfig) Check() error { return nil }
+
+// A claim whose source names nobody cannot be counted, and is refused.
+func TestCollectRefusesAClaimOfNobody(t *testing.T) {
+	for source, refused := range map[string]bool{"ours": false, "nobody": true} {
+		toy := define(spec[anyConfig, int]{name: "toy", collect: func([]done[anyConfig, int]) (Findings, error) {
+			return Findings{Claims: []Claim{{ID: "one", Source: source, Relation: Equals}}}, nil
+		}})
+		if _, err := toy.Collect(nil); (err != nil) != refused {
+			t.Errorf("%q: %v", source, err)
 		}
 	}
 }

@@ -2,6 +2,7 @@ package experiment
 
 import (
 	"context"
+	"encoding/json"
 	"math"
 	"slices"
 	"strings"
@@ -19,7 +20,7 @@ func TestFig3Trials(t *testing.T) {
 	for scale, iterations := range map[Scale]int{Quick: 20_000, Paper: 100_000} {
 		var c unitaryConfig
 		unitary := fig3Unitary().Trials(scale, 5)
-		if err := decode(unitary[0].Config, &c); err != nil {
+		if err := json.Unmarshal(unitary[0].Config, &c); err != nil {
 			t.Fatal(err)
 		}
 		want := fig3Config{Family: ar.Unitary, D: 10, Heads: 10, Tmax: 20, LearningRate: 1e-3, Iterations: 10_000, InitScale: 0.1, Seed: 5}
@@ -29,7 +30,7 @@ func TestFig3Trials(t *testing.T) {
 		rotation := fig3Rotation().Trials(scale, 5)
 		for i, trial := range rotation {
 			var c rotationConfig
-			if err := decode(trial.Config, &c); err != nil {
+			if err := json.Unmarshal(trial.Config, &c); err != nil {
 				t.Fatal(err)
 			}
 			want := fig3Config{Family: ar.Rotation, D: 10, Heads: 8, Tmax: 20, LearningRate: 1e-3, Iterations: iterations,
