@@ -44,8 +44,8 @@ func collectAugmented(all []done[augmentedConfig, augmentedResult]) (Findings, e
 		found.Claims = append(found.Claims, optimumClaims(c, r, best, optimum)...)
 	}
 	found.Data.Tables = []Table{trained, optima}
-	figure, err := augmentedFigure(all)
-	found.Figures = []Figure{figure}
+	picture, err := augmentedFigure(all)
+	found.Figures = []Figure{picture}
 	return found, err
 }
 
@@ -183,7 +183,7 @@ func thresholdClaims(c augmentedConfig, r augmentedResult) []Claim {
 }
 
 func augmentedFigure(all []done[augmentedConfig, augmentedResult]) (Figure, error) {
-	figure := Figure{Title: "One layer of linear attention on augmented tokens", Columns: 3,
+	picture := Figure{Title: "One layer of linear attention on augmented tokens", Columns: 3,
 		Caption: "Left: the step that training finds (points) on 3/(2Tmax + 3d - 4). Middle: " +
 			"mean loss of H diagonal heads (points) on the exact optimum. Right: rotations, d = " +
 			"4: what the conjugate correction ζ and all six weights gain over one gradient step."}
@@ -207,12 +207,12 @@ func augmentedFigure(all []done[augmentedConfig, augmentedResult]) (Figure, erro
 		for t := 4; t <= 120; t++ {
 			x, y = append(x, float64(t)), append(y, theory.GradientStep(all[0].Config.D, t))
 		}
-		figure.Panels = append(figure.Panels, Panel{Kind: Lines, Title: "inner step η",
+		picture.Panels = append(picture.Panels, Panel{Kind: Lines, Title: "inner step η",
 			X: Axis{Label: "Tmax", Log: true}, Y: Axis{Label: "η", Log: true},
 			Series: []Series{NewSeries("", Dashed, x, y), NewSeries("trained", Points, tmax, eta)}})
 	}
 	if len(h) > 0 {
-		figure.Panels = append(figure.Panels, Panel{Kind: Lines, Title: "heads",
+		picture.Panels = append(picture.Panels, Panel{Kind: Lines, Title: "heads",
 			X: Axis{Label: "heads H"}, Y: Axis{Label: "mean loss"},
 			Series: []Series{NewSeries("", Dashed, h, headsOptimum),
 				NewSeries("trained", Points, h, heads)}})
@@ -231,9 +231,9 @@ func augmentedFigure(all []done[augmentedConfig, augmentedResult]) (Figure, erro
 		t, branchGain, fullGain = append(t, float64(tm)), append(branchGain, step-branch.MeanLoss),
 			append(fullGain, step-full.MeanLoss)
 	}
-	figure.Panels = append(figure.Panels, Panel{Kind: Lines, Title: "rotations, d = 4: gain",
+	picture.Panels = append(picture.Panels, Panel{Kind: Lines, Title: "rotations, d = 4: gain",
 		X: Axis{Label: "Tmax"}, Y: Axis{Label: "mean loss"},
 		Series: []Series{NewSeries("ζ", Solid, t, branchGain),
 			NewSeries("all six", Solid, t, fullGain)}})
-	return figure, nil
+	return picture, nil
 }

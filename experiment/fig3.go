@@ -123,7 +123,7 @@ func (r fig3Run) findings(title, caption string) Findings {
 		{"C", []int{c.D, c.D}, m.C()}, {"P", []int{c.Tmax, c.Tmax}, m.P},
 	}}
 	coordinate := Axis{Label: "coordinate"}
-	figure := Figure{Title: title, Caption: caption, Columns: 3, Panels: []Panel{
+	picture := Figure{Title: title, Caption: caption, Columns: 3, Panels: []Panel{
 		{Kind: Heatmap, Title: "A (query-key)", X: coordinate, Y: Axis{Label: "head"}, Matrix: NewMatrix(c.Heads, c.D, m.A)},
 		{Kind: Heatmap, Title: "B (value)", X: coordinate, Y: Axis{Label: "head"}, Matrix: NewMatrix(c.Heads, c.D, m.B)},
 		{Kind: Heatmap, Title: "C = BᵀA", X: coordinate, Y: coordinate, Matrix: NewMatrix(c.D, c.D, m.C())},
@@ -133,7 +133,7 @@ func (r fig3Run) findings(title, caption string) Findings {
 		{Kind: Lines, Title: "loss above its exact minimum", X: Axis{Label: "iteration", Log: true}, Y: Axis{Label: "excess loss", Log: true},
 			Series: []Series{NewSeries("", Solid, r.Found.At, above(r.Found.Losses, r.certificate.Minimum))}},
 	}}
-	return Findings{Data: data, Figures: []Figure{figure}}
+	return Findings{Data: data, Figures: []Figure{picture}}
 }
 
 func above(losses []float64, minimum float64) []float64 {

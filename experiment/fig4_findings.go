@@ -18,7 +18,7 @@ func collectText(all []done[textConfig, textResult]) (Findings, error) {
 	summary := Table{Name: "summary", Columns: []string{"measure", "split", "k", "lag", "value",
 		"low", "high", "p_tokens", "p_windows", "p_markov"}}
 	nulls := gather(all)
-	figure := Figure{Title: "Is a sentence an autoregressive process? (Fig. 4)", Columns: 3,
+	picture := Figure{Title: "Is a sentence an autoregressive process? (Fig. 4)", Columns: 3,
 		Caption: "Top: each window with a W of its own. Left the authors' protocol, which leaves " +
 			"out the windows that are fitted exactly; then ours, with and without them: " +
 			"most are exact for want of repeated tokens, in the text and shuffled alike. " +
@@ -74,8 +74,8 @@ func collectText(all []done[textConfig, textResult]) (Findings, error) {
 			addRow(&summary, "passage: pooled - own", c, r.Passages.Ahead)
 		}
 	}
-	figure.Panels = append(append(append(windows, lags), singular...), passages...)
-	return Findings{Data: Data{Tables: []Table{summary}}, Figures: []Figure{figure}}, nil
+	picture.Panels = append(append(append(windows, lags), singular...), passages...)
+	return Findings{Data: Data{Tables: []Table{summary}}, Figures: []Figure{picture}}, nil
 }
 
 // nullKey names the texts of a null that a fit is compared with.

@@ -179,7 +179,7 @@ func meanBeside(x []float64, several [][]float64) (distance, standardError float
 
 func collectFig6(all []done[fig6Config, fig6Result]) (Findings, error) {
 	var found Findings
-	figure := Figure{Title: "Positional encoding alone (Fig. 6)", Columns: 2,
+	picture := Figure{Title: "Positional encoding alone (Fig. 6)", Columns: 2,
 		Caption: "P after the first iteration whose mean loss is at most the target; row T-2 " +
 			"holds p_1 … p_T. The narrower the contexts (larger μ), the smoother the rows."}
 	rows := Figure{Name: "cosines", Title: "Cosines fitted to the last row of the encoding",
@@ -190,7 +190,7 @@ func collectFig6(all []done[fig6Config, fig6Result]) (Findings, error) {
 		"last_row_r2", "median_r2"}}
 	for _, d := range all {
 		c, r := d.Config, d.Found
-		figure.Panels = append(figure.Panels,
+		picture.Panels = append(picture.Panels,
 			encodingPanel(fmt.Sprintf("μ = %g, %d iterations", c.Mu, r.Iterations), c.Tmax, r.P))
 		t := positions(c.Tmax)
 		rows.Panels = append(rows.Panels,
@@ -204,7 +204,7 @@ func collectFig6(all []done[fig6Config, fig6Result]) (Findings, error) {
 			[]any{c.Mu, r.Iterations, r.Descended, r.R2[len(r.R2)-1], median(r.R2)})
 		found.Claims = append(found.Claims, fig6Claims(c, r)...)
 	}
-	found.Figures = []Figure{figure, rows}
+	found.Figures = []Figure{picture, rows}
 	found.Data.Tables = []Table{counts}
 	return found, nil
 }

@@ -154,11 +154,11 @@ func collectHeads(all []done[networkConfig, headsResult]) (Findings, error) {
 	if err != nil {
 		return Findings{}, err
 	}
-	figure, err := headsFigure(all)
+	picture, err := headsFigure(all)
 	if err != nil {
 		return Findings{}, err
 	}
-	found := Findings{Data: Data{Tables: []Table{table, summary, removed}}, Figures: []Figure{figure}}
+	found := Findings{Data: Data{Tables: []Table{table, summary, removed}}, Figures: []Figure{picture}}
 	if !math.IsInf(served, -1) {
 		found.Claims = append(found.Claims, Claim{ID: "constructed", Source: "ours", Relation: AtMost,
 			Measured: Number(served), Tolerance: constructedRounding,

@@ -26,7 +26,7 @@ func (n *notices) add(message string) {
 }
 
 // outcome returns an experiment's outcome as JSON and the trials that were kept.
-func outcome(t *testing.T, e Experiment, o Options) ([]byte, int) {
+func collected(t *testing.T, e Experiment, o Options) ([]byte, int) {
 	t.Helper()
 	found, cost, err := Reproduce(context.Background(), e, o, nil)
 	if err != nil {
@@ -51,7 +51,7 @@ func TestReproduceGoesOn(t *testing.T) {
 		}
 		return square(ctx, c)
 	})
-	want, _ := outcome(t, toy(square), Options{})
+	want, _ := collected(t, toy(square), Options{})
 	var n notices
 	o := Options{Workers: 1, Keep: filepath.Join(t.TempDir(), "trials"), Notice: n.add}
 	if _, _, err := Reproduce(context.Background(), e, o, nil); err == nil {
@@ -59,7 +59,7 @@ func TestReproduceGoesOn(t *testing.T) {
 	}
 	runs.Store(0)
 	broken.Store(0)
-	got, found := outcome(t, e, o)
+	got, found := collected(t, e, o)
 	if found != 5 || runs.Load() != 3 || !bytes.Equal(got, want) || len(n.said) != 0 {
 		t.Errorf("%d results were kept and %d trials run, said %q; want 5 and 3, and the outcome of one go", found, runs.Load(), n.said)
 	}
@@ -86,7 +86,7 @@ func TestReproduceGoesOn(t *testing.T) {
 			t.Fatal(err)
 		}
 		n.said = nil
-		got, found := outcome(t, e, o)
+		got, found := collected(t, e, o)
 		if found != 7 || !bytes.Equal(got, want) || len(n.said) != 1 || !strings.Contains(n.said[0], what) {
 			t.Errorf("%s: %d results were kept, said %q", what, found, n.said)
 		}

@@ -266,11 +266,11 @@ func collectMinima(all []done[minimaConfig, minimaResult]) (Findings, error) {
 		}
 	}
 	found.Data.Tables = []Table{table, ends}
-	figure, err := minimaFigure(all)
+	picture, err := minimaFigure(all)
 	if err != nil {
 		return Findings{}, err
 	}
-	found.Figures = []Figure{figure}
+	found.Figures = []Figure{picture}
 	found.Claims, err = minimaClaims(all)
 	return found, err
 }

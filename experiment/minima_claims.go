@@ -15,7 +15,7 @@ import (
 // minimaFigure shows the least loss that descent found against the formula,
 // and the descents of the smallest case with traps.
 func minimaFigure(all []done[minimaConfig, minimaResult]) (Figure, error) {
-	figure := Figure{Title: "Exact minima of the diagonal attention", Columns: 3,
+	picture := Figure{Title: "Exact minima of the diagonal attention", Columns: 3,
 		Caption: "Left and middle: the lowest loss that descent found (points) on the exact " +
 			"minimum (dashed), for every number of heads. Right: descents on rotations with d = " +
 			"4 and H = 2 end at the minimum or in a trap of known loss (dashed)."}
@@ -36,7 +36,7 @@ func minimaFigure(all []done[minimaConfig, minimaResult]) (Figure, error) {
 					NewSeries(fmt.Sprintf("d = %d", d), Points, h, lowest))
 			}
 		}
-		figure.Panels = append(figure.Panels, panel)
+		picture.Panels = append(picture.Panels, panel)
 	}
 	for _, t := range all {
 		if !t.Config.smallestWithTraps() {
@@ -46,9 +46,9 @@ func minimaFigure(all []done[minimaConfig, minimaResult]) (Figure, error) {
 		if err != nil {
 			return Figure{}, err
 		}
-		figure.Panels = append(figure.Panels, panel)
+		picture.Panels = append(picture.Panels, panel)
 	}
-	return figure, nil
+	return picture, nil
 }
 
 func trapPanel(c minimaConfig, curves [][]float64) (Panel, error) {

@@ -68,7 +68,7 @@ func collectSoftmax(all []done[networkConfig, networkResult]) (Findings, error) 
 	if err != nil {
 		return Findings{}, err
 	}
-	figure := Figure{Title: "Softmax, MLP, norm and position, one switch at a time", Columns: 3,
+	picture := Figure{Title: "Softmax, MLP, norm and position, one switch at a time", Columns: 3,
 		Caption: "Test error, test error by position and the training loss, for plain tokens (top) and augmented ones. Dashed: classical estimators. " + intervalCaption}
 	for _, tokens := range []ar.Tokens{ar.Plain, ar.Augmented} {
 		var same []network
@@ -90,10 +90,10 @@ func collectSoftmax(all []done[networkConfig, networkResult]) (Findings, error) 
 		}
 		for _, p := range append([]Panel{models}, curves...) {
 			p.Title = fmt.Sprintf("%s: %s", tokens, p.Title)
-			figure.Panels = append(figure.Panels, p)
+			picture.Panels = append(picture.Panels, p)
 		}
 	}
-	found.Figures = []Figure{figure}
+	found.Figures = []Figure{picture}
 	found.Claims, err = softmaxClaims(networks)
 	return found, err
 }

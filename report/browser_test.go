@@ -26,7 +26,7 @@ func openPage(t *testing.T, figures ...experiment.Figure) context.Context {
 		}
 		t.Skip("there is no chromium: the report is not opened")
 	}
-	o := outcome()
+	o := collected()
 	o.Figures = figures
 	page, err := WritePage(t.TempDir(), []Entry{{Outcome: o}})
 	if err != nil {

@@ -39,14 +39,14 @@ const (
 )
 
 // Draw writes a figure in one of Formats.
-func Draw(w io.Writer, figure experiment.Figure, format string) error {
-	columns := max(1, min(figure.Columns, len(figure.Panels)))
+func Draw(w io.Writer, picture experiment.Figure, format string) error {
+	columns := max(1, min(picture.Columns, len(picture.Panels)))
 	var rows [][]drawnPanel
 	height := titleHeight
-	for i, p := range figure.Panels {
+	for i, p := range picture.Panels {
 		drawn, err := newPanel(p)
 		if err != nil {
-			return fmt.Errorf("figure %q, panel %q: %w", figure.Title, p.Title, err)
+			return fmt.Errorf("figure %q, panel %q: %w", picture.Title, p.Title, err)
 		}
 		if i%columns == 0 {
 			rows = append(rows, nil)
@@ -58,14 +58,14 @@ func Draw(w io.Writer, figure experiment.Figure, format string) error {
 	}
 	c, err := newCanvas(vg.Length(columns)*panelWidth, height, format)
 	if err != nil {
-		return fmt.Errorf("figure %q: %w", figure.Title, err)
+		return fmt.Errorf("figure %q: %w", picture.Title, err)
 	}
 	all := draw.New(c)
 	all.SetColor(color.White)
 	all.Fill(all.Rectangle.Path())
 	heading := sans(figureSize)
 	heading.XAlign, heading.YAlign = text.XCenter, text.YCenter
-	all.FillText(heading, vg.Point{X: all.Max.X / 2, Y: height - titleHeight/2}, figure.Title)
+	all.FillText(heading, vg.Point{X: all.Max.X / 2, Y: height - titleHeight/2}, picture.Title)
 	top := height - titleHeight
 	for _, row := range rows {
 		bottom := top - panelHeight - legendHeight(row)

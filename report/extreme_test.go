@@ -29,13 +29,13 @@ func TestFiguresOfExtremeNumbers(t *testing.T) {
 		}
 		for _, logarithmic := range []bool{false, true} {
 			axis := experiment.Axis{Log: logarithmic}
-			figure := experiment.Figure{Columns: 2, Panels: []experiment.Panel{
+			picture := experiment.Figure{Columns: 2, Panels: []experiment.Panel{
 				{Kind: experiment.Lines, Y: axis, Series: []experiment.Series{experiment.NewSeries("s", experiment.Solid, x, y)}},
 				{Kind: experiment.Heatmap, Matrix: experiment.NewMatrix(1, len(y), y)},
 			}}
 			ended := make(chan error, 1)
 			var b bytes.Buffer
-			go func() { ended <- Draw(&b, figure, "svg") }()
+			go func() { ended <- Draw(&b, picture, "svg") }()
 			select {
 			case err := <-ended:
 				if err != nil {

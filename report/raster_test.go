@@ -138,14 +138,14 @@ func middle(points []image.Point) image.Point {
 // left in its colour, and the scale beside it runs from red to blue downwards,
 // in every format.
 func TestHeatmapsAreTheRightWayUpInEveryFormat(t *testing.T) {
-	figure := asymmetric()
+	drawn := asymmetric()
 	colours := moreland.SmoothBlueRed()
 	colours.SetMin(-1)
 	colours.SetMax(1)
-	pictures, _ := newPress(t).print(t, figure)
+	pictures, _ := newPress(t).print(t, drawn)
 	for format, picture := range pictures {
 		var centres []image.Point
-		for _, v := range figure.Panels[0].Matrix.Values {
+		for _, v := range drawn.Panels[0].Matrix.Values {
 			c, err := colours.At(v.Float())
 			if err != nil {
 				t.Fatal(err)
@@ -220,14 +220,14 @@ func TestBandsHaveTheirSeriesColour(t *testing.T) {
 func TestBandsBelowZeroOnALogAxis(t *testing.T) {
 	x := []float64{1, 2, 3}
 	draw := func(low float64) int {
-		figure := lettered()
-		panel := &figure.Panels[0]
+		drawn := lettered()
+		panel := &drawn.Panels[0]
 		panel.Y.Log = true
 		panel.Series = []experiment.Series{experiment.NewSeries("", experiment.Solid, x, []float64{1, 1, 1}).
 			Between([]float64{low, low, low}, []float64{2, 2, 2})}
 		r, g, b, _ := Colour(0).RGBA()
 		over := func(c uint32) uint8 { return uint8(math.Round(255 + 45./255*(float64(c>>8)-255))) }
-		pictures, _ := newPress(t).print(t, figure)
+		pictures, _ := newPress(t).print(t, drawn)
 		return len(where(pictures["png"], color.RGBA{over(r), over(g), over(b), 255}))
 	}
 	below, tenth := draw(-1), draw(0.1)
@@ -264,17 +264,17 @@ func figuresToCompare(t *testing.T) []experiment.Figure {
 func TestFormatsAgree(t *testing.T) {
 	const block, bound = 32, 255. * 4 / 2 / 32
 	p := newPress(t)
-	for _, figure := range figuresToCompare(t) {
-		pictures, words := p.print(t, figure)
+	for _, drawn := range figuresToCompare(t) {
+		pictures, words := p.print(t, drawn)
 		for _, format := range []string{"svg", "pdf"} {
 			worst, at := apart(pictures["png"], pictures[format], block)
 			if worst > bound {
-				t.Errorf("%q: %s and PNG are %.1f apart at %v", figure.Title, format, worst, at)
+				t.Errorf("%q: %s and PNG are %.1f apart at %v", drawn.Title, format, worst, at)
 			}
 		}
-		for _, want := range wordsOf(figure) {
+		for _, want := range wordsOf(drawn) {
 			if !strings.Contains(strings.Join(strings.Fields(words), " "), want) {
-				t.Errorf("%q: its PDF does not say %q:\n%s", figure.Title, want, words)
+				t.Errorf("%q: its PDF does not say %q:\n%s", drawn.Title, want, words)
 			}
 		}
 	}

@@ -30,7 +30,7 @@ func everyKind() experiment.Figure {
 	}}
 }
 
-func outcome() experiment.Outcome {
+func collected() experiment.Outcome {
 	return experiment.Outcome{
 		Version: experiment.DocumentVersion, Name: "toy", Source: "ours", Summary: "a <toy>", Scale: experiment.Quick,
 		Claims: []experiment.Claim{
@@ -124,7 +124,7 @@ func TestDrawErrors(t *testing.T) {
 
 func TestSaveAndLoad(t *testing.T) {
 	out := t.TempDir()
-	if err := Save(out, outcome(), experiment.Cost{Seconds: 1.5, PeakHeap: 3 << 20, Workers: 2}); err != nil {
+	if err := Save(out, collected(), experiment.Cost{Seconds: 1.5, PeakHeap: 3 << 20, Workers: 2}); err != nil {
 		t.Fatal(err)
 	}
 	read := func(name string) []byte {
@@ -149,11 +149,11 @@ func TestSaveAndLoad(t *testing.T) {
 			t.Errorf("%s holds %q, want %q", name, got, want)
 		}
 	}
-	if figure := string(read("data/figure.csv")); !strings.Contains(figure, "heatmap,,2,1,-2,,\n") || !strings.Contains(figure, "lines,dashed,1,1,,,\n") || !strings.Contains(figure, "lines,bars,1,1,,0.5,2\n") {
-		t.Errorf("figure.csv holds %s", figure)
+	if picture := string(read("data/figure.csv")); !strings.Contains(picture, "heatmap,,2,1,-2,,\n") || !strings.Contains(picture, "lines,dashed,1,1,,,\n") || !strings.Contains(picture, "lines,bars,1,1,,0.5,2\n") {
+		t.Errorf("figure.csv holds %s", picture)
 	}
 
-	other := outcome()
+	other := collected()
 	other.Name = "first"
 	if err := Save(out, other, experiment.Cost{}); err != nil {
 		t.Fatal(err)

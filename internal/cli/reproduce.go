@@ -228,15 +228,15 @@ func runAll(ctx context.Context, stderr io.Writer, chosen []experiment.Experimen
 	var entries []report.Entry
 	for i, e := range chosen {
 		bar := progress.bar(e.Name, len(plans[i]))
-		outcome, cost, err := experiment.Reproduce(ctx, e, o, bar.step)
+		collected, cost, err := experiment.Reproduce(ctx, e, o, bar.step)
 		if err == nil {
-			err = report.Save(out, outcome, cost)
+			err = report.Save(out, collected, cost)
 		}
 		if err != nil {
 			bar.abort()
 			return nil, err
 		}
-		entries = append(entries, report.Entry{Outcome: outcome, Cost: cost})
+		entries = append(entries, report.Entry{Outcome: collected, Cost: cost})
 	}
 	return entries, nil
 }

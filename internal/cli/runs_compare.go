@@ -74,7 +74,7 @@ func differing(runs []described) [][]string {
 	return values
 }
 
-func compareRuns(out io.Writer, runs []described, figure string) error {
+func compareRuns(out io.Writer, runs []described, picture string) error {
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(w, "RUN\t"+cellTitles+"\tDIFFERS IN")
 	for i, values := range differing(runs) {
@@ -83,7 +83,7 @@ func compareRuns(out io.Writer, runs []described, figure string) error {
 	if err := w.Flush(); err != nil {
 		return err
 	}
-	_, err := fmt.Fprintf(out, "\nCurves: %s\n", visible.Text(figure))
+	_, err := fmt.Fprintf(out, "\nCurves: %s\n", visible.Text(picture))
 	return err
 }
 

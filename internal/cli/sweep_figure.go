@@ -30,11 +30,11 @@ func drawSweep(path, x string, results []trained) error {
 	if !slices.Contains(varied, x) {
 		return usage(fmt.Errorf("--x %q is no number that varies among the results: %s", x, suggest.Instead(x, varied)))
 	}
-	figure, err := sweepFigure(x, results)
+	picture, err := sweepFigure(x, results)
 	if err != nil {
 		return usage(err)
 	}
-	if err := run.WriteFile(path, func(w io.Writer) error { return report.Draw(w, figure, format) }); err != nil {
+	if err := run.WriteFile(path, func(w io.Writer) error { return report.Draw(w, picture, format) }); err != nil {
 		return runFailed(err)
 	}
 	return nil

@@ -112,7 +112,7 @@ var resultFormats = map[string]func(io.Writer, []trained) error{"csv": resultsCS
 
 func newSweepResults(f *databaseFlags) *cobra.Command {
 	format := "csv"
-	var figure, x string
+	var picture, x string
 	c := &cobra.Command{
 		Use:   "results [SWEEP]",
 		Short: "Print the results in the order of the plan; equal sweeps print equal bytes",
@@ -136,8 +136,8 @@ combination of the others, its mean over seeds and the 95 % interval of that mea
 				if missing := w.Trials - int64(len(results)); missing > 0 {
 					fmt.Fprintf(c.ErrOrStderr(), "icar: %d of %d trials have no result: icar sweep status says why\n", missing, w.Trials)
 				}
-				if figure != "" {
-					return drawSweep(figure, x, results)
+				if picture != "" {
+					return drawSweep(picture, x, results)
 				}
 				if err := resultFormats[format](c.OutOrStdout(), results); err != nil {
 					return runFailed(err)
@@ -147,7 +147,7 @@ combination of the others, its mean over seeds and the 95 % interval of that mea
 		},
 	}
 	c.Flags().StringVar(&format, "format", format, "csv, jsonl or npy")
-	c.Flags().StringVar(&figure, "figure", "", "draw a figure into this .svg, .pdf or .png `file` instead")
+	c.Flags().StringVar(&picture, "figure", "", "draw a figure into this .svg, .pdf or .png `file` instead")
 	c.Flags().StringVar(&x, "x", "", "the `setting` along the figure's axis")
 	return c
 }

@@ -203,12 +203,12 @@ func (f textFlags) study(ctx context.Context, stderr io.Writer, e experiment.Exp
 	progress := newProgress(stderr)
 	defer progress.wait()
 	bar := progress.bar(e.Name, steps)
-	outcome, cost, err := experiment.Reproduce(ctx, e, o, bar.step)
+	collected, cost, err := experiment.Reproduce(ctx, e, o, bar.step)
 	if err != nil {
 		bar.abort()
 		return report.Entry{}, err
 	}
-	return report.Entry{Outcome: outcome, Cost: cost}, report.Save(f.out, outcome, cost)
+	return report.Entry{Outcome: collected, Cost: cost}, report.Save(f.out, collected, cost)
 }
 
 func printText(out io.Writer, s *text.Sequence, o experiment.Outcome, page string) error {

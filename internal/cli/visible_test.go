@@ -36,14 +36,14 @@ func TestNamesAreShownPlain(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	figure := filepath.Join(t.TempDir(), marked+".svg")
+	picture := filepath.Join(t.TempDir(), marked+".svg")
 	out := hostileResult(t)
 	for _, test := range []struct {
 		code, lines int
 		args        []string
 	}{
 		{exitDone, 3, []string{"runs", "list", folder}},
-		{exitDone, 5, []string{"runs", "compare", a, b, "--out", figure}},
+		{exitDone, 5, []string{"runs", "compare", a, b, "--out", picture}},
 		{exitDone, -1, []string{"runs", "show", a}},
 		{exitDone, 1, []string{"report", out}},
 		{exitInput, 1, []string{"runs", "list", marked}},
@@ -76,7 +76,7 @@ func TestNamesAreShownPlain(t *testing.T) {
 			}
 		}
 	}
-	for _, page := range []string{figure, filepath.Join(out, report.PageFile)} {
+	for _, page := range []string{picture, filepath.Join(out, report.PageFile)} {
 		data, err := os.ReadFile(page)
 		if err != nil {
 			t.Fatal(err)
