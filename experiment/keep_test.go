@@ -68,7 +68,7 @@ func TestReproduceGoesOn(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	keep, err := newKeeper(o.Keep, Means{})
+	keep, err := newKeeper(o.Keep, Env{})
 	if err != nil {
 		t.Fatal(err)
 	}

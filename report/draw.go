@@ -16,7 +16,7 @@ import (
 	"gonum.org/v1/plot/vg/vgimg"
 	"gonum.org/v1/plot/vg/vgsvg"
 
-	"icar/experiment"
+	"icar/figure"
 	"icar/internal/visible"
 )
 
@@ -39,7 +39,7 @@ const (
 )
 
 // Draw writes a figure in one of Formats.
-func Draw(w io.Writer, picture experiment.Figure, format string) error {
+func Draw(w io.Writer, picture figure.Figure, format string) error {
 	columns := max(1, min(picture.Columns, len(picture.Panels)))
 	var rows [][]drawnPanel
 	height := titleHeight
@@ -131,7 +131,7 @@ type drawnPanel struct {
 	scale *plot.Plot // the colours of a heatmap, nil for lines
 }
 
-func newPanel(panel experiment.Panel) (drawnPanel, error) {
+func newPanel(panel figure.Panel) (drawnPanel, error) {
 	p := plot.New()
 	p.BackgroundColor = color.White
 	p.Title.Text = panel.Title
@@ -142,9 +142,9 @@ func newPanel(panel experiment.Panel) (drawnPanel, error) {
 	drawn := drawnPanel{plot: p}
 	var err error
 	switch panel.Kind {
-	case experiment.Lines:
+	case figure.Lines:
 		drawn.keys, err = addLines(p, panel.Series)
-	case experiment.Heatmap:
+	case figure.Heatmap:
 		drawn.scale, err = addHeatmap(p, panel.Matrix)
 	default:
 		err = fmt.Errorf("unknown kind %q", panel.Kind)
@@ -165,7 +165,7 @@ func (d drawnPanel) draw(c draw.Canvas, legend vg.Length) {
 		-6*vg.Millimeter))
 }
 
-func style(a *plot.Axis, axis experiment.Axis) {
+func style(a *plot.Axis, axis figure.Axis) {
 	a.Label.Text = axis.Label
 	a.Label.TextStyle.Font = sans(labelSize).Font
 	a.Tick.Label.Font = sans(tickSize).Font

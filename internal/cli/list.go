@@ -6,9 +6,10 @@ import (
 	"io"
 	"text/tabwriter"
 
-	"github.com/spf13/cobra"
+	"icar/outcome"
+	"icar/papers/sander2024"
 
-	"icar/experiment"
+	"github.com/spf13/cobra"
 )
 
 func newList() *cobra.Command {
@@ -31,25 +32,25 @@ func newList() *cobra.Command {
 func listTable(out io.Writer) error {
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(w, "EXPERIMENT\tSOURCE\tQUICK\tPAPER\tWHAT IT IS")
-	for _, e := range experiment.All() {
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", e.Name, e.Source, e.Cost[experiment.Quick], e.Cost[experiment.Paper], e.Summary)
+	for _, e := range sander2024.All() {
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", e.Name, e.Source, e.Cost[outcome.Quick], e.Cost[outcome.Paper], e.Summary)
 	}
 	return w.Flush()
 }
 
 func listJSON(out io.Writer) error {
 	type item struct {
-		Name    string                       `json:"name"`
-		Source  string                       `json:"source"`
-		Summary string                       `json:"summary"`
-		Seconds map[experiment.Scale]float64 `json:"seconds"`
+		Name    string                    `json:"name"`
+		Source  string                    `json:"source"`
+		Summary string                    `json:"summary"`
+		Seconds map[outcome.Scale]float64 `json:"seconds"`
 	}
 	document := struct {
 		Version     int    `json:"version"`
 		Experiments []item `json:"experiments"`
-	}{Version: experiment.DocumentVersion}
-	for _, e := range experiment.All() {
-		seconds := map[experiment.Scale]float64{}
+	}{Version: outcome.DocumentVersion}
+	for _, e := range sander2024.All() {
+		seconds := map[outcome.Scale]float64{}
 		for scale, cost := range e.Cost {
 			seconds[scale] = cost.Seconds()
 		}

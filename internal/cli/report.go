@@ -5,8 +5,8 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"icar/experiment"
 	"icar/internal/visible"
+	"icar/papers/sander2024"
 	"icar/report"
 )
 
@@ -42,7 +42,7 @@ func exactlyOne(what string) cobra.PositionalArgs {
 
 func experimentNames() []string {
 	var names []string
-	for _, e := range experiment.All() {
+	for _, e := range sander2024.All() {
 		names = append(names, e.Name)
 	}
 	return names

@@ -17,6 +17,8 @@ import (
 	"icar/experiment"
 	"icar/internal/suggest"
 	"icar/internal/visible"
+	"icar/outcome"
+	"icar/papers/sander2024"
 	"icar/report"
 	"icar/run"
 )
@@ -63,7 +65,7 @@ The environment's ICAR_KERNEL chooses what networks run on: go, avx2 or avx512.`
 		},
 		RunE: func(c *cobra.Command, names []string) error { return reproduce(c, names, f) },
 	}
-	c.Flags().StringVar(&f.scale, "scale", string(experiment.Quick), "how large: quick (at most 5 s an experiment) or paper (the authors' sizes)")
+	c.Flags().StringVar(&f.scale, "scale", string(outcome.Quick), "how large: quick (at most 5 s an experiment) or paper (the authors' sizes)")
 	c.Flags().StringVar(&f.out, "out", "icar-out", "the folder to write")
 	c.Flags().Uint64Var(&f.seed, "seed", 0, "seed of all randomness; the same seed gives the same bits")
 	c.Flags().IntVar(&f.workers, "workers", 0, "trials at a time (default: one a processor)")
@@ -89,7 +91,7 @@ func reproduce(c *cobra.Command, names []string, f reproduceFlags) error {
 	if options.Kernel, err = chooseKernel(); err != nil {
 		return err
 	}
-	plans := make([][]experiment.Trial, len(chosen)) // finds wrong settings before anything runs
+	plans := make([][]outcome.Trial, len(chosen)) // finds wrong settings before anything runs
 	for i, e := range chosen {
 		if plans[i], err = experiment.Plan(e, options); err != nil {
 			return usage(err)
@@ -107,7 +109,7 @@ func reproduce(c *cobra.Command, names []string, f reproduceFlags) error {
 		if options.Known, err = reproduceInSweep(c, f.database, chosen, plans, options, f.atOnce(c)); err != nil {
 			return err
 		}
-	case options.Scale == experiment.Paper:
+	case options.Scale == outcome.Paper:
 		options.Keep = filepath.Join(f.out, "trials")
 	}
 	entries, err := runAll(c.Context(), c.ErrOrStderr(), chosen, plans, options, f.out)
@@ -149,9 +151,9 @@ func (f reproduceFlags) atOnce(c *cobra.Command) int {
 }
 
 func (f reproduceFlags) options() (experiment.Options, error) {
-	o := experiment.Options{Scale: experiment.Scale(f.scale), Seed: f.seed, Workers: f.workers}
-	scales := []string{string(experiment.Quick), string(experiment.Paper)}
-	if o.Scale != experiment.Quick && o.Scale != experiment.Paper {
+	o := experiment.Options{Scale: outcome.Scale(f.scale), Seed: f.seed, Workers: f.workers}
+	scales := []string{string(outcome.Quick), string(outcome.Paper)}
+	if o.Scale != outcome.Quick && o.Scale != outcome.Paper {
 		return o, fmt.Errorf("there is no scale %q: %s", f.scale, suggest.Instead(f.scale, scales))
 	}
 	if f.workers < 0 {
@@ -162,14 +164,14 @@ func (f reproduceFlags) options() (experiment.Options, error) {
 		if !found {
 			return o, fmt.Errorf("--set %s has no value: write --set KEY=VALUE", s)
 		}
-		o.Set = append(o.Set, experiment.Setting{Key: key, Value: value})
+		o.Set = append(o.Set, outcome.Setting{Key: key, Value: value})
 	}
 	return o, nil
 }
 
 // choose returns the named experiments in the order of the report.
 func choose(names []string) ([]experiment.Experiment, error) {
-	all := experiment.All()
+	all := sander2024.All()
 	wanted := map[string]bool{}
 	for _, name := range names {
 		wanted[name] = true
@@ -221,7 +223,7 @@ func checkEarlier(out string, chosen []experiment.Experiment) error {
 
 // runAll runs the experiments one after the other and saves each when it is
 // whole, so that an interrupt costs only the one that is running.
-func runAll(ctx context.Context, stderr io.Writer, chosen []experiment.Experiment, plans [][]experiment.Trial, o experiment.Options, out string) ([]report.Entry, error) {
+func runAll(ctx context.Context, stderr io.Writer, chosen []experiment.Experiment, plans [][]outcome.Trial, o experiment.Options, out string) ([]report.Entry, error) {
 	progress := newProgress(stderr)
 	defer progress.wait()
 	o.Notice = func(message string) { progress.print(stderr, "icar: "+message+"\n") }
@@ -310,12 +312,12 @@ func beginning(statement string) string {
 }
 
 // printReproduceJSON prints the document that docs/json.md describes.
-func printReproduceJSON(out io.Writer, o experiment.Options, entries []report.Entry, claims []experiment.Claim) error {
+func printReproduceJSON(out io.Writer, o experiment.Options, entries []report.Entry, claims []outcome.Claim) error {
 	type item struct {
-		Name    string          `json:"name"`
-		Source  string          `json:"source"`
-		Summary string          `json:"summary"`
-		Cost    experiment.Cost `json:"cost"`
+		Name    string       `json:"name"`
+		Source  string       `json:"source"`
+		Summary string       `json:"summary"`
+		Cost    outcome.Cost `json:"cost"`
 	}
 	tally, err := report.TallyClaims(claims)
 	if err != nil {
@@ -327,20 +329,20 @@ func printReproduceJSON(out io.Writer, o experiment.Options, entries []report.En
 	}
 	program, _ := run.Program() // "" is no identity
 	return printJSON(out, struct {
-		Version     int                `json:"version"`
-		Program     string             `json:"program,omitempty"`
-		Seed        uint64             `json:"seed"`
-		Scale       experiment.Scale   `json:"scale"`
-		Experiments []item             `json:"experiments"`
-		Tally       []report.Tally     `json:"tally"`
-		Claims      []experiment.Claim `json:"claims"`
-	}{experiment.DocumentVersion, program, o.Seed, o.Scale, items, tally, claims})
+		Version     int             `json:"version"`
+		Program     string          `json:"program,omitempty"`
+		Seed        uint64          `json:"seed"`
+		Scale       outcome.Scale   `json:"scale"`
+		Experiments []item          `json:"experiments"`
+		Tally       []report.Tally  `json:"tally"`
+		Claims      []outcome.Claim `json:"claims"`
+	}{outcome.DocumentVersion, program, o.Seed, o.Scale, items, tally, claims})
 }
 
 // named is how many failed claims an error names.
 const named = 5
 
-func verdict(claims []experiment.Claim) error {
+func verdict(claims []outcome.Claim) error {
 	var failed []string
 	for _, c := range claims {
 		if !c.Pass {

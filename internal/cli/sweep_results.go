@@ -16,10 +16,10 @@ import (
 	"github.com/spf13/cobra"
 	"gonum.org/v1/gonum/mat"
 
-	"icar/experiment"
 	"icar/internal/budget"
 	"icar/internal/suggest"
 	"icar/internal/visible"
+	"icar/outcome"
 	"icar/sweep"
 	"icar/train"
 )
@@ -89,7 +89,7 @@ func printStatus(out io.Writer, w sweep.Sweep, st sweep.Status, failed []sweep.T
 			Version int `json:"version"`
 			sweep.Sweep
 			sweep.Status
-		}{experiment.DocumentVersion, w, st})
+		}{outcome.DocumentVersion, w, st})
 	}
 	fmt.Fprintf(out, "%s: %d of %d done, %d running, %d pending, %d failed, %d cancelled; %d claims, %d workers lost\n",
 		visible.Text(w.ID), st.Done, w.Trials, st.Running, st.Pending, st.Failed, st.Cancelled, st.Attempts, st.Lost)
@@ -216,7 +216,7 @@ func resultsJSON(out io.Writer, results []trained) error {
 			Program string        `json:"program,omitempty"`
 			Config  train.Config  `json:"config"`
 			Result  sweep.Trained `json:"result"`
-		}{experiment.DocumentVersion, r.id, r.by, r.config, r.result}); err != nil {
+		}{outcome.DocumentVersion, r.id, r.by, r.config, r.result}); err != nil {
 			return err
 		}
 	}
