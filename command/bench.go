@@ -15,8 +15,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"icar/bench"
-	"icar/experiment"
 	"icar/nn/kernel"
+	"icar/outcome"
 	"icar/report"
 )
 
@@ -88,7 +88,7 @@ func benchRun(c *cobra.Command, names []string, f benchFlags) error {
 	if err != nil {
 		return err
 	}
-	document := benchDocument{Version: experiment.DocumentVersion, Peak: bench.Roofline(loops) / 1e9}
+	document := benchDocument{Version: outcome.DocumentVersion, Peak: bench.Roofline(loops) / 1e9}
 	bar := newProgress(c.ErrOrStderr())
 	done := bar.bar("bench", len(cases)*f.rounds)
 	for _, one := range cases {

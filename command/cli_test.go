@@ -23,8 +23,8 @@ import (
 	"rsc.io/script"
 	"rsc.io/script/scripttest"
 
-	"icar/experiment"
 	"icar/nn/safetensors"
+	"icar/papers/sander2024"
 )
 
 // runAsCommand makes the test binary behave as icar itself.
@@ -47,7 +47,7 @@ func TestMain(m *testing.M) {
 
 // icarMain is the command as cmd/icar has it.
 func icarMain(args []string, stdout, stderr io.Writer) int {
-	return Main(args, stdout, stderr, WithExperiments(experiment.All()...))
+	return Main(args, stdout, stderr, WithExperiments(sander2024.All()...))
 }
 
 // TestScripts runs the scripts in testdata. `icar CODE ARGS...` runs the

@@ -16,11 +16,13 @@ import (
 	"testing"
 	"time"
 
-	"icar/experiment"
+	"icar/figure"
 	"icar/internal/budget"
 	"icar/internal/hostile"
 	"icar/internal/npy"
 	"icar/nn/safetensors"
+	"icar/outcome"
+	"icar/papers/sander2024"
 	"icar/report"
 	"icar/run"
 	"icar/sweep"
@@ -149,11 +151,11 @@ func readers(t *testing.T) []reader {
 		{"timings.jsonl", file("timings.jsonl"), []hostile.Wrap{around("", "\n")}, inRun(t, trained, "timings.jsonl")},
 		{"run.json", file("run.json"), []hostile.Wrap{around(`{"version":1,"icar":`, `}`), around(`{"version":1,"icar":"`, `"}`)}, inRun(t, trained, "run.json")},
 		{"rows of trials", trial, []hostile.Wrap{around(`{"program":"`, `"}`), around(`{"program":"a","experiment":"`, `"}`), around(`{"trial":{"config":`, `}}`)}, func(data []byte) error {
-			_, _, err := (&house{experiments: experiment.All()}).decodeTrial(data)
+			_, _, err := (&house{experiments: sander2024.All()}).decodeTrial(data)
 			return err
 		}},
 		{"rows of results", []byte(`{"trial":{"id":"a","config":{}},"found":[1,2]}`), []hostile.Wrap{around(`{"found":[`, `1]}`)},
-			func(data []byte) error { var r experiment.Result; return budget.Unmarshal(data, &r, budget.Found()) }},
+			func(data []byte) error { var r outcome.Result; return budget.Unmarshal(data, &r, budget.Found()) }},
 		{"uploaded sequences", array, arrays, posted(t, "/api/sequence")},
 		{"uploaded models", checkpoint, header, posted(t, "/api/model")},
 	}
@@ -226,9 +228,9 @@ func resultIn(dir string) func([]byte) error {
 
 // results returns a whole result.json and claims.json.
 func results(t *testing.T) (result, claims []byte) {
-	o := experiment.Outcome{Version: experiment.DocumentVersion, Name: "fig5"}
-	o.Claims = []experiment.Claim{{ID: "a", Relation: experiment.AtMost, Pass: true}}
-	o.Figures = []experiment.Figure{{Title: "a", Panels: []experiment.Panel{{Kind: experiment.Lines, Series: []experiment.Series{experiment.NewSeries("s", experiment.Solid, []float64{1, 2}, []float64{3, 4})}}}}}
+	o := outcome.Outcome{Version: outcome.DocumentVersion, Name: "fig5"}
+	o.Claims = []outcome.Claim{{ID: "a", Relation: outcome.AtMost, Pass: true}}
+	o.Figures = []figure.Figure{{Title: "a", Panels: []figure.Panel{{Kind: figure.Lines, Series: []figure.Series{figure.NewSeries("s", figure.Solid, []float64{1, 2}, []float64{3, 4})}}}}}
 	result, err := json.Marshal(o)
 	if err != nil {
 		t.Fatal(err)

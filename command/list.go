@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"icar/experiment"
+	"icar/outcome"
 )
 
 func (h *house) newList() *cobra.Command {
@@ -32,24 +33,24 @@ func listTable(out io.Writer, all []experiment.Experiment) error {
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(w, "EXPERIMENT\tSOURCE\tQUICK\tPAPER\tWHAT IT IS")
 	for _, e := range all {
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", e.Name, e.Source, e.Cost[experiment.Quick], e.Cost[experiment.Paper], e.Summary)
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", e.Name, e.Source, e.Cost[outcome.Quick], e.Cost[outcome.Paper], e.Summary)
 	}
 	return w.Flush()
 }
 
 func listJSON(out io.Writer, all []experiment.Experiment) error {
 	type item struct {
-		Name    string                       `json:"name"`
-		Source  string                       `json:"source"`
-		Summary string                       `json:"summary"`
-		Seconds map[experiment.Scale]float64 `json:"seconds"`
+		Name    string                    `json:"name"`
+		Source  string                    `json:"source"`
+		Summary string                    `json:"summary"`
+		Seconds map[outcome.Scale]float64 `json:"seconds"`
 	}
 	document := struct {
 		Version     int    `json:"version"`
 		Experiments []item `json:"experiments"`
-	}{Version: experiment.DocumentVersion}
+	}{Version: outcome.DocumentVersion}
 	for _, e := range all {
-		seconds := map[experiment.Scale]float64{}
+		seconds := map[outcome.Scale]float64{}
 		for scale, cost := range e.Cost {
 			seconds[scale] = cost.Seconds()
 		}

@@ -8,8 +8,9 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"icar/experiment"
+	"icar/figure"
 	"icar/internal/visible"
+	"icar/outcome"
 	"icar/probe"
 	"icar/report"
 	"icar/run"
@@ -79,7 +80,7 @@ func probeModel(c *cobra.Command, path string, model *probe.Model, f probeFlags)
 		return runFailed(err)
 	}
 	if f.asJSON {
-		return printJSON(c.OutOrStdout(), probeDocument{Version: experiment.DocumentVersion, Run: path, Analysis: a})
+		return printJSON(c.OutOrStdout(), probeDocument{Version: outcome.DocumentVersion, Run: path, Analysis: a})
 	}
 	out := c.OutOrStdout()
 	for i, s := range probeSections(model.Config, a) {
@@ -128,8 +129,8 @@ func printSection(out io.Writer, s report.Section) error {
 }
 
 // saveProbe writes the analysis, the figures and the page.
-func saveProbe(out, path string, config train.Config, a probe.Analysis, figures []experiment.Figure) (page string, err error) {
-	if err := report.WriteJSON(filepath.Join(out, analysisFile), probeDocument{Version: experiment.DocumentVersion, Run: path, Analysis: a}); err != nil {
+func saveProbe(out, path string, config train.Config, a probe.Analysis, figures []figure.Figure) (page string, err error) {
+	if err := report.WriteJSON(filepath.Join(out, analysisFile), probeDocument{Version: outcome.DocumentVersion, Run: path, Analysis: a}); err != nil {
 		return "", err
 	}
 	return saveArticle(out, report.Article{
@@ -141,7 +142,7 @@ func saveProbe(out, path string, config train.Config, a probe.Analysis, figures 
 }
 
 // saveArticle writes figures, each by itself and all at the end of a page.
-func saveArticle(out string, article report.Article, figures []experiment.Figure) (page string, err error) {
+func saveArticle(out string, article report.Article, figures []figure.Figure) (page string, err error) {
 	for i := range figures {
 		article.Sections = append(article.Sections, report.Section{Title: figures[i].Title, Figure: &figures[i]})
 		for _, format := range report.Formats() {

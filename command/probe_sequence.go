@@ -11,9 +11,10 @@ import (
 	"github.com/spf13/cobra"
 
 	"icar/estimator"
-	"icar/experiment"
+	"icar/figure"
 	"icar/internal/npy"
 	"icar/internal/visible"
+	"icar/outcome"
 	"icar/probe"
 	"icar/report"
 	"icar/train"
@@ -48,7 +49,7 @@ func probeSequence(c *cobra.Command, path string, model *probe.Model, f probeFla
 		Run         string             `json:"run"`
 		Sequence    string             `json:"sequence"`
 		Predictions []probe.Prediction `json:"predictions"`
-	}{experiment.DocumentVersion, path, f.sequence, predictions}
+	}{outcome.DocumentVersion, path, f.sequence, predictions}
 	table := predictionSection(predictions, d)
 	if len(tooLong) > 0 {
 		table.Text += fmt.Sprintf(" Left out, since their steps are fitted for each of the %d positions of the training and the sequence has %d: %s.", model.Config.Length, length, strings.Join(tooLong, ", "))
@@ -57,7 +58,7 @@ func probeSequence(c *cobra.Command, path string, model *probe.Model, f probeFla
 		Title:    "Your sequence",
 		Lead:     fmt.Sprintf("%s, %d tokens of dimension %d, as the model of %s predicts it, beside the estimators.", f.sequence, length, d, path),
 		Sections: []report.Section{table},
-	}, []experiment.Figure{sequenceFigure(predictions), sequenceMaps(predictions, d)})
+	}, []figure.Figure{sequenceFigure(predictions), sequenceMaps(predictions, d)})
 	if err = errors.Join(err, report.WriteJSON(filepath.Join(f.out, sequenceFile), document)); err != nil {
 		return runFailed(err)
 	}
@@ -137,24 +138,24 @@ func printPredictions(out io.Writer, table report.Section, model probe.Predictio
 }
 
 // sequenceMaps has the maps Γ at the last token.
-func sequenceMaps(predictions []probe.Prediction, d int) experiment.Figure {
-	f := experiment.Figure{Name: "sequence-map", Title: "The map at the last token", Columns: 4, Caption: "Γ_T, from s_T to the prediction of s_{T+1}, of the model and of each estimator."}
+func sequenceMaps(predictions []probe.Prediction, d int) figure.Figure {
+	f := figure.Figure{Name: "sequence-map", Title: "The map at the last token", Columns: 4, Caption: "Γ_T, from s_T to the prediction of s_{T+1}, of the model and of each estimator."}
 	for _, p := range predictions {
 		if p.Name == (estimator.Zero{}).Name() || p.Name == (estimator.CopyLast{}).Name() {
 			continue
 		}
-		f.Panels = append(f.Panels, experiment.Panel{Kind: experiment.Heatmap, Title: p.Name, X: experiment.Axis{Label: "column"}, Y: experiment.Axis{Label: "row"}, Matrix: experiment.NewMatrix(d, d, p.Gamma)})
+		f.Panels = append(f.Panels, figure.Panel{Kind: figure.Heatmap, Title: p.Name, X: figure.Axis{Label: "column"}, Y: figure.Axis{Label: "row"}, Matrix: figure.NewMatrix(d, d, p.Gamma)})
 	}
 	return f
 }
 
-func sequenceFigure(predictions []probe.Prediction) experiment.Figure {
-	panel := experiment.Panel{Kind: experiment.Lines, Title: "error by position", X: experiment.Axis{Label: "position T"}, Y: experiment.Axis{Label: "squared error", Log: true}}
+func sequenceFigure(predictions []probe.Prediction) figure.Figure {
+	panel := figure.Panel{Kind: figure.Lines, Title: "error by position", X: figure.Axis{Label: "position T"}, Y: figure.Axis{Label: "squared error", Log: true}}
 	for _, p := range predictions {
 		if p.Name != (estimator.Zero{}).Name() {
-			panel.Series = append(panel.Series, experiment.NewSeries(p.Name, experiment.Solid, countFrom(1, len(p.Error)), p.Error))
+			panel.Series = append(panel.Series, figure.NewSeries(p.Name, figure.Solid, countFrom(1, len(p.Error)), p.Error))
 		}
 	}
-	return experiment.Figure{Name: "sequence", Title: "Your sequence", Columns: 1, Panels: []experiment.Panel{panel},
+	return figure.Figure{Name: "sequence", Title: "Your sequence", Columns: 1, Panels: []figure.Panel{panel},
 		Caption: "Squared error of the prediction of each next token."}
 }

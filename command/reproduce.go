@@ -17,6 +17,7 @@ import (
 	"icar/experiment"
 	"icar/internal/suggest"
 	"icar/internal/visible"
+	"icar/outcome"
 	"icar/report"
 	"icar/run"
 )
@@ -67,7 +68,7 @@ The environment's ICAR_KERNEL chooses what networks run on: go, avx2 or avx512.`
 		},
 		RunE: func(c *cobra.Command, names []string) error { return h.reproduce(c, names, f) },
 	}
-	c.Flags().StringVar(&f.scale, "scale", string(experiment.Quick), "how large: quick (at most 5 s an experiment) or paper (the authors' sizes)")
+	c.Flags().StringVar(&f.scale, "scale", string(outcome.Quick), "how large: quick (at most 5 s an experiment) or paper (the authors' sizes)")
 	c.Flags().StringVar(&f.out, "out", "icar-out", "the folder to write")
 	c.Flags().Uint64Var(&f.seed, "seed", 0, "seed of all randomness; the same seed gives the same bits")
 	c.Flags().IntVar(&f.workers, "workers", 0, "trials at a time (default: one a processor)")
@@ -93,7 +94,7 @@ func (h *house) reproduce(c *cobra.Command, names []string, f reproduceFlags) er
 	if options.Kernel, err = chooseKernel(); err != nil {
 		return err
 	}
-	plans := make([][]experiment.Trial, len(chosen)) // finds wrong settings before anything runs
+	plans := make([][]outcome.Trial, len(chosen)) // finds wrong settings before anything runs
 	for i, e := range chosen {
 		if plans[i], err = experiment.Plan(e, options); err != nil {
 			return usage(err)
@@ -111,7 +112,7 @@ func (h *house) reproduce(c *cobra.Command, names []string, f reproduceFlags) er
 		if options.Known, err = h.reproduceInSweep(c, f.database, chosen, plans, options, f.atOnce(c)); err != nil {
 			return err
 		}
-	case options.Scale == experiment.Paper:
+	case options.Scale == outcome.Paper:
 		options.Keep = filepath.Join(f.out, trialsFolder)
 	}
 	entries, err := runAll(c.Context(), c.ErrOrStderr(), chosen, plans, options, f.out)
@@ -153,9 +154,9 @@ func (f reproduceFlags) atOnce(c *cobra.Command) int {
 }
 
 func (f reproduceFlags) options() (experiment.Options, error) {
-	o := experiment.Options{Scale: experiment.Scale(f.scale), Seed: f.seed, Workers: f.workers}
-	scales := []string{string(experiment.Quick), string(experiment.Paper)}
-	if o.Scale != experiment.Quick && o.Scale != experiment.Paper {
+	o := experiment.Options{Scale: outcome.Scale(f.scale), Seed: f.seed, Workers: f.workers}
+	scales := []string{string(outcome.Quick), string(outcome.Paper)}
+	if o.Scale != outcome.Quick && o.Scale != outcome.Paper {
 		return o, fmt.Errorf("there is no scale %q: %s", f.scale, suggest.Instead(f.scale, scales))
 	}
 	if f.workers < 0 {
@@ -166,7 +167,7 @@ func (f reproduceFlags) options() (experiment.Options, error) {
 		if !found {
 			return o, fmt.Errorf("--set %s has no value: write --set KEY=VALUE", s)
 		}
-		o.Set = append(o.Set, experiment.Setting{Key: key, Value: value})
+		o.Set = append(o.Set, outcome.Setting{Key: key, Value: value})
 	}
 	return o, nil
 }
@@ -203,22 +204,22 @@ func (h *house) checkEarlier(out string, chosen []experiment.Experiment) error {
 
 // runAll runs the experiments one after the other and saves each when it is
 // whole, so that an interrupt costs only the one that is running.
-func runAll(ctx context.Context, stderr io.Writer, chosen []experiment.Experiment, plans [][]experiment.Trial, o experiment.Options, out string) ([]report.Entry, error) {
+func runAll(ctx context.Context, stderr io.Writer, chosen []experiment.Experiment, plans [][]outcome.Trial, o experiment.Options, out string) ([]report.Entry, error) {
 	progress := newProgress(stderr)
 	defer progress.wait()
 	o.Notice = func(message string) { progress.print(stderr, "icar: "+message+"\n") }
 	var entries []report.Entry
 	for i, e := range chosen {
 		bar := progress.bar(e.Name, len(plans[i]))
-		outcome, cost, err := experiment.Reproduce(ctx, e, o, bar.step)
+		collected, cost, err := experiment.Reproduce(ctx, e, o, bar.step)
 		if err == nil {
-			err = report.Save(out, outcome, cost)
+			err = report.Save(out, collected, cost)
 		}
 		if err != nil {
 			bar.abort()
 			return nil, err
 		}
-		entries = append(entries, report.Entry{Outcome: outcome, Cost: cost})
+		entries = append(entries, report.Entry{Outcome: collected, Cost: cost})
 	}
 	return entries, nil
 }
@@ -292,12 +293,12 @@ func beginning(statement string) string {
 }
 
 // printReproduceJSON prints the document that docs/json.md describes.
-func printReproduceJSON(out io.Writer, o experiment.Options, entries []report.Entry, claims []experiment.Claim) error {
+func printReproduceJSON(out io.Writer, o experiment.Options, entries []report.Entry, claims []outcome.Claim) error {
 	type item struct {
-		Name    string          `json:"name"`
-		Source  string          `json:"source"`
-		Summary string          `json:"summary"`
-		Cost    experiment.Cost `json:"cost"`
+		Name    string       `json:"name"`
+		Source  string       `json:"source"`
+		Summary string       `json:"summary"`
+		Cost    outcome.Cost `json:"cost"`
 	}
 	tally, err := report.TallyClaims(claims)
 	if err != nil {
@@ -309,20 +310,20 @@ func printReproduceJSON(out io.Writer, o experiment.Options, entries []report.En
 	}
 	program, _ := run.Program() // "" is no identity
 	return printJSON(out, struct {
-		Version     int                `json:"version"`
-		Program     string             `json:"program,omitempty"`
-		Seed        uint64             `json:"seed"`
-		Scale       experiment.Scale   `json:"scale"`
-		Experiments []item             `json:"experiments"`
-		Tally       []report.Tally     `json:"tally"`
-		Claims      []experiment.Claim `json:"claims"`
-	}{experiment.DocumentVersion, program, o.Seed, o.Scale, items, tally, claims})
+		Version     int             `json:"version"`
+		Program     string          `json:"program,omitempty"`
+		Seed        uint64          `json:"seed"`
+		Scale       outcome.Scale   `json:"scale"`
+		Experiments []item          `json:"experiments"`
+		Tally       []report.Tally  `json:"tally"`
+		Claims      []outcome.Claim `json:"claims"`
+	}{outcome.DocumentVersion, program, o.Seed, o.Scale, items, tally, claims})
 }
 
 // named is how many failed claims an error names.
 const named = 5
 
-func verdict(claims []experiment.Claim) error {
+func verdict(claims []outcome.Claim) error {
 	var failed []string
 	for _, c := range claims {
 		if !c.Pass {

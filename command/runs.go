@@ -12,8 +12,8 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"icar/experiment"
 	"icar/internal/visible"
+	"icar/outcome"
 	"icar/report"
 	"icar/run"
 	"icar/train"
@@ -135,7 +135,7 @@ func printRuns(out io.Writer, runs []described) error {
 	return printJSON(out, struct {
 		Version int         `json:"version"`
 		Runs    []described `json:"runs"`
-	}{experiment.DocumentVersion, runs})
+	}{outcome.DocumentVersion, runs})
 }
 
 // settings returns KEY=VALUE of what has to be set to get the run's

@@ -10,7 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"icar/experiment"
+	"icar/figure"
 	"icar/internal/suggest"
 	"icar/internal/visible"
 	"icar/report"
@@ -74,7 +74,7 @@ func differing(runs []described) [][]string {
 	return values
 }
 
-func compareRuns(out io.Writer, runs []described, figure string) error {
+func compareRuns(out io.Writer, runs []described, picture string) error {
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(w, "RUN\t"+cellTitles+"\tDIFFERS IN")
 	for i, values := range differing(runs) {
@@ -83,7 +83,7 @@ func compareRuns(out io.Writer, runs []described, figure string) error {
 	if err := w.Flush(); err != nil {
 		return err
 	}
-	_, err := fmt.Fprintf(out, "\nCurves: %s\n", visible.Text(figure))
+	_, err := fmt.Fprintf(out, "\nCurves: %s\n", visible.Text(picture))
 	return err
 }
 
@@ -108,10 +108,10 @@ func labels(runs []described) []string {
 const thinned = 400
 
 // curves draws training loss, test error by step and test error by position.
-func curves(runs []described) experiment.Figure {
-	loss := experiment.Panel{Kind: experiment.Lines, Title: "training loss", X: experiment.Axis{Label: "step"}, Y: experiment.Axis{Label: "loss of the batch", Log: true}}
-	test := experiment.Panel{Kind: experiment.Lines, Title: "test error", X: experiment.Axis{Label: "step"}, Y: experiment.Axis{Label: "MSE", Log: true}}
-	position := experiment.Panel{Kind: experiment.Lines, Title: "test error by position", X: experiment.Axis{Label: "position T"}, Y: experiment.Axis{Label: "MSE", Log: true}}
+func curves(runs []described) figure.Figure {
+	loss := figure.Panel{Kind: figure.Lines, Title: "training loss", X: figure.Axis{Label: "step"}, Y: figure.Axis{Label: "loss of the batch", Log: true}}
+	test := figure.Panel{Kind: figure.Lines, Title: "test error", X: figure.Axis{Label: "step"}, Y: figure.Axis{Label: "MSE", Log: true}}
+	position := figure.Panel{Kind: figure.Lines, Title: "test error by position", X: figure.Axis{Label: "position T"}, Y: figure.Axis{Label: "MSE", Log: true}}
 	names := labels(runs)
 	for r, d := range runs {
 		var x, y, tx, ty, px, py []float64
@@ -130,9 +130,9 @@ func curves(runs []described) experiment.Figure {
 			}
 		}
 		name := names[r]
-		loss.Series = append(loss.Series, experiment.NewSeries(name, experiment.Solid, x, y))
-		test.Series = append(test.Series, experiment.NewSeries(name, experiment.Solid, tx, ty))
-		position.Series = append(position.Series, experiment.NewSeries(name, experiment.Solid, px, py))
+		loss.Series = append(loss.Series, figure.NewSeries(name, figure.Solid, x, y))
+		test.Series = append(test.Series, figure.NewSeries(name, figure.Solid, tx, ty))
+		position.Series = append(position.Series, figure.NewSeries(name, figure.Solid, px, py))
 	}
-	return experiment.Figure{Title: "Runs compared", Columns: 3, Panels: []experiment.Panel{loss, test, position}}
+	return figure.Figure{Title: "Runs compared", Columns: 3, Panels: []figure.Panel{loss, test, position}}
 }

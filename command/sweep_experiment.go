@@ -13,6 +13,7 @@ import (
 	"icar/experiment"
 	"icar/internal/budget"
 	"icar/nn/kernel"
+	"icar/outcome"
 	"icar/run"
 	"icar/sweep"
 )
@@ -22,13 +23,13 @@ const experimentKind = "experiment"
 
 // experimentTrial is the configuration of a trial of that kind.
 type experimentTrial struct {
-	Program    string           `json:"program"` // other code may give other results
-	Experiment string           `json:"experiment"`
-	Trial      experiment.Trial `json:"trial"`
+	Program    string        `json:"program"` // other code may give other results
+	Experiment string        `json:"experiment"`
+	Trial      outcome.Trial `json:"trial"`
 }
 
 // experimentSweep returns the sweep of the trials of experiments.
-func experimentSweep(chosen []experiment.Experiment, plans [][]experiment.Trial, arithmetic string) (sweep.Sweep, []sweep.Spec, error) {
+func experimentSweep(chosen []experiment.Experiment, plans [][]outcome.Trial, arithmetic string) (sweep.Sweep, []sweep.Spec, error) {
 	program, err := run.Program()
 	if err != nil {
 		return sweep.Sweep{}, nil, runFailed(err)
@@ -85,7 +86,7 @@ func (w experimentWorker) do(ctx context.Context, c sweep.Claim) ([]byte, []swee
 	}
 	log := w.Log.With("trial", c.ID, "epoch", c.Epoch)
 	log.Info("running", "experiment", e.Name, "id", t.Trial.ID, "from", from)
-	means := experiment.Means{Kernel: w.kernel, Directory: w.Path(c), CheckpointEvery: w.checkpointEvery, Notice: func(message string) { log.Warn(message) }, Step: w.step}
+	means := experiment.Env{Kernel: w.kernel, Directory: w.Path(c), CheckpointEvery: w.checkpointEvery, Notice: func(message string) { log.Warn(message) }, Step: w.step}
 	result, err := e.Run(ctx, t.Trial, means)
 	if err != nil {
 		return nil, nil, err
@@ -97,7 +98,7 @@ func (w experimentWorker) do(ctx context.Context, c sweep.Claim) ([]byte, []swee
 // reproduceInSweep hands the trials of experiments to workers, of which this
 // process is one with o.Workers trials at a time, and returns their results
 // when all are there.
-func (h *house) reproduceInSweep(c *cobra.Command, f databaseFlags, chosen []experiment.Experiment, plans [][]experiment.Trial, o experiment.Options, workers int) (known map[string]experiment.Result, err error) {
+func (h *house) reproduceInSweep(c *cobra.Command, f databaseFlags, chosen []experiment.Experiment, plans [][]outcome.Trial, o experiment.Options, workers int) (known map[string]outcome.Result, err error) {
 	w, specs, err := experimentSweep(chosen, plans, o.Kernel.Arithmetic())
 	if err != nil {
 		return nil, err
@@ -183,13 +184,13 @@ func (h *house) awaitSweep(c *cobra.Command, f databaseFlags, s *sweep.Store, w 
 
 // knownResults reads the results of a finished sweep by the trials' identities
 // in their experiments.
-func (h *house) knownResults(ctx context.Context, s *sweep.Store, w sweep.Sweep) (map[string]experiment.Result, error) {
-	known := map[string]experiment.Result{}
+func (h *house) knownResults(ctx context.Context, s *sweep.Store, w sweep.Sweep) (map[string]outcome.Result, error) {
+	known := map[string]outcome.Result{}
 	err := s.Trials(ctx, w, func(t sweep.Trial) error {
 		if t.Wrong != nil {
 			return t.Wrong
 		}
-		var r experiment.Result
+		var r outcome.Result
 		_, was, err := h.decodeTrial(t.Config)
 		if err == nil {
 			err = budget.Unmarshal(t.Result, &r, budget.Found())

@@ -14,7 +14,7 @@ import (
 	"gonum.org/v1/gonum/stat"
 
 	"icar/estimator"
-	"icar/experiment"
+	"icar/figure"
 	"icar/internal/suggest"
 	"icar/report"
 	"icar/run"
@@ -30,11 +30,11 @@ func drawSweep(path, x string, results []trained) error {
 	if !slices.Contains(varied, x) {
 		return usage(fmt.Errorf("--x %q is no number that varies among the results: %s", x, suggest.Instead(x, varied)))
 	}
-	figure, err := sweepFigure(x, results)
+	picture, err := sweepFigure(x, results)
 	if err != nil {
 		return usage(err)
 	}
-	if err := run.WriteFile(path, func(w io.Writer) error { return report.Draw(w, figure, format) }); err != nil {
+	if err := run.WriteFile(path, func(w io.Writer) error { return report.Draw(w, picture, format) }); err != nil {
 		return runFailed(err)
 	}
 	return nil
@@ -63,7 +63,7 @@ func variedKeys(results []trained) (keys []string) {
 
 // sweepFigure has a line for every combination of the settings besides x and
 // the seed: the mean over seeds with its 95 % interval by Student's t.
-func sweepFigure(x string, results []trained) (experiment.Figure, error) {
+func sweepFigure(x string, results []trained) (figure.Figure, error) {
 	groups := map[string]map[float64][]float64{}
 	varied := variedKeys(results)
 	for _, r := range results {
@@ -73,7 +73,7 @@ func sweepFigure(x string, results []trained) (experiment.Figure, error) {
 			if k.Name == x {
 				var err error
 				if at, err = strconv.ParseFloat(k.String(), 64); err != nil {
-					return experiment.Figure{}, fmt.Errorf("--x %s has the value %s: choose a setting whose values are numbers", x, k)
+					return figure.Figure{}, fmt.Errorf("--x %s has the value %s: choose a setting whose values are numbers", x, k)
 				}
 			} else if slices.Contains(varied, k.Name) {
 				label = append(label, k.Name+" "+k.String())
@@ -91,16 +91,16 @@ func sweepFigure(x string, results []trained) (experiment.Figure, error) {
 			values[x] = true
 		}
 	}
-	panel := experiment.Panel{Kind: experiment.Lines, Y: experiment.Axis{Label: "test MSE"},
-		X: experiment.Axis{Label: x, Log: multiplies(slices.Sorted(maps.Keys(values)))}}
+	panel := figure.Panel{Kind: figure.Lines, Y: figure.Axis{Label: "test MSE"},
+		X: figure.Axis{Label: x, Log: multiplies(slices.Sorted(maps.Keys(values)))}}
 	for _, name := range slices.Sorted(maps.Keys(groups)) {
 		series, err := seedSeries(name, groups[name])
 		if err != nil {
-			return experiment.Figure{}, err
+			return figure.Figure{}, err
 		}
 		panel.Series = append(panel.Series, series...)
 	}
-	return experiment.Figure{Title: "Test MSE against " + x, Caption: "Mean over seeds, with its 95 % interval by Student's t where there are at least two.", Columns: 1, Panels: []experiment.Panel{panel}}, nil
+	return figure.Figure{Title: "Test MSE against " + x, Caption: "Mean over seeds, with its 95 % interval by Student's t where there are at least two.", Columns: 1, Panels: []figure.Panel{panel}}, nil
 }
 
 // multiplies reports whether a grid of sorted values goes by factors rather than
@@ -132,7 +132,7 @@ func unevenness(sorted []float64) float64 {
 
 // seedSeries are a point for the mean at each x with its interval, none where
 // there is one seed, and a line through the points to follow them by.
-func seedSeries(name string, at map[float64][]float64) ([]experiment.Series, error) {
+func seedSeries(name string, at map[float64][]float64) ([]figure.Series, error) {
 	xs := slices.Sorted(maps.Keys(at))
 	var means, low, high []float64
 	for _, x := range xs {
@@ -146,8 +146,8 @@ func seedSeries(name string, at map[float64][]float64) ([]experiment.Series, err
 		}
 		means, low, high = append(means, mean), append(low, i.Low), append(high, i.High)
 	}
-	return []experiment.Series{
-		experiment.NewSeries("", experiment.Dashed, xs, means),
-		experiment.NewSeries(name, experiment.Points, xs, means).Between(low, high),
+	return []figure.Series{
+		figure.NewSeries("", figure.Dashed, xs, means),
+		figure.NewSeries(name, figure.Points, xs, means).Between(low, high),
 	}, nil
 }

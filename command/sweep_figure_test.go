@@ -4,7 +4,7 @@ import (
 	"slices"
 	"testing"
 
-	"icar/experiment"
+	"icar/figure"
 	"icar/sweep"
 	"icar/train"
 )
@@ -39,12 +39,12 @@ func TestSweepFigureHasAPointForEachMean(t *testing.T) {
 		t.Fatal(err)
 	}
 	p := f.Panels[0]
-	i := slices.IndexFunc(p.Series, func(s experiment.Series) bool { return s.Style == experiment.Points })
+	i := slices.IndexFunc(p.Series, func(s figure.Series) bool { return s.Style == figure.Points })
 	if i < 0 || !p.X.Log || p.X.Label != "depth" {
 		t.Fatalf("%+v", p)
 	}
 	points := p.Series[i]
-	if points.Label != "mean over seeds" || !slices.Equal(points.X, []experiment.Number{1, 10}) || !slices.Equal(points.Y, []experiment.Number{2, 5}) {
+	if points.Label != "mean over seeds" || !slices.Equal(points.X, []figure.Number{1, 10}) || !slices.Equal(points.Y, []figure.Number{2, 5}) {
 		t.Errorf("%+v", points)
 	}
 	if low, high := points.Low[0].Float(), points.High[0].Float(); low > 2-12.706 || low < 2-12.707 || high < 14.706 || high > 14.707 {

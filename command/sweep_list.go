@@ -7,8 +7,8 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"icar/experiment"
 	"icar/internal/visible"
+	"icar/outcome"
 	"icar/sweep"
 )
 
@@ -50,7 +50,7 @@ func printSweeps(out io.Writer, all []listed, asJSON bool) error {
 		return printJSON(out, struct {
 			Version int      `json:"version"`
 			Sweeps  []listed `json:"sweeps"`
-		}{experiment.DocumentVersion, all})
+		}{outcome.DocumentVersion, all})
 	}
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(w, "SWEEP\tKIND\tDONE\tRUNNING\tPENDING\tFAILED\tCANCELLED")

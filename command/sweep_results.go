@@ -16,10 +16,10 @@ import (
 	"github.com/spf13/cobra"
 	"gonum.org/v1/gonum/mat"
 
-	"icar/experiment"
 	"icar/internal/budget"
 	"icar/internal/suggest"
 	"icar/internal/visible"
+	"icar/outcome"
 	"icar/sweep"
 	"icar/train"
 )
@@ -89,7 +89,7 @@ func printStatus(out io.Writer, w sweep.Sweep, st sweep.Status, failed []sweep.T
 			Version int `json:"version"`
 			sweep.Sweep
 			sweep.Status
-		}{experiment.DocumentVersion, w, st})
+		}{outcome.DocumentVersion, w, st})
 	}
 	fmt.Fprintf(out, "%s: %d of %d done, %d running, %d pending, %d failed, %d cancelled; %d claims, %d workers lost\n",
 		visible.Text(w.ID), st.Done, w.Trials, st.Running, st.Pending, st.Failed, st.Cancelled, st.Attempts, st.Lost)
@@ -112,7 +112,7 @@ var resultFormats = map[string]func(io.Writer, []trained) error{"csv": resultsCS
 
 func newSweepResults(f *databaseFlags) *cobra.Command {
 	format := "csv"
-	var figure, x string
+	var picture, x string
 	c := &cobra.Command{
 		Use:   "results [SWEEP]",
 		Short: "Print the results in the order of the plan; equal sweeps print equal bytes",
@@ -136,8 +136,8 @@ combination of the others, its mean over seeds and the 95 % interval of that mea
 				if missing := w.Trials - int64(len(results)); missing > 0 {
 					fmt.Fprintf(c.ErrOrStderr(), "icar: %d of %d trials have no result: icar sweep status says why\n", missing, w.Trials)
 				}
-				if figure != "" {
-					return drawSweep(figure, x, results)
+				if picture != "" {
+					return drawSweep(picture, x, results)
 				}
 				if err := resultFormats[format](c.OutOrStdout(), results); err != nil {
 					return runFailed(err)
@@ -147,7 +147,7 @@ combination of the others, its mean over seeds and the 95 % interval of that mea
 		},
 	}
 	c.Flags().StringVar(&format, "format", format, "csv, jsonl or npy")
-	c.Flags().StringVar(&figure, "figure", "", "draw a figure into this .svg, .pdf or .png `file` instead")
+	c.Flags().StringVar(&picture, "figure", "", "draw a figure into this .svg, .pdf or .png `file` instead")
 	c.Flags().StringVar(&x, "x", "", "the `setting` along the figure's axis")
 	return c
 }
@@ -216,7 +216,7 @@ func resultsJSON(out io.Writer, results []trained) error {
 			Program string        `json:"program,omitempty"`
 			Config  train.Config  `json:"config"`
 			Result  sweep.Trained `json:"result"`
-		}{experiment.DocumentVersion, r.id, r.by, r.config, r.result}); err != nil {
+		}{outcome.DocumentVersion, r.id, r.by, r.config, r.result}); err != nil {
 			return err
 		}
 	}

@@ -10,7 +10,10 @@ import (
 	"github.com/spf13/cobra"
 
 	"icar/experiment"
+	"icar/figure"
 	"icar/internal/visible"
+	"icar/outcome"
+	"icar/papers/sander2024"
 	"icar/report"
 	"icar/text"
 )
@@ -91,13 +94,13 @@ func (f textFlags) run(c *cobra.Command) error {
 	if f.dims > s.Dim() {
 		return usage(fmt.Errorf("--dims %d: the embeddings have %d dimensions; use --dims %d or less", f.dims, s.Dim(), s.Dim()))
 	}
-	e := experiment.Text(s, experiment.TextOptions{Windows: f.windows, Length: f.length, Dims: f.dims, Nulls: f.nulls})
-	options := experiment.Options{Scale: experiment.Quick, Seed: f.seed}
+	e := sander2024.Text(s, sander2024.TextOptions{Windows: f.windows, Length: f.length, Dims: f.dims, Nulls: f.nulls})
+	options := experiment.Options{Scale: outcome.Quick, Seed: f.seed}
 	plan, err := experiment.Plan(e, options)
 	if err != nil {
 		return usage(err)
 	}
-	if least := max(experiment.LeastTokens, 10*f.length); len(s.Tokens) < least {
+	if least := max(sander2024.LeastTokens, 10*f.length); len(s.Tokens) < least {
 		return badInput(fmt.Errorf("%s has %d tokens with a vector: %d are the least to test a fit on", f.text, len(s.Tokens), least))
 	}
 	entry, err := f.study(c.Context(), c.ErrOrStderr(), e, options, len(plan))
@@ -132,8 +135,8 @@ type textDocument struct {
 
 // document returns the settings, and the rows of the table by the names of its
 // columns, null where a row has no such number.
-func (f textFlags) document(s *text.Sequence, o experiment.Outcome) textDocument {
-	d := textDocument{Version: experiment.DocumentVersion, Text: f.text, Embeddings: f.embeddings,
+func (f textFlags) document(s *text.Sequence, o outcome.Outcome) textDocument {
+	d := textDocument{Version: outcome.DocumentVersion, Text: f.text, Embeddings: f.embeddings,
 		Tokens: len(s.Tokens), Dropped: s.Dropped, Dim: s.Dim(),
 		Windows: f.windows, Length: f.length, Dims: f.dims, Nulls: f.nulls, Seed: f.seed}
 	table := o.Data.Tables[0]
@@ -142,7 +145,7 @@ func (f textFlags) document(s *text.Sequence, o experiment.Outcome) textDocument
 		for i, cell := range row {
 			switch v := cell.(type) {
 			case float64:
-				measure[table.Columns[i]] = experiment.Number(v)
+				measure[table.Columns[i]] = figure.Number(v)
 			case string:
 				if measure[table.Columns[i]] = v; v == "" {
 					measure[table.Columns[i]] = nil
@@ -161,15 +164,15 @@ func (f textFlags) study(ctx context.Context, stderr io.Writer, e experiment.Exp
 	progress := newProgress(stderr)
 	defer progress.wait()
 	bar := progress.bar(e.Name, steps)
-	outcome, cost, err := experiment.Reproduce(ctx, e, o, bar.step)
+	collected, cost, err := experiment.Reproduce(ctx, e, o, bar.step)
 	if err != nil {
 		bar.abort()
 		return report.Entry{}, err
 	}
-	return report.Entry{Outcome: outcome, Cost: cost}, report.Save(f.out, outcome, cost)
+	return report.Entry{Outcome: collected, Cost: cost}, report.Save(f.out, collected, cost)
 }
 
-func printText(out io.Writer, s *text.Sequence, o experiment.Outcome, page string) error {
+func printText(out io.Writer, s *text.Sequence, o outcome.Outcome, page string) error {
 	fmt.Fprintf(out, "%d tokens have a vector, %d have none and are left out; d = %d.\n\n", len(s.Tokens), s.Dropped, s.Dim())
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	table := o.Data.Tables[0]

@@ -12,7 +12,8 @@ import (
 	"testing"
 	"unicode"
 
-	"icar/experiment"
+	"icar/figure"
+	"icar/outcome"
 	"icar/report"
 	"icar/run"
 	"icar/train"
@@ -36,14 +37,14 @@ func TestNamesAreShownPlain(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	figure := filepath.Join(t.TempDir(), marked+".svg")
+	picture := filepath.Join(t.TempDir(), marked+".svg")
 	out := hostileResult(t)
 	for _, test := range []struct {
 		code, lines int
 		args        []string
 	}{
 		{exitDone, 3, []string{"runs", "list", folder}},
-		{exitDone, 5, []string{"runs", "compare", a, b, "--out", figure}},
+		{exitDone, 5, []string{"runs", "compare", a, b, "--out", picture}},
 		{exitDone, -1, []string{"runs", "show", a}},
 		{exitDone, 1, []string{"report", out}},
 		{exitInput, 1, []string{"runs", "list", marked}},
@@ -76,7 +77,7 @@ func TestNamesAreShownPlain(t *testing.T) {
 			}
 		}
 	}
-	for _, page := range []string{figure, filepath.Join(out, report.PageFile)} {
+	for _, page := range []string{picture, filepath.Join(out, report.PageFile)} {
 		data, err := os.ReadFile(page)
 		if err != nil {
 			t.Fatal(err)
@@ -100,17 +101,17 @@ func commands(r rune) bool {
 func hostileResult(t *testing.T) string {
 	t.Helper()
 	const word = marked + "<script>alert(1)</script>"
-	o := experiment.Outcome{Version: experiment.DocumentVersion, Name: word, Source: word, Summary: word}
-	o.Claims = []experiment.Claim{{ID: word, Source: "ours", Statement: word, Relation: experiment.AtMost,
+	o := outcome.Outcome{Version: outcome.DocumentVersion, Name: word, Source: word, Summary: word}
+	o.Claims = []outcome.Claim{{ID: word, Source: "ours", Statement: word, Relation: outcome.AtMost,
 		Reason: word, Pass: true}}
-	panel := experiment.Panel{Kind: experiment.Lines, Title: word, X: experiment.Axis{Label: word},
-		Series: []experiment.Series{experiment.NewSeries(word, experiment.Solid, []float64{0, 1}, []float64{0, 1})}}
-	o.Figures = []experiment.Figure{{Name: "f", Title: word, Caption: word, Panels: []experiment.Panel{panel}}}
+	panel := figure.Panel{Kind: figure.Lines, Title: word, X: figure.Axis{Label: word},
+		Series: []figure.Series{figure.NewSeries(word, figure.Solid, []float64{0, 1}, []float64{0, 1})}}
+	o.Figures = []figure.Figure{{Name: "f", Title: word, Caption: word, Panels: []figure.Panel{panel}}}
 	out := t.TempDir()
 	folder := filepath.Join(out, "fig6")
 	err := os.Mkdir(folder, 0o777)
 	err = errors.Join(err, report.WriteJSON(filepath.Join(folder, report.ResultFile), o),
-		report.WriteJSON(filepath.Join(folder, report.CostFile), experiment.Cost{}))
+		report.WriteJSON(filepath.Join(folder, report.CostFile), outcome.Cost{}))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -4,7 +4,7 @@ import (
 	"html/template"
 	"io"
 
-	"icar/experiment"
+	"icar/figure"
 )
 
 // Article is a page of tables and figures.
@@ -20,7 +20,7 @@ type Section struct {
 	Text   string
 	Header []string
 	Rows   [][]string
-	Figure *experiment.Figure
+	Figure *figure.Figure
 }
 
 // WriteArticle writes a self-contained page, whose figures can be looked into

@@ -7,7 +7,7 @@ import (
 
 	"icar/ar"
 	"icar/estimator"
-	"icar/experiment"
+	"icar/figure"
 	"icar/nn"
 	"icar/probe"
 	"icar/train"
@@ -97,7 +97,7 @@ func look(ctx context.Context, c train.Config, net *nn.Transformer[float32], t i
 	if err != nil {
 		return doc, err
 	}
-	var panels []experiment.Panel
+	var panels []figure.Panel
 	for _, a := range attention[:min(len(attention), maxMaps)] {
 		panels = append(panels, heatmap(fmt.Sprintf("layer %d, head %d", a.Layer+1, a.Head+1), "token j", "token i", c.Length, c.Length, a.Values))
 	}
@@ -105,7 +105,7 @@ func look(ctx context.Context, c train.Config, net *nn.Transformer[float32], t i
 	return doc, nil
 }
 
-func leastSquaresMap(b ar.Batch[float64], t int) experiment.Panel {
+func leastSquaresMap(b ar.Batch[float64], t int) figure.Panel {
 	stream, err := estimator.LeastSquares{}.Start(estimator.Sequence{D: b.D, T: t})
 	gamma, prediction := make([]float64, b.D*b.D), make([]float64, b.D)
 	if err == nil {
@@ -123,13 +123,13 @@ func (doc *Document) align(ctx context.Context, maps probe.Maps, sequences ar.Ba
 	if err != nil {
 		return err
 	}
-	var series []experiment.Series
+	var series []figure.Series
 	for _, e := range []named{{"one gradient step", one}, {"3 steps of Chebyshev", estimator.Chebyshev{K: 3}}, {"least squares", estimator.LeastSquares{}}} {
 		a, err := maps.Align(ctx, sequences, e.Estimator)
 		if err != nil {
 			return err
 		}
-		series = append(series, experiment.NewSeries(e.label, experiment.Solid, count(1, maps.T), a.Cosine))
+		series = append(series, figure.NewSeries(e.label, figure.Solid, count(1, maps.T), a.Cosine))
 		doc.factNumber("mean cosine with "+e.label, a.MeanCosine())
 	}
 	doc.figure("alignment", "Which algorithm the model is like", "Cosine between Γ of the model and Γ of the algorithm, mean over 8 test sequences.", 1,

@@ -6,10 +6,10 @@ import (
 	"os"
 
 	"icar/command"
-	"icar/experiment"
+	"icar/papers/sander2024"
 )
 
 func main() {
 	os.Exit(command.Main(os.Args[1:], os.Stdout, os.Stderr,
-		command.WithExperiments(experiment.All()...)))
+		command.WithExperiments(sander2024.All()...)))
 }
