@@ -3,6 +3,8 @@ package command
 import (
 	"bufio"
 	"bytes"
+	"cmp"
+	"io"
 	"net/http"
 	"os"
 	"os/exec"
@@ -12,13 +14,11 @@ import (
 	"testing"
 )
 
-// reduced are the commands of the README that take long, with the form that
-// is run in their place unless CI or ICAR_SLOW is set. All others are run as
-// they are written.
+// reduced are the commands of the README that are run in another form: all the
+// experiments, which are a step of .ci/run, and the text, whose words are three
+// here. All others are run as they are written.
 var reduced = map[string]string{
 	"reproduce": "reproduce fig3-rotation fig6",
-	"train --d 3 --length 16 --train 4096 --batch 64 --epochs 24 --depth 2 --out runs/first": "train --d 3 --length 16 --train 4096 --batch 64 --epochs 1 --depth 2 --out runs/first",
-	"bench": "bench fig5-L1 --steps 1 --rounds 1",
 	"text --text book.txt --embeddings glove.6B.100d.txt": "text --text book.txt --embeddings glove.6B.100d.txt --dims 3 --nulls 20",
 }
 
@@ -46,7 +46,6 @@ func readmeCommands(t *testing.T) (commands []string) {
 // The README's commands work as they are written, one after the other in one
 // folder, and none undoes what one before it has made.
 func TestREADMECommandsWork(t *testing.T) {
-	whole := os.Getenv("CI") != "" || os.Getenv("ICAR_SLOW") != ""
 	binary, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
@@ -62,16 +61,13 @@ func TestREADMECommandsWork(t *testing.T) {
 			}
 			continue
 		}
-		// The text and its words are three here, so its form is reduced always.
-		if form, ok := reduced[line]; ok && (!whole || strings.HasPrefix(line, "text ")) {
-			line = form
-		}
+		line = cmp.Or(reduced[line], line)
 		c := exec.CommandContext(t.Context(), binary, strings.Fields(line)...)
 		c.Dir, c.Env = dir, append(os.Environ(), runAsCommand+"=1")
 		name := strings.Fields(line)[0]
 		ran[name] = true
 		if name == "serve" {
-			visit(t, c)
+			visit(t, c, "")
 			continue
 		}
 		if out, err := c.CombinedOutput(); err != nil {
@@ -117,9 +113,9 @@ func bring(t *testing.T, dir string) {
 	}
 }
 
-// visit starts icar serve, gets the page whose address it prints and stops it
-// as Ctrl-C does.
-func visit(t *testing.T, c *exec.Cmd) {
+// visit starts icar serve, gets what is at a path below the address that it
+// prints, and stops it as Ctrl-C does.
+func visit(t *testing.T, c *exec.Cmd, path string) (body string) {
 	c.Args = slices.Concat(c.Args, []string{"--address", "127.0.0.1:0"}) // the usual port may be taken
 	out, err := c.StdoutPipe()
 	if err == nil {
@@ -132,13 +128,14 @@ func visit(t *testing.T, c *exec.Cmd) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	answer, err := http.Get(strings.TrimSpace(address))
+	answer, err := http.Get(strings.TrimSpace(address) + path)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer answer.Body.Close()
-	if answer.StatusCode != http.StatusOK {
-		t.Errorf("%s answers %s", address, answer.Status)
+	all, err := io.ReadAll(answer.Body)
+	if err != nil || answer.StatusCode != http.StatusOK {
+		t.Errorf("%s%s answers %s (%v)", address, path, answer.Status, err)
 	}
 	if err := c.Process.Signal(os.Interrupt); err != nil {
 		t.Fatal(err)
@@ -146,4 +143,5 @@ func visit(t *testing.T, c *exec.Cmd) {
 	if err := c.Wait(); err != nil {
 		t.Errorf("icar serve ends with %v", err)
 	}
+	return string(all)
 }
