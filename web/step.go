@@ -128,7 +128,7 @@ func here(x int, all []figure.Series) figure.Series {
 	high := 0.0
 	for _, s := range all {
 		for _, y := range s.Y {
-			high = max(high, y.Float())
+			high = max(high, y)
 		}
 	}
 	return figure.NewSeries("", figure.Dashed, []float64{float64(x), float64(x)}, []float64{0, high})

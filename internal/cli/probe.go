@@ -107,7 +107,7 @@ type probeDocument struct {
 }
 
 // printSection prints a table under its title.
-func printSection(out io.Writer, s report.Section) error {
+func printSection(out io.Writer, s figure.Section) error {
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(w, visible.Text(s.Title))
 	row := func(cells []string) {
@@ -144,7 +144,7 @@ func saveProbe(out, path string, config train.Config, a probe.Analysis, figures 
 // saveArticle writes figures, each by itself and all at the end of a page.
 func saveArticle(out string, article report.Article, figures []figure.Figure) (page string, err error) {
 	for i := range figures {
-		article.Sections = append(article.Sections, report.Section{Title: figures[i].Title, Figure: &figures[i]})
+		article.Sections = append(article.Sections, figure.Section{Title: figures[i].Title, Figure: &figures[i]})
 		for _, format := range report.Formats() {
 			err := run.WriteFile(filepath.Join(out, report.FigureFile(figures[i], format)), func(w io.Writer) error {
 				return report.Draw(w, figures[i], format)

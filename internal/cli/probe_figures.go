@@ -116,7 +116,7 @@ func attentionFigure(a probe.Analysis) figure.Figure {
 		matrix := figure.NewMatrix(length, length, m.Values)
 		for i := range length {
 			for j := i + 1; j < length; j++ {
-				matrix.Values[i*length+j] = figure.Number(math.NaN())
+				matrix.Values[i*length+j] = math.NaN()
 			}
 		}
 		f.Panels = append(f.Panels, figure.Panel{Kind: figure.Heatmap, Title: fmt.Sprintf("layer %d, head %d", m.Layer+1, m.Head+1),

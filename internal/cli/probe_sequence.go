@@ -57,7 +57,7 @@ func probeSequence(c *cobra.Command, path string, model *probe.Model, f probeFla
 	page, err := saveArticle(f.out, report.Article{
 		Title:    "Your sequence",
 		Lead:     fmt.Sprintf("%s, %d tokens of dimension %d, as the model of %s predicts it, beside the estimators.", f.sequence, length, d, path),
-		Sections: []report.Section{table},
+		Sections: []figure.Section{table},
 	}, []figure.Figure{sequenceFigure(predictions), sequenceMaps(predictions, d)})
 	if err = errors.Join(err, report.WriteJSON(filepath.Join(f.out, sequenceFile), document)); err != nil {
 		return runFailed(err)
@@ -90,8 +90,8 @@ func estimatorsUpTo(ctx context.Context, model *probe.Model, length int) (all []
 const shown = 6
 
 // predictionSection is the table of what each predictor makes of a sequence.
-func predictionSection(predictions []probe.Prediction, d int) report.Section {
-	s := report.Section{Title: "Predictions", Header: []string{"PREDICTOR", "MSE", "ERROR OF THE LAST TOKEN", "NEXT TOKEN"},
+func predictionSection(predictions []probe.Prediction, d int) figure.Section {
+	s := figure.Section{Title: "Predictions", Header: []string{"PREDICTOR", "MSE", "ERROR OF THE LAST TOKEN", "NEXT TOKEN"},
 		Text: "Squared error, mean over coordinates, and what comes after the sequence's end."}
 	for _, p := range predictions {
 		last := "–"
@@ -110,13 +110,13 @@ func predictionSection(predictions []probe.Prediction, d int) report.Section {
 	return s
 }
 
-func printPredictions(out io.Writer, table report.Section, model probe.Prediction, d int, folder, page string) error {
+func printPredictions(out io.Writer, table figure.Section, model probe.Prediction, d int, folder, page string) error {
 	if err := printSection(out, table); err != nil {
 		return err
 	}
 	fmt.Fprintln(out, table.Text)
 	if d <= shown {
-		gamma := report.Section{Title: "\nΓ of the model at the last token"}
+		gamma := figure.Section{Title: "\nΓ of the model at the last token"}
 		for i := range d {
 			var row []string
 			for _, v := range model.Gamma[i*d : (i+1)*d] {

@@ -5,15 +5,15 @@ import (
 	"math"
 	"strconv"
 
+	"icar/figure"
 	"icar/nn"
 	"icar/probe"
-	"icar/report"
 	"icar/train"
 )
 
 // probeSections are the tables of an analysis.
-func probeSections(c train.Config, a probe.Analysis) []report.Section {
-	sections := []report.Section{
+func probeSections(c train.Config, a probe.Analysis) []figure.Section {
+	sections := []figure.Section{
 		errorSection(a), alignmentSection(a), distanceSection(a), resemblanceSection(c, a), ablationSection(a), headSection(a),
 	}
 	if len(a.Encodings) > 0 {
@@ -43,8 +43,8 @@ func mean(x []float64) float64 {
 	return sum / float64(len(x))
 }
 
-func errorSection(a probe.Analysis) report.Section {
-	s := report.Section{
+func errorSection(a probe.Analysis) figure.Section {
+	s := figure.Section{
 		Title: "Error", Header: []string{"", "MSE [95 % over W]"},
 		Text: "Mean squared error over positions and coordinates. Nothing can be below the Bayes floor.",
 		Rows: [][]string{{"the model", within(a.MSE)}},
@@ -55,8 +55,8 @@ func errorSection(a probe.Analysis) report.Section {
 	return s
 }
 
-func alignmentSection(a probe.Analysis) report.Section {
-	s := report.Section{
+func alignmentSection(a probe.Analysis) figure.Section {
+	s := figure.Section{
 		Title: "Beside the estimators", Header: []string{"ESTIMATOR", "ITS MSE", "PREDICTIONS APART", "COSINE OF SENSITIVITIES [95 %]", "MAPS APART"},
 		Text: "Apart: the root mean square in a coordinate. The sensitivities are Γ and the estimator's map; their cosine is 1 if they differ by a factor only.",
 	}
@@ -70,8 +70,8 @@ func alignmentSection(a probe.Analysis) report.Section {
 	return s
 }
 
-func distanceSection(a probe.Analysis) report.Section {
-	s := report.Section{
+func distanceSection(a probe.Analysis) figure.Section {
+	s := figure.Section{
 		Title: "Γ beside W", Header: []string{"T", "MSE", "|Γ - W|", "ON THE SPAN", "OFF IT", "WITH Γ'"},
 		Text: "In units of |W|. On the span of s_1 … s_{T-1} the context shows what W does; what Γ is off it is made up. With Γ': |Γ + Γ'W⁻¹ - W|, counting what an augmented query carries in its second slot.",
 	}
@@ -90,8 +90,8 @@ func distanceRow(a probe.Analysis, t int) []string {
 	return []string{strconv.Itoa(t + 1), short(a.PositionMSE[t]), short(a.Distance.Whole[t]), short(a.Distance.On[t]), short(a.Distance.Off[t]), short(a.Distance.Total[t])}
 }
 
-func resemblanceSection(c train.Config, a probe.Analysis) report.Section {
-	s := report.Section{
+func resemblanceSection(c train.Config, a probe.Analysis) figure.Section {
+	s := figure.Section{
 		Title: "What each layer is like", Header: []string{"LAYER", "MOST LIKE", "SIMILARITY", "THE SAME UNTRAINED", "THE SAME PERMUTED"},
 		Text: "Cosine of errors, through a linear readout fitted for each layer. A similarity means something as far as it exceeds the two controls: the model before its first step, and the model seeing its context in another order. Of the algorithms whose similarity does, by intervals over sequences that all hold together with 95 %, the layer is most like the one named; a dash where there is none.",
 	}
@@ -108,16 +108,16 @@ func resemblanceSection(c train.Config, a probe.Analysis) report.Section {
 	return s
 }
 
-func ablationSection(a probe.Analysis) report.Section {
-	s := report.Section{Title: "Taken out", Header: []string{"WITHOUT", "MSE"}, Text: "Nothing is trained again, so an error says what the rest leans on."}
+func ablationSection(a probe.Analysis) figure.Section {
+	s := figure.Section{Title: "Taken out", Header: []string{"WITHOUT", "MSE"}, Text: "Nothing is trained again, so an error says what the rest leans on."}
 	for _, ablation := range a.Ablations {
 		s.Rows = append(s.Rows, []string{ablation.Part, short(ablation.MSE)})
 	}
 	return s
 }
 
-func headSection(a probe.Analysis) report.Section {
-	s := report.Section{
+func headSection(a probe.Analysis) figure.Section {
+	s := figure.Section{
 		Title: "Heads", Header: []string{"LAYER", "HEADS", "EFFECTIVE RANK", "LARGEST COSINE, VALUES", "LARGEST COSINE, SCORES"},
 		Text: "Cosines between different heads, of what they write and of where they look. The effective rank says how many are different.",
 	}
@@ -144,13 +144,13 @@ func zeroIfNaN(x float64) float64 {
 	return x
 }
 
-func encodingSection(c train.Config, a probe.Analysis) report.Section {
+func encodingSection(c train.Config, a probe.Analysis) figure.Section {
 	text := "The weights of the last query on each position, fitted by a cosine."
 	if c.Position == nn.AdditivePosition {
 		text = "Each coordinate of the position vectors, fitted by a cosine."
 	}
 	text += " A dash where the positions show less than half a period: they show no frequency."
-	s := report.Section{Title: "Positional encoding", Text: text, Header: []string{"", "FREQUENCY", "AMPLITUDE", "MEAN", "R²"}}
+	s := figure.Section{Title: "Positional encoding", Text: text, Header: []string{"", "FREQUENCY", "AMPLITUDE", "MEAN", "R²"}}
 	for _, e := range a.Encodings {
 		if !e.Periodic() {
 			s.Rows = append(s.Rows, []string{e.Name, "–", "–", "–", "–"})
