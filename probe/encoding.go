@@ -10,6 +10,7 @@ import (
 	"math"
 
 	"icar/ar"
+	"icar/figure"
 	"icar/nn"
 	"icar/theory"
 )
@@ -43,9 +44,9 @@ func (e Encoding) MarshalJSON() ([]byte, error) {
 		R2        float64 `json:"r2"`
 	}
 	document := struct {
-		Name   string  `json:"name"`
-		Values Values  `json:"values"`
-		Fit    *cosine `json:"fit"`
+		Name   string        `json:"name"`
+		Values figure.Values `json:"values"`
+		Fit    *cosine       `json:"fit"`
 	}{Name: e.Name, Values: e.Values}
 	if e.Periodic() {
 		fit := cosine(e.Fit)
