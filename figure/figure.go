@@ -10,6 +10,7 @@ type Kind string
 
 const (
 	Lines   Kind = "lines"   // Series against X
+	Plane   Kind = "plane"   // Lines whose two axes have the same scale
 	Heatmap Kind = "heatmap" // Matrix, row 0 on top
 )
 

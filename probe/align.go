@@ -63,7 +63,7 @@ func (m Maps) Align(ctx context.Context, s ar.Batch[float64], e estimator.Estima
 		a.MapDistance = make([]float64, m.T)
 	}
 	cosines := make([]float64, m.N*m.T)
-	prediction, gamma := make([]float64, d), make([]float64, d*d)
+	gamma := make([]float64, d*d)
 	for i := range m.N {
 		if err := context.Cause(ctx); err != nil {
 			return a, err
@@ -72,12 +72,7 @@ func (m Maps) Align(ctx context.Context, s ar.Batch[float64], e estimator.Estima
 		if i < len(s.Contexts) {
 			sequence.W = s.Contexts[i].W
 		}
-		stream, err := e.Start(sequence)
-		if err != nil {
-			return a, err
-		}
-		for t := range m.T {
-			stream.Next(prediction, state(s, i, t))
+		err := estimator.Walk(e, sequence, s.States[i*(m.T+1)*d:], func(t int, prediction []float64, stream estimator.Stream) {
 			stream.Map(gamma)
 			p := i*m.T + t
 			a.PredictionDistance[t] += distance(m.Predictions[p*d:(p+1)*d], prediction) / (n * math.Sqrt(float64(d)))
@@ -87,6 +82,9 @@ func (m Maps) Align(ctx context.Context, s ar.Batch[float64], e estimator.Estima
 				a.MapDistance[t] += distance(m.At(i, t), gamma) / (n * math.Sqrt(float64(d)))
 				cosines[p] = cosine(m.At(i, t), gamma)
 			}
+		})
+		if err != nil {
+			return a, err
 		}
 	}
 	for i := range m.N {
