@@ -115,7 +115,7 @@ func mixBackward[F Float](da, dp, dv, dz, a, p, v []F, heads, width int) {
 				value := (j*heads + h) * width
 				t := dot(g, v[value:][:width])
 				if p != nil {
-					dp[at+j] += weight * t
+					dp[at+j] += F(weight * t)
 					t *= p[at+j]
 					weight *= p[at+j]
 				}

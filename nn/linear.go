@@ -41,12 +41,14 @@ func (l linear[F]) backward(dx []F, grad linear[F], dy, x []F) {
 	}
 }
 
-// dot returns Σ_i x_i y_i, summed in order.
+// dot returns Σ_i x_i y_i, summed in order. Here and in all of the reference a
+// product is rounded, by a conversion, before it is added: else the compiler may
+// fuse the two on one architecture and not on another, and the bits would differ.
 func dot[F Float](x, y []F) F {
 	y = y[:len(x)]
 	var sum F
 	for i, v := range x {
-		sum += v * y[i]
+		sum += F(v * y[i])
 	}
 	return sum
 }
@@ -55,6 +57,6 @@ func dot[F Float](x, y []F) F {
 func axpy[F Float](y []F, a F, x []F) {
 	y = y[:len(x)]
 	for i, v := range x {
-		y[i] += a * v
+		y[i] += F(a * v)
 	}
 }
