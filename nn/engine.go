@@ -25,13 +25,13 @@ type Engine struct {
 	model  *Transformer[float32]
 	kernel kernel.Kernel
 
-	segment  int // tokens, see lanes
-	length   int
-	weights  *folded             // of the model, at every call
-	strands  []*folded           // gradients
-	products []*product[float32] // (L·H) of a product position
-	workers  []*lanes
-	losses   []float64 // (N) summed squared error of every sequence
+	segment int // tokens, see lanes
+	length  int
+	weights *folded          // of the model, at every call
+	strands []*folded        // gradients
+	places  []*Memo[float32] // (L·H) of a product position
+	workers []*lanes
+	losses  []float64 // (N) summed squared error of every sequence
 }
 
 // NewEngine returns an Engine for model on the loops of k.
@@ -127,11 +127,11 @@ func (e *Engine) prepare(ctx context.Context, b Batch[float32]) error {
 		return err
 	}
 	if b.T != e.length {
-		e.length, e.workers, e.strands, e.products = b.T, nil, nil, nil
+		e.length, e.workers, e.strands, e.places = b.T, nil, nil, nil
 		e.weights = newFolded(c, b.T)
 		if c.Position == ProductPosition {
 			for range c.Depth * c.Heads {
-				e.products = append(e.products, newProduct[float32](c.head(), b.T))
+				e.places = append(e.places, new(Memo[float32]))
 			}
 		}
 	}

@@ -24,7 +24,7 @@ func (m *Transformer[F]) Predict(ctx context.Context, b Batch[F]) ([]F, error) {
 	size := b.T * m.config.Width
 	err := m.each(ctx, b.N, func(w *workspace[F], _, from, to int) {
 		for i := from; i < to; i++ {
-			m.forward(w, b.x(i))
+			m.forward(w, b.x(i), AllPaths)
 			copy(out[i*size:], w.output)
 		}
 	})
@@ -50,7 +50,7 @@ func (m *Transformer[F]) Loss(ctx context.Context, b Batch[F]) (float64, error) 
 	m.losses = slices.Grow(m.losses[:0], b.N)[:b.N]
 	err := m.each(ctx, b.N, func(w *workspace[F], _, from, to int) {
 		for i := from; i < to; i++ {
-			m.forward(w, b.x(i))
+			m.forward(w, b.x(i), AllPaths)
 			m.losses[i] = squaredError(w.output, b.y(i), m.config.Width, m.config.Coords)
 		}
 	})
@@ -75,7 +75,7 @@ func (m *Transformer[F]) Gradient(ctx context.Context, b Batch[F]) (float64, err
 	scale := F(1 / float64(len(b.Y)))
 	err := m.each(ctx, b.N, func(w *workspace[F], k, from, to int) {
 		m.backwardBlock(w, k, from, to, func(i int, grad network[F]) {
-			m.forward(w, b.x(i))
+			m.forward(w, b.x(i), AllPaths)
 			m.losses[i] = squaredError(w.output, b.y(i), c.Width, c.Coords)
 			clear(w.doutput)
 			squaredErrorBackward(w.doutput, w.output, b.y(i), c.Width, c.Coords, scale)
@@ -140,7 +140,7 @@ func (m *Transformer[F]) Pullback(ctx context.Context, b Batch[F], doutput []F, 
 	size := b.T * m.config.Width
 	err := m.each(ctx, b.N, func(w *workspace[F], k, from, to int) {
 		m.backwardBlock(w, k, from, to, func(i int, grad network[F]) {
-			m.forward(w, b.x(i))
+			m.forward(w, b.x(i), AllPaths)
 			broken[i] = nonFinite(w.output) >= 0
 			copy(w.doutput, doutput[i*size:])
 			m.backward(w, grad, dx[i*size:(i+1)*size], path)

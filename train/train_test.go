@@ -240,12 +240,8 @@ func TestClippedStepHasItsLength(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	resolved, err := c.Resolve()
-	if err != nil {
-		t.Fatal(err)
-	}
 	square := 0.0
-	before := nn.NewParameters[float32](resolved.Config, c.Seed)
+	before := firstModel(t, c).Parameters()
 	for i, p := range after.Parameters() {
 		for j, x := range p.Data {
 			d := float64(x) - float64(before[i].Data[j])
