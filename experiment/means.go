@@ -56,13 +56,17 @@ func (m Means) kernel(arithmetic string) (kernel.Kernel, error) {
 // earlier call was stopped.
 func (m Means) train(ctx context.Context, c train.Config, k kernel.Kernel) (*nn.Transformer[float32], train.History, error) {
 	if m.Directory == "" {
-		return train.Train(ctx, c, train.Options{Kernel: k, Observe: m.observe})
+		return train.Train(ctx, c, train.Options{Backend: nn.OnKernel(k), Observe: m.observe})
 	}
-	dir, saved, err := m.open(c, k.Arithmetic())
+	arithmetic, err := c.Arithmetic(nn.OnKernel(k))
 	if err != nil {
 		return nil, nil, err
 	}
-	model, history, err := train.Train(ctx, c, train.Options{Kernel: k, Dir: dir, Saved: saved, CheckpointEvery: cmp.Or(m.CheckpointEvery, 30*time.Second), Observe: m.observe})
+	dir, saved, err := m.open(c, arithmetic)
+	if err != nil {
+		return nil, nil, err
+	}
+	model, history, err := train.Train(ctx, c, train.Options{Backend: nn.OnKernel(k), Dir: dir, Saved: saved, CheckpointEvery: cmp.Or(m.CheckpointEvery, 30*time.Second), Observe: m.observe})
 	if dir != nil {
 		err = errors.Join(err, dir.Close())
 	}

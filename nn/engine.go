@@ -4,6 +4,8 @@ package nn
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"runtime"
 	"slices"
 	"sync/atomic"
@@ -34,19 +36,23 @@ type Engine struct {
 	losses  []float64 // (N) summed squared error of every sequence
 }
 
-// NewEngine returns an Engine for model on the loops of k.
-func NewEngine(model *Transformer[float32], k kernel.Kernel) *Engine {
-	return &Engine{model: model, kernel: k, segment: segment}
+// NewEngine returns an Engine for model on the loops of k. Of mixers it has a
+// fast form for FullHeads only; about others the error is errors.ErrUnsupported.
+func NewEngine(model *Transformer[float32], k kernel.Kernel) (*Engine, error) {
+	if _, ok := model.mixer.(fullHeads[float32]); !ok {
+		return nil, fmt.Errorf("the engine has no fast form of the mixer %q: %w", model.config.Mixer, errors.ErrUnsupported)
+	}
+	return &Engine{model: model, kernel: k, segment: segment}, nil
 }
 
 // Model returns the Transformer whose parameters the Engine reads and whose
 // gradients it sets.
 func (e *Engine) Model() *Transformer[float32] { return e.model }
 
-// Kernel returns the loops the Engine runs on.
-func (e *Engine) Kernel() kernel.Kernel { return e.kernel }
+// Arithmetic implements Backend: it is that of the kernel.
+func (e *Engine) Arithmetic() string { return e.kernel.Arithmetic() }
 
-// Gradient does what Transformer.Gradient does.
+// Gradient implements Backend.
 func (e *Engine) Gradient(ctx context.Context, b Batch[float32]) (float64, error) {
 	if b.Y == nil {
 		return 0, errNoTargets
@@ -79,7 +85,7 @@ func (e *Engine) Gradient(ctx context.Context, b Batch[float32]) (float64, error
 	return mean(e.losses, len(b.Y)), nil
 }
 
-// Loss does what Transformer.Loss does.
+// Loss implements Backend.
 func (e *Engine) Loss(ctx context.Context, b Batch[float32]) (float64, error) {
 	if b.Y == nil {
 		return 0, errNoTargets
@@ -100,7 +106,7 @@ func (e *Engine) Loss(ctx context.Context, b Batch[float32]) (float64, error) {
 	return mean(e.losses, len(b.Y)), nil
 }
 
-// Predict does what Transformer.Predict does.
+// Predict implements Backend.
 func (e *Engine) Predict(ctx context.Context, b Batch[float32]) ([]float32, error) {
 	b.Y = nil
 	if err := e.prepare(ctx, b); err != nil {

@@ -12,9 +12,12 @@ import (
 // errNoTargets is a Batch without Y where a loss is asked for.
 var errNoTargets = errors.New("the batch has no targets: a loss needs Y")
 
-// Predict returns the model's predictions (N, T, c) for the tokens of b, at
-// every position from the tokens up to it. The error is a misshapen batch, the
-// context's, or a NonFiniteError.
+// Arithmetic implements Backend. Every product is rounded before it is added, so
+// the bits do not depend on the machine, as far as the float64 exponential of
+// package math does not: in float32 that shows once in 2²⁸ softmaxed scores.
+func (m *Transformer[F]) Arithmetic() string { return "reference" }
+
+// Predict returns what [Backend] says, in either float type.
 func (m *Transformer[F]) Predict(ctx context.Context, b Batch[F]) ([]F, error) {
 	b.Y = nil
 	if err := m.prepare(b); err != nil {
@@ -37,9 +40,7 @@ func (m *Transformer[F]) Predict(ctx context.Context, b Batch[F]) ([]F, error) {
 	return out, nil
 }
 
-// Loss returns the mean over sequences, positions and coordinates of the
-// squared error of the predictions' first C coordinates against b.Y. The error
-// is a misshapen batch, the context's, or a NonFiniteError.
+// Loss returns what [Backend] says, in either float type.
 func (m *Transformer[F]) Loss(ctx context.Context, b Batch[F]) (float64, error) {
 	if b.Y == nil {
 		return 0, errNoTargets
@@ -60,8 +61,7 @@ func (m *Transformer[F]) Loss(ctx context.Context, b Batch[F]) (float64, error) 
 	return m.meanLoss(b)
 }
 
-// Gradient returns the loss of b, see Loss, and sets the Grad of every
-// parameter. After an error gradients have no meaning.
+// Gradient returns what [Backend] says, in either float type.
 func (m *Transformer[F]) Gradient(ctx context.Context, b Batch[F]) (float64, error) {
 	if b.Y == nil {
 		return 0, errNoTargets

@@ -120,7 +120,10 @@ func TestInterruptSavesTheLastStep(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	engine := nn.NewEngine(reference, kernel.Available()[0])
+	engine, err := nn.NewEngine(reference, kernel.Available()[0])
+	if err != nil {
+		t.Fatal(err)
+	}
 	for k := 1; k <= 5; k++ {
 		if _, err := engine.Gradient(t.Context(), batch(t, batches, k)); err != nil {
 			t.Fatal(err)
