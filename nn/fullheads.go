@@ -32,8 +32,8 @@ func (FullHeads) Float64(c Config) (Mixer[float64], error) { return newFullHeads
 // fullHeads is the mixer of that kind.
 type fullHeads[F Float] struct {
 	scores[F]           // of the tokens
-	q, k, v   linear[F] // (H·D, D)
-	o         linear[F] // (D, D)
+	q, k, v   Linear[F] // (H·D, D)
+	o         Linear[F] // (D, D)
 }
 
 func newFullHeads[F Float](c Config) fullHeads[F] {
@@ -49,8 +49,8 @@ func (m fullHeads[F]) Specs() []Spec {
 
 // Bind implements Mixer.
 func (m fullHeads[F]) Bind(t [][]F) Mixer[F] {
-	m.q, m.k = linear[F]{t[0], t[1]}, linear[F]{t[2], t[3]}
-	m.v, m.o = linear[F]{t[4], t[5]}, linear[F]{t[6], t[7]}
+	m.q, m.k = Linear[F]{t[0], t[1]}, Linear[F]{t[2], t[3]}
+	m.v, m.o = Linear[F]{t[4], t[5]}, Linear[F]{t[6], t[7]}
 	return m
 }
 
@@ -59,17 +59,17 @@ func (m fullHeads[F]) Forward(y, x []F, memo *Memo[F], path Path) {
 	length := len(x) / m.width
 	q, k, v := memo.Keep("q", length, m.heads, m.width), memo.Keep("k", length, m.heads, m.width),
 		memo.Keep("v", length, m.heads, m.width)
-	m.q.forward(q, x)
+	m.q.Forward(q, x)
 	if path == AllPaths {
-		m.k.forward(k, x)
-		m.v.forward(v, x)
+		m.k.Forward(k, x)
+		m.v.Forward(v, x)
 	}
 	a := memo.Keep("attention", m.heads, length, length)
 	m.scores.forward(a, q, k)
 	p := memo.Placed("position")
 	z := memo.Keep("z", length, m.width)
 	mix(z, a, p, v, m.heads, m.width)
-	m.o.forward(y, z)
+	m.o.Forward(y, z)
 }
 
 // Backward implements Mixer.
@@ -87,23 +87,23 @@ func (m fullHeads[F]) Backward(dx []F, gradient Mixer[F], dy, x []F, memo *Memo[
 		dp = memo.Sums.Keep("position", m.heads, length, length)
 	}
 
-	m.o.backward(dz, grad.o, dy, z)
+	m.o.Backward(dz, grad.o, dy, z)
 	mixBackward(da, dp, dv, dz, a, p, v, m.heads, m.width)
 	m.scores.backward(dq, dk, da, a, q, k)
-	m.q.backward(dx, grad.q, dq, x)
+	m.q.Backward(dx, grad.q, dq, x)
 	if path == QueryPath {
 		dx = nil
 	}
-	m.k.backward(dx, grad.k, dk, x)
-	m.v.backward(dx, grad.v, dv, x)
+	m.k.Backward(dx, grad.k, dk, x)
+	m.v.Backward(dx, grad.v, dv, x)
 }
 
 // Place implements Placer.
 func (m fullHeads[F]) Place(pos []F, memo *Memo[F]) {
 	length := len(pos) / m.width
 	q, k := memo.Keep("q", length, m.heads, m.width), memo.Keep("k", length, m.heads, m.width)
-	m.q.forward(q, pos)
-	m.k.forward(k, pos)
+	m.q.Forward(q, pos)
+	m.k.Forward(k, pos)
 	m.positionScores().forward(memo.Keep("position", m.heads, length, length), q, k)
 }
 
@@ -114,8 +114,8 @@ func (m fullHeads[F]) PlaceBackward(dpos []F, gradient Mixer[F], pos []F, memo *
 	dq, dk := memo.Scratch("q", len(q)), memo.Scratch("k", len(k))
 	dp := memo.Sums.Keep("position", m.heads, length, length)
 	m.positionScores().backward(dq, dk, dp, place.Keep("position", m.heads, length, length), q, k)
-	m.q.backward(dpos, grad.q, dq, pos)
-	m.k.backward(dpos, grad.k, dk, pos)
+	m.q.Backward(dpos, grad.q, dq, pos)
+	m.k.Backward(dpos, grad.k, dk, pos)
 }
 
 // positionScores are the scores of the position vectors.

@@ -52,7 +52,7 @@ func (m *Transformer[F]) Parameters() []Parameter[F] { return m.parameters }
 type network[F Float] struct {
 	pos    []F // (length, D)
 	layers []layer[F]
-	out    linear[F] // (c, D)
+	out    Linear[F] // (c, D)
 }
 
 // assemble takes up tensors in the order of Config.specs.
@@ -62,7 +62,7 @@ func (m *Transformer[F]) assemble(tensors [][]F) network[F] {
 		tensors = tensors[1:]
 		return t
 	}
-	linear := func() linear[F] { return linear[F]{weight: next(), bias: next()} }
+	linear := func() Linear[F] { return Linear[F]{Weight: next(), Bias: next()} }
 	var n network[F]
 	c := m.config
 	if c.Position != NoPosition {
@@ -133,7 +133,7 @@ func (m *Transformer[F]) forward(w *workspace[F], x []F, path Path) {
 	for l, layer := range m.network.layers {
 		layer.forward(c, w.layers[l], w.input(l), path)
 	}
-	m.network.out.forward(w.output, w.input(c.Depth))
+	m.network.out.Forward(w.output, w.input(c.Depth))
 }
 
 // backward adds to grad, to the sums of the mixers' memos and, unless nil, to
@@ -141,7 +141,7 @@ func (m *Transformer[F]) forward(w *workspace[F], x []F, path Path) {
 func (m *Transformer[F]) backward(w *workspace[F], grad network[F], dx []F, path Path) {
 	c, d := m.config, w.dlayer
 	clear(d.x)
-	m.network.out.backward(d.x, grad.out, w.doutput, w.input(c.Depth))
+	m.network.out.Backward(d.x, grad.out, w.doutput, w.input(c.Depth))
 	for l := c.Depth - 1; l >= 0; l-- {
 		m.network.layers[l].backward(c, d, grad.layers[l], w.layers[l], w.input(l), path)
 	}

@@ -36,7 +36,7 @@ func (e *Engine) unfold(ctx context.Context, f *folded) error {
 	copy(grad.pos, f.pos)
 	for l, g := range grad.layers {
 		y := f.layers[l]
-		copy(g.heads().o.bias, y.o)
+		copy(g.heads().o.Bias, y.o)
 		copy(g.norm.weight, y.gamma)
 		copy(g.norm.bias, y.beta)
 		if c.MLP > 0 {
@@ -66,7 +66,7 @@ func (e *Engine) unfold(ctx context.Context, f *folded) error {
 			axpy(sum, 1, outputs[l*c.Heads+h])
 		}
 		for i, v := range sum {
-			g.heads().o.weight[i] = float32(v)
+			g.heads().o.Weight[i] = float32(v)
 		}
 	}
 	for _, p := range positions {
@@ -76,10 +76,10 @@ func (e *Engine) unfold(ctx context.Context, f *folded) error {
 }
 
 // part writes [W b] from src back to l.
-func part(l linear[float32], src []float32, in int) {
-	for o := range l.bias {
-		copy(l.weight[o*in:(o+1)*in], src[o*(in+1):])
-		l.bias[o] = src[o*(in+1)+in]
+func part(l Linear[float32], src []float32, in int) {
+	for o := range l.Bias {
+		copy(l.Weight[o*in:(o+1)*in], src[o*(in+1):])
+		l.Bias[o] = src[o*(in+1)+in]
 	}
 }
 
@@ -107,7 +107,7 @@ func (f foldedLayer) unfoldHead(h, d int, m, grad fullHeads[float32]) []float64 
 		for m, g := range f.u[(h*d+r)*e:][:e] {
 			row[m] = float64(g)
 		}
-		for o, w := range m.o.weight[r*d : (r+1)*d] {
+		for o, w := range m.o.Weight[r*d : (r+1)*d] {
 			axpy(dv[o*e:(o+1)*e], float64(w), row)
 			do[r*d+o] = dot(row, v[o*e:(o+1)*e])
 		}
@@ -119,13 +119,13 @@ func (f foldedLayer) unfoldHead(h, d int, m, grad fullHeads[float32]) []float64 
 }
 
 // spread writes the gradient of a projection from that of its augmented form.
-func spread(l linear[float32], src []float64, e int) {
-	d := len(l.bias)
-	for o := range l.bias {
+func spread(l Linear[float32], src []float64, e int) {
+	d := len(l.Bias)
+	for o := range l.Bias {
 		for i := range d {
-			l.weight[o*d+i] = float32(src[o*e+i%(e-1)])
+			l.Weight[o*d+i] = float32(src[o*e+i%(e-1)])
 		}
-		l.bias[o] = float32(src[o*e+e-1])
+		l.Bias[o] = float32(src[o*e+e-1])
 	}
 }
 
