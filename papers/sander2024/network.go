@@ -111,7 +111,11 @@ func measureNetwork(ctx context.Context, c networkConfig, model *nn.Transformer[
 	if err != nil {
 		return networkResult{}, err
 	}
-	squared, err := train.SquaredErrors(ctx, nn.NewEngine(model, loops), test)
+	backend, err := nn.OrReference(nn.OnKernel(loops), nil)(model)
+	if err != nil {
+		return networkResult{}, err
+	}
+	squared, err := train.SquaredErrors(ctx, backend, test)
 	if err != nil {
 		return networkResult{}, err
 	}
