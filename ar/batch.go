@@ -87,12 +87,12 @@ type Batch[S Scalar] struct {
 }
 
 // Inputs returns the tokens e_1, …, e_T of every sequence, x (N, T, C) with
-// C = k.Width(D). It is an error if k is not a known encoding.
-func (b Batch[S]) Inputs(k Tokens) ([]S, error) {
-	size := b.T * k.Width(b.D)
+// C = e.Width(D). The error is that of [Encode].
+func (b Batch[S]) Inputs(e Encoding) ([]S, error) {
+	size := b.T * e.Width(b.D)
 	x := make([]S, b.N*size)
 	for n := range b.N {
-		if err := Encode(k, x[n*size:(n+1)*size], b.sequence(n), b.D); err != nil {
+		if err := Encode(e, x[n*size:(n+1)*size], b.sequence(n), b.D); err != nil {
 			return nil, err
 		}
 	}

@@ -1,5 +1,6 @@
-// Package lawtest says whether a law of sequences keeps the contract of
-// [ar.Law], as testing/fstest does for file systems. A new law's test is
+// Package lawtest says whether a law of sequences or an encoding of tokens keeps
+// the contract of [ar.Law] or [ar.Encoding], as testing/fstest does for file
+// systems. The test of a new law is
 //
 //	func TestTent(t *testing.T) {
 //		if err := lawtest.Check(Tent{Slope: 1.9}, Tent{Slope: -1}); err != nil {
