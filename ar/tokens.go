@@ -1,6 +1,10 @@
 package ar
 
-import "fmt"
+import (
+	"fmt"
+
+	"icar/setting"
+)
 
 // Encoding makes the tokens e_1, …, e_T of a sequence of states. A model's
 // prediction of s_{t+1} is the first d coordinates of its output at token t, so
@@ -34,8 +38,8 @@ const (
 type Order struct{ P int }
 
 var (
-	_ Encoding = Plain
-	_ Encoding = Order{}
+	_ Lagged = Plain
+	_ Lagged = Order{}
 )
 
 // maxOrder bounds the order so that widths fit an int.
@@ -57,6 +61,11 @@ func (o Order) Check() error {
 	return nil
 }
 
+// Settings returns the key of P.
+func (o *Order) Settings() []setting.Key {
+	return []setting.Key{setting.New("order", "states in a token, p", &o.P)}
+}
+
 // Width returns d or 3d.
 func (k Tokens) Width(d int) int { return width(k, d) }
 
@@ -69,29 +78,33 @@ func (k Tokens) Encode(x, states []float64, d int) { encode(k, x, states, d) }
 // Encode writes the tokens x (T, Pd) of states (T or more, d).
 func (o Order) Encode(x, states []float64, d int) { encode(o, x, states, d) }
 
-// lagged is an encoding whose token t is blocks of zeros and then the last states,
-// s_t first.
-type lagged interface {
-	blocks() (zeros, states int) // each of d numbers
+// Lagged is an encoding whose token t is blocks of d zeros and then the last states,
+// s_t first. Of such tokens it is known where s_t stands, which a model's in-context
+// map acts on.
+type Lagged interface {
+	Encoding
+	Blocks() (zeros, states int)
 }
 
-func (k Tokens) blocks() (zeros, states int) {
+// Blocks returns (0, 1) or (1, 2).
+func (k Tokens) Blocks() (zeros, states int) {
 	if k == Augmented {
 		return 1, 2
 	}
 	return 0, 1
 }
 
-func (o Order) blocks() (zeros, states int) { return 0, o.P }
+// Blocks returns (0, P).
+func (o Order) Blocks() (zeros, states int) { return 0, o.P }
 
-func width(e lagged, d int) int {
-	zeros, states := e.blocks()
+func width(e Lagged, d int) int {
+	zeros, states := e.Blocks()
 	return (zeros + states) * d
 }
 
-// encode is the Encode of a lagged encoding.
-func encode[S Scalar](e lagged, x, s []S, d int) {
-	zeros, states := e.blocks()
+// encode is the Encode of a Lagged encoding.
+func encode[S Scalar](e Lagged, x, s []S, d int) {
+	zeros, states := e.Blocks()
 	width := (zeros + states) * d
 	if width == d { // e_t = s_t
 		copy(x, s)
@@ -127,7 +140,7 @@ func Encode[S Scalar](e Encoding, x, s []S, d int) error {
 	if len(x) != t*width || len(s) < t*d {
 		return fmt.Errorf("%d token entries from %d state entries: d = %d needs %d and %d a step", len(x), len(s), d, width, d)
 	}
-	if e, ok := e.(lagged); ok {
+	if e, ok := e.(Lagged); ok {
 		encode(e, x, s, d)
 		return nil
 	}

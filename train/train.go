@@ -16,6 +16,9 @@ import (
 type Options struct {
 	// Model is trained in place of one with the initial weights of the seed.
 	Model *nn.Transformer[float32]
+	// Source is where the sequences come from: the law of the configuration for
+	// nil. Tokens have the width of the configuration, targets its coords.
+	Source Source
 	// Kernel is what the model runs on; the default of the machine for nil.
 	Kernel kernel.Kernel
 	// Dir records the run; it was created with the resolved configuration.
@@ -63,8 +66,8 @@ func (e DivergedError) Error() string {
 func (e DivergedError) Unwrap() error { return e.Err }
 
 // Train trains a model of c to the end and returns it with the history. The
-// result is a function of c, the initial weights and the arithmetic of the
-// kernel, bit by bit.
+// result is a function of c, the initial weights, the sequences if they are none
+// of c, and the arithmetic of the kernel, bit by bit.
 //
 // When ctx is done it stops between two steps, an evaluation belonging to its
 // step, and saves a checkpoint; the error is then the context's cause. Other
@@ -117,7 +120,6 @@ type trainer struct {
 	Options
 	first   int // steps made before
 	saved   time.Time
-	batches *Batches
 	test    nn.Batch[float32]
 	engine  *nn.Engine
 	descent *descent
@@ -133,8 +135,11 @@ func (t *trainer) run(ctx context.Context) (err error) {
 		}
 	}
 	t.saved = time.Now()
-	if t.batches, err = NewBatches(ctx, t.config); err == nil {
-		t.test, err = TestSet(ctx, t.config)
+	if t.Source == nil {
+		t.Source, err = NewBatches(ctx, t.config)
+	}
+	if err == nil {
+		t.test, err = t.Source.Test(ctx)
 	}
 	if err != nil {
 		return t.stop(ctx, t.first, err)
@@ -165,7 +170,7 @@ func (t *trainer) step(ctx context.Context, k int) (run.Metric, error) {
 	if ctx.Err() != nil {
 		return m, context.Cause(ctx)
 	}
-	batch, err := t.batches.Batch(ctx, k)
+	batch, err := t.Source.Batch(ctx, k)
 	if err != nil {
 		return m, err
 	}
