@@ -3,6 +3,7 @@ package bench
 import (
 	"context"
 	"errors"
+	"fmt"
 	"math"
 	"os"
 	"os/exec"
@@ -44,15 +45,26 @@ func TestSummary(t *testing.T) {
 	}
 }
 
-func TestExponent(t *testing.T) {
-	x := []float64{50, 100, 400}
+// The exponent of T^b is b, in time and in memory; a case at one length has
+// none, and memory that was not always measured has none.
+func TestGrowths(t *testing.T) {
+	var results []Result
 	for _, b := range []float64{0, 1, 2} {
-		y := make([]float64, len(x))
-		for i := range x {
-			y[i] = 3 * math.Pow(x[i], b)
+		for _, length := range []int{50, 100, 400} {
+			y := 3 * math.Pow(float64(length), b)
+			results = append(results, Result{Case: fmt.Sprint(b), Length: length, SecondsPerStep: y, PeakMiB: pointer(y * y)})
 		}
-		if got := Exponent(x, y); math.Abs(got-b) > 1e-12 {
-			t.Errorf("the exponent of x^%v is %v", b, got)
+	}
+	results = append(results, Result{Case: "once", Length: 50, SecondsPerStep: 1})
+	results[0].PeakMiB = nil
+	growths := Growths(results)
+	if len(growths) != 3 || growths[0].Memory != nil {
+		t.Fatalf("%+v", growths)
+	}
+	for i, g := range growths {
+		b := float64(i)
+		if g.Case != fmt.Sprint(b) || math.Abs(g.Seconds-b) > 1e-12 || i > 0 && math.Abs(*g.Memory-2*b) > 1e-12 {
+			t.Errorf("the exponents of x^%v are %+v", b, g)
 		}
 	}
 }

@@ -1,10 +1,12 @@
-// Package experiment holds the paper's figures and propositions as
-// experiments: one file each, one line each in All.
+// Package experiment is the contract of experiments: what a paper's figure or
+// proposition, or a question of one's own, has to say to be run, kept, judged
+// and reported.
 //
 // An experiment has three parts. Trials lists the independent pieces of work
 // of a scale and a seed. Run does one of them and depends on nothing but its
 // configuration, so that trials can run anywhere, in any order. Collect turns
-// all results into data, figures and claims.
+// all results into data, figures and claims. Define makes one from functions of
+// one's own types; the experiments of a paper are a package below papers.
 package experiment
 
 import (
@@ -18,160 +20,136 @@ import (
 	"strings"
 	"time"
 
+	"icar/figure"
 	"icar/internal/budget"
 	"icar/internal/suggest"
+	"icar/outcome"
 )
-
-// Scale is how large an experiment is run.
-type Scale string
-
-const (
-	Quick Scale = "quick" // at most 5 s on two cores
-	Paper Scale = "paper" // the sizes of the paper's authors
-)
-
-// All returns every experiment in the order of the report.
-func All() []Experiment {
-	return []Experiment{
-		augmented(),
-		gradient(),
-		fig3Unitary(),
-		fig3Rotation(),
-		fig4(),
-		minima(),
-		fig5(),
-		depth(),
-		heads(),
-		generalise(),
-		noise(),
-		fig6(),
-		position(),
-		fig7(),
-		softmax(),
-	}
-}
 
 // Experiment is one figure or proposition.
 type Experiment struct {
-	Name    string                  // as in `icar reproduce NAME`
-	Source  string                  // where the paper states it, or "ours"
-	Summary string                  // one sentence
-	Cost    map[Scale]time.Duration // wall time once measured on two cores
+	Name    string                          // as in `icar reproduce NAME`
+	Source  string                          // where the paper states it, or "ours"
+	Summary string                          // one sentence
+	Cost    map[outcome.Scale]time.Duration // wall time once measured on two cores
 
 	// Trials lists the work of a scale and a seed.
-	Trials func(Scale, uint64) []Trial
+	Trials func(outcome.Scale, uint64) []outcome.Trial
 	// Override returns the trial with one configuration key set to a JSON
 	// value, or an error that names the nearest key or the value's fault.
-	Override func(t Trial, key, value string) (Trial, error)
+	Override func(t outcome.Trial, key, value string) (outcome.Trial, error)
 	// Check returns an error when the trial's configuration is not one that
 	// can be run, which says what to change.
-	Check func(Trial) error
+	Check func(outcome.Trial) error
 	// Run does a trial. What it finds is a pure function of the trial.
-	Run func(context.Context, Trial, Means) (Result, error)
+	Run func(context.Context, outcome.Trial, Env) (outcome.Result, error)
 	// Collect draws the conclusions from the results of all trials, in the
 	// order of Trials.
-	Collect func([]Result) (Findings, error)
-}
-
-// Trial is a piece of work: its configuration and an identity derived from it.
-type Trial struct {
-	ID     string          `json:"id"`
-	Config json.RawMessage `json:"config"`
-}
-
-// Result is what a trial found, as JSON that decodes to the same bits.
-type Result struct {
-	Trial Trial           `json:"trial"`
-	Found json.RawMessage `json:"found"`
+	Collect func([]outcome.Result) (Findings, error)
 }
 
 // Findings are what an experiment concludes.
 type Findings struct {
-	Data    Data
-	Figures []Figure
-	Claims  []Claim
+	Data    figure.Data
+	Figures []figure.Figure
+	Claims  []outcome.Claim
 }
 
-// config is what a trial of one experiment is made from.
-type config interface {
+// Config is what a trial of one experiment is made from: plain data, whose JSON
+// is the trial's identity.
+type Config interface {
 	// Check returns an error that says what to change.
 	Check() error
 }
 
-// done is a decoded result.
-type done[C config, R any] struct {
+// Done is a trial that was run, in the experiment's own types.
+type Done[C Config, R any] struct {
 	Config C
 	Found  R
 }
 
-// spec is an experiment in its own types.
-type spec[C config, R any] struct {
-	name, source, summary string
-	quick, paper          time.Duration // measured cost
-	trials                func(Scale, uint64) []C
-	run                   func(context.Context, C) (R, error)
-	train                 func(context.Context, C, Means) (R, error) // in place of run, for trials that take long
-	collect               func([]done[C, R]) (Findings, error)
+// Spec is an experiment in its own types: C is the configuration of a trial, R
+// what a trial finds, which JSON has to hold to the bit.
+type Spec[C Config, R any] struct {
+	Name    string // as in `icar reproduce NAME`
+	Source  string // where the paper states it, or "ours"
+	Summary string // one sentence
+	// Quick and Paper are the wall times of the two scales, once measured on two
+	// cores.
+	Quick, Paper time.Duration
+	// Trials lists the configurations of a scale and a seed, and depends on
+	// nothing else.
+	Trials func(outcome.Scale, uint64) []C
+	// Run does a trial. What it finds is a pure function of the configuration.
+	Run func(context.Context, C) (R, error)
+	// Train takes the place of Run where a trial trains a network, which takes
+	// long and can go on from what Env keeps.
+	Train func(context.Context, C, Env) (R, error)
+	// Collect draws the conclusions. The identity of a claim is that within the
+	// experiment; whether it passes is judged here, whatever it says.
+	Collect func([]Done[C, R]) (Findings, error)
 }
 
-// define hides the types of an experiment behind JSON.
-func define[C config, R any](s spec[C, R]) Experiment {
+// Define hides the types of an experiment behind JSON.
+func Define[C Config, R any](s Spec[C, R]) Experiment {
 	return Experiment{
-		Name: s.name, Source: s.source, Summary: s.summary,
-		Cost: map[Scale]time.Duration{Quick: s.quick, Paper: s.paper},
-		Trials: func(scale Scale, seed uint64) []Trial {
-			var trials []Trial
-			for _, c := range s.trials(scale, seed) {
-				trials = append(trials, newTrial(s.name, c))
+		Name: s.Name, Source: s.Source, Summary: s.Summary,
+		Cost: map[outcome.Scale]time.Duration{outcome.Quick: s.Quick, outcome.Paper: s.Paper},
+		Trials: func(scale outcome.Scale, seed uint64) []outcome.Trial {
+			var trials []outcome.Trial
+			for _, c := range s.Trials(scale, seed) {
+				trials = append(trials, newTrial(s.Name, c))
 			}
 			return trials
 		},
-		Override: func(t Trial, key, value string) (Trial, error) { return override[C](s.name, t, key, value) },
-		Check: func(t Trial) error {
+		Override: func(t outcome.Trial, key, value string) (outcome.Trial, error) {
+			return override[C](s.Name, t, key, value)
+		},
+		Check: func(t outcome.Trial) error {
 			var c C
 			if err := decode(t.Config, &c); err != nil {
 				return err
 			}
 			return c.Check()
 		},
-		Run: func(ctx context.Context, t Trial, m Means) (Result, error) {
+		Run: func(ctx context.Context, t outcome.Trial, m Env) (outcome.Result, error) {
 			var c C
 			if err := decode(t.Config, &c); err != nil {
-				return Result{}, fmt.Errorf("%s: trial %s: %w", s.name, t.ID, err)
+				return outcome.Result{}, fmt.Errorf("%s: trial %s: %w", s.Name, t.ID, err)
 			}
 			var found R
 			var err error
-			if s.train != nil {
-				found, err = s.train(ctx, c, m)
+			if s.Train != nil {
+				found, err = s.Train(ctx, c, m)
 			} else {
-				found, err = s.run(ctx, c)
+				found, err = s.Run(ctx, c)
 			}
 			if err != nil {
-				return Result{}, fmt.Errorf("%s: trial %s: %w", s.name, t.ID, err)
+				return outcome.Result{}, fmt.Errorf("%s: trial %s: %w", s.Name, t.ID, err)
 			}
 			data, err := json.Marshal(found)
 			if err != nil {
-				return Result{}, fmt.Errorf("%s: trial %s found what JSON cannot hold: %w", s.name, t.ID, err)
+				return outcome.Result{}, fmt.Errorf("%s: trial %s found what JSON cannot hold: %w", s.Name, t.ID, err)
 			}
-			return Result{t, data}, nil
+			return outcome.Result{Trial: t, Found: data}, nil
 		},
-		Collect: func(results []Result) (Findings, error) {
-			all := make([]done[C, R], len(results))
+		Collect: func(results []outcome.Result) (Findings, error) {
+			all := make([]Done[C, R], len(results))
 			for i, r := range results {
 				if err := errors.Join(decode(r.Trial.Config, &all[i].Config), decode(r.Found, &all[i].Found)); err != nil {
-					return Findings{}, fmt.Errorf("%s: trial %s: %w", s.name, r.Trial.ID, err)
+					return Findings{}, fmt.Errorf("%s: trial %s: %w", s.Name, r.Trial.ID, err)
 				}
 			}
-			found, err := s.collect(all)
+			found, err := s.Collect(all)
 			times := map[string]int{}
 			for i := range found.Claims {
 				c := &found.Claims[i]
-				c.ID = s.name + "/" + c.ID
+				c.ID = s.Name + "/" + c.ID
 				if times[c.ID]++; times[c.ID] > 1 { // settings can make trials differ in what the ID does not say
 					c.ID = fmt.Sprintf("%s#%d", c.ID, times[c.ID])
 				}
 				_, nobody := c.Author()
-				err = errors.Join(err, nobody, c.judge())
+				err = errors.Join(err, nobody, c.Judge())
 			}
 			return found, err
 		},
@@ -193,13 +171,13 @@ func kindName(k reflect.Kind) string {
 }
 
 // newTrial names a configuration by the experiment and a hash of both.
-func newTrial(name string, c config) Trial {
+func newTrial(name string, c Config) outcome.Trial {
 	data, err := json.Marshal(c)
 	if err != nil {
 		panic(err) // a configuration is plain data; only a programmer can get here
 	}
 	sum := sha256.Sum256(append([]byte(name+"\n"), data...))
-	return Trial{ID: name + "-" + hex.EncodeToString(sum[:6]), Config: data}
+	return outcome.Trial{ID: name + "-" + hex.EncodeToString(sum[:6]), Config: data}
 }
 
 func decode(data []byte, into any) error {
@@ -207,17 +185,17 @@ func decode(data []byte, into any) error {
 }
 
 // override sets one key of a trial's configuration and names the trial anew.
-func override[C config](name string, t Trial, key, value string) (Trial, error) {
+func override[C Config](name string, t outcome.Trial, key, value string) (outcome.Trial, error) {
 	var fields map[string]json.RawMessage
 	if err := json.Unmarshal(t.Config, &fields); err != nil {
-		return Trial{}, err
+		return outcome.Trial{}, err
 	}
 	if _, known := fields[key]; !known {
 		keys := make([]string, 0, len(fields))
 		for k := range fields {
 			keys = append(keys, k)
 		}
-		return Trial{}, fmt.Errorf("%s has no setting %q: %s", name, key, suggest.Instead(key, keys))
+		return outcome.Trial{}, fmt.Errorf("%s has no setting %q: %s", name, key, suggest.Instead(key, keys))
 	}
 	if value == "null" || !json.Valid([]byte(value)) {
 		quoted, _ := json.Marshal(value) // a string never fails
@@ -226,15 +204,15 @@ func override[C config](name string, t Trial, key, value string) (Trial, error) 
 	fields[key] = json.RawMessage(value)
 	merged, err := json.Marshal(fields)
 	if err != nil {
-		return Trial{}, err
+		return outcome.Trial{}, err
 	}
 	var c C
 	if err := decode(merged, &c); err != nil {
 		var typed *json.UnmarshalTypeError
 		if errors.As(err, &typed) {
-			return Trial{}, fmt.Errorf("%s: setting %s=%s is not %s", name, key, strings.Trim(value, `"`), kindName(typed.Type.Kind()))
+			return outcome.Trial{}, fmt.Errorf("%s: setting %s=%s is not %s", name, key, strings.Trim(value, `"`), kindName(typed.Type.Kind()))
 		}
-		return Trial{}, fmt.Errorf("%s: setting %s=%s: %w", name, key, value, err)
+		return outcome.Trial{}, fmt.Errorf("%s: setting %s=%s: %w", name, key, value, err)
 	}
 	return newTrial(name, c), nil
 }

@@ -10,6 +10,9 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"icar/figure"
+	"icar/outcome"
 )
 
 type toyConfig struct {
@@ -29,18 +32,18 @@ type toyResult struct {
 
 // toy squares numbers; run can be replaced to fail or to wait.
 func toy(run func(context.Context, toyConfig) (toyResult, error)) Experiment {
-	return define(spec[toyConfig, toyResult]{
-		name: "toy",
-		trials: func(Scale, uint64) []toyConfig {
+	return Define(Spec[toyConfig, toyResult]{
+		Name: "toy",
+		Trials: func(outcome.Scale, uint64) []toyConfig {
 			return []toyConfig{{1}, {2}, {3}, {4}, {5}, {6}, {7}, {8}}
 		},
-		run: run,
-		collect: func(all []done[toyConfig, toyResult]) (Findings, error) {
+		Run: run,
+		Collect: func(all []Done[toyConfig, toyResult]) (Findings, error) {
 			sum := 0
 			for i, d := range all {
 				sum += (i + 1) * d.Found.Square
 			}
-			return Findings{Claims: []Claim{{ID: "sum", Source: "ours", Measured: Number(sum), Predicted: 1296, Relation: Equals}}}, nil
+			return Findings{Claims: []outcome.Claim{{ID: "sum", Source: "ours", Measured: figure.Number(sum), Predicted: 1296, Relation: outcome.Equals}}}, nil
 		},
 	})
 }
@@ -101,7 +104,7 @@ func TestReproduceStops(t *testing.T) {
 }
 
 func TestPlanAppliesSettings(t *testing.T) {
-	set := func(key, value string) Options { return Options{Set: []Setting{{key, value}}} }
+	set := func(key, value string) Options { return Options{Set: []outcome.Setting{{Key: key, Value: value}}} }
 	plan, err := Plan(toy(square), set("n", "5"))
 	if err != nil || len(plan) != 1 || string(plan[0].Config) != `{"n":5}` {
 		t.Fatalf("eight trials made equal are one, got %v, %v", plan, err)
@@ -122,32 +125,6 @@ func TestPlanAppliesSettings(t *testing.T) {
 	}
 }
 
-// Every experiment is listed whole, and each trial at each scale passes its
-// own check and has an identity of its own.
-func TestAllExperiments(t *testing.T) {
-	ids := map[string]bool{}
-	for _, e := range All() {
-		if e.Name == "" || e.Source == "" || e.Summary == "" || e.Cost[Quick] <= 0 || e.Cost[Paper] <= 0 {
-			t.Errorf("%q lacks a name, source, summary or cost", e.Name)
-		}
-		if e.Cost[Quick] > 5*time.Second {
-			t.Errorf("%s: quick costs %v, more than 5 s", e.Name, e.Cost[Quick])
-		}
-		for _, scale := range []Scale{Quick, Paper} {
-			plan, err := Plan(e, Options{Scale: scale, Seed: 1})
-			if err != nil || len(plan) != len(e.Trials(scale, 1)) {
-				t.Errorf("%s: %d of %d trials at %s scale are distinct and valid: %v", e.Name, len(plan), len(e.Trials(scale, 1)), scale, err)
-			}
-			for _, trial := range plan {
-				if scale == Quick && ids[trial.ID] {
-					t.Errorf("%s: trial %s occurs twice", e.Name, trial.ID)
-				}
-				ids[trial.ID] = true
-			}
-		}
-	}
-}
-
 // Result of elsewhere are taken by the trial's identity and not run again.
 func TestReproduceTakesKnownResults(t *testing.T) {
 	var runs atomic.Int32
@@ -159,16 +136,16 @@ func TestReproduceTakesKnownResults(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	known := map[string]Result{plan[2].ID: {plan[2], json.RawMessage(`{"square": 109}`)}}
+	known := map[string]outcome.Result{plan[2].ID: {Trial: plan[2], Found: json.RawMessage(`{"square": 109}`)}}
 	var steps atomic.Int32
-	o, cost, err := Reproduce(context.Background(), e, Options{Seed: 11, Scale: Paper, Known: known, Workers: 3}, func() { steps.Add(1) })
+	o, cost, err := Reproduce(context.Background(), e, Options{Seed: 11, Scale: outcome.Paper, Known: known, Workers: 3}, func() { steps.Add(1) })
 	if err != nil {
 		t.Fatal(err)
 	}
 	if runs.Load() != 7 || steps.Load() != 8 || o.Claims[0].Measured != 1296+300 || o.Claims[0].Pass {
 		t.Errorf("%d runs, %d steps, claim %+v; want 7, 8 and 1596", runs.Load(), steps.Load(), o.Claims[0])
 	}
-	if o.Seed != 11 || o.Scale != Paper || o.Name != "toy" || o.Version != 1 || cost.Workers != 3 || cost.Kept != 0 || cost.Seconds <= 0 {
+	if o.Seed != 11 || o.Scale != outcome.Paper || o.Name != "toy" || o.Version != 1 || cost.Workers != 3 || cost.Kept != 0 || cost.Seconds <= 0 {
 		t.Errorf("outcome %+v of %+v", o, cost)
 	}
 }
@@ -193,13 +170,13 @@ func TestReproduceWorkers(t *testing.T) {
 
 // Two claims of one name are told apart, and each is of its experiment.
 func TestCollectNamesClaims(t *testing.T) {
-	e := define(spec[toyConfig, toyResult]{name: "twins", run: square,
-		trials: func(_ Scale, seed uint64) []toyConfig { return []toyConfig{{int(seed)}} },
-		collect: func(all []done[toyConfig, toyResult]) (Findings, error) {
-			x := Claim{ID: "x", Source: "ours", Measured: Number(all[0].Found.Square), Predicted: 9, Relation: AtLeast}
+	e := Define(Spec[toyConfig, toyResult]{Name: "twins", Run: square,
+		Trials: func(_ outcome.Scale, seed uint64) []toyConfig { return []toyConfig{{int(seed)}} },
+		Collect: func(all []Done[toyConfig, toyResult]) (Findings, error) {
+			x := outcome.Claim{ID: "x", Source: "ours", Measured: figure.Number(all[0].Found.Square), Predicted: 9, Relation: outcome.AtLeast}
 			y := x
 			y.Predicted = 10
-			return Findings{Claims: []Claim{x, y, x}}, nil
+			return Findings{Claims: []outcome.Claim{x, y, x}}, nil
 		}})
 	o, _, err := Reproduce(context.Background(), e, Options{Seed: 3}, nil)
 	if err != nil {
@@ -223,11 +200,11 @@ func TestForeignResults(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := e.Collect([]Result{{plan[0], json.RawMessage(`{"cube": 1}`)}}); err == nil || !strings.Contains(err.Error(), "toy: trial "+plan[0].ID) {
+	if _, err := e.Collect([]outcome.Result{{Trial: plan[0], Found: json.RawMessage(`{"cube": 1}`)}}); err == nil || !strings.Contains(err.Error(), "toy: trial "+plan[0].ID) {
 		t.Errorf("got %v", err)
 	}
-	foreign := Trial{ID: "toy-x", Config: json.RawMessage(`{"m": 1}`)}
-	if _, err := e.Run(context.Background(), foreign, Means{}); err == nil || !strings.Contains(err.Error(), "toy: trial toy-x") {
+	foreign := outcome.Trial{ID: "toy-x", Config: json.RawMessage(`{"m": 1}`)}
+	if _, err := e.Run(context.Background(), foreign, Env{}); err == nil || !strings.Contains(err.Error(), "toy: trial toy-x") {
 		t.Errorf("got %v", err)
 	}
 	if e.Check(foreign) == nil {
@@ -235,31 +212,26 @@ func TestForeignResults(t *testing.T) {
 	}
 }
 
-// What a setting is not is said in words, by the kind of its field.
-func TestOverrideNamesKinds(t *testing.T) {
-	for set, want := range map[Setting]string{
-		{"mu", "wide"}:      "fig6: setting mu=wide is not a number",
-		{"replicas", "2.5"}: "is not a whole number in range",
-		{"seed", "-1"}:      "is not a whole number in range",
-		{"mu", "null"}:      "mu=null is not a number",
-		{"tmx", "9"}:        `fig6 has no setting "tmx"`,
-	} {
-		if _, err := Plan(fig6(), Options{Scale: Quick, Set: []Setting{set}}); err == nil || !strings.Contains(err.Error(), want) {
-			t.Errorf("%v: %v, want %s", set, err, want)
-		}
-	}
+// The kinds of settings are named in words.
+func TestKindName(t *testing.T) {
 	if got := kindName(reflect.Bool) + "; " + kindName(reflect.String); got != "true or false; a word" {
 		t.Error(got)
 	}
-	// A word needs no quotes, and the later of two settings holds.
-	plan, err := Plan(minima(), Options{Scale: Quick, Seed: 1, Set: []Setting{{"family", "unitary"}, {"d", "2"}, {"heads", "1"}, {"heads", "2"}}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, trial := range plan {
-		var c minimaConfig
-		if err := decode(trial.Config, &c); err != nil || c.Family != "unitary" || c.D != 2 || c.Heads != 2 {
-			t.Errorf("%+v, %v", c, err)
+}
+
+// anyConfig is the configuration of an experiment that has none.
+type anyConfig struct{}
+
+func (anyConfig) Check() error { return nil }
+
+// A claim whose source names nobody cannot be counted, and is refused.
+func TestCollectRefusesAClaimOfNobody(t *testing.T) {
+	for source, refused := range map[string]bool{"ours": false, "nobody": true} {
+		toy := Define(Spec[anyConfig, int]{Name: "toy", Collect: func([]Done[anyConfig, int]) (Findings, error) {
+			return Findings{Claims: []outcome.Claim{{ID: "one", Source: source, Relation: outcome.Equals}}}, nil
+		}})
+		if _, err := toy.Collect(nil); (err != nil) != refused {
+			t.Errorf("%q: %v", source, err)
 		}
 	}
 }

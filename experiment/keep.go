@@ -15,6 +15,7 @@ import (
 	"sync/atomic"
 
 	"icar/internal/budget"
+	"icar/outcome"
 	"icar/run"
 )
 
@@ -23,10 +24,10 @@ import (
 // give other results.
 //
 //	FOLDER/PROGRAM/TRIAL.json  the result of a trial, see kept
-//	FOLDER/PROGRAM/TRIAL/      what a trial at work goes on from, see Means
+//	FOLDER/PROGRAM/TRIAL/      what a trial at work goes on from, see Env
 type keeper struct {
 	folder string // FOLDER/PROGRAM
-	means  Means
+	env    Env
 	found  *atomic.Int32 // results that were there
 }
 
@@ -38,7 +39,7 @@ type kept struct {
 }
 
 // newKeeper returns the keeper of this program in folder; nil for "".
-func newKeeper(folder string, m Means) (*keeper, error) {
+func newKeeper(folder string, m Env) (*keeper, error) {
 	if folder == "" {
 		return nil, nil
 	}
@@ -46,23 +47,23 @@ func newKeeper(folder string, m Means) (*keeper, error) {
 	if err != nil {
 		return nil, err
 	}
-	k := &keeper{folder: filepath.Join(folder, name), means: m, found: new(atomic.Int32)}
+	k := &keeper{folder: filepath.Join(folder, name), env: m, found: new(atomic.Int32)}
 	return k, os.MkdirAll(k.folder, 0o777)
 }
 
-func (k *keeper) path(t Trial) string { return filepath.Join(k.folder, t.ID) }
+func (k *keeper) path(t outcome.Trial) string { return filepath.Join(k.folder, t.ID) }
 
 // run returns the kept result of a trial, or runs it and keeps what it found.
-func (k *keeper) run(ctx context.Context, e Experiment, t Trial) (Result, error) {
+func (k *keeper) run(ctx context.Context, e Experiment, t outcome.Trial) (outcome.Result, error) {
 	r, err := k.read(t)
 	if err == nil {
 		k.found.Add(1)
 		return r, nil
 	}
 	if !errors.Is(err, fs.ErrNotExist) {
-		k.means.Notice(fmt.Sprintf("%s.json %v: the trial is run again", k.path(t), err))
+		k.env.Notice(fmt.Sprintf("%s.json %v: the trial is run again", k.path(t), err))
 	}
-	m := k.means
+	m := k.env
 	m.Directory = k.path(t)
 	if r, err = e.Run(ctx, t, m); err != nil {
 		return r, err
@@ -73,8 +74,8 @@ func (k *keeper) run(ctx context.Context, e Experiment, t Trial) (Result, error)
 	return r, os.RemoveAll(m.Directory)
 }
 
-func (k *keeper) read(t Trial) (Result, error) {
-	var r Result
+func (k *keeper) read(t outcome.Trial) (outcome.Result, error) {
+	var r outcome.Result
 	data, err := budget.ReadFile(k.path(t)+".json", budget.Found().Bytes)
 	if err != nil {
 		return r, err
@@ -83,7 +84,7 @@ func (k *keeper) read(t Trial) (Result, error) {
 	if err := decode(data, &file); err != nil {
 		return r, fmt.Errorf("is damaged: %w", err)
 	}
-	if file.Version != DocumentVersion || file.Checksum != digest(file.Result) {
+	if file.Version != outcome.DocumentVersion || file.Checksum != digest(file.Result) {
 		return r, errors.New("is damaged: its content does not match its checksum")
 	}
 	if err := decode(file.Result, &r); err != nil {
@@ -95,12 +96,12 @@ func (k *keeper) read(t Trial) (Result, error) {
 	return r, nil
 }
 
-func (k *keeper) write(r Result) error {
+func (k *keeper) write(r outcome.Result) error {
 	data, err := json.Marshal(r)
 	if err != nil {
 		return err
 	}
-	file, err := json.Marshal(kept{DocumentVersion, digest(data), data})
+	file, err := json.Marshal(kept{outcome.DocumentVersion, digest(data), data})
 	if err != nil {
 		return err
 	}
@@ -114,7 +115,7 @@ func digest(data []byte) string {
 
 // Forget removes what was kept of trials in a folder, once their outcome is
 // saved, of this program and of others. Folders left empty go too.
-func Forget(folder string, trials []Trial) error {
+func Forget(folder string, trials []outcome.Trial) error {
 	programs, err := os.ReadDir(folder)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil

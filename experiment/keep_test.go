@@ -7,14 +7,10 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
-	"regexp"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
-
-	"icar/nn/kernel"
-	"icar/run"
 )
 
 // notices collects what a Reproduce says.
@@ -30,7 +26,7 @@ func (n *notices) add(message string) {
 }
 
 // outcome returns an experiment's outcome as JSON and the trials that were kept.
-func outcome(t *testing.T, e Experiment, o Options) ([]byte, int) {
+func collected(t *testing.T, e Experiment, o Options) ([]byte, int) {
 	t.Helper()
 	found, cost, err := Reproduce(context.Background(), e, o, nil)
 	if err != nil {
@@ -55,7 +51,7 @@ func TestReproduceGoesOn(t *testing.T) {
 		}
 		return square(ctx, c)
 	})
-	want, _ := outcome(t, toy(square), Options{})
+	want, _ := collected(t, toy(square), Options{})
 	var n notices
 	o := Options{Workers: 1, Keep: filepath.Join(t.TempDir(), "trials"), Notice: n.add}
 	if _, _, err := Reproduce(context.Background(), e, o, nil); err == nil {
@@ -63,7 +59,7 @@ func TestReproduceGoesOn(t *testing.T) {
 	}
 	runs.Store(0)
 	broken.Store(0)
-	got, found := outcome(t, e, o)
+	got, found := collected(t, e, o)
 	if found != 5 || runs.Load() != 3 || !bytes.Equal(got, want) || len(n.said) != 0 {
 		t.Errorf("%d results were kept and %d trials run, said %q; want 5 and 3, and the outcome of one go", found, runs.Load(), n.said)
 	}
@@ -72,7 +68,7 @@ func TestReproduceGoesOn(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	keep, err := newKeeper(o.Keep, Means{})
+	keep, err := newKeeper(o.Keep, Env{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -90,7 +86,7 @@ func TestReproduceGoesOn(t *testing.T) {
 			t.Fatal(err)
 		}
 		n.said = nil
-		got, found := outcome(t, e, o)
+		got, found := collected(t, e, o)
 		if found != 7 || !bytes.Equal(got, want) || len(n.said) != 1 || !strings.Contains(n.said[0], what) {
 			t.Errorf("%s: %d results were kept, said %q", what, found, n.said)
 		}
@@ -108,102 +104,4 @@ func must(data []byte, err error) []byte {
 		panic(err)
 	}
 	return data
-}
-
-// stopAfter returns a context that is done after so many looks at it.
-type stopAfter struct {
-	context.Context
-	left atomic.Int32
-}
-
-func (s *stopAfter) Err() error {
-	if s.left.Add(-1) < 0 {
-		return context.Canceled
-	}
-	return s.Context.Err()
-}
-
-// A network whose training is stopped goes on from its checkpoint to the bits
-// of one go; a damaged checkpoint, or none, costs the steps since the one
-// before, and is named.
-func TestNetworkGoesOn(t *testing.T) {
-	e := fig5()
-	set := []Setting{{"train", "64"}, {"batch", "32"}, {"test", "16"}, {"length", "5"}, {"d", "2"}, {"epochs", "12"}, {"warmup", "0"}}
-	plan, err := Plan(e, Options{Scale: Quick, Set: set})
-	if err != nil {
-		t.Fatal(err)
-	}
-	trial := plan[0]
-	want, err := e.Run(context.Background(), trial, Means{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	for fault, hurt := range map[string]func(dir string) error{
-		"": func(string) error { return nil },
-		"trained from the st": func(dir string) error {
-			return os.WriteFile(filepath.Join(dir, "config.yaml"), []byte("d: 3\n"), 0o644)
-		},
-		"holds no run": func(dir string) error { return os.Remove(filepath.Join(dir, "config.yaml")) },
-		"cannot be gone on with: it is another program's": func(dir string) error {
-			path := filepath.Join(dir, "run.json")
-			data, err := os.ReadFile(path)
-			if err != nil {
-				return err
-			}
-			program := regexp.MustCompile(`"program": "[0-9a-f]+"`)
-			return os.WriteFile(path, program.ReplaceAll(data, []byte(`"program": "0123456789abcdef"`)), 0o644)
-		},
-		"going on from": func(dir string) error {
-			return os.WriteFile(filepath.Join(dir, "checkpoint.safetensors"), []byte("{}"), 0o644)
-		},
-	} {
-		var n notices
-		m := Means{Directory: filepath.Join(t.TempDir(), "trial"), Notice: n.add}
-		ctx := &stopAfter{Context: context.Background()}
-		ctx.left.Store(60)
-		if _, err := e.Run(ctx, trial, m); !errors.Is(err, context.Canceled) {
-			t.Fatalf("%q: %v, want a stop", fault, err)
-		}
-		dir, saved, err := run.Open(m.Directory, kernel.Available()[0].Arithmetic(), false)
-		if err != nil || saved.Checkpoint.Step == 0 || saved.Done {
-			t.Fatalf("%q: stopped at step %d (%v)", fault, saved.Checkpoint.Step, err)
-		}
-		if err := errors.Join(dir.Close(), hurt(m.Directory)); err != nil {
-			t.Fatal(err)
-		}
-		for range 2 { // the second finds the run complete
-			got, err := e.Run(context.Background(), trial, m)
-			if err != nil || !bytes.Equal(got.Found, want.Found) {
-				t.Errorf("%q: %v, or not the result of one go", fault, err)
-			}
-		}
-		if said := strings.Join(n.said, "\n"); !strings.Contains(said, fault) || (fault == "") != (said == "") {
-			t.Errorf("%q: said %q", fault, said)
-		}
-	}
-}
-
-// The kernel of the options runs the networks and names their arithmetic.
-func TestKernelOfTheOptions(t *testing.T) {
-	plain, err := kernel.Choose("go")
-	if err != nil {
-		t.Fatal(err)
-	}
-	plan, err := Plan(fig5(), Options{Scale: Quick, Kernel: plain})
-	if err != nil {
-		t.Fatal(err)
-	}
-	var c networkConfig
-	if err := decode(plan[0].Config, &c); err != nil || c.Arithmetic != "go" {
-		t.Errorf("arithmetic %q (%v), want go", c.Arithmetic, err)
-	}
-	if k, err := (Means{Kernel: plain}).kernel("go"); err != nil || k.Name() != "go" {
-		t.Errorf("kernel %v, %v, want go", k, err)
-	}
-	if _, err := (Means{}).kernel("abacus"); err == nil || !strings.Contains(err.Error(), `no kernel here has the arithmetic "abacus": use`) {
-		t.Errorf("got %v", err)
-	}
-	if _, err := Plan(fig6(), Options{Scale: Quick, Kernel: plain}); err != nil {
-		t.Errorf("an experiment without networks: %v", err)
-	}
 }

@@ -13,15 +13,16 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"icar/nn/kernel"
+	"icar/outcome"
 	"icar/run"
 )
 
 // Options say how an experiment is run.
 type Options struct {
-	Scale   Scale
+	Scale   outcome.Scale
 	Seed    uint64
-	Set     []Setting // overrides, each applied to every trial that is run
-	Workers int       // trials at a time; 0 is one a processor
+	Set     []outcome.Setting // overrides, each applied to every trial that is run
+	Workers int               // trials at a time; 0 is one a processor
 	// Kernel is what networks run on, nil for the machine's default. Trials
 	// whose results depend on its arithmetic name that.
 	Kernel kernel.Kernel
@@ -32,56 +33,15 @@ type Options struct {
 	Keep string
 	// Known are the results of trials that were run elsewhere, by the trials'
 	// identities: those are not run here.
-	Known map[string]Result
+	Known map[string]outcome.Result
 	// Notice is told, from any goroutine, what was kept and cannot be used.
 	Notice func(message string)
 }
 
-// Setting overrides one key of the trials' configuration.
-type Setting struct {
-	Key   string `json:"key"`
-	Value string `json:"value"`
-}
-
-// Outcome is an experiment that was run, whole enough to draw its report.
-type Outcome struct {
-	Version int `json:"version"` // of this document, see docs/json.md
-	// Checksum is of the file that holds the document, see docs/json.md; "" here.
-	Checksum string `json:"checksum,omitempty"`
-	// Program is the identity of the program that ran it, see run.Program; "" if
-	// it is not known.
-	Program string `json:"program,omitempty"`
-	Name    string `json:"name"`
-	Source  string `json:"source"`
-	Summary string `json:"summary"`
-	Scale   Scale  `json:"scale"`
-	Seed    uint64 `json:"seed"`
-	// Settings are those that were overridden: with any, the outcome is of other
-	// sizes than the scale's.
-	Settings []Setting `json:"settings,omitempty"`
-
-	Claims  []Claim  `json:"claims"`
-	Figures []Figure `json:"figures"`
-	Results []Result `json:"results"`
-	Data    Data     `json:"-"` // saved as arrays and tables of its own
-}
-
-// DocumentVersion is the version of every JSON document icar writes.
-const DocumentVersion = 1
-
-// Cost is what a run took. It differs from run to run and so stays out of
-// Outcome, which is the same bits each time.
-type Cost struct {
-	Seconds  float64 `json:"seconds"`   // wall time
-	PeakHeap uint64  `json:"peak_heap"` // largest live heap seen, bytes
-	Workers  int     `json:"workers"`   // trials at a time
-	Kept     int     `json:"kept"`      // trials whose results were there from an earlier run
-}
-
 // Plan returns the trials of an experiment under the options, after checking
 // each configuration. Trials that a setting has made equal are run once.
-func Plan(e Experiment, o Options) ([]Trial, error) {
-	var plan []Trial
+func Plan(e Experiment, o Options) ([]outcome.Trial, error) {
+	var plan []outcome.Trial
 	for _, t := range e.Trials(o.Scale, o.Seed) {
 		var err error
 		if t, err = o.onKernel(e, t); err != nil {
@@ -95,7 +55,7 @@ func Plan(e Experiment, o Options) ([]Trial, error) {
 		if err := e.Check(t); err != nil {
 			return nil, fmt.Errorf("%s: %w", e.Name, err)
 		}
-		if !slices.ContainsFunc(plan, func(p Trial) bool { return p.ID == t.ID }) {
+		if !slices.ContainsFunc(plan, func(p outcome.Trial) bool { return p.ID == t.ID }) {
 			plan = append(plan, t)
 		}
 	}
@@ -104,7 +64,7 @@ func Plan(e Experiment, o Options) ([]Trial, error) {
 
 // onKernel returns the trial with the arithmetic of the kernel, if its results
 // depend on one.
-func (o Options) onKernel(e Experiment, t Trial) (Trial, error) {
+func (o Options) onKernel(e Experiment, t outcome.Trial) (outcome.Trial, error) {
 	const key = "arithmetic"
 	var depends struct {
 		Arithmetic string `json:"arithmetic"`
@@ -118,10 +78,10 @@ func (o Options) onKernel(e Experiment, t Trial) (Trial, error) {
 // Reproduce runs an experiment's trials in parallel and collects what they
 // found. The outcome does not depend on the number of workers. progress, when
 // not nil, is called after each trial, from any goroutine.
-func Reproduce(ctx context.Context, e Experiment, o Options, progress func()) (Outcome, Cost, error) {
+func Reproduce(ctx context.Context, e Experiment, o Options, progress func()) (outcome.Outcome, outcome.Cost, error) {
 	trials, err := Plan(e, o)
 	if err != nil {
-		return Outcome{}, Cost{}, err
+		return outcome.Outcome{}, outcome.Cost{}, err
 	}
 	if o.Workers == 0 {
 		o.Workers = runtime.GOMAXPROCS(0)
@@ -129,12 +89,12 @@ func Reproduce(ctx context.Context, e Experiment, o Options, progress func()) (O
 	if o.Notice == nil {
 		o.Notice = func(string) {}
 	}
-	means := Means{Kernel: o.Kernel, Notice: o.Notice}
-	keep, err := newKeeper(o.Keep, means)
+	env := Env{Kernel: o.Kernel, Notice: o.Notice}
+	keep, err := newKeeper(o.Keep, env)
 	if err != nil {
-		return Outcome{}, Cost{}, err
+		return outcome.Outcome{}, outcome.Cost{}, err
 	}
-	results := make([]Result, len(trials))
+	results := make([]outcome.Result, len(trials))
 	var found Findings
 	cost, err := measure(o.Workers, func() error {
 		group, ctx := errgroup.WithContext(ctx)
@@ -151,7 +111,7 @@ func Reproduce(ctx context.Context, e Experiment, o Options, progress func()) (O
 				case keep != nil:
 					results[i], err = keep.run(ctx, e, t)
 				default:
-					results[i], err = e.Run(ctx, t, means)
+					results[i], err = e.Run(ctx, t, env)
 				}
 				if progress != nil && err == nil {
 					progress()
@@ -172,14 +132,14 @@ func Reproduce(ctx context.Context, e Experiment, o Options, progress func()) (O
 		err = cause
 	}
 	program, _ := run.Program() // "" is no identity
-	return Outcome{
-		Version: DocumentVersion, Program: program, Name: e.Name, Source: e.Source, Summary: e.Summary, Scale: o.Scale, Seed: o.Seed, Settings: o.Set,
+	return outcome.Outcome{
+		Version: outcome.DocumentVersion, Program: program, Name: e.Name, Source: e.Source, Summary: e.Summary, Scale: o.Scale, Seed: o.Seed, Settings: o.Set,
 		Claims: found.Claims, Figures: found.Figures, Results: results, Data: found.Data,
 	}, cost, err
 }
 
 // measure times f and samples the live heap while it runs.
-func measure(workers int, f func() error) (Cost, error) {
+func measure(workers int, f func() error) (outcome.Cost, error) {
 	heap := []metrics.Sample{{Name: "/gc/heap/live:bytes"}}
 	stop, stopped := make(chan struct{}), make(chan uint64)
 	go func() {
@@ -200,5 +160,5 @@ func measure(workers int, f func() error) (Cost, error) {
 	err := f()
 	seconds := time.Since(start).Seconds()
 	close(stop)
-	return Cost{Seconds: seconds, PeakHeap: <-stopped, Workers: workers}, err
+	return outcome.Cost{Seconds: seconds, PeakHeap: <-stopped, Workers: workers}, err
 }

@@ -23,8 +23,9 @@ type Maps struct {
 	// Predictions (N, T, d) of s_{T+1}.
 	Predictions []float64
 	// Gamma (N, T, d, d) is Γ_T, the Jacobian of the prediction in s_T with the
-	// keys and values of every layer held fixed. Of one linear layer without
-	// norm and biases the prediction is Γ_T s_T, plus what Previous maps.
+	// keys and values of every layer held fixed; nil of a model that offers no
+	// maps. Of one linear layer without norm and biases the prediction is Γ_T s_T,
+	// plus what Previous maps.
 	Gamma []float64
 	// Previous (N, T, d, d) is the same in the s_{T-1} of the query; nil if its
 	// token has no s_{T-1}.

@@ -10,6 +10,7 @@ import (
 	"math"
 
 	"icar/ar"
+	"icar/estimator"
 	"icar/nn"
 	"icar/run"
 	"icar/train"
@@ -58,6 +59,32 @@ func Open(path string) (*Model, error) {
 		return nil, err
 	}
 	return New(config, net)
+}
+
+// Given draws n test sequences of the model's training, and others of its
+// training sequences to fit on.
+func (m *Model) Given(n int) (g Given, err error) {
+	g.Seed, g.Sigma = m.Config.Seed, m.Config.Sigma
+	if g.Test, err = train.Sequences(m.Config, train.TestStream, n); err != nil {
+		return g, err
+	}
+	if g.Fitting, err = train.Sequences(m.Config, train.TrainStream, fittedOn); err != nil {
+		return g, err
+	}
+	if floor, err := estimator.BayesFloor(m.Config.Process, g.Test.T); err == nil { // none is known under noise
+		g.Floor = floor
+	}
+	return g, nil
+}
+
+// Analyse runs every probe on n test sequences of the model's training. The
+// error is a probe's, or the context's.
+func (m *Model) Analyse(ctx context.Context, n int) (Analysis, error) {
+	g, err := m.Given(n)
+	if err != nil {
+		return Analysis{}, err
+	}
+	return Analyse(ctx, m, g)
 }
 
 // Untrained returns the model of c before its first step.

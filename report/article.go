@@ -4,23 +4,14 @@ import (
 	"html/template"
 	"io"
 
-	"icar/experiment"
+	"icar/figure"
 )
 
 // Article is a page of tables and figures.
 type Article struct {
 	Title    string
 	Lead     string // what it is about, in a sentence or two
-	Sections []Section
-}
-
-// Section is a part of an Article; what is empty is left out.
-type Section struct {
-	Title  string
-	Text   string
-	Header []string
-	Rows   [][]string
-	Figure *experiment.Figure
+	Sections []figure.Section
 }
 
 // WriteArticle writes a self-contained page, whose figures can be looked into

@@ -10,14 +10,14 @@ import (
 	"testing"
 	"time"
 
+	"icar/figure"
+
 	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/chromedp"
-
-	"icar/experiment"
 )
 
 // openPage shows the report of figures in a browser.
-func openPage(t *testing.T, figures ...experiment.Figure) context.Context {
+func openPage(t *testing.T, figures ...figure.Figure) context.Context {
 	t.Helper()
 	path, err := exec.LookPath("chromium")
 	if err != nil {
@@ -26,7 +26,7 @@ func openPage(t *testing.T, figures ...experiment.Figure) context.Context {
 		}
 		t.Skip("there is no chromium: the report is not opened")
 	}
-	o := outcome()
+	o := collected()
 	o.Figures = figures
 	page, err := WritePage(t.TempDir(), []Entry{{Outcome: o}})
 	if err != nil {
@@ -60,10 +60,10 @@ func evaluate[T any](t *testing.T, ctx context.Context, script string) T {
 // The page's Save SVG writes the title, the legends of what is shown and ticks
 // at round values; on paper no panel leaves the page.
 func TestSavedAndPrintedFiguresAreWhole(t *testing.T) {
-	narrow := experiment.Figure{Title: "narrow", Columns: 1, Panels: []experiment.Panel{{
-		Kind: experiment.Lines, X: experiment.Axis{Label: "heads"},
-		Y: experiment.Axis{Label: "MSE", Log: true},
-		Series: []experiment.Series{experiment.NewSeries("one", experiment.Solid,
+	narrow := figure.Figure{Title: "narrow", Columns: 1, Panels: []figure.Panel{{
+		Kind: figure.Lines, X: figure.Axis{Label: "heads"},
+		Y: figure.Axis{Label: "MSE", Log: true},
+		Series: []figure.Series{figure.NewSeries("one", figure.Solid,
 			[]float64{1, 2, 3}, []float64{0.1234, 0.3, 0.7777})}}}}
 	ctx := openPage(t, everyKind(), narrow)
 	saved := evaluate[[]string](t, ctx, `(async () => {

@@ -16,7 +16,7 @@ import (
 	"gonum.org/v1/plot/vg/vgimg"
 	"gonum.org/v1/plot/vg/vgsvg"
 
-	"icar/experiment"
+	"icar/figure"
 	"icar/internal/visible"
 )
 
@@ -39,14 +39,14 @@ const (
 )
 
 // Draw writes a figure in one of Formats.
-func Draw(w io.Writer, figure experiment.Figure, format string) error {
-	columns := max(1, min(figure.Columns, len(figure.Panels)))
+func Draw(w io.Writer, picture figure.Figure, format string) error {
+	columns := max(1, min(picture.Columns, len(picture.Panels)))
 	var rows [][]drawnPanel
 	height := titleHeight
-	for i, p := range figure.Panels {
+	for i, p := range picture.Panels {
 		drawn, err := newPanel(p)
 		if err != nil {
-			return fmt.Errorf("figure %q, panel %q: %w", figure.Title, p.Title, err)
+			return fmt.Errorf("figure %q, panel %q: %w", picture.Title, p.Title, err)
 		}
 		if i%columns == 0 {
 			rows = append(rows, nil)
@@ -58,14 +58,14 @@ func Draw(w io.Writer, figure experiment.Figure, format string) error {
 	}
 	c, err := newCanvas(vg.Length(columns)*panelWidth, height, format)
 	if err != nil {
-		return fmt.Errorf("figure %q: %w", figure.Title, err)
+		return fmt.Errorf("figure %q: %w", picture.Title, err)
 	}
 	all := draw.New(c)
 	all.SetColor(color.White)
 	all.Fill(all.Rectangle.Path())
 	heading := sans(figureSize)
 	heading.XAlign, heading.YAlign = text.XCenter, text.YCenter
-	all.FillText(heading, vg.Point{X: all.Max.X / 2, Y: height - titleHeight/2}, figure.Title)
+	all.FillText(heading, vg.Point{X: all.Max.X / 2, Y: height - titleHeight/2}, picture.Title)
 	top := height - titleHeight
 	for _, row := range rows {
 		bottom := top - panelHeight - legendHeight(row)
@@ -131,7 +131,7 @@ type drawnPanel struct {
 	scale *plot.Plot // the colours of a heatmap, nil for lines
 }
 
-func newPanel(panel experiment.Panel) (drawnPanel, error) {
+func newPanel(panel figure.Panel) (drawnPanel, error) {
 	p := plot.New()
 	p.BackgroundColor = color.White
 	p.Title.Text = panel.Title
@@ -142,9 +142,9 @@ func newPanel(panel experiment.Panel) (drawnPanel, error) {
 	drawn := drawnPanel{plot: p}
 	var err error
 	switch panel.Kind {
-	case experiment.Lines:
+	case figure.Lines, figure.Plane:
 		drawn.keys, err = addLines(p, panel.Series)
-	case experiment.Heatmap:
+	case figure.Heatmap:
 		drawn.scale, err = addHeatmap(p, panel.Matrix)
 	default:
 		err = fmt.Errorf("unknown kind %q", panel.Kind)
@@ -165,7 +165,7 @@ func (d drawnPanel) draw(c draw.Canvas, legend vg.Length) {
 		-6*vg.Millimeter))
 }
 
-func style(a *plot.Axis, axis experiment.Axis) {
+func style(a *plot.Axis, axis figure.Axis) {
 	a.Label.Text = axis.Label
 	a.Label.TextStyle.Font = sans(labelSize).Font
 	a.Tick.Label.Font = sans(tickSize).Font

@@ -6,7 +6,7 @@ import (
 	"testing"
 	"time"
 
-	"icar/experiment"
+	"icar/figure"
 )
 
 // Figures of numbers at the ends of what a float64 holds are drawn like any
@@ -28,14 +28,14 @@ func TestFiguresOfExtremeNumbers(t *testing.T) {
 			x[i] = float64(i)
 		}
 		for _, logarithmic := range []bool{false, true} {
-			axis := experiment.Axis{Log: logarithmic}
-			figure := experiment.Figure{Columns: 2, Panels: []experiment.Panel{
-				{Kind: experiment.Lines, Y: axis, Series: []experiment.Series{experiment.NewSeries("s", experiment.Solid, x, y)}},
-				{Kind: experiment.Heatmap, Matrix: experiment.NewMatrix(1, len(y), y)},
+			axis := figure.Axis{Log: logarithmic}
+			picture := figure.Figure{Columns: 2, Panels: []figure.Panel{
+				{Kind: figure.Lines, Y: axis, Series: []figure.Series{figure.NewSeries("s", figure.Solid, x, y)}},
+				{Kind: figure.Heatmap, Matrix: figure.NewMatrix(1, len(y), y)},
 			}}
 			ended := make(chan error, 1)
 			var b bytes.Buffer
-			go func() { ended <- Draw(&b, figure, "svg") }()
+			go func() { ended <- Draw(&b, picture, "svg") }()
 			select {
 			case err := <-ended:
 				if err != nil {

@@ -8,13 +8,13 @@ import (
 	stddraw "image/draw"
 	"math"
 
+	"icar/figure"
+
 	"gonum.org/v1/plot"
 	"gonum.org/v1/plot/palette"
 	"gonum.org/v1/plot/palette/moreland"
 	"gonum.org/v1/plot/plotter"
 	"gonum.org/v1/plot/vg"
-
-	"icar/experiment"
 )
 
 // Colour is colour i of the Okabe-Ito palette, which people of every colour
@@ -29,7 +29,7 @@ func Colour(i int) color.Color {
 }
 
 // grid is a matrix shown with row 0 on top.
-type grid struct{ *experiment.Matrix }
+type grid struct{ *figure.Matrix }
 
 // limit is the largest magnitude that is drawn, at least tiny: the colours run over
 // [-limit, limit] so that white is zero.
@@ -47,7 +47,7 @@ func (g grid) limit() float64 {
 const scaleWidth = 1.7 * vg.Centimeter
 
 // addHeatmap adds a matrix to a plot and returns the scale of its colours.
-func addHeatmap(p *plot.Plot, m *experiment.Matrix) (scale *plot.Plot, err error) {
+func addHeatmap(p *plot.Plot, m *figure.Matrix) (scale *plot.Plot, err error) {
 	if m == nil || m.Rows < 1 || m.Columns < 1 || len(m.Values) != m.Rows*m.Columns {
 		return nil, errors.New("a heatmap needs a matrix of its stated size")
 	}
@@ -76,7 +76,7 @@ const cellPixels = 12
 func paint(g grid, colours palette.ColorMap) (image.Image, error) {
 	cells := image.NewNRGBA(image.Rect(0, 0, g.Columns*cellPixels, g.Rows*cellPixels))
 	for i, v := range g.Values {
-		if z := v.Float(); math.Abs(z) <= largest {
+		if z := v; math.Abs(z) <= largest {
 			fill, err := colours.At(z)
 			if err != nil {
 				return nil, err

@@ -5,16 +5,16 @@ import (
 	"math"
 	"slices"
 
+	"icar/figure"
+
 	"gonum.org/v1/plot"
 	"gonum.org/v1/plot/plotter"
 	"gonum.org/v1/plot/vg"
 	"gonum.org/v1/plot/vg/draw"
-
-	"icar/experiment"
 )
 
 // addLines adds series to a plot and returns their legend.
-func addLines(p *plot.Plot, series []experiment.Series) ([]legendKey, error) {
+func addLines(p *plot.Plot, series []figure.Series) ([]legendKey, error) {
 	grid := plotter.NewGrid()
 	grid.Vertical.Color, grid.Horizontal.Color = color.Gray{228}, color.Gray{228}
 	p.Add(grid)
@@ -22,7 +22,7 @@ func addLines(p *plot.Plot, series []experiment.Series) ([]legendKey, error) {
 	coloured := 0
 	for _, s := range series {
 		colour := color.Color(color.Gray{130}) // reference lines without a name are alike
-		if s.Style != experiment.Dashed || s.Label != "" {
+		if s.Style != figure.Dashed || s.Label != "" {
 			colour = Colour(coloured)
 			coloured++
 		}
@@ -43,10 +43,10 @@ func addLines(p *plot.Plot, series []experiment.Series) ([]legendKey, error) {
 			dots.GlyphStyle = draw.GlyphStyle{Color: colour, Radius: 1.8, Shape: draw.CircleGlyph{}}
 			thumbnail = l
 			switch s.Style {
-			case experiment.Dashed:
+			case figure.Dashed:
 				l.LineStyle.Dashes = []vg.Length{3, 2}
 				p.Add(l)
-			case experiment.Points:
+			case figure.Points:
 				p.Add(dots)
 				thumbnail = dots
 			default:
@@ -59,10 +59,10 @@ func addLines(p *plot.Plot, series []experiment.Series) ([]legendKey, error) {
 	}
 	for _, a := range []struct {
 		*plot.Axis
-		of func(experiment.Series) []experiment.Number
+		of func(figure.Series) figure.Values
 	}{
-		{&p.X, func(s experiment.Series) []experiment.Number { return s.X }},
-		{&p.Y, func(s experiment.Series) []experiment.Number { return s.Y }},
+		{&p.X, func(s figure.Series) figure.Values { return s.X }},
+		{&p.Y, func(s figure.Series) figure.Values { return s.Y }},
 	} {
 		if _, logarithmic := a.Scale.(plot.LogScale); !logarithmic {
 			a.Tick.Marker = steps{whole: whole(series, a.of)}
@@ -74,10 +74,10 @@ func addLines(p *plot.Plot, series []experiment.Series) ([]legendKey, error) {
 
 // whole tells whether every coordinate of the series that can be drawn is a
 // whole number.
-func whole(series []experiment.Series, of func(experiment.Series) []experiment.Number) bool {
+func whole(series []figure.Series, of func(figure.Series) figure.Values) bool {
 	for _, s := range series {
 		for _, n := range of(s) {
-			if v := n.Float(); v != math.Trunc(v) && !math.IsNaN(v) {
+			if v := n; v != math.Trunc(v) && !math.IsNaN(v) {
 				return false
 			}
 		}
@@ -88,15 +88,15 @@ func whole(series []experiment.Series, of func(experiment.Series) []experiment.N
 // addInterval adds what a series is uncertain by: bars at points, a band along
 // a line. On a logarithmic axis an interval that reaches 0 or below is drawn down to a
 // tenth of its point.
-func addInterval(p *plot.Plot, s experiment.Series, colour color.Color) error {
+func addInterval(p *plot.Plot, s figure.Series, colour color.Color) error {
 	s.Low = slices.Clone(s.Low)
 	for i, low := range s.Low {
-		if y := s.Y[i].Float(); low.Float() <= 0 && drawable(p.Y, y) && !drawable(p.Y, low.Float()) {
-			s.Low[i] = experiment.Number(y / 10)
+		if y := s.Y[i]; low <= 0 && drawable(p.Y, y) && !drawable(p.Y, low) {
+			s.Low[i] = y / 10
 		}
 	}
 	for _, part := range runsOf(s, func(i int) bool {
-		return len(s.Low) > 0 && drawable(p.Y, s.Low[i].Float()) && drawable(p.Y, s.High[i].Float())
+		return len(s.Low) > 0 && drawable(p.Y, s.Low[i]) && drawable(p.Y, s.High[i])
 	}) {
 		if err := addBand(p, part, colour); err != nil {
 			return err
@@ -107,9 +107,9 @@ func addInterval(p *plot.Plot, s experiment.Series, colour color.Color) error {
 
 // addBand draws the intervals of a series that has one that can be drawn at
 // every point.
-func addBand(p *plot.Plot, s experiment.Series, colour color.Color) error {
+func addBand(p *plot.Plot, s figure.Series, colour color.Color) error {
 	low, high := points(s.X, s.Low), points(s.X, s.High)
-	if s.Style == experiment.Points {
+	if s.Style == figure.Points {
 		bars := intervals{XYs: points(s.X, s.Y)}
 		for i, at := range bars.XYs {
 			bars.YErrors = append(bars.YErrors, struct{ Low, High float64 }{low[i].Y - at.Y, high[i].Y - at.Y})
@@ -143,29 +143,29 @@ type intervals struct {
 }
 
 // points are pairs of coordinates.
-func points(x, y []experiment.Number) plotter.XYs {
+func points(x, y figure.Values) plotter.XYs {
 	xy := make(plotter.XYs, len(x))
 	for i := range x {
-		xy[i] = plotter.XY{X: x[i].Float(), Y: y[i].Float()}
+		xy[i] = plotter.XY{X: x[i], Y: y[i]}
 	}
 	return xy
 }
 
 // unbroken returns the parts of a series between points that cannot be drawn:
 // what is not finite, or not positive on a logarithmic axis.
-func unbroken(p *plot.Plot, s experiment.Series) []experiment.Series {
-	return runsOf(s, func(i int) bool { return drawable(p.X, s.X[i].Float()) && drawable(p.Y, s.Y[i].Float()) })
+func unbroken(p *plot.Plot, s figure.Series) []figure.Series {
+	return runsOf(s, func(i int) bool { return drawable(p.X, s.X[i]) && drawable(p.Y, s.Y[i]) })
 }
 
 // runsOf cuts a series into its longest runs of points that are kept.
-func runsOf(s experiment.Series, keep func(i int) bool) (all []experiment.Series) {
+func runsOf(s figure.Series, keep func(i int) bool) (all []figure.Series) {
 	start := 0
 	for i := range len(s.X) + 1 {
 		if i < len(s.X) && keep(i) {
 			continue
 		}
 		if start < i {
-			part := experiment.Series{Style: s.Style, X: s.X[start:i], Y: s.Y[start:i]}
+			part := figure.Series{Style: s.Style, X: s.X[start:i], Y: s.Y[start:i]}
 			if len(s.Low) > 0 {
 				part.Low, part.High = s.Low[start:i], s.High[start:i]
 			}

@@ -14,9 +14,10 @@ import (
 	"path/filepath"
 	"slices"
 
-	"icar/experiment"
+	"icar/figure"
 	"icar/internal/budget"
 	"icar/internal/visible"
+	"icar/outcome"
 	"icar/run"
 )
 
@@ -25,8 +26,8 @@ var assets embed.FS
 
 // Entry is an experiment on the page.
 type Entry struct {
-	experiment.Outcome
-	Cost experiment.Cost
+	outcome.Outcome
+	Cost outcome.Cost
 }
 
 // Load reads the experiments of an output folder, sorted as order lists their
@@ -61,8 +62,8 @@ func LoadOthers(out string, order, but []string) ([]Entry, error) {
 		if err := errors.Join(readOutcome(path, &e.Outcome), readJSON(filepath.Join(out, f.Name(), CostFile), &e.Cost)); err != nil {
 			return nil, err
 		}
-		if e.Version != experiment.DocumentVersion {
-			return nil, fmt.Errorf("%s is of version %d, this icar reads version %d: run the experiment again", path, e.Version, experiment.DocumentVersion)
+		if e.Version != outcome.DocumentVersion {
+			return nil, fmt.Errorf("%s is of version %d, this icar reads version %d: run the experiment again", path, e.Version, outcome.DocumentVersion)
 		}
 		entries = append(entries, e)
 	}
@@ -91,8 +92,8 @@ func readJSON(path string, into any) error {
 }
 
 // Claims returns the claims of all entries in order.
-func Claims(entries []Entry) []experiment.Claim {
-	claims := []experiment.Claim{} // an empty array in JSON, not null
+func Claims(entries []Entry) []outcome.Claim {
+	claims := []outcome.Claim{} // an empty array in JSON, not null
 	for _, e := range entries {
 		claims = append(claims, e.Claims...)
 	}
@@ -158,12 +159,12 @@ func render(w io.Writer, entries []Entry) error {
 	}
 	return t.Execute(w, map[string]any{
 		"Entries": entries, "Verdict": verdict, "Conditions": DescribeConditions(entries), "Mixed": len(ByConditions(entries)) > 1,
-		"Pass": !slices.ContainsFunc(claims, func(c experiment.Claim) bool { return !c.Pass }),
+		"Pass": !slices.ContainsFunc(claims, func(c outcome.Claim) bool { return !c.Pass }),
 	})
 }
 
 // picture is the figure as SVG to be set into the page.
-func picture(f experiment.Figure) (template.HTML, error) {
+func picture(f figure.Figure) (template.HTML, error) {
 	var b bytes.Buffer
 	if err := Draw(&b, f, "svg"); err != nil {
 		return "", err

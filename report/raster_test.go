@@ -14,10 +14,10 @@ import (
 	"strings"
 	"testing"
 
+	"icar/figure"
+
 	"codeberg.org/go-fonts/liberation/liberationsansregular"
 	"gonum.org/v1/plot/palette/moreland"
-
-	"icar/experiment"
 )
 
 // press makes pixels of a figure's formats, all in the font its text was
@@ -63,7 +63,7 @@ func (p press) run(t *testing.T, name string, arguments ...string) []byte {
 
 // print returns the pixels of every format, of the PNG's size, and the text of
 // the PDF.
-func (p press) print(t *testing.T, f experiment.Figure) (map[string]image.Image, string) {
+func (p press) print(t *testing.T, f figure.Figure) (map[string]image.Image, string) {
 	t.Helper()
 	pixels := map[string]image.Image{}
 	decode := func(format string, data []byte) {
@@ -94,10 +94,10 @@ func (p press) print(t *testing.T, f experiment.Figure) (map[string]image.Image,
 }
 
 // asymmetric is a heatmap no two of whose entries are alike.
-func asymmetric() experiment.Figure {
-	return experiment.Figure{Title: "asymmetric", Columns: 1, Panels: []experiment.Panel{{
-		Kind: experiment.Heatmap, Title: "corners",
-		Matrix: experiment.NewMatrix(2, 3, []float64{1, 0.5, 0.2, -0.3, -0.6, -1}),
+func asymmetric() figure.Figure {
+	return figure.Figure{Title: "asymmetric", Columns: 1, Panels: []figure.Panel{{
+		Kind: figure.Heatmap, Title: "corners",
+		Matrix: figure.NewMatrix(2, 3, []float64{1, 0.5, 0.2, -0.3, -0.6, -1}),
 	}}}
 }
 
@@ -138,15 +138,15 @@ func middle(points []image.Point) image.Point {
 // left in its colour, and the scale beside it runs from red to blue downwards,
 // in every format.
 func TestHeatmapsAreTheRightWayUpInEveryFormat(t *testing.T) {
-	figure := asymmetric()
+	drawn := asymmetric()
 	colours := moreland.SmoothBlueRed()
 	colours.SetMin(-1)
 	colours.SetMax(1)
-	pictures, _ := newPress(t).print(t, figure)
+	pictures, _ := newPress(t).print(t, drawn)
 	for format, picture := range pictures {
 		var centres []image.Point
-		for _, v := range figure.Panels[0].Matrix.Values {
-			c, err := colours.At(v.Float())
+		for _, v := range drawn.Panels[0].Matrix.Values {
+			c, err := colours.At(v)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -191,15 +191,15 @@ func checkScale(t *testing.T, format string, picture image.Image, x int) {
 }
 
 // lettered shows the letters of the paper, a band and a legend.
-func lettered() experiment.Figure {
+func lettered() figure.Figure {
 	x := []float64{1, 2, 3}
-	band := experiment.NewSeries("loss ℓ(η), λ₁ → ∞", experiment.Solid, x, []float64{1, 1, 1}).
+	band := figure.NewSeries("loss ℓ(η), λ₁ → ∞", figure.Solid, x, []float64{1, 1, 1}).
 		Between([]float64{0, 0, 0}, []float64{2, 2, 2})
-	return experiment.Figure{Title: "αβγδεζηθκλμνξπρστφχψω ΓΔΘΛΣΦΨΩ", Columns: 1,
-		Panels: []experiment.Panel{{Kind: experiment.Lines, Title: "C = BᵀA, R² ≤ 1 − σ²",
-			X: experiment.Axis{Label: "κ · η"}, Y: experiment.Axis{Label: "|λ₂| ≥ ½"},
-			Series: []experiment.Series{band,
-				experiment.NewSeries("θ", experiment.Dashed, x, []float64{1.5, 1.7, 1.9})}}}}
+	return figure.Figure{Title: "αβγδεζηθκλμνξπρστφχψω ΓΔΘΛΣΦΨΩ", Columns: 1,
+		Panels: []figure.Panel{{Kind: figure.Lines, Title: "C = BᵀA, R² ≤ 1 − σ²",
+			X: figure.Axis{Label: "κ · η"}, Y: figure.Axis{Label: "|λ₂| ≥ ½"},
+			Series: []figure.Series{band,
+				figure.NewSeries("θ", figure.Dashed, x, []float64{1.5, 1.7, 1.9})}}}}
 }
 
 // A band has the colour of its series, 45 parts in 255 of it over white.
@@ -220,14 +220,14 @@ func TestBandsHaveTheirSeriesColour(t *testing.T) {
 func TestBandsBelowZeroOnALogAxis(t *testing.T) {
 	x := []float64{1, 2, 3}
 	draw := func(low float64) int {
-		figure := lettered()
-		panel := &figure.Panels[0]
+		drawn := lettered()
+		panel := &drawn.Panels[0]
 		panel.Y.Log = true
-		panel.Series = []experiment.Series{experiment.NewSeries("", experiment.Solid, x, []float64{1, 1, 1}).
+		panel.Series = []figure.Series{figure.NewSeries("", figure.Solid, x, []float64{1, 1, 1}).
 			Between([]float64{low, low, low}, []float64{2, 2, 2})}
 		r, g, b, _ := Colour(0).RGBA()
 		over := func(c uint32) uint8 { return uint8(math.Round(255 + 45./255*(float64(c>>8)-255))) }
-		pictures, _ := newPress(t).print(t, figure)
+		pictures, _ := newPress(t).print(t, drawn)
 		return len(where(pictures["png"], color.RGBA{over(r), over(g), over(b), 255}))
 	}
 	below, tenth := draw(-1), draw(0.1)
@@ -238,17 +238,17 @@ func TestBandsBelowZeroOnALogAxis(t *testing.T) {
 
 // figuresToCompare are some of each kind, or those of the output folder of a
 // reproduction that ICAR_FIGURES names.
-func figuresToCompare(t *testing.T) []experiment.Figure {
+func figuresToCompare(t *testing.T) []figure.Figure {
 	t.Helper()
 	folder := os.Getenv("ICAR_FIGURES")
 	if folder == "" {
-		return []experiment.Figure{everyKind(), asymmetric(), lettered()}
+		return []figure.Figure{everyKind(), asymmetric(), lettered()}
 	}
 	entries, err := Load(folder, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	var figures []experiment.Figure
+	var figures []figure.Figure
 	for _, e := range entries {
 		figures = append(figures, e.Figures...)
 	}
@@ -264,24 +264,24 @@ func figuresToCompare(t *testing.T) []experiment.Figure {
 func TestFormatsAgree(t *testing.T) {
 	const block, bound = 32, 255. * 4 / 2 / 32
 	p := newPress(t)
-	for _, figure := range figuresToCompare(t) {
-		pictures, words := p.print(t, figure)
+	for _, drawn := range figuresToCompare(t) {
+		pictures, words := p.print(t, drawn)
 		for _, format := range []string{"svg", "pdf"} {
 			worst, at := apart(pictures["png"], pictures[format], block)
 			if worst > bound {
-				t.Errorf("%q: %s and PNG are %.1f apart at %v", figure.Title, format, worst, at)
+				t.Errorf("%q: %s and PNG are %.1f apart at %v", drawn.Title, format, worst, at)
 			}
 		}
-		for _, want := range wordsOf(figure) {
+		for _, want := range wordsOf(drawn) {
 			if !strings.Contains(strings.Join(strings.Fields(words), " "), want) {
-				t.Errorf("%q: its PDF does not say %q:\n%s", figure.Title, want, words)
+				t.Errorf("%q: its PDF does not say %q:\n%s", drawn.Title, want, words)
 			}
 		}
 	}
 }
 
 // wordsOf are the texts of a figure in horizontal lines.
-func wordsOf(f experiment.Figure) []string {
+func wordsOf(f figure.Figure) []string {
 	words := []string{f.Title}
 	for _, p := range f.Panels {
 		words = append(words, p.Title, p.X.Label)

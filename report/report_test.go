@@ -10,38 +10,39 @@ import (
 	"strings"
 	"testing"
 
+	"icar/figure"
+	"icar/outcome"
+
 	"codeberg.org/sbinet/npyio"
 	"gonum.org/v1/gonum/mat"
 	"gonum.org/v1/plot/vg"
-
-	"icar/experiment"
 )
 
 // everyKind shows each kind of panel, with what is not finite in it.
-func everyKind() experiment.Figure {
+func everyKind() figure.Figure {
 	x, y := []float64{1, 2, 3, 4}, []float64{1, math.NaN(), math.Inf(1), 0.01}
-	solid := experiment.NewSeries("solid", experiment.Solid, x, []float64{2, 2, 3, 4})
-	return experiment.Figure{Title: "every kind", Columns: 2, Panels: []experiment.Panel{
-		{Kind: experiment.Lines, Title: "lines", X: experiment.Axis{Label: "x"}, Y: experiment.Axis{Label: "loss", Log: true},
-			Series: []experiment.Series{solid, experiment.NewSeries("dashed", experiment.Dashed, x, y), experiment.NewSeries("points", experiment.Points, x, y),
+	solid := figure.NewSeries("solid", figure.Solid, x, []float64{2, 2, 3, 4})
+	return figure.Figure{Title: "every kind", Columns: 2, Panels: []figure.Panel{
+		{Kind: figure.Lines, Title: "lines", X: figure.Axis{Label: "x"}, Y: figure.Axis{Label: "loss", Log: true},
+			Series: []figure.Series{solid, figure.NewSeries("dashed", figure.Dashed, x, y), figure.NewSeries("points", figure.Points, x, y),
 				solid.Between([]float64{1, 1, math.NaN(), 3}, []float64{3, 3, 4, 5}),
-				experiment.NewSeries("bars", experiment.Points, x, y).Between([]float64{0.5, 1, 1, -1}, []float64{2, 2, 2, 2})}},
-		{Kind: experiment.Heatmap, Title: "heatmap", Matrix: experiment.NewMatrix(2, 2, []float64{1, -2, math.NaN(), 0})},
+				figure.NewSeries("bars", figure.Points, x, y).Between([]float64{0.5, 1, 1, -1}, []float64{2, 2, 2, 2})}},
+		{Kind: figure.Heatmap, Title: "heatmap", Matrix: figure.NewMatrix(2, 2, []float64{1, -2, math.NaN(), 0})},
 	}}
 }
 
-func outcome() experiment.Outcome {
-	return experiment.Outcome{
-		Version: experiment.DocumentVersion, Name: "toy", Source: "ours", Summary: "a <toy>", Scale: experiment.Quick,
-		Claims: []experiment.Claim{
-			{ID: "toy/one", Source: "ours", Statement: "one & one", Measured: 2, Predicted: 2, Relation: experiment.Equals, Pass: true},
-			{ID: "toy/nan", Source: "ours", Statement: "diverged", Measured: experiment.Number(math.NaN()), Relation: experiment.AtMost},
+func collected() outcome.Outcome {
+	return outcome.Outcome{
+		Version: outcome.DocumentVersion, Name: "toy", Source: "ours", Summary: "a <toy>", Scale: outcome.Quick,
+		Claims: []outcome.Claim{
+			{ID: "toy/one", Source: "ours", Statement: "one & one", Measured: 2, Predicted: 2, Relation: outcome.Equals, Pass: true},
+			{ID: "toy/nan", Source: "ours", Statement: "diverged", Measured: figure.Number(math.NaN()), Relation: outcome.AtMost},
 		},
-		Figures: []experiment.Figure{everyKind()},
-		Results: []experiment.Result{{Trial: experiment.Trial{ID: "toy-1", Config: json.RawMessage(`{"n":1}`)}, Found: json.RawMessage(`{}`)}},
-		Data: experiment.Data{
-			Arrays: []experiment.Array{{Name: "A", Shape: []int{2, 3}, Values: []float64{1, 2, 3, 4, 5, 0.1}}, {Name: "v", Shape: []int{2}, Values: []float64{7, 8}}},
-			Tables: []experiment.Table{{Name: "mse", Columns: []string{"depth", "mse"}, Rows: [][]any{{1, 0.5}, {2, 0.25}}}},
+		Figures: []figure.Figure{everyKind()},
+		Results: []outcome.Result{{Trial: outcome.Trial{ID: "toy-1", Config: json.RawMessage(`{"n":1}`)}, Found: json.RawMessage(`{}`)}},
+		Data: figure.Data{
+			Arrays: []figure.Array{{Name: "A", Shape: []int{2, 3}, Values: []float64{1, 2, 3, 4, 5, 0.1}}, {Name: "v", Shape: []int{2}, Values: []float64{7, 8}}},
+			Tables: []figure.Table{{Name: "mse", Columns: []string{"depth", "mse"}, Rows: [][]any{{1, 0.5}, {2, 0.25}}}},
 		},
 	}
 }
@@ -99,21 +100,21 @@ func TestLegendFlows(t *testing.T) {
 // ticks run to -∞.
 func TestDrawLogarithmicAxisOfOneValueOrNone(t *testing.T) {
 	for _, y := range []float64{5, -5, math.NaN()} {
-		panel := experiment.Panel{Kind: experiment.Lines, X: experiment.Axis{Log: true}, Y: experiment.Axis{Log: true},
-			Series: []experiment.Series{experiment.NewSeries("one", experiment.Solid, []float64{1}, []float64{y})}}
-		if err := Draw(&bytes.Buffer{}, experiment.Figure{Panels: []experiment.Panel{panel}}, "svg"); err != nil {
+		panel := figure.Panel{Kind: figure.Lines, X: figure.Axis{Log: true}, Y: figure.Axis{Log: true},
+			Series: []figure.Series{figure.NewSeries("one", figure.Solid, []float64{1}, []float64{y})}}
+		if err := Draw(&bytes.Buffer{}, figure.Figure{Panels: []figure.Panel{panel}}, "svg"); err != nil {
 			t.Errorf("y = %g: %v", y, err)
 		}
 	}
 }
 
 func TestDrawErrors(t *testing.T) {
-	for _, p := range []experiment.Panel{
+	for _, p := range []figure.Panel{
 		{Kind: "pie"},
-		{Kind: experiment.Heatmap},
-		{Kind: experiment.Heatmap, Matrix: experiment.NewMatrix(2, 2, []float64{1})},
+		{Kind: figure.Heatmap},
+		{Kind: figure.Heatmap, Matrix: figure.NewMatrix(2, 2, []float64{1})},
 	} {
-		if err := Draw(&bytes.Buffer{}, experiment.Figure{Panels: []experiment.Panel{p}}, "svg"); err == nil {
+		if err := Draw(&bytes.Buffer{}, figure.Figure{Panels: []figure.Panel{p}}, "svg"); err == nil {
 			t.Errorf("%+v was drawn", p)
 		}
 	}
@@ -124,7 +125,7 @@ func TestDrawErrors(t *testing.T) {
 
 func TestSaveAndLoad(t *testing.T) {
 	out := t.TempDir()
-	if err := Save(out, outcome(), experiment.Cost{Seconds: 1.5, PeakHeap: 3 << 20, Workers: 2}); err != nil {
+	if err := Save(out, collected(), outcome.Cost{Seconds: 1.5, PeakHeap: 3 << 20, Workers: 2}); err != nil {
 		t.Fatal(err)
 	}
 	read := func(name string) []byte {
@@ -149,13 +150,13 @@ func TestSaveAndLoad(t *testing.T) {
 			t.Errorf("%s holds %q, want %q", name, got, want)
 		}
 	}
-	if figure := string(read("data/figure.csv")); !strings.Contains(figure, "heatmap,,2,1,-2,,\n") || !strings.Contains(figure, "lines,dashed,1,1,,,\n") || !strings.Contains(figure, "lines,bars,1,1,,0.5,2\n") {
-		t.Errorf("figure.csv holds %s", figure)
+	if picture := string(read("data/figure.csv")); !strings.Contains(picture, "heatmap,,2,1,-2,,\n") || !strings.Contains(picture, "lines,dashed,1,1,,,\n") || !strings.Contains(picture, "lines,bars,1,1,,0.5,2\n") {
+		t.Errorf("figure.csv holds %s", picture)
 	}
 
-	other := outcome()
+	other := collected()
 	other.Name = "first"
-	if err := Save(out, other, experiment.Cost{}); err != nil {
+	if err := Save(out, other, outcome.Cost{}); err != nil {
 		t.Fatal(err)
 	}
 	entries, err := Load(out, []string{"toy"})
@@ -180,7 +181,7 @@ func TestSaveAndLoad(t *testing.T) {
 			t.Errorf("the page is not self-contained: %q", foreign)
 		}
 	}
-	var claims []experiment.Claim
+	var claims []outcome.Claim
 	if err := readJSON(filepath.Join(out, ClaimsFile), &claims); err != nil || len(claims) != 4 || !math.IsNaN(claims[1].Measured.Float()) {
 		t.Errorf("claims.json holds %v, %v", claims, err)
 	}

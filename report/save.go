@@ -15,15 +15,16 @@ import (
 	"codeberg.org/sbinet/npyio"
 	"gonum.org/v1/gonum/mat"
 
-	"icar/experiment"
+	"icar/figure"
+	"icar/outcome"
 	"icar/run"
 )
 
 // Names of the files of an output folder.
 const (
-	ResultFile = "result.json"  // in an experiment's folder: experiment.Outcome
-	CostFile   = "timings.json" // in an experiment's folder: experiment.Cost
-	ClaimsFile = "claims.json"  // an array of experiment.Claim
+	ResultFile = "result.json"  // in an experiment's folder: outcome.Outcome
+	CostFile   = "timings.json" // in an experiment's folder: outcome.Cost
+	ClaimsFile = "claims.json"  // an array of outcome.Claim
 	PageFile   = "report.html"
 	dataFolder = "data"
 	figureStem = "figure"
@@ -32,7 +33,7 @@ const (
 // Save writes the folder of one experiment below out, whole or not at all. An
 // earlier result of the same experiment is replaced; a folder of that name
 // that holds anything else is left alone and is an error.
-func Save(out string, o experiment.Outcome, cost experiment.Cost) error {
+func Save(out string, o outcome.Outcome, cost outcome.Cost) error {
 	dir := filepath.Join(out, o.Name)
 	if err := ours(dir); err != nil {
 		return err
@@ -90,7 +91,7 @@ func indented(document any) ([]byte, error) {
 	return bytes.TrimSuffix(b.Bytes(), []byte("\n")), err
 }
 
-func saveFigures(dir string, figures []experiment.Figure) error {
+func saveFigures(dir string, figures []figure.Figure) error {
 	for _, f := range figures {
 		for _, format := range Formats() {
 			path := filepath.Join(dir, FigureFile(f, format))
@@ -107,14 +108,14 @@ func saveFigures(dir string, figures []experiment.Figure) error {
 }
 
 // FigureFile is the name of a figure's file: figure.svg, figure-NAME.svg.
-func FigureFile(f experiment.Figure, format string) string {
+func FigureFile(f figure.Figure, format string) string {
 	if f.Name == "" {
 		return figureStem + "." + format
 	}
 	return figureStem + "-" + f.Name + "." + format
 }
 
-func saveData(dir string, data experiment.Data) error {
+func saveData(dir string, data figure.Data) error {
 	for _, a := range data.Arrays {
 		if err := run.WriteFile(filepath.Join(dir, a.Name+".npy"), func(w io.Writer) error { return writeNPY(w, a) }); err != nil {
 			return err
@@ -132,7 +133,7 @@ func saveData(dir string, data experiment.Data) error {
 }
 
 // writeArrayCSV writes a matrix row by row and a vector as one column.
-func writeArrayCSV(w io.Writer, a experiment.Array) error {
+func writeArrayCSV(w io.Writer, a figure.Array) error {
 	columns := 1
 	if len(a.Shape) == 2 {
 		columns = a.Shape[1]
@@ -151,7 +152,7 @@ func writeArrayCSV(w io.Writer, a experiment.Array) error {
 	return out.Error()
 }
 
-func writeTableCSV(w io.Writer, t experiment.Table) error {
+func writeTableCSV(w io.Writer, t figure.Table) error {
 	out := csv.NewWriter(w)
 	if err := out.Write(t.Columns); err != nil {
 		return err
@@ -170,19 +171,19 @@ func writeTableCSV(w io.Writer, t experiment.Table) error {
 }
 
 // writeFigureCSV writes what a figure shows, one number a line.
-func writeFigureCSV(w io.Writer, f experiment.Figure) error {
-	t := experiment.Table{Columns: []string{"panel", "series", "x", "y", "value", "low", "high"}}
+func writeFigureCSV(w io.Writer, f figure.Figure) error {
+	t := figure.Table{Columns: []string{"panel", "series", "x", "y", "value", "low", "high"}}
 	for _, p := range f.Panels {
 		if m := p.Matrix; m != nil {
 			for i, v := range m.Values {
-				t.Rows = append(t.Rows, []any{p.Title, "", i%m.Columns + 1, i/m.Columns + 1, float64(v), "", ""})
+				t.Rows = append(t.Rows, []any{p.Title, "", i%m.Columns + 1, i/m.Columns + 1, v, "", ""})
 			}
 		}
 		for _, s := range p.Series {
 			for i := range s.X {
-				row := []any{p.Title, s.Label, float64(s.X[i]), float64(s.Y[i]), "", "", ""}
+				row := []any{p.Title, s.Label, s.X[i], s.Y[i], "", "", ""}
 				if i < len(s.Low) && i < len(s.High) {
-					row[5], row[6] = float64(s.Low[i]), float64(s.High[i])
+					row[5], row[6] = s.Low[i], s.High[i]
 				}
 				t.Rows = append(t.Rows, row)
 			}
@@ -192,7 +193,7 @@ func writeFigureCSV(w io.Writer, f experiment.Figure) error {
 }
 
 // writeNPY writes the array in C order with its shape.
-func writeNPY(w io.Writer, a experiment.Array) error {
+func writeNPY(w io.Writer, a figure.Array) error {
 	if len(a.Shape) == 1 {
 		return npyio.Write(w, a.Values)
 	}

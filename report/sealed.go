@@ -9,7 +9,7 @@ import (
 	"io"
 	"strings"
 
-	"icar/experiment"
+	"icar/outcome"
 	"icar/run"
 )
 
@@ -20,7 +20,7 @@ import (
 // checksum left out and without the newline that ends the file. It says that a
 // result which later reports show is the one that was found, down to the digit;
 // it keeps out mistakes, not forgers.
-func writeOutcome(path string, o experiment.Outcome) error {
+func writeOutcome(path string, o outcome.Outcome) error {
 	o.Checksum = strings.Repeat("0", 2*sha256.Size) // its place
 	document, err := indented(o)
 	if err != nil {
@@ -36,7 +36,7 @@ func writeOutcome(path string, o experiment.Outcome) error {
 
 // readOutcome reads a document that writeOutcome wrote, or an older program
 // without a checksum.
-func readOutcome(path string, o *experiment.Outcome) error {
+func readOutcome(path string, o *outcome.Outcome) error {
 	var document json.RawMessage
 	if err := readJSON(path, &document); err != nil {
 		return err

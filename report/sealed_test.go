@@ -8,7 +8,7 @@ import (
 	"strings"
 	"testing"
 
-	"icar/experiment"
+	"icar/outcome"
 )
 
 // A result that was changed since it was found is refused by its checksum; of
@@ -33,7 +33,7 @@ func TestChangedResults(t *testing.T) {
 		"old, beyond":        {old: true, edits: []string{`"predicted": 2`, `"predicted": 1e308`, `"tolerance": 0`, `"tolerance": 1e308`}, err: "the prediction is 1e+308 and the tolerance 1e+308"},
 	} {
 		out := t.TempDir()
-		if err := Save(out, outcome(), experiment.Cost{}); err != nil {
+		if err := Save(out, collected(), outcome.Cost{}); err != nil {
 			t.Fatal(err)
 		}
 		path := filepath.Join(out, "toy", ResultFile)

@@ -5,20 +5,20 @@ import (
 	"slices"
 	"strings"
 
-	"icar/experiment"
+	"icar/outcome"
 )
 
 // Tally counts the claims of one author.
 type Tally struct {
-	Author experiment.Author `json:"author"`
-	Passed int               `json:"passed"`
-	Total  int               `json:"total"`
+	Author outcome.Author `json:"author"`
+	Passed int            `json:"passed"`
+	Total  int            `json:"total"`
 }
 
 // TallyClaims counts the claims by who makes them, in the order of
 // [experiment.Authors]; who makes none is left out.
-func TallyClaims(claims []experiment.Claim) ([]Tally, error) {
-	count := map[experiment.Author]*Tally{}
+func TallyClaims(claims []outcome.Claim) ([]Tally, error) {
+	count := map[outcome.Author]*Tally{}
 	for _, c := range claims {
 		author, err := c.Author()
 		if err != nil {
@@ -32,7 +32,7 @@ func TallyClaims(claims []experiment.Claim) ([]Tally, error) {
 		}
 	}
 	all := []Tally{} // an empty array in JSON, not null
-	for _, author := range experiment.Authors() {
+	for _, author := range outcome.Authors() {
 		if t := count[author]; t != nil {
 			all = append(all, *t)
 		}
@@ -41,14 +41,14 @@ func TallyClaims(claims []experiment.Claim) ([]Tally, error) {
 }
 
 // whose names the author of claims in a sentence.
-var whose = map[experiment.Author]string{
-	experiment.ByPaper: "of the paper", experiment.ByOthers: "after other papers",
-	experiment.ByUs: "of our own",
+var whose = map[outcome.Author]string{
+	outcome.ByPaper: "of the paper", outcome.ByOthers: "after other papers",
+	outcome.ByUs: "of our own",
 }
 
 // Verdict is the sentence that says how many claims hold, those of the paper
 // and ours apart: "7 of 8 claims hold: 4 of 4 of the paper, 3 of 4 of our own".
-func Verdict(claims []experiment.Claim) (string, error) {
+func Verdict(claims []outcome.Claim) (string, error) {
 	tallies, err := TallyClaims(claims)
 	passed := 0
 	var parts []string
@@ -65,13 +65,13 @@ func Verdict(claims []experiment.Claim) (string, error) {
 
 // Demand is what a measured value has to be: "= 886", "= 1 ± 0.02",
 // "≤ 0 + 0.1", "≥ 0 + 0.04" for a value that has to exceed 0 by a margin.
-func Demand(c experiment.Claim) string {
+func Demand(c outcome.Claim) string {
 	sign, give := "=", "±"
 	tolerance := c.Tolerance
 	switch c.Relation {
-	case experiment.AtMost:
+	case outcome.AtMost:
 		sign, give = "≤", "+"
-	case experiment.AtLeast:
+	case outcome.AtLeast:
 		sign, give = "≥", "-"
 	}
 	if tolerance < 0 { // no allowance but a margin, on the other side of what is predicted

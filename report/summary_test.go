@@ -4,24 +4,24 @@ import (
 	"slices"
 	"testing"
 
-	"icar/experiment"
+	"icar/outcome"
 )
 
 func TestDemandHasNoNegativeTolerance(t *testing.T) {
 	for _, c := range []struct {
-		relation             experiment.Relation
+		relation             outcome.Relation
 		predicted, tolerance float64
 		want                 string
 	}{
-		{experiment.Equals, 886, 0, "= 886"},
-		{experiment.Equals, -1, 0.02, "= -1 ± 0.02"},
-		{experiment.AtMost, 2, 0, "≤ 2"},
-		{experiment.AtMost, 2, 0.5, "≤ 2 + 0.5"},
-		{experiment.AtMost, 2, -0.5, "≤ 2 - 0.5"},
-		{experiment.AtLeast, 2, 0.5, "≥ 2 - 0.5"},
-		{experiment.AtLeast, 2, -0.5, "≥ 2 + 0.5"},
+		{outcome.Equals, 886, 0, "= 886"},
+		{outcome.Equals, -1, 0.02, "= -1 ± 0.02"},
+		{outcome.AtMost, 2, 0, "≤ 2"},
+		{outcome.AtMost, 2, 0.5, "≤ 2 + 0.5"},
+		{outcome.AtMost, 2, -0.5, "≤ 2 - 0.5"},
+		{outcome.AtLeast, 2, 0.5, "≥ 2 - 0.5"},
+		{outcome.AtLeast, 2, -0.5, "≥ 2 + 0.5"},
 	} {
-		got := Demand(experiment.Claim{Relation: c.relation, Predicted: c.predicted, Tolerance: c.tolerance})
+		got := Demand(outcome.Claim{Relation: c.relation, Predicted: c.predicted, Tolerance: c.tolerance})
 		if got != c.want {
 			t.Errorf("%s %g, tolerance %g: %q, want %q", c.relation, c.predicted, c.tolerance, got, c.want)
 		}
@@ -29,7 +29,7 @@ func TestDemandHasNoNegativeTolerance(t *testing.T) {
 }
 
 func TestVerdictCountsThePaperApart(t *testing.T) {
-	claims := []experiment.Claim{
+	claims := []outcome.Claim{
 		{Source: "ours", Pass: true}, {Source: "Fig. 5", Pass: true}, {Source: "ours"},
 		{Source: "paper, unitary", Pass: true}, {Source: "Fu et al. 2024"}, {Source: "ours", Pass: true},
 	}
@@ -38,7 +38,7 @@ func TestVerdictCountsThePaperApart(t *testing.T) {
 	if err != nil || got != want {
 		t.Errorf("%q, %v, want %q", got, err, want)
 	}
-	if _, err := Verdict([]experiment.Claim{{Source: "nobody"}}); err == nil {
+	if _, err := Verdict([]outcome.Claim{{Source: "nobody"}}); err == nil {
 		t.Error("a claim of nobody is counted")
 	}
 	if got, err := Verdict(nil); err != nil || got != "0 of 0 claims hold" {
@@ -47,10 +47,10 @@ func TestVerdictCountsThePaperApart(t *testing.T) {
 }
 
 func TestConditionsTellRunsApart(t *testing.T) {
-	entry := func(name string, scale experiment.Scale, seed uint64, set ...experiment.Setting) Entry {
-		return Entry{Outcome: experiment.Outcome{Name: name, Scale: scale, Seed: seed, Settings: set}}
+	entry := func(name string, scale outcome.Scale, seed uint64, set ...outcome.Setting) Entry {
+		return Entry{Outcome: outcome.Outcome{Name: name, Scale: scale, Seed: seed, Settings: set}}
 	}
-	d6, heads := experiment.Setting{Key: "d", Value: "6"}, experiment.Setting{Key: "heads", Value: "4"}
+	d6, heads := outcome.Setting{Key: "d", Value: "6"}, outcome.Setting{Key: "heads", Value: "4"}
 	alike := []Entry{entry("a", "quick", 1), entry("b", "quick", 1)}
 	if got, want := DescribeConditions(alike), "quick scale, seed 1"; got != want {
 		t.Errorf("%q, want %q", got, want)

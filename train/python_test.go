@@ -14,7 +14,7 @@ import (
 
 	"codeberg.org/sbinet/npyio"
 
-	"icar/internal/cli"
+	"icar/command"
 	"icar/nn"
 	"icar/run"
 	"icar/train"
@@ -48,7 +48,7 @@ func python(t *testing.T, args ...string) {
 func icar(t *testing.T, args ...string) {
 	t.Helper()
 	var stdout, stderr bytes.Buffer
-	if code := cli.Main(args, &stdout, &stderr); code != 0 {
+	if code := command.Main(args, &stdout, &stderr); code != 0 {
 		t.Fatalf("icar %s: exit code %d\n%s", strings.Join(args, " "), code, stderr.String())
 	}
 }

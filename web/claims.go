@@ -5,8 +5,8 @@ import (
 	"io/fs"
 	"net/http"
 
-	"icar/experiment"
 	"icar/internal/budget"
+	"icar/outcome"
 	"icar/report"
 )
 
@@ -15,8 +15,8 @@ const maxClaims = 8 << 20
 
 // claims answers with the claims of the last icar reproduce, [] if there was
 // none.
-func (s *Server) claims() ([]experiment.Claim, error) {
-	all := []experiment.Claim{}
+func (s *Server) claims() ([]outcome.Claim, error) {
+	all := []outcome.Claim{}
 	folder, err := s.outcome.open()
 	if errors.Is(err, fs.ErrNotExist) {
 		return all, nil

@@ -6,15 +6,15 @@ import (
 	"fmt"
 	"net/http"
 
-	"icar/experiment"
+	"icar/figure"
 	"icar/report"
 )
 
 // Document is what every part of the page shows: figures under the names of
 // their places on the page, and a few numbers.
 type Document struct {
-	Figures []experiment.Figure `json:"figures"`
-	Facts   []Fact              `json:"facts"`
+	Figures []figure.Figure `json:"figures"`
+	Facts   []Fact          `json:"facts"`
 }
 
 // Fact is a number or a word under a label.
@@ -23,11 +23,8 @@ type Fact struct {
 	Value string `json:"value"`
 }
 
-// plane is the kind of a panel of lines whose two axes have the same scale.
-const plane experiment.Kind = "plane"
-
-func (d *Document) figure(name, title, caption string, columns int, panels ...experiment.Panel) {
-	d.Figures = append(d.Figures, experiment.Figure{Name: name, Title: title, Caption: caption, Columns: columns, Panels: panels})
+func (d *Document) figure(name, title, caption string, columns int, panels ...figure.Panel) {
+	d.Figures = append(d.Figures, figure.Figure{Name: name, Title: title, Caption: caption, Columns: columns, Panels: panels})
 }
 
 func (d *Document) fact(label, format string, args ...any) {
@@ -38,28 +35,19 @@ func (d *Document) factNumber(label string, x float64) {
 	d.Facts = append(d.Facts, Fact{label, report.Number(x)})
 }
 
-func heatmap(title, x, y string, rows, columns int, cells []float64) experiment.Panel {
-	return experiment.Panel{Kind: experiment.Heatmap, Title: title, X: experiment.Axis{Label: x}, Y: experiment.Axis{Label: y}, Matrix: experiment.NewMatrix(rows, columns, cells)}
+func heatmap(title, x, y string, rows, columns int, cells []float64) figure.Panel {
+	return figure.Panel{Kind: figure.Heatmap, Title: title, X: figure.Axis{Label: x}, Y: figure.Axis{Label: y}, Matrix: figure.NewMatrix(rows, columns, cells)}
 }
 
 // lines is a panel of curves; a label that begins with "log " makes its axis
 // logarithmic and is shown without it.
-func lines(title string, x, y experiment.Axis, series ...experiment.Series) experiment.Panel {
-	return experiment.Panel{Kind: experiment.Lines, Title: title, X: x, Y: y, Series: series}
+func lines(title string, x, y figure.Axis, series ...figure.Series) figure.Panel {
+	return figure.Panel{Kind: figure.Lines, Title: title, X: x, Y: y, Series: series}
 }
 
-func linear(label string) experiment.Axis { return experiment.Axis{Label: label} }
-func logarithmic(label string) experiment.Axis {
-	return experiment.Axis{Label: label, Log: true}
-}
-
-// count returns from, from+1, …, from+n-1.
-func count(from, n int) []float64 {
-	x := make([]float64, n)
-	for i := range x {
-		x[i] = float64(from + i)
-	}
-	return x
+func linear(label string) figure.Axis { return figure.Axis{Label: label} }
+func logarithmic(label string) figure.Axis {
+	return figure.Axis{Label: label, Log: true}
 }
 
 // refusal is an error with the status it is answered with.

@@ -10,7 +10,7 @@ import (
 	"time"
 
 	"icar/ar"
-	"icar/experiment"
+	"icar/figure"
 	"icar/report"
 	"icar/theory"
 )
@@ -143,13 +143,13 @@ func (l *live) frame(k int, loss float64) frame {
 		heatmap("A", "coordinate", "head", m.H, m.D, m.A), heatmap("B", "coordinate", "head", m.H, m.D, m.B),
 		heatmap("C", "coordinate", "coordinate", m.D, m.D, m.C()), heatmap("P", "token t", "T - 1", m.Tmax, m.Tmax, m.P))
 	end := []float64{0, float64(l.iterations)}
-	series := []experiment.Series{
-		experiment.NewSeries("loss", experiment.Solid, l.steps, l.trace),
-		experiment.NewSeries("predicted minimum", experiment.Dashed, end, []float64{l.minimum, l.minimum}),
+	series := []figure.Series{
+		figure.NewSeries("loss", figure.Solid, l.steps, l.trace),
+		figure.NewSeries("predicted minimum", figure.Dashed, end, []float64{l.minimum, l.minimum}),
 	}
 	if _, trap, err := theory.PlainTrap(m.D, m.H, m.Tmax, 1); l.family == ar.Rotation && err == nil {
 		trap /= float64(m.Tmax - 1)
-		series = append(series, experiment.NewSeries("trap κ = -1", experiment.Dashed, end, []float64{trap, trap}))
+		series = append(series, figure.NewSeries("trap κ = -1", figure.Dashed, end, []float64{trap, trap}))
 	}
 	f.figure("loss", "Loss at a context length, mean over T", l.caption(), 1, lines("", linear("iteration"), linear("mean of ℓ_T"), series...))
 	f.factNumber("loss", loss)

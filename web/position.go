@@ -9,7 +9,7 @@ import (
 	"math/cmplx"
 
 	"icar/ar"
-	"icar/experiment"
+	"icar/figure"
 	"icar/report"
 	"icar/theory"
 )
@@ -51,8 +51,8 @@ func (s *Server) position(_ context.Context, v values) (Document, error) {
 	x, y := lossCurve(descent)
 	loss := descent.Loss(k)
 	doc.figure("loss", "Loss of gradient descent", "Any number of iterations costs the same: the descent is solved in the eigenbasis of each row.", 1,
-		lines("", logarithmic("iterations"), logarithmic("mean loss"), experiment.NewSeries("loss", experiment.Solid, x, y),
-			experiment.NewSeries("now", experiment.Points, []float64{float64(k)}, []float64{loss})))
+		lines("", logarithmic("iterations"), logarithmic("mean loss"), figure.NewSeries("loss", figure.Solid, x, y),
+			figure.NewSeries("now", figure.Points, []float64{float64(k)}, []float64{loss})))
 	doc.factNumber("mean loss now", loss)
 	doc.identity(v.number("theta"), v.integer("t"))
 	return doc, nil
@@ -66,10 +66,10 @@ const enough = 0.95
 // row is.
 func (doc *Document) wave(weights []float64) {
 	row := len(weights)
-	series := []experiment.Series{experiment.NewSeries("p_t", experiment.Points, count(1, row), weights)}
+	series := []figure.Series{figure.NewSeries("p_t", figure.Points, figure.Positions(row), weights)}
 	caption := "The row is constant."
 	if cosine, err := theory.FitCosine(weights); err == nil {
-		series = append(series, experiment.NewSeries("the nearest cosine", experiment.Solid, count(1, row), cosine.Curve(row)))
+		series = append(series, figure.NewSeries("the nearest cosine", figure.Solid, figure.Positions(row), cosine.Curve(row)))
 		caption = shape(cosine, row)
 		doc.fact("share of the row's variance that the nearest cosine explains", "%.3f", cosine.R2)
 		doc.fact("periods of that cosine along the row", "%.2f", periods(cosine, row))
@@ -108,8 +108,8 @@ func lossCurve(d *theory.PositionDescent) (x, y []float64) {
 // identity draws λ^{T+1} = 2cosθ λ^T - λ^{T-1} as arrows in the complex plane.
 func (doc *Document) identity(theta float64, t int) {
 	power := func(k int) complex128 { return cmplx.Rect(1, theta*float64(k)) }
-	arrow := func(label string, style experiment.Style, from, to complex128) experiment.Series {
-		return experiment.NewSeries(label, style, []float64{real(from), real(to)}, []float64{imag(from), imag(to)})
+	arrow := func(label string, style figure.Style, from, to complex128) figure.Series {
+		return figure.NewSeries(label, style, []float64{real(from), real(to)}, []float64{imag(from), imag(to)})
 	}
 	twice := complex(2*math.Cos(theta), 0) * power(t)
 	var x, y []float64
@@ -118,12 +118,12 @@ func (doc *Document) identity(theta float64, t int) {
 		x, y = append(x, real(z)), append(y, imag(z))
 	}
 	doc.figure("identity", "λ^{T+1} = 2cosθ λ^T - λ^{T-1}", "From 2cosθ λ^T go back along λ^{T-1}: you are at the next power, on the circle. Rotations are predicted without division.", 1,
-		experiment.Panel{Kind: plane, X: linear("real"), Y: linear("imaginary"), Series: []experiment.Series{
-			arrow("2cosθ λ^T", experiment.Solid, 0, twice),
-			arrow("-λ^{T-1}", experiment.Solid, twice, twice-power(t-1)),
-			arrow("λ^{T+1}", experiment.Solid, 0, power(t+1)),
-			arrow("λ^T", experiment.Dashed, 0, power(t)),
-			experiment.NewSeries("", experiment.Dashed, x, y),
+		figure.Panel{Kind: figure.Plane, X: linear("real"), Y: linear("imaginary"), Series: []figure.Series{
+			arrow("2cosθ λ^T", figure.Solid, 0, twice),
+			arrow("-λ^{T-1}", figure.Solid, twice, twice-power(t-1)),
+			arrow("λ^{T+1}", figure.Solid, 0, power(t+1)),
+			arrow("λ^T", figure.Dashed, 0, power(t)),
+			figure.NewSeries("", figure.Dashed, x, y),
 		}})
 	doc.fact("2cosθ", "%s", report.Number(2*math.Cos(theta)))
 }

@@ -11,7 +11,7 @@ import (
 
 	"icar/ar"
 	"icar/estimator"
-	"icar/experiment"
+	"icar/figure"
 )
 
 var processParameters = []parameter{
@@ -51,16 +51,16 @@ func (s *Server) process(_ context.Context, v values) (Document, error) {
 	look := view{q.show, v.number("turn"), v.number("lift")}
 	t := v.integer("shown")
 	var doc Document
-	var series []experiment.Series
-	put := func(label string, style experiment.Style, points []float64) {
+	var series []figure.Series
+	put := func(label string, style figure.Style, points []float64) {
 		x, y := look.project(points)
-		series = append(series, experiment.NewSeries(label, style, x, y))
+		series = append(series, figure.NewSeries(label, style, x, y))
 	}
-	put("tokens", experiment.Solid, q.shown(q.states, t))
-	put("s_1 … s_T", experiment.Points, q.shown(q.states, t))
-	put("s_T", experiment.Points, q.shown(q.states[(t-1)*q.d:], 1))
+	put("tokens", figure.Solid, q.shown(q.states, t))
+	put("s_1 … s_T", figure.Points, q.shown(q.states, t))
+	put("s_T", figure.Points, q.shown(q.states[(t-1)*q.d:], 1))
 	guess := []float64{v.number("gx"), v.number("gy"), v.number("gz")}[:q.show]
-	put("your guess", experiment.Points, guess)
+	put("your guess", figure.Points, guess)
 	next := q.shown(q.states[t*q.d:], 1)
 	reveal := v.on("reveal")
 	if reveal {
@@ -71,21 +71,21 @@ func (s *Server) process(_ context.Context, v values) (Document, error) {
 		if err != nil {
 			return doc, err
 		}
-		put(e.label, experiment.Points, where(reveal, prediction))
+		put(e.label, figure.Points, where(reveal, prediction))
 		if reveal {
 			doc.factNumber(e.label+" is off by", floats.Distance(prediction, next, 2))
 		}
 	}
-	put("s_{T+1}", experiment.Points, where(reveal, next)) // after the guesses, so that none hides it
+	put("s_{T+1}", figure.Points, where(reveal, next)) // after the guesses, so that none hides it
 	if q.show == 3 {
 		for i, name := range subscripts { // from the origin, a unit long
 			unit := make([]float64, 6)
 			unit[3+i] = 1
-			put("axis x"+string(name), experiment.Dashed, unit)
+			put("axis x"+string(name), figure.Dashed, unit)
 		}
 	}
 	x, y := q.axes(look)
-	doc.figure("path", "The tokens s_1 … s_T", q.caption(reveal), 1, experiment.Panel{Kind: plane, X: linear(x), Y: linear(y), Series: series})
+	doc.figure("path", "The tokens s_1 … s_T", q.caption(reveal), 1, figure.Panel{Kind: figure.Plane, X: linear(x), Y: linear(y), Series: series})
 	if reveal {
 		doc.figure("w", "W", "The hidden matrix, here in its real form.", 1, heatmap("", "", "", q.d, q.d, q.w))
 	} else {
@@ -112,16 +112,11 @@ func guessers() []named {
 }
 
 // predict returns the shown coordinates of the prediction of s_{t+1}.
-func (q sample) predict(e estimator.Estimator, t int) ([]float64, error) {
-	stream, err := e.Start(estimator.Sequence{D: q.d, T: t})
-	if err != nil {
-		return nil, err
-	}
-	prediction := make([]float64, q.d)
-	for i := range t {
-		stream.Next(prediction, q.states[i*q.d:(i+1)*q.d])
-	}
-	return prediction[:q.show], nil
+func (q sample) predict(e estimator.Estimator, t int) (last []float64, err error) {
+	err = estimator.Walk(e, estimator.Sequence{D: q.d, T: t}, q.states, func(_ int, prediction []float64, _ estimator.Stream) {
+		last = append(last[:0], prediction[:q.show]...)
+	})
+	return last, err
 }
 
 // shown returns the drawn coordinates of the first n states.
@@ -192,7 +187,7 @@ func realForm(states, lambda []complex128) sample {
 	return q
 }
 
-// turning returns ρ times the rotation by θ of the plane, or of space about
+// turning returns ρ times the rotation by θ of the figure.Plane, or of space about
 // the axis u = (sin φ, 0, cos φ): R = cos θ I + sin θ [u]× + (1 - cos θ) uuᵀ.
 // For haar it has determinant -1: a reflection first, along u in space.
 func turning(p ar.Process, theta, phi float64) []float64 {

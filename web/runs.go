@@ -9,7 +9,7 @@ import (
 	"strings"
 	"time"
 
-	"icar/experiment"
+	"icar/figure"
 	"icar/run"
 )
 
@@ -23,14 +23,14 @@ var runsParameters = []parameter{{name: "run", symbol: "runs", means: fmt.Sprint
 
 // runState is a run in the list.
 type runState struct {
-	Number int                `json:"number"` // how many are older: its colour on the page
-	Path   string             `json:"path"`
-	State  run.State          `json:"state"`
-	Step   int                `json:"step"`
-	Steps  int                `json:"steps"`
-	Loss   *experiment.Number `json:"loss"`
-	Test   *experiment.Number `json:"test_mse"`
-	Error  string             `json:"error,omitempty"`
+	Number int            `json:"number"` // how many are older: its colour on the page
+	Path   string         `json:"path"`
+	State  run.State      `json:"state"`
+	Step   int            `json:"step"`
+	Steps  int            `json:"steps"`
+	Loss   *figure.Number `json:"loss"`
+	Test   *figure.Number `json:"test_mse"`
+	Error  string         `json:"error,omitempty"`
 }
 
 // shelved is what the page shows of the runs: the list and the curves of those
@@ -57,11 +57,11 @@ func stateOf(r shelfRun) runState {
 	}
 	state.Steps = r.config.Steps()
 	if r.Step > 0 {
-		loss := experiment.Number(r.Loss)
+		loss := figure.Number(r.Loss)
 		state.Loss = &loss
 	}
 	if e := r.Evaluation; e != nil {
-		test := experiment.Number(e.TestMSE)
+		test := figure.Number(e.TestMSE)
 		state.Test = &test
 	}
 	return state
@@ -69,7 +69,7 @@ func stateOf(r shelfRun) runState {
 
 // curves draws the losses of runs and their errors by position.
 func (d *Document) curves(runs []shelfRun) {
-	var losses, positions []experiment.Series
+	var losses, positions []figure.Series
 	for _, r := range runs {
 		var x, y, tx, ty []float64
 		for _, m := range r.Curve {
@@ -78,9 +78,9 @@ func (d *Document) curves(runs []shelfRun) {
 		for _, m := range r.Evaluations {
 			tx, ty = append(tx, float64(m.Step)), append(ty, m.TestMSE)
 		}
-		losses = append(losses, experiment.NewSeries(r.path, experiment.Solid, x, y), experiment.NewSeries(r.path+", test", experiment.Points, tx, ty))
+		losses = append(losses, figure.NewSeries(r.path, figure.Solid, x, y), figure.NewSeries(r.path+", test", figure.Points, tx, ty))
 		if e := r.Evaluation; e != nil {
-			positions = append(positions, experiment.NewSeries(r.path, experiment.Solid, count(1, len(e.PositionMSE)), e.PositionMSE))
+			positions = append(positions, figure.NewSeries(r.path, figure.Solid, figure.Positions(len(e.PositionMSE)), e.PositionMSE))
 		}
 	}
 	d.figure("loss", "Loss while training", "Lines: the loss of each batch. Points: the error on the test sequences.", 1, lines("", linear("step"), logarithmic("mean squared error"), losses...))

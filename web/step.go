@@ -11,7 +11,7 @@ import (
 
 	"icar/ar"
 	"icar/estimator"
-	"icar/experiment"
+	"icar/figure"
 	"icar/report"
 )
 
@@ -53,12 +53,12 @@ func (s *Server) step(ctx context.Context, v values) (Document, error) {
 		return doc, err
 	}
 	w := batch.Contexts[0].W
-	panels := []experiment.Panel{heatmap("W", "", "", p.D, p.D, w), heatmap("Γ of the model", "", "", p.D, p.D, maps.At(0, shown-1))}
+	panels := []figure.Panel{heatmap("W", "", "", p.D, p.D, w), heatmap("Γ of the model", "", "", p.D, p.D, maps.At(0, shown-1))}
 	var own []float64
 	for t := range fitLength {
 		own = append(own, offW(maps.At(0, t), w))
 	}
-	distances := []experiment.Series{experiment.NewSeries("model", experiment.Solid, count(1, fitLength), own)}
+	distances := []figure.Series{figure.NewSeries("model", figure.Solid, figure.Positions(fitLength), own)}
 	doc.fact("|Γ - W|/|W|, model", "%s", report.Number(own[shown-1]))
 	for _, a := range f.algorithms {
 		gamma, distance, err := follow(a.Estimator, batch, shown)
@@ -66,7 +66,7 @@ func (s *Server) step(ctx context.Context, v values) (Document, error) {
 			return doc, err
 		}
 		panels = append(panels, heatmap("Γ of "+a.label, "", "", p.D, p.D, gamma))
-		distances = append(distances, experiment.NewSeries(a.label, experiment.Solid, count(1, fitLength), distance))
+		distances = append(distances, figure.NewSeries(a.label, figure.Solid, figure.Positions(fitLength), distance))
 		doc.fact("|Γ - W|/|W|, "+a.label, "%s", report.Number(distance[shown-1]))
 	}
 	doc.figure("maps", fmt.Sprintf("In-context maps after %s", plural(shown, "token")), "The prediction of s_{T+1} is Γ s_T. With more context Γ turns into W; least squares is there after d + 1 tokens. Γ of a normalised model is blind along its query.", 6, panels...)
@@ -84,31 +84,26 @@ func (s *Server) step(ctx context.Context, v values) (Document, error) {
 // (D, D) after the shown tokens and |Γ_T - W|/|W| for T = 1, 2, …
 func follow(e estimator.Estimator, b ar.Batch[float64], shown int) (gamma, distance []float64, err error) {
 	w := b.Contexts[0].W
-	stream, err := e.Start(estimator.Sequence{D: b.D, T: b.T})
-	if err != nil {
-		return nil, nil, err
-	}
-	prediction, g := make([]float64, b.D), make([]float64, b.D*b.D)
-	for t := range b.T {
-		stream.Next(prediction, b.States[t*b.D:(t+1)*b.D])
-		stream.Map(g)
+	g := make([]float64, b.D*b.D)
+	err = estimator.Walk(e, estimator.Sequence{D: b.D, T: b.T}, b.States, func(t int, _ []float64, s estimator.Stream) {
+		s.Map(g)
 		if t == shown-1 {
 			gamma = append(gamma, g...)
 		}
 		distance = append(distance, offW(g, w))
-	}
-	return gamma, distance, nil
+	})
+	return gamma, distance, err
 }
 
 // offW is |Γ - W|/|W|.
 func offW(gamma, w []float64) float64 { return floats.Distance(gamma, w, 2) / floats.Norm(w, 2) }
 
-func errorSeries(f fitted) []experiment.Series {
-	all := []experiment.Series{experiment.NewSeries("model", experiment.Solid, count(1, fitLength), f.modelError)}
+func errorSeries(f fitted) []figure.Series {
+	all := []figure.Series{figure.NewSeries("model", figure.Solid, figure.Positions(fitLength), f.modelError)}
 	for i, a := range f.algorithms {
-		all = append(all, experiment.NewSeries(a.label, experiment.Solid, count(1, fitLength), seen(f.errors[i])))
+		all = append(all, figure.NewSeries(a.label, figure.Solid, figure.Positions(fitLength), seen(f.errors[i])))
 	}
-	return append(all, experiment.NewSeries("floor", experiment.Dashed, count(1, fitLength), f.floor))
+	return append(all, figure.NewSeries("floor", figure.Dashed, figure.Positions(fitLength), f.floor))
 }
 
 // seen replaces errors that are rounding by NaN, which is not drawn: their
@@ -124,14 +119,14 @@ func seen(errors []float64) []float64 {
 }
 
 // here marks x by a vertical line as high as the series.
-func here(x int, all []experiment.Series) experiment.Series {
+func here(x int, all []figure.Series) figure.Series {
 	high := 0.0
 	for _, s := range all {
 		for _, y := range s.Y {
-			high = max(high, y.Float())
+			high = max(high, y)
 		}
 	}
-	return experiment.NewSeries("", experiment.Dashed, []float64{float64(x), float64(x)}, []float64{0, high})
+	return figure.NewSeries("", figure.Dashed, []float64{float64(x), float64(x)}, []float64{0, high})
 }
 
 func norm2(x []float64) float64 {

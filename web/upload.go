@@ -10,7 +10,7 @@ import (
 
 	"icar/ar"
 	"icar/estimator"
-	"icar/experiment"
+	"icar/figure"
 	"icar/internal/npy"
 	"icar/nn/safetensors"
 	"icar/run"
@@ -44,13 +44,13 @@ func (s *Server) sequence(ctx context.Context, file []byte) (Document, error) {
 	}
 	t, d := shape[0]-1, shape[1]
 	batch := ar.Batch[float64]{N: 1, T: t, D: d, States: data, Contexts: make([]ar.Context, 1)}
-	var series []experiment.Series
+	var series []figure.Series
 	for _, e := range guessers() {
 		errors, err := estimator.MSE(ctx, batch, e.Estimator)
 		if err != nil {
 			return doc, unreadable(err)
 		}
-		series = append(series, experiment.NewSeries(e.label, experiment.Solid, count(1, t), errors.PerPosition()))
+		series = append(series, figure.NewSeries(e.label, figure.Solid, figure.Positions(t), errors.PerPosition()))
 		doc.factNumber("mean squared error, "+e.label, errors.Mean())
 	}
 	doc.figure("sequence", fmt.Sprintf("Your sequence: %d tokens, d = %d", t+1, d), "Squared error of each estimator's prediction of the next token, at every position.", 2,
@@ -67,7 +67,7 @@ func (s *Server) model(ctx context.Context, file []byte) (Document, error) {
 	if err != nil {
 		return doc, unreadable(fmt.Errorf("the model: %w", err))
 	}
-	var panels []experiment.Panel
+	var panels []figure.Panel
 	numbers := 0
 	weights := f.Tensors
 	if run.Settings(f) != nil { // a checkpoint of icar, which also holds what its optimiser remembers

@@ -7,7 +7,7 @@ import (
 	"testing"
 	"unicode"
 
-	"icar/experiment"
+	"icar/outcome"
 	"icar/report"
 )
 
@@ -19,7 +19,7 @@ func TestNamesAreShownPlain(t *testing.T) {
 	if err := os.Rename(filepath.Join(server.runs, "first"), filepath.Join(server.runs, "a"+mark+"z")); err != nil {
 		t.Fatal(err)
 	}
-	claims := []experiment.Claim{{ID: mark, Source: "ours", Statement: "It holds" + mark, Relation: experiment.AtMost}}
+	claims := []outcome.Claim{{ID: mark, Source: "ours", Statement: "It holds" + mark, Relation: outcome.AtMost}}
 	if err := report.WriteJSON(filepath.Join(server.runs, report.ClaimsFile), claims); err != nil {
 		t.Fatal(err)
 	}

@@ -140,8 +140,8 @@ func TestFamilyAndDimension(t *testing.T) {
 }
 
 // inkOf is JavaScript that is the colours of the curves of a figure by their names.
-func inkOf(figure string) string {
-	return `Object.fromEntries([...document.querySelectorAll("` + figure + ` .legend button")].map(b => [b.textContent, getComputedStyle(b.querySelector('svg > *')).fill + getComputedStyle(b.querySelector('svg > *')).stroke]))`
+func inkOf(picture string) string {
+	return `Object.fromEntries([...document.querySelectorAll("` + picture + ` .legend button")].map(b => [b.textContent, getComputedStyle(b.querySelector('svg > *')).fill + getComputedStyle(b.querySelector('svg > *')).stroke]))`
 }
 
 // TestColours chooses runs in this order and that and shows W or not: a name has
@@ -168,15 +168,15 @@ func TestColours(t *testing.T) {
 	for _, order := range [][]string{{"first", "a-second"}, {"a-second", "first"}, {"a-second"}, {"first"}} {
 		show(t, ctx, server.url+"/?runs.run="+strings.Join(order, "&runs.run="), 1280)
 		do(t, ctx, until("document.querySelectorAll('#runs > .pair svg').length > 1"))
-		for _, figure := range []string{"loss", "positions"} {
-			for name, ink := range ask[map[string]string](t, ctx, inkOf("#runs > .pair [data-figure="+figure+"]")) {
-				if runs[figure] == nil {
-					runs[figure] = map[string]string{}
+		for _, picture := range []string{"loss", "positions"} {
+			for name, ink := range ask[map[string]string](t, ctx, inkOf("#runs > .pair [data-figure="+picture+"]")) {
+				if runs[picture] == nil {
+					runs[picture] = map[string]string{}
 				}
-				if before := runs[figure][name]; before != "" && before != ink {
-					t.Errorf("%s: %s has colour %s and, chosen in the order %v, %s", figure, name, before, order, ink)
+				if before := runs[picture][name]; before != "" && before != ink {
+					t.Errorf("%s: %s has colour %s and, chosen in the order %v, %s", picture, name, before, order, ink)
 				}
-				runs[figure][name] = ink
+				runs[picture][name] = ink
 			}
 		}
 	}

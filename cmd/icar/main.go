@@ -5,9 +5,11 @@ package main
 import (
 	"os"
 
-	"icar/internal/cli"
+	"icar/command"
+	"icar/papers/sander2024"
 )
 
 func main() {
-	os.Exit(cli.Main(os.Args[1:], os.Stdout, os.Stderr))
+	os.Exit(command.Main(os.Args[1:], os.Stdout, os.Stderr,
+		command.WithExperiments(sander2024.All()...)))
 }

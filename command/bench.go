@@ -1,0 +1,254 @@
+package command
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/spf13/cobra"
+
+	"icar/bench"
+	"icar/nn/kernel"
+	"icar/outcome"
+	"icar/report"
+)
+
+type benchFlags struct {
+	steps, rounds int
+	lengths       []int
+	against       string
+	asJSON        bool
+}
+
+func newBench() *cobra.Command {
+	var f benchFlags
+	c := &cobra.Command{
+		Use:   "bench [CASE...]",
+		Short: "Time the standard cases; all of them when none is named",
+		Long: `Time steps of training of the standard models, each case in a process of its
+own: seconds per step, peak memory, and how much of the processor's peak in
+multiply-adds, measured first, is used. Cases: ` + strings.Join(bench.Names(bench.Cases()), ", ") + `.
+
+With --length a case runs at each length, on 64 sequences, and the exponent of
+time and memory is fitted; without CASE it is fig5-L1.
+
+With --against each round also runs another program on the case, and the ratio
+of the least times is printed. In the command, which is split into words and
+not given to a shell, {case} and {steps} stand for those; without {case} the
+name is added as the last word. It has to print a line of JSON with case,
+seconds_per_step and peak_mib, as nn/testdata/oracle.py does. Without CASE all
+models are compared.
+
+The environment's ICAR_KERNEL chooses the kernel: go, avx2 or avx512.`,
+		Example: `  icar bench
+  icar bench fig7-H64 --json
+  icar bench fig5-L1 --length 50,100,200,400,800,1600,3200,6400
+  icar bench --against "python3 nn/testdata/oracle.py time {case} {steps}"`,
+		ValidArgsFunction: func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+			return bench.Names(bench.Cases()), cobra.ShellCompDirectiveNoFileComp
+		},
+		RunE: func(c *cobra.Command, names []string) error { return benchRun(c, names, f) },
+	}
+	c.Flags().IntVar(&f.steps, "steps", 20, "steps to time in a round, after one that is not counted")
+	c.Flags().IntVar(&f.rounds, "rounds", 0, "rounds, each in new processes (default 1, 3 with --against)")
+	c.Flags().IntSliceVar(&f.lengths, "length", nil, "context lengths to run at, as in 50,100,200")
+	c.Flags().StringVar(&f.against, "against", "", "the `command` to compare with")
+	c.Flags().BoolVar(&f.asJSON, "json", false, "print one JSON document instead of the table")
+	return c
+}
+
+func benchRun(c *cobra.Command, names []string, f benchFlags) error {
+	words := strings.Fields(f.against)
+	switch {
+	case c.Flags().Changed("against") && len(words) == 0:
+		return usage(errors.New(`--against is empty: name a command, as in --against "python3 nn/testdata/oracle.py time"`))
+	case len(words) > 0 && len(f.lengths) > 0:
+		return usage(errors.New("--against knows one length: leave out --length"))
+	case f.steps < 1 || c.Flags().Changed("rounds") && f.rounds < 1:
+		return usage(errors.New("nothing would be timed: use --steps and --rounds of 1 or more"))
+	}
+	if f.rounds == 0 {
+		f.rounds = 1
+		if len(words) > 0 {
+			f.rounds = 3
+		}
+	}
+	cases, err := f.cases(names)
+	if err != nil {
+		return usage(err)
+	}
+	loops, err := chooseKernel()
+	if err != nil {
+		return err
+	}
+	document := benchDocument{Version: outcome.DocumentVersion, Peak: bench.Roofline(loops) / 1e9}
+	bar := newProgress(c.ErrOrStderr())
+	done := bar.bar("bench", len(cases)*f.rounds)
+	for _, one := range cases {
+		result, err := f.measure(c.Context(), one, words, loops, document.Peak*1e9, done.step)
+		if err != nil {
+			done.abort()
+			bar.wait()
+			return benchFailed(err)
+		}
+		document.Cases = append(document.Cases, result)
+	}
+	bar.wait()
+	document.Exponents = bench.Growths(document.Cases)
+	if f.asJSON {
+		return printJSON(c.OutOrStdout(), document)
+	}
+	return document.table(c.OutOrStdout())
+}
+
+// benchFailed gives an error its exit code: a program that prints something
+// else is bad input.
+func benchFailed(err error) error {
+	if errors.Is(err, bench.ErrNoResult) {
+		return badInput(err)
+	}
+	return runFailed(err)
+}
+
+// cases returns what to run: the named cases at every length.
+func (f benchFlags) cases(names []string) ([]bench.Case, error) {
+	if len(names) == 0 {
+		names = bench.Names(bench.Cases())
+		switch {
+		case f.against != "":
+			names = slices.DeleteFunc(names, func(n string) bool { return n == bench.Sampling })
+		case len(f.lengths) > 0:
+			names = names[:1]
+		}
+	}
+	chosen, err := bench.Choose(names)
+	if err != nil || len(f.lengths) == 0 {
+		return chosen, err
+	}
+	var cases []bench.Case
+	for _, c := range chosen {
+		for _, length := range f.lengths {
+			at := c.AtLength(length)
+			if _, err := at.Flops(); err != nil {
+				return nil, fmt.Errorf("%s: %w", c.Name, err)
+			}
+			cases = append(cases, at)
+		}
+	}
+	return cases, nil
+}
+
+// measure runs all rounds of a case, this program and the other in turn.
+func (f benchFlags) measure(ctx context.Context, c bench.Case, words []string, loops kernel.Kernel, peak float64, step func()) (bench.Result, error) {
+	self, err := os.Executable()
+	if err != nil {
+		return bench.Result{}, err
+	}
+	own := []string{self, benchCaseName, c.Name, "--steps", strconv.Itoa(f.steps)}
+	if len(f.lengths) > 0 {
+		own = append(own, "--length", strconv.Itoa(c.Config.Length))
+	}
+	var ours []bench.Sample
+	var others []bench.Other
+	for range f.rounds {
+		var sample bench.Sample
+		out, err := bench.Program(ctx, own)
+		if err == nil {
+			err = json.Unmarshal(out, &sample)
+		}
+		if err != nil {
+			return bench.Result{}, err
+		}
+		ours = append(ours, sample)
+		if len(words) > 0 {
+			other, err := bench.Against(ctx, words, c.Name, f.steps)
+			if err != nil {
+				return bench.Result{}, fmt.Errorf("--against: %w", err)
+			}
+			others = append(others, other)
+		}
+		step()
+	}
+	return bench.Summarise(c, loops.Name(), peak, ours, others)
+}
+
+const benchCaseName = "bench-case"
+
+// newBenchCase is the command of the process of one case. It prints a Sample.
+func newBenchCase() *cobra.Command {
+	var steps, length int
+	c := &cobra.Command{
+		Use: benchCaseName + " CASE", Hidden: true, Short: "Time one case in this process",
+		Args: exactlyOne("the case"),
+		RunE: func(c *cobra.Command, args []string) error {
+			cases, err := bench.Choose(args)
+			if err != nil {
+				return usage(err)
+			}
+			loops, err := chooseKernel()
+			if err != nil {
+				return err
+			}
+			if length > 0 {
+				cases[0] = cases[0].AtLength(length)
+			}
+			sample, err := bench.Measure(c.Context(), cases[0], loops, steps)
+			if err != nil {
+				return runFailed(err)
+			}
+			return printJSON(c.OutOrStdout(), sample)
+		},
+	}
+	c.Flags().IntVar(&steps, "steps", 20, "steps to time")
+	c.Flags().IntVar(&length, "length", 0, "context length in place of the case's")
+	return c
+}
+
+// benchDocument is what --json prints.
+type benchDocument struct {
+	Version   int            `json:"version"`
+	Peak      float64        `json:"peak_gflops"` // of all cores
+	Cases     []bench.Result `json:"cases"`
+	Exponents []bench.Growth `json:"exponents,omitempty"`
+}
+
+// table prints the document for people.
+func (d *benchDocument) table(out io.Writer) error {
+	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	header := "CASE\tT\tLEAST s/step\tMEDIAN\tPEAK MiB\tGFLOP/s\tOF THE PEAK\tKERNEL"
+	if d.Cases[0].Against != nil {
+		header += "\tAGAINST s/step\tPEAK MiB\tRATIO\tWORST ROUND"
+	}
+	fmt.Fprintln(w, header)
+	for _, r := range d.Cases {
+		fmt.Fprintf(w, "%s\t%d\t%s\t%s\t%s\t%s\t%s\t%s", r.Case, r.Length, report.Number(r.SecondsPerStep), report.Number(r.MedianSeconds),
+			optional("%.1f", r.PeakMiB), optional("%.1f", r.GFlops), optional("%.2f", r.Roofline), r.Kernel)
+		if a := r.Against; a != nil {
+			fmt.Fprintf(w, "\t%s\t%s\t%.1f\t%.1f", report.Number(a.SecondsPerStep), optional("%.1f", a.PeakMiB), a.Ratio, a.WorstRound)
+		}
+		fmt.Fprintln(w)
+	}
+	if err := w.Flush(); err != nil {
+		return err
+	}
+	for _, e := range d.Exponents {
+		fmt.Fprintf(out, "%s: time grows as T^%.2f, memory as T^%s\n", e.Case, e.Seconds, optional("%.2f", e.Memory))
+	}
+	_, err := fmt.Fprintf(out, "The peak of all cores is %.1f GFLOP/s.\n", d.Peak)
+	return err
+}
+
+// optional formats a number that may not have been measured.
+func optional(format string, v *float64) string {
+	if v == nil {
+		return "-"
+	}
+	return fmt.Sprintf(format, *v)
+}

@@ -1,0 +1,40 @@
+package command
+
+import (
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"icar/internal/visible"
+	"icar/report"
+)
+
+func (h *house) newReport() *cobra.Command {
+	return &cobra.Command{
+		Use:   "report DIR",
+		Short: "Write the report page of an output folder anew",
+		Long:  "Write report.html and claims.json of a folder that `icar reproduce --out` has written, from all the experiments in it.",
+		Args:  exactlyOne("the output folder: icar report DIR"),
+		RunE: func(c *cobra.Command, args []string) error {
+			entries, err := report.Load(args[0], h.names())
+			if err != nil {
+				return badInput(err)
+			}
+			page, err := report.WritePage(args[0], entries)
+			if err != nil {
+				return runFailed(err)
+			}
+			_, err = fmt.Fprintln(c.OutOrStdout(), visible.Text(page))
+			return err
+		},
+	}
+}
+
+func exactlyOne(what string) cobra.PositionalArgs {
+	return func(_ *cobra.Command, args []string) error {
+		if len(args) != 1 {
+			return usage(fmt.Errorf("%d arguments given: name %s", len(args), what))
+		}
+		return nil
+	}
+}

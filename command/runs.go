@@ -1,0 +1,236 @@
+package command
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"path/filepath"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"icar/internal/visible"
+	"icar/outcome"
+	"icar/report"
+	"icar/run"
+	"icar/train"
+)
+
+// runsFolder is where icar train writes without --out.
+const runsFolder = "runs"
+
+func newRuns() *cobra.Command {
+	c := &cobra.Command{
+		Use:   "runs",
+		Short: "List, show, compare and remove the runs of icar train",
+		Args:  noCommand,
+		RunE:  func(c *cobra.Command, _ []string) error { return c.Help() },
+	}
+	c.AddCommand(newRunsList(), newRunsShow(), newRunsCompare(), newRunsRemove())
+	return c
+}
+
+func newRunsList() *cobra.Command {
+	var asJSON bool
+	c := &cobra.Command{
+		Use:   "list [FOLDER]",
+		Short: "List the runs in a folder and the folders below it (default " + runsFolder + ")",
+		Args:  atMostOne,
+		RunE: func(c *cobra.Command, args []string) error {
+			folder := runsFolder
+			if len(args) == 1 {
+				folder = args[0]
+			}
+			runs, err := run.List(folder)
+			if errors.Is(err, fs.ErrNotExist) {
+				return badInput(fmt.Errorf("there is no folder %s: name one that icar train has written to", folder))
+			}
+			if err != nil {
+				return badInput(err)
+			}
+			known := describe(runs)
+			if asJSON {
+				return printRuns(c.OutOrStdout(), known)
+			}
+			if len(known) == 0 {
+				_, err := fmt.Fprintf(c.ErrOrStderr(), "icar: %s holds no runs: icar train writes one\n",
+					visible.Text(folder))
+				return err
+			}
+			return listRuns(c.OutOrStdout(), known)
+		},
+	}
+	c.Flags().BoolVar(&asJSON, "json", false, "print one JSON document instead of the table")
+	return c
+}
+
+// described is a run with its configuration understood, as docs/json.md has it.
+type described struct {
+	Path       string          `json:"path"`
+	State      run.State       `json:"state"`
+	Error      string          `json:"error,omitempty"`
+	Step       int             `json:"step"`
+	Steps      int             `json:"steps"`
+	Loss       *float64        `json:"loss"`
+	Evaluation *run.Evaluation `json:"evaluation"`
+	Seconds    float64         `json:"seconds"`
+	Info       *run.Info       `json:"info"`
+	Config     *train.Config   `json:"config"`
+	metrics    []run.Metric
+}
+
+// describe decodes the configurations of runs; one that cannot be is damaged.
+func describe(runs []run.Run) []described {
+	all := make([]described, 0, len(runs)) // an array in JSON, also when empty
+	for _, r := range runs {
+		d := described{Path: r.Path, State: r.State, Seconds: r.Seconds, metrics: r.Metrics}
+		config := train.DefaultConfig()
+		err := r.Err
+		if err == nil {
+			if err = config.Decode(r.Config); err == nil {
+				_, err = config.Resolve()
+			}
+			if err != nil {
+				err = fmt.Errorf("%s: config.yaml: %w", r.Path, err)
+			}
+		}
+		if err != nil {
+			d.State, d.Error = run.Damaged, err.Error()
+			all = append(all, d)
+			continue
+		}
+		d.Config, d.Info, d.Steps, d.Step = &config, &r.Info, config.Steps(), len(r.Metrics)
+		if d.Step > 0 {
+			d.Loss = &r.Metrics[d.Step-1].Loss
+		}
+		d.Evaluation = train.History(r.Metrics).Last()
+		all = append(all, d)
+	}
+	return all
+}
+
+// readRuns reads the named runs, all of which have to be whole.
+func readRuns(paths []string) ([]described, error) {
+	var runs []run.Run
+	for _, path := range paths {
+		r, err := run.Read(path)
+		if err != nil {
+			return nil, badInput(err)
+		}
+		runs = append(runs, r)
+	}
+	all := describe(runs)
+	for _, d := range all {
+		if d.Error != "" {
+			return nil, badInput(errors.New(d.Error))
+		}
+	}
+	return all, nil
+}
+
+func printRuns(out io.Writer, runs []described) error {
+	return printJSON(out, struct {
+		Version int         `json:"version"`
+		Runs    []described `json:"runs"`
+	}{outcome.DocumentVersion, runs})
+}
+
+// settings returns KEY=VALUE of what has to be set to get the run's
+// configuration from the defaults: not what follows from other settings.
+func (d described) settings() []string {
+	var set []string
+	config, defaults := *d.Config, train.DefaultConfig()
+	were := defaults.Keys()
+	for i, k := range config.Keys() {
+		without := config
+		err := without.Keys()[i].Set(were[i].String())
+		if err == nil {
+			without, err = without.Resolve()
+		}
+		if err != nil || without != config {
+			set = append(set, k.Name+"="+k.String())
+		}
+	}
+	return set
+}
+
+// cells are the columns of a run that tables share.
+func (d described) cells() string {
+	loss, test := "", ""
+	if d.Loss != nil {
+		loss = report.Number(*d.Loss)
+	}
+	if d.Evaluation != nil {
+		test = report.Number(d.Evaluation.TestMSE)
+	}
+	took := time.Duration(d.Seconds * float64(time.Second)).Round(time.Second / 10)
+	return fmt.Sprintf("%s\t%d/%d\t%s\t%s\t%v", d.State, d.Step, d.Steps, loss, test, took)
+}
+
+const cellTitles = "STATE\tSTEP\tLOSS\tTEST MSE\tTIME"
+
+func listRuns(out io.Writer, runs []described) error {
+	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(w, "RUN\t"+cellTitles+"\tOTHER THAN THE DEFAULTS")
+	for _, d := range runs {
+		if d.Error != "" {
+			fmt.Fprintf(w, "%s\t%s\t\t\t\t\t%s\n", visible.Text(d.Path), d.State, visible.Text(d.Error))
+			continue
+		}
+		fmt.Fprintf(w, "%s\t%s\t%s\n", visible.Text(d.Path), d.cells(), strings.Join(d.settings(), " "))
+	}
+	return w.Flush()
+}
+
+func newRunsShow() *cobra.Command {
+	var asJSON bool
+	c := &cobra.Command{
+		Use:   "show RUN",
+		Short: "Show a run: how far it has come, what ran, its settings, its error by position",
+		Args:  exactlyOne("a run: icar runs show RUN"),
+		RunE: func(c *cobra.Command, args []string) error {
+			runs, err := readRuns(args)
+			if err != nil {
+				return err
+			}
+			if asJSON {
+				return printRuns(c.OutOrStdout(), runs)
+			}
+			return showRun(c.OutOrStdout(), runs[0])
+		},
+	}
+	c.Flags().BoolVar(&asJSON, "json", false, "print one JSON document instead of the table")
+	return c
+}
+
+func showRun(out io.Writer, d described) error {
+	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(w, "RUN\t"+cellTitles)
+	fmt.Fprintf(w, "%s\t%s\n", visible.Text(filepath.Clean(d.Path)), d.cells())
+	if err := w.Flush(); err != nil {
+		return err
+	}
+	fmt.Fprintln(w)
+	fmt.Fprintf(w, "icar\t%s\n", visible.Text(d.Info.Icar+" "+d.Info.Revision))
+	fmt.Fprintf(w, "program\t%s\n", visible.Text(strings.Join(d.Info.Programs(), " and ")))
+	fmt.Fprintf(w, "Go\t%s\n", visible.Text(d.Info.Go))
+	fmt.Fprintf(w, "arithmetic\t%s\n", visible.Text(d.Info.Arithmetic))
+	if d.Info.Init != "" {
+		fmt.Fprintf(w, "initial weights\tSHA-256 %s\n", visible.Text(d.Info.Init))
+	}
+	fmt.Fprintln(w)
+	for _, k := range d.Config.Keys() {
+		fmt.Fprintf(w, "%s\t%s\n", k.Name, k.String())
+	}
+	if err := w.Flush(); err != nil || d.Evaluation == nil {
+		return err
+	}
+	fmt.Fprintln(w, "\nPOSITION\tTEST MSE")
+	for t, e := range d.Evaluation.PositionMSE {
+		fmt.Fprintf(w, "%d\t%s\n", t+1, report.Number(e))
+	}
+	return w.Flush()
+}

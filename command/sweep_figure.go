@@ -1,0 +1,153 @@
+package command
+
+import (
+	"cmp"
+	"fmt"
+	"io"
+	"maps"
+	"math"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+
+	"gonum.org/v1/gonum/stat"
+
+	"icar/estimator"
+	"icar/figure"
+	"icar/internal/suggest"
+	"icar/report"
+	"icar/run"
+)
+
+// drawSweep draws the test MSE against the setting x.
+func drawSweep(path, x string, results []trained) error {
+	format := strings.TrimPrefix(filepath.Ext(path), ".")
+	if !slices.Contains(report.Formats(), format) {
+		return usage(fmt.Errorf("--figure %s: name a file that ends in .%s", path, strings.Join(report.Formats(), ", .")))
+	}
+	varied := variedKeys(results)
+	if !slices.Contains(varied, x) {
+		return usage(fmt.Errorf("--x %q is no number that varies among the results: %s", x, suggest.Instead(x, varied)))
+	}
+	picture, err := sweepFigure(x, results)
+	if err != nil {
+		return usage(err)
+	}
+	if err := run.WriteFile(path, func(w io.Writer) error { return report.Draw(w, picture, format) }); err != nil {
+		return runFailed(err)
+	}
+	return nil
+}
+
+// variedKeys returns the settings that differ among results, without the seed.
+func variedKeys(results []trained) (keys []string) {
+	values := map[string]map[string]bool{}
+	for _, r := range results {
+		for _, k := range r.config.Keys() {
+			if values[k.Name] == nil {
+				values[k.Name] = map[string]bool{}
+			}
+			values[k.Name][k.String()] = true
+		}
+	}
+	for _, r := range results[:min(1, len(results))] {
+		for _, k := range r.config.Keys() {
+			if len(values[k.Name]) > 1 && k.Name != "seed" {
+				keys = append(keys, k.Name)
+			}
+		}
+	}
+	return keys
+}
+
+// sweepFigure has a line for every combination of the settings besides x and
+// the seed: the mean over seeds with its 95 % interval by Student's t.
+func sweepFigure(x string, results []trained) (figure.Figure, error) {
+	groups := map[string]map[float64][]float64{}
+	varied := variedKeys(results)
+	for _, r := range results {
+		var label []string
+		at := math.NaN()
+		for _, k := range r.config.Keys() {
+			if k.Name == x {
+				var err error
+				if at, err = strconv.ParseFloat(k.String(), 64); err != nil {
+					return figure.Figure{}, fmt.Errorf("--x %s has the value %s: choose a setting whose values are numbers", x, k)
+				}
+			} else if slices.Contains(varied, k.Name) {
+				label = append(label, k.Name+" "+k.String())
+			}
+		}
+		name := cmp.Or(strings.Join(label, ", "), "mean over seeds")
+		if groups[name] == nil {
+			groups[name] = map[float64][]float64{}
+		}
+		groups[name][at] = append(groups[name][at], r.result.TestMSE)
+	}
+	values := map[float64]bool{}
+	for _, at := range groups {
+		for x := range at {
+			values[x] = true
+		}
+	}
+	panel := figure.Panel{Kind: figure.Lines, Y: figure.Axis{Label: "test MSE"},
+		X: figure.Axis{Label: x, Log: multiplies(slices.Sorted(maps.Keys(values)))}}
+	for _, name := range slices.Sorted(maps.Keys(groups)) {
+		series, err := seedSeries(name, groups[name])
+		if err != nil {
+			return figure.Figure{}, err
+		}
+		panel.Series = append(panel.Series, series...)
+	}
+	return figure.Figure{Title: "Test MSE against " + x, Caption: "Mean over seeds, with its 95 % interval by Student's t where there are at least two.", Columns: 1, Panels: []figure.Panel{panel}}, nil
+}
+
+// multiplies reports whether a grid of sorted values goes by factors rather than
+// by steps, as 0.001, 0.01, 0.1 does: whether its logarithms are more evenly
+// spaced than its values. Two values do when one is ten times the other.
+func multiplies(sorted []float64) bool {
+	if len(sorted) < 2 || sorted[0] <= 0 {
+		return false
+	}
+	if len(sorted) == 2 {
+		return sorted[1] >= 10*sorted[0]
+	}
+	logarithms := make([]float64, len(sorted))
+	for i, x := range sorted {
+		logarithms[i] = math.Log(x)
+	}
+	return unevenness(logarithms) < unevenness(sorted)
+}
+
+// unevenness is the largest gap between neighbours over the smallest.
+func unevenness(sorted []float64) float64 {
+	smallest, largest := math.Inf(1), 0.0
+	for i := 1; i < len(sorted); i++ {
+		gap := sorted[i] - sorted[i-1]
+		smallest, largest = min(smallest, gap), max(largest, gap)
+	}
+	return largest / smallest
+}
+
+// seedSeries are a point for the mean at each x with its interval, none where
+// there is one seed, and a line through the points to follow them by.
+func seedSeries(name string, at map[float64][]float64) ([]figure.Series, error) {
+	xs := slices.Sorted(maps.Keys(at))
+	var means, low, high []float64
+	for _, x := range xs {
+		mean := stat.Mean(at[x], nil)
+		i := estimator.Interval{Low: mean, High: mean}
+		if len(at[x]) > 1 {
+			var err error
+			if i, err = estimator.StudentInterval(at[x], 0.95); err != nil {
+				return nil, err
+			}
+		}
+		means, low, high = append(means, mean), append(low, i.Low), append(high, i.High)
+	}
+	return []figure.Series{
+		figure.NewSeries("", figure.Dashed, xs, means),
+		figure.NewSeries(name, figure.Points, xs, means).Between(low, high),
+	}, nil
+}

@@ -1,0 +1,236 @@
+package command
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"os"
+	"path/filepath"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+	"gonum.org/v1/gonum/stat"
+
+	"icar/estimator"
+	"icar/internal/budget"
+	"icar/internal/visible"
+	"icar/nn"
+	"icar/nn/kernel"
+	"icar/report"
+	"icar/run"
+	"icar/train"
+)
+
+// trainFlags are the flags that are no keys of the configuration.
+type trainFlags struct {
+	config, init, out string
+	seconds           float64 // between checkpoints
+	resume            resumeFlags
+}
+
+func newTrain() *cobra.Command {
+	var f trainFlags
+	c := &cobra.Command{
+		Use:   "train",
+		Short: "Train a Transformer on autoregressive sequences",
+		Long: `Train a Transformer and write a directory with its configuration, metrics and
+weights. Settings come from --config, a YAML file, and from flags of the same
+names, which go before the file. What neither gives is that of Fig. 5 of the
+paper at depth 1.
+
+The first Ctrl-C saves a checkpoint and stops, the second stops at once. What
+was stopped or killed goes on with --resume from its last checkpoint, to the
+same bits as in one go.`,
+		Example: `  icar train --epochs 20
+  icar train --config runs/a/config.yaml --seed 1 --out runs/b
+  icar train --resume runs/b
+  icar train --tokens plain --embed 10 --heads 8 --position product --residual=false`,
+		Args: noArguments,
+		RunE: func(c *cobra.Command, _ []string) error {
+			if math.IsNaN(f.seconds) || f.seconds < 0 || f.seconds > maxSeconds {
+				return usage(fmt.Errorf("checkpoint_seconds %v is not from 0 to %v: use 60", f.seconds, float64(maxSeconds)))
+			}
+			if c.Flags().Changed("resume") {
+				return trainResume(c, f)
+			}
+			if f.resume.mixed {
+				return usage(errors.New("--allow-different-arithmetic is for --resume: leave it out"))
+			}
+			return trainRun(c, f)
+		},
+	}
+	flags := c.Flags()
+	flags.SortFlags = false
+	flags.StringVar(&f.config, "config", "", "YAML `file` of settings")
+	flags.StringVar(&f.init, "init", "", "safetensors `file` of weights to start from, such as PyTorch's or a checkpoint")
+	flags.StringVar(&f.out, "out", "", "the `directory` to write, which must not exist (default runs/HASH of the configuration)")
+	flags.StringVar(&f.resume.dir, "resume", "", "the `directory` of a run to go on with")
+	flags.BoolVar(&f.resume.mixed, "allow-different-arithmetic", false, "resume a run of another kernel arithmetic, to other bits")
+	flags.Float64Var(&f.seconds, "checkpoint-seconds", 60, "longest time without a checkpoint, in `seconds`; 0 for any")
+	defaults := train.DefaultConfig()
+	for _, k := range defaults.Keys() {
+		flag := flags.VarPF(k, k.Name, "", strings.ReplaceAll(k.Means, "`", ""))
+		if k.Type() == "bool" {
+			flag.NoOptDefVal = "true"
+		}
+	}
+	// --learning-rate is what people type for learning_rate.
+	flags.SetNormalizeFunc(func(_ *pflag.FlagSet, name string) pflag.NormalizedName {
+		return pflag.NormalizedName(strings.ReplaceAll(name, "-", "_"))
+	})
+	return c
+}
+
+// chooseKernel returns the kernel that ICAR_KERNEL names, or the default.
+func chooseKernel() (kernel.Kernel, error) {
+	const variable = "ICAR_KERNEL"
+	k, err := kernel.Choose(os.Getenv(variable))
+	if err != nil {
+		return nil, usage(fmt.Errorf("%s: %w", variable, err))
+	}
+	return k, nil
+}
+
+func trainRun(c *cobra.Command, f trainFlags) error {
+	config, err := trainConfig(c.Flags(), f.config)
+	if err != nil {
+		return err
+	}
+	loops, err := chooseKernel()
+	if err != nil {
+		return err
+	}
+	info := run.NewInfo(config.Seed, loops.Arithmetic())
+	var model *nn.Transformer[float32] // nil for the seed's
+	if f.init != "" {
+		if model, err = train.Load(config, f.init); err == nil {
+			info.Init, err = hashFile(f.init)
+		}
+		if err != nil {
+			return badInput(err)
+		}
+	}
+	if f.out == "" {
+		f.out = filepath.Join("runs", run.Name(config.YAML()))
+	}
+	dir, err := run.Create(f.out, config.YAML(), info)
+	if errors.Is(err, os.ErrExist) {
+		return usage(fmt.Errorf("%w with --out", err))
+	}
+	if err != nil {
+		return runFailed(fmt.Errorf("--out %s cannot be written: %w; choose another directory", f.out, err))
+	}
+	return trainIn(c, config, f, train.Options{Model: model, Kernel: loops, Dir: dir})
+}
+
+// maxSeconds is ten years, which a time.Duration holds.
+const maxSeconds = 10 * 365 * 24 * 3600
+
+// trainIn trains into a directory and prints what it has come to.
+func trainIn(c *cobra.Command, config train.Config, f trainFlags, o train.Options) error {
+	path := o.Dir.Path()
+	o.CheckpointEvery = time.Duration(f.seconds * float64(time.Second))
+	history, err := trainObserved(c.Context(), c.ErrOrStderr(), config, o)
+	if err = errors.Join(err, o.Dir.Close()); err != nil {
+		err = fmt.Errorf("%s: %w", path, err)
+		if !errors.As(err, new(train.DivergedError)) {
+			err = fmt.Errorf("%w; go on with icar train --resume %s", err, path)
+		}
+		return runFailed(err)
+	}
+	if err := printTrained(c.Context(), c.OutOrStdout(), config, history, path); err != nil {
+		return runFailed(err)
+	}
+	return nil
+}
+
+// trainConfig returns the resolved configuration of a file, "" for none, and
+// of the flags that were given.
+func trainConfig(flags *pflag.FlagSet, path string) (train.Config, error) {
+	c := train.DefaultConfig()
+	if path != "" {
+		file, err := readSmall(path)
+		if err != nil {
+			return c, badInput(err)
+		}
+		if err := c.Decode(file); err != nil {
+			err = fmt.Errorf("%s: %w", path, err)
+			if errors.Is(err, train.ErrSyntax) {
+				return c, badInput(err)
+			}
+			return c, usage(err)
+		}
+	}
+	for _, k := range c.Keys() {
+		if flag := flags.Lookup(k.Name); flag.Changed {
+			if err := k.Set(flag.Value.String()); err != nil {
+				return c, usage(err)
+			}
+		}
+	}
+	c, err := c.Resolve()
+	if err != nil {
+		return c, usage(err)
+	}
+	return c, nil
+}
+
+// maxConfig is more than any configuration needs, in bytes.
+const maxConfig = 1 << 20
+
+func readSmall(path string) ([]byte, error) {
+	return budget.ReadFile(path, maxConfig)
+}
+
+// hashFile returns the SHA-256 of a file in hex.
+func hashFile(path string) (string, error) {
+	f, err := budget.Open(path)
+	if err != nil {
+		return "", err
+	}
+	defer f.Close()
+	h := sha256.New()
+	_, err = io.Copy(h, f)
+	return hex.EncodeToString(h.Sum(nil)), err
+}
+
+// trainObserved trains with a bar on a terminal and a log elsewhere.
+func trainObserved(ctx context.Context, stderr io.Writer, c train.Config, o train.Options) (train.History, error) {
+	watch := newTrainWatch(stderr, c, o)
+	o.Observe = watch.step
+	_, history, err := train.Train(ctx, c, o)
+	watch.end(err)
+	return history, err
+}
+
+// printTrained prints what a run has come to.
+func printTrained(ctx context.Context, out io.Writer, c train.Config, history train.History, dir string) error {
+	test, err := train.Sequences(c, train.TestStream, c.Test)
+	if err != nil {
+		return err
+	}
+	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	last := history[len(history)-1]
+	fmt.Fprintf(w, "steps\t%d\n", last.Step)
+	fmt.Fprintf(w, "train loss\t%s\tlast batch\n", report.Number(last.Loss))
+	fmt.Fprintf(w, "test MSE\t%s\t%d sequences\n", report.Number(last.TestMSE), c.Test)
+	for _, e := range []estimator.Estimator{estimator.Zero{}, estimator.CopyLast{}} {
+		errors, err := estimator.MSE(ctx, test, e)
+		if err != nil {
+			return err
+		}
+		fmt.Fprintf(w, "  %s\t%s\n", e.Name(), report.Number(errors.Mean()))
+	}
+	if floor, err := estimator.BayesFloor(c.Process, c.Length); err == nil { // none is known under noise
+		fmt.Fprintf(w, "  Bayes floor\t%s\n", report.Number(stat.Mean(floor, nil)))
+	}
+	fmt.Fprintf(w, "directory\t%s\n", visible.Text(dir))
+	return w.Flush()
+}

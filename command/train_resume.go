@@ -1,0 +1,83 @@
+package command
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"icar/internal/visible"
+	"icar/run"
+	"icar/train"
+)
+
+// resumeFlags are what icar train is told about a run to go on with.
+type resumeFlags struct {
+	dir   string
+	mixed bool // arithmetic
+}
+
+// trainResume goes on with a run at its last checkpoint.
+func trainResume(c *cobra.Command, f trainFlags) error {
+	for _, name := range []string{"config", "init", "out"} {
+		if c.Flags().Changed(name) {
+			return usage(fmt.Errorf("--%s cannot go with --resume, which takes everything from the directory: leave it out", name))
+		}
+	}
+	loops, err := chooseKernel()
+	if err != nil {
+		return err
+	}
+	dir, saved, err := run.Open(f.resume.dir, loops.Arithmetic(), f.resume.mixed)
+	switch {
+	case errors.Is(err, run.ErrUnwritable), errors.Is(err, fs.ErrPermission):
+		return runFailed(err)
+	case errors.Is(err, run.ErrRunning):
+		return usage(err)
+	case err != nil:
+		return badInput(err)
+	}
+	config, err := resumedConfig(c.Flags(), f.resume.dir, saved.Config)
+	if err != nil {
+		if dir != nil {
+			err = errors.Join(err, dir.Close())
+		}
+		return err
+	}
+	if saved.Damaged != nil {
+		fmt.Fprintf(c.ErrOrStderr(), "icar: %s: %v; going on from the checkpoint before it, of step %d\n",
+			visible.Text(f.resume.dir), visible.Text(saved.Damaged.Error()), saved.Checkpoint.Step)
+	}
+	if saved.Done {
+		fmt.Fprintf(c.ErrOrStderr(), "icar: %s is complete: there is nothing to go on with\n",
+			visible.Text(f.resume.dir))
+		return printTrained(c.Context(), c.OutOrStdout(), config, saved.Metrics, f.resume.dir)
+	}
+	if !saved.Info.Ours() {
+		fmt.Fprintf(c.ErrOrStderr(), "icar: %s was computed by %s and goes on with this one, %s: its bits may not be those of one go; run.json names both\n",
+			f.resume.dir, programs(saved.Info.Programs()), thisProgram())
+	}
+	return trainIn(c, config, f, train.Options{Kernel: loops, Dir: dir, Saved: &saved})
+}
+
+// resumedConfig decodes the configuration of a run. Flags may repeat it and
+// not change it.
+func resumedConfig(flags *pflag.FlagSet, dir string, file []byte) (train.Config, error) {
+	c := train.DefaultConfig()
+	if err := c.Decode(file); err != nil {
+		return c, badInput(fmt.Errorf("%s: config.yaml: %w", dir, err))
+	}
+	for _, k := range c.Keys() {
+		flag := flags.Lookup(k.Name)
+		if was := k.String(); flag.Changed && flag.Value.String() != was {
+			return c, usage(fmt.Errorf("%s has %s %s, not %s: leave --%s out, or start a new run with --config %s/config.yaml",
+				dir, k.Name, was, flag.Value, k.Name, dir))
+		}
+	}
+	if c, err := c.Resolve(); err != nil {
+		return c, badInput(fmt.Errorf("%s: config.yaml: %w", dir, err))
+	}
+	return c, nil
+}

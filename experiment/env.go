@@ -1,0 +1,104 @@
+package experiment
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"time"
+
+	"icar/nn"
+	"icar/nn/kernel"
+	"icar/run"
+	"icar/train"
+)
+
+// Env is the environment of a trial: what it is run with and changes no result.
+type Env struct {
+	// Kernel is preferred among those of the trial's arithmetic; nil for any.
+	Kernel kernel.Kernel
+	// Directory is where a trial that takes long keeps what it can go on from
+	// when it is stopped, and finds it; "" for nowhere.
+	Directory string
+	// CheckpointEvery is the longest time of training that a kill costs; 0 for
+	// half a minute.
+	CheckpointEvery time.Duration
+	// Notice is told, from any goroutine, what was kept and cannot be used.
+	Notice func(message string)
+	// Step, if not nil, is called after every step of training, from any
+	// goroutine.
+	Step func()
+}
+
+// observe tells Step.
+func (e Env) observe(run.Metric) {
+	if e.Step != nil {
+		e.Step()
+	}
+}
+
+// KernelFor returns a kernel with that arithmetic.
+func (e Env) KernelFor(arithmetic string) (kernel.Kernel, error) {
+	if e.Kernel != nil && e.Kernel.Arithmetic() == arithmetic {
+		return e.Kernel, nil
+	}
+	for _, k := range kernel.Available() {
+		if k.Arithmetic() == arithmetic {
+			return k, nil
+		}
+	}
+	return nil, fmt.Errorf("no kernel here has the arithmetic %q: use arithmetic = %s", arithmetic, kernel.Available()[0].Arithmetic())
+}
+
+// Train trains a model of c, in the directory if there is one, from where an
+// earlier call was stopped.
+func (e Env) Train(ctx context.Context, c train.Config, k kernel.Kernel) (*nn.Transformer[float32], train.History, error) {
+	if e.Directory == "" {
+		return train.Train(ctx, c, train.Options{Kernel: k, Observe: e.observe})
+	}
+	dir, saved, err := e.open(c, k.Arithmetic())
+	if err != nil {
+		return nil, nil, err
+	}
+	model, history, err := train.Train(ctx, c, train.Options{Kernel: k, Dir: dir, Saved: saved, CheckpointEvery: cmp.Or(e.CheckpointEvery, 30*time.Second), Observe: e.observe})
+	if dir != nil {
+		err = errors.Join(err, dir.Close())
+	}
+	return model, history, err
+}
+
+// open opens the directory of a run of c, anew if there is none that it could
+// go on with. It is nil for a run that is complete.
+func (e Env) open(c train.Config, arithmetic string) (*run.Dir, *run.Saved, error) {
+	c, err := c.Resolve()
+	if err != nil {
+		return nil, nil, err
+	}
+	dir, saved, err := run.Open(e.Directory, arithmetic, false)
+	if err == nil && !saved.Info.Ours() {
+		err = errors.New("it is another program's")
+		if dir != nil {
+			err = errors.Join(err, dir.Close())
+		}
+		err = fmt.Errorf("%s cannot be gone on with: %w", e.Directory, err)
+	}
+	switch {
+	case err == nil:
+		if saved.Damaged != nil {
+			e.Notice(fmt.Sprintf("%s: %v; going on from the checkpoint before it, of step %d", e.Directory, saved.Damaged, saved.Checkpoint.Step))
+		}
+		return dir, &saved, nil
+	case errors.Is(err, run.ErrRunning), errors.Is(err, run.ErrUnwritable), errors.Is(err, fs.ErrPermission):
+		return nil, nil, err
+	}
+	if _, missing := os.Stat(e.Directory); !errors.Is(missing, fs.ErrNotExist) {
+		e.Notice(fmt.Sprintf("%v: trained from the start", err))
+		if err := os.RemoveAll(e.Directory); err != nil {
+			return nil, nil, err
+		}
+	}
+	dir, err = run.Create(e.Directory, c.YAML(), run.NewInfo(c.Seed, arithmetic))
+	return dir, nil, err
+}

@@ -1,0 +1,34 @@
+package sander2024
+
+import (
+	"context"
+	"testing"
+
+	"icar/experiment"
+	"icar/outcome"
+)
+
+// Every claim holds at quick scale, and none is vacuous: each has an edit of data,
+// model or computation that makes it fail, which icar/internal/mutate runs.
+func TestClaimsHoldAndCanFail(t *testing.T) {
+	patterns := editedClaims(t)
+	for _, e := range All() {
+		t.Run(e.Name, func(t *testing.T) {
+			t.Parallel()
+			o, _, err := experiment.Reproduce(context.Background(), e, experiment.Options{Scale: outcome.Quick, Seed: 3}, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, c := range o.Claims {
+				if !c.Pass {
+					t.Errorf("%s: measured %v, predicted %v, tolerance %v", c.ID, c.Measured, c.Predicted, c.Tolerance)
+				}
+				if c.Source == "" || c.Statement == "" || c.Reason == "" {
+					t.Errorf("%s lacks a source, statement or reason", c.ID)
+				}
+			}
+			checkCovered(t, o.Claims, patterns)
+			checkGolden(t, o)
+		})
+	}
+}

@@ -1,0 +1,130 @@
+package sander2024
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+
+	"icar/experiment"
+	"icar/nn/kernel"
+	"icar/outcome"
+	"icar/run"
+)
+
+// heard collects notices.
+type heard struct {
+	sync.Mutex
+	said []string
+}
+
+func (h *heard) add(message string) {
+	h.Lock()
+	defer h.Unlock()
+	h.said = append(h.said, message)
+}
+
+// stopAfter returns a context that is done after so many looks at it.
+type stopAfter struct {
+	context.Context
+	left atomic.Int32
+}
+
+func (s *stopAfter) Err() error {
+	if s.left.Add(-1) < 0 {
+		return context.Canceled
+	}
+	return s.Context.Err()
+}
+
+// A network whose training is stopped goes on from its checkpoint to the bits
+// of one go; a damaged checkpoint, or none, costs the steps since the one
+// before, and is named.
+func TestNetworkGoesOn(t *testing.T) {
+	e := fig5()
+	set := []outcome.Setting{{Key: "train", Value: "64"}, {Key: "batch", Value: "32"}, {Key: "test", Value: "16"}, {Key: "length", Value: "5"}, {Key: "d", Value: "2"}, {Key: "epochs", Value: "12"}, {Key: "warmup", Value: "0"}}
+	plan, err := experiment.Plan(e, experiment.Options{Scale: outcome.Quick, Set: set})
+	if err != nil {
+		t.Fatal(err)
+	}
+	trial := plan[0]
+	want, err := e.Run(context.Background(), trial, experiment.Env{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for fault, hurt := range map[string]func(dir string) error{
+		"": func(string) error { return nil },
+		"trained from the st": func(dir string) error {
+			return os.WriteFile(filepath.Join(dir, "config.yaml"), []byte("d: 3\n"), 0o644)
+		},
+		"holds no run": func(dir string) error { return os.Remove(filepath.Join(dir, "config.yaml")) },
+		"cannot be gone on with: it is another program's": func(dir string) error {
+			path := filepath.Join(dir, "run.json")
+			data, err := os.ReadFile(path)
+			if err != nil {
+				return err
+			}
+			program := regexp.MustCompile(`"program": "[0-9a-f]+"`)
+			return os.WriteFile(path, program.ReplaceAll(data, []byte(`"program": "0123456789abcdef"`)), 0o644)
+		},
+		"going on from": func(dir string) error {
+			return os.WriteFile(filepath.Join(dir, "checkpoint.safetensors"), []byte("{}"), 0o644)
+		},
+	} {
+		var n heard
+		m := experiment.Env{Directory: filepath.Join(t.TempDir(), "trial"), Notice: n.add}
+		ctx := &stopAfter{Context: context.Background()}
+		ctx.left.Store(60)
+		if _, err := e.Run(ctx, trial, m); !errors.Is(err, context.Canceled) {
+			t.Fatalf("%q: %v, want a stop", fault, err)
+		}
+		dir, saved, err := run.Open(m.Directory, kernel.Available()[0].Arithmetic(), false)
+		if err != nil || saved.Checkpoint.Step == 0 || saved.Done {
+			t.Fatalf("%q: stopped at step %d (%v)", fault, saved.Checkpoint.Step, err)
+		}
+		if err := errors.Join(dir.Close(), hurt(m.Directory)); err != nil {
+			t.Fatal(err)
+		}
+		for range 2 { // the second finds the run complete
+			got, err := e.Run(context.Background(), trial, m)
+			if err != nil || !bytes.Equal(got.Found, want.Found) {
+				t.Errorf("%q: %v, or not the result of one go", fault, err)
+			}
+		}
+		if said := strings.Join(n.said, "\n"); !strings.Contains(said, fault) || (fault == "") != (said == "") {
+			t.Errorf("%q: said %q", fault, said)
+		}
+	}
+}
+
+// The kernel of the options runs the networks and names their arithmetic.
+func TestKernelOfTheOptions(t *testing.T) {
+	plain, err := kernel.Choose("go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	plan, err := experiment.Plan(fig5(), experiment.Options{Scale: outcome.Quick, Kernel: plain})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var c networkConfig
+	if err := json.Unmarshal(plan[0].Config, &c); err != nil || c.Arithmetic != "go" {
+		t.Errorf("arithmetic %q (%v), want go", c.Arithmetic, err)
+	}
+	if k, err := (experiment.Env{Kernel: plain}).KernelFor("go"); err != nil || k.Name() != "go" {
+		t.Errorf("kernel %v, %v, want go", k, err)
+	}
+	if _, err := (experiment.Env{}).KernelFor("abacus"); err == nil || !strings.Contains(err.Error(), `no kernel here has the arithmetic "abacus": use`) {
+		t.Errorf("got %v", err)
+	}
+	if _, err := experiment.Plan(fig6(), experiment.Options{Scale: outcome.Quick, Kernel: plain}); err != nil {
+		t.Errorf("an experiment without networks: %v", err)
+	}
+}
