@@ -133,7 +133,11 @@ func (m *Model) Batch(s ar.Batch[float64]) (nn.Batch[float64], error) {
 	if err := m.fits(s.D, s.T); err != nil {
 		return nn.Batch[float64]{}, err
 	}
-	x, err := s.Inputs(m.Config.Tokens)
+	tokens, err := m.Config.Encoding()
+	if err != nil {
+		return nn.Batch[float64]{}, err
+	}
+	x, err := s.Inputs(tokens)
 	return nn.Batch[float64]{N: s.N, T: s.T, X: x, Y: s.Targets()}, err
 }
 

@@ -15,6 +15,7 @@ import (
 // Trainer does the trials of a sweep of the kind Training.
 type Trainer struct {
 	Attempts
+	Catalogue       *train.Catalogue // what the configurations mean
 	Kernel          kernel.Kernel
 	CheckpointEvery time.Duration // the longest time without a checkpoint
 	Step            func()        // called after every step, if not nil
@@ -31,7 +32,7 @@ type Trained struct {
 // Do trains a trial to its end, from the last checkpoint of an earlier attempt
 // if one is within reach.
 func (t Trainer) Do(ctx context.Context, c Claim) ([]byte, []Metric, error) {
-	config := train.DefaultConfig()
+	config := t.Catalogue.Config()
 	if err := config.Decode(c.Config); err != nil {
 		return nil, nil, err
 	}

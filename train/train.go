@@ -21,6 +21,9 @@ type Options struct {
 	Backend nn.NewBackend
 	// Notice, if not nil, is told why a model trains on the reference.
 	Notice func(why error)
+	// Source is where the sequences come from: the law of the configuration for
+	// nil. Tokens have the width of the configuration, targets its coords.
+	Source Source
 	// Dir records the run; it was created with the resolved configuration.
 	Dir *run.Dir
 	// Saved is the state to go on from, as run.Open returns it; nil at the
@@ -66,8 +69,8 @@ func (e DivergedError) Error() string {
 func (e DivergedError) Unwrap() error { return e.Err }
 
 // Train trains a model of c to the end and returns it with the history. The
-// result is a function of c, the initial weights and the arithmetic of the
-// backend, bit by bit.
+// result is a function of c, the initial weights, the sequences if they are none
+// of c, and the arithmetic of the backend, bit by bit.
 //
 // When ctx is done it stops between two steps, an evaluation belonging to its
 // step, and saves a checkpoint; the error is then the context's cause. Other
@@ -146,7 +149,6 @@ type trainer struct {
 	Options
 	first   int // steps made before
 	saved   time.Time
-	batches *Batches
 	test    nn.Batch[float32]
 	backend nn.Backend
 	descent *descent
@@ -162,8 +164,11 @@ func (t *trainer) run(ctx context.Context) (err error) {
 		}
 	}
 	t.saved = time.Now()
-	if t.batches, err = NewBatches(ctx, t.config); err == nil {
-		t.test, err = TestSet(ctx, t.config)
+	if t.Source == nil {
+		t.Source, err = NewBatches(ctx, t.config)
+	}
+	if err == nil {
+		t.test, err = t.Source.Test(ctx)
 	}
 	if err != nil {
 		return t.stop(ctx, t.first, err)
@@ -194,7 +199,7 @@ func (t *trainer) step(ctx context.Context, k int) (run.Metric, error) {
 	if ctx.Err() != nil {
 		return m, context.Cause(ctx)
 	}
-	batch, err := t.batches.Batch(ctx, k)
+	batch, err := t.Source.Batch(ctx, k)
 	if err != nil {
 		return m, err
 	}
