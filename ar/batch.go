@@ -15,24 +15,29 @@ import (
 const BlockSize = 16
 
 // Sampler draws the batches of one stream: N sequences of T+1 states each.
-// Sequence n of batch k is a function of the process, T, the seed, the stream,
-// k and n alone: not of N, nor of which worker asks, nor when. It keeps no
-// state, so any number of goroutines may use it.
+// Sequence n of batch k is a function of the law, T, the seed, the stream, k and
+// n alone: not of N, nor of which worker asks, nor when. It keeps no state, so
+// any number of goroutines may use it.
 type Sampler[S Scalar] struct {
-	process Process
-	n, t    int
+	draw    func(states []S, n int, r *rand.Rand) []Context // see Law
+	n, t, d int
 	seed    uint64
 	stream  string
 }
 
-// NewSampler returns the sampler of a stream, such as "train" or "test". It is
-// an error if the process fails [Process.Check], has no states of type S (see
+// NewSampler returns the sampler of a stream, such as "train" or "test". States
+// in float32 are those of the law rounded; complex ones only a [Process] has. It
+// is an error if the law fails its Check, has no states of type S (see
 // [Rollout]), or if n or t is not positive.
-func NewSampler[S Scalar](p Process, n, t int, seed uint64, stream string) (*Sampler[S], error) {
-	if err := p.Check(); err != nil {
+func NewSampler[S Scalar](law Law, n, t int, seed uint64, stream string) (*Sampler[S], error) {
+	if err := law.Check(); err != nil {
 		return nil, err
 	}
-	if err := checkForm[S](p.Family); err != nil {
+	if d := law.Dim(); d < 1 {
+		return nil, fmt.Errorf("the states of the law %T have %d coordinates: use 1 or more", law, d)
+	}
+	draw, err := drawer[S](law)
+	if err != nil {
 		return nil, err
 	}
 	if n < 1 {
@@ -41,27 +46,20 @@ func NewSampler[S Scalar](p Process, n, t int, seed uint64, stream string) (*Sam
 	if t < 1 {
 		return nil, fmt.Errorf("context length T = %d is not positive: use T = 1 or more", t)
 	}
-	return &Sampler[S]{process: p, n: n, t: t, seed: seed, stream: stream}, nil
+	return &Sampler[S]{draw: draw, n: n, t: t, d: law.Dim(), seed: seed, stream: stream}, nil
 }
 
 // Blocks returns the number ⌈N/16⌉ of blocks in a batch.
 func (s *Sampler[S]) Blocks() int { return (s.n + BlockSize - 1) / BlockSize }
 
 // Block fills states (n, T+1, D), n ≤ 16, with sequences 16b, …, 16b+n-1 of
-// the batch of a step, b = 0, …, Blocks()-1, and returns their contexts.
-//
-// All 16 contexts are drawn before any noise, even if fewer are asked for.
-// So the contexts depend neither on T nor on σ, and two noise levels can be
-// compared on the same hidden matrices.
+// the batch of a step, b = 0, …, Blocks()-1, and returns their contexts, which
+// are empty where the law has no hidden matrices.
 func (s *Sampler[S]) Block(step uint64, b int, states []S) []Context {
-	r := s.rand(step, b)
-	contexts := make([]Context, BlockSize)
-	for i := range contexts {
-		contexts[i] = s.process.Context(r)
+	contexts := s.draw(states, s.t+1, s.rand(step, b))
+	if contexts == nil {
+		contexts = make([]Context, len(states)/((s.t+1)*s.d))
 	}
-	size := (s.t + 1) * s.process.D
-	contexts = contexts[:len(states)/size]
-	rollouts(s.process, contexts, states, r)
 	return contexts
 }
 
@@ -72,8 +70,8 @@ func (s *Sampler[S]) rand(step uint64, b int) *rand.Rand {
 
 // Batch returns the batch of a step.
 func (s *Sampler[S]) Batch(step uint64) Batch[S] {
-	size := (s.t + 1) * s.process.D
-	batch := Batch[S]{N: s.n, T: s.t, D: s.process.D, States: make([]S, s.n*size)}
+	size := (s.t + 1) * s.d
+	batch := Batch[S]{N: s.n, T: s.t, D: s.d, States: make([]S, s.n*size)}
 	for b := range s.Blocks() {
 		first, last := b*BlockSize, min((b+1)*BlockSize, s.n)
 		batch.Contexts = append(batch.Contexts, s.Block(step, b, batch.States[first*size:last*size])...)
@@ -87,17 +85,17 @@ type Batch[S Scalar] struct {
 	// States (N, T+1, D), row-major: States[(n*(T+1)+t)*D+i] is coordinate i
 	// of s_{t+1} in sequence n. The last state is a target only.
 	States []S
-	// Contexts (N) holds the hidden matrix of each sequence.
+	// Contexts (N) holds the hidden matrix of each sequence, if it has one.
 	Contexts []Context
 }
 
 // Inputs returns the tokens e_1, …, e_T of every sequence, x (N, T, C) with
-// C = k.Width(D). It is an error if k is not a known encoding.
-func (b Batch[S]) Inputs(k Tokens) ([]S, error) {
-	size := b.T * k.Width(b.D)
+// C = e.Width(D). The error is that of [Encode].
+func (b Batch[S]) Inputs(e Encoding) ([]S, error) {
+	size := b.T * e.Width(b.D)
 	x := make([]S, b.N*size)
 	for n := range b.N {
-		if err := Encode(k, x[n*size:(n+1)*size], b.sequence(n), b.D); err != nil {
+		if err := Encode(e, x[n*size:(n+1)*size], b.sequence(n), b.D); err != nil {
 			return nil, err
 		}
 	}

@@ -4,7 +4,8 @@
 //
 // A [Process] is the law: the [Family] of W with its spread, contraction and
 // noise. [Process.Context] draws one W, [Rollout] runs it, and a [Sampler]
-// lays N sequences out as a [Batch], the same for the same (seed, step).
+// lays N sequences out as a [Batch], the same for the same (seed, step). It does
+// so for any [Law], of which Process is the first.
 package ar
 
 import "fmt"

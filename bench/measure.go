@@ -66,7 +66,10 @@ func (c Case) stepper(ctx context.Context, k kernel.Kernel) (func(t int) error, 
 	if err != nil {
 		return nil, err
 	}
-	engine := nn.NewEngine(model, k)
+	engine, err := nn.NewEngine(model, k)
+	if err != nil {
+		return nil, err
+	}
 	return func(t int) error {
 		_, err := engine.Gradient(ctx, batch)
 		adam.Step(t, config.LearningRate)

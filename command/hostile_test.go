@@ -138,7 +138,7 @@ func readers(t *testing.T) []reader {
 	return []reader{
 		{"configuration", config, []hostile.Wrap{around("d: ", "\n"), around("d: [", "]\n"), around("d:\n", "")}, readConfig},
 		{"plan", []byte("grid: {depth: [1, 2], seed: [0, 1, 2]}\nattempts: 2\n"), []hostile.Wrap{around("grid: {depth: [", "]}\n"), around("grid:\n", ""), around("random: {samples: 3, seed: ", "}\n")},
-			func(data []byte) error { _, err := sweep.DecodePlan(data); return err }},
+			func(data []byte) error { _, err := sweep.DecodePlan(data, nil); return err }},
 		{"npy", array, arrays, func(data []byte) error { _, _, err := npy.Parse(data); return err }},
 		{"safetensors", checkpoint, header, readModel},
 		{"embeddings in safetensors", embedding(), header, inFile(dir, "model.safetensors", readTable)},

@@ -14,7 +14,6 @@ import (
 	"icar/probe"
 	"icar/report"
 	"icar/run"
-	"icar/train"
 )
 
 type probeFlags struct {
@@ -74,8 +73,7 @@ func probeModel(c *cobra.Command, path string, model *probe.Model, f probeFlags)
 	if err != nil {
 		return runFailed(err)
 	}
-	figures := probeFigures(model.Config, a)
-	page, err := saveProbe(f.out, path, model.Config, a, figures)
+	page, err := saveProbe(f.out, path, a)
 	if err != nil {
 		return runFailed(err)
 	}
@@ -83,7 +81,7 @@ func probeModel(c *cobra.Command, path string, model *probe.Model, f probeFlags)
 		return printJSON(c.OutOrStdout(), probeDocument{Version: outcome.DocumentVersion, Run: path, Analysis: a})
 	}
 	out := c.OutOrStdout()
-	for i, s := range probeSections(model.Config, a) {
+	for i, s := range a.Sections() {
 		if i > 0 {
 			fmt.Fprintln(out)
 		}
@@ -107,7 +105,7 @@ type probeDocument struct {
 }
 
 // printSection prints a table under its title.
-func printSection(out io.Writer, s report.Section) error {
+func printSection(out io.Writer, s figure.Section) error {
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(w, visible.Text(s.Title))
 	row := func(cells []string) {
@@ -129,7 +127,7 @@ func printSection(out io.Writer, s report.Section) error {
 }
 
 // saveProbe writes the analysis, the figures and the page.
-func saveProbe(out, path string, config train.Config, a probe.Analysis, figures []figure.Figure) (page string, err error) {
+func saveProbe(out, path string, a probe.Analysis) (page string, err error) {
 	if err := report.WriteJSON(filepath.Join(out, analysisFile), probeDocument{Version: outcome.DocumentVersion, Run: path, Analysis: a}); err != nil {
 		return "", err
 	}
@@ -137,14 +135,14 @@ func saveProbe(out, path string, config train.Config, a probe.Analysis, figures 
 		Title: "What has it learnt?",
 		Lead: fmt.Sprintf("The model of %s, taken apart on %d sequences of its process. The paper's idea: from the context a Transformer makes a matrix Γ, then it predicts Γ s.",
 			path, a.Sequences),
-		Sections: probeSections(config, a),
-	}, figures)
+		Sections: a.Sections(),
+	}, a.Figures())
 }
 
 // saveArticle writes figures, each by itself and all at the end of a page.
 func saveArticle(out string, article report.Article, figures []figure.Figure) (page string, err error) {
 	for i := range figures {
-		article.Sections = append(article.Sections, report.Section{Title: figures[i].Title, Figure: &figures[i]})
+		article.Sections = append(article.Sections, figure.Section{Title: figures[i].Title, Figure: &figures[i]})
 		for _, format := range report.Formats() {
 			err := run.WriteFile(filepath.Join(out, report.FigureFile(figures[i], format)), func(w io.Writer) error {
 				return report.Draw(w, figures[i], format)

@@ -193,7 +193,7 @@ func sweepCreate(c *cobra.Command, f databaseFlags, path string) error {
 	if err != nil {
 		return badInput(err)
 	}
-	plan, err := sweep.DecodePlan(file)
+	plan, err := sweep.DecodePlan(file, nil)
 	if err != nil {
 		return planError(path, err)
 	}

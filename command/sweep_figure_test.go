@@ -44,10 +44,10 @@ func TestSweepFigureHasAPointForEachMean(t *testing.T) {
 		t.Fatalf("%+v", p)
 	}
 	points := p.Series[i]
-	if points.Label != "mean over seeds" || !slices.Equal(points.X, []figure.Number{1, 10}) || !slices.Equal(points.Y, []figure.Number{2, 5}) {
+	if points.Label != "mean over seeds" || !slices.Equal(points.X, figure.Values{1, 10}) || !slices.Equal(points.Y, figure.Values{2, 5}) {
 		t.Errorf("%+v", points)
 	}
-	if low, high := points.Low[0].Float(), points.High[0].Float(); low > 2-12.706 || low < 2-12.707 || high < 14.706 || high > 14.707 {
+	if low, high := points.Low[0], points.High[0]; low > 2-12.706 || low < 2-12.707 || high < 14.706 || high > 14.707 {
 		t.Errorf("the interval is %g to %g", low, high)
 	}
 	if points.Low[1] != 5 || points.High[1] != 5 {

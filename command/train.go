@@ -107,7 +107,11 @@ func trainRun(c *cobra.Command, f trainFlags) error {
 	if err != nil {
 		return err
 	}
-	info := run.NewInfo(config.Seed, loops.Arithmetic())
+	arithmetic, err := config.Arithmetic(nn.OnKernel(loops))
+	if err != nil {
+		return usage(err)
+	}
+	info := run.NewInfo(config.Seed, arithmetic)
 	var model *nn.Transformer[float32] // nil for the seed's
 	if f.init != "" {
 		if model, err = train.Load(config, f.init); err == nil {
@@ -127,7 +131,7 @@ func trainRun(c *cobra.Command, f trainFlags) error {
 	if err != nil {
 		return runFailed(fmt.Errorf("--out %s cannot be written: %w; choose another directory", f.out, err))
 	}
-	return trainIn(c, config, f, train.Options{Model: model, Kernel: loops, Dir: dir})
+	return trainIn(c, config, f, train.Options{Model: model, Backend: nn.OnKernel(loops), Dir: dir})
 }
 
 // maxSeconds is ten years, which a time.Duration holds.
@@ -137,6 +141,9 @@ const maxSeconds = 10 * 365 * 24 * 3600
 func trainIn(c *cobra.Command, config train.Config, f trainFlags, o train.Options) error {
 	path := o.Dir.Path()
 	o.CheckpointEvery = time.Duration(f.seconds * float64(time.Second))
+	o.Notice = func(why error) {
+		fmt.Fprintf(c.ErrOrStderr(), "icar: training on the reference, which is slow: %v\n", why)
+	}
 	history, err := trainObserved(c.Context(), c.ErrOrStderr(), config, o)
 	if err = errors.Join(err, o.Dir.Close()); err != nil {
 		err = fmt.Errorf("%s: %w", path, err)

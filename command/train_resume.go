@@ -9,6 +9,8 @@ import (
 	"github.com/spf13/pflag"
 
 	"icar/internal/visible"
+	"icar/nn"
+	"icar/nn/kernel"
 	"icar/run"
 	"icar/train"
 )
@@ -30,7 +32,7 @@ func trainResume(c *cobra.Command, f trainFlags) error {
 	if err != nil {
 		return err
 	}
-	dir, saved, err := run.Open(f.resume.dir, loops.Arithmetic(), f.resume.mixed)
+	dir, saved, err := run.Open(f.resume.dir, resumedArithmetic(f.resume.dir, loops), f.resume.mixed)
 	switch {
 	case errors.Is(err, run.ErrUnwritable), errors.Is(err, fs.ErrPermission):
 		return runFailed(err)
@@ -59,7 +61,21 @@ func trainResume(c *cobra.Command, f trainFlags) error {
 		fmt.Fprintf(c.ErrOrStderr(), "icar: %s was computed by %s and goes on with this one, %s: its bits may not be those of one go; run.json names both\n",
 			f.resume.dir, programs(saved.Info.Programs()), thisProgram())
 	}
-	return trainIn(c, config, f, train.Options{Kernel: loops, Dir: dir, Saved: &saved})
+	return trainIn(c, config, f, train.Options{Backend: nn.OnKernel(loops), Dir: dir, Saved: &saved})
+}
+
+// resumedArithmetic returns that of going on with a run. A run that cannot be
+// read is for run.Open to refuse.
+func resumedArithmetic(dir string, loops kernel.Kernel) string {
+	config := train.DefaultConfig()
+	r, err := run.Read(dir)
+	if err == nil {
+		err = config.Decode(r.Config)
+	}
+	if arithmetic, failed := config.Arithmetic(nn.OnKernel(loops)); err == nil && failed == nil {
+		return arithmetic
+	}
+	return loops.Arithmetic()
 }
 
 // resumedConfig decodes the configuration of a run. Flags may repeat it and

@@ -44,6 +44,17 @@ func (e Errors) PerSequence() []float64 {
 // Mean returns the mean squared error over everything.
 func (e Errors) Mean() float64 { return floats.Sum(e.Squared) / float64(len(e.Squared)) }
 
+// ErrorsOf measures predictions (N, T, d), of whatever model, of the tokens that
+// follow in a batch.
+func ErrorsOf(predictions []float64, batch ar.Batch[float64]) Errors {
+	e := Errors{N: batch.N, T: batch.T, Squared: make([]float64, batch.N*batch.T)}
+	for i, y := range batch.Targets() {
+		delta := predictions[i] - y
+		e.Squared[i/batch.D] += delta * delta / float64(batch.D)
+	}
+	return e
+}
+
 // MSE runs an estimator on a batch. It is an error if the estimator does not
 // fit the batch, or if the context is cancelled.
 func MSE(ctx context.Context, batch ar.Batch[float64], e Estimator) (Errors, error) {
@@ -70,19 +81,35 @@ func Predict(ctx context.Context, batch ar.Batch[float64], e Estimator) ([]float
 // of each sequence n.
 func walk(ctx context.Context, batch ar.Batch[float64], e Estimator, visit func(n, t int, prediction, target []float64)) error {
 	d := batch.D
-	prediction := make([]float64, d)
 	for n := range batch.N {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		stream, err := e.Start(Sequence{D: d, T: batch.T, W: batch.Contexts[n].W})
+		s := states(batch, n)
+		err := Walk(e, Sequence{D: d, T: batch.T, W: batch.Contexts[n].W}, s, func(t int, prediction []float64, _ Stream) {
+			visit(n, t, prediction, s[(t+1)*d:(t+2)*d])
+		})
 		if err != nil {
-			return fmt.Errorf("%s: %w", e.Name(), err)
+			return err
 		}
-		for t, states := 0, states(batch, n); t < batch.T; t, states = t+1, states[d:] {
-			stream.Next(prediction, states[:d])
-			visit(n, t, prediction, states[d:2*d])
-		}
+	}
+	return nil
+}
+
+// Walk runs an estimator along the first q.T tokens of a sequence, states
+// (q.T or more, d), and visits its prediction of s_{t+2} after each token,
+// t = 0, …, q.T-1, with the stream, whose Map is then that of the prediction.
+// The prediction is overwritten by the next. It is an error if the estimator
+// does not fit the sequence.
+func Walk(e Estimator, q Sequence, states []float64, visit func(t int, prediction []float64, s Stream)) error {
+	stream, err := e.Start(q)
+	if err != nil {
+		return fmt.Errorf("%s: %w", e.Name(), err)
+	}
+	prediction := make([]float64, q.D)
+	for t := range q.T {
+		stream.Next(prediction, states[t*q.D:(t+1)*q.D])
+		visit(t, prediction, stream)
 	}
 	return nil
 }

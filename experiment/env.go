@@ -56,13 +56,17 @@ func (e Env) KernelFor(arithmetic string) (kernel.Kernel, error) {
 // earlier call was stopped.
 func (e Env) Train(ctx context.Context, c train.Config, k kernel.Kernel) (*nn.Transformer[float32], train.History, error) {
 	if e.Directory == "" {
-		return train.Train(ctx, c, train.Options{Kernel: k, Observe: e.observe})
+		return train.Train(ctx, c, train.Options{Backend: nn.OnKernel(k), Observe: e.observe})
 	}
-	dir, saved, err := e.open(c, k.Arithmetic())
+	arithmetic, err := c.Arithmetic(nn.OnKernel(k))
 	if err != nil {
 		return nil, nil, err
 	}
-	model, history, err := train.Train(ctx, c, train.Options{Kernel: k, Dir: dir, Saved: saved, CheckpointEvery: cmp.Or(e.CheckpointEvery, 30*time.Second), Observe: e.observe})
+	dir, saved, err := e.open(c, arithmetic)
+	if err != nil {
+		return nil, nil, err
+	}
+	model, history, err := train.Train(ctx, c, train.Options{Backend: nn.OnKernel(k), Dir: dir, Saved: saved, CheckpointEvery: cmp.Or(e.CheckpointEvery, 30*time.Second), Observe: e.observe})
 	if dir != nil {
 		err = errors.Join(err, dir.Close())
 	}

@@ -10,6 +10,7 @@ type Kind string
 
 const (
 	Lines   Kind = "lines"   // Series against X
+	Plane   Kind = "plane"   // Lines whose two axes have the same scale
 	Heatmap Kind = "heatmap" // Matrix, row 0 on top
 )
 
@@ -50,20 +51,20 @@ const (
 
 // Series is one curve. Points that are not finite are not drawn.
 type Series struct {
-	Label string   `json:"label"`
-	Style Style    `json:"style,omitempty"`
-	X     []Number `json:"x"`
-	Y     []Number `json:"y"`
+	Label string `json:"label"`
+	Style Style  `json:"style,omitempty"`
+	X     Values `json:"x"`
+	Y     Values `json:"y"`
 	// Low and High are the ends of intervals about Y, as long as Y or empty.
-	Low  []Number `json:"low,omitempty"`
-	High []Number `json:"high,omitempty"`
+	Low  Values `json:"low,omitempty"`
+	High Values `json:"high,omitempty"`
 }
 
 // Matrix is the content of a heatmap, row-major.
 type Matrix struct {
-	Rows    int      `json:"rows"`
-	Columns int      `json:"columns"`
-	Values  []Number `json:"values"`
+	Rows    int    `json:"rows"`
+	Columns int    `json:"columns"`
+	Values  Values `json:"values"`
 }
 
 // Data are the arrays and tables of an experiment, saved as .npy and .csv.
@@ -88,28 +89,21 @@ type Table struct {
 
 // NewSeries returns a solid line through (x_i, y_i).
 func NewSeries(label string, style Style, x, y []float64) Series {
-	return Series{Label: label, Style: style, X: numbers(x), Y: numbers(y)}
+	return Series{Label: label, Style: style, X: copied(x), Y: copied(y)}
 }
 
 // Between returns s with intervals about its points, which the caption says
 // what they are of.
 func (s Series) Between(low, high []float64) Series {
-	s.Low, s.High = numbers(low), numbers(high)
+	s.Low, s.High = copied(low), copied(high)
 	return s
 }
 
 // NewMatrix returns a heatmap of row-major values.
 func NewMatrix(rows, columns int, values []float64) *Matrix {
-	return &Matrix{Rows: rows, Columns: columns, Values: numbers(values)}
+	return &Matrix{Rows: rows, Columns: columns, Values: copied(values)}
 }
 
-func numbers(x []float64) []Number {
-	n := make([]Number, len(x))
-	for i, v := range x {
-		n[i] = Number(v)
-	}
-	return n
-}
 // Positions returns 1, 2, …, n.
 func Positions(n int) []float64 {
 	t := make([]float64, n)

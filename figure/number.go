@@ -27,3 +27,37 @@ func (n *Number) UnmarshalJSON(data []byte) error {
 	}
 	return json.Unmarshal(data, (*float64)(n))
 }
+
+// Values are numbers of which those that are not finite are null in JSON, as are
+// Values that are nil.
+type Values []float64
+
+// copied returns values of their own: who draws a figure blanks some of them.
+func copied(x []float64) Values { return append(Values{}, x...) }
+
+// MarshalJSON writes the numbers as an array, see [Number.MarshalJSON].
+func (v Values) MarshalJSON() ([]byte, error) {
+	if v == nil {
+		return []byte("null"), nil
+	}
+	numbers := make([]Number, len(v))
+	for i, x := range v {
+		numbers[i] = Number(x)
+	}
+	return json.Marshal(numbers)
+}
+
+// UnmarshalJSON reads what MarshalJSON wrote; a null in the array becomes NaN.
+func (v *Values) UnmarshalJSON(data []byte) error {
+	var numbers []Number
+	if err := json.Unmarshal(data, &numbers); err != nil {
+		return err
+	}
+	if *v = nil; numbers != nil {
+		*v = make(Values, len(numbers))
+	}
+	for i, n := range numbers {
+		(*v)[i] = float64(n)
+	}
+	return nil
+}

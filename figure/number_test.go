@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"math"
 	"testing"
+
+	"gonum.org/v1/gonum/floats"
 )
 
 func TestNumberIsNullWhenNotFinite(t *testing.T) {
@@ -14,5 +16,21 @@ func TestNumberIsNullWhenNotFinite(t *testing.T) {
 	var back []Number
 	if err := json.Unmarshal(data, &back); err != nil || back[0] != 0.1 || !math.IsNaN(back[1].Float()) {
 		t.Fatalf("%v, %v", back, err)
+	}
+}
+
+// Values that are nil stay nil, so that what is not known is told from what is
+// empty.
+func TestValuesComeBack(t *testing.T) {
+	for text, want := range map[string]Values{"null": nil, "[]": {}, "[0.1,null]": {0.1, math.NaN()}} {
+		data, err := json.Marshal(want)
+		if err != nil || string(data) != text {
+			t.Errorf("%v is %s (%v), want %s", want, data, err, text)
+		}
+		back := Values{7}
+		if err := json.Unmarshal(data, &back); err != nil || (back == nil) != (want == nil) ||
+			!floats.Same(back, want) {
+			t.Errorf("%s is read as %v (%v)", data, back, err)
+		}
 	}
 }

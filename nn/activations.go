@@ -11,11 +11,11 @@ import (
 // what it computed, in the order of computation:
 //
 //	embed                          (T, D) tokens repeated, with additive positions
-//	layers.0.q, .k, .v             (T, H, D)
+//	layers.0.q, .k, .v             (T, H, D), these and the next four of FullHeads:
 //	layers.0.attention             (H, T, T) scores, or their softmax
 //	layers.0.position              (H, T, T) what multiplies them, for product positions
 //	layers.0.z                     (T, D) sum of the heads
-//	layers.0.o                     (T, D) after W_o
+//	layers.0.o                     (T, D) output of the mixer
 //	layers.0.norm                  (T, D) after the layer norm, if there is one
 //	layers.0.skip                  (T, D) after the skip connection, if there is one
 //	layers.0.hidden, .mlp          (T, M), (T, D) relu and output of the MLP, if there is one
@@ -28,7 +28,7 @@ func (m *Transformer[F]) Activations(x []F) ([]Tensor[F], error) {
 		return nil, err
 	}
 	w := m.workers[0]
-	m.forward(w, x)
+	m.forward(w, x, AllPaths)
 	tensors := m.activations(w)
 	for i := range tensors {
 		tensors[i].Data = slices.Clone(tensors[i].Data)
@@ -39,7 +39,7 @@ func (m *Transformer[F]) Activations(x []F) ([]Tensor[F], error) {
 // activations names what a forward left in w.
 func (m *Transformer[F]) activations(w *workspace[F]) []Tensor[F] {
 	c, length := m.config, m.length
-	row, heads, square := []int{length, c.Embed}, []int{length, c.Heads, c.Embed}, []int{c.Heads, length, length}
+	row := []int{length, c.Embed}
 	list := []Tensor[F]{{"embed", row, w.x}}
 	for l, act := range w.layers {
 		add := func(present bool, name string, shape []int, data []F) {
@@ -47,12 +47,9 @@ func (m *Transformer[F]) activations(w *workspace[F]) []Tensor[F] {
 				list = append(list, Tensor[F]{fmt.Sprintf("layers.%d.%s", l, name), shape, data})
 			}
 		}
-		add(true, "q", heads, act.q)
-		add(true, "k", heads, act.k)
-		add(true, "v", heads, act.v)
-		add(true, "attention", square, act.a)
-		add(c.Position == ProductPosition, "position", square, m.positions(l))
-		add(true, "z", row, act.z)
+		for _, t := range act.memo.Tensors() {
+			add(true, t.Name, t.Shape, t.Data)
+		}
 		add(true, "o", row, act.o)
 		add(c.Norm, "norm", row, act.n)
 		add(c.Residual, "skip", row, act.r)

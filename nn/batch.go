@@ -48,25 +48,25 @@ type block[F Float] struct {
 	network network[F]
 }
 
-// prepare checks b, makes room for it and computes the positions.
+// prepare checks b, makes room for it and lets the mixers place what they do.
 func (m *Transformer[F]) prepare(b Batch[F]) error {
 	c := m.config
 	if err := b.check(c); err != nil {
 		return err
 	}
 	if b.T != m.length {
-		m.length, m.workers, m.product = b.T, nil, nil
+		m.length, m.workers, m.places = b.T, nil, nil
 	}
 	if c.Position == ProductPosition {
 		for l, layer := range m.network.layers {
-			if l == len(m.product) {
-				m.product = append(m.product, newProduct[F](c, b.T))
+			if l == len(m.places) {
+				m.places = append(m.places, new(Memo[F]))
 			}
-			m.product[l].forward(c, layer, m.network.pos[:b.T*c.Embed])
+			layer.mixer.(Placer[F]).Place(m.network.pos[:b.T*c.Embed], m.places[l])
 		}
 	}
 	for len(m.workers) < min(runtime.GOMAXPROCS(0), blockCount(b.N)) {
-		m.workers = append(m.workers, newWorkspace[F](c, b.T))
+		m.workers = append(m.workers, newWorkspace(c, b.T, m.places))
 	}
 	return nil
 }
@@ -80,7 +80,7 @@ func (m *Transformer[F]) prepareGradients(n int) {
 		for _, p := range m.parameters {
 			k.tensors = append(k.tensors, make([]F, len(p.Data)))
 		}
-		k.network = assemble(m.config, k.tensors)
+		k.network = m.assemble(k.tensors)
 		m.blocks = append(m.blocks, k)
 	}
 }
@@ -109,20 +109,21 @@ func (m *Transformer[F]) each(ctx context.Context, n int, f func(w *workspace[F]
 }
 
 // backwardBlock clears the gradient of block k, runs sequence(i) for its
-// sequences and then the backward of the positions for all of them.
+// sequences and then the backward of what was placed for all of them.
 func (m *Transformer[F]) backwardBlock(w *workspace[F], k, from, to int, sequence func(i int, grad network[F])) {
 	c, grad := m.config, m.blocks[k].network
 	for _, t := range m.blocks[k].tensors {
 		clear(t)
 	}
-	for _, dp := range w.dpositions {
-		clear(dp)
+	for _, l := range w.layers {
+		l.memo.Sums.clear()
 	}
 	for i := from; i < to; i++ {
 		sequence(i, grad)
 	}
 	size := m.length * c.Embed
-	for l, o := range m.product {
-		o.backward(c, m.network.layers[l], grad.pos[:size], grad.layers[l], w.dpositions[l], m.network.pos[:size], w.dlayer)
+	for l := range m.places {
+		placer := m.network.layers[l].mixer.(Placer[F])
+		placer.PlaceBackward(grad.pos[:size], grad.layers[l].mixer, m.network.pos[:size], &w.layers[l].memo)
 	}
 }

@@ -3,6 +3,7 @@ package nn
 import (
 	"fmt"
 	"slices"
+	"strings"
 )
 
 // Attention says how scores q·k/√D become attention.
@@ -32,17 +33,19 @@ const (
 // Config is the shape of a Transformer. The zero value is not valid: decode
 // into DefaultConfig().
 type Config struct {
-	Width     int       `json:"width" yaml:"width"`         // numbers in a token, and in a prediction
-	Embed     int       `json:"embed" yaml:"embed"`         // D, dimension inside the model, a multiple of width
-	Depth     int       `json:"depth" yaml:"depth"`         // L, layers
-	Heads     int       `json:"heads" yaml:"heads"`         // H, heads, each of dimension D
-	Attention Attention `json:"attention" yaml:"attention"` // linear or softmax
-	Norm      bool      `json:"norm" yaml:"norm"`           // layer norm after the attention
-	Residual  bool      `json:"residual" yaml:"residual"`   // skip connection around the attention
-	MLP       int       `json:"mlp" yaml:"mlp"`             // hidden dimension of the MLP over D; 0 for none
-	Position  Position  `json:"position" yaml:"position"`   // none, additive or product
-	Length    int       `json:"length" yaml:"length"`       // longest context; positions have this many vectors
-	Coords    int       `json:"coords" yaml:"coords"`       // leading coordinates of a prediction that have a target
+	Width     int       `json:"width" yaml:"width"`                     // numbers in a token, and in a prediction
+	Embed     int       `json:"embed" yaml:"embed"`                     // D, dimension inside the model, a multiple of width
+	Depth     int       `json:"depth" yaml:"depth"`                     // L, layers
+	Heads     int       `json:"heads" yaml:"heads"`                     // H, heads, each of dimension D
+	Mixer     string    `json:"mixer,omitempty" yaml:"mixer,omitempty"` // kind of mixer; "" for that of the paper, FullHeads
+	Mixing    Mixing    `json:"-" yaml:"-"`                             // what Mixer names, where that is no kind of this package; else nil
+	Attention Attention `json:"attention" yaml:"attention"`             // linear or softmax
+	Norm      bool      `json:"norm" yaml:"norm"`                       // layer norm after the attention
+	Residual  bool      `json:"residual" yaml:"residual"`               // skip connection around the attention
+	MLP       int       `json:"mlp" yaml:"mlp"`                         // hidden dimension of the MLP over D; 0 for none
+	Position  Position  `json:"position" yaml:"position"`               // none, additive or product
+	Length    int       `json:"length" yaml:"length"`                   // longest context; positions have this many vectors
+	Coords    int       `json:"coords" yaml:"coords"`                   // leading coordinates of a prediction that have a target
 }
 
 // DefaultConfig returns one layer of one linear head with layer norm on plain
@@ -91,7 +94,11 @@ func (c Config) Check() error {
 	if err := allowed("position", c.Position, NoPosition, AdditivePosition, ProductPosition); err != nil {
 		return err
 	}
-	if n := c.count(); n > maxParameters {
+	n, err := c.count()
+	if err != nil {
+		return err
+	}
+	if n > maxParameters {
 		return fmt.Errorf("the model has %.3g parameters, more than %d: use a smaller embed, heads, mlp or depth", n, maxParameters)
 	}
 	return nil
@@ -105,20 +112,44 @@ func allowed[S ~string](key string, value S, values ...S) error {
 	return fmt.Errorf("unknown %s %q: use one of %v", key, string(value), values)
 }
 
+// Mixings returns the kinds of mixer of this package.
+func Mixings() []Mixing { return []Mixing{FullHeads{}} }
+
+// mixing returns the kind of mixer of c.
+func (c Config) mixing() (Mixing, error) {
+	kinds := Mixings()
+	if c.Mixing != nil {
+		kinds = []Mixing{c.Mixing}
+	}
+	var names []string
+	for _, k := range kinds {
+		if k.Name() == c.Mixer {
+			return k, nil
+		}
+		names = append(names, fmt.Sprintf("%q", k.Name()))
+	}
+	return nil, fmt.Errorf("unknown mixer %q: use one of %s", c.Mixer, strings.Join(names, ", "))
+}
+
 // count returns the number of parameters, in floating point since it is asked
-// of configurations whose number overflows an int.
-func (c Config) count() float64 {
-	w, d, h, m, l := float64(c.Width), float64(c.Embed), float64(c.Heads), float64(c.MLP), float64(c.Depth)
-	layer := 3*h*d*(d+1) + d*(d+1)
-	if c.Norm {
-		layer += 2 * d
+// of configurations whose number overflows an int. The error is about the mixer.
+func (c Config) count() (float64, error) {
+	mixer, err := newMixer[float64](c)
+	if err != nil {
+		return 0, err
 	}
-	if c.MLP > 0 {
-		layer += m*d*(d+1) + d*(m*d+1)
+	if _, placer := mixer.(Placer[float64]); c.Position == ProductPosition && !placer {
+		return 0, fmt.Errorf("the mixer %q has no position %s: use position %s or %s",
+			c.Mixer, ProductPosition, NoPosition, AdditivePosition)
 	}
-	n := l*layer + w*(d+1)
-	if c.Position != NoPosition {
-		n += float64(c.Length) * d
+	depth := float64(c.Depth)
+	c.Depth = 0
+	n := 0.0
+	for _, s := range c.specs(nil) {
+		n += s.size()
 	}
-	return n
+	for _, s := range c.layer(mixer.Specs()) {
+		n += depth * s.size()
+	}
+	return n, nil
 }

@@ -84,8 +84,8 @@ func TestParameterCount(t *testing.T) {
 				for _, p := range newModel[float32](t, c, 1).Parameters() {
 					n += len(p.Data)
 				}
-				if c.count() != float64(n) {
-					t.Errorf("%+v: %v parameters, counted %d", c, c.count(), n)
+				if count, err := c.count(); count != float64(n) || err != nil {
+					t.Errorf("%+v: %v parameters, %v, counted %d", c, count, err, n)
 				}
 			}
 		}

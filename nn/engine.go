@@ -4,6 +4,8 @@ package nn
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"runtime"
 	"slices"
 	"sync/atomic"
@@ -25,28 +27,32 @@ type Engine struct {
 	model  *Transformer[float32]
 	kernel kernel.Kernel
 
-	segment  int // tokens, see lanes
-	length   int
-	weights  *folded             // of the model, at every call
-	strands  []*folded           // gradients
-	products []*product[float32] // (L·H) of a product position
-	workers  []*lanes
-	losses   []float64 // (N) summed squared error of every sequence
+	segment int // tokens, see lanes
+	length  int
+	weights *folded          // of the model, at every call
+	strands []*folded        // gradients
+	places  []*Memo[float32] // (L·H) of a product position
+	workers []*lanes
+	losses  []float64 // (N) summed squared error of every sequence
 }
 
-// NewEngine returns an Engine for model on the loops of k.
-func NewEngine(model *Transformer[float32], k kernel.Kernel) *Engine {
-	return &Engine{model: model, kernel: k, segment: segment}
+// NewEngine returns an Engine for model on the loops of k. Of mixers it has a
+// fast form for FullHeads only; about others the error is errors.ErrUnsupported.
+func NewEngine(model *Transformer[float32], k kernel.Kernel) (*Engine, error) {
+	if _, ok := model.mixer.(fullHeads[float32]); !ok {
+		return nil, fmt.Errorf("the engine has no fast form of the mixer %q: %w", model.config.Mixer, errors.ErrUnsupported)
+	}
+	return &Engine{model: model, kernel: k, segment: segment}, nil
 }
 
 // Model returns the Transformer whose parameters the Engine reads and whose
 // gradients it sets.
 func (e *Engine) Model() *Transformer[float32] { return e.model }
 
-// Kernel returns the loops the Engine runs on.
-func (e *Engine) Kernel() kernel.Kernel { return e.kernel }
+// Arithmetic implements Backend: it is that of the kernel.
+func (e *Engine) Arithmetic() string { return e.kernel.Arithmetic() }
 
-// Gradient does what Transformer.Gradient does.
+// Gradient implements Backend.
 func (e *Engine) Gradient(ctx context.Context, b Batch[float32]) (float64, error) {
 	if b.Y == nil {
 		return 0, errNoTargets
@@ -79,7 +85,7 @@ func (e *Engine) Gradient(ctx context.Context, b Batch[float32]) (float64, error
 	return mean(e.losses, len(b.Y)), nil
 }
 
-// Loss does what Transformer.Loss does.
+// Loss implements Backend.
 func (e *Engine) Loss(ctx context.Context, b Batch[float32]) (float64, error) {
 	if b.Y == nil {
 		return 0, errNoTargets
@@ -100,7 +106,7 @@ func (e *Engine) Loss(ctx context.Context, b Batch[float32]) (float64, error) {
 	return mean(e.losses, len(b.Y)), nil
 }
 
-// Predict does what Transformer.Predict does.
+// Predict implements Backend.
 func (e *Engine) Predict(ctx context.Context, b Batch[float32]) ([]float32, error) {
 	b.Y = nil
 	if err := e.prepare(ctx, b); err != nil {
@@ -127,11 +133,11 @@ func (e *Engine) prepare(ctx context.Context, b Batch[float32]) error {
 		return err
 	}
 	if b.T != e.length {
-		e.length, e.workers, e.strands, e.products = b.T, nil, nil, nil
+		e.length, e.workers, e.strands, e.places = b.T, nil, nil, nil
 		e.weights = newFolded(c, b.T)
 		if c.Position == ProductPosition {
 			for range c.Depth * c.Heads {
-				e.products = append(e.products, newProduct[float32](c.head(), b.T))
+				e.places = append(e.places, new(Memo[float32]))
 			}
 		}
 	}

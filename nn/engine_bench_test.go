@@ -7,6 +7,16 @@ import (
 	"icar/nn/kernel"
 )
 
+// newEngine returns the Engine of a model that has one.
+func newEngine(t testing.TB, m *Transformer[float32], k kernel.Kernel) *Engine {
+	t.Helper()
+	e, err := NewEngine(m, k)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return e
+}
+
 // standard are the shapes of the paper's experiments and their variants, as in
 // testdata/oracle.py.
 func standard() map[string]Config {
@@ -35,7 +45,7 @@ func BenchmarkEngine(b *testing.B) {
 				if err != nil {
 					b.Fatal(err)
 				}
-				e := NewEngine(m, k)
+				e := newEngine(b, m, k)
 				batch := randomBatch[float32](m.Config(), 1024, 1)
 				t := 0
 				b.ReportAllocs()
@@ -62,7 +72,7 @@ func BenchmarkLength(b *testing.B) {
 			if err != nil {
 				b.Fatal(err)
 			}
-			e := NewEngine(m, kernel.Available()[0])
+			e := newEngine(b, m, kernel.Available()[0])
 			batch := randomBatch[float32](c, 32, 1)
 			for b.Loop() {
 				if _, err := e.Gradient(b.Context(), batch); err != nil {

@@ -118,7 +118,7 @@ func TestEngineIsTheReference(t *testing.T) {
 			}
 		}
 		for _, k := range kernels {
-			e := NewEngine(m, k)
+			e := newEngine(t, m, k)
 			e.segment = segments
 			got, err := e.Gradient(t.Context(), b)
 			if err != nil {
@@ -156,7 +156,7 @@ func TestEngineGolden(t *testing.T) {
 		m := goldenModel[float32](t, g)
 		b := Batch[float32]{N: g.n, T: g.config.Length, X: convert[float32](g.arrays["x"]), Y: convert[float32](g.arrays["y"])}
 		for _, k := range kernel.Available() {
-			e, worst := NewEngine(m, k), 0.0
+			e, worst := newEngine(t, m, k), 0.0
 			check := func(name string, got []float32, scale float64, want []float64) {
 				off := gap(got, want) / scale
 				worst = max(worst, off)
@@ -205,7 +205,7 @@ func trainEngine(t *testing.T, c Config, n int, k kernel.Kernel, processors, ste
 	if err != nil {
 		t.Fatal(err)
 	}
-	e := NewEngine(m, k)
+	e := newEngine(t, m, k)
 	var bits [][]float32
 	for step := 1; step <= steps; step++ {
 		loss, err := e.Gradient(t.Context(), b)
@@ -294,12 +294,12 @@ func TestEngineSameBitsAtAnyWidth(t *testing.T) {
 func TestEngineLeavesNoTrace(t *testing.T) {
 	for name, c := range kinds() {
 		k := kernel.Available()[0]
-		used := NewEngine(newModel[float32](t, c, 1), k)
+		used := newEngine(t, newModel[float32](t, c, 1), k)
 		for i, shape := range [][2]int{{3, 6}, {40, 2}, {1, 6}, {17, 1}, {5, c.Length}, {33, 6}} {
 			b := randomBatch[float32](c, shape[0], uint64(i))
 			b.T = shape[1]
 			b.X, b.Y = b.X[:b.N*b.T*c.Width], b.Y[:b.N*b.T*c.Coords]
-			fresh := NewEngine(newModel[float32](t, c, 1), k)
+			fresh := newEngine(t, newModel[float32](t, c, 1), k)
 			want, err := fresh.Gradient(t.Context(), b)
 			if err != nil {
 				t.Fatal(err)
@@ -324,7 +324,7 @@ func TestEngineNamesWhatIsNotFinite(t *testing.T) {
 	for _, k := range kernel.Available() {
 		for _, bad := range []float32{float32(math.NaN()), float32(math.Inf(1))} {
 			m := newModel[float32](t, c, 1)
-			e := NewEngine(m, k)
+			e := newEngine(t, m, k)
 			b := randomBatch[float32](c, 17, 1)
 			for _, at := range []struct {
 				tensor string
@@ -359,7 +359,7 @@ func TestEngineNamesWhatIsNotFinite(t *testing.T) {
 // and that batches the model refuses are refused.
 func TestEngineStops(t *testing.T) {
 	c := everything()
-	e := NewEngine(newModel[float32](t, c, 1), kernel.Available()[0])
+	e := newEngine(t, newModel[float32](t, c, 1), kernel.Available()[0])
 	b := randomBatch[float32](c, 40, 1)
 	cause := errors.New("enough")
 	ctx, cancel := context.WithCancelCause(t.Context())

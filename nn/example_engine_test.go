@@ -36,7 +36,11 @@ func ExampleNewEngine() {
 		b.X[i], b.Y[i] = float32(r.NormFloat64()), float32(r.NormFloat64())
 	}
 
-	e := nn.NewEngine(m, k)
+	e, err := nn.NewEngine(m, k)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
 	ctx := context.Background()
 	for step := 1; step <= 3; step++ {
 		loss, err := e.Gradient(ctx, b)

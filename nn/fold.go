@@ -83,15 +83,12 @@ func (c Config) folded(l int) int {
 	return c.Embed + 1
 }
 
-// head returns the configuration of a single head.
-func (c Config) head() Config {
-	c.Heads = 1
-	return c
-}
+// heads returns the mixer of a layer.
+func (l layer[F]) heads() fullHeads[F] { return l.mixer.(fullHeads[F]) }
 
 // head returns the part of head h of a projection of H heads.
-func (l linear[F]) head(h, d int) linear[F] {
-	return linear[F]{l.weight[h*d*d : (h+1)*d*d], l.bias[h*d : (h+1)*d]}
+func (l Linear[F]) head(h, d int) Linear[F] {
+	return Linear[F]{l.Weight[h*d*d : (h+1)*d*d], l.Bias[h*d : (h+1)*d]}
 }
 
 // fold sets e.weights from the parameters.
@@ -101,7 +98,7 @@ func (e *Engine) fold(ctx context.Context) error {
 	copy(e.weights.pos, net.pos)
 	for l, layer := range net.layers {
 		f := e.weights.layers[l]
-		copy(f.o, layer.o.bias)
+		copy(f.o, layer.heads().o.Bias)
 		copy(f.gamma, layer.norm.weight)
 		copy(f.beta, layer.norm.bias)
 		if c.MLP > 0 {
@@ -112,34 +109,37 @@ func (e *Engine) fold(ctx context.Context) error {
 	join(e.weights.out, net.out, d)
 	return e.each(ctx, c.Depth*c.Heads, func(_ *lanes, task int) {
 		l, h := task/c.Heads, task%c.Heads
-		f, layer := e.weights.layers[l], net.layers[l]
-		q, k, v := layer.q.head(h, d), layer.k.head(h, d), layer.v.head(h, d)
-		f.foldHead(h, d, q.augmented(f.e), k.augmented(f.e), v.augmented(f.e), layer.o.weight)
+		f, m := e.weights.layers[l], net.layers[l].heads()
+		q, k, v := m.q.head(h, d), m.k.head(h, d), m.v.head(h, d)
+		f.foldHead(h, d, q.augmented(f.e), k.augmented(f.e), v.augmented(f.e), m.o.Weight)
 		if c.Position == ProductPosition {
-			o := e.products[task]
-			o.forward(c.head(), net.layers[l].at(h, d), net.pos[:e.length*d])
-			copy(f.p[h*len(o.p):], o.p)
+			m.head(h).Place(net.pos[:e.length*d], e.places[task])
+			size := e.length * e.length
+			copy(f.p[h*size:], e.places[task].Keep("position", 1, e.length, e.length))
 		}
 	})
 }
 
-// at returns the queries and keys of head h alone.
-func (l layer[F]) at(h, d int) layer[F] { return layer[F]{q: l.q.head(h, d), k: l.k.head(h, d)} }
+// head returns the queries and keys of head h alone.
+func (m fullHeads[F]) head(h int) fullHeads[F] {
+	m.q, m.k, m.heads = m.q.head(h, m.width), m.k.head(h, m.width), 1
+	return m
+}
 
 // join writes [W b] to dst, W with in columns.
-func join(dst []float32, l linear[float32], in int) {
-	for o, b := range l.bias {
-		copy(dst[o*(in+1):], l.weight[o*in:(o+1)*in])
+func join(dst []float32, l Linear[float32], in int) {
+	for o, b := range l.Bias {
+		copy(dst[o*(in+1):], l.Weight[o*in:(o+1)*in])
 		dst[o*(in+1)+in] = b
 	}
 }
 
 // augmented returns W̃ (D, E) = [W b] of a square W, columns E-1 apart added up.
-func (l linear[F]) augmented(e int) []float64 {
-	d := len(l.bias)
+func (l Linear[F]) augmented(e int) []float64 {
+	d := len(l.Bias)
 	w := make([]float64, d*e)
-	for o, b := range l.bias {
-		for i, v := range l.weight[o*d : (o+1)*d] {
+	for o, b := range l.Bias {
+		for i, v := range l.Weight[o*d : (o+1)*d] {
 			w[o*e+i%(e-1)] += float64(v)
 		}
 		w[o*e+e-1] = float64(b)

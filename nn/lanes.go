@@ -24,17 +24,17 @@ type lanes struct {
 	out          kernel.Matrix // (T, C) or (T, c) predictions, then their gradient
 
 	// Scratch of a layer.
-	z, v, a   []float32     // (S, E) of a head, see attend.go
-	o         kernel.Matrix // (S, D) after W_o
-	d, dx     kernel.Matrix // (S, D) gradients of a layer's output and input
-	dhidden   kernel.Matrix // (S, M)
-	panel     kernel.Panel  // scores and gradients
-	s, t      []float32     // (chunk, chunk) the same, see prefix.go
-	ones      []float32     // (panel, T) numbers 1
-	suffixes  []float32     // (chunks of S, E, E) see prefix.go
-	both      []float32     // (E, E) see prefix.go
-	sums      []float32     // a gradient before its lanes are added up
-	positions *gradients[float32]
+	z, v, a  []float32     // (S, E) of a head, see attend.go
+	o        kernel.Matrix // (S, D) after W_o
+	d, dx    kernel.Matrix // (S, D) gradients of a layer's output and input
+	dhidden  kernel.Matrix // (S, M)
+	panel    kernel.Panel  // scores and gradients
+	s, t     []float32     // (chunk, chunk) the same, see prefix.go
+	ones     []float32     // (panel, T) numbers 1
+	suffixes []float32     // (chunks of S, E, E) see prefix.go
+	both     []float32     // (E, E) see prefix.go
+	sums     []float32     // a gradient before its lanes are added up
+	memo     Memo[float32] // of a head's positions
 }
 
 // layerLanes is what the forward of a layer leaves for the backward. The last
@@ -69,9 +69,7 @@ func newLanes(c Config, length, segment int, k kernel.Kernel) *lanes {
 		w.s, w.t = vectors(chunk*chunk), vectors(chunk*chunk)
 		w.suffixes, w.both = vectors(chunks(part)*e*e), vectors(e*e)
 	}
-	if c.Position == ProductPosition {
-		w.positions = &gradients[float32]{q: make([]float32, length*d), k: make([]float32, length*d)}
-	}
+	w.memo.Sums = new(Memo[float32])
 	for l := range c.Depth {
 		w.layers = append(w.layers, newLayerLanes(c, c.folded(l), length, segment))
 	}

@@ -26,12 +26,12 @@ func (n layerNorm[F]) forward(y, normal, rstd, x []F) {
 		}
 		mean /= F(d)
 		for _, v := range x {
-			variance += (v - mean) * (v - mean)
+			variance += F((v - mean) * (v - mean))
 		}
 		rstd[t] = F(1 / math.Sqrt(float64(variance/F(d)+normEpsilon)))
 		for i, v := range x {
 			normal[i] = (v - mean) * rstd[t]
-			y[i] = n.weight[i]*normal[i] + n.bias[i]
+			y[i] = F(n.weight[i]*normal[i]) + n.bias[i]
 		}
 	}
 }
@@ -46,15 +46,15 @@ func (n layerNorm[F]) backward(dx []F, grad layerNorm[F], dy, normal, rstd []F) 
 		dx, dy, normal := dx[t*d:(t+1)*d], dy[t*d:(t+1)*d], normal[t*d:(t+1)*d]
 		var mean, along F
 		for i, v := range dy {
-			grad.weight[i] += v * normal[i]
+			grad.weight[i] += F(v * normal[i])
 			grad.bias[i] += v
-			mean += n.weight[i] * v
-			along += n.weight[i] * v * normal[i]
+			mean += F(n.weight[i] * v)
+			along += F(n.weight[i] * v * normal[i])
 		}
 		mean /= F(d)
 		along /= F(d)
 		for i, v := range dy {
-			dx[i] += rstd[t] * (n.weight[i]*v - mean - normal[i]*along)
+			dx[i] += F(rstd[t] * (F(n.weight[i]*v) - mean - F(normal[i]*along)))
 		}
 	}
 }

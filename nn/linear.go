@@ -1,52 +1,54 @@
 package nn
 
-// Shapes: T time, I in, O out; x (T, I), y (T, O), weight (O, I), bias (O).
+// Shapes: T time, I in, O out; x (T, I), y (T, O), Weight (O, I), Bias (O).
 
-// linear is y = x Wᵀ + b on every row. A gradient with respect to a linear
-// layer has the same form, so it is a linear too.
-type linear[F Float] struct {
-	weight, bias []F
+// Linear is y = x Wᵀ + b on every row. A gradient with respect to a linear
+// layer has the same form, so it is a Linear too.
+type Linear[F Float] struct {
+	Weight, Bias []F
 }
 
-// forward writes y from x.
-func (l linear[F]) forward(y, x []F) {
-	out := len(l.bias)
-	in := len(l.weight) / out
+// Forward writes y from x.
+func (l Linear[F]) Forward(y, x []F) {
+	out := len(l.Bias)
+	in := len(l.Weight) / out
 	for ; len(y) > 0; y, x = y[out:], x[in:] {
 		row := x[:in]
-		for o, b := range l.bias {
-			y[o] = b + dot(l.weight[o*in:(o+1)*in], row)
+		for o, b := range l.Bias {
+			y[o] = b + dot(l.Weight[o*in:(o+1)*in], row)
 		}
 	}
 }
 
-// backward adds to dx and to grad from dy; a nil dx is not wanted.
+// Backward adds to dx and to grad from dy; a nil dx is not wanted.
 //
 //	dx += dy W, dW += dyᵀ x, db += Σ_t dy_t
-func (l linear[F]) backward(dx []F, grad linear[F], dy, x []F) {
-	out := len(l.bias)
-	in := len(l.weight) / out
+func (l Linear[F]) Backward(dx []F, grad Linear[F], dy, x []F) {
+	out := len(l.Bias)
+	in := len(l.Weight) / out
 	for t := 0; t*out < len(dy); t++ {
 		row := x[t*in : (t+1)*in]
 		for o, g := range dy[t*out : (t+1)*out] {
-			grad.bias[o] += g
-			axpy(grad.weight[o*in:(o+1)*in], g, row)
+			grad.Bias[o] += g
+			axpy(grad.Weight[o*in:(o+1)*in], g, row)
 		}
 		if dx == nil {
 			continue
 		}
 		for o, g := range dy[t*out : (t+1)*out] {
-			axpy(dx[t*in:(t+1)*in], g, l.weight[o*in:(o+1)*in])
+			axpy(dx[t*in:(t+1)*in], g, l.Weight[o*in:(o+1)*in])
 		}
 	}
 }
 
-// dot returns Σ_i x_i y_i, summed in order.
+// dot returns Σ_i x_i y_i, summed in order. Here and in all of the reference a
+// product is rounded, by a conversion, before it is added: else the compiler may
+// fuse the two on one architecture and not on another, and the bits would differ.
 func dot[F Float](x, y []F) F {
 	y = y[:len(x)]
 	var sum F
 	for i, v := range x {
-		sum += v * y[i]
+		sum += F(v * y[i])
 	}
 	return sum
 }
@@ -55,6 +57,6 @@ func dot[F Float](x, y []F) F {
 func axpy[F Float](y []F, a F, x []F) {
 	y = y[:len(x)]
 	for i, v := range x {
-		y[i] += a * v
+		y[i] += F(a * v)
 	}
 }

@@ -9,7 +9,7 @@ func squaredError[F Float](output, target []F, width, coords int) float64 {
 	for ; len(target) > 0; output, target = output[width:], target[coords:] {
 		for i, y := range target[:coords] {
 			e := float64(output[i] - y)
-			sum += e * e
+			sum += float64(e * e)
 		}
 	}
 	return sum
@@ -20,7 +20,7 @@ func squaredError[F Float](output, target []F, width, coords int) float64 {
 func squaredErrorBackward[F Float](doutput, output, target []F, width, coords int, scale F) {
 	for ; len(target) > 0; doutput, output, target = doutput[width:], output[width:], target[coords:] {
 		for i, y := range target[:coords] {
-			doutput[i] += 2 * scale * (output[i] - y)
+			doutput[i] += F(2 * scale * (output[i] - y))
 		}
 	}
 }

@@ -12,9 +12,12 @@ import (
 // errNoTargets is a Batch without Y where a loss is asked for.
 var errNoTargets = errors.New("the batch has no targets: a loss needs Y")
 
-// Predict returns the model's predictions (N, T, c) for the tokens of b, at
-// every position from the tokens up to it. The error is a misshapen batch, the
-// context's, or a NonFiniteError.
+// Arithmetic implements Backend. Every product is rounded before it is added, so
+// the bits do not depend on the machine, as far as the float64 exponential of
+// package math does not: in float32 that shows once in 2²⁸ softmaxed scores.
+func (m *Transformer[F]) Arithmetic() string { return "reference" }
+
+// Predict returns what [Backend] says, in either float type.
 func (m *Transformer[F]) Predict(ctx context.Context, b Batch[F]) ([]F, error) {
 	b.Y = nil
 	if err := m.prepare(b); err != nil {
@@ -24,7 +27,7 @@ func (m *Transformer[F]) Predict(ctx context.Context, b Batch[F]) ([]F, error) {
 	size := b.T * m.config.Width
 	err := m.each(ctx, b.N, func(w *workspace[F], _, from, to int) {
 		for i := from; i < to; i++ {
-			m.forward(w, b.x(i))
+			m.forward(w, b.x(i), AllPaths)
 			copy(out[i*size:], w.output)
 		}
 	})
@@ -37,9 +40,7 @@ func (m *Transformer[F]) Predict(ctx context.Context, b Batch[F]) ([]F, error) {
 	return out, nil
 }
 
-// Loss returns the mean over sequences, positions and coordinates of the
-// squared error of the predictions' first C coordinates against b.Y. The error
-// is a misshapen batch, the context's, or a NonFiniteError.
+// Loss returns what [Backend] says, in either float type.
 func (m *Transformer[F]) Loss(ctx context.Context, b Batch[F]) (float64, error) {
 	if b.Y == nil {
 		return 0, errNoTargets
@@ -50,7 +51,7 @@ func (m *Transformer[F]) Loss(ctx context.Context, b Batch[F]) (float64, error) 
 	m.losses = slices.Grow(m.losses[:0], b.N)[:b.N]
 	err := m.each(ctx, b.N, func(w *workspace[F], _, from, to int) {
 		for i := from; i < to; i++ {
-			m.forward(w, b.x(i))
+			m.forward(w, b.x(i), AllPaths)
 			m.losses[i] = squaredError(w.output, b.y(i), m.config.Width, m.config.Coords)
 		}
 	})
@@ -60,8 +61,7 @@ func (m *Transformer[F]) Loss(ctx context.Context, b Batch[F]) (float64, error) 
 	return m.meanLoss(b)
 }
 
-// Gradient returns the loss of b, see Loss, and sets the Grad of every
-// parameter. After an error gradients have no meaning.
+// Gradient returns what [Backend] says, in either float type.
 func (m *Transformer[F]) Gradient(ctx context.Context, b Batch[F]) (float64, error) {
 	if b.Y == nil {
 		return 0, errNoTargets
@@ -75,7 +75,7 @@ func (m *Transformer[F]) Gradient(ctx context.Context, b Batch[F]) (float64, err
 	scale := F(1 / float64(len(b.Y)))
 	err := m.each(ctx, b.N, func(w *workspace[F], k, from, to int) {
 		m.backwardBlock(w, k, from, to, func(i int, grad network[F]) {
-			m.forward(w, b.x(i))
+			m.forward(w, b.x(i), AllPaths)
 			m.losses[i] = squaredError(w.output, b.y(i), c.Width, c.Coords)
 			clear(w.doutput)
 			squaredErrorBackward(w.doutput, w.output, b.y(i), c.Width, c.Coords, scale)
@@ -140,7 +140,7 @@ func (m *Transformer[F]) Pullback(ctx context.Context, b Batch[F], doutput []F, 
 	size := b.T * m.config.Width
 	err := m.each(ctx, b.N, func(w *workspace[F], k, from, to int) {
 		m.backwardBlock(w, k, from, to, func(i int, grad network[F]) {
-			m.forward(w, b.x(i))
+			m.forward(w, b.x(i), AllPaths)
 			broken[i] = nonFinite(w.output) >= 0
 			copy(w.doutput, doutput[i*size:])
 			m.backward(w, grad, dx[i*size:(i+1)*size], path)

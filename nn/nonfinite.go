@@ -32,7 +32,7 @@ func nonFinite[F Float](x []F) int {
 func (m *Transformer[F]) diagnose(b Batch[F], n int, symptom NonFiniteError) error {
 	candidates := append(Tensors(m.parameters), Tensor[F]{Name: "x", Data: b.x(n)})
 	w := m.workers[0]
-	m.forward(w, b.x(n))
+	m.forward(w, b.x(n), AllPaths)
 	candidates = append(candidates, m.activations(w)...)
 	candidates = append(candidates, Tensor[F]{Name: "y", Data: b.y(n)})
 	for _, t := range candidates {

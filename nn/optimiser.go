@@ -86,8 +86,8 @@ func (o *Momentum[F]) Step(_ int, rate float64) {
 	for i, p := range o.parameters {
 		v := o.velocity[i].Data
 		for j, g := range p.Grad {
-			v[j] = momentum*v[j] + g
-			p.Data[j] -= F(rate) * v[j]
+			v[j] = F(momentum*v[j]) + g
+			p.Data[j] -= F(F(rate) * v[j])
 		}
 	}
 }
@@ -124,8 +124,8 @@ func (o *Adam[F]) Step(t int, rate float64) {
 	for i, p := range o.parameters {
 		m, v := o.m[i].Data, o.v[i].Data
 		for j, g := range p.Grad {
-			m[j] += (1 - adamBeta1) * (g - m[j])
-			v[j] = adamBeta2*v[j] + (1-adamBeta2)*g*g
+			m[j] += F((1 - adamBeta1) * (g - m[j]))
+			v[j] = F(adamBeta2*v[j]) + F((1-adamBeta2)*g*g)
 			p.Data[j] -= step * m[j] / (F(math.Sqrt(float64(v[j])))/root + adamEpsilon)
 		}
 	}

@@ -63,7 +63,7 @@ func TestInitialLaw(t *testing.T) {
 // of a model are alike.
 func TestInitialStreams(t *testing.T) {
 	c := DefaultConfig()
-	a, b, other := NewParameters[float64](c, 1), NewParameters[float32](c, 1), NewParameters[float64](c, 2)
+	a, b, other := newModel[float64](t, c, 1).Parameters(), newModel[float32](t, c, 1).Parameters(), newModel[float64](t, c, 2).Parameters()
 	for i, p := range a {
 		if !slices.Equal(b[i].Data, convert[float32](p.Data)) {
 			t.Errorf("%s differs in float32", p.Name)

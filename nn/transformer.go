@@ -7,29 +7,36 @@ package nn
 // two goroutines at once; its methods use all processors themselves.
 type Transformer[F Float] struct {
 	config     Config
+	mixer      Mixer[F] // bound to nothing
 	parameters []Parameter[F]
 	network    network[F] // over the parameters' values
 
 	// Workspaces for sequences of length T, see batch.go.
 	length  int
 	workers []*workspace[F]
-	product []*product[F] // of every layer, if the position is a product
+	places  []*Memo[F] // (L) of the mixers, nil without a product position
 	blocks  []block[F]
 	losses  []float64 // (N) summed squared error of every sequence
 }
 
-// New returns a Transformer with the initial parameters of seed, see
-// NewParameters. The error is that of Config.Check.
+// New returns a Transformer with the initial parameters of seed, in PyTorch's
+// order and under its names: pos (length, D), then layers.0.q.weight (H·D, D),
+// layers.0.q.bias (H·D) and so on to out.weight (c, D) and out.bias (c). Values
+// are drawn as PyTorch's layers draw theirs. The error is that of Config.Check.
 func New[F Float](c Config, seed uint64) (*Transformer[F], error) {
 	if err := c.Check(); err != nil {
 		return nil, err
 	}
-	m := &Transformer[F]{config: c, parameters: NewParameters[F](c, seed)}
+	mixer, err := newMixer[F](c)
+	if err != nil {
+		return nil, err
+	}
+	m := &Transformer[F]{config: c, mixer: mixer, parameters: newParameters[F](c.specs(mixer.Specs()), seed)}
 	data := make([][]F, len(m.parameters))
 	for i, p := range m.parameters {
 		data[i] = p.Data
 	}
-	m.network = assemble(c, data)
+	m.network = m.assemble(data)
 	return m, nil
 }
 
@@ -45,23 +52,26 @@ func (m *Transformer[F]) Parameters() []Parameter[F] { return m.parameters }
 type network[F Float] struct {
 	pos    []F // (length, D)
 	layers []layer[F]
-	out    linear[F] // (c, D)
+	out    Linear[F] // (c, D)
 }
 
-// assemble takes up tensors in the order of Config.parameters.
-func assemble[F Float](c Config, tensors [][]F) network[F] {
+// assemble takes up tensors in the order of Config.specs.
+func (m *Transformer[F]) assemble(tensors [][]F) network[F] {
 	next := func() []F {
 		t := tensors[0]
 		tensors = tensors[1:]
 		return t
 	}
-	linear := func() linear[F] { return linear[F]{weight: next(), bias: next()} }
+	linear := func() Linear[F] { return Linear[F]{Weight: next(), Bias: next()} }
 	var n network[F]
+	c := m.config
 	if c.Position != NoPosition {
 		n.pos = next()
 	}
+	mixing := len(m.mixer.Specs())
 	for range c.Depth {
-		l := layer[F]{q: linear(), k: linear(), v: linear(), o: linear()}
+		l := layer[F]{mixer: m.mixer.Bind(tensors[:mixing])}
+		tensors = tensors[mixing:]
 		if c.Norm {
 			l.norm = layerNorm[F]{weight: next(), bias: next()}
 		}
@@ -76,25 +86,26 @@ func assemble[F Float](c Config, tensors [][]F) network[F] {
 
 // workspace is what one sequence of length T needs.
 type workspace[F Float] struct {
-	x          []F // (T, D) input of the first layer
-	layers     []*activations[F]
-	output     []F // (T, c)
-	doutput    []F // (T, c)
-	dlayer     *gradients[F]
-	dpositions [][]F // (L, H, T, T) summed over the sequences of a block
+	x       []F // (T, D) input of the first layer
+	layers  []*activations[F]
+	output  []F // (T, c)
+	doutput []F // (T, c)
+	dlayer  *gradients[F]
 }
 
-func newWorkspace[F Float](c Config, length int) *workspace[F] {
+func newWorkspace[F Float](c Config, length int, places []*Memo[F]) *workspace[F] {
 	w := &workspace[F]{
 		x:      make([]F, length*c.Embed),
 		output: make([]F, length*c.Width), doutput: make([]F, length*c.Width),
-		dlayer: newGradients[F](c, length), dpositions: make([][]F, c.Depth),
+		dlayer: newGradients[F](c, length),
 	}
+	scratch := map[string][]F{}
 	for l := range c.Depth {
-		w.layers = append(w.layers, newActivations[F](c, length))
-		if c.Position == ProductPosition {
-			w.dpositions[l] = make([]F, c.Heads*length*length)
+		var place *Memo[F]
+		if places != nil {
+			place = places[l]
 		}
+		w.layers = append(w.layers, newActivations(c, length, place, scratch))
 	}
 	return w
 }
@@ -108,8 +119,8 @@ func (w *workspace[F]) input(l int) []F {
 }
 
 // forward runs the model on one sequence x (T, c) and leaves every activation
-// in w. The positions must be up to date.
-func (m *Transformer[F]) forward(w *workspace[F], x []F) {
+// in w; path is that of Mixer.Forward. What the mixers place must be up to date.
+func (m *Transformer[F]) forward(w *workspace[F], x []F, path Path) {
 	c := m.config
 	for t := range len(x) / c.Width {
 		for i := range c.Embed {
@@ -120,19 +131,19 @@ func (m *Transformer[F]) forward(w *workspace[F], x []F) {
 		axpy(w.x, 1, m.network.pos[:len(w.x)])
 	}
 	for l, layer := range m.network.layers {
-		layer.forward(c, w.layers[l], w.input(l), m.positions(l))
+		layer.forward(c, w.layers[l], w.input(l), path)
 	}
-	m.network.out.forward(w.output, w.input(c.Depth))
+	m.network.out.Forward(w.output, w.input(c.Depth))
 }
 
-// backward adds to grad, to the positions' part of w and, unless nil, to
+// backward adds to grad, to the sums of the mixers' memos and, unless nil, to
 // dx (T, c) from w.doutput, after a forward of the same sequence.
 func (m *Transformer[F]) backward(w *workspace[F], grad network[F], dx []F, path Path) {
 	c, d := m.config, w.dlayer
 	clear(d.x)
-	m.network.out.backward(d.x, grad.out, w.doutput, w.input(c.Depth))
+	m.network.out.Backward(d.x, grad.out, w.doutput, w.input(c.Depth))
 	for l := c.Depth - 1; l >= 0; l-- {
-		m.network.layers[l].backward(c, d, grad.layers[l], w.layers[l], w.input(l), m.positions(l), w.dpositions[l], path)
+		m.network.layers[l].backward(c, d, grad.layers[l], w.layers[l], w.input(l), path)
 	}
 	if c.Position == AdditivePosition {
 		axpy(grad.pos, 1, d.x)
@@ -142,13 +153,4 @@ func (m *Transformer[F]) backward(w *workspace[F], grad network[F], dx []F, path
 			dx[t*c.Width+i%c.Width] += d.x[t*c.Embed+i]
 		}
 	}
-}
-
-// positions returns the attention (H, T, T) of the positions in layer l, nil
-// for 1.
-func (m *Transformer[F]) positions(l int) []F {
-	if m.config.Position != ProductPosition {
-		return nil
-	}
-	return m.product[l].p
 }

@@ -31,12 +31,12 @@ func (e *Engine) unfold(ctx context.Context, f *folded) error {
 	for i, p := range e.model.parameters {
 		tensors[i] = p.Grad
 	}
-	grad := assemble(c, tensors)
+	grad := e.model.assemble(tensors)
 	clear(grad.pos)
 	copy(grad.pos, f.pos)
 	for l, g := range grad.layers {
 		y := f.layers[l]
-		copy(g.o.bias, y.o)
+		copy(g.heads().o.Bias, y.o)
 		copy(g.norm.weight, y.gamma)
 		copy(g.norm.bias, y.beta)
 		if c.MLP > 0 {
@@ -51,9 +51,9 @@ func (e *Engine) unfold(ctx context.Context, f *folded) error {
 	positions := make([][]float32, heads) // of pos
 	err := e.each(ctx, heads, func(w *lanes, task int) {
 		l, h := task/c.Heads, task%c.Heads
-		outputs[task] = f.layers[l].unfoldHead(h, d, e.model.network.layers[l], grad.layers[l])
+		outputs[task] = f.layers[l].unfoldHead(h, d, e.model.network.layers[l].heads(), grad.layers[l].heads())
 		if c.Position == ProductPosition {
-			positions[task] = e.unfoldPosition(w, l, h, f.layers[l].p, grad.layers[l])
+			positions[task] = e.unfoldPosition(w, l, h, f.layers[l].p, grad.layers[l].heads())
 		}
 	})
 	if err != nil {
@@ -66,7 +66,7 @@ func (e *Engine) unfold(ctx context.Context, f *folded) error {
 			axpy(sum, 1, outputs[l*c.Heads+h])
 		}
 		for i, v := range sum {
-			g.o.weight[i] = float32(v)
+			g.heads().o.Weight[i] = float32(v)
 		}
 	}
 	for _, p := range positions {
@@ -76,10 +76,10 @@ func (e *Engine) unfold(ctx context.Context, f *folded) error {
 }
 
 // part writes [W b] from src back to l.
-func part(l linear[float32], src []float32, in int) {
-	for o := range l.bias {
-		copy(l.weight[o*in:(o+1)*in], src[o*(in+1):])
-		l.bias[o] = src[o*(in+1)+in]
+func part(l Linear[float32], src []float32, in int) {
+	for o := range l.Bias {
+		copy(l.Weight[o*in:(o+1)*in], src[o*(in+1):])
+		l.Bias[o] = src[o*(in+1)+in]
 	}
 }
 
@@ -89,9 +89,9 @@ func part(l linear[float32], src []float32, in int) {
 //	dW̃_k = W̃_q dMᵀ/√D, dW̃_q = W̃_k dM/√D, dW̃_v = W_oᵀ dU, dW_o = Σ_h dU W̃_vᵀ
 //
 // Coordinates that were one have the same gradient.
-func (f foldedLayer) unfoldHead(h, d int, layer, grad layer[float32]) []float64 {
+func (f foldedLayer) unfoldHead(h, d int, m, grad fullHeads[float32]) []float64 {
 	e, scale := f.e, 1/math.Sqrt(float64(d))
-	q, k, v := layer.q.head(h, d).augmented(e), layer.k.head(h, d).augmented(e), layer.v.head(h, d).augmented(e)
+	q, k, v := m.q.head(h, d).augmented(e), m.k.head(h, d).augmented(e), m.v.head(h, d).augmented(e)
 	dq, dk, dv, do := make([]float64, d*e), make([]float64, d*e), make([]float64, d*e), make([]float64, d*d)
 	row := make([]float64, e)
 	for n := range e {
@@ -107,7 +107,7 @@ func (f foldedLayer) unfoldHead(h, d int, layer, grad layer[float32]) []float64 
 		for m, g := range f.u[(h*d+r)*e:][:e] {
 			row[m] = float64(g)
 		}
-		for o, w := range layer.o.weight[r*d : (r+1)*d] {
+		for o, w := range m.o.Weight[r*d : (r+1)*d] {
 			axpy(dv[o*e:(o+1)*e], float64(w), row)
 			do[r*d+o] = dot(row, v[o*e:(o+1)*e])
 		}
@@ -119,23 +119,25 @@ func (f foldedLayer) unfoldHead(h, d int, layer, grad layer[float32]) []float64 
 }
 
 // spread writes the gradient of a projection from that of its augmented form.
-func spread(l linear[float32], src []float64, e int) {
-	d := len(l.bias)
-	for o := range l.bias {
+func spread(l Linear[float32], src []float64, e int) {
+	d := len(l.Bias)
+	for o := range l.Bias {
 		for i := range d {
-			l.weight[o*d+i] = float32(src[o*e+i%(e-1)])
+			l.Weight[o*d+i] = float32(src[o*e+i%(e-1)])
 		}
-		l.bias[o] = float32(src[o*e+e-1])
+		l.Bias[o] = float32(src[o*e+e-1])
 	}
 }
 
 // unfoldPosition adds to head h of grad, layer l, from dp (H, T, T), and returns
-// the head's part in the gradient of the position vectors. It overwrites dp.
-func (e *Engine) unfoldPosition(w *lanes, l, h int, dp []float32, grad layer[float32]) []float32 {
+// the head's part in the gradient of the position vectors.
+func (e *Engine) unfoldPosition(w *lanes, l, h int, dp []float32, grad fullHeads[float32]) []float32 {
 	c, d, net := e.model.config, e.model.config.Embed, e.model.network
 	size := e.length * e.length
 	pos := net.pos[:e.length*d]
 	dpos := make([]float32, len(pos))
-	e.products[l*c.Heads+h].backward(c.head(), net.layers[l].at(h, d), dpos, grad.at(h, d), dp[h*size:(h+1)*size], pos, w.positions)
+	w.memo.Place = e.places[l*c.Heads+h]
+	copy(w.memo.Sums.Keep("position", 1, e.length, e.length), dp[h*size:])
+	net.layers[l].heads().head(h).PlaceBackward(dpos, grad.head(h), pos, &w.memo)
 	return dpos
 }

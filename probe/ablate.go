@@ -23,51 +23,62 @@ type Ablation struct {
 // values in all layers.
 const Biases = "biases of queries, keys and values"
 
-// Ablate measures the error of the model whole, without each head, without its
-// positions, its biases of queries, keys and values, its norm, and each of its
-// layers. What is left is not trained again,
-// so an error says what the rest leans on, not what a smaller model could do.
-func (m *Model) Ablate(ctx context.Context, s ar.Batch[float64]) ([]Ablation, error) {
-	c := m.Config
-	type variant struct {
-		part string
-		head bool
-		make func() (*Model, error)
+// Ablate measures the error of a model whole and without each of its parts. What
+// is left is not trained again, so an error says what the rest leans on, not what
+// a smaller model could do.
+func Ablate[M interface {
+	Predictor
+	Separable
+}](ctx context.Context, m M, s ar.Batch[float64]) ([]Ablation, error) {
+	return ablate(ctx, m, m.Without(), s)
+}
+
+func ablate(ctx context.Context, m Predictor, parts []Variant, s ar.Batch[float64]) ([]Ablation, error) {
+	whole := Variant{Part: "nothing", Model: func() (Predictor, error) { return m, nil }}
+	var all []Ablation
+	for _, v := range append([]Variant{whole}, parts...) {
+		model, err := v.Model()
+		if err != nil {
+			return nil, err
+		}
+		predictions, err := model.Predict(ctx, s)
+		if err != nil {
+			return nil, fmt.Errorf("without %s: %w", v.Part, err)
+		}
+		errors := perSequence(predictions, s.Targets(), s.N)
+		all = append(all, Ablation{v.Part, v.Head, average(errors), errors})
 	}
-	models := []variant{{"nothing", false, m.clone}}
-	add := func(part string, make func() (*Model, error)) { models = append(models, variant{part, false, make}) }
+	return all, nil
+}
+
+// Without lists each head, the positions, the biases of queries, keys and
+// values, the norm, and each layer, of what the model has.
+func (m *Model) Without() []Variant {
+	c := m.Config
+	var parts []Variant
+	add := func(part string, head bool, without func() (*Model, error)) {
+		parts = append(parts, Variant{part, head, func() (Predictor, error) { return without() }})
+	}
 	for l := range c.Depth {
 		for h := range c.Heads {
 			if c.Depth*c.Heads > 1 {
-				models = append(models, variant{fmt.Sprintf("layer %d, head %d", l+1, h+1), true, func() (*Model, error) { return m.withoutHead(l, h) }})
+				add(fmt.Sprintf("layer %d, head %d", l+1, h+1), true, func() (*Model, error) { return m.withoutHead(l, h) })
 			}
 		}
 	}
 	if c.Position != nn.NoPosition {
-		add("positions", m.withoutPositions)
+		add("positions", false, m.withoutPositions)
 	}
-	add(Biases, func() (*Model, error) { return m.WithoutBiases("q", "k", "v") })
+	add(Biases, false, func() (*Model, error) { return m.WithoutBiases("q", "k", "v") })
 	if c.Norm {
-		add("layer norm", m.withoutNorm)
+		add("layer norm", false, m.withoutNorm)
 	}
 	for l := range c.Depth {
 		if c.Depth > 1 {
-			add(fmt.Sprintf("layer %d", l+1), func() (*Model, error) { return m.withoutLayer(l) })
+			add(fmt.Sprintf("layer %d", l+1), false, func() (*Model, error) { return m.withoutLayer(l) })
 		}
 	}
-	var all []Ablation
-	for _, a := range models {
-		model, err := a.make()
-		if err != nil {
-			return nil, err
-		}
-		errors, err := model.MSE(ctx, s)
-		if err != nil {
-			return nil, fmt.Errorf("without %s: %w", a.part, err)
-		}
-		all = append(all, Ablation{a.part, a.head, average(errors), errors})
-	}
-	return all, nil
+	return parts
 }
 
 // withoutHead sets the values of a head to zero.

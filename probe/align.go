@@ -8,6 +8,7 @@ import (
 
 	"icar/ar"
 	"icar/estimator"
+	"icar/figure"
 )
 
 // Alignment is how like an estimator a model is: the three measures of von
@@ -20,8 +21,8 @@ type Alignment struct {
 	PredictionDistance []float64 `json:"prediction_distance"`
 	// Cosine (T) is the mean of the cosines of the sensitivities Γ and Γ', as
 	// vectors of d² numbers; NaN where one is zero.
-	Cosine Values `json:"cosine"`
-	// MapDistance (T) is the mean of |Γ - Γ'|/√d.
+	Cosine figure.Values `json:"cosine"`
+	// MapDistance (T) is the mean of |Γ - Γ'|/√d; nil where no Γ is known.
 	MapDistance []float64 `json:"map_distance"`
 	// PerSequence (N) is the mean of the cosines of each sequence over the
 	// positions that have one: a sample for a bootstrap over W.
@@ -45,20 +46,24 @@ func average(x []float64) float64 {
 	return sum / count
 }
 
-// Align compares maps with an estimator on the same sequences. The error is
-// the estimator's, or the context's.
+// Align compares maps with an estimator on the same sequences. Without Gamma it
+// compares predictions alone. The error is the estimator's, or the context's.
 func (m Maps) Align(ctx context.Context, s ar.Batch[float64], e estimator.Estimator) (Alignment, error) {
-	nan := func() Values {
-		x := make(Values, m.T)
+	nan := func() figure.Values {
+		x := make(figure.Values, m.T)
 		for t := range x {
 			x[t] = math.NaN()
 		}
 		return x
 	}
 	d, n := m.D, float64(m.N)
-	a := Alignment{Estimator: e.Name(), PredictionDistance: make([]float64, m.T), Cosine: nan(), MapDistance: make([]float64, m.T), Error: make([]float64, m.T)}
+	a := Alignment{Estimator: e.Name(), PredictionDistance: make([]float64, m.T), Cosine: nan(), Error: make([]float64, m.T)}
+	mapped := m.Gamma != nil
+	if mapped {
+		a.MapDistance = make([]float64, m.T)
+	}
 	cosines := make([]float64, m.N*m.T)
-	prediction, gamma := make([]float64, d), make([]float64, d*d)
+	gamma := make([]float64, d*d)
 	for i := range m.N {
 		if err := context.Cause(ctx); err != nil {
 			return a, err
@@ -67,19 +72,19 @@ func (m Maps) Align(ctx context.Context, s ar.Batch[float64], e estimator.Estima
 		if i < len(s.Contexts) {
 			sequence.W = s.Contexts[i].W
 		}
-		stream, err := e.Start(sequence)
-		if err != nil {
-			return a, err
-		}
-		for t := range m.T {
-			stream.Next(prediction, state(s, i, t))
+		err := estimator.Walk(e, sequence, s.States[i*(m.T+1)*d:], func(t int, prediction []float64, stream estimator.Stream) {
 			stream.Map(gamma)
 			p := i*m.T + t
 			a.PredictionDistance[t] += distance(m.Predictions[p*d:(p+1)*d], prediction) / (n * math.Sqrt(float64(d)))
-			a.MapDistance[t] += distance(m.At(i, t), gamma) / (n * math.Sqrt(float64(d)))
 			e := distance(prediction, state(s, i, t+1))
 			a.Error[t] += e * e / (n * float64(d))
-			cosines[p] = cosine(m.At(i, t), gamma)
+			if cosines[p] = math.NaN(); mapped {
+				a.MapDistance[t] += distance(m.At(i, t), gamma) / (n * math.Sqrt(float64(d)))
+				cosines[p] = cosine(m.At(i, t), gamma)
+			}
+		})
+		if err != nil {
+			return a, err
 		}
 	}
 	for i := range m.N {

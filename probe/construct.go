@@ -82,3 +82,18 @@ func (m *Model) Interpolate(ctx context.Context, to *Model, alphas []float64, s 
 	}
 	return all, nil
 }
+
+// PathToStep implements Constructible: the errors of 21 models between m and one
+// that does a gradient step of size eta.
+func (m *Model) PathToStep(ctx context.Context, eta float64, s ar.Batch[float64]) (path PathToStep, err error) {
+	built, err := m.OneStep(eta)
+	if err != nil { // the model is of another shape
+		return path, fmt.Errorf("%w: %w", ErrNotOffered, err)
+	}
+	path.Eta = eta
+	for i := range 21 {
+		path.Alpha = append(path.Alpha, float64(i)/20)
+	}
+	path.MSE, err = m.Interpolate(ctx, built, path.Alpha, s)
+	return path, err
+}

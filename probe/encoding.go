@@ -10,6 +10,7 @@ import (
 	"math"
 
 	"icar/ar"
+	"icar/figure"
 	"icar/nn"
 	"icar/theory"
 )
@@ -19,8 +20,9 @@ type Encoding struct {
 	Name string
 	// Values (T) are the weights p_{T,j} of the last query on position j of a
 	// product position, or a coordinate of the vectors of an additive one.
-	Values []float64
-	Fit    theory.Cosine // the cosine nearest to Values, of a constant only its mean
+	Values     []float64
+	Coordinate bool          // whether Values are such a coordinate
+	Fit        theory.Cosine // the cosine nearest to Values, of a constant only its mean
 }
 
 // Periodic reports whether Values show at least half a period of the cosine
@@ -43,9 +45,9 @@ func (e Encoding) MarshalJSON() ([]byte, error) {
 		R2        float64 `json:"r2"`
 	}
 	document := struct {
-		Name   string  `json:"name"`
-		Values Values  `json:"values"`
-		Fit    *cosine `json:"fit"`
+		Name   string        `json:"name"`
+		Values figure.Values `json:"values"`
+		Fit    *cosine       `json:"fit"`
 	}{Name: e.Name, Values: e.Values}
 	if e.Periodic() {
 		fit := cosine(e.Fit)
@@ -68,7 +70,7 @@ func (m *Model) Encodings() ([]Encoding, error) {
 		if errors.Is(err, theory.ErrNoVariance) {
 			fit, err = theory.Cosine{Mean: values[0]}, nil
 		}
-		all = append(all, Encoding{name, values, fit})
+		all = append(all, Encoding{name, values, c.Position == nn.AdditivePosition, fit})
 		return err
 	}
 	if c.Position == nn.AdditivePosition {

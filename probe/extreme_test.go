@@ -27,7 +27,7 @@ func TestSequenceOfExtremeSizes(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, all, err := Estimators(t.Context(), c.Process, fitting)
+	_, all, err := Estimators(t.Context(), c.Sigma, fitting)
 	if err != nil {
 		t.Fatal(err)
 	}

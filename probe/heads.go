@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"math"
 
+	"icar/figure"
+
 	"gonum.org/v1/gonum/mat"
 )
 
@@ -17,9 +19,9 @@ type Heads struct {
 	// Values (H, H) is the Gram matrix of the U_h over their norms, Scores that
 	// of the M_h: the cosines between heads, 0 for orthogonal ones.
 	// A head that is 0 has none: NaN.
-	Values Values    `json:"values"`
-	Scores Values    `json:"scores"`
-	Norms  []float64 `json:"norms"` // (H) |U_h||M_h|, how much a head can do
+	Values figure.Values `json:"values"`
+	Scores figure.Values `json:"scores"`
+	Norms  []float64     `json:"norms"` // (H) |U_h||M_h|, how much a head can do
 	// EffectiveRank is that of the H by D⁴ matrix of U_h ⊗ M_h scaled by Norms:
 	// the exponential of the entropy of its singular values as shares (Roy and
 	// Vetterli, EUSIPCO 2007), between 1 and H; 0 if every head is.

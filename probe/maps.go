@@ -23,11 +23,12 @@ type Maps struct {
 	// Predictions (N, T, d) of s_{T+1}.
 	Predictions []float64
 	// Gamma (N, T, d, d) is Γ_T, the Jacobian of the prediction in s_T with the
-	// keys and values of every layer held fixed. Of one linear layer without
-	// norm and biases the prediction is Γ_T s_T, plus what Previous maps.
+	// keys and values of every layer held fixed; nil of a model that offers no
+	// maps. Of one linear layer without norm and biases the prediction is Γ_T s_T,
+	// plus what Previous maps.
 	Gamma []float64
-	// Previous (N, T, d, d) is the same in the s_{T-1} of an augmented query;
-	// nil for plain tokens.
+	// Previous (N, T, d, d) is the same in the s_{T-1} of the query; nil if its
+	// token has no s_{T-1}.
 	Previous []float64
 }
 
@@ -44,13 +45,21 @@ func (m *Model) Maps(ctx context.Context, s ar.Batch[float64]) (Maps, error) {
 
 func (m *Model) maps(ctx context.Context, b nn.Batch[float64]) (Maps, error) {
 	d, c := m.Config.D, m.Config.Width
+	tokens, err := m.Config.Encoding()
+	if err != nil {
+		return Maps{}, err
+	}
+	lagged, ok := tokens.(ar.Lagged)
+	if !ok {
+		return Maps{}, fmt.Errorf("tokens %s do not hold the last states one after the other: they have no in-context map", m.Config.Tokens)
+	}
+	zeros, states := lagged.Blocks()
 	out, err := m.Net.Predict(ctx, b)
 	if err != nil {
 		return Maps{}, err
 	}
 	maps := Maps{N: b.N, T: b.T, D: d, Predictions: m.coordinates(out), Gamma: make([]float64, b.N*b.T*d*d)}
-	augmented := m.Config.Tokens == ar.Augmented
-	if augmented {
+	if states > 1 {
 		maps.Previous = make([]float64, len(maps.Gamma))
 	}
 	doutput := make([]float64, len(out))
@@ -65,11 +74,9 @@ func (m *Model) maps(ctx context.Context, b nn.Batch[float64]) (Maps, error) {
 		}
 		for p := range b.N * b.T {
 			row, to := rows[p*c:(p+1)*c], (p*d+i)*d
-			if augmented { // (0, s_T, s_{T-1})
-				copy(maps.Gamma[to:to+d], row[d:2*d])
-				copy(maps.Previous[to:to+d], row[2*d:3*d])
-			} else {
-				copy(maps.Gamma[to:to+d], row[:d])
+			copy(maps.Gamma[to:to+d], row[zeros*d:])
+			if states > 1 {
+				copy(maps.Previous[to:to+d], row[(zeros+1)*d:])
 			}
 		}
 	}

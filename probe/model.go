@@ -10,6 +10,7 @@ import (
 	"math"
 
 	"icar/ar"
+	"icar/estimator"
 	"icar/nn"
 	"icar/run"
 	"icar/train"
@@ -60,6 +61,32 @@ func Open(path string) (*Model, error) {
 	return New(config, net)
 }
 
+// Given draws n test sequences of the model's training, and others of its
+// training sequences to fit on.
+func (m *Model) Given(n int) (g Given, err error) {
+	g.Seed, g.Sigma = m.Config.Seed, m.Config.Sigma
+	if g.Test, err = train.Sequences(m.Config, train.TestStream, n); err != nil {
+		return g, err
+	}
+	if g.Fitting, err = train.Sequences(m.Config, train.TrainStream, fittedOn); err != nil {
+		return g, err
+	}
+	if floor, err := estimator.BayesFloor(m.Config.Process, g.Test.T); err == nil { // none is known under noise
+		g.Floor = floor
+	}
+	return g, nil
+}
+
+// Analyse runs every probe on n test sequences of the model's training. The
+// error is a probe's, or the context's.
+func (m *Model) Analyse(ctx context.Context, n int) (Analysis, error) {
+	g, err := m.Given(n)
+	if err != nil {
+		return Analysis{}, err
+	}
+	return Analyse(ctx, m, g)
+}
+
 // Untrained returns the model of c before its first step.
 func Untrained(c train.Config) (*Model, error) {
 	c, err := c.Resolve()
@@ -106,7 +133,11 @@ func (m *Model) Batch(s ar.Batch[float64]) (nn.Batch[float64], error) {
 	if err := m.fits(s.D, s.T); err != nil {
 		return nn.Batch[float64]{}, err
 	}
-	x, err := s.Inputs(m.Config.Tokens)
+	tokens, err := m.Config.Encoding()
+	if err != nil {
+		return nn.Batch[float64]{}, err
+	}
+	x, err := s.Inputs(tokens)
 	return nn.Batch[float64]{N: s.N, T: s.T, X: x, Y: s.Targets()}, err
 }
 

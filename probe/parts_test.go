@@ -11,6 +11,7 @@ import (
 
 	"icar/ar"
 	"icar/estimator"
+	"icar/figure"
 	"icar/nn"
 	"icar/theory"
 	"icar/train"
@@ -43,7 +44,7 @@ func TestAblationsAreTheModelsThatAreLeft(t *testing.T) {
 	m := random(t, rich)
 	own, e := m.parameters(), m.Config.Embed
 	s := sequences(t, m.Config, 5)
-	all, err := m.Ablate(t.Context(), s)
+	all, err := Ablate(t.Context(), m, s)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -122,18 +123,15 @@ func TestHiddenIsWhatTheReadoutReads(t *testing.T) {
 	}
 	read := func(model *Model, l int) {
 		t.Helper()
-		own, d, width := model.parameters(), 3, m.Config.Embed+1
+		own, d, width := model.parameters(), 3, m.Config.Embed
 		predictions, err := model.Predict(t.Context(), s)
 		if err != nil {
 			t.Fatal(err)
 		}
 		for p := range s.N * s.T {
 			h := hidden[l][p*width : (p+1)*width]
-			if h[width-1] != 1 {
-				t.Fatalf("the last column is %v", h[width-1])
-			}
 			for i := range d {
-				want := dot(own["out.weight"][i*(width-1):(i+1)*(width-1)], h[:width-1]) + own["out.bias"][i]
+				want := dot(own["out.weight"][i*width:(i+1)*width], h) + own["out.bias"][i]
 				if math.Abs(predictions[p*d+i]-want) > 1e-12 {
 					t.Fatalf("layer %d, token %d: the prediction is %v, the readout of what it passes on %v", l, p, predictions[p*d+i], want)
 				}
@@ -167,6 +165,16 @@ func must(t *testing.T, m *Model, s ar.Batch[float64]) []float64 {
 	return predictions
 }
 
+// affine returns rows of width - 1 numbers with a 1 before the next.
+func affine(x []float64, width int) (rows []float64) {
+	for i, v := range x {
+		if rows = append(rows, v); i%(width-1) == width-2 {
+			rows = append(rows, 1)
+		}
+	}
+	return rows
+}
+
 // similar recomputes one row of similarities: a ridge regression on one batch,
 // by QR with the penalty as further rows, judged on another.
 func similar(t *testing.T, m *Model, fitting, test ar.Batch[float64], targets []float64, l int, algorithm []float64) float64 {
@@ -180,18 +188,19 @@ func similar(t *testing.T, m *Model, fitting, test ar.Batch[float64], targets []
 		t.Fatal(err)
 	}
 	d, width := test.D, m.Config.Embed+1
-	rows := len(fit[l]) / width
+	rows := len(fit[l]) / (width - 1)
+	features, tested := affine(fit[l], width), affine(seen[l], width)
 	x, y := mat.NewDense(rows+width, width, nil), mat.NewDense(rows+width, d, nil)
-	x.Slice(0, rows, 0, width).(*mat.Dense).Copy(mat.NewDense(rows, width, fit[l]))
+	x.Slice(0, rows, 0, width).(*mat.Dense).Copy(mat.NewDense(rows, width, features))
 	y.Slice(0, rows, 0, d).(*mat.Dense).Copy(mat.NewDense(rows, d, fitting.Targets()))
 	for i := range width {
-		x.Set(rows+i, i, math.Sqrt(1e-6*dot(fit[l], fit[l])/float64(width)))
+		x.Set(rows+i, i, math.Sqrt(1e-6*dot(features, features)/float64(width)))
 	}
 	var w, predicted mat.Dense
 	if err := w.Solve(x, y); err != nil {
 		t.Fatal(err)
 	}
-	predicted.Mul(mat.NewDense(len(seen[l])/width, width, seen[l]), &w)
+	predicted.Mul(mat.NewDense(test.N*test.T, width, tested), &w)
 	mean, size := 0.0, test.T*d
 	for n := range test.N {
 		var ab, aa, bb float64
@@ -215,7 +224,7 @@ func TestResemblanceRecomputed(t *testing.T) {
 	s := sequences(t, m.Config, 8)
 	algorithms := []estimator.Estimator{estimator.CopyLast{}, estimator.LeastSquares{}}
 	order := func(n int) []int { return ar.Rand(2, "order", uint64(n)).Perm(s.T) }
-	r, err := m.Resemble(t.Context(), fitting, s, algorithms, order)
+	r, err := Resemble(t.Context(), m, fitting, s, algorithms, order)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -292,7 +301,7 @@ func TestMostLikeIsAboveItsControls(t *testing.T) {
 	if exceeds([]float64{5}, []float64{1}, 0.95) {
 		t.Error("one sequence shows nothing")
 	}
-	r := Resemblance{Algorithms: []string{"a", "b", "c"}, Trained: Values{0.9, 0.5, 0.6, 0.9, 0.8, 0.7, -0.2, -0.1, -0.3},
+	r := Resemblance{Algorithms: []string{"a", "b", "c"}, Trained: figure.Values{0.9, 0.5, 0.6, 0.9, 0.8, 0.7, -0.2, -0.1, -0.3},
 		Exceeds: []bool{false, true, true, false, false, false, true, true, true}}
 	for l, want := range []int{2, 0, 1} {
 		if column, ok := r.MostLike(l); ok != (l != 1) || column != want {
@@ -307,7 +316,7 @@ func TestMostLikeIsAboveItsControls(t *testing.T) {
 	}
 	s := sequences(t, m.Config, 200)
 	reversed := func(int) []int { return []int{8, 7, 6, 5, 4, 3, 2, 1, 0} }
-	found, err := m.Resemble(t.Context(), s, s, []estimator.Estimator{estimator.Zero{}, estimator.LeastSquares{}}, reversed)
+	found, err := Resemble(t.Context(), m, s, s, []estimator.Estimator{estimator.Zero{}, estimator.LeastSquares{}}, reversed)
 	if err != nil || !(found.Trained[1] > found.Permuted[1]+0.02) {
 		t.Fatalf("reversing the context changes nothing: %+v (%v)", found, err)
 	}
@@ -514,7 +523,7 @@ func TestAnalysisRecomputed(t *testing.T) {
 		t.Errorf("floor %v of %d sequences", a.Floor, a.Sequences)
 	}
 	// Each estimator by itself, fitted here.
-	_, fitted, err := Estimators(ctx, m.Config.Process, fitting)
+	_, fitted, err := Estimators(ctx, m.Config.Sigma, fitting)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -530,7 +539,7 @@ func TestAnalysisRecomputed(t *testing.T) {
 		}
 		got := a.Alignments[i]
 		if got.Estimator != e.Name() || math.Abs(got.MeanError-errors.Mean()) > 1e-12 || !near(got.Error, errors.PerPosition(), 1e-12) ||
-			math.Abs(got.MeanDistance-average(alone.PredictionDistance)) > 1e-12 || math.Abs(got.MeanMap-average(alone.MapDistance)) > 1e-12 ||
+			math.Abs(got.MeanDistance-average(alone.PredictionDistance)) > 1e-12 || math.Abs(got.MeanMap.Float()-average(alone.MapDistance)) > 1e-12 ||
 			math.Abs(got.Mean.Value-alone.MeanCosine()) > 1e-12 && e.Name() != "zero" {
 			t.Errorf("%s: %+v", e.Name(), got)
 		}
@@ -570,7 +579,7 @@ func TestAnalysisRecomputed(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r, err := m.Resemble(ctx, fitting, test, algorithms, func(n int) []int { return ar.Rand(m.Config.Seed, "probe order", uint64(n)).Perm(9) })
+	r, err := Resemble(ctx, m, fitting, test, algorithms, func(n int) []int { return ar.Rand(m.Config.Seed, "probe order", uint64(n)).Perm(9) })
 	if err != nil || !near(a.Resemblance.Trained, r.Trained, 0) || !near(a.Resemblance.Permuted, r.Permuted, 0) || !slices.Equal(a.Resemblance.Exceeds, r.Exceeds) {
 		t.Errorf("resemblance %+v, want %+v (%v)", a.Resemblance, r, err)
 	}
@@ -586,10 +595,14 @@ func TestEstimatorsByName(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	names := func(change func(*ar.Process)) string {
-		p := c.Process
-		change(&p)
-		step, all, err := Estimators(t.Context(), p, fitting)
+	wide := c
+	wide.Process = ar.New(ar.Haar, 9)
+	wideFitting, err := train.Sequences(wide, train.TrainStream, 20)
+	if err != nil {
+		t.Fatal(err)
+	}
+	names := func(sigma float64, fitting ar.Batch[float64]) string {
+		step, all, err := Estimators(t.Context(), sigma, fitting)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -608,7 +621,7 @@ func TestEstimatorsByName(t *testing.T) {
 	}
 	const fixed = "zero; copy last; gradient descent, k = 1; gradient descent by position, k = 1; gradient descent, k = 4; normalised step; " +
 		"linear attention; Kaczmarz, k = 1; Newton-Schulz, k = 4; Chebyshev, k = 4; conjugate gradient, k = 2; "
-	quiet, noisy, large := names(func(*ar.Process) {}), names(func(p *ar.Process) { p.Sigma = 0.2 }), names(func(p *ar.Process) { p.D = 9 })
+	quiet, noisy, large := names(0, fitting), names(0.2, fitting), names(0, wideFitting)
 	if !strings.HasPrefix(quiet, fixed+"ridge, λ") || !strings.HasSuffix(quiet, "; preconditioned descent by position, k = 1; least squares") {
 		t.Errorf("without noise: %s", quiet)
 	}
@@ -653,18 +666,18 @@ func TestRidgeAtTheEdgeIsNamed(t *testing.T) {
 
 // Means leave NaN out and have the interval of what is left.
 func TestMeansOfWhatIsThere(t *testing.T) {
-	m := copier(t)
+	m := analysis{Given: Given{Seed: 7}}
 	nothing, err := m.mean([]float64{math.NaN()}, "x")
 	if err != nil || !math.IsNaN(nothing.Value) || !math.IsNaN(nothing.Low) {
 		t.Errorf("the mean of nothing is %+v (%v)", nothing, err)
 	}
 	got, err := m.mean([]float64{1, math.NaN(), 2, 6}, "x")
-	want, failed := estimator.Bootstrap([]float64{1, 2, 6}, 0.95, 2000, ar.Rand(m.Config.Seed, "probe bootstrap x", 0))
+	want, failed := estimator.Bootstrap([]float64{1, 2, 6}, 0.95, 2000, ar.Rand(7, "probe bootstrap x", 0))
 	if err != nil || failed != nil || got != (Mean{3, want.Low, want.High}) {
 		t.Errorf("%+v, want 3 in %v (%v, %v)", got, want, err, failed)
 	}
 	for want, v := range map[string]interface{ MarshalJSON() ([]byte, error) }{
-		"[1,null,null]": Values{1, math.NaN(), math.Inf(-1)}, "null": Values(nil), "0.5": Value(0.5), `{"value":null,"low":null,"high":null}`: nothing,
+		"[1,null,null]": figure.Values{1, math.NaN(), math.Inf(-1)}, "null": figure.Values(nil), "0.5": figure.Number(0.5), `{"value":null,"low":null,"high":null}`: nothing,
 		`{"value":1,"low":0.5,"high":2}`: Mean{1, 0.5, 2},
 	} {
 		if data, err := v.MarshalJSON(); err != nil || string(data) != want {

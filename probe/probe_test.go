@@ -246,7 +246,7 @@ func TestResemble(t *testing.T) {
 	}
 	s := sequences(t, m.Config, 60)
 	algorithms := []estimator.Estimator{estimator.Zero{}, estimator.ConjugateGradient{K: 1}, estimator.LeastSquares{}}
-	r, err := m.Resemble(t.Context(), fitting, s, algorithms, func(n int) []int {
+	r, err := Resemble(t.Context(), m, fitting, s, algorithms, func(n int) []int {
 		return ar.Rand(1, "permute", uint64(n)).Perm(s.T)
 	})
 	if err != nil {
@@ -349,7 +349,7 @@ func TestAblate(t *testing.T) {
 	clear(own["layers.0.v.weight"][d*d : 2*d*d]) // head 2 of layer 1 writes nothing
 	clear(own["layers.0.v.bias"][d : 2*d])
 	s := sequences(t, m.Config, 16)
-	all, err := m.Ablate(t.Context(), s)
+	all, err := Ablate(t.Context(), m, s)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -12,6 +12,7 @@ import (
 
 	"icar/ar"
 	"icar/estimator"
+	"icar/figure"
 )
 
 // Resemblance is how like the iterations of algorithms the layers of a model
@@ -21,14 +22,14 @@ import (
 // linear readout of its own, fitted on other sequences; the similarity is the
 // mean over sequences of the cosine of two error vectors, of T·d numbers.
 type Resemblance struct {
-	Algorithms []string `json:"algorithms"` // columns
-	Trained    Values   `json:"trained"`    // (L, columns)
+	Algorithms []string      `json:"algorithms"` // columns
+	Trained    figure.Values `json:"trained"`    // (L, columns)
 	// Controls. All predictors of the same targets are alike: where they say
 	// little, both errors are the target, and where they are good, what is left
 	// is what no one can know. A similarity means something only as far as it
 	// exceeds these.
-	Untrained Values `json:"untrained"` // (L, columns) before the first step, readouts fitted too
-	Permuted  Values `json:"permuted"`  // (L, columns) the model sees its context in another order than the algorithm
+	Untrained figure.Values `json:"untrained"` // (L, columns) before the first step, readouts fitted too
+	Permuted  figure.Values `json:"permuted"`  // (L, columns) the model sees its context in another order than the algorithm
 	// Exceeds (L, columns) says where Trained is above both controls by more
 	// than chance: the intervals over sequences of both differences, paired by
 	// sequence, are above 0, at a level at which all of a table's hold together with
@@ -55,8 +56,8 @@ const ridge = 1e-6
 // Resemble compares the layers of a model with estimators on test sequences;
 // the readouts are fitted on fitting. permute returns an order of the first T
 // states of a sequence for the control.
-func (m *Model) Resemble(ctx context.Context, fitting, test ar.Batch[float64], algorithms []estimator.Estimator, permute func(n int) []int) (Resemblance, error) {
-	untrained, err := Untrained(m.Config)
+func Resemble(ctx context.Context, m Layered, fitting, test ar.Batch[float64], algorithms []estimator.Estimator, permute func(n int) []int) (Resemblance, error) {
+	untrained, err := m.Initial()
 	if err != nil {
 		return Resemblance{}, err
 	}
@@ -72,11 +73,11 @@ func (m *Model) Resemble(ctx context.Context, fitting, test ar.Batch[float64], a
 	shuffled := permuted(test, permute)
 	var cells [3][][]float64 // of each run (L, columns) similarities of sequences
 	for i, run := range []struct {
-		model *Model
+		model Layered
 		test  ar.Batch[float64]
-		to    *Values
+		to    *figure.Values
 	}{{m, test, &r.Trained}, {untrained, test, &r.Untrained}, {m, shuffled, &r.Permuted}} {
-		layers, err := run.model.layerErrors(ctx, fitting, run.test, test.Targets())
+		layers, err := layerErrors(ctx, run.model, fitting, run.test, test.Targets())
 		if err != nil {
 			return r, err
 		}
@@ -144,7 +145,7 @@ func permuted(s ar.Batch[float64], order func(n int) []int) ar.Batch[float64] {
 
 // layerErrors returns the errors (N, T, d) of every layer's prediction of the
 // targets on test, through readouts fitted on fitting.
-func (m *Model) layerErrors(ctx context.Context, fitting, test ar.Batch[float64], targets []float64) ([][]float64, error) {
+func layerErrors(ctx context.Context, m Layered, fitting, test ar.Batch[float64], targets []float64) ([][]float64, error) {
 	features, err := m.Hidden(ctx, fitting)
 	if err != nil {
 		return nil, err
@@ -153,60 +154,30 @@ func (m *Model) layerErrors(ctx context.Context, fitting, test ar.Batch[float64]
 	if err != nil {
 		return nil, err
 	}
-	width, d := m.Config.Embed+1, m.Config.D
+	d := test.D
 	y := mat.NewDense(len(targets)/d, d, append([]float64(nil), targets...))
 	var all [][]float64
 	for l := range features {
-		w, err := fitReadout(features[l], fitting.Targets(), width, d)
+		width := len(features[l])/(fitting.N*fitting.T) + 1
+		w, err := fitReadout(withOne(features[l], width), fitting.Targets(), width, d)
 		if err != nil {
 			return nil, fmt.Errorf("readout of layer %d: %w", l+1, err)
 		}
 		var e mat.Dense
-		e.Mul(mat.NewDense(len(tested[l])/width, width, tested[l]), w)
+		e.Mul(mat.NewDense(test.N*test.T, width, withOne(tested[l], width)), w)
 		e.Sub(&e, y)
 		all = append(all, e.RawMatrix().Data)
 	}
 	return all, nil
 }
 
-// Hidden returns what every layer passes on, (L)(N, T, D+1), the last column 1.
-func (m *Model) Hidden(ctx context.Context, s ar.Batch[float64]) ([][]float64, error) {
-	b, err := m.Batch(s)
-	if err != nil {
-		return nil, err
+// withOne returns rows of width - 1 features with a 1 after each.
+func withOne(features []float64, width int) []float64 {
+	rows := make([]float64, 0, len(features)/(width-1)*width)
+	for at := 0; at < len(features); at += width - 1 {
+		rows = append(append(rows, features[at:at+width-1]...), 1)
 	}
-	c := m.Config
-	hidden := make([][]float64, c.Depth)
-	for n := range b.N {
-		if err := context.Cause(ctx); err != nil {
-			return nil, err
-		}
-		tensors, err := m.Net.Activations(b.X[n*b.T*c.Width : (n+1)*b.T*c.Width])
-		if err != nil {
-			return nil, err
-		}
-		for l := range c.Depth {
-			var last []float64 // of the layer's tensors in their order
-			for _, t := range tensors {
-				if len(t.Shape) == 2 && t.Shape[1] == c.Embed && layerOf(t.Name) == l {
-					last = t.Data
-				}
-			}
-			for t := range b.T {
-				hidden[l] = append(append(hidden[l], last[t*c.Embed:(t+1)*c.Embed]...), 1)
-			}
-		}
-	}
-	return hidden, nil
-}
-
-// layerOf returns the layer in the name of a tensor, -1 if there is none.
-func layerOf(name string) int {
-	l := -1
-	if _, err := fmt.Sscanf(name, "layers.%d.", &l); err != nil {
-		return -1
-	}
-	return l
+	return rows
 }
 
 // fitReadout returns the ridge regression (width, d) of targets on features.

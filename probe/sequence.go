@@ -9,19 +9,20 @@ import (
 
 	"icar/ar"
 	"icar/estimator"
+	"icar/figure"
 )
 
 // Prediction is what a predictor makes of one sequence s_1 … s_T.
 type Prediction struct {
-	Name string `json:"name"`
-	Next Values `json:"next"` // (d) the prediction of s_{T+1}
+	Name string        `json:"name"`
+	Next figure.Values `json:"next"` // (d) the prediction of s_{T+1}
 	// Error (T-1) is the squared error of the prediction of s_2 … s_T, mean
 	// over coordinates, and MSE its mean, null in JSON of a single token. So is
 	// every number that is not finite: those of tokens whose squares or cubes are
 	// more than a float64 holds.
-	Error Values `json:"error"`
-	MSE   Value  `json:"mse"`
-	Gamma Values `json:"gamma"` // (d, d) the map at T
+	Error figure.Values `json:"error"`
+	MSE   figure.Number `json:"mse"`
+	Gamma figure.Values `json:"gamma"` // (d, d) the map at T
 }
 
 // Sequence predicts the states (T, d) of one sequence of unknown W with the
@@ -41,15 +42,15 @@ func (m *Model) Sequence(ctx context.Context, states []float64, d int, estimator
 	}
 	all := []Prediction{newPrediction("the model", maps.Predictions, maps.At(0, length-1), states, d)}
 	for _, e := range estimators {
-		stream, err := e.Start(estimator.Sequence{D: d, T: length})
+		predictions, gamma := make([]float64, 0, len(states)), make([]float64, d*d)
+		err := estimator.Walk(e, estimator.Sequence{D: d, T: length}, states, func(t int, prediction []float64, stream estimator.Stream) {
+			if predictions = append(predictions, prediction...); t == length-1 {
+				stream.Map(gamma)
+			}
+		})
 		if err != nil {
-			return nil, fmt.Errorf("%s: %w", e.Name(), err)
+			return nil, err
 		}
-		predictions, gamma := make([]float64, len(states)), make([]float64, d*d)
-		for t := range length {
-			stream.Next(predictions[t*d:(t+1)*d], states[t*d:(t+1)*d])
-		}
-		stream.Map(gamma)
 		all = append(all, newPrediction(e.Name(), predictions, gamma, states, d))
 	}
 	return all, nil
@@ -58,11 +59,8 @@ func (m *Model) Sequence(ctx context.Context, states []float64, d int, estimator
 // newPrediction measures predictions (T, d).
 func newPrediction(name string, predictions, gamma, states []float64, d int) Prediction {
 	last := len(states) - d
-	p := Prediction{Name: name, Next: predictions[last:], Gamma: gamma, Error: make(Values, last/d)}
-	for i, y := range states[d:] {
-		e := predictions[i] - y
-		p.Error[i/d] += e * e / float64(d)
-	}
-	p.MSE = Value(average(p.Error))
+	errors := estimator.ErrorsOf(predictions, ar.Batch[float64]{N: 1, T: last / d, D: d, States: states})
+	p := Prediction{Name: name, Next: predictions[last:], Gamma: gamma, Error: errors.Squared}
+	p.MSE = figure.Number(average(p.Error))
 	return p
 }

@@ -11,16 +11,7 @@ import (
 type Article struct {
 	Title    string
 	Lead     string // what it is about, in a sentence or two
-	Sections []Section
-}
-
-// Section is a part of an Article; what is empty is left out.
-type Section struct {
-	Title  string
-	Text   string
-	Header []string
-	Rows   [][]string
-	Figure *figure.Figure
+	Sections []figure.Section
 }
 
 // WriteArticle writes a self-contained page, whose figures can be looked into

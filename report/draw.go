@@ -142,7 +142,7 @@ func newPanel(panel figure.Panel) (drawnPanel, error) {
 	drawn := drawnPanel{plot: p}
 	var err error
 	switch panel.Kind {
-	case figure.Lines:
+	case figure.Lines, figure.Plane:
 		drawn.keys, err = addLines(p, panel.Series)
 	case figure.Heatmap:
 		drawn.scale, err = addHeatmap(p, panel.Matrix)

@@ -76,7 +76,7 @@ const cellPixels = 12
 func paint(g grid, colours palette.ColorMap) (image.Image, error) {
 	cells := image.NewNRGBA(image.Rect(0, 0, g.Columns*cellPixels, g.Rows*cellPixels))
 	for i, v := range g.Values {
-		if z := v.Float(); math.Abs(z) <= largest {
+		if z := v; math.Abs(z) <= largest {
 			fill, err := colours.At(z)
 			if err != nil {
 				return nil, err

@@ -59,10 +59,10 @@ func addLines(p *plot.Plot, series []figure.Series) ([]legendKey, error) {
 	}
 	for _, a := range []struct {
 		*plot.Axis
-		of func(figure.Series) []figure.Number
+		of func(figure.Series) figure.Values
 	}{
-		{&p.X, func(s figure.Series) []figure.Number { return s.X }},
-		{&p.Y, func(s figure.Series) []figure.Number { return s.Y }},
+		{&p.X, func(s figure.Series) figure.Values { return s.X }},
+		{&p.Y, func(s figure.Series) figure.Values { return s.Y }},
 	} {
 		if _, logarithmic := a.Scale.(plot.LogScale); !logarithmic {
 			a.Tick.Marker = steps{whole: whole(series, a.of)}
@@ -74,10 +74,10 @@ func addLines(p *plot.Plot, series []figure.Series) ([]legendKey, error) {
 
 // whole tells whether every coordinate of the series that can be drawn is a
 // whole number.
-func whole(series []figure.Series, of func(figure.Series) []figure.Number) bool {
+func whole(series []figure.Series, of func(figure.Series) figure.Values) bool {
 	for _, s := range series {
 		for _, n := range of(s) {
-			if v := n.Float(); v != math.Trunc(v) && !math.IsNaN(v) {
+			if v := n; v != math.Trunc(v) && !math.IsNaN(v) {
 				return false
 			}
 		}
@@ -91,12 +91,12 @@ func whole(series []figure.Series, of func(figure.Series) []figure.Number) bool 
 func addInterval(p *plot.Plot, s figure.Series, colour color.Color) error {
 	s.Low = slices.Clone(s.Low)
 	for i, low := range s.Low {
-		if y := s.Y[i].Float(); low.Float() <= 0 && drawable(p.Y, y) && !drawable(p.Y, low.Float()) {
-			s.Low[i] = figure.Number(y / 10)
+		if y := s.Y[i]; low <= 0 && drawable(p.Y, y) && !drawable(p.Y, low) {
+			s.Low[i] = y / 10
 		}
 	}
 	for _, part := range runsOf(s, func(i int) bool {
-		return len(s.Low) > 0 && drawable(p.Y, s.Low[i].Float()) && drawable(p.Y, s.High[i].Float())
+		return len(s.Low) > 0 && drawable(p.Y, s.Low[i]) && drawable(p.Y, s.High[i])
 	}) {
 		if err := addBand(p, part, colour); err != nil {
 			return err
@@ -143,10 +143,10 @@ type intervals struct {
 }
 
 // points are pairs of coordinates.
-func points(x, y []figure.Number) plotter.XYs {
+func points(x, y figure.Values) plotter.XYs {
 	xy := make(plotter.XYs, len(x))
 	for i := range x {
-		xy[i] = plotter.XY{X: x[i].Float(), Y: y[i].Float()}
+		xy[i] = plotter.XY{X: x[i], Y: y[i]}
 	}
 	return xy
 }
@@ -154,7 +154,7 @@ func points(x, y []figure.Number) plotter.XYs {
 // unbroken returns the parts of a series between points that cannot be drawn:
 // what is not finite, or not positive on a logarithmic axis.
 func unbroken(p *plot.Plot, s figure.Series) []figure.Series {
-	return runsOf(s, func(i int) bool { return drawable(p.X, s.X[i].Float()) && drawable(p.Y, s.Y[i].Float()) })
+	return runsOf(s, func(i int) bool { return drawable(p.X, s.X[i]) && drawable(p.Y, s.Y[i]) })
 }
 
 // runsOf cuts a series into its longest runs of points that are kept.

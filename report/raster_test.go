@@ -146,7 +146,7 @@ func TestHeatmapsAreTheRightWayUpInEveryFormat(t *testing.T) {
 	for format, picture := range pictures {
 		var centres []image.Point
 		for _, v := range drawn.Panels[0].Matrix.Values {
-			c, err := colours.At(v.Float())
+			c, err := colours.At(v)
 			if err != nil {
 				t.Fatal(err)
 			}

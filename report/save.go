@@ -176,14 +176,14 @@ func writeFigureCSV(w io.Writer, f figure.Figure) error {
 	for _, p := range f.Panels {
 		if m := p.Matrix; m != nil {
 			for i, v := range m.Values {
-				t.Rows = append(t.Rows, []any{p.Title, "", i%m.Columns + 1, i/m.Columns + 1, float64(v), "", ""})
+				t.Rows = append(t.Rows, []any{p.Title, "", i%m.Columns + 1, i/m.Columns + 1, v, "", ""})
 			}
 		}
 		for _, s := range p.Series {
 			for i := range s.X {
-				row := []any{p.Title, s.Label, float64(s.X[i]), float64(s.Y[i]), "", "", ""}
+				row := []any{p.Title, s.Label, s.X[i], s.Y[i], "", "", ""}
 				if i < len(s.Low) && i < len(s.High) {
-					row[5], row[6] = float64(s.Low[i]), float64(s.High[i])
+					row[5], row[6] = s.Low[i], s.High[i]
 				}
 				t.Rows = append(t.Rows, row)
 			}

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"testing"
 
+	"icar/nn"
 	"icar/nn/kernel"
 	"icar/run"
 	"icar/train"
@@ -37,7 +38,7 @@ func TestEveryFault(t *testing.T) {
 	good := &run.FaultyDisk{}
 	dir, err := good.CreateOn(whole, c.YAML(), info)
 	if err == nil {
-		_, _, err = train.Train(t.Context(), c, train.Options{Kernel: plain, Dir: dir})
+		_, _, err = train.Train(t.Context(), c, train.Options{Backend: nn.OnKernel(plain), Dir: dir})
 	}
 	if err := errors.Join(err, dir.Close()); err != nil {
 		t.Fatal(err)
@@ -56,7 +57,7 @@ func TestEveryFault(t *testing.T) {
 				bad := &run.FaultyDisk{Fault: fault}
 				dir, err := bad.CreateOn(path, c.YAML(), info)
 				if err == nil {
-					_, _, err = train.Train(t.Context(), c, train.Options{Kernel: plain, Dir: dir})
+					_, _, err = train.Train(t.Context(), c, train.Options{Backend: nn.OnKernel(plain), Dir: dir})
 					err = errors.Join(err, dir.Close())
 				}
 				if !errors.Is(err, run.ErrFault) || bad.Changes < fault.At {

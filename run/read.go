@@ -5,8 +5,10 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"path"
 	"path/filepath"
 	"slices"
+	"time"
 
 	"icar/internal/budget"
 )
@@ -76,6 +78,29 @@ func (r Run) Checkpoint() string {
 	return last
 }
 
+// OpenCheckpoint opens the last checkpoint of the run in a folder of fsys, or the
+// one before it if the last is missing, and returns its name. The error is an
+// fs.ErrNotExist if there is none.
+func OpenCheckpoint(fsys fs.FS, folder string) (f fs.File, name string, err error) {
+	for _, file := range []string{checkpointFile, previousFile} {
+		name = path.Join(folder, file)
+		if f, err = budget.OpenIn(fsys, name); !errors.Is(err, fs.ErrNotExist) {
+			break
+		}
+	}
+	return f, name, err
+}
+
+// Made returns when the run in a folder of fsys was made. The error is an
+// fs.ErrNotExist if it holds none.
+func Made(fsys fs.FS, folder string) (time.Time, error) {
+	info, err := fs.Lstat(fsys, path.Join(folder, infoFile))
+	if err != nil {
+		return time.Time{}, err
+	}
+	return info.ModTime(), nil
+}
+
 // running reports whether a process holds the lock of a run.
 func running(fsys fs.FS) (bool, error) {
 	f, err := budget.OpenIn(fsys, metricsFile)
@@ -99,7 +124,8 @@ func running(fsys fs.FS) (bool, error) {
 // link; those below it are not followed.
 func List(root string) ([]Run, error) {
 	var runs []Run
-	err := fs.WalkDir(os.DirFS(root), ".", func(name string, entry fs.DirEntry, err error) error {
+	folder := os.DirFS(root)
+	err := fs.WalkDir(folder, ".", func(name string, entry fs.DirEntry, err error) error {
 		path := filepath.Join(root, filepath.FromSlash(name))
 		if err != nil {
 			return fmt.Errorf("%s: %w", path, err)
@@ -107,7 +133,7 @@ func List(root string) ([]Run, error) {
 		if !entry.IsDir() {
 			return nil
 		}
-		if _, err := os.Lstat(filepath.Join(path, infoFile)); errors.Is(err, fs.ErrNotExist) {
+		if _, err := Made(folder, name); errors.Is(err, fs.ErrNotExist) {
 			return nil
 		}
 		r, err := Read(path)

@@ -3,7 +3,6 @@ package sweep
 import (
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"log/slog"
 	"os"
@@ -95,7 +94,7 @@ func (a Attempts) Inherit(c Claim, arithmetic string) (dir *run.Dir, saved *run.
 		if epoch >= c.Epoch {
 			continue
 		}
-		err := run.WriteFolder(path, func(dir string) error { return copyRun(trial, attempt(epoch), dir) })
+		err := run.Copy(trial, attempt(epoch), path)
 		if err == nil {
 			var dir *run.Dir
 			var saved run.Saved
@@ -164,55 +163,4 @@ func (a Attempts) left(c Claim, err error) {
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		a.Log.Warn("files of a trial are left", "trial", c.ID, "epoch", c.Epoch, "error", err)
 	}
-}
-
-// copyRun copies what a run goes on from while its process may be writing it.
-// Checkpoints come before the metrics, which are whole up to a checkpoint
-// before that is there. DONE stays: it could be newer than the checkpoint.
-func copyRun(trial *os.Root, attempt, to string) error {
-	from, err := trial.OpenRoot(attempt)
-	if err != nil {
-		return err
-	}
-	defer from.Close()
-	names := []string{"config.yaml", "run.json", "checkpoint.safetensors", "checkpoint.previous.safetensors", "checkpoint.safetensors", "metrics.jsonl"}
-	checkpoints := 0
-	for _, name := range names {
-		err := copyFile(from, name, filepath.Join(to, name))
-		isCheckpoint := name == names[2] || name == names[3]
-		switch {
-		case err == nil && isCheckpoint:
-			checkpoints++
-		case errors.Is(err, fs.ErrNotExist) && isCheckpoint:
-		case err != nil:
-			return err
-		}
-	}
-	if checkpoints == 0 {
-		return fmt.Errorf("%s has no checkpoint: %w", from.Name(), fs.ErrNotExist)
-	}
-	return nil
-}
-
-// copyFile copies a file of a folder; a pipe or a link elsewhere is none.
-func copyFile(from *os.Root, name, to string) (err error) {
-	info, err := from.Lstat(name)
-	if err != nil {
-		return err
-	}
-	if !info.Mode().IsRegular() {
-		return fmt.Errorf("%s is no regular file", filepath.Join(from.Name(), name))
-	}
-	in, err := from.Open(name)
-	if err != nil {
-		return err
-	}
-	defer in.Close()
-	out, err := os.Create(to)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, out.Close()) }()
-	_, err = io.Copy(out, in)
-	return errors.Join(err, out.Sync())
 }

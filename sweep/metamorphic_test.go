@@ -43,7 +43,7 @@ func TestMetamorphic(t *testing.T) {
 	if *seedOfChaos != 0 {
 		seeds = []uint64{*seedOfChaos}
 	}
-	plan, err := sweep.DecodePlan([]byte(chaosPlan))
+	plan, err := sweep.DecodePlan([]byte(chaosPlan), nil)
 	if err != nil {
 		t.Fatal(err)
 	}

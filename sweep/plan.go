@@ -6,9 +6,11 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"slices"
 	"strconv"
 
 	"icar/ar"
+	"icar/setting"
 	"icar/train"
 )
 
@@ -18,7 +20,8 @@ const Training = "train"
 // Plan is a search over the settings of train.Config: the product of a grid,
 // of lists taken side by side and of random draws, each on top of a base.
 type Plan struct {
-	Base          []Setting
+	Catalogue     *train.Catalogue // what the settings mean
+	Base          []setting.Setting
 	Grid          []List // every value with every value
 	Zip           []List // first with first, second with second: equally long
 	Random        []Draw
@@ -27,9 +30,6 @@ type Plan struct {
 	Attempts      int
 	StopOnFailure bool
 }
-
-// Setting is a key of train.Config and its value.
-type Setting struct{ Key, Value string }
 
 // List is a key of train.Config and its values.
 type List struct {
@@ -64,13 +64,11 @@ func (p Plan) Trials(arithmetic string) (trials []Spec, repeated int, err error)
 	seen := map[string]bool{}
 	for i := range int(total) {
 		settings := p.settings(i)
-		c := train.DefaultConfig()
-		for _, s := range settings {
-			if err := set(&c, s); err != nil {
-				return nil, 0, err
-			}
+		c := p.Catalogue.Config()
+		if err = c.Assign(settings...); err == nil {
+			c, err = c.Resolve()
 		}
-		if c, err = c.Resolve(); err != nil {
+		if err != nil {
 			return nil, 0, fmt.Errorf("trial %d, %v: %w", i+1, settings[len(p.Base):], err)
 		}
 		config := c.YAML()
@@ -104,21 +102,6 @@ func Name(program string, trials []Spec) string {
 	return hex.EncodeToString(h.Sum(nil)[:6])
 }
 
-// String is the setting as KEY=VALUE.
-func (s Setting) String() string { return s.Key + "=" + s.Value }
-
-func set(c *train.Config, s Setting) error {
-	for _, k := range c.Keys() {
-		if k.Name == s.Key {
-			if err := k.Set(s.Value); err != nil {
-				return fmt.Errorf("%s: %w", s.Key, err)
-			}
-			return nil
-		}
-	}
-	return fmt.Errorf("there is no key %q", s.Key)
-}
-
 // size returns the number of trials, as a float64 that does not overflow.
 func (p Plan) size() float64 {
 	n := 1.
@@ -143,22 +126,23 @@ func (p Plan) sampled() int {
 }
 
 // settings returns what trial i sets, the base first.
-func (p Plan) settings(i int) []Setting {
-	all := append([]Setting(nil), p.Base...)
+func (p Plan) settings(i int) []setting.Setting {
+	all := slices.Clone(p.Base)
 	sample, i := i%p.sampled(), i/p.sampled()
 	row, i := i%p.zipped(), i/p.zipped()
-	grid := make([]Setting, len(p.Grid))
+	grid := make([]setting.Setting, len(p.Grid))
 	for j := len(p.Grid) - 1; j >= 0; j-- {
 		g := p.Grid[j]
-		grid[j] = Setting{g.Key, g.Values[i%len(g.Values)]}
+		grid[j] = setting.Setting{Key: g.Key, Value: g.Values[i%len(g.Values)]}
 		i /= len(g.Values)
 	}
 	all = append(all, grid...)
 	for _, z := range p.Zip {
-		all = append(all, Setting{z.Key, z.Values[row]})
+		all = append(all, setting.Setting{Key: z.Key, Value: z.Values[row]})
 	}
 	for _, d := range p.Random {
-		all = append(all, Setting{d.Key, d.value(ar.Rand(p.Seed, "sweep/"+d.Key, uint64(sample)))})
+		value := d.value(ar.Rand(p.Seed, "sweep/"+d.Key, uint64(sample)))
+		all = append(all, setting.Setting{Key: d.Key, Value: value})
 	}
 	return all
 }

@@ -19,7 +19,7 @@ stop_on_failure: true
 `
 
 func TestPlan(t *testing.T) {
-	p, err := sweep.DecodePlan([]byte(whole))
+	p, err := sweep.DecodePlan([]byte(whole), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -50,7 +50,7 @@ func TestPlan(t *testing.T) {
 
 // TestRepeated leaves out what resolves to the same configuration.
 func TestRepeated(t *testing.T) {
-	p, err := sweep.DecodePlan([]byte("grid: {width: [0, 15], seed: [1, 2]}"))
+	p, err := sweep.DecodePlan([]byte("grid: {width: [0, 15], seed: [1, 2]}"), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -83,7 +83,7 @@ func TestWrongPlans(t *testing.T) {
 		"grid: {embed: [15, 17]}":                           "trial 2, [embed=17]",
 		"random: {samples: 1000000, mu: {uniform: [1, 2]}}\ngrid: {d: [1, 2]}": "more than 1000000 trials",
 	} {
-		p, err := sweep.DecodePlan([]byte(file))
+		p, err := sweep.DecodePlan([]byte(file), nil)
 		if err == nil {
 			_, _, err = p.Trials("go")
 		}
@@ -99,7 +99,7 @@ func FuzzPlan(f *testing.F) {
 	f.Add([]byte(whole))
 	f.Add([]byte("grid:\n  depth: [1, 2]\n"))
 	f.Fuzz(func(t *testing.T, file []byte) {
-		p, err := sweep.DecodePlan(file)
+		p, err := sweep.DecodePlan(file, nil)
 		if err != nil {
 			if strings.Contains(err.Error(), "\n") && !strings.Contains(string(file), "\n") {
 				t.Errorf("more than a line: %q", err)

@@ -11,6 +11,7 @@ import (
 
 	"icar/internal/strict"
 	"icar/internal/suggest"
+	"icar/setting"
 	"icar/train"
 )
 
@@ -25,22 +26,24 @@ import (
 //
 // The error names the line: no YAML or a key that comes twice
 // (train.ErrSyntax), an unknown key with the nearest one, a value that is not
-// of its kind, a key that two parts set.
-func DecodePlan(file []byte) (Plan, error) {
-	p := Plan{Attempts: 3}
+// of its kind, a key that two parts set. The keys are those of the catalogue.
+func DecodePlan(file []byte, catalogue *train.Catalogue) (Plan, error) {
+	p := Plan{Catalogue: catalogue, Attempts: 3}
 	members, err := strict.Members(file)
 	if err != nil {
 		return p, err
 	}
 	parts := map[string]func(ast.Node) error{
 		"base": func(n ast.Node) error {
-			return settings(n, strict.Scalar, func(k, v string) { p.Base = append(p.Base, Setting{k, v}) })
+			return settings(n, catalogue, strict.Scalar, func(k, v string) {
+				p.Base = append(p.Base, setting.Setting{Key: k, Value: v})
+			})
 		},
 		"grid": func(n ast.Node) error {
-			return settings(n, strict.Scalars, func(k string, v []string) { p.Grid = append(p.Grid, List{k, v}) })
+			return settings(n, catalogue, strict.Scalars, func(k string, v []string) { p.Grid = append(p.Grid, List{k, v}) })
 		},
 		"zip": func(n ast.Node) error {
-			return settings(n, strict.Scalars, func(k string, v []string) { p.Zip = append(p.Zip, List{k, v}) })
+			return settings(n, catalogue, strict.Scalars, func(k string, v []string) { p.Zip = append(p.Zip, List{k, v}) })
 		},
 		"random":          p.decodeRandom,
 		"attempts":        func(n ast.Node) error { return whole(n, 1, MaxAttempts, &p.Attempts) },
@@ -74,15 +77,15 @@ type lined struct {
 func (l lined) Error() string { return fmt.Sprintf("line %d: %s: %v", l.line, l.key, l.err) }
 func (l lined) Unwrap() error { return l.err }
 
-// settings reads a mapping from keys of train.Config.
-func settings[V any](n ast.Node, read func(ast.Node) (V, error), add func(string, V)) error {
+// settings reads a mapping from keys of the catalogue.
+func settings[V any](n ast.Node, catalogue *train.Catalogue, read func(ast.Node) (V, error), add func(string, V)) error {
 	members, ok := strict.Mapping(n)
 	if !ok {
 		return errors.New("want lines KEY: VALUE below it")
 	}
 	for _, m := range members {
 		name := m.Key.GetToken().Value
-		if err := known(name); err != nil {
+		if err := known(catalogue, name); err != nil {
 			return lined{strict.Line(m.Key), "the settings", err}
 		}
 		value, err := read(m.Value)
@@ -94,15 +97,14 @@ func settings[V any](n ast.Node, read func(ast.Node) (V, error), add func(string
 	return nil
 }
 
-// known returns an error for what is no key of train.Config.
-func known(name string) error {
-	c := train.DefaultConfig()
-	var names []string
-	for _, k := range c.Keys() {
+// known returns an error for what is no key of a configuration of the catalogue.
+func known(catalogue *train.Catalogue, name string) error {
+	names := []string{"law"}
+	for _, k := range catalogue.Keys() {
 		names = append(names, k.Name)
 	}
 	if !slices.Contains(names, name) {
-		return fmt.Errorf("unknown key %.80q: %s", name, suggest.Instead(name, names))
+		return setting.Unknown("key", name, names...)
 	}
 	return nil
 }
@@ -128,7 +130,7 @@ func (p *Plan) decodeRandom(n ast.Node) error {
 				err = errors.New("want a whole number, the seed of the draws")
 			}
 		default:
-			if err := known(name); err != nil {
+			if err := known(p.Catalogue, name); err != nil {
 				return lined{line, "random", err}
 			}
 			var d Draw

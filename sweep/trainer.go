@@ -6,6 +6,7 @@ import (
 	"errors"
 	"time"
 
+	"icar/nn"
 	"icar/nn/kernel"
 	"icar/run"
 	"icar/train"
@@ -14,6 +15,7 @@ import (
 // Trainer does the trials of a sweep of the kind Training.
 type Trainer struct {
 	Attempts
+	Catalogue       *train.Catalogue // what the configurations mean
 	Kernel          kernel.Kernel
 	CheckpointEvery time.Duration // the longest time without a checkpoint
 	Step            func()        // called after every step, if not nil
@@ -30,7 +32,7 @@ type Trained struct {
 // Do trains a trial to its end, from the last checkpoint of an earlier attempt
 // if one is within reach.
 func (t Trainer) Do(ctx context.Context, c Claim) ([]byte, []Metric, error) {
-	config := train.DefaultConfig()
+	config := t.Catalogue.Config()
 	if err := config.Decode(c.Config); err != nil {
 		return nil, nil, err
 	}
@@ -43,12 +45,16 @@ func (t Trainer) Do(ctx context.Context, c Claim) ([]byte, []Metric, error) {
 		from = saved.Checkpoint.Step
 	}
 	t.Log.Info("training", "trial", c.ID, "epoch", c.Epoch, "from", from)
-	o := train.Options{Kernel: t.Kernel, Dir: dir, Saved: saved, CheckpointEvery: t.CheckpointEvery, Observe: t.observe}
+	o := train.Options{Backend: nn.OnKernel(t.Kernel), Notice: t.notice, Dir: dir, Saved: saved, CheckpointEvery: t.CheckpointEvery, Observe: t.observe}
 	_, history, err := train.Train(ctx, config, o)
 	if err = errors.Join(err, dir.Close()); err != nil {
 		return nil, nil, err
 	}
 	return found(history)
+}
+
+func (t Trainer) notice(why error) {
+	t.Log.Warn("training on the reference, which is slow", "why", why)
 }
 
 func (t Trainer) observe(run.Metric) {
@@ -74,9 +80,13 @@ func found(history train.History) ([]byte, []Metric, error) {
 // open makes the directory of an attempt, with the last checkpoint of an
 // earlier one that is whole; saved is nil if there is none.
 func (t Trainer) open(c Claim, config train.Config) (*run.Dir, *run.Saved, error) {
-	dir, saved, err := t.Inherit(c, t.Kernel.Arithmetic())
+	arithmetic, err := config.Arithmetic(nn.OnKernel(t.Kernel))
+	if err != nil {
+		return nil, nil, err
+	}
+	dir, saved, err := t.Inherit(c, arithmetic)
 	if err == nil && dir == nil {
-		dir, err = run.Create(t.Path(c), c.Config, run.NewInfo(config.Seed, t.Kernel.Arithmetic()))
+		dir, err = run.Create(t.Path(c), c.Config, run.NewInfo(config.Seed, arithmetic))
 	}
 	return dir, saved, err
 }

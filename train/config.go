@@ -3,11 +3,10 @@ package train
 import (
 	"fmt"
 	"math"
-	"slices"
 
 	"icar/ar"
-	"icar/internal/suggest"
 	"icar/nn"
+	"icar/setting"
 )
 
 // Schedule is how the learning rate changes over the steps.
@@ -26,11 +25,19 @@ const (
 )
 
 // Config is a training run. [Config.Keys] says what each field is. The zero
-// value is not valid: decode into [DefaultConfig]. A width, embed or coords of
-// 0 stands for what follows from the tokens, see [Config.Resolve].
+// value is not valid: decode into [DefaultConfig], or into the Config of a
+// [Catalogue]. A width, embed or coords of 0 stands for what follows from the
+// tokens, see [Config.Resolve].
 type Config struct {
+	// Law is the name of the law of the sequences in the catalogue; "" is the
+	// process of the paper, whose settings are the fields of ar.Process. Of any
+	// other law only D is left of these, the dimension of its states.
+	Law string `json:"law,omitempty"`
 	ar.Process
+	// Tokens is the name of the encoding.
 	Tokens ar.Tokens `json:"tokens"`
+	// Own are the settings of the law and the encoding that are no fields here.
+	Own Own `json:"own,omitempty"`
 	nn.Config
 
 	Batch int  `json:"batch"`
@@ -48,6 +55,8 @@ type Config struct {
 
 	EvalEvery       int `json:"eval_every"`
 	CheckpointEvery int `json:"checkpoint_every"`
+
+	catalogue *Catalogue // of Law and Tokens; nil is the standard one
 }
 
 // DefaultConfig returns the run of Fig. 5 at depth 1: one layer of one linear
@@ -76,19 +85,27 @@ func (c Config) Steps() int {
 }
 
 // Resolve returns c with width, embed and coords filled in where they are 0:
-// the width of the tokens, the width, and d. The error says what to change
-// when c cannot be run.
+// the width of the tokens, the width, and d; and with every setting of a law or
+// an encoding written out. The error says what to change when c cannot be run.
 func (c Config) Resolve() (Config, error) {
-	if !slices.Contains(realFamilies(), string(c.Family)) {
-		return c, unknown("family", string(c.Family), realFamilies()...)
-	}
-	if _, err := ar.NewSampler[float32](c.Process, 1, 1, 0, ""); err != nil { // the process, and that it is real
+	law, err := c.law()
+	if err != nil {
 		return c, err
 	}
-	if c.Tokens != ar.Plain && c.Tokens != ar.Augmented {
-		return c, unknown("tokens", string(c.Tokens), string(ar.Plain), string(ar.Augmented))
+	if _, err := ar.NewSampler[float32](law, 1, 1, 0, ""); err != nil { // the law, and that it is real
+		return c, err
 	}
-	if width := c.Tokens.Width(c.D); c.Width == 0 {
+	if c.ofProcess() {
+		c.Law = ""
+	} else {
+		c.Process = ar.Process{D: law.Dim()}
+	}
+	tokens, err := c.Encoding()
+	if err != nil {
+		return c, err
+	}
+	c.Own = c.written()
+	if width := tokens.Width(c.D); c.Width == 0 {
 		c.Width = width
 	} else if c.Width != width {
 		return c, fmt.Errorf("width %d does not fit: %s tokens of d = %d have width %d; use that, or 0", c.Width, c.Tokens, c.D, width)
@@ -143,12 +160,12 @@ func (c Config) checkDescent() error {
 	switch c.Optimiser {
 	case nn.SGDName, nn.MomentumName, nn.AdamName:
 	default:
-		return unknown("optimiser", c.Optimiser, nn.SGDName, nn.MomentumName, nn.AdamName)
+		return setting.Unknown("optimiser", c.Optimiser, nn.SGDName, nn.MomentumName, nn.AdamName)
 	}
 	switch c.Schedule {
 	case Constant, Cosine:
 	default:
-		return unknown("schedule", string(c.Schedule), string(Constant), string(Cosine))
+		return setting.Unknown("schedule", string(c.Schedule), string(Constant), string(Cosine))
 	}
 	if steps := c.Steps(); c.Warmup < 0 || c.Warmup >= steps {
 		return fmt.Errorf("warmup %d leaves none of the %d steps at the full learning rate: "+
@@ -190,19 +207,4 @@ func (c Config) checkSize() error {
 		}
 	}
 	return nil
-}
-
-// realFamilies are the families with real states, the only kind that a Transformer takes.
-func realFamilies() (names []string) {
-	for _, f := range ar.Families() {
-		if f.Real() {
-			names = append(names, string(f))
-		}
-	}
-	return names
-}
-
-// unknown is the error about a word that is none of those a key can be.
-func unknown(key, word string, words ...string) error {
-	return fmt.Errorf("unknown %s %q: %s", key, word, suggest.Instead(word, words))
 }

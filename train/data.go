@@ -20,10 +20,25 @@ const (
 	shuffleStream = "shuffle"
 )
 
+// Source is where the sequences of a run come from: [Batches] draws them from the
+// law of its configuration. A run goes on to the same bits only if batch k is a
+// function of k alone.
+type Source interface {
+	// Batch returns the batch of step k = 1, 2, …, which the next call may
+	// overwrite: tokens X (N, T, C) and targets Y (N, T, D). The error is the
+	// context's or the source's own.
+	Batch(ctx context.Context, k int) (nn.Batch[float32], error)
+	// Test returns the test sequences.
+	Test(ctx context.Context) (nn.Batch[float32], error)
+}
+
+var _ Source = (*Batches)(nil)
+
 // Batches are the training batches of a configuration. It may be used from
 // one goroutine at a time.
 type Batches struct {
 	config  Config
+	tokens  ar.Encoding
 	sampler *ar.Sampler[float32] // of a batch, or of the whole training set
 	states  []float32            // (train, T+1, D); nil if sequences are fresh
 	epoch   int
@@ -45,12 +60,23 @@ func NewBatches(ctx context.Context, c Config) (*Batches, error) {
 	if c.Fresh {
 		n = c.Batch
 	}
-	b.sampler, err = ar.NewSampler[float32](c.Process, n, c.Length, c.Seed, TrainStream)
+	if b.tokens, err = c.Encoding(); err == nil {
+		b.sampler, err = newSampler[float32](c, n, TrainStream)
+	}
 	if err == nil && !c.Fresh {
 		b.states = make([]float32, c.states(n))
 		err = draw(ctx, c, b.sampler, b.states, 0)
 	}
 	return b, err
+}
+
+// newSampler returns the sampler of n sequences of the law of c.
+func newSampler[S ar.Scalar](c Config, n int, stream string) (*ar.Sampler[S], error) {
+	law, err := c.law()
+	if err != nil {
+		return nil, err
+	}
+	return ar.NewSampler[S](law, n, c.Length, c.Seed, stream)
 }
 
 // states returns the numbers in the states of n sequences.
@@ -89,7 +115,7 @@ func (b *Batches) Batch(ctx context.Context, k int) (nn.Batch[float32], error) {
 		if err := draw(ctx, c, b.sampler, b.drawn, uint64(k)); err != nil {
 			return nn.Batch[float32]{}, err
 		}
-		return b.last, encode(c, b.last, b.drawn)
+		return b.last, encode(c, b.tokens, b.last, b.drawn)
 	}
 	perEpoch := c.Train / c.Batch
 	if epoch := (k - 1) / perEpoch; epoch != b.epoch {
@@ -100,8 +126,11 @@ func (b *Batches) Batch(ctx context.Context, k int) (nn.Batch[float32], error) {
 	for i, n := range b.order[first : first+c.Batch] {
 		copy(b.drawn[i*size:(i+1)*size], b.states[n*size:])
 	}
-	return b.last, encode(c, b.last, b.drawn)
+	return b.last, encode(c, b.tokens, b.last, b.drawn)
 }
+
+// Test is [TestSet] of the configuration.
+func (b *Batches) Test(ctx context.Context) (nn.Batch[float32], error) { return TestSet(ctx, b.config) }
 
 // TestSet returns the test sequences of c, which no training batch holds. The
 // error is that of [Config.Resolve] or the context's.
@@ -110,7 +139,11 @@ func TestSet(ctx context.Context, c Config) (nn.Batch[float32], error) {
 	if err != nil {
 		return nn.Batch[float32]{}, err
 	}
-	sampler, err := ar.NewSampler[float32](c.Process, c.Test, c.Length, c.Seed, TestStream)
+	tokens, err := c.Encoding()
+	if err != nil {
+		return nn.Batch[float32]{}, err
+	}
+	sampler, err := newSampler[float32](c, c.Test, TestStream)
 	if err != nil {
 		return nn.Batch[float32]{}, err
 	}
@@ -118,14 +151,14 @@ func TestSet(ctx context.Context, c Config) (nn.Batch[float32], error) {
 	if err := draw(ctx, c, sampler, states, 0); err != nil {
 		return nn.Batch[float32]{}, err
 	}
-	return test, encode(c, test, states)
+	return test, encode(c, tokens, test, states)
 }
 
 // Sequences returns the first n sequences of TrainStream or TestStream in
 // float64, of which those that the run trains or is tested on are the
-// roundings. The error is that of [ar.NewSampler].
+// roundings. The error is that of [ar.NewSampler], or about the name of the law.
 func Sequences(c Config, stream string, n int) (ar.Batch[float64], error) {
-	sampler, err := ar.NewSampler[float64](c.Process, n, c.Length, c.Seed, stream)
+	sampler, err := newSampler[float64](c, n, stream)
 	if err != nil {
 		return ar.Batch[float64]{}, err
 	}
@@ -138,12 +171,12 @@ func newBatch(c Config, n int) nn.Batch[float32] {
 }
 
 // encode fills b with the tokens and targets of states (N, T+1, D).
-func encode(c Config, b nn.Batch[float32], states []float32) error {
-	size, tokens, targets := c.states(1), b.T*c.Width, b.T*c.D
+func encode(c Config, tokens ar.Encoding, b nn.Batch[float32], states []float32) error {
+	size, inputs, targets := c.states(1), b.T*c.Width, b.T*c.D
 	return share(b.N, func(from, to int) error {
 		for n := from; n < to; n++ {
 			s := states[n*size : (n+1)*size]
-			if err := ar.Encode(c.Tokens, b.X[n*tokens:(n+1)*tokens], s, c.D); err != nil {
+			if err := ar.Encode(tokens, b.X[n*inputs:(n+1)*inputs], s, c.D); err != nil {
 				return err
 			}
 			copy(b.Y[n*targets:(n+1)*targets], s[c.D:])

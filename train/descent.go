@@ -10,25 +10,26 @@ import (
 // descent is a model with its optimiser: the one place that decides how a
 // gradient is computed.
 type descent struct {
-	config    Config
-	engine    *nn.Engine
-	optimiser nn.Optimiser[float32]
+	config     Config
+	parameters []nn.Parameter[float32]
+	backend    nn.Backend // of the model with these parameters
+	optimiser  nn.Optimiser[float32]
 }
 
-func newDescent(c Config, e *nn.Engine) (*descent, error) {
-	o, err := nn.NewOptimiser(c.Optimiser, e.Model().Parameters())
-	return &descent{c, e, o}, err
+func newDescent(c Config, p []nn.Parameter[float32], b nn.Backend) (*descent, error) {
+	o, err := nn.NewOptimiser(c.Optimiser, p)
+	return &descent{c, p, b, o}, err
 }
 
 // step makes step k = 1, 2, … on a batch and returns the loss before it. On an
-// error, that of nn.Engine.Gradient, the model is as it was.
+// error, that of the backend, the model is as it was.
 func (d *descent) step(ctx context.Context, k int, b nn.Batch[float32]) (loss float64, err error) {
-	loss, err = d.engine.Gradient(ctx, b)
+	loss, err = d.backend.Gradient(ctx, b)
 	if err != nil {
 		return 0, err
 	}
 	if d.config.Clip > 0 {
-		nn.Clip(d.engine.Model().Parameters(), d.config.Clip)
+		nn.Clip(d.parameters, d.config.Clip)
 	}
 	d.optimiser.Step(k, d.config.rate(k))
 	return loss, nil

@@ -9,16 +9,10 @@ import (
 	"icar/run"
 )
 
-// Predictor is a model that predicts (N, T, width) from a batch: the reference
-// [nn.Transformer] or its [nn.Engine].
-type Predictor interface {
-	Predict(ctx context.Context, b nn.Batch[float32]) ([]float32, error)
-}
-
 // SquaredErrors returns the squared error of a model's prediction at every
 // position of every sequence of b, (N, T), mean over coordinates. The error is
 // that of the model's Predict.
-func SquaredErrors(ctx context.Context, m Predictor, b nn.Batch[float32]) ([]float64, error) {
+func SquaredErrors(ctx context.Context, m nn.Backend, b nn.Batch[float32]) ([]float64, error) {
 	predictions, err := m.Predict(ctx, b)
 	if err != nil {
 		return nil, err

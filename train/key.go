@@ -1,120 +1,214 @@
 package train
 
 import (
-	"errors"
+	"cmp"
 	"fmt"
-	"strconv"
-)
+	"slices"
+	"strings"
 
-// Key is a field of a configuration by the name that files and flags know it
-// by. It is a flag.Value of the flag of that name.
-type Key struct {
-	Name  string
-	Means string // its unit or values too
-	field any    // *string, *int, *uint64, *float64 or *bool in the configuration
-}
+	"icar/setting"
+)
 
 // Keys returns the keys of c in the order of its file; setting one sets the
 // field of c. The names are those of nn/testdata/oracle.py where it has them.
-func (c *Config) Keys() []Key {
-	return []Key{
-		{"family", "law of the context matrices: `haar` (O(d)), `so` (SO(d)) or `rotation` (pairs)", (*string)(&c.Family)},
-		{"d", "token dimension", &c.D},
-		{"mu", "context spread μ ≥ 1: the angles of a rotation are uniform on [0, 2π/μ]", &c.Mu},
-		{"rho", "contraction ρ in (0, 1], the modulus of every eigenvalue", &c.Rho},
-		{"sigma", "noise level σ ≥ 0 in s_{t+1} = W s_t + σ ε", &c.Sigma},
-		{"noise", "law of ε: `real`, the one that real sequences have", (*string)(&c.Noise)},
-		{"tokens", "`plain` (s_t) or `augmented` (0, s_t, s_{t-1})", (*string)(&c.Tokens)},
-		{"width", "numbers in a token; 0 for what the tokens have, d or 3d", &c.Width},
-		{"embed", "dimension inside the model, a multiple of width; 0 for width", &c.Embed},
-		{"depth", "layers", &c.Depth},
-		{"heads", "heads of a layer, each of dimension embed", &c.Heads},
-		{"attention", "`linear` or `softmax`", (*string)(&c.Attention)},
-		{"norm", "layer norm after the attention: `true` or `false`", &c.Norm},
-		{"residual", "skip connection around the attention: `true` or `false`", &c.Residual},
-		{"mlp", "hidden dimension of the MLP over embed; 0 for no MLP", &c.MLP},
-		{"position", "`none`, `additive` or `product` (the P of the paper)", (*string)(&c.Position)},
-		{"length", "context length n: inputs s_1 … s_n, targets s_2 … s_{n+1}", &c.Length},
-		{"coords", "leading coordinates of a prediction that have a target; 0 for d", &c.Coords},
-		{"batch", "sequences in a batch", &c.Batch},
-		{"train", "training sequences in an epoch, a multiple of batch", &c.Train},
-		{"fresh", "`true`: every epoch draws new sequences; `false`: they are drawn once and shuffled every epoch", &c.Fresh},
-		{"test", "test sequences", &c.Test},
-		{"epochs", "passes over the training sequences, of train/batch steps each", &c.Epochs},
-		{"optimiser", "`adam`, `momentum` or `sgd`", &c.Optimiser},
-		{"learning_rate", "learning rate η > 0", &c.LearningRate},
-		{"schedule", "of the learning rate: `constant`, or `cosine` from η to 0", (*string)(&c.Schedule)},
-		{"warmup", "first steps, over which the learning rate rises in proportion to the step; 0 for none", &c.Warmup},
-		{"clip", "largest norm of the gradient, which a longer one is scaled down to; 0 for any", &c.Clip},
-		{"seed", "seed of all randomness: initial weights, training and test sequences, shuffles", &c.Seed},
-		{"eval_every", "steps from one evaluation on the test sequences to the next; 0 for one at the end", &c.EvalEvery},
-		{"checkpoint_every", "steps from one checkpoint to the next; 0 for one at the start and one at the end", &c.CheckpointEvery},
+func (c *Config) Keys() []setting.Key {
+	return slices.Concat(c.lawKeys(), []setting.Key{c.tokensKey()}, c.encodingKeys(), c.ownKeys())
+}
+
+// processKeys are those of the law of the paper.
+func (c *Config) processKeys() []setting.Key {
+	return []setting.Key{
+		setting.New("family", "law of the context matrices: `haar` (O(d)), `so` (SO(d)) or `rotation` (pairs)", (*string)(&c.Family)),
+		setting.New("d", "token dimension", &c.D),
+		setting.New("mu", "context spread μ ≥ 1: the angles of a rotation are uniform on [0, 2π/μ]", &c.Mu),
+		setting.New("rho", "contraction ρ in (0, 1], the modulus of every eigenvalue", &c.Rho),
+		setting.New("sigma", "noise level σ ≥ 0 in s_{t+1} = W s_t + σ ε", &c.Sigma),
+		setting.New("noise", "law of ε: `real`, the one that real sequences have", (*string)(&c.Noise)),
 	}
 }
 
-// String returns the field's value as Set reads it.
-func (k Key) String() string {
-	switch f := k.field.(type) {
-	case *string:
-		return *f
-	case *int:
-		return strconv.Itoa(*f)
-	case *uint64:
-		return strconv.FormatUint(*f, 10)
-	case *float64:
-		return strconv.FormatFloat(*f, 'f', -1, 64) // YAML 1.1 takes 1e-05 for a word
-	case *bool:
-		return strconv.FormatBool(*f)
+// lawKeys are those of the law of c: of another one than the process its name
+// first.
+func (c *Config) lawKeys() []setting.Key {
+	if c.ofProcess() {
+		return c.processKeys()
 	}
-	return ""
+	law, err := c.catalogue.or().laws.find("law", c.Law)
+	keys := []setting.Key{c.lawKey()}
+	if err == nil {
+		own, _ := c.Own.bind(law) // what cannot be set is for Resolve to say
+		keys = append(keys, own...)
+	}
+	return keys
 }
 
-// Set sets the field. The error says what a value of its type looks like; the
-// values that make sense are Config.Resolve's to judge.
-func (k Key) Set(text string) (err error) {
-	switch f := k.field.(type) {
-	case *string:
-		*f = text
-	case *int:
-		err = set(f, text, "a whole number", func(s string) (int, error) { return strconv.Atoi(s) })
-	case *uint64:
-		err = set(f, text, "a whole number from 0 to 2⁶⁴-1", func(s string) (uint64, error) { return strconv.ParseUint(s, 10, 64) })
-	case *float64:
-		err = set(f, text, "a number", func(s string) (float64, error) { return strconv.ParseFloat(s, 64) })
-	case *bool:
-		err = set(f, text, "true or false", parseBool)
+// lawKey is the name of the law.
+func (c *Config) lawKey() setting.Key {
+	names := append([]string{processLaw}, c.catalogue.or().laws.names()...)
+	return setting.Key{Name: "law", Means: "law of the sequences: " + list(names), Value: lawName{c}}
+}
+
+// list returns words as the meanings of keys have them.
+func list(words []string) string { return "`" + strings.Join(words, "`, `") + "`" }
+
+// lawName is the law of a configuration by its name, the process being "".
+type lawName struct{ c *Config }
+
+// String returns the name.
+func (l lawName) String() string { return cmp.Or(l.c.Law, processLaw) }
+
+// Type returns the kind of value.
+func (l lawName) Type() string { return "word" }
+
+// Set chooses the law. The error says which ones there are.
+func (l lawName) Set(name string) (err error) {
+	if name == processLaw {
+		name = ""
+	} else {
+		_, err = l.c.catalogue.or().laws.find("law", name, processLaw)
+	}
+	if err == nil {
+		l.c.Law = name
 	}
 	return err
 }
 
-// Type returns the kind of value, for the help of a flag.
-func (k Key) Type() string {
-	switch k.field.(type) {
-	case *string:
-		return "word"
-	case *bool:
-		return "bool"
-	case *float64:
-		return "number"
+// tokensKey is the name of the encoding.
+func (c *Config) tokensKey() setting.Key {
+	means := "`plain` (s_t), `augmented` (0, s_t, s_{t-1}) or `order` (s_t, …, s_{t-p+1})"
+	if added := c.catalogue.or().encodings.names()[len(Standard().encodings):]; len(added) > 0 {
+		means += ", or " + list(added)
 	}
-	return "integer"
+	return setting.New("tokens", means, (*string)(&c.Tokens))
 }
 
-func set[T any](field *T, text, want string, parse func(string) (T, error)) error {
-	value, err := parse(text)
-	if errors.Is(err, strconv.ErrRange) {
-		return fmt.Errorf("%s is out of range: use %s that a computer holds", text, want)
+// encodingKeys are those of the encoding of c besides its name.
+func (c *Config) encodingKeys() []setting.Key {
+	encoding, err := c.catalogue.or().encodings.find("tokens", string(c.Tokens))
+	if err != nil { // for Resolve to say
+		return nil
 	}
-	if err != nil {
-		return fmt.Errorf("%q is not %s", text, want)
+	keys, _ := c.Own.bind(encoding)
+	return keys
+}
+
+// ownKeys are the keys that every configuration has: those of the model and of
+// its training.
+func (c *Config) ownKeys() []setting.Key {
+	return []setting.Key{
+		setting.New("width", "numbers in a token; 0 for what the tokens have, d or 3d", &c.Width),
+		setting.New("embed", "dimension inside the model, a multiple of width; 0 for width", &c.Embed),
+		setting.New("depth", "layers", &c.Depth),
+		setting.New("heads", "heads of a layer, each of dimension embed", &c.Heads),
+		setting.New("attention", "`linear` or `softmax`", (*string)(&c.Attention)),
+		setting.New("norm", "layer norm after the attention: `true` or `false`", &c.Norm),
+		setting.New("residual", "skip connection around the attention: `true` or `false`", &c.Residual),
+		setting.New("mlp", "hidden dimension of the MLP over embed; 0 for no MLP", &c.MLP),
+		setting.New("position", "`none`, `additive` or `product` (the P of the paper)", (*string)(&c.Position)),
+		setting.New("length", "context length n: inputs s_1 … s_n, targets s_2 … s_{n+1}", &c.Length),
+		setting.New("coords", "leading coordinates of a prediction that have a target; 0 for d", &c.Coords),
+		setting.New("batch", "sequences in a batch", &c.Batch),
+		setting.New("train", "training sequences in an epoch, a multiple of batch", &c.Train),
+		setting.New("fresh", "`true`: every epoch draws new sequences; `false`: they are drawn once and shuffled every epoch", &c.Fresh),
+		setting.New("test", "test sequences", &c.Test),
+		setting.New("epochs", "passes over the training sequences, of train/batch steps each", &c.Epochs),
+		setting.New("optimiser", "`adam`, `momentum` or `sgd`", &c.Optimiser),
+		setting.New("learning_rate", "learning rate η > 0", &c.LearningRate),
+		setting.New("schedule", "of the learning rate: `constant`, or `cosine` from η to 0", (*string)(&c.Schedule)),
+		setting.New("warmup", "first steps, over which the learning rate rises in proportion to the step; 0 for none", &c.Warmup),
+		setting.New("clip", "largest norm of the gradient, which a longer one is scaled down to; 0 for any", &c.Clip),
+		setting.New("seed", "seed of all randomness: initial weights, training and test sequences, shuffles", &c.Seed),
+		setting.New("eval_every", "steps from one evaluation on the test sequences to the next; 0 for one at the end", &c.EvalEvery),
+		setting.New("checkpoint_every", "steps from one checkpoint to the next; 0 for one at the start and one at the end", &c.CheckpointEvery),
 	}
-	*field = value
+}
+
+// Assign sets keys of c, the law and the tokens first, since these decide which
+// keys there are besides. The error is about a key that c has not, and then
+// names the nearest one or the law that has it, or about a value of the wrong
+// type. Whether the values make sense is for Resolve to say.
+func (c *Config) Assign(settings ...setting.Setting) error {
+	for _, s := range slices.SortedStableFunc(slices.Values(settings), func(a, b setting.Setting) int {
+		return rank(a.Key) - rank(b.Key)
+	}) {
+		if err := c.assign(s); err != nil {
+			return err
+		}
+	}
 	return nil
 }
 
-func parseBool(text string) (bool, error) {
-	if text != "true" && text != "false" {
-		return false, strconv.ErrSyntax
+// rank puts the keys first that decide which others there are.
+func rank(key string) int {
+	if key == "law" || key == "tokens" {
+		return 0
 	}
-	return text == "true", nil
+	return 1
+}
+
+func (c *Config) assign(s setting.Setting) error {
+	k, err := c.key(s.Key)
+	if err != nil {
+		return err
+	}
+	if err := k.Set(s.Value); err != nil {
+		return fmt.Errorf("%s: %w", s.Key, err)
+	}
+	return nil
+}
+
+// key returns the key of a name.
+func (c *Config) key(name string) (setting.Key, error) {
+	for _, k := range append(c.Keys(), c.lawKey()) {
+		if k.Name == name {
+			return k, nil
+		}
+	}
+	return setting.Key{}, c.catalogue.unknown(name)
+}
+
+// unknown returns the error about a key that a configuration has not.
+func (c *Catalogue) unknown(key string) error {
+	c = c.or()
+	owners := append(c.laws.owners("law", key), c.encodings.owners("tokens", key)...)
+	if hasKey(new(Config).processKeys(), key) {
+		owners = append(owners, "law "+processLaw)
+	}
+	if len(owners) > 0 {
+		return fmt.Errorf("%s is a setting of %s: choose that, or leave %s out", key, strings.Join(owners, " and of "), key)
+	}
+	var names []string
+	for _, k := range c.Keys() {
+		names = append(names, k.Name)
+	}
+	return setting.Unknown("key", key, names...)
+}
+
+// Values returns the values of the keys of c by name, that of the law among them.
+func (c Config) Values() map[string]string {
+	values := map[string]string{}
+	for _, k := range append(c.Keys(), c.lawKey()) {
+		values[k.Name] = k.String()
+	}
+	return values
+}
+
+// Names returns the keys of some configurations, those of all laws and tokens
+// that they have, in the order of the catalogue of the first.
+func Names(configs ...Config) []string {
+	has := map[string]bool{}
+	for _, c := range configs {
+		for _, k := range c.Keys() {
+			has[k.Name] = true
+		}
+	}
+	var names []string
+	if len(configs) > 0 {
+		for _, k := range configs[0].catalogue.Keys() {
+			if has[k.Name] {
+				names = append(names, k.Name)
+			}
+		}
+	}
+	return names
 }

@@ -16,8 +16,14 @@ import (
 type Options struct {
 	// Model is trained in place of one with the initial weights of the seed.
 	Model *nn.Transformer[float32]
-	// Kernel is what the model runs on; the default of the machine for nil.
-	Kernel kernel.Kernel
+	// Backend makes what the model runs on; nil for an engine on the default
+	// kernel of the machine. A model that it cannot run trains on the reference.
+	Backend nn.NewBackend
+	// Notice, if not nil, is told why a model trains on the reference.
+	Notice func(why error)
+	// Source is where the sequences come from: the law of the configuration for
+	// nil. Tokens have the width of the configuration, targets its coords.
+	Source Source
 	// Dir records the run; it was created with the resolved configuration.
 	Dir *run.Dir
 	// Saved is the state to go on from, as run.Open returns it; nil at the
@@ -63,8 +69,8 @@ func (e DivergedError) Error() string {
 func (e DivergedError) Unwrap() error { return e.Err }
 
 // Train trains a model of c to the end and returns it with the history. The
-// result is a function of c, the initial weights and the arithmetic of the
-// kernel, bit by bit.
+// result is a function of c, the initial weights, the sequences if they are none
+// of c, and the arithmetic of the backend, bit by bit.
 //
 // When ctx is done it stops between two steps, an evaluation belonging to its
 // step, and saves a checkpoint; the error is then the context's cause. Other
@@ -85,11 +91,10 @@ func Train(ctx context.Context, c Config, o Options) (*nn.Transformer[float32], 
 	if t.Model.Config() != c.Config {
 		return nil, nil, fmt.Errorf("the model %+v is not that of the configuration, %+v: make it from the resolved one", t.Model.Config(), c.Config)
 	}
-	if t.Kernel == nil {
-		t.Kernel = kernel.Available()[0]
+	if t.backend, err = nn.OrReference(backend(o.Backend), o.Notice)(t.Model); err != nil {
+		return nil, nil, err
 	}
-	t.engine = nn.NewEngine(t.Model, t.Kernel)
-	if t.descent, err = newDescent(c, t.engine); err != nil {
+	if t.descent, err = newDescent(c, t.Model.Parameters(), t.backend); err != nil {
 		return nil, nil, err
 	}
 	if err := t.restore(); err != nil {
@@ -97,6 +102,33 @@ func Train(ctx context.Context, c Config, o Options) (*nn.Transformer[float32], 
 	}
 	err = t.run(ctx)
 	return t.Model, t.history, err
+}
+
+// backend returns build, or what nil stands for.
+func backend(build nn.NewBackend) nn.NewBackend {
+	if build == nil {
+		return nn.OnKernel(kernel.Available()[0])
+	}
+	return build
+}
+
+// Arithmetic returns that of a run of c whose Options have this Backend: the
+// backend's, or the reference's where it cannot run a model of c. The error is
+// that of [Config.Resolve] or of the backend.
+func (c Config) Arithmetic(build nn.NewBackend) (string, error) {
+	c, err := c.Resolve()
+	if err != nil {
+		return "", err
+	}
+	model, err := nn.New[float32](c.Config, c.Seed)
+	if err != nil {
+		return "", err
+	}
+	b, err := nn.OrReference(backend(build), nil)(model)
+	if err != nil {
+		return "", err
+	}
+	return b.Arithmetic(), nil
 }
 
 // restore takes the state from Options.Saved.
@@ -117,9 +149,8 @@ type trainer struct {
 	Options
 	first   int // steps made before
 	saved   time.Time
-	batches *Batches
 	test    nn.Batch[float32]
-	engine  *nn.Engine
+	backend nn.Backend
 	descent *descent
 	history History
 }
@@ -133,8 +164,11 @@ func (t *trainer) run(ctx context.Context) (err error) {
 		}
 	}
 	t.saved = time.Now()
-	if t.batches, err = NewBatches(ctx, t.config); err == nil {
-		t.test, err = TestSet(ctx, t.config)
+	if t.Source == nil {
+		t.Source, err = NewBatches(ctx, t.config)
+	}
+	if err == nil {
+		t.test, err = t.Source.Test(ctx)
 	}
 	if err != nil {
 		return t.stop(ctx, t.first, err)
@@ -165,7 +199,7 @@ func (t *trainer) step(ctx context.Context, k int) (run.Metric, error) {
 	if ctx.Err() != nil {
 		return m, context.Cause(ctx)
 	}
-	batch, err := t.batches.Batch(ctx, k)
+	batch, err := t.Source.Batch(ctx, k)
 	if err != nil {
 		return m, err
 	}
@@ -174,7 +208,7 @@ func (t *trainer) step(ctx context.Context, k int) (run.Metric, error) {
 	}
 	if k == t.config.Steps() || due(k, t.config.EvalEvery) {
 		// Step k is made: it has to be recorded with all that belongs to it.
-		errors, err := SquaredErrors(context.WithoutCancel(ctx), t.engine, t.test)
+		errors, err := SquaredErrors(context.WithoutCancel(ctx), t.backend, t.test)
 		if err != nil {
 			return m, err
 		}

@@ -120,7 +120,10 @@ func TestInterruptSavesTheLastStep(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	engine := nn.NewEngine(reference, kernel.Available()[0])
+	engine, err := nn.NewEngine(reference, kernel.Available()[0])
+	if err != nil {
+		t.Fatal(err)
+	}
 	for k := 1; k <= 5; k++ {
 		if _, err := engine.Gradient(t.Context(), batch(t, batches, k)); err != nil {
 			t.Fatal(err)
@@ -240,12 +243,8 @@ func TestClippedStepHasItsLength(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	resolved, err := c.Resolve()
-	if err != nil {
-		t.Fatal(err)
-	}
 	square := 0.0
-	before := nn.NewParameters[float32](resolved.Config, c.Seed)
+	before := firstModel(t, c).Parameters()
 	for i, p := range after.Parameters() {
 		for j, x := range p.Data {
 			d := float64(x) - float64(before[i].Data[j])

@@ -3,10 +3,14 @@ package train
 import (
 	"bytes"
 	"fmt"
+	"regexp"
 	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/goccy/go-yaml/ast"
 
 	"icar/internal/strict"
-	"icar/internal/suggest"
 )
 
 // ErrSyntax is in the error about a file which is no YAML.
@@ -22,23 +26,19 @@ func (c *Config) Decode(file []byte) error {
 	if err != nil {
 		return err
 	}
-	keys := c.Keys()
-	var names []string
-	for _, k := range keys {
-		names = append(names, k.Name)
-	}
+	name := func(m *ast.MappingValueNode) string { return m.Key.GetToken().Value }
+	slices.SortStableFunc(members, func(a, b *ast.MappingValueNode) int { return rank(name(a)) - rank(name(b)) })
 	for _, m := range members {
-		name := m.Key.GetToken().Value
-		i := slices.Index(names, name)
-		if i < 0 {
-			return fmt.Errorf("line %d: unknown key %.80q: %s", strict.Line(m.Key), name, suggest.Instead(name, names))
+		key, err := c.key(name(m))
+		if err != nil {
+			return fmt.Errorf("line %d: %w", strict.Line(m.Key), err)
 		}
 		text, err := strict.Scalar(m.Value)
 		if err == nil {
-			err = keys[i].Set(text)
+			err = key.Set(text)
 		}
 		if err != nil {
-			return fmt.Errorf("line %d: %s: %w", strict.Line(m.Key), name, err)
+			return fmt.Errorf("line %d: %s: %w", strict.Line(m.Key), key.Name, err)
 		}
 	}
 	return nil
@@ -48,7 +48,14 @@ func (c *Config) Decode(file []byte) error {
 func (c Config) YAML() []byte {
 	var b bytes.Buffer
 	for _, k := range c.Keys() {
-		fmt.Fprintf(&b, "%s: %s\n", k.Name, k)
+		text := k.String()
+		if k.Type() == "word" && (!unquoted.MatchString(text) || strings.EqualFold(text, "null")) {
+			text = strconv.Quote(text)
+		}
+		fmt.Fprintf(&b, "%s: %s\n", k.Name, text)
 	}
 	return b.Bytes()
 }
+
+// unquoted is a word that YAML takes for itself.
+var unquoted = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_./-]*$`)

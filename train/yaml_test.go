@@ -103,9 +103,8 @@ func TestKeysAreDocumented(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := DefaultConfig()
 	table := "| key | default | meaning |\n|---|---|---|\n"
-	for _, k := range c.Keys() {
+	for _, k := range Standard().Keys() {
 		table += fmt.Sprintf("| `%s` | `%s` | %s |\n", k.Name, k, k.Means)
 	}
 	if !strings.Contains(string(page), "\n\n"+table+"\n") {

@@ -23,9 +23,6 @@ type Fact struct {
 	Value string `json:"value"`
 }
 
-// plane is the kind of a panel of lines whose two axes have the same scale.
-const plane figure.Kind = "plane"
-
 func (d *Document) figure(name, title, caption string, columns int, panels ...figure.Panel) {
 	d.Figures = append(d.Figures, figure.Figure{Name: name, Title: title, Caption: caption, Columns: columns, Panels: panels})
 }
@@ -51,15 +48,6 @@ func lines(title string, x, y figure.Axis, series ...figure.Series) figure.Panel
 func linear(label string) figure.Axis { return figure.Axis{Label: label} }
 func logarithmic(label string) figure.Axis {
 	return figure.Axis{Label: label, Log: true}
-}
-
-// count returns from, from+1, …, from+n-1.
-func count(from, n int) []float64 {
-	x := make([]float64, n)
-	for i := range x {
-		x[i] = float64(from + i)
-	}
-	return x
 }
 
 // refusal is an error with the status it is answered with.

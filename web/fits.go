@@ -136,11 +136,7 @@ func fit(key fitKey) (fitted, error) {
 	if err != nil {
 		return f, err
 	}
-	f.modelError = make([]float64, fitLength)
-	for i, y := range batch.Targets() {
-		e := predictions[i] - y
-		f.modelError[i/key.d%fitLength] += e * e / float64(key.d*batch.N)
-	}
+	f.modelError = estimator.ErrorsOf(predictions, batch).PerPosition()
 	f.floor, err = estimator.BayesFloor(f.process, fitLength)
 	return f, err
 }

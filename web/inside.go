@@ -99,21 +99,20 @@ func look(ctx context.Context, c train.Config, net *nn.Transformer[float32], t i
 	}
 	var panels []figure.Panel
 	for _, a := range attention[:min(len(attention), maxMaps)] {
-		panels = append(panels, heatmap(fmt.Sprintf("layer %d, head %d", a.Layer+1, a.Head+1), "token j", "token i", c.Length, c.Length, a.Values))
+		panels = append(panels, a.Panel())
 	}
-	doc.figure("attention", "Attention maps", "Mean size of the attention of token i to token j.", 3, panels...)
+	doc.figure("attention", "Attention maps", "Mean size of the attention of a token, the query, to those up to it.", 3, panels...)
 	return doc, nil
 }
 
 func leastSquaresMap(b ar.Batch[float64], t int) figure.Panel {
-	stream, err := estimator.LeastSquares{}.Start(estimator.Sequence{D: b.D, T: t})
-	gamma, prediction := make([]float64, b.D*b.D), make([]float64, b.D)
-	if err == nil {
-		for i := range t {
-			stream.Next(prediction, b.States[i*b.D:(i+1)*b.D])
+	gamma := make([]float64, b.D*b.D)
+	// Least squares takes any sequence.
+	_ = estimator.Walk(estimator.LeastSquares{}, estimator.Sequence{D: b.D, T: t}, b.States, func(i int, _ []float64, s estimator.Stream) {
+		if i == t-1 {
+			s.Map(gamma)
 		}
-		stream.Map(gamma)
-	}
+	})
 	return heatmap("Γ of least squares", "", "", b.D, b.D, gamma)
 }
 
@@ -129,7 +128,7 @@ func (doc *Document) align(ctx context.Context, maps probe.Maps, sequences ar.Ba
 		if err != nil {
 			return err
 		}
-		series = append(series, figure.NewSeries(e.label, figure.Solid, count(1, maps.T), a.Cosine))
+		series = append(series, figure.NewSeries(e.label, figure.Solid, figure.Positions(maps.T), a.Cosine))
 		doc.factNumber("mean cosine with "+e.label, a.MeanCosine())
 	}
 	doc.figure("alignment", "Which algorithm the model is like", "Cosine between Γ of the model and Γ of the algorithm, mean over 8 test sequences.", 1,

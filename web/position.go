@@ -66,10 +66,10 @@ const enough = 0.95
 // row is.
 func (doc *Document) wave(weights []float64) {
 	row := len(weights)
-	series := []figure.Series{figure.NewSeries("p_t", figure.Points, count(1, row), weights)}
+	series := []figure.Series{figure.NewSeries("p_t", figure.Points, figure.Positions(row), weights)}
 	caption := "The row is constant."
 	if cosine, err := theory.FitCosine(weights); err == nil {
-		series = append(series, figure.NewSeries("the nearest cosine", figure.Solid, count(1, row), cosine.Curve(row)))
+		series = append(series, figure.NewSeries("the nearest cosine", figure.Solid, figure.Positions(row), cosine.Curve(row)))
 		caption = shape(cosine, row)
 		doc.fact("share of the row's variance that the nearest cosine explains", "%.3f", cosine.R2)
 		doc.fact("periods of that cosine along the row", "%.2f", periods(cosine, row))
@@ -118,7 +118,7 @@ func (doc *Document) identity(theta float64, t int) {
 		x, y = append(x, real(z)), append(y, imag(z))
 	}
 	doc.figure("identity", "λ^{T+1} = 2cosθ λ^T - λ^{T-1}", "From 2cosθ λ^T go back along λ^{T-1}: you are at the next power, on the circle. Rotations are predicted without division.", 1,
-		figure.Panel{Kind: plane, X: linear("real"), Y: linear("imaginary"), Series: []figure.Series{
+		figure.Panel{Kind: figure.Plane, X: linear("real"), Y: linear("imaginary"), Series: []figure.Series{
 			arrow("2cosθ λ^T", figure.Solid, 0, twice),
 			arrow("-λ^{T-1}", figure.Solid, twice, twice-power(t-1)),
 			arrow("λ^{T+1}", figure.Solid, 0, power(t+1)),

@@ -85,7 +85,7 @@ func (s *Server) process(_ context.Context, v values) (Document, error) {
 		}
 	}
 	x, y := q.axes(look)
-	doc.figure("path", "The tokens s_1 … s_T", q.caption(reveal), 1, figure.Panel{Kind: plane, X: linear(x), Y: linear(y), Series: series})
+	doc.figure("path", "The tokens s_1 … s_T", q.caption(reveal), 1, figure.Panel{Kind: figure.Plane, X: linear(x), Y: linear(y), Series: series})
 	if reveal {
 		doc.figure("w", "W", "The hidden matrix, here in its real form.", 1, heatmap("", "", "", q.d, q.d, q.w))
 	} else {
@@ -112,16 +112,11 @@ func guessers() []named {
 }
 
 // predict returns the shown coordinates of the prediction of s_{t+1}.
-func (q sample) predict(e estimator.Estimator, t int) ([]float64, error) {
-	stream, err := e.Start(estimator.Sequence{D: q.d, T: t})
-	if err != nil {
-		return nil, err
-	}
-	prediction := make([]float64, q.d)
-	for i := range t {
-		stream.Next(prediction, q.states[i*q.d:(i+1)*q.d])
-	}
-	return prediction[:q.show], nil
+func (q sample) predict(e estimator.Estimator, t int) (last []float64, err error) {
+	err = estimator.Walk(e, estimator.Sequence{D: q.d, T: t}, q.states, func(_ int, prediction []float64, _ estimator.Stream) {
+		last = append(last[:0], prediction[:q.show]...)
+	})
+	return last, err
 }
 
 // shown returns the drawn coordinates of the first n states.
@@ -192,7 +187,7 @@ func realForm(states, lambda []complex128) sample {
 	return q
 }
 
-// turning returns ρ times the rotation by θ of the plane, or of space about
+// turning returns ρ times the rotation by θ of the figure.Plane, or of space about
 // the axis u = (sin φ, 0, cos φ): R = cos θ I + sin θ [u]× + (1 - cos θ) uuᵀ.
 // For haar it has determinant -1: a reflection first, along u in space.
 func turning(p ar.Process, theta, phi float64) []float64 {

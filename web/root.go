@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"net/http"
 	"os"
-	"path"
 
 	"icar/internal/budget"
 	"icar/nn"
@@ -30,8 +29,7 @@ func (r root) loadIn(p string, c train.Config) (*nn.Transformer[float32], error)
 		return nil, err
 	}
 	defer folder.Close()
-	name := path.Join(p, "checkpoint.safetensors")
-	f, err := budget.OpenIn(budget.Root(folder), name)
+	f, name, err := run.OpenCheckpoint(budget.Root(folder), p)
 	if errors.Is(err, budget.ErrIrregular) {
 		return nil, unreadable(err)
 	}

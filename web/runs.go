@@ -80,7 +80,7 @@ func (d *Document) curves(runs []shelfRun) {
 		}
 		losses = append(losses, figure.NewSeries(r.path, figure.Solid, x, y), figure.NewSeries(r.path+", test", figure.Points, tx, ty))
 		if e := r.Evaluation; e != nil {
-			positions = append(positions, figure.NewSeries(r.path, figure.Solid, count(1, len(e.PositionMSE)), e.PositionMSE))
+			positions = append(positions, figure.NewSeries(r.path, figure.Solid, figure.Positions(len(e.PositionMSE)), e.PositionMSE))
 		}
 	}
 	d.figure("loss", "Loss while training", "Lines: the loss of each batch. Points: the error on the test sequences.", 1, lines("", linear("step"), logarithmic("mean squared error"), losses...))

@@ -6,7 +6,6 @@ import (
 	"io/fs"
 	"net/http"
 	"os"
-	"path"
 	"slices"
 	"sync"
 	"time"
@@ -118,7 +117,7 @@ func (s *shelf) read() (runs []shelfRun, err error) {
 		if len(runs) == maxRuns {
 			return fs.SkipAll
 		}
-		written, err := folder.Lstat(path.Join(p, "run.json"))
+		born, err := run.Made(folder.FS(), p)
 		if err != nil {
 			return nil
 		}
@@ -129,7 +128,7 @@ func (s *shelf) read() (runs []shelfRun, err error) {
 		seen[p] = w
 		r, read := w.lookIn(folder, p, left)
 		left -= read
-		r.born = written.ModTime()
+		r.born = born
 		if shown := visible.Text(p); shown != p {
 			// The page shows every word in plain letters and asks by what it shows.
 			r.path, r.err = shown, errors.New("its name cannot be shown as it is: rename the folder")

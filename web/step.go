@@ -58,7 +58,7 @@ func (s *Server) step(ctx context.Context, v values) (Document, error) {
 	for t := range fitLength {
 		own = append(own, offW(maps.At(0, t), w))
 	}
-	distances := []figure.Series{figure.NewSeries("model", figure.Solid, count(1, fitLength), own)}
+	distances := []figure.Series{figure.NewSeries("model", figure.Solid, figure.Positions(fitLength), own)}
 	doc.fact("|Γ - W|/|W|, model", "%s", report.Number(own[shown-1]))
 	for _, a := range f.algorithms {
 		gamma, distance, err := follow(a.Estimator, batch, shown)
@@ -66,7 +66,7 @@ func (s *Server) step(ctx context.Context, v values) (Document, error) {
 			return doc, err
 		}
 		panels = append(panels, heatmap("Γ of "+a.label, "", "", p.D, p.D, gamma))
-		distances = append(distances, figure.NewSeries(a.label, figure.Solid, count(1, fitLength), distance))
+		distances = append(distances, figure.NewSeries(a.label, figure.Solid, figure.Positions(fitLength), distance))
 		doc.fact("|Γ - W|/|W|, "+a.label, "%s", report.Number(distance[shown-1]))
 	}
 	doc.figure("maps", fmt.Sprintf("In-context maps after %s", plural(shown, "token")), "The prediction of s_{T+1} is Γ s_T. With more context Γ turns into W; least squares is there after d + 1 tokens. Γ of a normalised model is blind along its query.", 6, panels...)
@@ -84,31 +84,26 @@ func (s *Server) step(ctx context.Context, v values) (Document, error) {
 // (D, D) after the shown tokens and |Γ_T - W|/|W| for T = 1, 2, …
 func follow(e estimator.Estimator, b ar.Batch[float64], shown int) (gamma, distance []float64, err error) {
 	w := b.Contexts[0].W
-	stream, err := e.Start(estimator.Sequence{D: b.D, T: b.T})
-	if err != nil {
-		return nil, nil, err
-	}
-	prediction, g := make([]float64, b.D), make([]float64, b.D*b.D)
-	for t := range b.T {
-		stream.Next(prediction, b.States[t*b.D:(t+1)*b.D])
-		stream.Map(g)
+	g := make([]float64, b.D*b.D)
+	err = estimator.Walk(e, estimator.Sequence{D: b.D, T: b.T}, b.States, func(t int, _ []float64, s estimator.Stream) {
+		s.Map(g)
 		if t == shown-1 {
 			gamma = append(gamma, g...)
 		}
 		distance = append(distance, offW(g, w))
-	}
-	return gamma, distance, nil
+	})
+	return gamma, distance, err
 }
 
 // offW is |Γ - W|/|W|.
 func offW(gamma, w []float64) float64 { return floats.Distance(gamma, w, 2) / floats.Norm(w, 2) }
 
 func errorSeries(f fitted) []figure.Series {
-	all := []figure.Series{figure.NewSeries("model", figure.Solid, count(1, fitLength), f.modelError)}
+	all := []figure.Series{figure.NewSeries("model", figure.Solid, figure.Positions(fitLength), f.modelError)}
 	for i, a := range f.algorithms {
-		all = append(all, figure.NewSeries(a.label, figure.Solid, count(1, fitLength), seen(f.errors[i])))
+		all = append(all, figure.NewSeries(a.label, figure.Solid, figure.Positions(fitLength), seen(f.errors[i])))
 	}
-	return append(all, figure.NewSeries("floor", figure.Dashed, count(1, fitLength), f.floor))
+	return append(all, figure.NewSeries("floor", figure.Dashed, figure.Positions(fitLength), f.floor))
 }
 
 // seen replaces errors that are rounding by NaN, which is not drawn: their
@@ -128,7 +123,7 @@ func here(x int, all []figure.Series) figure.Series {
 	high := 0.0
 	for _, s := range all {
 		for _, y := range s.Y {
-			high = max(high, y.Float())
+			high = max(high, y)
 		}
 	}
 	return figure.NewSeries("", figure.Dashed, []float64{float64(x), float64(x)}, []float64{0, high})

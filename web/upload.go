@@ -50,7 +50,7 @@ func (s *Server) sequence(ctx context.Context, file []byte) (Document, error) {
 		if err != nil {
 			return doc, unreadable(err)
 		}
-		series = append(series, figure.NewSeries(e.label, figure.Solid, count(1, t), errors.PerPosition()))
+		series = append(series, figure.NewSeries(e.label, figure.Solid, figure.Positions(t), errors.PerPosition()))
 		doc.factNumber("mean squared error, "+e.label, errors.Mean())
 	}
 	doc.figure("sequence", fmt.Sprintf("Your sequence: %d tokens, d = %d", t+1, d), "Squared error of each estimator's prediction of the next token, at every position.", 2,

@@ -108,7 +108,7 @@ func measureDepth(ctx context.Context, c networkConfig,
 		return r, err
 	}
 	measure := func(name string, k int, own []float64) depthPredictor {
-		e := errorsOf(own, test)
+		e := estimator.ErrorsOf(own, test)
 		return depthPredictor{Name: name, K: k, MSE: e.Mean(), Kappa: byKappa.means(e),
 			Apart: distance(own, predictions, test.D)}
 	}
@@ -141,7 +141,7 @@ func quarterErrors(ctx context.Context, c networkConfig, model *probe.Model) ([]
 	if err != nil {
 		return nil, err
 	}
-	return quarter.means(errorsOf(predictions, test)), nil
+	return quarter.means(estimator.ErrorsOf(predictions, test)), nil
 }
 
 // comparedSequences are the test sequences on which predictions are compared.

@@ -137,7 +137,7 @@ func TestCollectFig6(t *testing.T) {
 	}
 	drawn := found.Figures[1].Panels[0].Series
 	for k := range 8 {
-		if drawn[0].Y[k].Float() != r.P[6*8+k] || drawn[1].Y[k].Float() != r.Cosine[k] {
+		if drawn[0].Y[k] != r.P[6*8+k] || drawn[1].Y[k] != r.Cosine[k] {
 			t.Errorf("point %d of the last row and its cosine is %v and %v", k, drawn[0].Y[k], drawn[1].Y[k])
 		}
 	}

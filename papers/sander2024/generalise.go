@@ -151,9 +151,9 @@ func transferFigure(title string, r transferResult, label string) figure.Figure 
 			s := e.PerPosition.series(e.Name, style)
 			for i, v := range e.PerPosition.Mean {
 				if v < drawnFrom || v > drawnTo {
-					s.Y[i], s.Low[i], s.High[i] = figure.Number(math.NaN()), figure.Number(math.NaN()), figure.Number(math.NaN())
+					s.Y[i], s.Low[i], s.High[i] = math.NaN(), math.NaN(), math.NaN()
 				}
-				s.High[i] = figure.Number(math.Min(s.High[i].Float(), drawnTo))
+				s.High[i] = math.Min(s.High[i], drawnTo)
 			}
 			p.Series = append(p.Series, s)
 		}

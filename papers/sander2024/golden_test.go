@@ -85,7 +85,7 @@ func goldenLines(o outcome.Outcome) []string {
 			}
 			for _, s := range p.Series {
 				name := strings.TrimSpace(fmt.Sprintf("%s: %s %s", at, s.Label, s.Style))
-				for k, v := range [][]figure.Number{s.X, s.Y, s.Low, s.High} {
+				for k, v := range []figure.Values{s.X, s.Y, s.Low, s.High} {
 					if len(v) > 0 {
 						lines = append(lines, summed(name+", "+[]string{"x", "y", "low", "high"}[k], anys(v)))
 					}

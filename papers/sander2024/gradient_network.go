@@ -89,7 +89,7 @@ func (c gradientConfig) measureLayer(ctx context.Context,
 			return r, err
 		}
 	}
-	errors := errorsOf(maps.Predictions, test)
+	errors := estimator.ErrorsOf(maps.Predictions, test)
 	r.MSE = errors.Mean()
 	r.Errors, err = newCurve(errors, c.Seed)
 	return r, err

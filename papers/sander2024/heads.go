@@ -99,7 +99,7 @@ func measureHeads(ctx context.Context, c networkConfig, model *probe.Model, squa
 	if err != nil {
 		return r, err
 	}
-	parts, err := model.Ablate(ctx, s)
+	parts, err := probe.Ablate(ctx, model, s)
 	if err != nil {
 		return r, err
 	}

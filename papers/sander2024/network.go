@@ -111,7 +111,11 @@ func measureNetwork(ctx context.Context, c networkConfig, model *nn.Transformer[
 	if err != nil {
 		return networkResult{}, err
 	}
-	squared, err := train.SquaredErrors(ctx, nn.NewEngine(model, loops), test)
+	backend, err := nn.OrReference(nn.OnKernel(loops), nil)(model)
+	if err != nil {
+		return networkResult{}, err
+	}
+	squared, err := train.SquaredErrors(ctx, backend, test)
 	if err != nil {
 		return networkResult{}, err
 	}
@@ -143,7 +147,7 @@ func unbiased(ctx context.Context, c train.Config, net *nn.Transformer[float32],
 	if err != nil {
 		return nil, err
 	}
-	return errorsOf(predictions, s).PerSequence(), nil
+	return estimator.ErrorsOf(predictions, s).PerSequence(), nil
 }
 
 // probed trains the model of a trial and returns it to be looked into.
@@ -181,17 +185,7 @@ func squaredErrors(ctx context.Context, model *probe.Model,
 	if err != nil {
 		return nil, err
 	}
-	return errorsOf(predictions, s).Squared, nil
-}
-
-// errorsOf are the squared errors of predictions (N, T, d).
-func errorsOf(predictions []float64, s ar.Batch[float64]) estimator.Errors {
-	e := estimator.Errors{N: s.N, T: s.T, Squared: make([]float64, s.N*s.T)}
-	for i, y := range s.Targets() {
-		delta := predictions[i] - y
-		e.Squared[i/s.D] += delta * delta / float64(s.D)
-	}
-	return e
+	return estimator.ErrorsOf(predictions, s).Squared, nil
 }
 
 func newNetworkResult(e estimator.Errors) networkResult {

@@ -219,11 +219,11 @@ func TestNetworkTablesAndCurves(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	near(t, "first position", curve.Y[0].Float(), 44.8, 1e-12)
-	near(t, "its upper end", curve.High[0].Float(), 2*(22.4+half), 1e-4)
-	near(t, "second position", curve.Y[1].Float(), 11.2, 1e-12)
-	near(t, "its upper end", curve.High[1].Float(), (22.4+half)/2, 1e-4)
-	near(t, "its lower end, below 0", curve.Low[1].Float(), (22.4-half)/2, 1e-4)
+	near(t, "first position", curve.Y[0], 44.8, 1e-12)
+	near(t, "its upper end", curve.High[0], 2*(22.4+half), 1e-4)
+	near(t, "second position", curve.Y[1], 11.2, 1e-12)
+	near(t, "its upper end", curve.High[1], (22.4+half)/2, 1e-4)
+	near(t, "its lower end, below 0", curve.Low[1], (22.4-half)/2, 1e-4)
 	data, err := networkTables(networks, []string{"model"}, func(c networkConfig) []any { return []any{c.Label} })
 	if err != nil {
 		t.Fatal(err)
@@ -242,12 +242,12 @@ func TestNetworkTablesAndCurves(t *testing.T) {
 	// Baselines are means over the seeds, too: luck is 2.24 on average.
 	for _, s := range panels[0].Series {
 		if s.Label == gradientStep {
-			near(t, "baseline at T = 2", s.Y[1].Float(), 2.24*5, 1e-12)
+			near(t, "baseline at T = 2", s.Y[1], 2.24*5, 1e-12)
 		}
 	}
 	for _, s := range horizontal(networks, 1, 2) {
 		if s.Label == copyLast {
-			near(t, "baseline", s.Y[0].Float(), 2.24*4, 1e-12)
+			near(t, "baseline", s.Y[0], 2.24*4, 1e-12)
 		}
 	}
 	loss := panels[1].Series[1] // of b, seed 10

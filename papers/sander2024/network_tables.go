@@ -138,7 +138,7 @@ func curvePanels(networks []network) ([]figure.Panel, error) {
 		curve := figure.NewSeries(b.Name, figure.Dashed, figure.Positions(len(b.PerPosition)), b.PerPosition)
 		for t, e := range b.PerPosition {
 			if e < 1e-9 {
-				curve.Y[t] = figure.Number(math.NaN()) // rounding: it would stretch the axis to 1e-31
+				curve.Y[t] = math.NaN() // rounding: it would stretch the axis to 1e-31
 			}
 		}
 		positionPanel.Series = append(positionPanel.Series, curve)

@@ -13,7 +13,7 @@ func encodingPanel(title string, tmax int, P []float64) figure.Panel {
 	m := figure.NewMatrix(tmax-1, tmax, P[:(tmax-1)*tmax])
 	for i := range m.Rows {
 		for j := i + 2; j < m.Columns; j++ {
-			m.Values[i*m.Columns+j] = figure.Number(math.NaN())
+			m.Values[i*m.Columns+j] = math.NaN()
 		}
 	}
 	return figure.Panel{Kind: figure.Heatmap, Title: title, X: figure.Axis{Label: "position t"},

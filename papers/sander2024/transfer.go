@@ -144,7 +144,7 @@ func measureOn(ctx context.Context, model *probe.Model, l law, n int,
 		r.PerPosition, err = newCurve(e, model.Config.Seed)
 		return r, err
 	}
-	if t.Model, err = over("model", errorsOf(predictions, s)); err != nil {
+	if t.Model, err = over("model", estimator.ErrorsOf(predictions, s)); err != nil {
 		return t, err
 	}
 	for _, e := range beside {

@@ -1,15 +1,13 @@
 package nn
 
-// Shapes: T time, D width, H heads; q, k, v (T, H, D), a, p (H, T, T), z (T, D).
-// Entries of a and p at j > i are 0 and are neither read nor written.
+// Shapes: T time, H heads, E width of a head; q, k (T, H, E), a (H, T, T). Entries
+// of a at j > i are 0 and are neither read nor written.
 
 import "math"
 
 // scores turns queries and keys into causal attention,
 //
-//	a_hij = q_ih·k_jh/√D for j ≤ i, or its softmax over j ≤ i.
-//
-// It serves the tokens and, always with softmax, the product position.
+//	a_hij = q_ih·k_jh/√E for j ≤ i, or its softmax over j ≤ i.
 type scores[F Float] struct {
 	heads, width int
 	softmax      bool
@@ -37,7 +35,7 @@ func (s scores[F]) forward(a, q, k []F) {
 // backward adds to dq and dk from da, which it overwrites with the gradient of
 // the scores before the softmax.
 //
-//	dq_ih += Σ_j ds_hij k_jh/√D, dk_jh += Σ_i ds_hij q_ih/√D
+//	dq_ih += Σ_j ds_hij k_jh/√E, dk_jh += Σ_i ds_hij q_ih/√E
 func (s scores[F]) backward(dq, dk, da, a, q, k []F) {
 	row := s.heads * s.width
 	length := len(q) / row
@@ -81,47 +79,5 @@ func softmaxBackward[F Float](g, a []F) {
 	mean := dot(a, g)
 	for j, v := range a {
 		g[j] = v * (g[j] - mean)
-	}
-}
-
-// mix writes z_i = Σ_h Σ_{j≤i} a_hij p_hij v_jh; a nil p is 1 everywhere.
-func mix[F Float](z, a, p, v []F, heads, width int) {
-	length := len(z) / width
-	clear(z)
-	for h := range heads {
-		for i := range length {
-			at := (h*length + i) * length
-			out := z[i*width:][:width]
-			for j, weight := range a[at:][:i+1] {
-				if p != nil {
-					weight *= p[at+j]
-				}
-				axpy(out, weight, v[(j*heads+h)*width:][:width])
-			}
-		}
-	}
-}
-
-// mixBackward adds to da, dp and dv from dz; p and dp are both nil or neither.
-//
-//	dv_jh += Σ_i a_hij p_hij dz_i, da_hij += p_hij t, dp_hij += a_hij t, t = dz_i·v_jh
-func mixBackward[F Float](da, dp, dv, dz, a, p, v []F, heads, width int) {
-	length := len(dz) / width
-	for h := range heads {
-		for i := range length {
-			at := (h*length + i) * length
-			g := dz[i*width:][:width]
-			for j, weight := range a[at:][:i+1] {
-				value := (j*heads + h) * width
-				t := dot(g, v[value:][:width])
-				if p != nil {
-					dp[at+j] += weight * t
-					t *= p[at+j]
-					weight *= p[at+j]
-				}
-				da[at+j] += t
-				axpy(dv[value:][:width], weight, g)
-			}
-		}
 	}
 }

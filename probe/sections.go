@@ -1,25 +1,40 @@
-package command
+package probe
 
 import (
 	"fmt"
 	"math"
 	"strconv"
 
-	"icar/nn"
-	"icar/probe"
-	"icar/report"
-	"icar/train"
+	"icar/figure"
 )
 
-// probeSections are the tables of an analysis.
-func probeSections(c train.Config, a probe.Analysis) []report.Section {
-	sections := []report.Section{
-		errorSection(a), alignmentSection(a), distanceSection(a), resemblanceSection(c, a), ablationSection(a), headSection(a),
-	}
-	if len(a.Encodings) > 0 {
-		sections = append(sections, encodingSection(c, a))
+// Sections are the tables of what was found out, and what was not.
+func (a Analysis) Sections() []figure.Section {
+	sections := []figure.Section{errorSection(a), alignmentSection(a)}
+	for _, s := range []struct {
+		found bool
+		write func(Analysis) figure.Section
+	}{
+		{a.Distance.Whole != nil, distanceSection},
+		{len(a.Resemblance.Algorithms) > 0, resemblanceSection},
+		{len(a.Ablations) > 0, ablationSection},
+		{len(a.Heads) > 0, headSection},
+		{len(a.Encodings) > 0, encodingSection},
+		{len(a.Missing) > 0, missingSection},
+	} {
+		if s.found {
+			sections = append(sections, s.write(a))
+		}
 	}
 	return sections
+}
+
+func missingSection(a Analysis) figure.Section {
+	s := figure.Section{Title: "Left out", Text: "What the model does not offer, or what is not known of its sequences."}
+	for _, what := range a.Missing {
+		s.Rows = append(s.Rows, []string{what})
+	}
+	return s
 }
 
 // short writes a number to four digits, or a dash.
@@ -31,32 +46,24 @@ func short(x float64) string {
 }
 
 // within writes a mean with its interval.
-func within(m probe.Mean) string {
+func within(m Mean) string {
 	return fmt.Sprintf("%s [%s, %s]", short(m.Value), short(m.Low), short(m.High))
 }
 
-func mean(x []float64) float64 {
-	sum := 0.0
-	for _, v := range x {
-		sum += v
-	}
-	return sum / float64(len(x))
-}
-
-func errorSection(a probe.Analysis) report.Section {
-	s := report.Section{
+func errorSection(a Analysis) figure.Section {
+	s := figure.Section{
 		Title: "Error", Header: []string{"", "MSE [95 % over W]"},
 		Text: "Mean squared error over positions and coordinates. Nothing can be below the Bayes floor.",
 		Rows: [][]string{{"the model", within(a.MSE)}},
 	}
 	if a.Floor != nil {
-		s.Rows = append(s.Rows, []string{"Bayes floor", short(mean(a.Floor))})
+		s.Rows = append(s.Rows, []string{"Bayes floor", short(average(a.Floor))})
 	}
 	return s
 }
 
-func alignmentSection(a probe.Analysis) report.Section {
-	s := report.Section{
+func alignmentSection(a Analysis) figure.Section {
+	s := figure.Section{
 		Title: "Beside the estimators", Header: []string{"ESTIMATOR", "ITS MSE", "PREDICTIONS APART", "COSINE OF SENSITIVITIES [95 %]", "MAPS APART"},
 		Text: "Apart: the root mean square in a coordinate. The sensitivities are Γ and the estimator's map; their cosine is 1 if they differ by a factor only.",
 	}
@@ -65,13 +72,13 @@ func alignmentSection(a probe.Analysis) report.Section {
 		if math.IsNaN(e.Mean.Value) {
 			cosine = "–"
 		}
-		s.Rows = append(s.Rows, []string{e.Estimator, short(e.MeanError), short(e.MeanDistance), cosine, short(e.MeanMap)})
+		s.Rows = append(s.Rows, []string{e.Estimator, short(e.MeanError), short(e.MeanDistance), cosine, short(e.MeanMap.Float())})
 	}
 	return s
 }
 
-func distanceSection(a probe.Analysis) report.Section {
-	s := report.Section{
+func distanceSection(a Analysis) figure.Section {
+	s := figure.Section{
 		Title: "Γ beside W", Header: []string{"T", "MSE", "|Γ - W|", "ON THE SPAN", "OFF IT", "WITH Γ'"},
 		Text: "In units of |W|. On the span of s_1 … s_{T-1} the context shows what W does; what Γ is off it is made up. With Γ': |Γ + Γ'W⁻¹ - W|, counting what an augmented query carries in its second slot.",
 	}
@@ -86,17 +93,17 @@ func distanceSection(a probe.Analysis) report.Section {
 	return s
 }
 
-func distanceRow(a probe.Analysis, t int) []string {
+func distanceRow(a Analysis, t int) []string {
 	return []string{strconv.Itoa(t + 1), short(a.PositionMSE[t]), short(a.Distance.Whole[t]), short(a.Distance.On[t]), short(a.Distance.Off[t]), short(a.Distance.Total[t])}
 }
 
-func resemblanceSection(c train.Config, a probe.Analysis) report.Section {
-	s := report.Section{
+func resemblanceSection(a Analysis) figure.Section {
+	s := figure.Section{
 		Title: "What each layer is like", Header: []string{"LAYER", "MOST LIKE", "SIMILARITY", "THE SAME UNTRAINED", "THE SAME PERMUTED"},
 		Text: "Cosine of errors, through a linear readout fitted for each layer. A similarity means something as far as it exceeds the two controls: the model before its first step, and the model seeing its context in another order. Of the algorithms whose similarity does, by intervals over sequences that all hold together with 95 %, the layer is most like the one named; a dash where there is none.",
 	}
 	r := a.Resemblance
-	for l := range c.Depth {
+	for l := range len(r.Trained) / len(r.Algorithms) {
 		best, ok := r.MostLike(l)
 		if !ok {
 			s.Rows = append(s.Rows, []string{strconv.Itoa(l + 1), "–: none exceeds its controls", "–", "–", "–"})
@@ -108,16 +115,16 @@ func resemblanceSection(c train.Config, a probe.Analysis) report.Section {
 	return s
 }
 
-func ablationSection(a probe.Analysis) report.Section {
-	s := report.Section{Title: "Taken out", Header: []string{"WITHOUT", "MSE"}, Text: "Nothing is trained again, so an error says what the rest leans on."}
+func ablationSection(a Analysis) figure.Section {
+	s := figure.Section{Title: "Taken out", Header: []string{"WITHOUT", "MSE"}, Text: "Nothing is trained again, so an error says what the rest leans on."}
 	for _, ablation := range a.Ablations {
 		s.Rows = append(s.Rows, []string{ablation.Part, short(ablation.MSE)})
 	}
 	return s
 }
 
-func headSection(a probe.Analysis) report.Section {
-	s := report.Section{
+func headSection(a Analysis) figure.Section {
+	s := figure.Section{
 		Title: "Heads", Header: []string{"LAYER", "HEADS", "EFFECTIVE RANK", "LARGEST COSINE, VALUES", "LARGEST COSINE, SCORES"},
 		Text: "Cosines between different heads, of what they write and of where they look. The effective rank says how many are different.",
 	}
@@ -144,13 +151,13 @@ func zeroIfNaN(x float64) float64 {
 	return x
 }
 
-func encodingSection(c train.Config, a probe.Analysis) report.Section {
+func encodingSection(a Analysis) figure.Section {
 	text := "The weights of the last query on each position, fitted by a cosine."
-	if c.Position == nn.AdditivePosition {
+	if a.Encodings[0].Coordinate {
 		text = "Each coordinate of the position vectors, fitted by a cosine."
 	}
 	text += " A dash where the positions show less than half a period: they show no frequency."
-	s := report.Section{Title: "Positional encoding", Text: text, Header: []string{"", "FREQUENCY", "AMPLITUDE", "MEAN", "R²"}}
+	s := figure.Section{Title: "Positional encoding", Text: text, Header: []string{"", "FREQUENCY", "AMPLITUDE", "MEAN", "R²"}}
 	for _, e := range a.Encodings {
 		if !e.Periodic() {
 			s.Rows = append(s.Rows, []string{e.Name, "–", "–", "–", "–"})
