@@ -30,7 +30,7 @@ func (c *Config) processKeys() []setting.Key {
 // lawKeys are those of the law of c: of another one than the process its name
 // first.
 func (c *Config) lawKeys() []setting.Key {
-	if c.ofProcess() {
+	if c.OfProcess() {
 		return c.processKeys()
 	}
 	law, err := c.catalogue.or().laws.find("law", c.Law)
