@@ -123,8 +123,8 @@ func TestGolden(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(paths) != 7 {
-		t.Fatalf("%d golden cases, want 7", len(paths))
+	if len(paths) != 9 {
+		t.Fatalf("%d golden cases, want 9", len(paths))
 	}
 	t.Logf("%-20s %-8s %-9s %-9s %-9s %-9s", "case", "type", "loss", "out", "gradient", "adam3")
 	for _, path := range paths {

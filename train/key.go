@@ -1,6 +1,7 @@
 package train
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"strconv"
@@ -11,7 +12,7 @@ import (
 type Key struct {
 	Name  string
 	Means string // its unit or values too
-	field any    // *string, *int, *uint64, *float64 or *bool in the configuration
+	field any    // *string, *mixerName, *int, *uint64, *float64 or *bool in the configuration
 }
 
 // Keys returns the keys of c in the order of its file; setting one sets the
@@ -28,9 +29,11 @@ func (c *Config) Keys() []Key {
 		{"width", "numbers in a token; 0 for what the tokens have, d or 3d", &c.Width},
 		{"embed", "dimension inside the model, a multiple of width; 0 for width", &c.Embed},
 		{"depth", "layers", &c.Depth},
-		{"heads", "heads of a layer, each of dimension embed", &c.Heads},
+		{"heads", "heads of a layer", &c.Heads},
+		{"mixer", "`full` heads of dimension embed each, those of the paper, or `multihead`, of embed/heads", (*mixerName)(&c.Mixer)},
 		{"attention", "`linear` or `softmax`", (*string)(&c.Attention)},
 		{"norm", "layer norm after the attention: `true` or `false`", &c.Norm},
+		{"pre_norm", "the layer norm before the attention: `true` or `false`", &c.PreNorm},
 		{"residual", "skip connection around the attention: `true` or `false`", &c.Residual},
 		{"mlp", "hidden dimension of the MLP over embed; 0 for no MLP", &c.MLP},
 		{"position", "`none`, `additive` or `product` (the P of the paper)", (*string)(&c.Position)},
@@ -52,11 +55,24 @@ func (c *Config) Keys() []Key {
 	}
 }
 
+// mixerName is the mixer of a configuration by its name; the usual one is "".
+type mixerName string
+
+const usualMixer = "full"
+
+// absent returns whether a file goes without the key: at the value it had before
+// there was a key for it.
+func (k Key) absent() bool {
+	return k.Name == "mixer" && k.String() == usualMixer || k.Name == "pre_norm" && k.String() == "false"
+}
+
 // String returns the field's value as Set reads it.
 func (k Key) String() string {
 	switch f := k.field.(type) {
 	case *string:
 		return *f
+	case *mixerName:
+		return cmp.Or(string(*f), usualMixer)
 	case *int:
 		return strconv.Itoa(*f)
 	case *uint64:
@@ -75,6 +91,11 @@ func (k Key) Set(text string) (err error) {
 	switch f := k.field.(type) {
 	case *string:
 		*f = text
+	case *mixerName:
+		*f = mixerName(text)
+		if text == usualMixer {
+			*f = ""
+		}
 	case *int:
 		err = set(f, text, "a whole number", func(s string) (int, error) { return strconv.Atoi(s) })
 	case *uint64:
@@ -90,7 +111,7 @@ func (k Key) Set(text string) (err error) {
 // Type returns the kind of value, for the help of a flag.
 func (k Key) Type() string {
 	switch k.field.(type) {
-	case *string:
+	case *string, *mixerName:
 		return "word"
 	case *bool:
 		return "bool"

@@ -44,10 +44,14 @@ func (c *Config) Decode(file []byte) error {
 	return nil
 }
 
-// YAML returns the file of c, which Decode reads back to the same values.
+// YAML returns the file of c, which Decode reads back to the same values. The
+// mixer and a norm before it are there only where they are not the usual ones.
 func (c Config) YAML() []byte {
 	var b bytes.Buffer
 	for _, k := range c.Keys() {
+		if k.absent() {
+			continue
+		}
 		fmt.Fprintf(&b, "%s: %s\n", k.Name, k)
 	}
 	return b.Bytes()
