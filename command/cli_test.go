@@ -5,12 +5,14 @@ import (
 	"context"
 	"encoding/binary"
 	"errors"
+	"flag"
 	"fmt"
 	"io"
 	"math"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -42,6 +44,11 @@ func TestMain(m *testing.M) {
 	if os.Getenv(runAsCommand) != "" {
 		os.Exit(icarMain(os.Args[1:], os.Stdout, os.Stderr))
 	}
+	flag.Parse()
+	if f := flag.Lookup("test.parallel"); f.Value.String() == f.DefValue {
+		// Most tests wait for other processes half of the time.
+		_ = f.Value.Set(strconv.Itoa(2 * runtime.GOMAXPROCS(0))) // it is a number
+	}
 	os.Exit(m.Run())
 }
 
@@ -53,6 +60,7 @@ func icarMain(args []string, stdout, stderr io.Writer) int {
 // TestScripts runs the scripts in testdata. `icar CODE ARGS...` runs the
 // command in a process of its own and expects it to exit with CODE.
 func TestScripts(t *testing.T) {
+	t.Parallel()
 	binary, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)

@@ -46,6 +46,7 @@ func readmeCommands(t *testing.T) (commands []string) {
 // The README's commands work as they are written, one after the other in one
 // folder, and none undoes what one before it has made.
 func TestREADMECommandsWork(t *testing.T) {
+	t.Parallel()
 	binary, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)

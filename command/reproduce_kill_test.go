@@ -37,6 +37,7 @@ func exists(t *testing.T, pattern string) bool {
 // trials train and once when results are kept, and compares the claims and the
 // figures with those of one go.
 func TestReproduceKilledTwice(t *testing.T) {
+	t.Parallel()
 	folder := t.TempDir()
 	args := func(out string) []string {
 		return []string{"reproduce", "fig5", "--scale", "paper", "--out", filepath.Join(folder, out),
@@ -93,7 +94,7 @@ func TestReproduceKilledTwice(t *testing.T) {
 // starts another: the claims are those of one process, and the second goes on
 // from the first's checkpoint. Postgres is stopped for a moment besides.
 func TestReproduceBySweep(t *testing.T) {
-	t.Parallel() // it waits more than it computes
+	t.Parallel()
 	folder := t.TempDir()
 	args := func(out string) []string {
 		return []string{"reproduce", "fig5", "--scale", "paper", "--out", filepath.Join(folder, out), "--set", "train=256", "--set", "batch=64",
@@ -113,6 +114,7 @@ func TestReproduceBySweep(t *testing.T) {
 	ended(whole, &stderr)
 	for _, kind := range []string{"sqlite", "postgres"} {
 		t.Run(kind, func(t *testing.T) {
+			t.Parallel()
 			env, server := database(t, kind)
 			files := filepath.Join(t.TempDir(), "files")
 			said, err := os.Create(filepath.Join(t.TempDir(), "said"))

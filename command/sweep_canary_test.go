@@ -23,6 +23,7 @@ import (
 // The password of a Postgres is in nothing that icar sweep prints, logs or
 // writes, when all goes well and when the server refuses or is gone.
 func TestPasswordIsNowhere(t *testing.T) {
+	t.Parallel()
 	env, server := database(t, "postgres")
 	dir := t.TempDir()
 	address := strings.TrimPrefix(env[0], "ICAR_DATABASE=")

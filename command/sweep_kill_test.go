@@ -105,7 +105,7 @@ var resumed = regexp.MustCompile(`msg=training sweep=\S+ trial=\S+ epoch=(\d+) f
 // stopped in the middle too, politely and at once. With ICAR_SLOW=1 there are
 // 200 trials of at least 2 s, 8 workers and a kill every second.
 func TestSweepUnderKills(t *testing.T) {
-	t.Parallel() // it waits more than it computes
+	t.Parallel()
 	trials, epochs, workers, every, down := 4, 120, 2, 300*time.Millisecond, time.Second/2
 	kills, resumes, writes, least := 1, 0, 0, time.Duration(0)
 	lease := "1s"
@@ -138,6 +138,7 @@ func TestSweepUnderKills(t *testing.T) {
 	}
 	for _, kind := range []string{"sqlite", "postgres"} {
 		t.Run(kind, func(t *testing.T) {
+			t.Parallel()
 			env, server := database(t, kind)
 			files := filepath.Join(t.TempDir(), "files")
 			sweeping(t, env, "create", "--config", plan)
@@ -274,7 +275,7 @@ func once(t *testing.T, env []string, trials int) {
 
 // A dead worker's trial is another's within the lease and five seconds.
 func TestTakeover(t *testing.T) {
-	t.Parallel() // it waits more than it computes
+	t.Parallel()
 	plan := filepath.Join(t.TempDir(), "plan.yaml")
 	text := "base: {d: 2, embed: 60, depth: 6, length: 2, batch: 2, train: 2, test: 2, epochs: 4000, checkpoint_every: 10}\ngrid: {seed: [1]}\n"
 	if err := os.WriteFile(plan, []byte(text), 0o644); err != nil {
@@ -283,6 +284,7 @@ func TestTakeover(t *testing.T) {
 	const lease = 2 * time.Second
 	for _, kind := range []string{"sqlite", "postgres"} {
 		t.Run(kind, func(t *testing.T) {
+			t.Parallel()
 			env, _ := database(t, kind)
 			files := filepath.Join(t.TempDir(), "files")
 			sweeping(t, env, "create", "--config", plan)
@@ -322,7 +324,7 @@ func TestTakeover(t *testing.T) {
 
 // status --watch waits for a database that is away for a moment.
 func TestWatchWaits(t *testing.T) {
-	t.Parallel() // it waits more than it computes
+	t.Parallel()
 	env, server := database(t, "postgres")
 	plan := filepath.Join(t.TempDir(), "plan.yaml")
 	if err := os.WriteFile(plan, []byte("grid: {seed: [1, 2]}\n"), 0o644); err != nil {
@@ -399,18 +401,20 @@ func stop(t *testing.T, worker *os.Process, database string) {
 // TestStoppedWorker stops a worker, with SIGSTOP, until another has its trial,
 // and lets it go on: while the other is at work and when it is done.
 func TestStoppedWorker(t *testing.T) {
+	t.Parallel()
 	plan := filepath.Join(t.TempDir(), "plan.yaml")
-	text := "base: {d: 2, embed: 60, depth: 6, length: 2, batch: 2, train: 2, test: 2, epochs: 120, checkpoint_every: 10}\ngrid: {seed: [1]}\n"
+	text := "base: {d: 2, embed: 60, depth: 6, length: 2, batch: 2, train: 2, test: 2, epochs: 240, checkpoint_every: 10}\ngrid: {seed: [1]}\n"
 	if err := os.WriteFile(plan, []byte(text), 0o644); err != nil {
 		t.Fatal(err)
 	}
 	for _, kind := range []string{"sqlite", "postgres"} {
 		for _, when := range []string{"msg=training", "msg=done"} {
 			t.Run(kind+"/"+when, func(t *testing.T) {
+				t.Parallel()
 				env, _ := database(t, kind)
 				files := filepath.Join(t.TempDir(), "files")
 				sweeping(t, env, "create", "--config", plan)
-				args := []string{"--files", files, "--lease", "400ms", "--heartbeat", "150ms"}
+				args := []string{"--files", files, "--lease", "2s", "--heartbeat", "200ms"}
 				first := startWorker(t.Context(), t, env, args)
 				for start := time.Now(); !exists(t, filepath.Join(files, "*", "*", "*", "1", "checkpoint.previous.safetensors")); time.Sleep(time.Millisecond) {
 					if time.Since(start) > 30*time.Second {

@@ -61,6 +61,7 @@ func halfWritten(t *testing.T, dir string) bool {
 // in one go. With ICAR_SLOW=1 there are 50 kills in runs of at least 5 s and 20
 // checkpoints, otherwise 6 in a run of a second.
 func TestKilledAtAnyMoment(t *testing.T) {
+	t.Parallel()
 	wanted, seconds, writing := 6, 1, 0
 	if os.Getenv("ICAR_SLOW") == "1" {
 		wanted, seconds, writing = 50, 12, 5
@@ -151,6 +152,7 @@ func waitFor(t *testing.T, path string) {
 // A first signal of either kind saves a checkpoint of the step made last; the
 // run goes on from there.
 func TestSignalSaves(t *testing.T) {
+	t.Parallel()
 	for _, signal := range []syscall.Signal{syscall.SIGINT, syscall.SIGTERM} {
 		dir := filepath.Join(t.TempDir(), "run")
 		var stderr bytes.Buffer
@@ -184,6 +186,7 @@ func TestSignalSaves(t *testing.T) {
 // that takes minutes. A first signal before that step ends the run in order:
 // then the next try waits longer.
 func TestSecondSignalAborts(t *testing.T) {
+	t.Parallel()
 	for wait := 200 * time.Millisecond; wait < 30*time.Second; wait *= 2 {
 		status := signalledTwice(t, wait)
 		switch {

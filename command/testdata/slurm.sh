@@ -32,8 +32,8 @@ ProctrackType=proctrack/linuxproc
 TaskPlugin=task/none
 SelectType=select/cons_tres
 SelectTypeParameters=CR_CPU
-SlurmdTimeout=10
-KillWait=5
+SlurmdTimeout=5
+KillWait=2
 MinJobAge=300
 ReturnToService=2
 SchedulerParameters=batch_sched_delay=0,sched_interval=1
@@ -66,8 +66,11 @@ lose) # the daemon, and all that runs on the node, at once: as when its power fa
   done
   ;;
 stop)
-  scancel --state=RUNNING -u root 2>/dev/null || true
-  scancel --state=PENDING -u root 2>/dev/null || true
+  scancel -u root 2>/dev/null || true
+  for _ in $(seq 100); do # until no job is left: its daemon would wait for the controller
+    [ -z "$(squeue -h 2>/dev/null)" ] && break
+    sleep 0.1
+  done
   pids=$(cat "$dir"/*.pid 2>/dev/null || true)
   scontrol shutdown || true
   for _ in $(seq 100); do # until they have written their last state

@@ -93,7 +93,7 @@ func further(log string) (n int) {
 // again and go on from the checkpoints. Beside it a task comes to its time
 // limit on a node of its own: it saves, gives its trial back and ends.
 func TestSlurm(t *testing.T) {
-	t.Parallel() // it waits more than it computes
+	t.Parallel()
 	s := startSlurm(t)
 	dir := t.TempDir()
 	env := func(name string) []string {
@@ -113,7 +113,7 @@ func TestSlurm(t *testing.T) {
 		return strings.TrimSpace(sweeping(t, env(name), append(args, more...)...))
 	}
 	logs := func(name string) string { return filepath.Join(dir, name+"-logs", "*") }
-	const epochs = 1500
+	const epochs = 700
 	create("alone", "1, 2", epochs)
 	create("both", "1, 2", epochs)
 	// A time limit is a minute at least: under CI, and where time does not matter.
