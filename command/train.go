@@ -241,7 +241,7 @@ func printTrained(ctx context.Context, out io.Writer, c train.Config, history tr
 		}
 		fmt.Fprintf(w, "  %s\t%s\n", e.Name(), report.Number(errors.Mean()))
 	}
-	if floor, err := estimator.BayesFloor(c.Process, c.Length); err == nil { // none is known under noise
+	if floor, err := estimator.BayesFloor(c.Process, c.Length); err == nil && c.OfProcess() { // none is known under noise
 		fmt.Fprintf(w, "  Bayes floor\t%s\n", report.Number(stat.Mean(floor, nil)))
 	}
 	fmt.Fprintf(w, "directory\t%s\n", visible.Text(dir))

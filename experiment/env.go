@@ -17,7 +17,8 @@ import (
 
 // Env is the environment of a trial: what it is run with and changes no result.
 type Env struct {
-	// Kernel is preferred among those of the trial's arithmetic; nil for any.
+	// Kernel is preferred among those of the trial's arithmetic; nil for any. A
+	// trial is given one of that arithmetic.
 	Kernel kernel.Kernel
 	// Directory is where a trial that takes long keeps what it can go on from
 	// when it is stopped, and finds it; "" for nowhere.
@@ -39,36 +40,49 @@ func (e Env) observe(run.Metric) {
 	}
 }
 
-// KernelFor returns a kernel with that arithmetic.
-func (e Env) KernelFor(arithmetic string) (kernel.Kernel, error) {
-	if e.Kernel != nil && e.Kernel.Arithmetic() == arithmetic {
-		return e.Kernel, nil
+// on returns the environment with a kernel of an arithmetic; as it is for "".
+func (e Env) on(arithmetic string) (Env, error) {
+	if arithmetic == "" || e.Kernel != nil && e.Kernel.Arithmetic() == arithmetic {
+		return e, nil
 	}
 	for _, k := range kernel.Available() {
 		if k.Arithmetic() == arithmetic {
-			return k, nil
+			e.Kernel = k
+			return e, nil
 		}
 	}
-	return nil, fmt.Errorf("no kernel here has the arithmetic %q: use arithmetic = %s", arithmetic, kernel.Available()[0].Arithmetic())
+	return e, fmt.Errorf("no kernel here has the arithmetic %q: this machine's is %s",
+		arithmetic, kernel.Available()[0].Arithmetic())
+}
+
+// Backend makes what the trial's networks run on: an engine on Kernel, or the
+// reference where there is no fast form.
+func (e Env) Backend() nn.NewBackend {
+	k := e.Kernel
+	if k == nil {
+		k = kernel.Available()[0]
+	}
+	return nn.OrReference(nn.OnKernel(k), nil)
 }
 
 // Train trains a model of c, in the directory if there is one, from where an
 // earlier call was stopped.
-func (e Env) Train(ctx context.Context, c train.Config, k kernel.Kernel) (*nn.Transformer[float32], train.History, error) {
+func (e Env) Train(ctx context.Context, c train.Config) (*nn.Transformer[float32], train.History, error) {
+	o := train.Options{Backend: e.Backend(), Observe: e.observe}
 	if e.Directory == "" {
-		return train.Train(ctx, c, train.Options{Backend: nn.OnKernel(k), Observe: e.observe})
+		return train.Train(ctx, c, o)
 	}
-	arithmetic, err := c.Arithmetic(nn.OnKernel(k))
+	arithmetic, err := c.Arithmetic(o.Backend)
 	if err != nil {
 		return nil, nil, err
 	}
-	dir, saved, err := e.open(c, arithmetic)
-	if err != nil {
+	o.CheckpointEvery = cmp.Or(e.CheckpointEvery, 30*time.Second)
+	if o.Dir, o.Saved, err = e.open(c, arithmetic); err != nil {
 		return nil, nil, err
 	}
-	model, history, err := train.Train(ctx, c, train.Options{Backend: nn.OnKernel(k), Dir: dir, Saved: saved, CheckpointEvery: cmp.Or(e.CheckpointEvery, 30*time.Second), Observe: e.observe})
-	if dir != nil {
-		err = errors.Join(err, dir.Close())
+	model, history, err := train.Train(ctx, c, o)
+	if o.Dir != nil {
+		err = errors.Join(err, o.Dir.Close())
 	}
 	return model, history, err
 }

@@ -33,11 +33,16 @@ type Experiment struct {
 	Summary string                          // one sentence
 	Cost    map[outcome.Scale]time.Duration // wall time once measured on two cores
 
+	// Trains says that trials train networks: their results depend on an
+	// arithmetic, which a plan gives them.
+	Trains bool
 	// Trials lists the work of a scale and a seed.
 	Trials func(outcome.Scale, uint64) []outcome.Trial
 	// Override returns the trial with one configuration key set to a JSON
 	// value, or an error that names the nearest key or the value's fault.
 	Override func(t outcome.Trial, key, value string) (outcome.Trial, error)
+	// On returns the trial in an arithmetic.
+	On func(t outcome.Trial, arithmetic string) (outcome.Trial, error)
 	// Check returns an error when the trial's configuration is not one that
 	// can be run, which says what to change.
 	Check func(outcome.Trial) error
@@ -93,21 +98,29 @@ type Spec[C Config, R any] struct {
 // Define hides the types of an experiment behind JSON.
 func Define[C Config, R any](s Spec[C, R]) Experiment {
 	return Experiment{
-		Name: s.Name, Source: s.Source, Summary: s.Summary,
+		Name: s.Name, Source: s.Source, Summary: s.Summary, Trains: s.Train != nil,
 		Cost: map[outcome.Scale]time.Duration{outcome.Quick: s.Quick, outcome.Paper: s.Paper},
 		Trials: func(scale outcome.Scale, seed uint64) []outcome.Trial {
 			var trials []outcome.Trial
 			for _, c := range s.Trials(scale, seed) {
-				trials = append(trials, newTrial(s.Name, c))
+				trials = append(trials, newTrial(s.Name, c, ""))
 			}
 			return trials
 		},
 		Override: func(t outcome.Trial, key, value string) (outcome.Trial, error) {
 			return override[C](s.Name, t, key, value)
 		},
+		On: func(t outcome.Trial, arithmetic string) (outcome.Trial, error) {
+			var c C
+			err := decode(t.Config, &c)
+			return newTrial(s.Name, c, arithmetic), err
+		},
 		Check: func(t outcome.Trial) error {
 			var c C
 			if err := decode(t.Config, &c); err != nil {
+				return err
+			}
+			if _, err := (Env{}).on(t.Arithmetic); err != nil {
 				return err
 			}
 			return c.Check()
@@ -117,11 +130,13 @@ func Define[C Config, R any](s Spec[C, R]) Experiment {
 			if err := decode(t.Config, &c); err != nil {
 				return outcome.Result{}, fmt.Errorf("%s: trial %s: %w", s.Name, t.ID, err)
 			}
+			m, err := m.on(t.Arithmetic)
 			var found R
-			var err error
-			if s.Train != nil {
+			switch {
+			case err != nil:
+			case s.Train != nil:
 				found, err = s.Train(ctx, c, m)
-			} else {
+			default:
 				found, err = s.Run(ctx, c)
 			}
 			if err != nil {
@@ -170,14 +185,19 @@ func kindName(k reflect.Kind) string {
 	}
 }
 
-// newTrial names a configuration by the experiment and a hash of both.
-func newTrial(name string, c Config) outcome.Trial {
+// newTrial names a configuration by the experiment and a hash of both, and of the
+// arithmetic where there is one.
+func newTrial(name string, c Config, arithmetic string) outcome.Trial {
 	data, err := json.Marshal(c)
 	if err != nil {
 		panic(err) // a configuration is plain data; only a programmer can get here
 	}
-	sum := sha256.Sum256(append([]byte(name+"\n"), data...))
-	return outcome.Trial{ID: name + "-" + hex.EncodeToString(sum[:6]), Config: data}
+	hashed := append([]byte(name+"\n"), data...)
+	if arithmetic != "" {
+		hashed = append(hashed, "\n"+arithmetic...)
+	}
+	sum := sha256.Sum256(hashed)
+	return outcome.Trial{ID: name + "-" + hex.EncodeToString(sum[:6]), Config: data, Arithmetic: arithmetic}
 }
 
 func decode(data []byte, into any) error {
@@ -214,5 +234,5 @@ func override[C Config](name string, t outcome.Trial, key, value string) (outcom
 		}
 		return outcome.Trial{}, fmt.Errorf("%s: setting %s=%s: %w", name, key, value, err)
 	}
-	return newTrial(name, c), nil
+	return newTrial(name, c, t.Arithmetic), nil
 }

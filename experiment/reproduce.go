@@ -2,7 +2,6 @@ package experiment
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"runtime"
@@ -23,8 +22,8 @@ type Options struct {
 	Seed    uint64
 	Set     []outcome.Setting // overrides, each applied to every trial that is run
 	Workers int               // trials at a time; 0 is one a processor
-	// Kernel is what networks run on, nil for the machine's default. Trials
-	// whose results depend on its arithmetic name that.
+	// Kernel is what networks run on, nil for the machine's default. The trials of
+	// an experiment that trains some are in its arithmetic.
 	Kernel kernel.Kernel
 	// Keep is a folder to keep the results of trials in as they finish and,
 	// where trials take long, what they go on from: the same options go on
@@ -42,10 +41,16 @@ type Options struct {
 // each configuration. Trials that a setting has made equal are run once.
 func Plan(e Experiment, o Options) ([]outcome.Trial, error) {
 	var plan []outcome.Trial
+	loops := o.Kernel
+	if loops == nil {
+		loops = kernel.Available()[0]
+	}
 	for _, t := range e.Trials(o.Scale, o.Seed) {
 		var err error
-		if t, err = o.onKernel(e, t); err != nil {
-			return nil, err
+		if e.Trains {
+			if t, err = e.On(t, loops.Arithmetic()); err != nil {
+				return nil, err
+			}
 		}
 		for _, s := range o.Set {
 			if t, err = e.Override(t, s.Key, s.Value); err != nil {
@@ -60,19 +65,6 @@ func Plan(e Experiment, o Options) ([]outcome.Trial, error) {
 		}
 	}
 	return plan, nil
-}
-
-// onKernel returns the trial with the arithmetic of the kernel, if its results
-// depend on one.
-func (o Options) onKernel(e Experiment, t outcome.Trial) (outcome.Trial, error) {
-	const key = "arithmetic"
-	var depends struct {
-		Arithmetic string `json:"arithmetic"`
-	}
-	if err := json.Unmarshal(t.Config, &depends); err != nil || o.Kernel == nil || depends.Arithmetic == "" {
-		return t, err
-	}
-	return e.Override(t, key, o.Kernel.Arithmetic())
 }
 
 // Reproduce runs an experiment's trials in parallel and collects what they

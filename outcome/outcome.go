@@ -17,10 +17,13 @@ const (
 	Paper Scale = "paper" // the sizes of the paper's authors
 )
 
-// Trial is a piece of work: its configuration and an identity derived from it.
+// Trial is a piece of work and an identity derived from it.
 type Trial struct {
 	ID     string          `json:"id"`
 	Config json.RawMessage `json:"config"`
+	// Arithmetic is that of the networks that the trial trains, on which the bits
+	// of its result depend; "" of a trial that trains none.
+	Arithmetic string `json:"arithmetic,omitempty"`
 }
 
 // Result is what a trial found, as JSON that decodes to the same bits.

@@ -51,7 +51,7 @@ func (m *Model) maps(ctx context.Context, b nn.Batch[float64]) (Maps, error) {
 	}
 	lagged, ok := tokens.(ar.Lagged)
 	if !ok {
-		return Maps{}, fmt.Errorf("tokens %s do not hold the last states one after the other: they have no in-context map", m.Config.Tokens)
+		return Maps{}, fmt.Errorf("%w: an in-context map, since tokens %s do not hold the last states one after the other", ErrNotOffered, m.Config.Tokens)
 	}
 	zeros, states := lagged.Blocks()
 	out, err := m.Net.Predict(ctx, b)

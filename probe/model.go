@@ -65,15 +65,18 @@ func Open(path string, catalogue *train.Catalogue) (*Model, error) {
 // Given draws n test sequences of the model's training, and others of its
 // training sequences to fit on.
 func (m *Model) Given(n int) (g Given, err error) {
-	g.Seed, g.Sigma = m.Config.Seed, m.Config.Sigma
+	g.Seed = m.Config.Seed
 	if g.Test, err = train.Sequences(m.Config, train.TestStream, n); err != nil {
 		return g, err
 	}
 	if g.Fitting, err = train.Sequences(m.Config, train.TrainStream, fittedOn); err != nil {
 		return g, err
 	}
-	if floor, err := estimator.BayesFloor(m.Config.Process, g.Test.T); err == nil { // none is known under noise
-		g.Floor = floor
+	if m.Config.OfProcess() {
+		g.Sigma = m.Config.Sigma
+		if floor, err := estimator.BayesFloor(m.Config.Process, g.Test.T); err == nil { // none is known under noise
+			g.Floor = floor
+		}
 	}
 	return g, nil
 }

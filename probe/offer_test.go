@@ -13,7 +13,9 @@ import (
 )
 
 // foreign is a model that nothing is known of but what it predicts.
-type foreign struct{ predict func(ar.Batch[float64]) ([]float64, error) }
+type foreign struct {
+	predict func(ar.Batch[float64]) ([]float64, error)
+}
 
 func (f foreign) Predict(_ context.Context, s ar.Batch[float64]) ([]float64, error) {
 	return f.predict(s)

@@ -100,14 +100,15 @@ func (c *Catalogue) Keys() []setting.Key {
 	return append(keys, config.ownKeys()...)
 }
 
-// ofProcess reports whether the law of c is the process.
-func (c Config) ofProcess() bool { return c.Law == "" || c.Law == processLaw }
+// OfProcess reports whether the sequences of c follow the law of its Process, and
+// no other of the catalogue.
+func (c Config) OfProcess() bool { return c.Law == "" || c.Law == processLaw }
 
 // law returns the law of the sequences of c. The error is about its name, or the
 // family of a process without real states, the only kind that a Transformer
 // takes; whether the law makes sense is for its Check to say.
 func (c Config) law() (ar.Law, error) {
-	if c.ofProcess() {
+	if c.OfProcess() {
 		var names []string
 		for _, f := range ar.Families() {
 			if f.Real() {

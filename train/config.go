@@ -95,7 +95,7 @@ func (c Config) Resolve() (Config, error) {
 	if _, err := ar.NewSampler[float32](law, 1, 1, 0, ""); err != nil { // the law, and that it is real
 		return c, err
 	}
-	if c.ofProcess() {
+	if c.OfProcess() {
 		c.Law = ""
 	} else {
 		c.Process = ar.Process{D: law.Dim()}

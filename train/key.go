@@ -30,7 +30,7 @@ func (c *Config) processKeys() []setting.Key {
 // lawKeys are those of the law of c: of another one than the process its name
 // first.
 func (c *Config) lawKeys() []setting.Key {
-	if c.ofProcess() {
+	if c.OfProcess() {
 		return c.processKeys()
 	}
 	law, err := c.catalogue.or().laws.find("law", c.Law)
@@ -99,9 +99,11 @@ func (c *Config) ownKeys() []setting.Key {
 		setting.New("width", "numbers in a token; 0 for what the tokens have, d or 3d", &c.Width),
 		setting.New("embed", "dimension inside the model, a multiple of width; 0 for width", &c.Embed),
 		setting.New("depth", "layers", &c.Depth),
-		setting.New("heads", "heads of a layer, each of dimension embed", &c.Heads),
+		setting.New("heads", "heads of a layer", &c.Heads),
+		{Name: mixerKey, Means: "`full` heads of dimension embed each, those of the paper, or `multihead`, of embed/heads", Value: (*mixerName)(&c.Mixer)},
 		setting.New("attention", "`linear` or `softmax`", (*string)(&c.Attention)),
 		setting.New("norm", "layer norm after the attention: `true` or `false`", &c.Norm),
+		setting.New(preNormKey, "the layer norm before the attention: `true` or `false`", &c.PreNorm),
 		setting.New("residual", "skip connection around the attention: `true` or `false`", &c.Residual),
 		setting.New("mlp", "hidden dimension of the MLP over embed; 0 for no MLP", &c.MLP),
 		setting.New("position", "`none`, `additive` or `product` (the P of the paper)", (*string)(&c.Position)),
@@ -121,6 +123,37 @@ func (c *Config) ownKeys() []setting.Key {
 		setting.New("eval_every", "steps from one evaluation on the test sequences to the next; 0 for one at the end", &c.EvalEvery),
 		setting.New("checkpoint_every", "steps from one checkpoint to the next; 0 for one at the start and one at the end", &c.CheckpointEvery),
 	}
+}
+
+// Keys that a file goes without at the value that everything had before there was
+// a key for it: configurations keep their bytes.
+const (
+	mixerKey   = "mixer"
+	preNormKey = "pre_norm"
+)
+
+// absent returns whether a file goes without the key.
+func absent(k setting.Key) bool {
+	return k.Name == mixerKey && k.String() == usualMixer || k.Name == preNormKey && k.String() == "false"
+}
+
+// mixerName is the mixer of a configuration by its name; the usual one is "".
+type mixerName string
+
+const usualMixer = "full"
+
+// String returns the name.
+func (m *mixerName) String() string { return cmp.Or(string(*m), usualMixer) }
+
+// Type returns the kind of value.
+func (m *mixerName) Type() string { return "word" }
+
+// Set chooses the mixer. Whether there is one of that name is for Resolve to say.
+func (m *mixerName) Set(name string) error {
+	if *m = mixerName(name); name == usualMixer {
+		*m = ""
+	}
+	return nil
 }
 
 // Assign sets keys of c, the law and the tokens first, since these decide which

@@ -44,10 +44,14 @@ func (c *Config) Decode(file []byte) error {
 	return nil
 }
 
-// YAML returns the file of c, which Decode reads back to the same values.
+// YAML returns the file of c, which Decode reads back to the same values. The
+// mixer and a norm before it are there only where they are not the usual ones.
 func (c Config) YAML() []byte {
 	var b bytes.Buffer
 	for _, k := range c.Keys() {
+		if absent(k) {
+			continue
+		}
 		text := k.String()
 		if k.Type() == "word" && (!unquoted.MatchString(text) || strings.EqualFold(text, "null")) {
 			text = strconv.Quote(text)

@@ -75,7 +75,7 @@ type depthPredictor struct {
 }
 
 func runDepth(ctx context.Context, c networkConfig, m experiment.Env) (depthResult, error) {
-	model, err := probed(ctx, m, c.Config, c.Arithmetic)
+	model, err := probed(ctx, m, c.Config)
 	if err != nil {
 		return depthResult{}, err
 	}

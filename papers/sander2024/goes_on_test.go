@@ -3,7 +3,6 @@ package sander2024
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"os"
 	"path/filepath"
@@ -104,27 +103,29 @@ func TestNetworkGoesOn(t *testing.T) {
 	}
 }
 
-// The kernel of the options runs the networks and names their arithmetic.
+// The kernel of the options runs the networks, whose trials are of its arithmetic;
+// those of an experiment without networks are of none.
 func TestKernelOfTheOptions(t *testing.T) {
 	plain, err := kernel.Choose("go")
 	if err != nil {
 		t.Fatal(err)
 	}
-	plan, err := experiment.Plan(fig5(), experiment.Options{Scale: outcome.Quick, Kernel: plain})
-	if err != nil {
-		t.Fatal(err)
-	}
-	var c networkConfig
-	if err := json.Unmarshal(plan[0].Config, &c); err != nil || c.Arithmetic != "go" {
-		t.Errorf("arithmetic %q (%v), want go", c.Arithmetic, err)
-	}
-	if k, err := (experiment.Env{Kernel: plain}).KernelFor("go"); err != nil || k.Name() != "go" {
-		t.Errorf("kernel %v, %v, want go", k, err)
-	}
-	if _, err := (experiment.Env{}).KernelFor("abacus"); err == nil || !strings.Contains(err.Error(), `no kernel here has the arithmetic "abacus": use`) {
-		t.Errorf("got %v", err)
-	}
-	if _, err := experiment.Plan(fig6(), experiment.Options{Scale: outcome.Quick, Kernel: plain}); err != nil {
-		t.Errorf("an experiment without networks: %v", err)
+	o := experiment.Options{Scale: outcome.Quick, Kernel: plain}
+	for e, want := range map[string]string{"fig5": "go", "fig6": ""} {
+		made := fig5()
+		if e == "fig6" {
+			made = fig6()
+		}
+		plan, err := experiment.Plan(made, o)
+		if err != nil || plan[0].Arithmetic != want {
+			t.Errorf("%s: arithmetic %q (%v), want %q", e, plan[0].Arithmetic, err, want)
+		}
+		other, err := made.On(plan[0], "abacus")
+		if err != nil || other.ID == plan[0].ID {
+			t.Errorf("%s: %s in two arithmetics (%v)", e, other.ID, err)
+		}
+		if err := made.Check(other); err == nil || !strings.Contains(err.Error(), `no kernel here has the arithmetic "abacus"`) {
+			t.Errorf("%s: got %v", e, err)
+		}
 	}
 }

@@ -8,7 +8,6 @@ import (
 
 	"icar/ar"
 	"icar/experiment"
-	"icar/nn/kernel"
 	"icar/outcome"
 	"icar/theory"
 	"icar/train"
@@ -122,8 +121,7 @@ func gradientTrials(scale outcome.Scale, seed uint64) []gradientConfig {
 	}
 	var trials []gradientConfig
 	add := func(label string, c train.Config) {
-		trials = append(trials, gradientConfig{networkConfig{label, scale, c,
-			kernel.Available()[0].Arithmetic()}, 0.03})
+		trials = append(trials, gradientConfig{networkConfig{label, scale, c}, 0.03})
 	}
 	for _, family := range []ar.Family{ar.Haar, ar.Rotation} {
 		for s := range uint64(comparedSeeds) {

@@ -20,7 +20,7 @@ import (
 
 // runLayer trains a one-layer network and measures it beside the fitted steps.
 func (c gradientConfig) runLayer(ctx context.Context, m experiment.Env) (gradientResult, error) {
-	model, err := probed(ctx, m, c.Config, c.Arithmetic)
+	model, err := probed(ctx, m, c.Config)
 	if err != nil {
 		return gradientResult{}, err
 	}

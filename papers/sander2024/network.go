@@ -10,7 +10,6 @@ import (
 	"icar/estimator"
 	"icar/experiment"
 	"icar/nn"
-	"icar/nn/kernel"
 	"icar/outcome"
 	"icar/probe"
 	"icar/train"
@@ -23,8 +22,6 @@ type networkConfig struct {
 	Label string        `json:"label"` // what the trial is in its experiment; baselineLabel for the baselines
 	Scale outcome.Scale `json:"scale"` // that the trial belongs to: some claims are made at the paper's only
 	train.Config
-	// Arithmetic is that of the kernel, on which the bits of the result depend.
-	Arithmetic string `json:"arithmetic"`
 }
 
 const baselineLabel = "baselines"
@@ -34,10 +31,7 @@ func (c networkConfig) Check() error {
 	if c.Scale != outcome.Quick && c.Scale != outcome.Paper {
 		return fmt.Errorf("scale %q is none: use %s or %s", c.Scale, outcome.Quick, outcome.Paper)
 	}
-	if _, err := c.Config.Resolve(); err != nil {
-		return err
-	}
-	_, err := experiment.Env{}.KernelFor(c.Arithmetic)
+	_, err := c.Config.Resolve()
 	return err
 }
 
@@ -84,15 +78,11 @@ func runNetwork(ctx context.Context, c networkConfig, m experiment.Env) (network
 	if c.Label == baselineLabel {
 		return c.runBaselines(ctx, batch)
 	}
-	loops, err := m.KernelFor(c.Arithmetic)
+	model, history, err := m.Train(ctx, c.Config)
 	if err != nil {
 		return networkResult{}, err
 	}
-	model, history, err := m.Train(ctx, c.Config, loops)
-	if err != nil {
-		return networkResult{}, err
-	}
-	r, err := measureNetwork(ctx, c, model, loops, batch)
+	r, err := measureNetwork(ctx, c, model, m, batch)
 	if err != nil {
 		return networkResult{}, err
 	}
@@ -106,12 +96,12 @@ func runNetwork(ctx context.Context, c networkConfig, m experiment.Env) (network
 // measureNetwork measures a model on the test sequences, which batch holds in
 // float64.
 func measureNetwork(ctx context.Context, c networkConfig, model *nn.Transformer[float32],
-	loops kernel.Kernel, batch ar.Batch[float64]) (networkResult, error) {
+	m experiment.Env, batch ar.Batch[float64]) (networkResult, error) {
 	test, err := train.TestSet(ctx, c.Config)
 	if err != nil {
 		return networkResult{}, err
 	}
-	backend, err := nn.OrReference(nn.OnKernel(loops), nil)(model)
+	backend, err := m.Backend()(model)
 	if err != nil {
 		return networkResult{}, err
 	}
@@ -151,13 +141,8 @@ func unbiased(ctx context.Context, c train.Config, net *nn.Transformer[float32],
 }
 
 // probed trains the model of a trial and returns it to be looked into.
-func probed(ctx context.Context, m experiment.Env, c train.Config,
-	arithmetic string) (*probe.Model, error) {
-	loops, err := m.KernelFor(arithmetic)
-	if err != nil {
-		return nil, err
-	}
-	net, _, err := m.Train(ctx, c, loops)
+func probed(ctx context.Context, m experiment.Env, c train.Config) (*probe.Model, error) {
+	net, _, err := m.Train(ctx, c)
 	if err != nil {
 		return nil, err
 	}
@@ -166,7 +151,7 @@ func probed(ctx context.Context, m experiment.Env, c train.Config,
 
 // tested is probed with the model's squared errors on the test sequences.
 func tested(ctx context.Context, m experiment.Env, c networkConfig) (*probe.Model, []float64, error) {
-	model, err := probed(ctx, m, c.Config, c.Arithmetic)
+	model, err := probed(ctx, m, c.Config)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -315,17 +300,16 @@ func pair(all []experiment.Done[networkConfig, networkResult]) ([]network, error
 // variants change a copy of the base.
 func networkTrials(scale outcome.Scale, base train.Config, seed uint64, seeds int,
 	variants []networkVariant) []networkConfig {
-	arithmetic := kernel.Available()[0].Arithmetic()
 	var trials []networkConfig
 	for s := range uint64(seeds) {
 		c := base
 		c.Seed = seed*uint64(seeds) + s
 		for _, v := range variants {
-			model := networkConfig{v.label, scale, c, arithmetic}
+			model := networkConfig{v.label, scale, c}
 			v.change(&model.Config)
 			trials = append(trials, model)
 		}
-		trials = append(trials, networkConfig{baselineLabel, scale, c, arithmetic})
+		trials = append(trials, networkConfig{baselineLabel, scale, c})
 	}
 	return trials
 }

@@ -10,7 +10,6 @@ import (
 	"icar/estimator"
 	"icar/experiment"
 	"icar/nn"
-	"icar/nn/kernel"
 	"icar/outcome"
 	"icar/train"
 )
@@ -18,7 +17,7 @@ import (
 // smallConfig is a model on augmented tokens, d = 2, T = 6, without norm, of few
 // sequences.
 func smallConfig() networkConfig {
-	c := networkConfig{"small", outcome.Quick, augmentedSetting(outcome.Quick), kernel.Available()[0].Arithmetic()}
+	c := networkConfig{"small", outcome.Quick, augmentedSetting(outcome.Quick)}
 	c.Process, c.Norm = ar.New(ar.Haar, 2), false
 	c.Length, c.Train, c.Test, c.Batch, c.Seed = 6, 256, 64, 64, 7
 	c.Warmup = 0
@@ -165,11 +164,7 @@ const single = 2e-6
 func TestNetworkThatCopiesIsMeasuredExactly(t *testing.T) {
 	c := smallConfig()
 	batch := testBatch(t, c, "test", c.Test)
-	loops, err := experiment.Env{}.KernelFor(c.Arithmetic)
-	if err != nil {
-		t.Fatal(err)
-	}
-	r, err := measureNetwork(t.Context(), c, written(t, c.Config, copies), loops, batch)
+	r, err := measureNetwork(t.Context(), c, written(t, c.Config, copies), experiment.Env{}, batch)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -208,10 +203,6 @@ func TestNetworkWithoutBiases(t *testing.T) {
 	c.Tokens, c.Position, c.Residual, c.Heads = ar.Plain, plain.Position, false, 2
 	c.Norm, c.Embed = true, 4
 	batch := testBatch(t, c, "test", c.Test)
-	loops, err := experiment.Env{}.KernelFor(c.Arithmetic)
-	if err != nil {
-		t.Fatal(err)
-	}
 	measured := func(biases bool) networkResult {
 		random := ar.Rand(3, "weights", 0)
 		net := written(t, c.Config, func(name string, data []float32) {
@@ -224,7 +215,7 @@ func TestNetworkWithoutBiases(t *testing.T) {
 				}
 			}
 		})
-		r, err := measureNetwork(t.Context(), c, net, loops, batch)
+		r, err := measureNetwork(t.Context(), c, net, experiment.Env{}, batch)
 		if err != nil {
 			t.Fatal(err)
 		}

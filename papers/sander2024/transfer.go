@@ -66,7 +66,7 @@ type law struct {
 // estimators are fitted on the model's own training sequences; Kalman knows the
 // noise of each law.
 func transfer(ctx context.Context, c networkConfig, m experiment.Env, laws []law) (transferResult, error) {
-	model, err := probed(ctx, m, c.Config, c.Arithmetic)
+	model, err := probed(ctx, m, c.Config)
 	if err != nil {
 		return transferResult{}, err
 	}

@@ -1,0 +1,78 @@
+package icar_test
+
+import (
+	"os/exec"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// house lists the packages from the ground up: each imports only what stands above
+// it in this list, so data flow one way. A new package has to be given its place.
+var house = strings.Fields(`
+	internal/budget internal/visible internal/suggest internal/strict internal/npy
+	internal/hostile internal/pgtest internal/mutate internal/quote
+	setting figure outcome
+	ar ar/lawtest theory estimator
+	nn/safetensors nn/kernel nn/kernel/gen nn nn/mixertest nn/backendtest
+	text text/moby
+	run internal/notice train probe
+	sweep sweep/cluster
+	experiment report
+	papers/sander2024
+	bench web command cmd/icar
+`)
+
+// away are packages and modules that the named packages, and whatever they import,
+// do without: who draws a line links no experiment, who trains no database.
+var away = map[string][]string{
+	"report": {"icar/experiment", "icar/papers", "icar/nn/kernel", "icar/text", "icar/train"},
+	"experiment": {"icar/papers", "icar/text", "icar/theory", "icar/probe", "icar/report",
+		"modernc.org/sqlite", "github.com/jackc/pgx", "gonum.org/v1/plot"},
+	"probe":  {"icar/experiment", "icar/report", "gonum.org/v1/plot", "modernc.org/sqlite"},
+	"train":  {"icar/probe", "icar/estimator", "icar/theory", "modernc.org/sqlite"},
+	"figure": {"icar"},
+	"web":    {"icar/experiment", "icar/papers", "icar/text", "icar/sweep"},
+}
+
+func TestNoArrowRunsUp(t *testing.T) {
+	for line := range strings.Lines(list(t, `{{.ImportPath}} {{join .Imports " "}}`, "./...")) {
+		words := strings.Fields(line)
+		path, inside := strings.CutPrefix(words[0], "icar/")
+		if !inside {
+			continue // the licences
+		}
+		place := slices.Index(house, path)
+		if place < 0 {
+			t.Errorf("%s has no place in the house", path)
+			continue
+		}
+		for _, imported := range words[1:] {
+			if name, ours := strings.CutPrefix(imported, "icar/"); ours && slices.Index(house, name) > place {
+				t.Errorf("%s imports %s, which stands below it", path, name)
+			}
+		}
+	}
+}
+
+func TestWhatIsNotLinked(t *testing.T) {
+	for path, kept := range away {
+		for dep := range strings.Lines(list(t, "{{.ImportPath}}", "-deps", "./"+path)) {
+			dep = strings.TrimSpace(dep)
+			for _, out := range kept {
+				if strings.HasPrefix(dep+"/", out+"/") && dep != "icar/"+path {
+					t.Errorf("%s links %s", path, dep)
+				}
+			}
+		}
+	}
+}
+
+func list(t *testing.T, format string, args ...string) string {
+	t.Helper()
+	out, err := exec.Command("go", append([]string{"list", "-f", format}, args...)...).Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(out)
+}
