@@ -16,7 +16,8 @@ import (
 //	layers.0.position              (H, T, T) what multiplies them, for product positions
 //	layers.0.z                     (T, D) sum of the heads
 //	layers.0.o                     (T, D) output of the mixer
-//	layers.0.norm                  (T, D) after the layer norm, if there is one
+//	layers.0.norm                  (T, D) after the layer norm, if there is one; here, or
+//	                               before the mixer
 //	layers.0.skip                  (T, D) after the skip connection, if there is one
 //	layers.0.hidden, .mlp          (T, M), (T, D) relu and output of the MLP, if there is one
 //	out                            (T, c) predictions
@@ -47,11 +48,12 @@ func (m *Transformer[F]) activations(w *workspace[F]) []Tensor[F] {
 				list = append(list, Tensor[F]{fmt.Sprintf("layers.%d.%s", l, name), shape, data})
 			}
 		}
+		add(c.PreNorm, "norm", row, act.n)
 		for _, t := range act.memo.Tensors() {
 			add(true, t.Name, t.Shape, t.Data)
 		}
 		add(true, "o", row, act.o)
-		add(c.Norm, "norm", row, act.n)
+		add(c.postNorm(), "norm", row, act.n)
 		add(c.Residual, "skip", row, act.r)
 		add(c.MLP > 0, "hidden", []int{length, c.MLP * c.Embed}, act.hidden)
 		add(c.MLP > 0, "mlp", row, act.y)

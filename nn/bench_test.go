@@ -2,6 +2,7 @@ package nn
 
 import (
 	"context"
+	"math"
 	"testing"
 
 	"icar/ar"
@@ -18,6 +19,32 @@ func randomBatch[F Float](c Config, n int, seed uint64) Batch[F] {
 		}
 	}
 	return b
+}
+
+func convert[F Float](x []float64) []F {
+	y := make([]F, len(x))
+	for i, v := range x {
+		y[i] = F(v)
+	}
+	return y
+}
+
+// norm is the largest magnitude in x.
+func norm(x []float64) float64 {
+	top := 0.0
+	for _, v := range x {
+		top = max(top, math.Abs(v))
+	}
+	return top
+}
+
+// gap is the largest difference of got and want.
+func gap[F Float](got []F, want []float64) float64 {
+	top := 0.0
+	for i, v := range want {
+		top = max(top, math.Abs(float64(got[i])-v))
+	}
+	return top
 }
 
 // BenchmarkStep times one optimiser step, gradient and Adam, on the shapes of

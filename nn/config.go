@@ -1,9 +1,10 @@
 package nn
 
 import (
+	"cmp"
+	"errors"
 	"fmt"
 	"slices"
-	"strings"
 )
 
 // Attention says how scores q·k/√D become attention.
@@ -33,19 +34,34 @@ const (
 // Config is the shape of a Transformer. The zero value is not valid: decode
 // into DefaultConfig().
 type Config struct {
-	Width     int       `json:"width" yaml:"width"`                     // numbers in a token, and in a prediction
-	Embed     int       `json:"embed" yaml:"embed"`                     // D, dimension inside the model, a multiple of width
-	Depth     int       `json:"depth" yaml:"depth"`                     // L, layers
-	Heads     int       `json:"heads" yaml:"heads"`                     // H, heads, each of dimension D
-	Mixer     string    `json:"mixer,omitempty" yaml:"mixer,omitempty"` // kind of mixer; "" for that of the paper, FullHeads
-	Mixing    Mixing    `json:"-" yaml:"-"`                             // what Mixer names, where that is no kind of this package; else nil
-	Attention Attention `json:"attention" yaml:"attention"`             // linear or softmax
-	Norm      bool      `json:"norm" yaml:"norm"`                       // layer norm after the attention
-	Residual  bool      `json:"residual" yaml:"residual"`               // skip connection around the attention
-	MLP       int       `json:"mlp" yaml:"mlp"`                         // hidden dimension of the MLP over D; 0 for none
-	Position  Position  `json:"position" yaml:"position"`               // none, additive or product
-	Length    int       `json:"length" yaml:"length"`                   // longest context; positions have this many vectors
-	Coords    int       `json:"coords" yaml:"coords"`                   // leading coordinates of a prediction that have a target
+	// Width is the number c of numbers in a token, and in a prediction.
+	Width int `json:"width" yaml:"width"`
+	// Embed is D, the width inside the model, a multiple of c.
+	Embed int `json:"embed" yaml:"embed"`
+	// Depth is L, the number of layers.
+	Depth int `json:"depth" yaml:"depth"`
+	// Heads is H, the number of heads of a layer.
+	Heads int `json:"heads" yaml:"heads"`
+	// Mixer is the kind of mixer: "" for that of the paper, "full".
+	Mixer string `json:"mixer,omitempty" yaml:"mixer,omitempty"`
+	// Mixing is what Mixer names where that is no kind of this package, else nil.
+	Mixing Mixing `json:"-" yaml:"-"`
+	// Attention is linear or softmax.
+	Attention Attention `json:"attention" yaml:"attention"`
+	// Norm is whether there is a layer norm: after the mixer, or before it.
+	Norm bool `json:"norm" yaml:"norm"`
+	// PreNorm is whether it is before.
+	PreNorm bool `json:"pre_norm,omitempty" yaml:"pre_norm,omitempty"`
+	// Residual is whether there is a skip connection around mixer and norm.
+	Residual bool `json:"residual" yaml:"residual"`
+	// MLP is M/D, the hidden units of the MLP over D; 0 for no MLP.
+	MLP int `json:"mlp" yaml:"mlp"`
+	// Position is none, additive or product.
+	Position Position `json:"position" yaml:"position"`
+	// Length is the longest context: positions have this many vectors.
+	Length int `json:"length" yaml:"length"`
+	// Coords is C, the leading coordinates of a prediction that have a target.
+	Coords int `json:"coords" yaml:"coords"`
 }
 
 // DefaultConfig returns one layer of one linear head with layer norm on plain
@@ -83,15 +99,21 @@ func (c Config) Check() error {
 		if c.Embed > c.Width {
 			use = fmt.Sprintf("%d or %s", c.Embed-r, use)
 		}
-		return fmt.Errorf("embed %d is not a multiple of width %d: tokens are repeated embed/width times; use embed %s", c.Embed, c.Width, use)
+		return fmt.Errorf("embed %d is not a multiple of width %d: tokens are repeated embed/width times; "+
+			"use embed %s", c.Embed, c.Width, use)
 	}
 	if c.Coords > c.Width {
-		return fmt.Errorf("coords %d is larger than width %d: targets are the first coordinates of a prediction; use coords %d or less", c.Coords, c.Width, c.Width)
+		return fmt.Errorf("coords %d is larger than width %d: targets are the first coordinates of a "+
+			"prediction; use coords %d or less", c.Coords, c.Width, c.Width)
+	}
+	if c.PreNorm && !c.Norm {
+		return errors.New("pre_norm puts a layer norm before the mixer and there is none: use norm true")
 	}
 	if err := allowed("attention", c.Attention, LinearAttention, SoftmaxAttention); err != nil {
 		return err
 	}
-	if err := allowed("position", c.Position, NoPosition, AdditivePosition, ProductPosition); err != nil {
+	err := allowed("position", c.Position, NoPosition, AdditivePosition, ProductPosition)
+	if err != nil {
 		return err
 	}
 	n, err := c.count()
@@ -99,7 +121,8 @@ func (c Config) Check() error {
 		return err
 	}
 	if n > maxParameters {
-		return fmt.Errorf("the model has %.3g parameters, more than %d: use a smaller embed, heads, mlp or depth", n, maxParameters)
+		return fmt.Errorf("the model has %.3g parameters, more than %d: "+
+			"use a smaller embed, heads, mlp or depth", n, maxParameters)
 	}
 	return nil
 }
@@ -112,8 +135,11 @@ func allowed[S ~string](key string, value S, values ...S) error {
 	return fmt.Errorf("unknown %s %q: use one of %v", key, string(value), values)
 }
 
+// postNorm returns whether there is a layer norm after the mixer.
+func (c Config) postNorm() bool { return c.Norm && !c.PreNorm }
+
 // Mixings returns the kinds of mixer of this package.
-func Mixings() []Mixing { return []Mixing{FullHeads{}} }
+func Mixings() []Mixing { return []Mixing{FullHeads{}, MultiHead{}} }
 
 // mixing returns the kind of mixer of c.
 func (c Config) mixing() (Mixing, error) {
@@ -123,12 +149,12 @@ func (c Config) mixing() (Mixing, error) {
 	}
 	var names []string
 	for _, k := range kinds {
-		if k.Name() == c.Mixer {
+		if k.Name() == cmp.Or(c.Mixer, FullHeads{}.Name()) {
 			return k, nil
 		}
-		names = append(names, fmt.Sprintf("%q", k.Name()))
+		names = append(names, k.Name())
 	}
-	return nil, fmt.Errorf("unknown mixer %q: use one of %s", c.Mixer, strings.Join(names, ", "))
+	return nil, allowed("mixer", c.Mixer, names...)
 }
 
 // count returns the number of parameters, in floating point since it is asked

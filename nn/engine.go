@@ -36,11 +36,17 @@ type Engine struct {
 	losses  []float64 // (N) summed squared error of every sequence
 }
 
-// NewEngine returns an Engine for model on the loops of k. Of mixers it has a
-// fast form for FullHeads only; about others the error is errors.ErrUnsupported.
+// NewEngine returns an Engine for model on the loops of k. It has a fast form of
+// FullHeads without or before a layer norm only; about other layers the error is
+// errors.ErrUnsupported.
 func NewEngine(model *Transformer[float32], k kernel.Kernel) (*Engine, error) {
 	if _, ok := model.mixer.(fullHeads[float32]); !ok {
-		return nil, fmt.Errorf("the engine has no fast form of the mixer %q: %w", model.config.Mixer, errors.ErrUnsupported)
+		return nil, fmt.Errorf("the engine has no fast form of the mixer %q: %w",
+			model.config.Mixer, errors.ErrUnsupported)
+	}
+	if model.config.PreNorm {
+		return nil, fmt.Errorf("the engine has no fast form of a norm before the mixer: %w",
+			errors.ErrUnsupported)
 	}
 	return &Engine{model: model, kernel: k, segment: segment}, nil
 }

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"math"
 	"math/rand/v2"
-	"path/filepath"
 	"runtime"
 	"slices"
 	"testing"
@@ -138,60 +137,6 @@ func TestEngineIsTheReference(t *testing.T) {
 		}
 	}
 	t.Logf("%d comparisons, worst error over bound %v", compared, worst)
-}
-
-// TestEngineGolden compares loss, predictions and gradients with PyTorch, see
-// TestGolden.
-func TestEngineGolden(t *testing.T) {
-	const tolerance = 1e-4
-	paths, err := filepath.Glob("testdata/golden/*.npz")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if len(paths) != 7 {
-		t.Fatalf("%d golden cases, want 7", len(paths))
-	}
-	for _, path := range paths {
-		g := readGolden(t, path)
-		m := goldenModel[float32](t, g)
-		b := Batch[float32]{N: g.n, T: g.config.Length, X: convert[float32](g.arrays["x"]), Y: convert[float32](g.arrays["y"])}
-		for _, k := range kernel.Available() {
-			e, worst := newEngine(t, m, k), 0.0
-			check := func(name string, got []float32, scale float64, want []float64) {
-				off := gap(got, want) / scale
-				worst = max(worst, off)
-				if !(off <= tolerance) {
-					t.Errorf("%s %s: %s is off by %.1e", g.name, k.Name(), name, off)
-				}
-			}
-			out, err := e.Predict(t.Context(), b)
-			if err != nil {
-				t.Fatal(err)
-			}
-			check("out", out, norm(g.arrays["out"]), g.arrays["out"])
-			loss, err := e.Gradient(t.Context(), b)
-			if err != nil {
-				t.Fatal(err)
-			}
-			check("loss", []float32{float32(loss)}, norm(g.arrays["loss"]), g.arrays["loss"])
-			if again, err := e.Loss(t.Context(), b); err != nil || again != loss {
-				t.Errorf("%s %s: Loss returns %v, %v, Gradient %v", g.name, k.Name(), again, err, loss)
-			}
-			largest := 0.0
-			for _, p := range m.Parameters() {
-				largest = max(largest, norm(g.arrays["g/"+p.Name]))
-			}
-			for _, p := range m.Parameters() {
-				want := g.arrays["g/"+p.Name]
-				scale := norm(want)
-				if scale < 1e-12*largest { // 0 in exact arithmetic
-					scale = largest
-				}
-				check("gradient of "+p.Name, p.Grad, scale, want)
-			}
-			t.Logf("%-20s %-6s worst %.1e", g.name, k.Name(), worst)
-		}
-	}
 }
 
 // trainEngine makes steps of Adam on processors with k and returns all that

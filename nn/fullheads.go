@@ -20,8 +20,8 @@ import "slices"
 // in-context autoregressive learning?", ICML 2024, arXiv 2402.05787.
 type FullHeads struct{}
 
-// Name implements Mixing: it is the kind that goes without a name.
-func (FullHeads) Name() string { return "" }
+// Name implements Mixing. In a configuration the name may be left out.
+func (FullHeads) Name() string { return "full" }
 
 // Float32 implements Mixing.
 func (FullHeads) Float32(c Config) (Mixer[float32], error) { return newFullHeads[float32](c), nil }

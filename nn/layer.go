@@ -2,8 +2,9 @@ package nn
 
 // Shapes: T time, D embed, H heads, M hidden units of the MLP.
 
-// layer is one layer of the Transformer: mixer, layer norm, skip connection, MLP.
-// A gradient with respect to it has the same form.
+// layer is one layer of the Transformer, a mixer in its block: layer norm after
+// or before the mixer, skip connection, MLP. A gradient with respect to it has
+// the same form.
 type layer[F Float] struct {
 	mixer Mixer[F]
 	norm  layerNorm[F]
@@ -17,7 +18,8 @@ type activations[F Float] struct {
 	memo         Memo[F] // of the mixer
 	o            []F     // (T, D) output of the mixer
 	normal, rstd []F     // (T, D), (T) of the layer norm
-	n            []F     // (T, D) after the norm
+	n            []F     // (T, D) after the norm, which may be before the mixer
+	m            []F     // (T, D) after both
 	r            []F     // (T, D) after the skip connection
 	hidden       []F     // (T, M) after the relu
 	y            []F     // (T, D) output of the layer
@@ -27,12 +29,16 @@ type activations[F Float] struct {
 // has placed for them and its scratch.
 func newActivations[F Float](c Config, length int, place *Memo[F], scratch map[string][]F) *activations[F] {
 	row := length * c.Embed
-	act := &activations[F]{memo: Memo[F]{Place: place, Sums: new(Memo[F]), scratch: scratch}, o: make([]F, row)}
-	act.n = act.o
+	act := &activations[F]{o: make([]F, row)}
+	act.memo = Memo[F]{Place: place, Sums: new(Memo[F]), scratch: scratch}
 	if c.Norm {
 		act.normal, act.rstd, act.n = make([]F, row), make([]F, length), make([]F, row)
 	}
-	act.r = act.n
+	act.m = act.o
+	if c.postNorm() {
+		act.m = act.n
+	}
+	act.r = act.m
 	if c.Residual {
 		act.r = make([]F, row)
 	}
@@ -46,24 +52,31 @@ func newActivations[F Float](c Config, length int, place *Memo[F], scratch map[s
 // gradients is the scratch of a layer's backward: the gradients with respect
 // to the activations of the same name.
 type gradients[F Float] struct {
-	o, r, hidden []F
-	x            []F // (T, D) of the layer's output, then of its input
+	o, n, r, hidden []F
+	x               []F // (T, D) of the layer's output, then of its input
 }
 
 func newGradients[F Float](c Config, length int) *gradients[F] {
 	row := length * c.Embed
-	return &gradients[F]{o: make([]F, row), r: make([]F, row), hidden: make([]F, row*c.MLP), x: make([]F, row)}
+	return &gradients[F]{
+		o: make([]F, row), n: make([]F, row), r: make([]F, row), hidden: make([]F, row*c.MLP), x: make([]F, row),
+	}
 }
 
 // forward writes act from x.
 func (l layer[F]) forward(c Config, act *activations[F], x []F, path Path) {
-	l.mixer.Forward(act.o, x, &act.memo, path)
-	if c.Norm {
+	in := x
+	if c.PreNorm {
+		l.norm.forward(act.n, act.normal, act.rstd, x)
+		in = act.n
+	}
+	l.mixer.Forward(act.o, in, &act.memo, path)
+	if c.postNorm() {
 		l.norm.forward(act.n, act.normal, act.rstd, act.o)
 	}
 	if c.Residual {
 		for i, v := range x {
-			act.r[i] = v + act.n[i]
+			act.r[i] = v + act.m[i]
 		}
 	}
 	if c.MLP > 0 {
@@ -73,7 +86,8 @@ func (l layer[F]) forward(c Config, act *activations[F], x []F, path Path) {
 
 // backward turns d.x from the gradient with respect to the layer's output into
 // that with respect to its input x, and adds to grad.
-func (l layer[F]) backward(c Config, d *gradients[F], grad layer[F], act *activations[F], x []F, path Path) {
+func (l layer[F]) backward(c Config, d *gradients[F], grad layer[F], act *activations[F],
+	x []F, path Path) {
 	if c.MLP > 0 {
 		clear(d.r)
 		l.mlp.backward(d.r, grad.mlp, d.x, d.hidden, act.hidden, act.r)
@@ -81,7 +95,7 @@ func (l layer[F]) backward(c Config, d *gradients[F], grad layer[F], act *activa
 		copy(d.r, d.x)
 	}
 	clear(d.o)
-	if c.Norm {
+	if c.postNorm() {
 		l.norm.backward(d.o, grad.norm, d.r, act.normal, act.rstd)
 	} else {
 		copy(d.o, d.r)
@@ -90,5 +104,11 @@ func (l layer[F]) backward(c Config, d *gradients[F], grad layer[F], act *activa
 	if c.Residual {
 		copy(d.x, d.r)
 	}
-	l.mixer.Backward(d.x, grad.mixer, d.o, x, &act.memo, path)
+	if c.PreNorm {
+		clear(d.n)
+		l.mixer.Backward(d.n, grad.mixer, d.o, act.n, &act.memo, path)
+		l.norm.backward(d.x, grad.norm, d.n, act.normal, act.rstd)
+	} else {
+		l.mixer.Backward(d.x, grad.mixer, d.o, x, &act.memo, path)
+	}
 }

@@ -10,7 +10,7 @@ package nn
 // Package mixertest checks an implementation.
 type Mixer[F Float] interface {
 	// Specs lists the mixer's tensors. Their names begin with layers.0. and so
-	// on in the model; norm, up and down are taken.
+	// on in the model, where those of norm, up and down are taken.
 	Specs() []Spec
 	// Bind returns the mixer over tensors in the order of Specs: the values of
 	// parameters, or their gradients.

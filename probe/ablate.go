@@ -59,9 +59,10 @@ func (m *Model) Without() []Variant {
 	add := func(part string, head bool, without func() (*Model, error)) {
 		parts = append(parts, Variant{part, head, func() (Predictor, error) { return without() }})
 	}
+	_, heads := m.parameters()["layers.0.v.bias"] // as nn.FullHeads and MultiHead have them
 	for l := range c.Depth {
 		for h := range c.Heads {
-			if c.Depth*c.Heads > 1 {
+			if c.Depth*c.Heads > 1 && heads {
 				add(fmt.Sprintf("layer %d, head %d", l+1, h+1), true, func() (*Model, error) { return m.withoutHead(l, h) })
 			}
 		}
@@ -69,7 +70,9 @@ func (m *Model) Without() []Variant {
 	if c.Position != nn.NoPosition {
 		add("positions", false, m.withoutPositions)
 	}
-	add(Biases, false, func() (*Model, error) { return m.WithoutBiases("q", "k", "v") })
+	if heads {
+		add(Biases, false, func() (*Model, error) { return m.WithoutBiases("q", "k", "v") })
+	}
 	if c.Norm {
 		add("layer norm", false, m.withoutNorm)
 	}
@@ -87,9 +90,11 @@ func (m *Model) withoutHead(l, h int) (*Model, error) {
 	if err != nil {
 		return nil, err
 	}
-	own, d := model.parameters(), m.Config.Embed
-	clear(own[fmt.Sprintf("layers.%d.v.weight", l)][h*d*d : (h+1)*d*d])
-	clear(own[fmt.Sprintf("layers.%d.v.bias", l)][h*d : (h+1)*d])
+	for _, part := range []string{"weight", "bias"} {
+		values := model.parameters()[fmt.Sprintf("layers.%d.v.%s", l, part)]
+		size := len(values) / m.Config.Heads
+		clear(values[h*size : (h+1)*size])
+	}
 	return model, nil
 }
 
@@ -127,7 +132,7 @@ func (m *Model) WithoutBiases(parts ...string) (*Model, error) {
 // withoutNorm leaves out the layer norm of every layer, its gain and bias too.
 func (m *Model) withoutNorm() (*Model, error) {
 	c, own := m.Config.Config, m.parameters()
-	c.Norm = false
+	c.Norm, c.PreNorm = false, false
 	return m.with(c, func(name string, data []float64) { copy(data, own[name]) })
 }
 

@@ -25,7 +25,7 @@ import (
 // connection and without norm, whose W_q and W_v are invertible.
 func (m *Model) OneStep(eta float64) (*Model, error) {
 	c := m.Config
-	if c.Depth != 1 || c.Heads != 1 || c.Norm || !c.Residual || c.MLP > 0 || c.Attention != nn.LinearAttention ||
+	if c.Mixer != "" || c.Depth != 1 || c.Heads != 1 || c.Norm || !c.Residual || c.MLP > 0 || c.Attention != nn.LinearAttention ||
 		c.Position != nn.NoPosition || c.Tokens != ar.Augmented || c.Embed != c.Width {
 		return nil, errors.New("a gradient step can be constructed for one linear layer of one head without norm, MLP and positions on augmented tokens: train with --norm=false")
 	}

@@ -112,7 +112,8 @@ type AttentionMap struct {
 	Values []float64 `json:"values"` // (T, T), 0 above the diagonal
 }
 
-// Attention returns the attention maps of every head.
+// Attention returns the attention maps of every head, none of a mixer that keeps
+// no attention.
 func (m *Model) Attention(ctx context.Context, s ar.Batch[float64]) ([]AttentionMap, error) {
 	b, err := m.Batch(s)
 	if err != nil {
@@ -134,6 +135,9 @@ func (m *Model) Attention(ctx context.Context, s ar.Batch[float64]) ([]Attention
 		byName := map[string][]float64{}
 		for _, t := range tensors {
 			byName[t.Name] = t.Data
+		}
+		if byName["layers.0.attention"] == nil {
+			return []AttentionMap{}, nil
 		}
 		for i, a := range maps {
 			scores := byName[fmt.Sprintf("layers.%d.attention", a.Layer)][a.Head*b.T*b.T:][:b.T*b.T]

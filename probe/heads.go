@@ -28,10 +28,14 @@ type Heads struct {
 	EffectiveRank float64 `json:"effective_rank"`
 }
 
-// Heads returns the geometry of the heads of every layer.
+// Heads returns the geometry of the heads of every layer, none of another mixer
+// than nn.FullHeads.
 func (m *Model) Heads() ([]Heads, error) {
 	own, c := m.parameters(), m.Config
-	var all []Heads
+	all := []Heads{}
+	if c.Mixer != "" {
+		return all, nil
+	}
 	for l := range c.Depth {
 		weight := func(name string, rows int) *mat.Dense {
 			return mat.NewDense(rows, c.Embed, own[fmt.Sprintf("layers.%d.%s.weight", l, name)])

@@ -16,6 +16,7 @@ import (
 
 	"icar/command"
 	"icar/nn"
+	"icar/papers/sander2024"
 	"icar/run"
 	"icar/train"
 )
@@ -48,7 +49,7 @@ func python(t *testing.T, args ...string) {
 func icar(t *testing.T, args ...string) {
 	t.Helper()
 	var stdout, stderr bytes.Buffer
-	if code := command.Main(args, &stdout, &stderr); code != 0 {
+	if code := command.Main(args, &stdout, &stderr, command.WithExperiments(sander2024.All()...)); code != 0 {
 		t.Fatalf("icar %s: exit code %d\n%s", strings.Join(args, " "), code, stderr.String())
 	}
 }

@@ -317,3 +317,47 @@ func TestModelOfAnotherShape(t *testing.T) {
 		t.Error("a model of another shape was trained")
 	}
 }
+
+// A mixer that the engine does not know trains on the reference, says so, learns,
+// and gives the same bits each time.
+func TestUnknownMixerTrainsOnTheReference(t *testing.T) {
+	c := small()
+	c.Mixer, c.Heads, c.Embed, c.Tokens, c.PreNorm = "multihead", 3, 6, "plain", true
+	for name, want := range map[string]string{"": kernel.Available()[0].Arithmetic(), "multihead": "reference"} {
+		c := c
+		c.Mixer, c.PreNorm = name, name != ""
+		if got, err := c.Arithmetic(nil); err != nil || got != want {
+			t.Errorf("mixer %q: arithmetic %s, %v, want %s", name, got, err, want)
+		}
+	}
+	var said []error
+	o := Options{Notice: func(why error) { said = append(said, why) }}
+	m, history, err := Train(t.Context(), c, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(said) != 1 || !errors.Is(said[0], errors.ErrUnsupported) || !strings.Contains(said[0].Error(), "multihead") {
+		t.Errorf("said %v", said)
+	}
+	if first, last := history[0].Loss, history[len(history)-1].Loss; !(last < first) {
+		t.Errorf("the loss went from %v to %v", first, last)
+	}
+	again, _, err := Train(t.Context(), c, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, p := range m.Parameters() {
+		if !slices.Equal(p.Data, again.Parameters()[i].Data) {
+			t.Errorf("%s has other bits the second time", p.Name)
+		}
+	}
+}
+
+// A model that the backend cannot run for another reason is not trained.
+func TestBackendErrors(t *testing.T) {
+	lost := errors.New("the device is lost")
+	build := func(*nn.Transformer[float32]) (nn.Backend, error) { return nil, lost }
+	if _, _, err := Train(t.Context(), small(), Options{Backend: build}); !errors.Is(err, lost) {
+		t.Errorf("%v, want %v", err, lost)
+	}
+}

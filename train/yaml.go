@@ -44,10 +44,14 @@ func (c *Config) Decode(file []byte) error {
 	return nil
 }
 
-// YAML returns the file of c, which Decode reads back to the same values.
+// YAML returns the file of c, which Decode reads back to the same values. Keys that
+// came later are there only where they have not the value of before.
 func (c Config) YAML() []byte {
 	var b bytes.Buffer
 	for _, k := range c.Keys() {
+		if !k.Written() {
+			continue
+		}
 		text := k.String()
 		if k.Type() == "word" && (!unquoted.MatchString(text) || strings.EqualFold(text, "null")) {
 			text = strconv.Quote(text)

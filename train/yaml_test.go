@@ -111,3 +111,26 @@ func TestKeysAreDocumented(t *testing.T) {
 		t.Errorf("docs/training.md does not hold this table:\n%s", table)
 	}
 }
+
+// TestUsualLayersAreNotWritten checks that files keep the bytes they had before
+// there was a choice of mixers, and hold the choice where one was made.
+func TestUsualLayersAreNotWritten(t *testing.T) {
+	c := DefaultConfig()
+	if file := string(c.YAML()); strings.Contains(file, "mixer") || strings.Contains(file, "pre_norm") {
+		t.Errorf("the file of the usual layers is\n%s", file)
+	}
+	if err := c.Decode([]byte("mixer: full\n")); err != nil || c != DefaultConfig() {
+		t.Errorf("mixer: full is %+v, %v", c, err)
+	}
+	if err := c.Decode([]byte("mixer: multihead\npre_norm: true\n")); err != nil || c.Mixer != "multihead" || !c.PreNorm {
+		t.Errorf("%+v, %v", c, err)
+	}
+	back := DefaultConfig()
+	if err := back.Decode(c.YAML()); err != nil || back != c {
+		t.Errorf("%+v, %v", back, err)
+	}
+	c.Mixer = "multihaed"
+	if _, err := c.Resolve(); err == nil || err.Error() != `unknown mixer "multihaed": did you mean multihead?` {
+		t.Errorf("%v", err)
+	}
+}
