@@ -44,12 +44,12 @@ func (c *Config) Decode(file []byte) error {
 	return nil
 }
 
-// YAML returns the file of c, which Decode reads back to the same values. The
-// mixer and a norm before it are there only where they are not the usual ones.
+// YAML returns the file of c, which Decode reads back to the same values. Keys that
+// came later are there only where they have not the value of before.
 func (c Config) YAML() []byte {
 	var b bytes.Buffer
 	for _, k := range c.Keys() {
-		if absent(k) {
+		if !k.Written() {
 			continue
 		}
 		text := k.String()
