@@ -189,21 +189,37 @@ func readTrained(ctx context.Context, s *sweep.Store, w sweep.Sweep) (all []trai
 
 func float(x float64) string { return strconv.FormatFloat(x, 'g', -1, 64) }
 
+// resultsCSV writes a column for every key that the file of a configuration of the
+// results has.
 func resultsCSV(out io.Writer, results []trained) error {
-	w := csv.NewWriter(out)
-	c := train.DefaultConfig()
-	header := []string{"trial"}
-	for _, k := range c.Keys() {
-		header = append(header, k.Name)
+	configs := []train.Config{train.DefaultConfig()} // of no results the columns of most
+	if len(results) > 0 {
+		configs = nil
 	}
-	rows := [][]string{append(header, "steps", "loss", "test_mse")}
 	for _, r := range results {
-		row := []string{r.id}
+		configs = append(configs, r.config)
+	}
+	var columns []string
+	for _, c := range configs {
+		for i, k := range c.FileKeys() {
+			if !slices.Contains(columns, k.Name) {
+				columns = slices.Insert(columns, min(i, len(columns)), k.Name)
+			}
+		}
+	}
+	rows := [][]string{append(append([]string{"trial"}, columns...), "steps", "loss", "test_mse")}
+	for _, r := range results {
+		value := map[string]string{}
 		for _, k := range r.config.Keys() {
-			row = append(row, k.String())
+			value[k.Name] = k.String()
+		}
+		row := []string{r.id}
+		for _, name := range columns {
+			row = append(row, value[name])
 		}
 		rows = append(rows, append(row, strconv.Itoa(r.result.Steps), float(r.result.Loss), float(r.result.TestMSE)))
 	}
+	w := csv.NewWriter(out)
 	return w.WriteAll(rows)
 }
 
