@@ -16,7 +16,13 @@ type Key struct {
 	Name  string
 	Means string // its unit or values too
 	Value
+	// Usual is the value at which files go without the key, for one that came
+	// after there were files; "" for a key that is always there.
+	Usual string
 }
+
+// Written reports whether a file has the key.
+func (k Key) Written() bool { return k.Usual == "" || k.String() != k.Usual }
 
 // Value reads and writes a field as text; it is a pflag.Value.
 type Value interface {
@@ -34,7 +40,7 @@ func (s Setting) String() string { return s.Key + "=" + s.Value }
 // New returns the key of a field; setting the key sets the field. Whether a value
 // makes sense is for a Check of the configuration to say.
 func New[T string | int | uint64 | float64 | bool](name, means string, field *T) Key {
-	return Key{name, means, value[T]{field}}
+	return Key{Name: name, Means: means, Value: value[T]{field}}
 }
 
 // Unknown returns the error about a word that is none of those a key can be: it

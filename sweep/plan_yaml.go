@@ -99,7 +99,7 @@ func settings[V any](n ast.Node, catalogue *train.Catalogue, read func(ast.Node)
 
 // known returns an error for what is no key of a configuration of the catalogue.
 func known(catalogue *train.Catalogue, name string) error {
-	names := []string{"law"}
+	var names []string
 	for _, k := range catalogue.Keys() {
 		names = append(names, k.Name)
 	}

@@ -5,17 +5,19 @@ import (
 	"slices"
 
 	"icar/ar"
+	"icar/nn"
 	"icar/setting"
 )
 
 // Catalogue is what the names in a configuration file mean: which laws of
-// sequences and which encodings of tokens there are, and so which settings. A
-// program adds its own to the [Standard] one before it makes the first
+// sequences, encodings of tokens and kinds of mixer there are, and so which
+// settings. A program adds its own to the [Standard] one before it makes the first
 // configuration with [Catalogue.Config]; everything that is made from the
 // configuration then knows them. A nil Catalogue is the standard one.
 type Catalogue struct {
 	laws      parts[ar.Law]
 	encodings parts[ar.Encoding]
+	mixers    parts[nn.Mixing] // besides those of package nn
 }
 
 // processLaw is the name of the law of ar.Process, whose settings are fields of
@@ -25,8 +27,8 @@ const processLaw = "process"
 // orderTokens is the name of the encoding ar.Order.
 const orderTokens = "order"
 
-// Standard returns a catalogue of what this module has: the process, and the
-// tokens plain, augmented and order.
+// Standard returns a catalogue of what this module has: the process, the tokens
+// plain, augmented and order, and the mixers of package nn.
 func Standard() *Catalogue {
 	plain := func(k ar.Tokens) func() ar.Encoding { return func() ar.Encoding { return k } }
 	return &Catalogue{encodings: parts[ar.Encoding]{
@@ -78,6 +80,20 @@ func (c *Catalogue) AddEncoding(name string, encoding func() ar.Encoding) error 
 	return nil
 }
 
+// AddMixer adds a kind of mixer under its own name. The error says that the name is
+// taken or no word.
+func (c *Catalogue) AddMixer(kind nn.Mixing) error {
+	for _, k := range nn.Mixings() {
+		if k.Name() == kind.Name() {
+			return fmt.Errorf("mixer %q: package nn has one of this name: choose another one", kind.Name())
+		}
+	}
+	if err := add(&c.mixers, part[nn.Mixing]{kind.Name(), func() nn.Mixing { return kind }}, nil, nil); err != nil {
+		return fmt.Errorf("mixer %q: %w", kind.Name(), err)
+	}
+	return nil
+}
+
 // Keys returns the keys of all configurations of the catalogue, such as flags
 // are, with the defaults: a key that only some laws or tokens have says so.
 // Setting them is [Config.Assign] to do.
@@ -85,11 +101,8 @@ func (c *Catalogue) Keys() []setting.Key {
 	c = c.or()
 	config := c.Config()
 	var keys []setting.Key
-	if len(c.laws) > 0 {
-		keys = append(keys, config.lawKey())
-	}
-	for _, k := range config.processKeys() {
-		if len(c.laws) > 0 {
+	for _, k := range config.lawKeys() {
+		if len(c.laws) > 0 && k.Name != "law" {
 			k.Means = fmt.Sprintf("law `%s`: %s", processLaw, k.Means)
 		}
 		keys = append(keys, k)
@@ -138,6 +151,22 @@ func (c Config) Encoding() (ar.Encoding, error) {
 		err = checkPart(encoding)
 	}
 	return encoding, err
+}
+
+// mixing returns the kind of mixer that c names, nil for one of package nn. The
+// error says which ones there are.
+func (c Config) mixing() (nn.Mixing, error) {
+	if c.Mixing != nil && c.Mixing.Name() == c.Mixer {
+		return c.Mixing, nil
+	}
+	var names []string
+	for _, k := range nn.Mixings() {
+		names = append(names, k.Name())
+	}
+	if c.Mixer == "" || slices.Contains(names, c.Mixer) {
+		return nil, nil
+	}
+	return c.catalogue.or().mixers.find("mixer", c.Mixer, names...)
 }
 
 // written returns the settings of the law and the encoding of c, all written out.

@@ -16,6 +16,7 @@ import (
 
 	"icar/ar"
 	"icar/ar/lawtest"
+	"icar/nn"
 	"icar/run"
 	"icar/setting"
 )
@@ -204,8 +205,8 @@ func TestProcessIsTheSameInEveryCatalogue(t *testing.T) {
 
 func TestWrongSettingsOfParts(t *testing.T) {
 	for file, want := range map[string]string{
-		"law: tnets\n":                  `line 1: law: unknown law "tnets": did you mean tents?`,
-		"d: 2\nlaw: 3\n":                `line 2: law: unknown law "3": use one of process, tents`,
+		"law: tnets\n":                  `unknown law "tnets": did you mean tents?`,
+		"d: 2\nlaw: 3\n":                `unknown law "3": use one of process, tents`,
 		"law: tents\nslop: 1\n":         `line 2: unknown key "slop": did you mean slope?`,
 		"slope: 1\n":                    "line 1: slope is a setting of law tents: choose that, or leave slope out",
 		"law: tents\nrho: 1\n":          "line 2: rho is a setting of law process: choose that",
@@ -230,7 +231,7 @@ func TestWrongSettingsOfParts(t *testing.T) {
 		}
 	}
 	c := DefaultConfig()
-	if err := c.Decode([]byte("law: tents\n")); err == nil || err.Error() != `line 1: law: unknown law "tents": use one of process` {
+	if err := c.Decode([]byte("law: tents\nslope: 1.5\n")); err == nil || err.Error() != `line 2: unknown law "tents": use one of process` {
 		t.Errorf("another program's law: %v", err)
 	}
 }
@@ -292,7 +293,7 @@ func TestKeysOfACatalogue(t *testing.T) {
 		means[k.Name] = k.Means
 	}
 	for name, want := range map[string]string{
-		"law":    "law of the sequences: `process`, `tents`",
+		"law":    "law of the sequences: `process`, that of the paper, or `tents`",
 		"d":      "law `process`: token dimension; law `tents`: maps side by side",
 		"slope":  "law `tents`: slope of the map",
 		"power":  "tokens `powers`: power p",
@@ -414,5 +415,50 @@ func TestTrainingOnASource(t *testing.T) {
 	}
 	if got[7].Loss != want[7].Loss || got.Last().TestMSE != want.Last().TestMSE {
 		t.Errorf("loss %v and test MSE %v, want %v and %v", got[7].Loss, got.Last().TestMSE, want[7].Loss, want.Last().TestMSE)
+	}
+}
+
+// renamed is a kind of mixer of a user's own: that of the paper by another name.
+type renamed struct{ nn.FullHeads }
+
+func (renamed) Name() string { return "again" }
+
+// A mixer of a user's own is found by its name, also in a file that was read back;
+// the model has the parameters that the mixer asks for.
+func TestMixersOfACatalogue(t *testing.T) {
+	catalogue := own(t)
+	if err := catalogue.AddMixer(renamed{}); err != nil {
+		t.Fatal(err)
+	}
+	for want, kind := range map[string]nn.Mixing{
+		"there is one of this name":       renamed{},
+		"package nn has one of this name": nn.MultiHead{},
+	} {
+		if err := catalogue.AddMixer(kind); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%v, want %s", err, want)
+		}
+	}
+	c := catalogue.Config()
+	err := c.Decode(append(small().YAML(), "mixer: again\n"...))
+	if err != nil {
+		t.Fatal(err)
+	}
+	back := catalogue.Config()
+	if err := back.Decode(c.YAML()); err != nil {
+		t.Fatal(err)
+	}
+	if back, err = back.Resolve(); err != nil || back.Mixing != (renamed{}) {
+		t.Fatalf("mixing %v, %v", back.Mixing, err)
+	}
+	model, history, err := Train(t.Context(), back, Options{})
+	if err != nil || len(history) != 8 {
+		t.Fatalf("%d steps, %v", len(history), err)
+	}
+	if m, first := model.Parameters(), firstModel(t, small()).Parameters(); len(m) != len(first) {
+		t.Errorf("%d parameters, want %d", len(m), len(first))
+	}
+	c.Mixer = "agian"
+	if _, err := c.Resolve(); err == nil || err.Error() != `unknown mixer "agian": did you mean again?` {
+		t.Errorf("%v", err)
 	}
 }

@@ -105,6 +105,9 @@ func (c Config) Resolve() (Config, error) {
 		return c, err
 	}
 	c.Own = c.written()
+	if c.Mixing, err = c.mixing(); err != nil {
+		return c, err
+	}
 	if width := tokens.Width(c.D); c.Width == 0 {
 		c.Width = width
 	} else if c.Width != width {

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"icar/nn"
 	"icar/setting"
 )
 
@@ -27,59 +28,56 @@ func (c *Config) processKeys() []setting.Key {
 	}
 }
 
-// lawKeys are those of the law of c: of another one than the process its name
-// first.
+// lawKeys are the name of the law of c and the settings that it has.
 func (c *Config) lawKeys() []setting.Key {
+	name := setting.Key{
+		Name: "law", Value: byName{&c.Law, processLaw}, Usual: processLaw,
+		Means: orAdded("law of the sequences: `process`, that of the paper", c.catalogue.or().laws.names()),
+	}
 	if c.OfProcess() {
-		return c.processKeys()
+		return append([]setting.Key{name}, c.processKeys()...)
 	}
 	law, err := c.catalogue.or().laws.find("law", c.Law)
-	keys := []setting.Key{c.lawKey()}
-	if err == nil {
-		own, _ := c.Own.bind(law) // what cannot be set is for Resolve to say
-		keys = append(keys, own...)
+	if err != nil { // for Resolve to say
+		return []setting.Key{name}
 	}
-	return keys
+	own, _ := c.Own.bind(law)
+	return append([]setting.Key{name}, own...)
 }
 
-// lawKey is the name of the law.
-func (c *Config) lawKey() setting.Key {
-	names := append([]string{processLaw}, c.catalogue.or().laws.names()...)
-	return setting.Key{Name: "law", Means: "law of the sequences: " + list(names), Value: lawName{c}}
+// orAdded adds the names that a program has added to what a key means.
+func orAdded(means string, names []string) string {
+	if len(names) == 0 {
+		return means
+	}
+	return means + ", or `" + strings.Join(names, "`, `") + "`"
 }
 
-// list returns words as the meanings of keys have them.
-func list(words []string) string { return "`" + strings.Join(words, "`, `") + "`" }
-
-// lawName is the law of a configuration by its name, the process being "".
-type lawName struct{ c *Config }
+// byName is a part of a configuration by its name, "" standing for the usual one.
+type byName struct {
+	field *string
+	usual string
+}
 
 // String returns the name.
-func (l lawName) String() string { return cmp.Or(l.c.Law, processLaw) }
+func (n byName) String() string { return cmp.Or(*n.field, n.usual) }
 
 // Type returns the kind of value.
-func (l lawName) Type() string { return "word" }
+func (n byName) Type() string { return "word" }
 
-// Set chooses the law. The error says which ones there are.
-func (l lawName) Set(name string) (err error) {
-	if name == processLaw {
-		name = ""
-	} else {
-		_, err = l.c.catalogue.or().laws.find("law", name, processLaw)
+// Set names the part. Whether there is one of that name is for Resolve to say.
+func (n byName) Set(name string) error {
+	if *n.field = name; name == n.usual {
+		*n.field = ""
 	}
-	if err == nil {
-		l.c.Law = name
-	}
-	return err
+	return nil
 }
 
 // tokensKey is the name of the encoding.
 func (c *Config) tokensKey() setting.Key {
 	means := "`plain` (s_t), `augmented` (0, s_t, s_{t-1}) or `order` (s_t, …, s_{t-p+1})"
-	if added := c.catalogue.or().encodings.names()[len(Standard().encodings):]; len(added) > 0 {
-		means += ", or " + list(added)
-	}
-	return setting.New("tokens", means, (*string)(&c.Tokens))
+	added := c.catalogue.or().encodings.names()[len(Standard().encodings):]
+	return setting.New("tokens", orAdded(means, added), (*string)(&c.Tokens))
 }
 
 // encodingKeys are those of the encoding of c besides its name.
@@ -92,18 +90,28 @@ func (c *Config) encodingKeys() []setting.Key {
 	return keys
 }
 
+// mixerKey is the name of the kind of mixer.
+func (c *Config) mixerKey() setting.Key {
+	means := "`full` heads of dimension embed each, those of the paper, or `multihead`, of embed/heads"
+	means = orAdded(means, c.catalogue.or().mixers.names())
+	usual := nn.FullHeads{}.Name()
+	return setting.Key{Name: "mixer", Means: means, Value: byName{&c.Mixer, usual}, Usual: usual}
+}
+
 // ownKeys are the keys that every configuration has: those of the model and of
 // its training.
 func (c *Config) ownKeys() []setting.Key {
+	preNorm := setting.New("pre_norm", "the layer norm before the attention: `true` or `false`", &c.PreNorm)
+	preNorm.Usual = "false"
 	return []setting.Key{
 		setting.New("width", "numbers in a token; 0 for what the tokens have, d or 3d", &c.Width),
 		setting.New("embed", "dimension inside the model, a multiple of width; 0 for width", &c.Embed),
 		setting.New("depth", "layers", &c.Depth),
 		setting.New("heads", "heads of a layer", &c.Heads),
-		{Name: mixerKey, Means: "`full` heads of dimension embed each, those of the paper, or `multihead`, of embed/heads", Value: (*mixerName)(&c.Mixer)},
+		c.mixerKey(),
 		setting.New("attention", "`linear` or `softmax`", (*string)(&c.Attention)),
 		setting.New("norm", "layer norm after the attention: `true` or `false`", &c.Norm),
-		setting.New(preNormKey, "the layer norm before the attention: `true` or `false`", &c.PreNorm),
+		preNorm,
 		setting.New("residual", "skip connection around the attention: `true` or `false`", &c.Residual),
 		setting.New("mlp", "hidden dimension of the MLP over embed; 0 for no MLP", &c.MLP),
 		setting.New("position", "`none`, `additive` or `product` (the P of the paper)", (*string)(&c.Position)),
@@ -125,45 +133,14 @@ func (c *Config) ownKeys() []setting.Key {
 	}
 }
 
-// Keys that a file goes without at the value that everything had before there was
-// a key for it: configurations keep their bytes.
-const (
-	mixerKey   = "mixer"
-	preNormKey = "pre_norm"
-)
-
-// absent returns whether a file goes without the key.
-func absent(k setting.Key) bool {
-	return k.Name == mixerKey && k.String() == usualMixer || k.Name == preNormKey && k.String() == "false"
-}
-
-// mixerName is the mixer of a configuration by its name; the usual one is "".
-type mixerName string
-
-const usualMixer = "full"
-
-// String returns the name.
-func (m *mixerName) String() string { return cmp.Or(string(*m), usualMixer) }
-
-// Type returns the kind of value.
-func (m *mixerName) Type() string { return "word" }
-
-// Set chooses the mixer. Whether there is one of that name is for Resolve to say.
-func (m *mixerName) Set(name string) error {
-	if *m = mixerName(name); name == usualMixer {
-		*m = ""
-	}
-	return nil
-}
-
 // Assign sets keys of c, the law and the tokens first, since these decide which
 // keys there are besides. The error is about a key that c has not, and then
 // names the nearest one or the law that has it, or about a value of the wrong
 // type. Whether the values make sense is for Resolve to say.
 func (c *Config) Assign(settings ...setting.Setting) error {
-	for _, s := range slices.SortedStableFunc(slices.Values(settings), func(a, b setting.Setting) int {
-		return rank(a.Key) - rank(b.Key)
-	}) {
+	settings = slices.Clone(settings)
+	slices.SortStableFunc(settings, func(a, b setting.Setting) int { return rank(a.Key) - rank(b.Key) })
+	for _, s := range settings {
 		if err := c.assign(s); err != nil {
 			return err
 		}
@@ -192,9 +169,14 @@ func (c *Config) assign(s setting.Setting) error {
 
 // key returns the key of a name.
 func (c *Config) key(name string) (setting.Key, error) {
-	for _, k := range append(c.Keys(), c.lawKey()) {
+	for _, k := range c.Keys() {
 		if k.Name == name {
 			return k, nil
+		}
+	}
+	if !c.OfProcess() { // of an unknown law it is not known
+		if _, err := c.catalogue.or().laws.find("law", c.Law, processLaw); err != nil {
+			return setting.Key{}, err
 		}
 	}
 	return setting.Key{}, c.catalogue.unknown(name)
@@ -217,10 +199,10 @@ func (c *Catalogue) unknown(key string) error {
 	return setting.Unknown("key", key, names...)
 }
 
-// Values returns the values of the keys of c by name, that of the law among them.
+// Values returns the values of the keys of c by name.
 func (c Config) Values() map[string]string {
 	values := map[string]string{}
-	for _, k := range append(c.Keys(), c.lawKey()) {
+	for _, k := range c.Keys() {
 		values[k.Name] = k.String()
 	}
 	return values
@@ -232,7 +214,7 @@ func Names(configs ...Config) []string {
 	has := map[string]bool{}
 	for _, c := range configs {
 		for _, k := range c.Keys() {
-			has[k.Name] = true
+			has[k.Name] = has[k.Name] || k.Written()
 		}
 	}
 	var names []string

@@ -47,7 +47,9 @@ func (c *Config) Decode(file []byte) error {
 
 // FileKeys returns the keys that the file of c has: all but those whose value is
 // what everything had before there was a key for it.
-func (c Config) FileKeys() []setting.Key { return slices.DeleteFunc(c.Keys(), absent) }
+func (c Config) FileKeys() []setting.Key {
+	return slices.DeleteFunc(c.Keys(), func(k setting.Key) bool { return !k.Written() })
+}
 
 // YAML returns the file of c, which Decode reads back to the same values.
 func (c Config) YAML() []byte {
