@@ -5,13 +5,16 @@ import (
 	"fmt"
 	"regexp"
 
+	"icar/ar"
 	"icar/experiment"
 	"icar/internal/suggest"
+	"icar/train"
 )
 
 // house is what the words of a command line stand for in this binary.
 type house struct {
 	experiments []experiment.Experiment // in the order of the report
+	catalogue   *train.Catalogue        // what settings name: laws, tokens
 }
 
 // Option adds to what a binary knows by name. Its error says which name cannot
@@ -41,15 +44,37 @@ func WithExperiments(all ...experiment.Experiment) Option {
 	}
 }
 
+// WithLaw adds a law of sequences: `--law NAME` and its settings are flags of
+// icar train and keys of configuration files and plans. The errors are those of
+// [train.Catalogue.AddLaw]; Main prints them.
+func WithLaw(name string, law func() ar.Law) Option {
+	return func(h *house) error { return h.catalogue.AddLaw(name, law) }
+}
+
+// WithEncoding adds an encoding of tokens, as WithLaw does a law: `--tokens NAME`.
+func WithEncoding(name string, encoding func() ar.Encoding) Option {
+	return func(h *house) error { return h.catalogue.AddEncoding(name, encoding) }
+}
+
 // newHouse returns what the options add up to.
 func newHouse(options []Option) (*house, error) {
-	h := new(house)
+	h := &house{catalogue: train.Standard()}
 	for _, add := range options {
 		if err := add(h); err != nil {
 			return nil, err
 		}
 	}
 	return h, nil
+}
+
+// decode returns the resolved configuration of a file that a run or a sweep has
+// written.
+func (h *house) decode(file []byte) (train.Config, error) {
+	c := h.catalogue.Config()
+	if err := c.Decode(file); err != nil {
+		return c, err
+	}
+	return c.Resolve()
 }
 
 // names returns the names of the experiments in the order of the report.

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"icar/ar"
 	"icar/experiment"
 )
 
@@ -24,6 +25,23 @@ func TestExperimentsAreAdded(t *testing.T) {
 	}
 	if got := strings.Join(names, " "); code != exitDone || got != "EXPERIMENT b a c-2" {
 		t.Errorf("exit code %d, listed %q, stderr %q", code, got, stderr.String())
+	}
+}
+
+// Of two laws or encodings of one name the second ends every command with a line.
+func TestNamesOfACatalogueCollide(t *testing.T) {
+	law := func() ar.Law { return ar.New(ar.Haar, 3) }
+	tokens := func() ar.Encoding { return &ar.Order{P: 2} }
+	for want, options := range map[string][]Option{
+		`law "mine": there is one of this name`:      {WithLaw("mine", law), WithLaw("mine", law)},
+		`law "process": this is the name of the pap`: {WithLaw("process", law)},
+		`tokens "plain": there is one of this name`:  {WithEncoding("plain", tokens)},
+	} {
+		var stdout, stderr bytes.Buffer
+		code := Main([]string{"version"}, &stdout, &stderr, options...)
+		if said := stderr.String(); code != exitUsage || !strings.Contains(said, want) || strings.Count(said, "\n") != 1 {
+			t.Errorf("exit code %d, stderr %q, want %q", code, said, want)
+		}
 	}
 }
 

@@ -30,6 +30,11 @@ func buildOwn(t *testing.T) string {
 func TestOwnBinary(t *testing.T) {
 	t.Parallel()
 	binary, dir := buildOwn(t), t.TempDir()
+	plan := "base: {law: reflection, length: 6, train: 64, batch: 32, test: 32, epochs: 2}\ngrid: {d: [2, 3]}\n"
+	if err := os.WriteFile(filepath.Join(dir, "plan.yaml"), []byte(plan), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	learn := strings.Fields("train --law reflection --length 8 --train 512 --batch 64 --test 64 --epochs 4 --out r")
 	for _, step := range []struct {
 		want string // a regular expression
 		args []string
@@ -38,6 +43,15 @@ func TestOwnBinary(t *testing.T) {
 		{`(?m)^4 of 4 claims hold: 4 of 4 of our own; quick scale, seed 0\.$`, []string{"reproduce", "--out", "out"}},
 		{`(?m)^2 of 2 claims hold: .* with d = 3\.$`, []string{"reproduce", "reflections", "--set", "d=3", "--out", "out"}},
 		{`^out.report\.html\n$`, []string{"report", "out"}},
+		{`(?m)^ +--law word +law of the sequences: process, reflection`, []string{"train", "--help"}},
+		{`(?m)^test MSE +0\.\d+ +64 sequences\n  zero +\S+\n  copy last +\S+\ndirectory`, learn},
+		{`(?m)^test MSE .*\n  zero .*\n  copy last .*\ndirectory`, []string{"train", "--resume", "r", "--d", "4"}},
+		{`(?m)^r +complete .* law=reflection length=8 batch=64 train=512`, []string{"runs", "list", "."}},
+		{`(?m)^law +reflection\nd +4\ntokens`, []string{"runs", "show", "r"}},
+		{`(?m)^Γ beside W\n`, []string{"probe", "r"}},
+		{`^[0-9a-f]{12}\n$`, []string{"sweep", "create", "plan.yaml"}},
+		{`^2 trials done`, []string{"sweep", "work"}},
+		{`^trial,law,d,tokens,(.*\n)[0-9a-f]+,reflection,2,.*\n[0-9a-f]+,reflection,3,`, []string{"sweep", "results"}},
 	} {
 		c := exec.CommandContext(t.Context(), binary, step.args...)
 		c.Dir = dir
@@ -48,15 +62,33 @@ func TestOwnBinary(t *testing.T) {
 			t.Errorf("%v: %v, printed %s%s, want %s", step.args, err, out, stderr.String(), step.want)
 		}
 	}
+	for want, args := range map[string][]string{
+		`unknown law "reflex": did you mean reflection?`:       {"train", "--law", "reflex"},
+		"mu is a setting of law process: choose that":          {"train", "--law", "reflection", "--mu", "3"},
+		"d = 1: there is no hyperplane to reflect in":          {"train", "--law", "reflection", "--d", "1"},
+		"r has no setting mu, since its law is reflection":     {"train", "--resume", "r", "--mu", "3"},
+		`there is no experiment "reflection": did you mean re`: {"reproduce", "reflection"},
+	} {
+		c := exec.CommandContext(t.Context(), binary, args...)
+		c.Dir = dir
+		if out, err := c.CombinedOutput(); err == nil || !strings.Contains(string(out), want) {
+			t.Errorf("%v: %v, says %s, want %s", args, err, out, want)
+		}
+	}
 	for _, name := range []string{"figure.svg", "data/figure.csv"} {
 		if info, err := os.Stat(filepath.Join(dir, "out", "reflections", name)); err != nil || info.Size() == 0 {
 			t.Errorf("the experiment has no %s: %v", name, err)
 		}
 	}
-	serve := exec.CommandContext(t.Context(), binary, "serve", "--out", "out")
-	serve.Dir = dir
-	if claims := visit(t, serve, "api/claims"); !strings.Contains(claims, `"reflections/third/d3"`) {
-		t.Errorf("the explorer does not show the claims: %s", claims)
+	for path, want := range map[string]string{
+		"api/claims": `"reflections/third/d3"`,
+		"api/runs":   `"path":"r","state":"complete"`,
+	} {
+		c := exec.CommandContext(t.Context(), binary, "serve", "--out", "out", "--runs", ".")
+		c.Dir = dir
+		if shown := visit(t, c, path); !strings.Contains(shown, want) {
+			t.Errorf("%s of the explorer is %s, want %s", path, shown, want)
+		}
 	}
 }
 

@@ -22,7 +22,7 @@ type probeFlags struct {
 	asJSON        bool
 }
 
-func newProbe() *cobra.Command {
+func (h *house) newProbe() *cobra.Command {
 	var f probeFlags
 	c := &cobra.Command{
 		Use:   "probe RUN",
@@ -42,7 +42,7 @@ a (T, d) array in NumPy's .npy format, and each estimator does so beside it.`,
 			if f.sequences < 40 || f.sequences > 1<<16 {
 				return usage(fmt.Errorf("--sequences %d is not from 40 to %d: use 256", f.sequences, 1<<16))
 			}
-			model, err := openRun(args[0])
+			model, err := h.openRun(args[0])
 			if err != nil {
 				return badInput(err)
 			}

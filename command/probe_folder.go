@@ -81,8 +81,8 @@ func sameFile(a, b string) bool {
 
 // openRun is probe.Open with errors about what is no run: a file, or a folder
 // that holds runs or lies beside some.
-func openRun(path string) (*probe.Model, error) {
-	model, err := probe.Open(path)
+func (h *house) openRun(path string) (*probe.Model, error) {
+	model, err := probe.Open(path, h.catalogue)
 	if err == nil {
 		return model, nil
 	}

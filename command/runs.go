@@ -22,18 +22,18 @@ import (
 // runsFolder is where icar train writes without --out.
 const runsFolder = "runs"
 
-func newRuns() *cobra.Command {
+func (h *house) newRuns() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "runs",
 		Short: "List, show, compare and remove the runs of icar train",
 		Args:  noCommand,
 		RunE:  func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
-	c.AddCommand(newRunsList(), newRunsShow(), newRunsCompare(), newRunsRemove())
+	c.AddCommand(h.newRunsList(), h.newRunsShow(), h.newRunsCompare(), newRunsRemove())
 	return c
 }
 
-func newRunsList() *cobra.Command {
+func (h *house) newRunsList() *cobra.Command {
 	var asJSON bool
 	c := &cobra.Command{
 		Use:   "list [FOLDER]",
@@ -51,7 +51,7 @@ func newRunsList() *cobra.Command {
 			if err != nil {
 				return badInput(err)
 			}
-			known := describe(runs)
+			known := h.describe(runs)
 			if asJSON {
 				return printRuns(c.OutOrStdout(), known)
 			}
@@ -60,7 +60,7 @@ func newRunsList() *cobra.Command {
 					visible.Text(folder))
 				return err
 			}
-			return listRuns(c.OutOrStdout(), known)
+			return h.listRuns(c.OutOrStdout(), known)
 		},
 	}
 	c.Flags().BoolVar(&asJSON, "json", false, "print one JSON document instead of the table")
@@ -83,17 +83,14 @@ type described struct {
 }
 
 // describe decodes the configurations of runs; one that cannot be is damaged.
-func describe(runs []run.Run) []described {
+func (h *house) describe(runs []run.Run) []described {
 	all := make([]described, 0, len(runs)) // an array in JSON, also when empty
 	for _, r := range runs {
 		d := described{Path: r.Path, State: r.State, Seconds: r.Seconds, metrics: r.Metrics}
-		config := train.DefaultConfig()
+		var config train.Config
 		err := r.Err
 		if err == nil {
-			if err = config.Decode(r.Config); err == nil {
-				_, err = config.Resolve()
-			}
-			if err != nil {
+			if config, err = h.decode(r.Config); err != nil {
 				err = fmt.Errorf("%s: config.yaml: %w", r.Path, err)
 			}
 		}
@@ -113,7 +110,7 @@ func describe(runs []run.Run) []described {
 }
 
 // readRuns reads the named runs, all of which have to be whole.
-func readRuns(paths []string) ([]described, error) {
+func (h *house) readRuns(paths []string) ([]described, error) {
 	var runs []run.Run
 	for _, path := range paths {
 		r, err := run.Read(path)
@@ -122,7 +119,7 @@ func readRuns(paths []string) ([]described, error) {
 		}
 		runs = append(runs, r)
 	}
-	all := describe(runs)
+	all := h.describe(runs)
 	for _, d := range all {
 		if d.Error != "" {
 			return nil, badInput(errors.New(d.Error))
@@ -138,15 +135,17 @@ func printRuns(out io.Writer, runs []described) error {
 	}{outcome.DocumentVersion, runs})
 }
 
-// settings returns KEY=VALUE of what has to be set to get the run's
-// configuration from the defaults: not what follows from other settings.
-func (d described) settings() []string {
+// settings returns KEY=VALUE of what has to be set to get a configuration from
+// the defaults: not what follows from other settings.
+func (h *house) settings(config train.Config) []string {
 	var set []string
-	config, defaults := *d.Config, train.DefaultConfig()
-	were := defaults.Keys()
+	names, defaults := h.catalogue.Config(), h.catalogue.Config()
+	defaults.Law, defaults.Tokens = config.Law, config.Tokens // which have the same keys
+	were := defaults.Values()
+	were["law"], were["tokens"] = names.Values()["law"], string(names.Tokens)
 	for i, k := range config.Keys() {
 		without := config
-		err := without.Keys()[i].Set(were[i].String())
+		err := without.Keys()[i].Set(were[k.Name])
 		if err == nil {
 			without, err = without.Resolve()
 		}
@@ -172,7 +171,7 @@ func (d described) cells() string {
 
 const cellTitles = "STATE\tSTEP\tLOSS\tTEST MSE\tTIME"
 
-func listRuns(out io.Writer, runs []described) error {
+func (h *house) listRuns(out io.Writer, runs []described) error {
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(w, "RUN\t"+cellTitles+"\tOTHER THAN THE DEFAULTS")
 	for _, d := range runs {
@@ -180,19 +179,19 @@ func listRuns(out io.Writer, runs []described) error {
 			fmt.Fprintf(w, "%s\t%s\t\t\t\t\t%s\n", visible.Text(d.Path), d.State, visible.Text(d.Error))
 			continue
 		}
-		fmt.Fprintf(w, "%s\t%s\t%s\n", visible.Text(d.Path), d.cells(), strings.Join(d.settings(), " "))
+		fmt.Fprintf(w, "%s\t%s\t%s\n", visible.Text(d.Path), d.cells(), strings.Join(h.settings(*d.Config), " "))
 	}
 	return w.Flush()
 }
 
-func newRunsShow() *cobra.Command {
+func (h *house) newRunsShow() *cobra.Command {
 	var asJSON bool
 	c := &cobra.Command{
 		Use:   "show RUN",
 		Short: "Show a run: how far it has come, what ran, its settings, its error by position",
 		Args:  exactlyOne("a run: icar runs show RUN"),
 		RunE: func(c *cobra.Command, args []string) error {
-			runs, err := readRuns(args)
+			runs, err := h.readRuns(args)
 			if err != nil {
 				return err
 			}

@@ -15,9 +15,10 @@ import (
 	"icar/internal/visible"
 	"icar/report"
 	"icar/run"
+	"icar/train"
 )
 
-func newRunsCompare() *cobra.Command {
+func (h *house) newRunsCompare() *cobra.Command {
 	var out string
 	var asJSON bool
 	c := &cobra.Command{
@@ -34,7 +35,7 @@ func newRunsCompare() *cobra.Command {
 			if !slices.Contains(report.Formats(), format) {
 				return usage(fmt.Errorf("--out %s is no figure: %s", out, suggest.Instead(format, report.Formats())))
 			}
-			runs, err := readRuns(args)
+			runs, err := h.readRuns(args)
 			if err != nil {
 				return err
 			}
@@ -56,22 +57,21 @@ func newRunsCompare() *cobra.Command {
 // differing returns for each run KEY=VALUE of the settings that are not the
 // same in all.
 func differing(runs []described) [][]string {
-	values := make([][]string, len(runs))
-	for i := range runs[0].Config.Keys() {
-		same := true
-		first := runs[0].Config.Keys()[i].String()
-		for _, d := range runs {
-			same = same && d.Config.Keys()[i].String() == first
-		}
-		if same {
-			continue
-		}
-		for r, d := range runs {
-			k := d.Config.Keys()[i]
-			values[r] = append(values[r], k.Name+"="+k.String())
+	var configs []train.Config
+	var values []map[string]string
+	for _, d := range runs {
+		configs, values = append(configs, *d.Config), append(values, d.Config.Values())
+	}
+	differ := make([][]string, len(runs))
+	for _, name := range train.Names(configs...) {
+		same := func(v map[string]string) bool { return v[name] == values[0][name] }
+		for r, v := range values {
+			if value, has := v[name]; has && slices.ContainsFunc(values, func(v map[string]string) bool { return !same(v) }) {
+				differ[r] = append(differ[r], name+"="+value)
+			}
 		}
 	}
-	return values
+	return differ
 }
 
 func compareRuns(out io.Writer, runs []described, picture string) error {

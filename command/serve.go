@@ -10,8 +10,8 @@ import (
 	"icar/web"
 )
 
-func newServe() *cobra.Command {
-	var o web.Options
+func (h *house) newServe() *cobra.Command {
+	o := web.Options{Catalogue: h.catalogue}
 	c := &cobra.Command{
 		Use:   "serve",
 		Short: "Open the explorer, a local page that shows a Transformer learn W",

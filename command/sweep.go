@@ -43,7 +43,7 @@ An address with a password is not taken from a flag.`,
 		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
 	f.add(c.PersistentFlags())
-	c.AddCommand(newSweepCreate(&f), newSweepList(&f), h.newSweepWork(&f), newSweepStatus(&f), newSweepResults(&f), newSweepCancel(&f), newSweepRetry(&f), newSweepSubmit(&f))
+	c.AddCommand(h.newSweepCreate(&f), newSweepList(&f), h.newSweepWork(&f), newSweepStatus(&f), h.newSweepResults(&f), newSweepCancel(&f), newSweepRetry(&f), newSweepSubmit(&f))
 	return c
 }
 
@@ -146,7 +146,7 @@ func (f databaseFlags) withSweep(ctx context.Context, args []string, do func(*sw
 	})
 }
 
-func newSweepCreate(f *databaseFlags) *cobra.Command {
+func (h *house) newSweepCreate(f *databaseFlags) *cobra.Command {
 	var config string
 	c := &cobra.Command{
 		Use:   "create FILE",
@@ -178,14 +178,14 @@ create it again changes nothing and goes on if the first was cut short.`,
 			case len(args) == 1:
 				config = args[0]
 			}
-			return sweepCreate(c, *f, config)
+			return h.sweepCreate(c, *f, config)
 		},
 	}
 	c.Flags().StringVar(&config, "config", "", "YAML `file` of the plan, in place of the argument")
 	return c
 }
 
-func sweepCreate(c *cobra.Command, f databaseFlags, path string) error {
+func (h *house) sweepCreate(c *cobra.Command, f databaseFlags, path string) error {
 	if path == "" {
 		return usage(errors.New("no plan is given: write one, see icar sweep create --help, and name its file: icar sweep create grid.yaml"))
 	}
@@ -193,7 +193,7 @@ func sweepCreate(c *cobra.Command, f databaseFlags, path string) error {
 	if err != nil {
 		return badInput(err)
 	}
-	plan, err := sweep.DecodePlan(file, nil)
+	plan, err := sweep.DecodePlan(file, h.catalogue)
 	if err != nil {
 		return planError(path, err)
 	}

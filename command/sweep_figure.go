@@ -18,6 +18,7 @@ import (
 	"icar/internal/suggest"
 	"icar/report"
 	"icar/run"
+	"icar/train"
 )
 
 // drawSweep draws the test MSE against the setting x.
@@ -42,20 +43,13 @@ func drawSweep(path, x string, results []trained) error {
 
 // variedKeys returns the settings that differ among results, without the seed.
 func variedKeys(results []trained) (keys []string) {
-	values := map[string]map[string]bool{}
-	for _, r := range results {
-		for _, k := range r.config.Keys() {
-			if values[k.Name] == nil {
-				values[k.Name] = map[string]bool{}
-			}
-			values[k.Name][k.String()] = true
+	for _, name := range train.Names(configs(results)...) {
+		values := map[string]bool{}
+		for _, r := range results {
+			values[r.config.Values()[name]] = true
 		}
-	}
-	for _, r := range results[:min(1, len(results))] {
-		for _, k := range r.config.Keys() {
-			if len(values[k.Name]) > 1 && k.Name != "seed" {
-				keys = append(keys, k.Name)
-			}
+		if len(values) > 1 && name != "seed" {
+			keys = append(keys, name)
 		}
 	}
 	return keys

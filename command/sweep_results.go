@@ -110,7 +110,7 @@ func printStatus(out io.Writer, w sweep.Sweep, st sweep.Status, failed []sweep.T
 // resultFormats are how results are printed.
 var resultFormats = map[string]func(io.Writer, []trained) error{"csv": resultsCSV, "jsonl": resultsJSON, "npy": resultsNPY}
 
-func newSweepResults(f *databaseFlags) *cobra.Command {
+func (h *house) newSweepResults(f *databaseFlags) *cobra.Command {
 	format := "csv"
 	var picture, x string
 	c := &cobra.Command{
@@ -129,7 +129,7 @@ combination of the others, its mean over seeds and the 95 % interval of that mea
 				return usage(fmt.Errorf("there is no format %q: %s", format, suggest.Instead(format, names)))
 			}
 			return f.withSweep(c.Context(), args, func(s *sweep.Store, w sweep.Sweep) error {
-				results, err := readTrained(c.Context(), s, w)
+				results, err := h.readTrained(c.Context(), s, w)
 				if err != nil {
 					return err
 				}
@@ -160,7 +160,7 @@ type trained struct {
 	result sweep.Trained
 }
 
-func readTrained(ctx context.Context, s *sweep.Store, w sweep.Sweep) (all []trained, err error) {
+func (h *house) readTrained(ctx context.Context, s *sweep.Store, w sweep.Sweep) (all []trained, err error) {
 	if w.Kind != sweep.Training {
 		return nil, usage(fmt.Errorf("the sweep %s is of the kind %s, whose results are printed by icar reproduce", w.ID, w.Kind))
 	}
@@ -171,8 +171,8 @@ func readTrained(ctx context.Context, s *sweep.Store, w sweep.Sweep) (all []trai
 		if t.Result == nil {
 			return nil
 		}
-		r := trained{id: t.ID, by: w.Program, config: train.DefaultConfig()}
-		if err := r.config.Decode(t.Config); err != nil {
+		r := trained{id: t.ID, by: w.Program}
+		if r.config, err = h.decode(t.Config); err != nil {
 			return fmt.Errorf("trial %s: %w", t.ID, err)
 		}
 		if err := budget.Unmarshal(t.Result, &r.result, budget.Record()); err != nil {
@@ -187,39 +187,32 @@ func readTrained(ctx context.Context, s *sweep.Store, w sweep.Sweep) (all []trai
 	return all, nil
 }
 
+// configs are the configurations of results, the default one for none.
+func configs(results []trained) (all []train.Config) {
+	for _, r := range results {
+		all = append(all, r.config)
+	}
+	if len(all) == 0 {
+		all = append(all, train.DefaultConfig())
+	}
+	return all
+}
+
 func float(x float64) string { return strconv.FormatFloat(x, 'g', -1, 64) }
 
-// resultsCSV writes a column for every key that the file of a configuration of the
-// results has.
+// resultsCSV writes a column for every key that a configuration of the results
+// has.
 func resultsCSV(out io.Writer, results []trained) error {
-	configs := []train.Config{train.DefaultConfig()} // of no results the columns of most
-	if len(results) > 0 {
-		configs = nil
-	}
+	w := csv.NewWriter(out)
+	names := train.Names(configs(results)...)
+	rows := [][]string{slices.Concat([]string{"trial"}, names, []string{"steps", "loss", "test_mse"})}
 	for _, r := range results {
-		configs = append(configs, r.config)
-	}
-	var columns []string
-	for _, c := range configs {
-		for i, k := range c.FileKeys() {
-			if !slices.Contains(columns, k.Name) {
-				columns = slices.Insert(columns, min(i, len(columns)), k.Name)
-			}
-		}
-	}
-	rows := [][]string{append(append([]string{"trial"}, columns...), "steps", "loss", "test_mse")}
-	for _, r := range results {
-		value := map[string]string{}
-		for _, k := range r.config.Keys() {
-			value[k.Name] = k.String()
-		}
-		row := []string{r.id}
-		for _, name := range columns {
-			row = append(row, value[name])
+		row, values := []string{r.id}, r.config.Values()
+		for _, name := range names {
+			row = append(row, values[name])
 		}
 		rows = append(rows, append(row, strconv.Itoa(r.result.Steps), float(r.result.Loss), float(r.result.TestMSE)))
 	}
-	w := csv.NewWriter(out)
 	return w.WriteAll(rows)
 }
 

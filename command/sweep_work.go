@@ -151,7 +151,7 @@ func (h *house) workOn(ctx context.Context, stderr io.Writer, f databaseFlags, o
 	}
 	defer stop()
 	attempts := sweep.Attempts{Folder: filepath.Join(o.files, s.Identity()), Log: log} // another database has another
-	do, recorded := sweep.Trainer{Attempts: attempts, Kernel: loops, CheckpointEvery: o.times.checkpoint, Step: meter.step}.Do, attempts.Recorded
+	do, recorded := sweep.Trainer{Attempts: attempts, Catalogue: h.catalogue, Kernel: loops, CheckpointEvery: o.times.checkpoint, Step: meter.step}.Do, attempts.Recorded
 	if id.Kind == experimentKind {
 		e := experimentWorker{h, attempts, loops, o.times.checkpoint, meter.step}
 		do, recorded = e.do, e.Remove

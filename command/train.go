@@ -25,6 +25,7 @@ import (
 	"icar/nn/kernel"
 	"icar/report"
 	"icar/run"
+	"icar/setting"
 	"icar/train"
 )
 
@@ -35,7 +36,7 @@ type trainFlags struct {
 	resume            resumeFlags
 }
 
-func newTrain() *cobra.Command {
+func (h *house) newTrain() *cobra.Command {
 	var f trainFlags
 	c := &cobra.Command{
 		Use:   "train",
@@ -58,12 +59,12 @@ same bits as in one go.`,
 				return usage(fmt.Errorf("checkpoint_seconds %v is not from 0 to %v: use 60", f.seconds, float64(maxSeconds)))
 			}
 			if c.Flags().Changed("resume") {
-				return trainResume(c, f)
+				return h.trainResume(c, f)
 			}
 			if f.resume.mixed {
 				return usage(errors.New("--allow-different-arithmetic is for --resume: leave it out"))
 			}
-			return trainRun(c, f)
+			return h.trainRun(c, f)
 		},
 	}
 	flags := c.Flags()
@@ -74,8 +75,7 @@ same bits as in one go.`,
 	flags.StringVar(&f.resume.dir, "resume", "", "the `directory` of a run to go on with")
 	flags.BoolVar(&f.resume.mixed, "allow-different-arithmetic", false, "resume a run of another kernel arithmetic, to other bits")
 	flags.Float64Var(&f.seconds, "checkpoint-seconds", 60, "longest time without a checkpoint, in `seconds`; 0 for any")
-	defaults := train.DefaultConfig()
-	for _, k := range defaults.Keys() {
+	for _, k := range h.catalogue.Keys() {
 		flag := flags.VarPF(k, k.Name, "", strings.ReplaceAll(k.Means, "`", ""))
 		if k.Type() == "bool" {
 			flag.NoOptDefVal = "true"
@@ -98,8 +98,8 @@ func chooseKernel() (kernel.Kernel, error) {
 	return k, nil
 }
 
-func trainRun(c *cobra.Command, f trainFlags) error {
-	config, err := trainConfig(c.Flags(), f.config)
+func (h *house) trainRun(c *cobra.Command, f trainFlags) error {
+	config, err := h.trainConfig(c.Flags(), f.config)
 	if err != nil {
 		return err
 	}
@@ -160,8 +160,8 @@ func trainIn(c *cobra.Command, config train.Config, f trainFlags, o train.Option
 
 // trainConfig returns the resolved configuration of a file, "" for none, and
 // of the flags that were given.
-func trainConfig(flags *pflag.FlagSet, path string) (train.Config, error) {
-	c := train.DefaultConfig()
+func (h *house) trainConfig(flags *pflag.FlagSet, path string) (train.Config, error) {
+	c := h.catalogue.Config()
 	if path != "" {
 		file, err := readSmall(path)
 		if err != nil {
@@ -175,18 +175,24 @@ func trainConfig(flags *pflag.FlagSet, path string) (train.Config, error) {
 			return c, usage(err)
 		}
 	}
-	for _, k := range c.Keys() {
-		if flag := flags.Lookup(k.Name); flag.Changed {
-			if err := k.Set(flag.Value.String()); err != nil {
-				return c, usage(err)
-			}
-		}
+	err := c.Assign(h.given(flags)...)
+	if err == nil {
+		c, err = c.Resolve()
 	}
-	c, err := c.Resolve()
 	if err != nil {
 		return c, usage(err)
 	}
 	return c, nil
+}
+
+// given returns the settings that flags were given for.
+func (h *house) given(flags *pflag.FlagSet) (all []setting.Setting) {
+	for _, k := range h.catalogue.Keys() {
+		if flag := flags.Lookup(k.Name); flag.Changed {
+			all = append(all, setting.Setting{Key: k.Name, Value: flag.Value.String()})
+		}
+	}
+	return all
 }
 
 // maxConfig is more than any configuration needs, in bytes.

@@ -22,7 +22,7 @@ type resumeFlags struct {
 }
 
 // trainResume goes on with a run at its last checkpoint.
-func trainResume(c *cobra.Command, f trainFlags) error {
+func (h *house) trainResume(c *cobra.Command, f trainFlags) error {
 	for _, name := range []string{"config", "init", "out"} {
 		if c.Flags().Changed(name) {
 			return usage(fmt.Errorf("--%s cannot go with --resume, which takes everything from the directory: leave it out", name))
@@ -32,7 +32,7 @@ func trainResume(c *cobra.Command, f trainFlags) error {
 	if err != nil {
 		return err
 	}
-	dir, saved, err := run.Open(f.resume.dir, resumedArithmetic(f.resume.dir, loops), f.resume.mixed)
+	dir, saved, err := run.Open(f.resume.dir, h.resumedArithmetic(f.resume.dir, loops), f.resume.mixed)
 	switch {
 	case errors.Is(err, run.ErrUnwritable), errors.Is(err, fs.ErrPermission):
 		return runFailed(err)
@@ -41,7 +41,7 @@ func trainResume(c *cobra.Command, f trainFlags) error {
 	case err != nil:
 		return badInput(err)
 	}
-	config, err := resumedConfig(c.Flags(), f.resume.dir, saved.Config)
+	config, err := h.resumedConfig(c.Flags(), f.resume.dir, saved.Config)
 	if err != nil {
 		if dir != nil {
 			err = errors.Join(err, dir.Close())
@@ -66,34 +66,35 @@ func trainResume(c *cobra.Command, f trainFlags) error {
 
 // resumedArithmetic returns that of going on with a run. A run that cannot be
 // read is for run.Open to refuse.
-func resumedArithmetic(dir string, loops kernel.Kernel) string {
-	config := train.DefaultConfig()
-	r, err := run.Read(dir)
-	if err == nil {
-		err = config.Decode(r.Config)
-	}
-	if arithmetic, failed := config.Arithmetic(nn.OnKernel(loops)); err == nil && failed == nil {
-		return arithmetic
+func (h *house) resumedArithmetic(dir string, loops kernel.Kernel) string {
+	if r, err := run.Read(dir); err == nil {
+		if config, err := h.decode(r.Config); err == nil {
+			if arithmetic, err := config.Arithmetic(nn.OnKernel(loops)); err == nil {
+				return arithmetic
+			}
+		}
 	}
 	return loops.Arithmetic()
 }
 
 // resumedConfig decodes the configuration of a run. Flags may repeat it and
 // not change it.
-func resumedConfig(flags *pflag.FlagSet, dir string, file []byte) (train.Config, error) {
-	c := train.DefaultConfig()
-	if err := c.Decode(file); err != nil {
+func (h *house) resumedConfig(flags *pflag.FlagSet, dir string, file []byte) (train.Config, error) {
+	c, err := h.decode(file)
+	if err != nil {
 		return c, badInput(fmt.Errorf("%s: config.yaml: %w", dir, err))
 	}
-	for _, k := range c.Keys() {
-		flag := flags.Lookup(k.Name)
-		if was := k.String(); flag.Changed && flag.Value.String() != was {
+	values := c.Values()
+	for _, s := range h.given(flags) {
+		was, has := values[s.Key]
+		switch {
+		case !has:
+			return c, usage(fmt.Errorf("%s has no setting %s, since its law is %s and its tokens are %s: leave --%[2]s out",
+				dir, s.Key, values["law"], c.Tokens))
+		case was != s.Value:
 			return c, usage(fmt.Errorf("%s has %s %s, not %s: leave --%s out, or start a new run with --config %s/config.yaml",
-				dir, k.Name, was, flag.Value, k.Name, dir))
+				dir, s.Key, was, s.Value, s.Key, dir))
 		}
-	}
-	if c, err := c.Resolve(); err != nil {
-		return c, badInput(fmt.Errorf("%s: config.yaml: %w", dir, err))
 	}
 	return c, nil
 }

@@ -33,7 +33,7 @@ func lookAtLast(m *probe.Model, s ar.Batch[float64]) error {
 func ExampleModel_Activations() {
 	c := train.DefaultConfig()
 	c.D, c.Length, c.Depth, c.Heads, c.Embed = 2, 4, 2, 2, 6
-	model, err := probe.Untrained(c) // or probe.Open("runs/1a2b3c4d"), a trained one
+	model, err := probe.Untrained(c) // or probe.Open("runs/1a2b3c4d", nil), a trained one
 	if err != nil {
 		log.Fatal(err)
 	}

@@ -40,14 +40,15 @@ func New(c train.Config, m *nn.Transformer[float32]) (*Model, error) {
 	return &Model{c, net}, nil
 }
 
-// Open returns the model of a run at its last checkpoint. The error says that
+// Open returns the model of a run at its last checkpoint, whose configuration
+// means what the catalogue says, nil for the standard one. The error says that
 // path holds no run that can be read, or one without a checkpoint.
-func Open(path string) (*Model, error) {
+func Open(path string, catalogue *train.Catalogue) (*Model, error) {
 	r, err := run.Read(path)
 	if err != nil {
 		return nil, err
 	}
-	config := train.DefaultConfig()
+	config := catalogue.Config()
 	if err := config.Decode(r.Config); err != nil {
 		return nil, fmt.Errorf("%s: config.yaml: %w", path, err)
 	}

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"icar/theory"
+	"icar/train"
 )
 
 // Bounds on what is done at a time. Beyond them a request waits a moment and
@@ -34,7 +35,10 @@ type Options struct {
 	Address string // HOST:PORT to listen on; port 0 takes any
 	Runs    string // folder of the runs of icar train; need not exist
 	Outcome string // folder of icar reproduce; need not exist
-	Log     *slog.Logger
+	// Catalogue is what the configurations of runs and models mean; nil for the
+	// standard one.
+	Catalogue *train.Catalogue
+	Log       *slog.Logger
 }
 
 // Server is the explorer.
@@ -65,7 +69,7 @@ func Listen(o Options) (*Server, error) {
 		return nil, fmt.Errorf("cannot listen on %s: %w; choose another --address", o.Address, err)
 	}
 	s := &Server{
-		options: o, listener: listener, shelf: shelf{root: root(o.Runs)}, outcome: root(o.Outcome),
+		options: o, listener: listener, shelf: shelf{root: root(o.Runs), catalogue: o.Catalogue}, outcome: root(o.Outcome),
 		computations: newSlots(runtime.GOMAXPROCS(0), maxWait, "the server is busy with other pictures: try again in a second"),
 		trainings:    newSlots(maxTrainings, maxWait, fmt.Sprintf("%d trainings are running, as many as may: wait until one is done, or close another page", maxTrainings)),
 		viewers:      newSlots(maxViewers, maxWait, "the server is busy with the lists of runs: try again in a second"),

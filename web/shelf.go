@@ -26,7 +26,8 @@ const maxRead = 16 << 20
 // and nobody wait. Nothing outside the folder is read: os.Root follows no link
 // out.
 type shelf struct {
-	root root
+	root      root
+	catalogue *train.Catalogue
 
 	mu      sync.Mutex
 	at      time.Time // of the last look
@@ -126,7 +127,7 @@ func (s *shelf) read() (runs []shelfRun, err error) {
 			w = new(watched)
 		}
 		seen[p] = w
-		r, read := w.lookIn(folder, p, left)
+		r, read := w.lookIn(folder, p, s.catalogue, left)
 		left -= read
 		r.born = born
 		if shown := visible.Text(p); shown != p {
@@ -141,7 +142,7 @@ func (s *shelf) read() (runs []shelfRun, err error) {
 }
 
 // lookIn looks at the run in a folder below an os.Root.
-func (w *watched) lookIn(folder *os.Root, p string, limit int64) (r shelfRun, read int64) {
+func (w *watched) lookIn(folder *os.Root, p string, catalogue *train.Catalogue, limit int64) (r shelfRun, read int64) {
 	r.path = p
 	dir, err := folder.OpenRoot(p)
 	if err != nil {
@@ -153,7 +154,7 @@ func (w *watched) lookIn(folder *os.Root, p string, limit int64) (r shelfRun, re
 		return r, read
 	}
 	if raw := string(r.Config); w.raw == "" || raw != w.raw {
-		w.raw, w.config = raw, train.DefaultConfig()
+		w.raw, w.config = raw, catalogue.Config()
 		if w.err = w.config.Decode(r.Config); w.err == nil {
 			w.config, w.err = w.config.Resolve()
 		}

@@ -2,6 +2,7 @@ package web
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"fmt"
 	"math"
@@ -96,23 +97,23 @@ func (s *Server) model(ctx context.Context, file []byte) (Document, error) {
 	doc.fact("numbers in them", "%d", numbers)
 	if len(panels) == 0 {
 		doc.fact("drawn", "none: matrices of float32 up to %d × %d are", maxSide, maxSide)
-		err := dropped(ctx, &doc, f)
+		err := dropped(ctx, &doc, f, s.options.Catalogue)
 		return doc, err
 	}
 	doc.figure("model", "The matrices of your model", fmt.Sprintf("The first %d of at most %d rows and columns.", maxTensors, maxSide), 3, panels...)
-	err = dropped(ctx, &doc, f)
+	err = dropped(ctx, &doc, f, s.options.Catalogue)
 	return doc, err
 }
 
 // dropped adds to a document what a checkpoint's model computes, if its
 // configuration is known and small enough.
-func dropped(ctx context.Context, doc *Document, f safetensors.File) error {
+func dropped(ctx context.Context, doc *Document, f safetensors.File, catalogue *train.Catalogue) error {
 	settings := run.Settings(f)
 	if settings == nil {
 		doc.fact("looked into", "no: only a checkpoint of icar train says of which configuration it is")
 		return nil
 	}
-	c := train.DefaultConfig()
+	c := catalogue.Config()
 	if err := c.Decode(settings); err != nil {
 		return unreadable(fmt.Errorf("the model's configuration: %w", err))
 	}
@@ -136,7 +137,7 @@ func dropped(ctx context.Context, doc *Document, f safetensors.File) error {
 	if err != nil {
 		return err
 	}
-	doc.fact("trained on", "%s, d = %d, %s", c.Family, c.D, plural(c.Length, "token"))
+	doc.fact("trained on", "%s, d = %d, %s", cmp.Or(c.Law, string(c.Family)), c.D, plural(c.Length, "token"))
 	doc.Figures, doc.Facts = append(doc.Figures, inside.Figures...), append(doc.Facts, inside.Facts...)
 	return nil
 }

@@ -1,13 +1,15 @@
-// Command own is icar with an experiment of its own.
+// Command own is icar with a law of sequences and an experiment of its own.
 package main
 
 import (
 	"os"
 
+	"icar/ar"
 	"icar/command"
 )
 
 func main() {
 	os.Exit(command.Main(os.Args[1:], os.Stdout, os.Stderr,
+		command.WithLaw("reflection", func() ar.Law { return &reflection{D: 4} }),
 		command.WithExperiments(reflections())))
 }

@@ -60,24 +60,26 @@ type found struct {
 
 // measure draws sequences of both laws and runs least squares on them.
 func measure(ctx context.Context, s settings) (found, error) {
-	batch := ar.Batch[float64]{N: s.Sequences, T: s.Length, D: s.D,
-		States: make([]float64, s.Sequences*(s.Length+1)*s.D)}
-	batch.Contexts = reflection{s.D}.Draw(batch.States, batch.N, ar.Rand(s.Seed, "reflections", 0))
-	errors, err := estimator.MSE(ctx, batch, estimator.LeastSquares{})
+	ours, err := errorsOf(ctx, s, reflection{s.D})
 	if err != nil {
 		return found{}, err
 	}
-	haar, err := ar.NewSampler[float64](ar.New(ar.Haar, s.D), s.Sequences, s.Length, s.Seed, "haar")
-	if err != nil {
-		return found{}, err
-	}
-	others, err := estimator.MSE(ctx, haar.Batch(0), estimator.LeastSquares{})
-	second := make([]float64, batch.N)
+	others, err := errorsOf(ctx, s, ar.New(ar.Haar, s.D))
+	second := make([]float64, ours.N)
 	for n := range second {
-		second[n] = errors.Squared[n*s.Length+1]
+		second[n] = ours.Squared[n*s.Length+1]
 	}
-	return found{errors.PerPosition(), stat.StdErr(stat.StdDev(second, nil), float64(batch.N)),
+	return found{ours.PerPosition(), stat.StdErr(stat.StdDev(second, nil), float64(ours.N)),
 		others.PerPosition()}, err
+}
+
+// errorsOf runs least squares on sequences of a law.
+func errorsOf(ctx context.Context, s settings, law ar.Law) (estimator.Errors, error) {
+	sampler, err := ar.NewSampler[float64](law, s.Sequences, s.Length, s.Seed, "reflections")
+	if err != nil {
+		return estimator.Errors{}, err
+	}
+	return estimator.MSE(ctx, sampler.Batch(0), estimator.LeastSquares{})
 }
 
 // rounding bounds the squared error of what is exact. The two states that
