@@ -221,7 +221,7 @@ func showRun(out io.Writer, d described) error {
 		fmt.Fprintf(w, "initial weights\tSHA-256 %s\n", visible.Text(d.Info.Init))
 	}
 	fmt.Fprintln(w)
-	for _, k := range d.Config.Keys() {
+	for _, k := range d.Config.FileKeys() {
 		fmt.Fprintf(w, "%s\t%s\n", k.Name, k.String())
 	}
 	if err := w.Flush(); err != nil || d.Evaluation == nil {

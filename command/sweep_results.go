@@ -200,6 +200,8 @@ func configs(results []trained) (all []train.Config) {
 
 func float(x float64) string { return strconv.FormatFloat(x, 'g', -1, 64) }
 
+// resultsCSV writes a column for every key that a configuration of the results
+// has.
 func resultsCSV(out io.Writer, results []trained) error {
 	w := csv.NewWriter(out)
 	names := train.Names(configs(results)...)

@@ -25,8 +25,8 @@ import (
 type pdfCanvas struct {
 	doc           *fpdf.Fpdf
 	width, height vg.Length
-	images        int
-	pens          []pen // the last is in use, those before it are pushed
+	images        map[int]bool // by their widths in pixels
+	pens          []pen        // the last is in use, those before it are pushed
 }
 
 // pen is what Push keeps besides the transformation.
@@ -51,7 +51,7 @@ func newPDFCanvas(width, height vg.Length) *pdfCanvas {
 	doc.SetLineJoinStyle("round") // as in the PNG, without spikes
 	doc.AddUTF8FontFromBytes(pdfFont, "", liberationsansregular.TTF)
 	doc.AddPage()
-	c := &pdfCanvas{doc: doc, width: width, height: height, pens: make([]pen, 1)}
+	c := &pdfCanvas{doc: doc, width: width, height: height, images: map[int]bool{}, pens: make([]pen, 1)}
 	vg.Initialize(c)
 	return c
 }
@@ -193,18 +193,39 @@ func (c *pdfCanvas) FillString(face font.Face, at vg.Point, text string) {
 // DrawImage implements vg.Canvas.
 func (c *pdfCanvas) DrawImage(box vg.Rectangle, picture image.Image) {
 	var b bytes.Buffer
-	if err := png.Encode(&b, picture); err != nil {
+	if err := png.Encode(&b, c.unlike(picture)); err != nil {
 		c.doc.SetError(err)
 		return
 	}
 	c.dip()
 	c.doc.SetAlpha(1, "Normal")
-	c.images++
-	name, options := fmt.Sprint("image", c.images), fpdf.ImageOptions{ImageType: "png"}
+	name, options := fmt.Sprint("image", len(c.images)), fpdf.ImageOptions{ImageType: "png"}
 	c.doc.RegisterImageOptionsReader(name, options, &b)
 	size := box.Size()
 	c.doc.ImageOptions(name, box.Min.X.Points(), c.down(box.Max.Y),
 		size.X.Points(), size.Y.Points(), false, options, 0, "")
+}
+
+// unlike returns the picture with every column as often as gives it a width of its
+// own. Of images of one width fpdf writes now this one first and now that, and
+// the same figure has to be the same bytes.
+func (c *pdfCanvas) unlike(picture image.Image) image.Image {
+	from := picture.Bounds()
+	times := 1
+	for c.images[times*from.Dx()] {
+		times++
+	}
+	c.images[times*from.Dx()] = true
+	if times == 1 {
+		return picture
+	}
+	wide := image.NewNRGBA(image.Rect(0, 0, times*from.Dx(), from.Dy()))
+	for y := range from.Dy() {
+		for x := range times * from.Dx() {
+			wide.Set(x, y, picture.At(from.Min.X+x/times, from.Min.Y+y))
+		}
+	}
+	return wide
 }
 
 // WriteTo implements io.WriterTo; nothing can be drawn afterwards.

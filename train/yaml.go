@@ -11,6 +11,7 @@ import (
 	"github.com/goccy/go-yaml/ast"
 
 	"icar/internal/strict"
+	"icar/setting"
 )
 
 // ErrSyntax is in the error about a file which is no YAML.
@@ -44,14 +45,16 @@ func (c *Config) Decode(file []byte) error {
 	return nil
 }
 
-// YAML returns the file of c, which Decode reads back to the same values. Keys that
-// came later are there only where they have not the value of before.
+// FileKeys returns the keys that the file of c has: all but those whose value is
+// what everything had before there was a key for it.
+func (c Config) FileKeys() []setting.Key {
+	return slices.DeleteFunc(c.Keys(), func(k setting.Key) bool { return !k.Written() })
+}
+
+// YAML returns the file of c, which Decode reads back to the same values.
 func (c Config) YAML() []byte {
 	var b bytes.Buffer
-	for _, k := range c.Keys() {
-		if !k.Written() {
-			continue
-		}
+	for _, k := range c.FileKeys() {
 		text := k.String()
 		if k.Type() == "word" && (!unquoted.MatchString(text) || strings.EqualFold(text, "null")) {
 			text = strconv.Quote(text)
