@@ -8,13 +8,14 @@ import (
 	"icar/ar"
 	"icar/experiment"
 	"icar/internal/suggest"
+	"icar/nn"
 	"icar/train"
 )
 
 // house is what the words of a command line stand for in this binary.
 type house struct {
 	experiments []experiment.Experiment // in the order of the report
-	catalogue   *train.Catalogue        // what settings name: laws, tokens
+	catalogue   *train.Catalogue        // what settings name: laws, tokens, mixers
 }
 
 // Option adds to what a binary knows by name. Its error says which name cannot
@@ -54,6 +55,12 @@ func WithLaw(name string, law func() ar.Law) Option {
 // WithEncoding adds an encoding of tokens, as WithLaw does a law: `--tokens NAME`.
 func WithEncoding(name string, encoding func() ar.Encoding) Option {
 	return func(h *house) error { return h.catalogue.AddEncoding(name, encoding) }
+}
+
+// WithMixer adds a kind of mixer, as WithLaw does a law: `--mixer` with its name.
+// What the engine has no fast form for is trained on the reference.
+func WithMixer(kind nn.Mixing) Option {
+	return func(h *house) error { return h.catalogue.AddMixer(kind) }
 }
 
 // newHouse returns what the options add up to.

@@ -7,6 +7,7 @@ import (
 
 	"icar/ar"
 	"icar/experiment"
+	"icar/nn"
 )
 
 // called returns an experiment that has no more than a name and a source.
@@ -28,13 +29,14 @@ func TestExperimentsAreAdded(t *testing.T) {
 	}
 }
 
-// Of two laws or encodings of one name the second ends every command with a line.
+// Of two laws, encodings or mixers of one name the second ends every command with a line.
 func TestNamesOfACatalogueCollide(t *testing.T) {
 	law := func() ar.Law { return ar.New(ar.Haar, 3) }
 	tokens := func() ar.Encoding { return &ar.Order{P: 2} }
 	for want, options := range map[string][]Option{
 		`law "mine": there is one of this name`:      {WithLaw("mine", law), WithLaw("mine", law)},
 		`law "process": this is the name of the pap`: {WithLaw("process", law)},
+		`mixer "multihead": package nn has one`:      {WithMixer(nn.MultiHead{})},
 		`tokens "plain": there is one of this name`:  {WithEncoding("plain", tokens)},
 	} {
 		var stdout, stderr bytes.Buffer

@@ -12,11 +12,11 @@ import (
 // own is the folder of a module of a user's own.
 var own = filepath.Join("..", "examples", "own")
 
-// buildOwn builds and vets the module and returns its binary.
+// buildOwn vets, tests and builds the module and returns its binary.
 func buildOwn(t *testing.T) string {
 	t.Helper()
 	binary := filepath.Join(t.TempDir(), "icar")
-	for _, args := range [][]string{{"vet", "."}, {"build", "-o", binary, "."}} {
+	for _, args := range [][]string{{"vet", "."}, {"test", "."}, {"build", "-o", binary, "."}} {
 		c := exec.CommandContext(t.Context(), "go", args...)
 		c.Dir, c.Env = own, append(os.Environ(), "GOWORK=off", "GOFLAGS=-mod=readonly")
 		if out, err := c.CombinedOutput(); err != nil {
@@ -30,11 +30,12 @@ func buildOwn(t *testing.T) string {
 func TestOwnBinary(t *testing.T) {
 	t.Parallel()
 	binary, dir := buildOwn(t), t.TempDir()
-	plan := "base: {law: reflection, length: 6, train: 64, batch: 32, test: 32, epochs: 2}\ngrid: {d: [2, 3]}\n"
+	plan := "base: {law: reflection, length: 6, train: 64, batch: 32, test: 32, epochs: 2}\n" +
+		"grid: {d: [2, 3], mixer: [full, retention]}\n"
 	if err := os.WriteFile(filepath.Join(dir, "plan.yaml"), []byte(plan), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	learn := strings.Fields("train --law reflection --length 8 --train 512 --batch 64 --test 64 --epochs 4 --out r")
+	learn := strings.Fields("train --law reflection --mixer retention --length 8 --train 512 --batch 64 --test 64 --epochs 4 --out r")
 	for _, step := range []struct {
 		want string // a regular expression
 		args []string
@@ -43,15 +44,15 @@ func TestOwnBinary(t *testing.T) {
 		{`(?m)^4 of 4 claims hold: 4 of 4 of our own; quick scale, seed 0\.$`, []string{"reproduce", "--out", "out"}},
 		{`(?m)^2 of 2 claims hold: .* with d = 3\.$`, []string{"reproduce", "reflections", "--set", "d=3", "--out", "out"}},
 		{`^out.report\.html\n$`, []string{"report", "out"}},
-		{`(?m)^ +--law word +law of the sequences: process, reflection`, []string{"train", "--help"}},
+		{`(?m)^ +--law word +law of the sequences: process, .* or reflection `, []string{"train", "--help"}},
 		{`(?m)^test MSE +0\.\d+ +64 sequences\n  zero +\S+\n  copy last +\S+\ndirectory`, learn},
 		{`(?m)^test MSE .*\n  zero .*\n  copy last .*\ndirectory`, []string{"train", "--resume", "r", "--d", "4"}},
-		{`(?m)^r +complete .* law=reflection length=8 batch=64 train=512`, []string{"runs", "list", "."}},
+		{`(?m)^r +complete .* law=reflection mixer=retention length=8 batch=64 train=512`, []string{"runs", "list", "."}},
 		{`(?m)^law +reflection\nd +4\ntokens`, []string{"runs", "show", "r"}},
 		{`(?m)^Γ beside W\n`, []string{"probe", "r"}},
 		{`^[0-9a-f]{12}\n$`, []string{"sweep", "create", "plan.yaml"}},
-		{`^2 trials done`, []string{"sweep", "work"}},
-		{`^trial,law,d,tokens,(.*\n)[0-9a-f]+,reflection,2,.*\n[0-9a-f]+,reflection,3,`, []string{"sweep", "results"}},
+		{`^4 trials done`, []string{"sweep", "work"}},
+		{`^trial,law,d,.*,mixer,.*\n\w+,reflection,2,.*,full,.*\n\w+,reflection,2,.*,retention,.*\n\w+,reflection,3,`, []string{"sweep", "results"}},
 	} {
 		c := exec.CommandContext(t.Context(), binary, step.args...)
 		c.Dir = dir
@@ -63,6 +64,8 @@ func TestOwnBinary(t *testing.T) {
 		}
 	}
 	for want, args := range map[string][]string{
+		`unknown mixer "retension": did you mean retention?`:   {"train", "--mixer", "retension"},
+		"a retention has no attention softmax":                 {"train", "--mixer", "retention", "--attention", "softmax"},
 		`unknown law "reflex": did you mean reflection?`:       {"train", "--law", "reflex"},
 		"mu is a setting of law process: choose that":          {"train", "--law", "reflection", "--mu", "3"},
 		"d = 1: there is no hyperplane to reflect in":          {"train", "--law", "reflection", "--d", "1"},

@@ -1,4 +1,4 @@
-// Command own is icar with a law of sequences and an experiment of its own.
+// Command own is icar with a law of sequences, a mixer and an experiment of its own.
 package main
 
 import (
@@ -11,5 +11,6 @@ import (
 func main() {
 	os.Exit(command.Main(os.Args[1:], os.Stdout, os.Stderr,
 		command.WithLaw("reflection", func() ar.Law { return &reflection{D: 4} }),
+		command.WithMixer(retention{}),
 		command.WithExperiments(reflections())))
 }
