@@ -34,7 +34,8 @@ func NewSampler[S Scalar](law Law, n, t int, seed uint64, stream string) (*Sampl
 		return nil, err
 	}
 	if d := law.Dim(); d < 1 {
-		return nil, fmt.Errorf("the states of the law %T have %d coordinates: use 1 or more", law, d)
+		return nil, fmt.Errorf("the states of the law %T have %d coordinates: use 1 or more",
+			law, d)
 	}
 	draw, err := drawer[S](law)
 	if err != nil {

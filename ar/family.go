@@ -42,7 +42,8 @@ func (f Family) Check(d int) error {
 		return fmt.Errorf("token dimension d = %d is not positive: use d = 1 or more", d)
 	}
 	if f == Rotation && d%2 != 0 {
-		return fmt.Errorf("token dimension d = %d is odd: the rotation family needs pairs; use d = %d", d, d+1)
+		return fmt.Errorf("token dimension d = %d is odd: the rotation family needs pairs; "+
+			"use d = %d", d, d+1)
 	}
 	return nil
 }

@@ -62,7 +62,9 @@ func drawProcess[S Scalar](p Process, states []S, n int, r *rand.Rand) []Context
 // law has none of that type.
 func drawer[S Scalar](law Law) (func(states []S, n int, r *rand.Rand) []Context, error) {
 	if p, ok := law.(Process); ok {
-		draw := func(states []S, n int, r *rand.Rand) []Context { return drawProcess(p, states, n, r) }
+		draw := func(states []S, n int, r *rand.Rand) []Context {
+			return drawProcess(p, states, n, r)
+		}
 		return draw, checkForm[S](p.Family)
 	}
 	var draw any = law.Draw

@@ -67,14 +67,18 @@ func (p Process) Check() error {
 func (p Process) checkSpread() error {
 	switch {
 	case math.IsNaN(p.Mu) || math.IsInf(p.Mu, 0):
-		return fmt.Errorf("context spread μ = %v is not finite: use μ = 1 for the whole circle", p.Mu)
+		return fmt.Errorf("context spread μ = %v is not finite: use μ = 1 for the whole circle",
+			p.Mu)
 	case p.Mu <= 0:
-		return fmt.Errorf("context spread μ = %v is not positive: use μ = 1 for the whole circle", p.Mu)
+		return fmt.Errorf("context spread μ = %v is not positive: use μ = 1 for the whole circle",
+			p.Mu)
 	case p.Mu < 1:
 		// Past 2π some angles would be met twice as often as others.
-		return fmt.Errorf("context spread μ = %v is below 1: the angles U[0, 2π/μ] would overlap; use μ = 1 for the whole circle", p.Mu)
+		return fmt.Errorf("context spread μ = %v is below 1: "+
+			"the angles U[0, 2π/μ] would overlap; use μ = 1 for the whole circle", p.Mu)
 	case p.Mu != 1 && !p.Family.Diagonal():
-		return fmt.Errorf("context spread μ = %v: the %s family has no angles to spread; use μ = 1, or the unitary or rotation family", p.Mu, p.Family)
+		return fmt.Errorf("context spread μ = %v: the %s family has no angles to spread; "+
+			"use μ = 1, or the unitary or rotation family", p.Mu, p.Family)
 	}
 	return nil
 }
@@ -88,9 +92,11 @@ func (p Process) checkNoise() error {
 	case p.Noise != RealNoise && p.Noise != CircularNoise:
 		return fmt.Errorf("unknown noise %q: use %q or %q", p.Noise, RealNoise, CircularNoise)
 	case p.Noise == CircularNoise && p.Family == Rotation:
-		return fmt.Errorf("noise %q would break the conjugate pairs of the rotation family: use %q, which is circular on each of its eigenvectors", p.Noise, RealNoise)
+		return fmt.Errorf("noise %q would break the conjugate pairs of the rotation family: "+
+			"use %q, which is circular on each of its eigenvectors", p.Noise, RealNoise)
 	case p.Noise == CircularNoise && p.Family != Unitary:
-		return fmt.Errorf("noise %q is complex and the %s family has real states: use %q", p.Noise, p.Family, RealNoise)
+		return fmt.Errorf("noise %q is complex and the %s family has real states: use %q",
+			p.Noise, p.Family, RealNoise)
 	}
 	return nil
 }

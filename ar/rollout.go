@@ -31,11 +31,13 @@ func Rollout[S Scalar](p Process, c Context, n int, r *rand.Rand) ([]S, error) {
 	}
 	switch {
 	case p.Family.Diagonal() && len(c.Lambda) != p.D, p.Family.Real() && len(c.W) != p.D*p.D:
-		return nil, fmt.Errorf("the context is not one of the %s family with d = %d: draw it with the Context method of the same process", p.Family, p.D)
+		return nil, fmt.Errorf("the context is not one of the %s family with d = %d: "+
+			"draw it with the Context method of the same process", p.Family, p.D)
 	case n < 1:
 		return nil, fmt.Errorf("n = %d states: use n = 1 or more", n)
 	case p.Sigma > 0 && r == nil:
-		return nil, fmt.Errorf("noise level σ = %v without a generator: pass one, or use σ = 0", p.Sigma)
+		return nil, fmt.Errorf("noise level σ = %v without a generator: pass one, or use σ = 0",
+			p.Sigma)
 	}
 	s := make([]S, n*p.D)
 	rollout(p, c, s, r)
@@ -47,10 +49,12 @@ func checkForm[S Scalar](f Family) error {
 	var zero S
 	if _, ok := any(zero).(complex128); !ok {
 		if !f.Real() {
-			return fmt.Errorf("the %s family has complex states and no real form, and package nn takes real data: use the %s family", f, Rotation)
+			return fmt.Errorf("the %s family has complex states and no real form, and package "+
+				"nn takes real data: use the %s family", f, Rotation)
 		}
 	} else if !f.Diagonal() {
-		return fmt.Errorf("the %s family has real states: ask for float64 ones, or use the %s or %s family", f, Unitary, Rotation)
+		return fmt.Errorf("the %s family has real states: "+
+			"ask for float64 ones, or use the %s or %s family", f, Unitary, Rotation)
 	}
 	return nil
 }

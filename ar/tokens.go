@@ -56,7 +56,8 @@ func (k Tokens) Check() error {
 // Check returns an error unless there is a state in a token.
 func (o Order) Check() error {
 	if o.P < 1 || o.P > maxOrder {
-		return fmt.Errorf("order %d of the tokens is not from 1 to %d: use 2 for s_t and s_{t-1}", o.P, maxOrder)
+		return fmt.Errorf("order %d of the tokens is not from 1 to %d: use 2 for s_t and s_{t-1}",
+			o.P, maxOrder)
 	}
 	return nil
 }
@@ -138,7 +139,8 @@ func Encode[S Scalar](e Encoding, x, s []S, d int) error {
 	}
 	t := len(x) / width
 	if len(x) != t*width || len(s) < t*d {
-		return fmt.Errorf("%d token entries from %d state entries: d = %d needs %d and %d a step", len(x), len(s), d, width, d)
+		return fmt.Errorf("%d token entries from %d state entries: d = %d needs %d and %d a step",
+			len(x), len(s), d, width, d)
 	}
 	if e, ok := e.(Lagged); ok {
 		encode(e, x, s, d)

@@ -48,7 +48,7 @@ func NewEngine(model *Transformer[float32], k kernel.Kernel) (*Engine, error) {
 		return nil, fmt.Errorf("the engine has no fast form of a norm before the mixer: %w",
 			errors.ErrUnsupported)
 	}
-	return &Engine{model: model, kernel: k, segment: segment}, nil
+	return &Engine{model: model, kernel: k, segment: segmentSize}, nil
 }
 
 // Model returns the Transformer whose parameters the Engine reads and whose
@@ -75,7 +75,7 @@ func (e *Engine) Gradient(ctx context.Context, b Batch[float32]) (float64, error
 		clear(e.strands[s].data)
 		for k := s * blocks / strands; k < (s+1)*blocks/strands && ctx.Err() == nil; k++ {
 			first := k * kernel.Lanes
-			w.forward(e.weights, b, first, e.model.config.Coords, func() { w.score(b, first, e.losses) })
+			w.forward(e.weights, b, first, e.model.config.Coords, func() { w.loss(b, first, e.losses) })
 			w.backward(e.weights, e.strands[s])
 		}
 	})
@@ -101,7 +101,7 @@ func (e *Engine) Loss(ctx context.Context, b Batch[float32]) (float64, error) {
 	}
 	err := e.each(ctx, blockCount(b.N), func(w *lanes, k int) {
 		first := k * kernel.Lanes
-		w.forward(e.weights, b, first, e.model.config.Coords, func() { w.score(b, first, e.losses) })
+		w.forward(e.weights, b, first, e.model.config.Coords, func() { w.loss(b, first, e.losses) })
 	})
 	if err != nil {
 		return 0, err

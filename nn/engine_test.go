@@ -71,7 +71,7 @@ func kinds() map[string]Config {
 	linear, narrow, prefix, additive := softmax, softmax, softmax, softmax
 	linear.Attention = LinearAttention
 	narrow.Attention, narrow.Depth, narrow.Width, narrow.Embed = LinearAttention, 1, 5, 10
-	prefix.Attention, prefix.Position, prefix.Length = LinearAttention, NoPosition, 2*segment+9
+	prefix.Attention, prefix.Position, prefix.Length = LinearAttention, NoPosition, 2*segmentSize+9
 	additive.Attention, additive.Position = LinearAttention, AdditivePosition
 	return map[string]Config{"softmax": softmax, "linear": linear, "narrow": narrow, "prefix": prefix, "additive": additive}
 }

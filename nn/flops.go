@@ -66,15 +66,15 @@ func (c Config) pairFlops(t, d, e float64, learns bool) float64 {
 
 // prefixFlops are the operations of a layer of prefix sums.
 func (c Config) prefixFlops(length int, d, e float64, learns bool) float64 {
-	t, full, rest := float64(length), float64(length/chunk), float64(length%chunk)
-	inside := full*chunk*(chunk+1)/2 + rest*(rest+1)/2 // causal pairs within chunks
-	before := float64(chunks(length)-1) * chunk        // tokens that some chunk follows
-	after := t - min(t, chunk)                         // tokens that follow a chunk
+	t, full, rest := float64(length), float64(length/chunkSize), float64(length%chunkSize)
+	inside := full*chunkSize*(chunkSize+1)/2 + rest*(rest+1)/2 // causal pairs within chunks
+	before := float64(chunkCount(length)-1) * chunkSize        // tokens that some chunk follows
+	after := t - min(t, chunkSize)                             // tokens that follow a chunk
 	head := 3*2*t*d*e + 3*2*t*e*e + 4*2*e*inside + 2*2*e*e*after
 	shared := 2 * e * e * before
 	if learns {
 		head += 2*t*(e-1)*e + 2*e*inside + 2*2*(e-1)*inside + 2*e*e*t
-		shared += 2*e*(e-1)*before + 2*e*e*float64(chunks(length)-1)
+		shared += 2*e*(e-1)*before + 2*e*e*float64(chunkCount(length)-1)
 	}
 	return shared + float64(c.Heads)*head
 }

@@ -29,7 +29,7 @@ type lanes struct {
 	d, dx    kernel.Matrix // (S, D) gradients of a layer's output and input
 	dhidden  kernel.Matrix // (S, M)
 	panel    kernel.Panel  // scores and gradients
-	s, t     []float32     // (chunk, chunk) the same, see prefix.go
+	s, t     []float32     // (chunkSize, chunkSize) the same, see prefix.go
 	ones     []float32     // (panel, T) numbers 1
 	suffixes []float32     // (chunks of S, E, E) see prefix.go
 	both     []float32     // (E, E) see prefix.go
@@ -66,8 +66,8 @@ func newLanes(c Config, length, segment int, k kernel.Kernel) *lanes {
 		w.panel = kernel.NewPanel(length)
 		w.ones = slices.Repeat([]float32{1}, kernel.PanelRows*length)
 	} else {
-		w.s, w.t = vectors(chunk*chunk), vectors(chunk*chunk)
-		w.suffixes, w.both = vectors(chunks(part)*e*e), vectors(e*e)
+		w.s, w.t = vectors(chunkSize*chunkSize), vectors(chunkSize*chunkSize)
+		w.suffixes, w.both = vectors(chunkCount(part)*e*e), vectors(e*e)
 	}
 	w.memo.Sums = new(Memo[float32])
 	for l := range c.Depth {
@@ -204,10 +204,10 @@ func (w *lanes) scatter(first int, out []float32) {
 	}
 }
 
-// score adds to the losses of the block's sequences, the first on, and turns
+// loss adds to the losses of the block's sequences, the first on, and turns
 // the segment's predictions into the gradient of the loss of b, 0 in lanes
 // without a sequence.
-func (w *lanes) score(b Batch[float32], first int, losses []float64) {
+func (w *lanes) loss(b Batch[float32], first int, losses []float64) {
 	var targets [kernel.Lanes][]float32
 	var scale [kernel.Lanes]float32
 	var sums [kernel.Lanes]float64

@@ -1,6 +1,6 @@
 package nn
 
-// Shapes: T time, D width; x, y, x̂ (T, D), rstd (T), weight and bias (D).
+// Shapes: T time, D embed; x, y, x̂ (T, D), rstd (T), weight and bias (D).
 
 import "math"
 

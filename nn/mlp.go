@@ -1,6 +1,6 @@
 package nn
 
-// Shapes: T time, D width, M hidden; x, y (T, D), hidden (T, M).
+// Shapes: T time, D embed, M hidden; x, y (T, D), hidden (T, M).
 
 // mlp is y = x + W_down relu(W_up x + b_up) + b_down on every row. Its skip
 // connection is always there: Config.Residual is about the attention.

@@ -1,16 +1,16 @@
 package nn
 
-// Shapes: T time, D embed, H heads, E = D/H width of a head; x, y (T, D), q, k, v,
-// z (T, H, E), a (H, T, T). Entries of a at j > i are 0.
+// Shapes: T time, D embed, H heads; x, y (T, D), q, k, v, z (T, H, D/H), a
+// (H, T, T). Entries of a at j > i are 0.
 
 import (
 	"fmt"
 	"slices"
 )
 
-// MultiHead is the usual attention: H heads of dimension E = D/H, side by side,
+// MultiHead is the usual attention: H heads of dimension D/H, side by side,
 //
-//	a_hij = q_ih·k_jh/√E for j ≤ i, or its softmax over j ≤ i
+//	a_hij = q_ih·k_jh/√(D/H) for j ≤ i, or its softmax over j ≤ i
 //	z_ih  = Σ_{j≤i} a_hij v_jh, y_i = W_o z_i + b_o
 //
 // It has no product position.

@@ -13,18 +13,21 @@ import "icar/nn/kernel"
 // Reference: Katharopoulos et al., "Transformers are RNNs", ICML 2020, arXiv
 // 2006.16236.
 
-// chunk is the number of tokens of a chunk, segment that of a segment, a
+// chunkSize is the number of tokens of a chunk, segmentSize that of a segment, a
 // multiple of it.
 const (
-	chunk   = 8
-	segment = 64
+	chunkSize   = 8
+	segmentSize = 64
 )
 
-func chunks(length int) int { return (length + chunk - 1) / chunk }
+// chunkCount returns the number of chunks of so many tokens.
+func chunkCount(length int) int { return (length + chunkSize - 1) / chunkSize }
 
 // prefixes holds the prefix sums of a layer.
 type prefixes struct {
-	chunks []float32 // (chunks of S, E, E) Σ x̃_j x̃_jᵀ over all tokens before a chunk, of segment at
+	// before (chunks of S, E, E) is Σ x̃_j x̃_jᵀ over all tokens before a chunk, of
+	// the chunks of segment at.
+	before []float32
 	at     int
 	starts []float32 // (segments, E, E) the same before each segment
 	after  []float32 // (E, E) R of the segment after, see attendLinearBackward
@@ -32,7 +35,7 @@ type prefixes struct {
 
 func newPrefixes(e, length, segment int) *prefixes {
 	square := func(n int) []float32 { return make([]float32, n*e*e*kernel.Lanes) }
-	p := &prefixes{chunks: square(chunks(min(segment, length)))}
+	p := &prefixes{before: square(chunkCount(min(segment, length)))}
 	if length > segment {
 		p.starts, p.after = square((length+segment-1)/segment), square(1)
 	}
@@ -44,23 +47,23 @@ func newPrefixes(e, length, segment int) *prefixes {
 func (w *lanes) accumulate(p *prefixes, x kernel.Matrix) {
 	p.at = w.first / w.segment
 	if p.at > 0 {
-		copy(square(p.chunks, 0, x.Cols).Data, square(p.starts, p.at, x.Cols).Data)
+		copy(square(p.before, 0, x.Cols).Data, square(p.starts, p.at, x.Cols).Data)
 	}
-	for k := 1; k <= chunks(w.count); k++ {
+	for k := 1; k <= chunkCount(w.count); k++ {
 		var sum kernel.Matrix
 		switch {
-		case k < chunks(w.count):
-			sum = square(p.chunks, k, x.Cols)
+		case k < chunkCount(w.count):
+			sum = square(p.before, k, x.Cols)
 		case w.first+w.count < w.length:
 			sum = square(p.starts, p.at+1, x.Cols)
 		default:
 			return
 		}
-		before := w.first+k*chunk > chunk
+		before := w.first+k*chunkSize > chunkSize
 		if before {
-			copy(sum.Data, square(p.chunks, k-1, x.Cols).Data)
+			copy(sum.Data, square(p.before, k-1, x.Cols).Data)
 		}
-		part := x.SliceRows((k-1)*chunk, chunk)
+		part := x.SliceRows((k-1)*chunkSize, chunkSize)
 		w.Mul(sum, part.T(), part, before)
 	}
 }
@@ -81,18 +84,18 @@ func (w *lanes) attendLinear(f foldedLayer, y layerLanes) {
 	for h := range y.y {
 		n := w.head(f, y, h)
 		w.queries(n)
-		for k := range chunks(w.count) {
-			i, count := w.chunk(k)
+		for k := range chunkCount(w.count) {
+			i, count := w.span(k)
 			x, z := n.x.SliceRows(i, count), n.z.SliceRows(i, count)
-			w.prefix(n.y.SliceRows(i, count), w.lower(w.s, z, x), z, x, y.sums.chunks, k)
+			w.prefix(n.y.SliceRows(i, count), w.lower(w.s, z, x), z, x, y.sums.before, k)
 		}
 		w.output(n)
 	}
 }
 
-// chunk returns the first token of chunk k and the number of its tokens.
-func (w *lanes) chunk(k int) (first, count int) {
-	return k * chunk, min(chunk, w.count-k*chunk)
+// span returns the first token of chunk k and the number of its tokens.
+func (w *lanes) span(k int) (first, count int) {
+	return k * chunkSize, min(chunkSize, w.count-k*chunkSize)
 }
 
 // prefix writes y_i = Σ_{j≤i} (q_i·x̃_j) x̃_j for the tokens of chunk k, s being
@@ -126,11 +129,11 @@ func (w *lanes) attendLinearBackward(f, g foldedLayer, y layerLanes, wanted bool
 		n := w.head(f, y, h)
 		w.queries(n)
 		w.project(n, g.u[h*d*e:][:d*e])
-		for k := range chunks(w.count) {
-			i, count := w.chunk(k)
+		for k := range chunkCount(w.count) {
+			i, count := w.span(k)
 			x, v, z := n.x.SliceRows(i, count), n.v.SliceRows(i, count), n.z.SliceRows(i, count)
 			t := w.lower(w.t, v, x)
-			w.prefix(n.a.SliceRows(i, count), t, v, x, y.sums.chunks, k)
+			w.prefix(n.a.SliceRows(i, count), t, v, x, y.sums.before, k)
 			if !wanted {
 				continue
 			}
@@ -149,7 +152,7 @@ func (w *lanes) attendLinearBackward(f, g foldedLayer, y layerLanes, wanted bool
 // descend adds (R + Rᵀ) x̃ of later chunks to w.dx, with the part of R after the
 // segment, which it moves on to before it; suffixes holds the parts by chunk.
 func (w *lanes) descend(after []float32, x kernel.Matrix) {
-	e, last := x.Cols, chunks(w.count)-1
+	e, last := x.Cols, chunkCount(w.count)-1
 	both := kernel.Dense(w.both, e, e)
 	for k := last; k >= 0; k-- {
 		var later kernel.Matrix
@@ -161,7 +164,7 @@ func (w *lanes) descend(after []float32, x kernel.Matrix) {
 		default:
 			continue
 		}
-		i, count := w.chunk(k)
+		i, count := w.span(k)
 		this := square(w.suffixes, k, e)
 		w.Add(both, later, later.T())
 		w.Mul(w.dx.SliceRows(i, count), x.SliceRows(i, count), without(both), true)

@@ -1,15 +1,15 @@
 package nn
 
-// Shapes: T time, H heads, E width of a head; q, k (T, H, E), a (H, T, T). Entries
-// of a at j > i are 0 and are neither read nor written.
+// Shapes: T time, H heads; q, k (T, H, width of a head), a (H, T, T). Entries of a
+// at j > i are 0 and are neither read nor written.
 
 import "math"
 
 // scores turns queries and keys into causal attention,
 //
-//	a_hij = q_ih·k_jh/√E for j ≤ i, or its softmax over j ≤ i.
+//	a_hij = q_ih·k_jh/√width for j ≤ i, or its softmax over j ≤ i.
 type scores[F Float] struct {
-	heads, width int
+	heads, width int // the width is that of a head
 	softmax      bool
 }
 
@@ -35,7 +35,7 @@ func (s scores[F]) forward(a, q, k []F) {
 // backward adds to dq and dk from da, which it overwrites with the gradient of
 // the scores before the softmax.
 //
-//	dq_ih += Σ_j ds_hij k_jh/√E, dk_jh += Σ_i ds_hij q_ih/√E
+//	dq_ih += Σ_j ds_hij k_jh/√width, dk_jh += Σ_i ds_hij q_ih/√width
 func (s scores[F]) backward(dq, dk, da, a, q, k []F) {
 	row := s.heads * s.width
 	length := len(q) / row

@@ -228,7 +228,8 @@ func filesOf(path string) ([]string, error) {
 	}
 	for _, e := range entries {
 		if !slices.Contains(files, e.Name()) || !e.Type().IsRegular() {
-			return nil, fmt.Errorf("holds %s, which is no file of a run: move it away first", e.Name())
+			return nil, fmt.Errorf("holds %s, which is no file of a run: move it away first",
+				e.Name())
 		}
 	}
 	return files, nil

@@ -75,9 +75,11 @@ func (v value[T]) Set(text string) (err error) {
 	case *int:
 		err = set(f, text, "a whole number", strconv.Atoi)
 	case *uint64:
-		err = set(f, text, "a whole number from 0 to 2⁶⁴-1", func(s string) (uint64, error) { return strconv.ParseUint(s, 10, 64) })
+		err = set(f, text, "a whole number from 0 to 2⁶⁴-1",
+			func(s string) (uint64, error) { return strconv.ParseUint(s, 10, 64) })
 	case *float64:
-		err = set(f, text, "a number", func(s string) (float64, error) { return strconv.ParseFloat(s, 64) })
+		err = set(f, text, "a number",
+			func(s string) (float64, error) { return strconv.ParseFloat(s, 64) })
 	case *bool:
 		err = set(f, text, "true or false", parseBool)
 	}

@@ -54,7 +54,8 @@ func DecodePlan(file []byte, catalogue *train.Catalogue) (Plan, error) {
 		name := m.Key.GetToken().Value
 		decode := parts[name]
 		if decode == nil {
-			return p, fmt.Errorf("line %d: unknown key %.80q: %s", strict.Line(m.Key), name, suggest.Instead(name, names))
+			return p, fmt.Errorf("line %d: unknown key %.80q: %s",
+				strict.Line(m.Key), name, suggest.Instead(name, names))
 		}
 		if err := decode(m.Value); err != nil {
 			var at lined
@@ -146,7 +147,8 @@ func (p *Plan) decodeRandom(n ast.Node) error {
 		return errors.New("samples is missing: say how many draws, such as samples: 20")
 	}
 	if len(p.Random) == 0 && p.Samples > 0 {
-		return errors.New("samples of nothing: add a setting to draw, such as learning_rate: {log: [0.0001, 0.01]}")
+		return errors.New("samples of nothing: add a setting to draw, such as learning_rate: " +
+			"{log: [0.0001, 0.01]}")
 	}
 	return nil
 }
@@ -156,7 +158,8 @@ func decodeDraw(name string, n ast.Node) (Draw, error) {
 	laws := []string{"uniform", "log", "integers", "choice"}
 	members, ok := strict.Mapping(n)
 	if !ok || len(members) != 1 {
-		return d, errors.New("want a law and its values: {uniform: [LOW, HIGH]}, {log: [LOW, HIGH]}, {integers: [LOW, HIGH]} or {choice: [A, B]}")
+		return d, errors.New("want a law and its values: {uniform: [LOW, HIGH]}, {log: " +
+			"[LOW, HIGH]}, {integers: [LOW, HIGH]} or {choice: [A, B]}")
 	}
 	d.Law = members[0].Key.GetToken().Value
 	if !slices.Contains(laws, d.Law) {
@@ -174,7 +177,8 @@ func decodeDraw(name string, n ast.Node) (Draw, error) {
 	d.Low, err = strconv.ParseFloat(values[0], 64)
 	d.High, err2 = strconv.ParseFloat(values[1], 64)
 	if errors.Join(err, err2) != nil || !(d.Low < d.High) || math.IsInf(d.High-d.Low, 0) {
-		return d, fmt.Errorf("[%s, %s] is no interval: give two numbers, the lower first", values[0], values[1])
+		return d, fmt.Errorf("[%s, %s] is no interval: give two numbers, the lower first",
+			values[0], values[1])
 	}
 	if d.Law == "log" && d.Low <= 0 {
 		return d, fmt.Errorf("log from %s: a logarithm needs numbers above 0", values[0])

@@ -85,10 +85,12 @@ func (c *Catalogue) AddEncoding(name string, encoding func() ar.Encoding) error 
 func (c *Catalogue) AddMixer(kind nn.Mixing) error {
 	for _, k := range nn.Mixings() {
 		if k.Name() == kind.Name() {
-			return fmt.Errorf("mixer %q: package nn has one of this name: choose another one", kind.Name())
+			return fmt.Errorf("mixer %q: package nn has one of this name: choose another one",
+				kind.Name())
 		}
 	}
-	if err := add(&c.mixers, part[nn.Mixing]{kind.Name(), func() nn.Mixing { return kind }}, nil, nil); err != nil {
+	added := part[nn.Mixing]{kind.Name(), func() nn.Mixing { return kind }}
+	if err := add(&c.mixers, added, nil, nil); err != nil {
 		return fmt.Errorf("mixer %q: %w", kind.Name(), err)
 	}
 	return nil

@@ -259,13 +259,18 @@ func TestWhatACatalogueRefuses(t *testing.T) {
 		{"Tents", law(), "no word of lower-case letters"},
 		{"", law(), "no word of lower-case letters"},
 		{"other", func() ar.Law { return tents{0, 1} }, "slope 0 is not in (0, 2)"},
-		{"other", law(setting.New("length", "", &number)), "the setting length has the name of another key"},
-		{"other", law(setting.New("law", "", &word)), "the setting law has the name of another key"},
-		{"other", law(setting.New("order", "", new(int))), "the setting order has the name of another key"},
-		{"other", law(setting.New("slope", "", &word)), "the setting slope has the name of another key"},
+		{"other", law(setting.New("length", "",
+			&number)), "the setting length has the name of another key"},
+		{"other", law(setting.New("law", "",
+			&word)), "the setting law has the name of another key"},
+		{"other", law(setting.New("order", "",
+			new(int))), "the setting order has the name of another key"},
+		{"other", law(setting.New("slope", "",
+			&word)), "the setting slope has the name of another key"},
 		{"other", law(setting.New("d", "", &number)), "the setting d has the name of another key"},
 		{"other", law(setting.New("a b", "", &word)), `the name of the setting "a b" is no word`},
-		{"other", law(setting.New("a", "", &word), setting.New("a", "", &word)), "the setting a has the name"},
+		{"other", law(setting.New("a", "", &word), setting.New("a", "",
+			&word)), "the setting a has the name"},
 		{"other", law(setting.New("slope", "", &number), setting.New("sigma", "", &number)), ""},
 	} {
 		switch err := own(t).AddLaw(c.name, c.law); {
@@ -390,7 +395,8 @@ func TestBatchesOfAnotherLaw(t *testing.T) {
 			at, s := n*c.Length*c.D+p, sequences.States[n*(c.Length+1)*c.D+p:]
 			e := test.X[2*(n*c.Length*c.D+p/c.D*c.D)+p%c.D:]
 			if test.Y[at] != float32(s[c.D]) || e[0] != float32(s[0]) || math.Abs(float64(e[c.D])-math.Pow(s[0], 3)) > 1e-6 {
-				t.Fatalf("sequence %d, number %d: token (%v, %v), target %v of states %v and %v", n, p, e[0], e[c.D], test.Y[at], s[0], s[c.D])
+				t.Fatalf("sequence %d, number %d: token (%v, %v), target %v of states %v and %v",
+					n, p, e[0], e[c.D], test.Y[at], s[0], s[c.D])
 			}
 		}
 	}
@@ -414,7 +420,8 @@ func TestTrainingOnASource(t *testing.T) {
 		t.Fatal(err)
 	}
 	if got[7].Loss != want[7].Loss || got.Last().TestMSE != want.Last().TestMSE {
-		t.Errorf("loss %v and test MSE %v, want %v and %v", got[7].Loss, got.Last().TestMSE, want[7].Loss, want.Last().TestMSE)
+		t.Errorf("loss %v and test MSE %v, want %v and %v",
+			got[7].Loss, got.Last().TestMSE, want[7].Loss, want.Last().TestMSE)
 	}
 }
 

@@ -111,7 +111,8 @@ func (c Config) Resolve() (Config, error) {
 	if width := tokens.Width(c.D); c.Width == 0 {
 		c.Width = width
 	} else if c.Width != width {
-		return c, fmt.Errorf("width %d does not fit: %s tokens of d = %d have width %d; use that, or 0", c.Width, c.Tokens, c.D, width)
+		return c, fmt.Errorf("width %d does not fit: %s tokens of d = %d have width %d; "+
+			"use that, or 0", c.Width, c.Tokens, c.D, width)
 	}
 	if c.Embed == 0 {
 		c.Embed = c.Width
@@ -119,7 +120,8 @@ func (c Config) Resolve() (Config, error) {
 	if c.Coords == 0 {
 		c.Coords = c.D
 	} else if c.Coords != c.D {
-		return c, fmt.Errorf("coords %d does not fit: a target is a state of d = %d coordinates; use that, or 0", c.Coords, c.D)
+		return c, fmt.Errorf("coords %d does not fit: "+
+			"a target is a state of d = %d coordinates; use that, or 0", c.Coords, c.D)
 	}
 	for _, check := range []func() error{c.Config.Check, c.checkCounts, c.checkDescent, c.checkSize} {
 		if err := check(); err != nil {
@@ -148,17 +150,20 @@ func (c Config) checkCounts() error {
 		}
 	}
 	if c.Batch > c.Train {
-		return fmt.Errorf("batch %d is more than the %d training sequences: use batch %d or less", c.Batch, c.Train, c.Train)
+		return fmt.Errorf("batch %d is more than the %d training sequences: use batch %d or less",
+			c.Batch, c.Train, c.Train)
 	}
 	if r := c.Train % c.Batch; r != 0 {
-		return fmt.Errorf("train %d is not a multiple of batch %d: use train %d or %d", c.Train, c.Batch, c.Train-r, c.Train-r+c.Batch)
+		return fmt.Errorf("train %d is not a multiple of batch %d: use train %d or %d",
+			c.Train, c.Batch, c.Train-r, c.Train-r+c.Batch)
 	}
 	return nil
 }
 
 func (c Config) checkDescent() error {
 	if !(c.LearningRate > 0) || math.IsInf(c.LearningRate, 1) { // so written, NaN fails
-		return fmt.Errorf("learning_rate %v is not a positive number: use 0.01, as the paper does", c.LearningRate)
+		return fmt.Errorf("learning_rate %v is not a positive number: use 0.01, as the paper does",
+			c.LearningRate)
 	}
 	switch c.Optimiser {
 	case nn.SGDName, nn.MomentumName, nn.AdamName:
@@ -175,7 +180,8 @@ func (c Config) checkDescent() error {
 			"use 0 for no warm-up, or at most %d", c.Warmup, steps, steps-1)
 	}
 	if !(c.Clip >= 0) || math.IsInf(c.Clip, 1) {
-		return fmt.Errorf("clip %v is not a norm: use 0 for no clipping, or a positive number such as 1", c.Clip)
+		return fmt.Errorf("clip %v is not a norm: "+
+			"use 0 for no clipping, or a positive number such as 1", c.Clip)
 	}
 	return nil
 }
@@ -206,7 +212,8 @@ func (c Config) checkSize() error {
 		{"the gradients of the blocks of a batch", math.Ceil(float64(c.Batch)/ar.BlockSize) * depth * (3*heads + 1 + 2*float64(c.MLP)) * d * d, "batch, embed, heads or depth"},
 	} {
 		if a.numbers > maxNumbers {
-			return fmt.Errorf("%s would be %.3g numbers, more than %d: use a smaller %s", a.what, a.numbers, maxNumbers, a.use)
+			return fmt.Errorf("%s would be %.3g numbers, more than %d: use a smaller %s",
+				a.what, a.numbers, maxNumbers, a.use)
 		}
 	}
 	return nil

@@ -130,7 +130,9 @@ func (b *Batches) Batch(ctx context.Context, k int) (nn.Batch[float32], error) {
 }
 
 // Test is [TestSet] of the configuration.
-func (b *Batches) Test(ctx context.Context) (nn.Batch[float32], error) { return TestSet(ctx, b.config) }
+func (b *Batches) Test(ctx context.Context) (nn.Batch[float32], error) {
+	return TestSet(ctx, b.config)
+}
 
 // TestSet returns the test sequences of c, which no training batch holds. The
 // error is that of [Config.Resolve] or the context's.

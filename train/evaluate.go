@@ -1,6 +1,6 @@
 package train
 
-// Shapes: N sequences, T length, D token dimension, C token width.
+// Shapes: N sequences, T length, d token dimension, c token width.
 
 import (
 	"context"
@@ -20,7 +20,7 @@ func SquaredErrors(ctx context.Context, m nn.Backend, b nn.Batch[float32]) ([]fl
 	return squaredErrors(predictions, len(predictions)/(b.N*b.T), b.Y, len(b.Y)/(b.N*b.T)), nil
 }
 
-// squaredErrors compares the first d coordinates of predictions (N, T, width)
+// squaredErrors compares the first d coordinates of predictions (N, T, c)
 // with targets (N, T, d).
 func squaredErrors(predictions []float32, width int, targets []float32, d int) []float64 {
 	errors := make([]float64, len(targets)/d)

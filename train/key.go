@@ -19,12 +19,16 @@ func (c *Config) Keys() []setting.Key {
 // processKeys are those of the law of the paper.
 func (c *Config) processKeys() []setting.Key {
 	return []setting.Key{
-		setting.New("family", "law of the context matrices: `haar` (O(d)), `so` (SO(d)) or `rotation` (pairs)", (*string)(&c.Family)),
+		setting.New("family",
+			"law of the context matrices: `haar` (O(d)), `so` (SO(d)) or `rotation` (pairs)",
+			(*string)(&c.Family)),
 		setting.New("d", "token dimension", &c.D),
-		setting.New("mu", "context spread μ ≥ 1: the angles of a rotation are uniform on [0, 2π/μ]", &c.Mu),
+		setting.New("mu", "context spread μ ≥ 1: the angles of a rotation are uniform on [0, 2π/μ]",
+			&c.Mu),
 		setting.New("rho", "contraction ρ in (0, 1], the modulus of every eigenvalue", &c.Rho),
 		setting.New("sigma", "noise level σ ≥ 0 in s_{t+1} = W s_t + σ ε", &c.Sigma),
-		setting.New("noise", "law of ε: `real`, the one that real sequences have", (*string)(&c.Noise)),
+		setting.New("noise", "law of ε: `real`, the one that real sequences have",
+			(*string)(&c.Noise)),
 	}
 }
 
@@ -32,7 +36,8 @@ func (c *Config) processKeys() []setting.Key {
 func (c *Config) lawKeys() []setting.Key {
 	name := setting.Key{
 		Name: "law", Value: byName{&c.Law, processLaw}, Usual: processLaw,
-		Means: orAdded("law of the sequences: `process`, that of the paper", c.catalogue.or().laws.names()),
+		Means: orAdded("law of the sequences: `process`, that of the paper",
+			c.catalogue.or().laws.names()),
 	}
 	if c.OfProcess() {
 		return append([]setting.Key{name}, c.processKeys()...)
@@ -92,8 +97,8 @@ func (c *Config) encodingKeys() []setting.Key {
 
 // mixerKey is the name of the kind of mixer.
 func (c *Config) mixerKey() setting.Key {
-	means := "`full` heads of dimension embed each, those of the paper, or `multihead`, of embed/heads"
-	means = orAdded(means, c.catalogue.or().mixers.names())
+	means := orAdded("`full` heads of dimension embed each, those of the paper, "+
+		"or `multihead`, of embed/heads", c.catalogue.or().mixers.names())
 	usual := nn.FullHeads{}.Name()
 	return setting.Key{Name: "mixer", Means: means, Value: byName{&c.Mixer, usual}, Usual: usual}
 }
@@ -101,35 +106,55 @@ func (c *Config) mixerKey() setting.Key {
 // ownKeys are the keys that every configuration has: those of the model and of
 // its training.
 func (c *Config) ownKeys() []setting.Key {
-	preNorm := setting.New("pre_norm", "the layer norm before the attention: `true` or `false`", &c.PreNorm)
+	preNorm := setting.New("pre_norm", "the layer norm before the attention: `true` or `false`",
+		&c.PreNorm)
 	preNorm.Usual = "false"
 	return []setting.Key{
 		setting.New("width", "numbers in a token; 0 for what the tokens have, d or 3d", &c.Width),
-		setting.New("embed", "dimension inside the model, a multiple of width; 0 for width", &c.Embed),
+		setting.New("embed", "dimension inside the model, a multiple of width; 0 for width",
+			&c.Embed),
 		setting.New("depth", "layers", &c.Depth),
 		setting.New("heads", "heads of a layer", &c.Heads),
 		c.mixerKey(),
 		setting.New("attention", "`linear` or `softmax`", (*string)(&c.Attention)),
 		setting.New("norm", "layer norm after the attention: `true` or `false`", &c.Norm),
 		preNorm,
-		setting.New("residual", "skip connection around the attention: `true` or `false`", &c.Residual),
+		setting.New("residual", "skip connection around the attention: `true` or `false`",
+			&c.Residual),
 		setting.New("mlp", "hidden dimension of the MLP over embed; 0 for no MLP", &c.MLP),
-		setting.New("position", "`none`, `additive` or `product` (the P of the paper)", (*string)(&c.Position)),
-		setting.New("length", "context length n: inputs s_1 … s_n, targets s_2 … s_{n+1}", &c.Length),
-		setting.New("coords", "leading coordinates of a prediction that have a target; 0 for d", &c.Coords),
+		setting.New("position", "`none`, `additive` or `product` (the P of the paper)",
+			(*string)(&c.Position)),
+		setting.New("length", "context length n: inputs s_1 … s_n, targets s_2 … s_{n+1}",
+			&c.Length),
+		setting.New("coords", "leading coordinates of a prediction that have a target; 0 for d",
+			&c.Coords),
 		setting.New("batch", "sequences in a batch", &c.Batch),
 		setting.New("train", "training sequences in an epoch, a multiple of batch", &c.Train),
-		setting.New("fresh", "`true`: every epoch draws new sequences; `false`: they are drawn once and shuffled every epoch", &c.Fresh),
+		setting.New("fresh",
+			"`true`: every epoch draws new sequences; `false`: they are drawn once and shuffled every epoch",
+			&c.Fresh),
 		setting.New("test", "test sequences", &c.Test),
-		setting.New("epochs", "passes over the training sequences, of train/batch steps each", &c.Epochs),
+		setting.New("epochs", "passes over the training sequences, of train/batch steps each",
+			&c.Epochs),
 		setting.New("optimiser", "`adam`, `momentum` or `sgd`", &c.Optimiser),
 		setting.New("learning_rate", "learning rate η > 0", &c.LearningRate),
-		setting.New("schedule", "of the learning rate: `constant`, or `cosine` from η to 0", (*string)(&c.Schedule)),
-		setting.New("warmup", "first steps, over which the learning rate rises in proportion to the step; 0 for none", &c.Warmup),
-		setting.New("clip", "largest norm of the gradient, which a longer one is scaled down to; 0 for any", &c.Clip),
-		setting.New("seed", "seed of all randomness: initial weights, training and test sequences, shuffles", &c.Seed),
-		setting.New("eval_every", "steps from one evaluation on the test sequences to the next; 0 for one at the end", &c.EvalEvery),
-		setting.New("checkpoint_every", "steps from one checkpoint to the next; 0 for one at the start and one at the end", &c.CheckpointEvery),
+		setting.New("schedule", "of the learning rate: `constant`, or `cosine` from η to 0",
+			(*string)(&c.Schedule)),
+		setting.New("warmup",
+			"first steps, over which the learning rate rises in proportion to the step; 0 for none",
+			&c.Warmup),
+		setting.New("clip",
+			"largest norm of the gradient, which a longer one is scaled down to; 0 for any",
+			&c.Clip),
+		setting.New("seed",
+			"seed of all randomness: initial weights, training and test sequences, shuffles",
+			&c.Seed),
+		setting.New("eval_every",
+			"steps from one evaluation on the test sequences to the next; 0 for one at the end",
+			&c.EvalEvery),
+		setting.New("checkpoint_every",
+			"steps from one checkpoint to the next; 0 for one at the start and one at the end",
+			&c.CheckpointEvery),
 	}
 }
 
@@ -139,7 +164,9 @@ func (c *Config) ownKeys() []setting.Key {
 // type. Whether the values make sense is for Resolve to say.
 func (c *Config) Assign(settings ...setting.Setting) error {
 	settings = slices.Clone(settings)
-	slices.SortStableFunc(settings, func(a, b setting.Setting) int { return rank(a.Key) - rank(b.Key) })
+	slices.SortStableFunc(settings, func(a, b setting.Setting) int {
+		return rank(a.Key) - rank(b.Key)
+	})
 	for _, s := range settings {
 		if err := c.assign(s); err != nil {
 			return err
@@ -190,7 +217,8 @@ func (c *Catalogue) unknown(key string) error {
 		owners = append(owners, "law "+processLaw)
 	}
 	if len(owners) > 0 {
-		return fmt.Errorf("%s is a setting of %s: choose that, or leave %s out", key, strings.Join(owners, " and of "), key)
+		return fmt.Errorf("%s is a setting of %s: choose that, or leave %s out",
+			key, strings.Join(owners, " and of "), key)
 	}
 	var names []string
 	for _, k := range c.Keys() {

@@ -65,11 +65,12 @@ func (p parts[T]) describe(keys []setting.Key, kind string) []setting.Key {
 	for _, part := range p {
 		for _, k := range settingsOf(part.make()) {
 			means := fmt.Sprintf("%s `%s`: %s", kind, part.name, k.Means)
-			if i := slices.IndexFunc(keys, func(other setting.Key) bool { return other.Name == k.Name }); i >= 0 {
+			i := slices.IndexFunc(keys, func(other setting.Key) bool { return other.Name == k.Name })
+			if i < 0 {
+				keys = append(keys, setting.Key{Name: k.Name, Means: means, Value: k.Value})
+			} else {
 				keys[i].Means += "; " + means
-				continue
 			}
-			keys = append(keys, setting.Key{Name: k.Name, Means: means, Value: k.Value})
 		}
 	}
 	return keys
@@ -99,7 +100,8 @@ var word = regexp.MustCompile(`^[a-z][a-z0-9_]*$`)
 // another part of its kind, which have to be of the same type.
 func add[T any](p *parts[T], added part[T], keys, shared []setting.Key) error {
 	if !word.MatchString(added.name) {
-		return errors.New("the name is no word of lower-case letters, digits and _, such as tent_map")
+		return errors.New("the name is no word of lower-case letters, digits and " +
+			"_, such as tent_map")
 	}
 	if slices.Contains(p.names(), added.name) {
 		return errors.New("there is one of this name: choose another one")
@@ -117,9 +119,11 @@ func add[T any](p *parts[T], added part[T], keys, shared []setting.Key) error {
 	for _, k := range settingsOf(added.make()) {
 		switch of, taken := types[k.Name]; {
 		case !word.MatchString(k.Name):
-			return fmt.Errorf("the name of the setting %q is no word of lower-case letters, digits and _", k.Name)
+			return fmt.Errorf("the name of the setting %q is no word of lower-case "+
+				"letters, digits and _", k.Name)
 		case taken && of != k.Type():
-			return fmt.Errorf("the setting %s has the name of another key: choose another one", k.Name)
+			return fmt.Errorf("the setting %s has the name of another key: choose another one",
+				k.Name)
 		}
 		types[k.Name] = "" // not twice
 	}

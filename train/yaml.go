@@ -28,7 +28,9 @@ func (c *Config) Decode(file []byte) error {
 		return err
 	}
 	name := func(m *ast.MappingValueNode) string { return m.Key.GetToken().Value }
-	slices.SortStableFunc(members, func(a, b *ast.MappingValueNode) int { return rank(name(a)) - rank(name(b)) })
+	slices.SortStableFunc(members, func(a, b *ast.MappingValueNode) int {
+		return rank(name(a)) - rank(name(b))
+	})
 	for _, m := range members {
 		key, err := c.key(name(m))
 		if err != nil {

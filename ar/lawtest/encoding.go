@@ -34,7 +34,8 @@ func CheckEncoding(e ar.Encoding, d int) error {
 	}
 	for i, v := range x {
 		if math.IsNaN(v) || math.IsInf(v, 0) {
-			return fmt.Errorf("number %d of token %d is %v, or was never written", i%width, i/width, v)
+			return fmt.Errorf("number %d of token %d is %v, or was never written",
+				i%width, i/width, v)
 		}
 	}
 	if again, err := encode(); err != nil || !slices.Equal(x, again) {

@@ -53,7 +53,9 @@ func Check(law ar.Law, wrong ...ar.Law) error {
 	if law.Dim() < 1 {
 		return fmt.Errorf("its dimension is %d, not positive", law.Dim())
 	}
-	for _, check := range []func(ar.Law) error{checkStates, checkContexts, checkGenerator, checkBlocks} {
+	for _, check := range []func(ar.Law) error{
+		checkStates, checkContexts, checkGenerator, checkBlocks,
+	} {
 		if err := check(law); err != nil {
 			return err
 		}
@@ -77,7 +79,8 @@ func checkStates(law ar.Law) error {
 		for i, x := range states {
 			if math.IsNaN(x) || math.IsInf(x, 0) {
 				d := law.Dim()
-				return fmt.Errorf("coordinate %d of state %d of sequence %d is %v, or was never written",
+				return fmt.Errorf("coordinate %d of state %d of sequence %d is %v, or "+
+					"was never written",
 					i%d, i/d%length, i/d/length, x)
 			}
 		}
@@ -97,19 +100,22 @@ func checkContexts(law ar.Law) error {
 	}
 	for i, c := range contexts {
 		if len(c.W) != d*d {
-			return fmt.Errorf("the hidden matrix of sequence %d has %d entries, want %d·%d", i, len(c.W), d, d)
+			return fmt.Errorf("the hidden matrix of sequence %d has %d entries, want %d·%d",
+				i, len(c.W), d, d)
 		}
 	}
 	// errors[k] is the squared error of s_{t+1} = W s_t with the matrix of k
 	// sequences further on.
 	var errors [ar.BlockSize]float64
 	for i := range contexts {
+		s := states[i*length*d : (i+1)*length*d]
 		for k := range errors {
-			errors[k] += unexplained(states[i*length*d:(i+1)*length*d], contexts[(i+k)%len(contexts)].W, d)
+			errors[k] += unexplained(s, contexts[(i+k)%len(contexts)].W, d)
 		}
 	}
 	if least := slices.Min(errors[:]); !(errors[0] <= least) {
-		return fmt.Errorf("the hidden matrices are not those of their sequences: the squared error "+
+		return fmt.Errorf("the hidden matrices are not those of their sequences: "+
+			"the squared error "+
 			"of s_{t+1} = W s_t is %.3g, with those of other sequences %.3g", errors[0], least)
 	}
 	return nil
@@ -138,12 +144,15 @@ func checkGenerator(law ar.Law) error {
 	}
 	again, same := draw(law, ar.BlockSize, generator(0))
 	if !slices.Equal(first, again) || !reflect.DeepEqual(hidden, same) {
-		return errors.New("the same generator draws other sequences the second time: keep no state, draw all randomness from r")
+		return errors.New("the same generator draws other sequences the second time: " +
+			"keep no state, draw all randomness from r")
 	}
 	for n := 1; n < ar.BlockSize; n++ {
 		fewer, some := draw(law, n, generator(0))
-		if !slices.Equal(fewer, first[:len(fewer)]) || len(some) > 0 && !reflect.DeepEqual(some, hidden[:n]) {
-			return fmt.Errorf("%d sequences are not the first of %d: sequence i may not depend on how many there are", n, ar.BlockSize)
+		if !slices.Equal(fewer, first[:len(fewer)]) ||
+			len(some) > 0 && !reflect.DeepEqual(some, hidden[:n]) {
+			return fmt.Errorf("%d sequences are not the first of %d: "+
+				"sequence i may not depend on how many there are", n, ar.BlockSize)
 		}
 	}
 	return nil
@@ -173,7 +182,8 @@ func checkBlocks(law ar.Law) error {
 		return errors.New("a batch depends on the order in which its blocks are drawn")
 	}
 	if !slices.Equal(want.States, shared) {
-		return errors.New("a batch depends on the workers that draw its blocks: keep no state between draws")
+		return errors.New("a batch depends on the workers that draw its blocks: " +
+			"keep no state between draws")
 	}
 	return nil
 }

@@ -2,9 +2,12 @@ package sander2024
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math"
+	"path/filepath"
 	"slices"
+	"strconv"
 	"time"
 
 	"gonum.org/v1/gonum/floats"
@@ -25,22 +28,69 @@ import (
 // depth holds trained models of growing depth against growing numbers of
 // iterations of each algorithm.
 func depth() experiment.Experiment {
-	return experiment.Define(experiment.Spec[networkConfig, depthResult]{
+	return experiment.Define(experiment.Spec[depthConfig, []depthResult]{
 		Name: "depth", Source: "after Fu et al. 2024",
 		Summary: "L layers against k iterations of each algorithm: whose predictions are " +
 			"nearest, how far both are from the Bayes floor, and what ill-conditioned contexts " +
 			"cost them",
-		Quick: 5 * time.Second, Paper: 25 * time.Minute,
-		Trials: func(scale outcome.Scale, seed uint64) []networkConfig {
-			if scale == outcome.Paper {
-				return depthTrials(scale, seed, comparedSeeds, trainWell, 6, 3, 2, 1)
+		Quick: 4 * time.Second, Paper: 25 * time.Minute,
+		Trials: func(scale outcome.Scale, seed uint64) (trials []depthConfig) {
+			seeds, layers, change := comparedSeeds, []int{6, 3, 2, 1}, trainWell
+			if scale == outcome.Quick {
+				seeds, layers = scatteredSeeds, []int{2, 1}
+				change = func(c *train.Config) { c.Test = 2048 } // for errors within quarters
 			}
-			return depthTrials(scale, seed, scatteredSeeds, func(c *train.Config) {
-				c.Test = 2048 // for errors within quarters
-			}, 2, 1)
+			for _, c := range depthTrials(scale, seed, seeds, change, layers[0]) {
+				trials = append(trials, depthConfig{c, layers})
+			}
+			return trials
 		},
-		Train: runDepth, Collect: collectDepth,
+		Train: runDepth,
+		Collect: func(all []experiment.Done[depthConfig, []depthResult]) (experiment.Findings, error) {
+			return collectDepth(byModel(all))
+		},
 	})
+}
+
+// depthConfig is models of one seed that differ in their depth. The algorithms
+// that they are held beside take longer than training small ones, and are the same
+// for all.
+type depthConfig struct {
+	networkConfig
+	Layers []int `json:"layers"` // of each model, in the place of depth
+}
+
+// Check implements experiment.Config.
+func (c depthConfig) Check() error {
+	if len(c.Layers) == 0 {
+		return errors.New("layers names no model: use layers=[2,1]")
+	}
+	for _, model := range c.models() {
+		if err := model.Check(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// models are the configurations of each.
+func (c depthConfig) models() (models []networkConfig) {
+	for _, layers := range c.Layers {
+		model := c.networkConfig
+		model.Label, model.Depth = depthLabel(layers), layers
+		models = append(models, model)
+	}
+	return models
+}
+
+// byModel are the results of each model by itself.
+func byModel(all []experiment.Done[depthConfig, []depthResult]) (models []experiment.Done[networkConfig, depthResult]) {
+	for _, t := range all {
+		for i, c := range t.Config.models() {
+			models = append(models, experiment.Done[networkConfig, depthResult]{Config: c, Found: t.Found[i]})
+		}
+	}
+	return models
 }
 
 // last is the largest number of iterations of an algorithm.
@@ -74,66 +124,100 @@ type depthPredictor struct {
 	Apart float64   `json:"apart"` // median of |ŷ - ŷ'|/√d between its predictions and the model's
 }
 
-func runDepth(ctx context.Context, c networkConfig, m experiment.Env) (depthResult, error) {
-	model, err := probed(ctx, m, c.Config)
+func runDepth(ctx context.Context, c depthConfig, m experiment.Env) ([]depthResult, error) {
+	beside, err := c.networkConfig.algorithms(ctx)
 	if err != nil {
-		return depthResult{}, err
+		return nil, err
 	}
-	return measureDepth(ctx, c, model)
+	var all []depthResult
+	for i, own := range c.models() {
+		env := m
+		if m.Directory != "" && i > 0 { // the folder is the first model's run, the others' are in it
+			env.Directory = filepath.Join(m.Directory, "model-"+strconv.Itoa(i+1))
+		}
+		model, err := probed(ctx, env, own.Config)
+		if err != nil {
+			return nil, err
+		}
+		r, err := beside.measure(ctx, own, model)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, r)
+	}
+	return all, nil
 }
 
-// measureDepth holds a model of c beside the iterations of every algorithm.
-func measureDepth(ctx context.Context, c networkConfig,
-	model *probe.Model) (r depthResult, err error) {
-	test, err := train.Sequences(c.Config, train.TestStream, min(c.Test, comparedSequences(c.Scale)))
+// algorithms are the iterations of every algorithm on test sequences that models
+// of one seed share.
+type algorithms struct {
+	test        ar.Batch[float64]
+	floor       float64
+	byKappa     byKappa // of test
+	within      byKappa // of all test sequences
+	iterates    []iterate
+	predictions [][]float64 // of each iterate (N, T, d)
+}
+
+func (c networkConfig) algorithms(ctx context.Context) (a algorithms, err error) {
+	a.test, err = train.Sequences(c.Config, train.TestStream, min(c.Test, comparedSequences(c.Scale)))
 	if err != nil {
-		return r, err
-	}
-	predictions, err := model.Predict(ctx, test)
-	if err != nil {
-		return r, err
+		return a, err
 	}
 	floor, err := estimator.BayesFloor(c.Process, c.Length)
 	if err != nil {
-		return r, err
+		return a, err
 	}
-	r.Floor = mean(floor)
-	byKappa, err := conditioning(test)
+	a.floor = mean(floor)
+	if a.byKappa, err = conditioning(a.test); err != nil {
+		return a, err
+	}
+	all, err := train.Sequences(c.Config, train.TestStream, c.Test)
+	if err != nil {
+		return a, err
+	}
+	if a.within, err = conditioning(all); err != nil {
+		return a, err
+	}
+	if a.iterates, err = c.iterates(ctx); err != nil {
+		return a, err
+	}
+	for _, i := range a.iterates {
+		own, err := estimator.Predict(ctx, a.test, i.Estimator)
+		if err != nil {
+			return a, fmt.Errorf("%s: %w", i.Name(), err)
+		}
+		a.predictions = append(a.predictions, own)
+	}
+	return a, nil
+}
+
+// measure holds a model of c beside the iterations of every algorithm.
+func (a algorithms) measure(ctx context.Context, c networkConfig, model *probe.Model) (r depthResult, err error) {
+	predictions, err := model.Predict(ctx, a.test)
 	if err != nil {
 		return r, err
 	}
-	r.Kappa = byKappa.median
-	algorithms, err := c.iterates(ctx)
-	if err != nil {
-		return r, err
-	}
+	r.Floor, r.Kappa = a.floor, a.byKappa.median
 	measure := func(name string, k int, own []float64) depthPredictor {
-		e := estimator.ErrorsOf(own, test)
-		return depthPredictor{Name: name, K: k, MSE: e.Mean(), Kappa: byKappa.means(e),
-			Apart: distance(own, predictions, test.D)}
+		e := estimator.ErrorsOf(own, a.test)
+		return depthPredictor{Name: name, K: k, MSE: e.Mean(), Kappa: a.byKappa.means(e),
+			Apart: distance(own, predictions, a.test.D)}
 	}
 	r.Model = measure(c.Label, c.Depth, predictions)
-	if r.Within, err = quarterErrors(ctx, c, model); err != nil {
+	if r.Within, err = a.quarterErrors(ctx, c, model); err != nil {
 		return r, err
 	}
-	for _, a := range algorithms {
-		own, err := estimator.Predict(ctx, test, a.Estimator)
-		if err != nil {
-			return r, fmt.Errorf("%s: %w", a.Name(), err)
-		}
-		r.Iterate = append(r.Iterate, measure(a.name, a.k, own))
+	for i, own := range a.predictions {
+		r.Iterate = append(r.Iterate, measure(a.iterates[i].name, a.iterates[i].k, own))
 	}
 	r.Margin = r.nearest(descentAlgorithm).Apart/r.nearest(newtonAlgorithm).Apart - 1
 	return r, nil
 }
 
 // quarterErrors are the Within of a model.
-func quarterErrors(ctx context.Context, c networkConfig, model *probe.Model) ([]float64, error) {
+func (a algorithms) quarterErrors(ctx context.Context, c networkConfig, model *probe.Model) ([]float64, error) {
 	test, err := train.Sequences(c.Config, train.TestStream, c.Test)
-	if err != nil {
-		return nil, err
-	}
-	quarter, err := conditioning(test)
 	if err != nil {
 		return nil, err
 	}
@@ -141,7 +225,7 @@ func quarterErrors(ctx context.Context, c networkConfig, model *probe.Model) ([]
 	if err != nil {
 		return nil, err
 	}
-	return quarter.means(estimator.ErrorsOf(predictions, test)), nil
+	return a.within.means(estimator.ErrorsOf(predictions, test)), nil
 }
 
 // comparedSequences are the test sequences on which predictions are compared.

@@ -83,7 +83,11 @@ func TestDepthOfAModelThatIsAGradientStep(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r, err := measureDepth(t.Context(), c, model)
+	beside, err := c.algorithms(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := beside.measure(t.Context(), c, model)
 	if err != nil {
 		t.Fatal(err)
 	}

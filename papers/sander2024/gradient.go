@@ -28,13 +28,15 @@ func gradient() experiment.Experiment {
 	})
 }
 
-// What a trial of gradient-step trains.
+// gradientModel is what a trial of gradient-step trains.
+type gradientModel string
+
 const (
-	scalarLayer   = "block-scalar weights" // of package theory, sampled, unitary
-	denseLayer1   = "dense weights"        // of package theory, exact descent, unitary
-	bareLayer     = "no norm"              // of package nn
-	skiplessLayer = "no norm, no skip"     // of package nn
-	normedLayer   = "layer norm"           // of package nn
+	scalarLayer   gradientModel = "block-scalar weights" // of package theory, sampled, unitary
+	denseLayer1   gradientModel = "dense weights"        // of package theory, exact descent, unitary
+	bareLayer     gradientModel = "no norm"              // of package nn
+	skiplessLayer gradientModel = "no norm, no skip"     // of package nn
+	normedLayer   gradientModel = "layer norm"           // of package nn
 )
 
 // gradientConfig is a model and its process. For those of package theory length
@@ -42,14 +44,15 @@ const (
 // train.Config.Steps says.
 type gradientConfig struct {
 	networkConfig
-	InitScale float64 `json:"init_scale"` // of the weights of package theory
+	Model     gradientModel `json:"model"`
+	InitScale float64       `json:"init_scale"` // of the weights of package theory
 }
 
 // Check implements config.
 func (c gradientConfig) Check() error {
-	switch c.Label {
+	switch c.Model {
 	case scalarLayer, denseLayer1:
-		if c.Family != ar.Unitary && (c.Family != ar.Rotation || c.Label == denseLayer1) ||
+		if c.Family != ar.Unitary && (c.Family != ar.Rotation || c.Model == denseLayer1) ||
 			c.D < 2 || c.Length < 3 || c.Batch < 2 || c.Train < c.Batch || c.Epochs < 1 ||
 			c.Test < 100 || !(c.LearningRate > 0) || !(c.InitScale > 0) {
 			return fmt.Errorf(
@@ -72,39 +75,47 @@ func (c gradientConfig) Check() error {
 			}
 		}
 		return nil
-	default:
+	case bareLayer, skiplessLayer, normedLayer:
 		return c.networkConfig.Check()
+	default:
+		models := []gradientModel{scalarLayer, denseLayer1, bareLayer, skiplessLayer, normedLayer}
+		return fmt.Errorf("model %q is none of gradient-step: use one of %q", c.Model, models)
 	}
 }
 
-// gradientResult is how a model stands beside one gradient step.
+// gradientResult is how a model stands beside one gradient step: one of the two.
 type gradientResult struct {
-	// Of models of package theory: η of the paper's gradient step and ζ of its
-	// conjugate correction in the weights, on fresh sequences the mean over T ≥ 2
-	// of the relative distance |Γ - Γ*|/|Γ*| and of the cosine of the
-	// sensitivities to both parts of the query, Γ* being those of the theory's
-	// optimum (for dense weights Γ is the optimum's and Γ* one gradient step's),
-	// and the mean loss over T of |ŷ - y|², summed over coordinates.
-	// For networks η and ζ are those of their predictions, by regression on the
-	// two terms, the cosine is that with the fitted step in the newer part.
-	Eta           float64 `json:"eta"`
-	Zeta          float64 `json:"zeta"`
-	Cosine        float64 `json:"cosine"`
-	Distance      float64 `json:"distance"`
-	StandardError float64 `json:"standard_error"` // on unitary contexts: of the η that is best on the sequences trained on, relative
-	Loss          float64 `json:"loss"`
-	LossError     float64 `json:"loss_error"` // standard error
+	Exact exactResult `json:"exact,omitzero"` // of a model of package theory
+	Layer layerResult `json:"layer,omitzero"` // of a network
+}
 
-	// Of networks:
+// exactResult is of a model of package theory. On fresh sequences Γ is beside the
+// Γ* of the theory's optimum; for dense weights Γ is the optimum's and Γ* one
+// gradient step's.
+type exactResult struct {
+	Eta           float64 `json:"eta"`            // of the paper's gradient step in the weights
+	Zeta          float64 `json:"zeta"`           // of its conjugate correction
+	Cosine        float64 `json:"cosine"`         // of the sensitivities to both parts of the query, mean over T ≥ 2
+	Distance      float64 `json:"distance"`       // |Γ - Γ*|/|Γ*|, mean over T ≥ 2
+	StandardError float64 `json:"standard_error"` // on unitary contexts: of the η that is best on the sequences trained on, relative
+	Loss          float64 `json:"loss"`           // |ŷ - y|² summed over coordinates, mean over T
+	LossError     float64 `json:"loss_error"`     // standard error
+}
+
+// layerResult is of a trained network of one layer on its test sequences.
+type layerResult struct {
+	Eta        float64 `json:"eta"`         // η and ζ of the predictions, by regression on the two terms
+	Zeta       float64 `json:"zeta"`        //
+	BestEta    float64 `json:"best_eta"`    // those of the regression of the targets
+	BestZeta   float64 `json:"best_zeta"`   //
+	Cosine     float64 `json:"cosine"`      // of the sensitivities with the fitted step in the newer part
+	CosineNorm float64 `json:"cosine_norm"` // with the normalised step
 	MSE        float64 `json:"mse"`
-	Rescaled   float64 `json:"rescaled"`    // MSE if at each position every output had one length, the best there
-	Spread     float64 `json:"spread"`      // of the outputs' lengths, mean over positions: standard deviation over mean
-	StepMSE    float64 `json:"step_mse"`    // of the gradient step
-	NormalMSE  float64 `json:"normal_mse"`  // of the normalised step
-	DenseMSE   float64 `json:"dense_mse"`   // of the best dense linear layer without skip and biases
-	CosineNorm float64 `json:"cosine_norm"` // of the sensitivities with the normalised step
-	BestEta    float64 `json:"best_eta"`    // η and ζ of the regression of the targets
-	BestZeta   float64 `json:"best_zeta"`
+	Rescaled   float64 `json:"rescaled"`      // MSE if at each position every output had one length, the best there
+	Spread     float64 `json:"spread"`        // of the outputs' lengths, mean over positions: standard deviation over mean
+	StepMSE    float64 `json:"step_mse"`      // of the gradient step
+	NormalMSE  float64 `json:"normal_mse"`    // of the normalised step
+	DenseMSE   float64 `json:"dense_mse"`     // of the best dense linear layer without skip and biases
 	Errors     curve   `json:"errors"`        // of the model
 	Step       curve   `json:"step_errors"`   // of the gradient step
 	Normal     curve   `json:"normal_errors"` // of the normalised step
@@ -120,8 +131,8 @@ func gradientTrials(scale outcome.Scale, seed uint64) []gradientConfig {
 		rotations = append(rotations, ar.New(ar.Rotation, 6))
 	}
 	var trials []gradientConfig
-	add := func(label string, c train.Config) {
-		trials = append(trials, gradientConfig{networkConfig{label, scale, c}, 0.03})
+	add := func(model gradientModel, c train.Config) {
+		trials = append(trials, gradientConfig{networkConfig{Label: string(model), Scale: scale, Config: c}, model, 0.03})
 	}
 	for _, family := range []ar.Family{ar.Haar, ar.Rotation} {
 		for s := range uint64(comparedSeeds) {
@@ -172,15 +183,16 @@ func btoi(b bool) int {
 	return 0
 }
 
-func runGradient(ctx context.Context, c gradientConfig, m experiment.Env) (gradientResult, error) {
-	switch c.Label {
+func runGradient(ctx context.Context, c gradientConfig, m experiment.Env) (r gradientResult, err error) {
+	switch c.Model {
 	case scalarLayer:
-		return c.runScalar(ctx)
+		r.Exact, err = c.runScalar(ctx)
 	case denseLayer1:
-		return c.runDense(ctx)
+		r.Exact, err = c.runDense(ctx)
 	default:
-		return c.runLayer(ctx, m)
+		r.Layer, err = c.runLayer(ctx, m)
 	}
+	return r, err
 }
 
 func (c gradientConfig) stream(what string) string {

@@ -19,7 +19,7 @@ func collectGradient(all []experiment.Done[gradientConfig, gradientResult]) (exp
 	}
 	networks := figure.Table{Name: "networks", Columns: []string{"model", "family", "d", "seed", "mse", "rescaled", "spread", "one_step", "normalised_step", "best_dense", "cosine_one_step", "cosine_normalised", "eta", "zeta", "best_eta", "best_zeta"}}
 	for _, t := range all {
-		if c, r := t.Config, t.Found; !c.exact() {
+		if c, r := t.Config, t.Found.Layer; !c.exact() {
 			networks.Rows = append(networks.Rows, []any{c.Label, string(c.Family), c.D, c.Seed, r.MSE, r.Rescaled, r.Spread, r.StepMSE, r.NormalMSE, r.DenseMSE, r.Cosine, r.CosineNorm, r.Eta, r.Zeta, r.BestEta, r.BestZeta})
 		}
 	}
@@ -28,7 +28,7 @@ func collectGradient(all []experiment.Done[gradientConfig, gradientResult]) (exp
 }
 
 // exact reports whether the model is of package theory.
-func (c gradientConfig) exact() bool { return c.Label == scalarLayer || c.Label == denseLayer1 }
+func (c gradientConfig) exact() bool { return c.Model == scalarLayer || c.Model == denseLayer1 }
 
 // exactTable holds the models of package theory against their optima. The
 // cosine and distance of block-scalar weights are from the optimum, those of
@@ -36,7 +36,7 @@ func (c gradientConfig) exact() bool { return c.Label == scalarLayer || c.Label 
 func exactTable(all []experiment.Done[gradientConfig, gradientResult]) (figure.Table, error) {
 	table := figure.Table{Name: "exact", Columns: []string{"model", "family", "d", "tmax", "seed", "eta", "zeta", "eta_of_theory", "zeta_of_theory", "eta_standard_error", "beside", "cosine", "distance", "loss", "loss_standard_error", "loss_of_theory"}}
 	for _, t := range all {
-		c, r := t.Config, t.Found
+		c, r := t.Config, t.Found.Exact
 		if !c.exact() {
 			continue
 		}
@@ -62,24 +62,24 @@ func gradientClaims(all []experiment.Done[gradientConfig, gradientResult]) ([]ou
 	farthest, at, noise, z, losses := 0.0, 0, 0.0, 0.0, 0
 	normed, worse := bySeed{}, bySeed{}
 	for _, t := range all {
-		c, r := t.Config, t.Found
+		c, r, exact := t.Config, t.Found.Layer, t.Found.Exact
 		switch {
 		case c.exact():
 			_, loss, err := c.optimum()
 			if err != nil {
 				return nil, err
 			}
-			z, losses = math.Max(z, math.Abs(r.Loss-loss)/r.LossError), losses+1
-			if c.Label == scalarLayer && c.Family == ar.Unitary {
-				off := math.Abs(r.Eta/theory.GradientStep(c.D, c.Length)-1) / r.StandardError
+			z, losses = math.Max(z, math.Abs(exact.Loss-loss)/exact.LossError), losses+1
+			if c.Model == scalarLayer && c.Family == ar.Unitary {
+				off := math.Abs(exact.Eta/theory.GradientStep(c.D, c.Length)-1) / exact.StandardError
 				if off > farthest || math.IsNaN(off) {
 					farthest, at = off, c.Length
 				}
-				noise = math.Max(noise, r.StandardError)
+				noise = math.Max(noise, exact.StandardError)
 			}
-		case c.Label == normedLayer && c.Family == ar.Haar && r.MSE >= r.StepMSE:
+		case c.Model == normedLayer && c.Family == ar.Haar && r.MSE >= r.StepMSE:
 			worse[c.Seed] = r.CosineNorm - r.Cosine
-		case c.Label == normedLayer && c.Family == ar.Haar:
+		case c.Model == normedLayer && c.Family == ar.Haar:
 			normed[c.Seed] = r.CosineNorm - r.Cosine
 		}
 	}
@@ -116,13 +116,13 @@ func gradientFigure(all []experiment.Done[gradientConfig, gradientResult]) figur
 		p := figure.Panel{Kind: figure.Lines, Title: fmt.Sprintf("%s, error by position", family), X: figure.Axis{Label: "position T"}, Y: figure.Axis{Label: "MSE", Log: true}}
 		seen := map[string]bool{}
 		for _, t := range all {
-			c, r := t.Config, t.Found
+			c, r := t.Config, t.Found.Layer
 			if c.Family != family || c.exact() || seen[c.Label] { // one seed is enough to look at
 				continue
 			}
 			seen[c.Label] = true
 			p.Series = append(p.Series, r.Errors.series(c.Label, figure.Solid))
-			if c.Label == normedLayer {
+			if c.Model == normedLayer {
 				p.Series = append(p.Series, r.Step.series("one step", figure.Dashed), r.Normal.series("normalised step", figure.Dashed))
 			}
 		}

@@ -17,12 +17,12 @@ func TestNormedStepClaimLeavesOutWhatHasNotLearnt(t *testing.T) {
 		var all []experiment.Done[gradientConfig, gradientResult]
 		for s := range 5 {
 			var c gradientConfig
-			c.Label, c.Process, c.Seed = normedLayer, ar.New(ar.Haar, 4), uint64(s)
-			r := gradientResult{MSE: 0.7, StepMSE: 0.8, CosineNorm: float64(s) + 5, Cosine: 5}
+			c.Model, c.Process, c.Seed = normedLayer, ar.New(ar.Haar, 4), uint64(s)
+			r := layerResult{MSE: 0.7, StepMSE: 0.8, CosineNorm: float64(s) + 5, Cosine: 5}
 			if s < worse {
 				r.MSE, r.CosineNorm = 0.8, -95
 			}
-			all = append(all, experiment.Done[gradientConfig, gradientResult]{Config: c, Found: r})
+			all = append(all, experiment.Done[gradientConfig, gradientResult]{Config: c, Found: gradientResult{Layer: r}})
 		}
 		return all
 	}

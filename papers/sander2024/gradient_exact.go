@@ -14,20 +14,20 @@ import (
 // N sequences, T positions, d token dimension
 
 // runScalar trains block-scalar weights by Adam on fresh sequences.
-func (c gradientConfig) runScalar(ctx context.Context) (gradientResult, error) {
+func (c gradientConfig) runScalar(ctx context.Context) (exactResult, error) {
 	sequences, err := c.sequences("sequences", c.Batch)
 	if err != nil {
-		return gradientResult{}, err
+		return exactResult{}, err
 	}
 	m := &theory.BlockScalar{D: c.D}
 	theory.Initialise(m, ar.Rand(c.Seed, c.stream("weights"), 0), c.InitScale)
 	loss := func(step uint64, gradient []float64) float64 { return m.SampledLoss(sequences(step), gradient) }
 	if err := theory.Fit(ctx, m, loss, theory.Schedule{Steps: c.Steps(), Rate: c.LearningRate}); err != nil {
-		return gradientResult{}, err
+		return exactResult{}, err
 	}
 	optimum, _, err := c.optimum()
 	if err != nil {
-		return gradientResult{}, err
+		return exactResult{}, err
 	}
 	r, err := c.beside(m, optimum)
 	if err != nil {
@@ -46,7 +46,7 @@ func (c gradientConfig) runScalar(ctx context.Context) (gradientResult, error) {
 // rotations the step with its conjugate correction.
 func (c gradientConfig) optimum() (theory.LinearAttention, float64, error) {
 	switch {
-	case c.Label == denseLayer1:
+	case c.Model == denseLayer1:
 		o, err := theory.DenseOptimum(c.D, c.Length)
 		return o.Model, o.MeanLoss, err
 	case c.Family == ar.Rotation:
@@ -79,22 +79,22 @@ func (c gradientConfig) sequences(stream string, n int) (func(step uint64) [][]c
 // runDense descends to the optimum of dense weights, the best of three starts.
 // The optimum is one up to phases of the coordinates, on which the cosine
 // depends: that is taken from the one whose weights are real, the theory's.
-func (c gradientConfig) runDense(ctx context.Context) (gradientResult, error) {
+func (c gradientConfig) runDense(ctx context.Context) (exactResult, error) {
 	population, err := theory.NewDensePopulation(c.Family, c.D, 2, c.Length)
 	if err != nil {
-		return gradientResult{}, err
+		return exactResult{}, err
 	}
 	var best *theory.Dense
 	least := math.Inf(1)
 	for start := range uint64(3) {
 		m, err := theory.NewDense(c.D)
 		if err != nil {
-			return gradientResult{}, err
+			return exactResult{}, err
 		}
 		theory.Initialise(m, ar.Rand(c.Seed, c.stream("start"), start), c.InitScale)
 		total, err := theory.Minimise(ctx, m, func(gradient []float64) float64 { return population.Loss(m, gradient) })
 		if err != nil {
-			return gradientResult{}, err
+			return exactResult{}, err
 		}
 		if total < least {
 			best, least = m, total
@@ -119,7 +119,7 @@ func (c gradientConfig) runDense(ctx context.Context) (gradientResult, error) {
 const mapsOver = 40
 
 // beside compares a model of package theory with another, on fresh sequences.
-func (c gradientConfig) beside(m, other theory.LinearAttention) (r gradientResult, err error) {
+func (c gradientConfig) beside(m, other theory.LinearAttention) (r exactResult, err error) {
 	test, err := c.sequences("test", c.Test)
 	if err != nil {
 		return r, err

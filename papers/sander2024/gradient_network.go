@@ -19,38 +19,38 @@ import (
 // N sequences, T positions, d token dimension
 
 // runLayer trains a one-layer network and measures it beside the fitted steps.
-func (c gradientConfig) runLayer(ctx context.Context, m experiment.Env) (gradientResult, error) {
+func (c gradientConfig) runLayer(ctx context.Context, m experiment.Env) (layerResult, error) {
 	model, err := probed(ctx, m, c.Config)
 	if err != nil {
-		return gradientResult{}, err
+		return layerResult{}, err
 	}
 	return c.measureLayer(ctx, model)
 }
 
 // measureLayer looks into a network of one layer.
 func (c gradientConfig) measureLayer(ctx context.Context,
-	model *probe.Model) (gradientResult, error) {
+	model *probe.Model) (layerResult, error) {
 	test, err := train.Sequences(c.Config, train.TestStream, c.Test)
 	if err != nil {
-		return gradientResult{}, err
+		return layerResult{}, err
 	}
 	fitting, err := train.Sequences(c.Config, train.TrainStream, min(c.Train, 1024))
 	if err != nil {
-		return gradientResult{}, err
+		return layerResult{}, err
 	}
 	step, err := estimator.FitGradientStep(ctx, fitting)
 	if err != nil {
-		return gradientResult{}, err
+		return layerResult{}, err
 	}
 	normalised, err := estimator.FitNormalisedStep(ctx, fitting)
 	if err != nil {
-		return gradientResult{}, err
+		return layerResult{}, err
 	}
 	dense, err := estimator.FitLinearAttention(ctx, fitting, 30, 1e-4)
 	if err != nil {
-		return gradientResult{}, err
+		return layerResult{}, err
 	}
-	var r gradientResult
+	var r layerResult
 	maps, err := model.Maps(ctx, test)
 	if err != nil {
 		return r, err
@@ -129,7 +129,7 @@ func regress(y []float64, s ar.Batch[float64]) (eta, zeta float64, err error) {
 // lengths measures how the lengths of predictions (N, T, d) spread at each
 // position, and what one length for all of them there would change: with
 // ŷ = |ŷ|u the best length is the mean of u·y.
-func (r *gradientResult) lengths(predictions []float64, test ar.Batch[float64]) {
+func (r *layerResult) lengths(predictions []float64, test ar.Batch[float64]) {
 	d, targets := test.D, test.Targets()
 	for t := range test.T {
 		var length, along, energy []float64

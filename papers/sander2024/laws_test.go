@@ -456,7 +456,7 @@ func TestRegressFindsBothTerms(t *testing.T) {
 // 3 and 1, the best one length 3, with errors of 1 and 1 over two coordinates.
 func TestLengths(t *testing.T) {
 	s := ar.Batch[float64]{N: 2, T: 1, D: 2, States: []float64{9, 9, 2, 0, 9, 9, 0, 4}}
-	var r gradientResult
+	var r layerResult
 	r.lengths([]float64{3, 0, 0, 1}, s)
 	near(t, "rescaled", r.Rescaled, 0.5, 1e-15)
 	near(t, "spread", r.Spread, math.Sqrt2/2, 1e-15)
@@ -469,7 +469,7 @@ func TestOptimumLossIsThePopulations(t *testing.T) {
 		d, T   int
 	}{{ar.Unitary, 5, 20}, {ar.Unitary, 3, 7}, {ar.Rotation, 4, 10}, {ar.Rotation, 6, 10}} {
 		var c gradientConfig
-		c.Label, c.Process, c.Length = scalarLayer, ar.New(p.family, p.d), p.T
+		c.Model, c.Process, c.Length = scalarLayer, ar.New(p.family, p.d), p.T
 		o, loss, err := c.optimum()
 		if err != nil {
 			t.Fatal(err)
@@ -487,7 +487,7 @@ func TestOptimumLossIsThePopulations(t *testing.T) {
 // A step beside itself, and beside one twice as long.
 func TestBesideItself(t *testing.T) {
 	var c gradientConfig
-	c.Label, c.Process, c.Length, c.Test = scalarLayer, ar.New(ar.Unitary, 3), 6, 100
+	c.Model, c.Process, c.Length, c.Test = scalarLayer, ar.New(ar.Unitary, 3), 6, 100
 	step := func(eta float64) *theory.BlockScalar {
 		return &theory.BlockScalar{D: 3, M: [4]float64{1: eta}, V: [2]float64{1, 0}}
 	}

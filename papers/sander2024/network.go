@@ -19,12 +19,13 @@ import (
 
 // networkConfig is one trained Transformer, or the baselines of a seed.
 type networkConfig struct {
-	Label string        `json:"label"` // what the trial is in its experiment; baselineLabel for the baselines
+	Label string        `json:"label"` // what the trial is called in its experiment
 	Scale outcome.Scale `json:"scale"` // that the trial belongs to: some claims are made at the paper's only
+	// Baselines says that no network is trained: the estimators are run on the test
+	// sequences of the seed.
+	Baselines bool `json:"baselines,omitempty"`
 	train.Config
 }
-
-const baselineLabel = "baselines"
 
 // Check implements config.
 func (c networkConfig) Check() error {
@@ -75,7 +76,7 @@ func runNetwork(ctx context.Context, c networkConfig, m experiment.Env) (network
 	if err != nil {
 		return networkResult{}, err
 	}
-	if c.Label == baselineLabel {
+	if c.Baselines {
 		return c.runBaselines(ctx, batch)
 	}
 	model, history, err := m.Train(ctx, c.Config)
@@ -278,13 +279,13 @@ func has(networks []network, label string) bool {
 func pair(all []experiment.Done[networkConfig, networkResult]) ([]network, error) {
 	bySeed := map[uint64][]baseline{}
 	for _, t := range all {
-		if t.Config.Label == baselineLabel {
+		if t.Config.Baselines {
 			bySeed[t.Config.Seed] = t.Found.Baselines
 		}
 	}
 	var networks []network
 	for _, t := range all {
-		if t.Config.Label == baselineLabel {
+		if t.Config.Baselines {
 			continue
 		}
 		b, ok := bySeed[t.Config.Seed]
@@ -305,11 +306,11 @@ func networkTrials(scale outcome.Scale, base train.Config, seed uint64, seeds in
 		c := base
 		c.Seed = seed*uint64(seeds) + s
 		for _, v := range variants {
-			model := networkConfig{v.label, scale, c}
+			model := networkConfig{Label: v.label, Scale: scale, Config: c}
 			v.change(&model.Config)
 			trials = append(trials, model)
 		}
-		trials = append(trials, networkConfig{baselineLabel, scale, c})
+		trials = append(trials, networkConfig{Label: "baselines", Scale: scale, Baselines: true, Config: c})
 	}
 	return trials
 }
@@ -318,7 +319,7 @@ func networkTrials(scale outcome.Scale, base train.Config, seed uint64, seeds in
 func modelTrials(scale outcome.Scale, base train.Config, seed uint64, seeds int,
 	variants []networkVariant) []networkConfig {
 	return slices.DeleteFunc(networkTrials(scale, base, seed, seeds, variants),
-		func(c networkConfig) bool { return c.Label == baselineLabel })
+		func(c networkConfig) bool { return c.Baselines })
 }
 
 // networkVariant is a model among those of an experiment.

@@ -17,7 +17,7 @@ import (
 // smallConfig is a model on augmented tokens, d = 2, T = 6, without norm, of few
 // sequences.
 func smallConfig() networkConfig {
-	c := networkConfig{"small", outcome.Quick, augmentedSetting(outcome.Quick)}
+	c := networkConfig{Label: "small", Scale: outcome.Quick, Config: augmentedSetting(outcome.Quick)}
 	c.Process, c.Norm = ar.New(ar.Haar, 2), false
 	c.Length, c.Train, c.Test, c.Batch, c.Seed = 6, 256, 64, 64, 7
 	c.Warmup = 0
@@ -253,7 +253,7 @@ func fitted(s ar.Batch[float64], from, to int) float64 {
 // test sequences, and all are measured on these.
 func TestBaselinesAreRecomputed(t *testing.T) {
 	c := smallConfig()
-	c.Label = baselineLabel
+	c.Baselines = true
 	r, err := runNetwork(t.Context(), c, experiment.Env{})
 	if err != nil {
 		t.Fatal(err)

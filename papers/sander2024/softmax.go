@@ -26,7 +26,7 @@ func softmax() experiment.Experiment {
 			trials := networkTrials(scale, plainSetting(scale), seed, seeds, switches("plain", func(c *train.Config) { c.Heads = 4 }))
 			augmented := networkTrials(scale, softmaxSetting(scale), seed, seeds, switches("augmented", func(*train.Config) {}))
 			for _, t := range augmented {
-				if t.Label != baselineLabel { // those of the plain tokens are on the same sequences
+				if !t.Baselines { // those of the plain tokens are on the same sequences
 					trials = append(trials, t)
 				}
 			}
