@@ -58,15 +58,13 @@ func (h *house) newRunsCompare() *cobra.Command {
 // same in all.
 func differing(runs []described) [][]string {
 	var configs []train.Config
-	var values []map[string]string
 	for _, d := range runs {
-		configs, values = append(configs, *d.Config), append(values, d.Config.Values())
+		configs = append(configs, *d.Config)
 	}
 	differ := make([][]string, len(runs))
-	for _, name := range train.Names(configs...) {
-		same := func(v map[string]string) bool { return v[name] == values[0][name] }
-		for r, v := range values {
-			if value, has := v[name]; has && slices.ContainsFunc(values, func(v map[string]string) bool { return !same(v) }) {
+	for _, name := range train.Differing(configs...) {
+		for r, c := range configs {
+			if value, has := c.Values()[name]; has {
 				differ[r] = append(differ[r], name+"="+value)
 			}
 		}

@@ -2,26 +2,22 @@ package command
 
 import (
 	"context"
-	"encoding/csv"
-	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
+	"path/filepath"
 	"slices"
-	"strconv"
+	"strings"
 	"text/tabwriter"
 	"time"
 
-	"codeberg.org/sbinet/npyio"
 	"github.com/spf13/cobra"
-	"gonum.org/v1/gonum/mat"
 
-	"icar/internal/budget"
 	"icar/internal/suggest"
 	"icar/internal/visible"
 	"icar/outcome"
+	"icar/report"
+	"icar/run"
 	"icar/sweep"
-	"icar/train"
 )
 
 func newSweepStatus(f *databaseFlags) *cobra.Command {
@@ -108,7 +104,9 @@ func printStatus(out io.Writer, w sweep.Sweep, st sweep.Status, failed []sweep.T
 }
 
 // resultFormats are how results are printed.
-var resultFormats = map[string]func(io.Writer, []trained) error{"csv": resultsCSV, "jsonl": resultsJSON, "npy": resultsNPY}
+var resultFormats = map[string]func(io.Writer, []sweep.TrainedTrial) error{
+	"csv": sweep.WriteCSV, "jsonl": sweep.WriteJSON, "npy": sweep.WriteNPY,
+}
 
 func (h *house) newSweepResults(f *databaseFlags) *cobra.Command {
 	format := "csv"
@@ -129,7 +127,7 @@ combination of the others, its mean over seeds and the 95 % interval of that mea
 				return usage(fmt.Errorf("there is no format %q: %s", format, suggest.Instead(format, names)))
 			}
 			return f.withSweep(c.Context(), args, func(s *sweep.Store, w sweep.Sweep) error {
-				results, err := h.readTrained(c.Context(), s, w)
+				results, err := h.finished(c.Context(), s, w)
 				if err != nil {
 					return err
 				}
@@ -139,7 +137,11 @@ combination of the others, its mean over seeds and the 95 % interval of that mea
 				if picture != "" {
 					return drawSweep(picture, x, results)
 				}
-				if err := resultFormats[format](c.OutOrStdout(), results); err != nil {
+				out := c.OutOrStdout()
+				if w, ok := out.(*visible.Writer); ok && format == "npy" {
+					out = w.Unwrap() // an array is no text
+				}
+				if err := resultFormats[format](out, results); err != nil {
 					return runFailed(err)
 				}
 				return nil
@@ -152,97 +154,34 @@ combination of the others, its mean over seeds and the 95 % interval of that mea
 	return c
 }
 
-// trained is a trial that is done.
-type trained struct {
-	id     string
-	by     string // the program, "" if it is not known
-	config train.Config
-	result sweep.Trained
-}
-
-func (h *house) readTrained(ctx context.Context, s *sweep.Store, w sweep.Sweep) (all []trained, err error) {
+// finished reads the trials of a sweep that are done.
+func (h *house) finished(ctx context.Context, s *sweep.Store, w sweep.Sweep) ([]sweep.TrainedTrial, error) {
 	if w.Kind != sweep.Training {
 		return nil, usage(fmt.Errorf("the sweep %s is of the kind %s, whose results are printed by icar reproduce", w.ID, w.Kind))
 	}
-	err = s.Trials(ctx, w, func(t sweep.Trial) error {
-		if t.Wrong != nil {
-			return t.Wrong
-		}
-		if t.Result == nil {
-			return nil
-		}
-		r := trained{id: t.ID, by: w.Program}
-		if r.config, err = h.decode(t.Config); err != nil {
-			return fmt.Errorf("trial %s: %w", t.ID, err)
-		}
-		if err := budget.Unmarshal(t.Result, &r.result, budget.Record()); err != nil {
-			return fmt.Errorf("trial %s: its result cannot be read: %w", t.ID, err)
-		}
-		all = append(all, r)
-		return nil
-	})
+	all, err := s.TrainedTrials(ctx, w, h.catalogue)
 	if err != nil {
 		return nil, runFailed(err)
 	}
 	return all, nil
 }
 
-// configs are the configurations of results, the default one for none.
-func configs(results []trained) (all []train.Config) {
-	for _, r := range results {
-		all = append(all, r.config)
+// drawSweep draws the test MSE against the setting x.
+func drawSweep(path, x string, all []sweep.TrainedTrial) error {
+	format := strings.TrimPrefix(filepath.Ext(path), ".")
+	if !slices.Contains(report.Formats(), format) {
+		return usage(fmt.Errorf("--figure %s: name a file that ends in .%s", path, strings.Join(report.Formats(), ", .")))
 	}
-	if len(all) == 0 {
-		all = append(all, train.DefaultConfig())
+	varied := sweep.Varied(all)
+	if !slices.Contains(varied, x) {
+		return usage(fmt.Errorf("--x %q is no number that varies among the results: %s", x, suggest.Instead(x, varied)))
 	}
-	return all
-}
-
-func float(x float64) string { return strconv.FormatFloat(x, 'g', -1, 64) }
-
-// resultsCSV writes a column for every key that a configuration of the results
-// has.
-func resultsCSV(out io.Writer, results []trained) error {
-	w := csv.NewWriter(out)
-	names := train.Names(configs(results)...)
-	rows := [][]string{slices.Concat([]string{"trial"}, names, []string{"steps", "loss", "test_mse"})}
-	for _, r := range results {
-		row, values := []string{r.id}, r.config.Values()
-		for _, name := range names {
-			row = append(row, values[name])
-		}
-		rows = append(rows, append(row, strconv.Itoa(r.result.Steps), float(r.result.Loss), float(r.result.TestMSE)))
+	picture, err := sweep.Figure(x, all)
+	if err != nil {
+		return usage(err)
 	}
-	return w.WriteAll(rows)
-}
-
-func resultsJSON(out io.Writer, results []trained) error {
-	e := json.NewEncoder(out)
-	for _, r := range results {
-		if err := e.Encode(struct {
-			Version int           `json:"version"`
-			Trial   string        `json:"trial"`
-			Program string        `json:"program,omitempty"`
-			Config  train.Config  `json:"config"`
-			Result  sweep.Trained `json:"result"`
-		}{outcome.DocumentVersion, r.id, r.by, r.config, r.result}); err != nil {
-			return err
-		}
+	if err := run.WriteFile(path, func(w io.Writer) error { return report.Draw(w, picture, format) }); err != nil {
+		return runFailed(err)
 	}
 	return nil
-}
-
-// resultsNPY writes an (N, 3) array.
-func resultsNPY(out io.Writer, results []trained) error {
-	if len(results) == 0 {
-		return errors.New("no trial is done yet: an array needs one")
-	}
-	values := mat.NewDense(len(results), 3, nil)
-	for i, r := range results {
-		values.SetRow(i, []float64{float64(r.result.Steps), r.result.Loss, r.result.TestMSE})
-	}
-	if w, ok := out.(*visible.Writer); ok {
-		out = w.Unwrap() // an array is no text
-	}
-	return npyio.Write(out, values)
 }

@@ -1,12 +1,10 @@
-package command
+package sweep
 
 import (
 	"cmp"
 	"fmt"
-	"io"
 	"maps"
 	"math"
-	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -15,55 +13,24 @@ import (
 
 	"icar/estimator"
 	"icar/figure"
-	"icar/internal/suggest"
-	"icar/report"
-	"icar/run"
 	"icar/train"
 )
 
-// drawSweep draws the test MSE against the setting x.
-func drawSweep(path, x string, results []trained) error {
-	format := strings.TrimPrefix(filepath.Ext(path), ".")
-	if !slices.Contains(report.Formats(), format) {
-		return usage(fmt.Errorf("--figure %s: name a file that ends in .%s", path, strings.Join(report.Formats(), ", .")))
-	}
-	varied := variedKeys(results)
-	if !slices.Contains(varied, x) {
-		return usage(fmt.Errorf("--x %q is no number that varies among the results: %s", x, suggest.Instead(x, varied)))
-	}
-	picture, err := sweepFigure(x, results)
-	if err != nil {
-		return usage(err)
-	}
-	if err := run.WriteFile(path, func(w io.Writer) error { return report.Draw(w, picture, format) }); err != nil {
-		return runFailed(err)
-	}
-	return nil
+// Varied returns the settings that differ among trials, without the seed.
+func Varied(all []TrainedTrial) []string {
+	return slices.DeleteFunc(train.Differing(configs(all)...), func(name string) bool { return name == "seed" })
 }
 
-// variedKeys returns the settings that differ among results, without the seed.
-func variedKeys(results []trained) (keys []string) {
-	for _, name := range train.Names(configs(results)...) {
-		values := map[string]bool{}
-		for _, r := range results {
-			values[r.config.Values()[name]] = true
-		}
-		if len(values) > 1 && name != "seed" {
-			keys = append(keys, name)
-		}
-	}
-	return keys
-}
-
-// sweepFigure has a line for every combination of the settings besides x and
-// the seed: the mean over seeds with its 95 % interval by Student's t.
-func sweepFigure(x string, results []trained) (figure.Figure, error) {
+// Figure draws the test MSE against the setting x, with a line for every
+// combination of the settings besides x and the seed: the mean over seeds with its
+// 95 % interval by Student's t. The error is about an x that is no number.
+func Figure(x string, all []TrainedTrial) (figure.Figure, error) {
 	groups := map[string]map[float64][]float64{}
-	varied := variedKeys(results)
-	for _, r := range results {
+	varied := Varied(all)
+	for _, r := range all {
 		var label []string
 		at := math.NaN()
-		for _, k := range r.config.Keys() {
+		for _, k := range r.Config.Keys() {
 			if k.Name == x {
 				var err error
 				if at, err = strconv.ParseFloat(k.String(), 64); err != nil {
@@ -73,11 +40,14 @@ func sweepFigure(x string, results []trained) (figure.Figure, error) {
 				label = append(label, k.Name+" "+k.String())
 			}
 		}
+		if math.IsNaN(at) { // its law or tokens have no such setting
+			continue
+		}
 		name := cmp.Or(strings.Join(label, ", "), "mean over seeds")
 		if groups[name] == nil {
 			groups[name] = map[float64][]float64{}
 		}
-		groups[name][at] = append(groups[name][at], r.result.TestMSE)
+		groups[name][at] = append(groups[name][at], r.TestMSE)
 	}
 	values := map[float64]bool{}
 	for _, at := range groups {

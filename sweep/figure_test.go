@@ -1,11 +1,10 @@
-package command
+package sweep
 
 import (
 	"slices"
 	"testing"
 
 	"icar/figure"
-	"icar/sweep"
 	"icar/train"
 )
 
@@ -27,14 +26,14 @@ func TestAxisOfAGridByFactorsIsLogarithmic(t *testing.T) {
 
 // Two depths, two seeds each: the points are the means, the intervals those of
 // Student's t with one degree of freedom, whose 97.5 % point is 12.7062.
-func TestSweepFigureHasAPointForEachMean(t *testing.T) {
-	var results []trained
+func TestFigureHasAPointForEachMean(t *testing.T) {
+	var results []TrainedTrial
 	for i, mse := range []float64{1, 3, 5, 5} {
 		c := train.DefaultConfig()
 		c.Depth, c.Seed = 1+9*(i/2), uint64(i%2)
-		results = append(results, trained{config: c, result: sweep.Trained{TestMSE: mse}})
+		results = append(results, TrainedTrial{Config: c, Trained: Trained{TestMSE: mse}})
 	}
-	f, err := sweepFigure("depth", results)
+	f, err := Figure("depth", results)
 	if err != nil {
 		t.Fatal(err)
 	}
