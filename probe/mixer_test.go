@@ -16,7 +16,7 @@ func TestProbesOfStandardHeads(t *testing.T) {
 		c.Mixer, c.PreNorm = "multihead", true
 	})
 	s := sequences(t, m.Config, 5)
-	all, err := m.Ablate(t.Context(), s)
+	all, err := Ablate(t.Context(), m, s)
 	if err != nil {
 		t.Fatal(err)
 	}
