@@ -192,17 +192,17 @@ func trace(build nn.NewBackend) error {
 				return err
 			}
 			if got, err := by.Gradient(ctx, b); err != nil || got != want {
-				return fmt.Errorf("batch of N, T = %v: the loss is %v, %v, after other batches and %v "+
+				return fmt.Errorf("with N, T = %v: the loss is %v, %v, after other batches and %v "+
 					"at first", shape, got, err, want)
 			}
 			for j, p := range fresh.Parameters() {
 				if !same(used.Parameters()[j].Grad, p.Grad) {
-					return fmt.Errorf("batch of N, T = %v: the gradient of %s has other bits "+
+					return fmt.Errorf("with N, T = %v: the gradient of %s has other bits "+
 						"after other batches", shape, p.Name)
 				}
 			}
 			if again, err := by.Loss(ctx, b); err != nil || again != want {
-				return fmt.Errorf("batch of N, T = %v: Loss returns %v, %v, Gradient %v",
+				return fmt.Errorf("with N, T = %v: Loss returns %v, %v, Gradient %v",
 					shape, again, err, want)
 			}
 		}

@@ -80,7 +80,7 @@ func compare(m *nn.Transformer[float32], by nn.Backend, b nn.Batch[float32], r *
 	roundings := terms(m.Config(), b)
 	check := func(what string, e, bound float64) error {
 		if !(e <= bound) {
-			return fmt.Errorf("batch of N = %d, T = %d: %s is off by %.3g, the bound is %.3g",
+			return fmt.Errorf("with N = %d, T = %d: %s is off by %.3g, the bound is %.3g",
 				b.N, b.T, what, e, bound)
 		}
 		return nil

@@ -143,7 +143,7 @@ func (s subject) adds(*rand.Rand) error {
 	for i, part := range parts {
 		for j, v := range part {
 			if math.Abs(sums[i][j]-2*v) > 1e-9*(1+math.Abs(v)) {
-				return fmt.Errorf("its Backward does not add to the gradient of %s: "+
+				return fmt.Errorf("the backward does not add to the gradient of %s: "+
 					"after two calls it is %v, after one %v", names[i], sums[i][j], v)
 			}
 		}
