@@ -60,7 +60,7 @@ func (h *house) newRunsList() *cobra.Command {
 					visible.Text(folder))
 				return err
 			}
-			return h.listRuns(c.OutOrStdout(), known)
+			return listRuns(c.OutOrStdout(), known)
 		},
 	}
 	c.Flags().BoolVar(&asJSON, "json", false, "print one JSON document instead of the table")
@@ -135,27 +135,6 @@ func printRuns(out io.Writer, runs []described) error {
 	}{outcome.DocumentVersion, runs})
 }
 
-// settings returns KEY=VALUE of what has to be set to get a configuration from
-// the defaults: not what follows from other settings.
-func (h *house) settings(config train.Config) []string {
-	var set []string
-	names, defaults := h.catalogue.Config(), h.catalogue.Config()
-	defaults.Law, defaults.Tokens = config.Law, config.Tokens // which have the same keys
-	were := defaults.Values()
-	were["law"], were["tokens"] = names.Values()["law"], string(names.Tokens)
-	for i, k := range config.Keys() {
-		without := config
-		err := without.Keys()[i].Set(were[k.Name])
-		if err == nil {
-			without, err = without.Resolve()
-		}
-		if err != nil || without != config {
-			set = append(set, k.Name+"="+k.String())
-		}
-	}
-	return set
-}
-
 // cells are the columns of a run that tables share.
 func (d described) cells() string {
 	loss, test := "", ""
@@ -171,7 +150,7 @@ func (d described) cells() string {
 
 const cellTitles = "STATE\tSTEP\tLOSS\tTEST MSE\tTIME"
 
-func (h *house) listRuns(out io.Writer, runs []described) error {
+func listRuns(out io.Writer, runs []described) error {
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(w, "RUN\t"+cellTitles+"\tOTHER THAN THE DEFAULTS")
 	for _, d := range runs {
@@ -179,7 +158,11 @@ func (h *house) listRuns(out io.Writer, runs []described) error {
 			fmt.Fprintf(w, "%s\t%s\t\t\t\t\t%s\n", visible.Text(d.Path), d.State, visible.Text(d.Error))
 			continue
 		}
-		fmt.Fprintf(w, "%s\t%s\t%s\n", visible.Text(d.Path), d.cells(), strings.Join(h.settings(*d.Config), " "))
+		var changed []string
+		for _, s := range d.Config.Changed() {
+			changed = append(changed, s.String())
+		}
+		fmt.Fprintf(w, "%s\t%s\t%s\n", visible.Text(d.Path), d.cells(), strings.Join(changed, " "))
 	}
 	return w.Flush()
 }

@@ -255,15 +255,3 @@ func Names(configs ...Config) []string {
 	}
 	return names
 }
-
-// Differing returns those of Names whose values are not the same in all of the
-// configurations.
-func Differing(configs ...Config) []string {
-	var all []map[string]string
-	for _, c := range configs {
-		all = append(all, c.Values())
-	}
-	return slices.DeleteFunc(Names(configs...), func(name string) bool {
-		return !slices.ContainsFunc(all, func(values map[string]string) bool { return values[name] != all[0][name] })
-	})
-}
