@@ -1,6 +1,7 @@
 package icar_test
 
 import (
+	"os"
 	"os/exec"
 	"slices"
 	"strings"
@@ -64,6 +65,28 @@ func TestWhatIsNotLinked(t *testing.T) {
 					t.Errorf("%s links %s", path, dep)
 				}
 			}
+		}
+	}
+}
+
+// The README's Go is an example that is run, line by line.
+func TestREADMEQuotesAnExample(t *testing.T) {
+	readme, err := os.ReadFile("README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	example, err := os.ReadFile("theory/example_test.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, block, found := strings.Cut(string(readme), "```go\n")
+	block, _, closed := strings.Cut(block, "```")
+	if !found || !closed || strings.Contains(string(readme)[strings.Index(string(readme), block):], "```go\n") {
+		t.Fatal("the README has not one block of Go")
+	}
+	for line := range strings.Lines(block) {
+		if !strings.Contains(string(example), "\t"+line) {
+			t.Errorf("theory/example_test.go lacks the line %s", line)
 		}
 	}
 }

@@ -5,7 +5,7 @@ import (
 	"math/rand/v2"
 )
 
-// Shapes: N sequences, T context length, D token dimension, C token width.
+// Shapes: N sequences, T context length, d token dimension, c token width.
 
 // BlockSize is the number of sequences that share a generator. With one a
 // batch, sequence n would depend on all before it and workers could not sample
@@ -53,7 +53,7 @@ func NewSampler[S Scalar](law Law, n, t int, seed uint64, stream string) (*Sampl
 // Blocks returns the number ⌈N/16⌉ of blocks in a batch.
 func (s *Sampler[S]) Blocks() int { return (s.n + BlockSize - 1) / BlockSize }
 
-// Block fills states (n, T+1, D), n ≤ 16, with sequences 16b, …, 16b+n-1 of
+// Block fills states (n, T+1, d), n ≤ 16, with sequences 16b, …, 16b+n-1 of
 // the batch of a step, b = 0, …, Blocks()-1, and returns their contexts, which
 // are empty where the law has no hidden matrices.
 func (s *Sampler[S]) Block(step uint64, b int, states []S) []Context {
@@ -83,15 +83,15 @@ func (s *Sampler[S]) Batch(step uint64) Batch[S] {
 // Batch is N sequences with their hidden matrices.
 type Batch[S Scalar] struct {
 	N, T, D int
-	// States (N, T+1, D), row-major: States[(n*(T+1)+t)*D+i] is coordinate i
+	// States (N, T+1, d), row-major: States[(n*(T+1)+t)*D+i] is coordinate i
 	// of s_{t+1} in sequence n. The last state is a target only.
 	States []S
 	// Contexts (N) holds the hidden matrix of each sequence, if it has one.
 	Contexts []Context
 }
 
-// Inputs returns the tokens e_1, …, e_T of every sequence, x (N, T, C) with
-// C = e.Width(D). The error is that of [Encode].
+// Inputs returns the tokens e_1, …, e_T of every sequence, x (N, T, c) with
+// c = e.Width(d). The error is that of [Encode].
 func (b Batch[S]) Inputs(e Encoding) ([]S, error) {
 	size := b.T * e.Width(b.D)
 	x := make([]S, b.N*size)
@@ -104,7 +104,7 @@ func (b Batch[S]) Inputs(e Encoding) ([]S, error) {
 }
 
 // Targets returns what is to be predicted at each position, s_2, …, s_{T+1} of
-// every sequence, y (N, T, D).
+// every sequence, y (N, T, d).
 func (b Batch[S]) Targets() []S {
 	y := make([]S, 0, b.N*b.T*b.D)
 	for n := range b.N {
@@ -113,7 +113,7 @@ func (b Batch[S]) Targets() []S {
 	return y
 }
 
-// sequence returns the states (T+1, D) of sequence n.
+// sequence returns the states (T+1, d) of sequence n.
 func (b Batch[S]) sequence(n int) []S {
 	size := (b.T + 1) * b.D
 	return b.States[n*size : (n+1)*size]

@@ -10,10 +10,10 @@ import (
 // forms, the same matrix in its eigenbasis and in a real one: the unitary
 // change of basis takes (x, y) to ((x + iy)/√2, (x - iy)/√2) on each pair.
 type Context struct {
-	// Lambda (D) holds the eigenvalues λ_j = ρ e^{iθ_j} in the order of the
+	// Lambda (d) holds the eigenvalues λ_j = ρ e^{iθ_j} in the order of the
 	// coordinates of a complex state. Nil unless the family is diagonal.
 	Lambda []complex128
-	// W (D, D), row-major, acts on real states. Nil for the unitary family.
+	// W (d, d), row-major, acts on real states. Nil for the unitary family.
 	W []float64
 }
 
@@ -56,7 +56,7 @@ func (p Process) eigenvalue(r *rand.Rand) complex128 {
 	return cmplx.Rect(p.Rho, r.Float64()*2*math.Pi/p.Mu)
 }
 
-// rotations returns the real form (D, D) of diag(λ, λ̄, …): for λ = a + ib
+// rotations returns the real form (d, d) of diag(λ, λ̄, …): for λ = a + ib
 // the block [[a, -b], [b, a]], which multiplies x + iy by λ.
 func rotations(lambda []complex128) []float64 {
 	d := len(lambda)

@@ -5,7 +5,7 @@ import (
 	"math/rand/v2"
 )
 
-// Shapes: N ≤ [BlockSize] sequences of n states, D token dimension.
+// Shapes: N ≤ [BlockSize] sequences of n states, d token dimension.
 
 // Law is a law of sequences s_1, s_2, … of real states, which a model is trained
 // to continue. [Process] is that of the paper. A law of one's own is one type
@@ -22,8 +22,8 @@ type Law interface {
 	// Dim returns the number D of coordinates of a state, that of what is
 	// observed.
 	Dim() int
-	// Draw fills states (N, n, D), row-major, with the first n states of N
-	// sequences and returns the hidden matrix W of each, (N) with W (D, D), or
+	// Draw fills states (N, n, d), row-major, with the first n states of N
+	// sequences and returns the hidden matrix W of each, (N) with W (d, d), or
 	// nil if there are none. It is called after Check has passed.
 	//
 	// Sequence i depends on r and n alone: not on N, so that a smaller block is

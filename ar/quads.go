@@ -1,13 +1,13 @@
 package ar
 
-// Shapes: N sequences of n states, D token dimension.
+// Shapes: N sequences of n states, d token dimension.
 
 // quad is a number of each of 4 sequences. A state of one sequence depends on
 // the one before it through sums of D terms, each of which waits for the last;
 // four sequences keep the processor's adders at work.
 type quad [4]float64
 
-// quadRollouts fills s (N, n, D) with the states of as many of the first contexts
+// quadRollouts fills s (N, n, d) with the states of as many of the first contexts
 // as make whole quads, and returns how many.
 func quadRollouts[F float32 | float64](p Process, contexts []Context, s []F) int {
 	quads := len(contexts) / len(quad{})
@@ -19,7 +19,7 @@ func quadRollouts[F float32 | float64](p Process, contexts []Context, s []F) int
 }
 
 // quadStates is [realStates] without noise for 4 sequences, the same operations
-// in the same order and so the same bits. Sequence l of s (4, n, D) runs under
+// in the same order and so the same bits. Sequence l of s (4, n, d) runs under
 // contexts[l].
 func quadStates[F float32 | float64](p Process, contexts []Context, s []F) {
 	d, size := p.D, len(s)/len(quad{})

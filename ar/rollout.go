@@ -7,8 +7,8 @@ import (
 	"math/rand/v2"
 )
 
-// Shapes: T context length, D token dimension. A sequence of n states is
-// (n, D), row-major: s[t*D+i] is coordinate i of s_{t+1}.
+// Shapes: T context length, d token dimension. A sequence of n states is
+// (n, d), row-major: s[t*D+i] is coordinate i of s_{t+1}.
 
 // Scalar is the type of one coordinate of a state: complex128 in the
 // eigenbasis of a diagonal family, float32 or float64 in the real form.
@@ -17,7 +17,7 @@ type Scalar interface {
 }
 
 // Rollout returns the first n states of the process under the context c,
-// (n, D) row-major. The noise comes from r, which may be nil if σ = 0.
+// (n, d) row-major. The noise comes from r, which may be nil if σ = 0.
 //
 // It is an error if p fails [Process.Check], if c is of another process, or
 // if the family has no such form: float32 and float64 need [Family.Real],
@@ -59,7 +59,7 @@ func checkForm[S Scalar](f Family) error {
 	return nil
 }
 
-// rollouts fills s (N, n, D) with the first n states of N contexts. Noise comes
+// rollouts fills s (N, n, d) with the first n states of N contexts. Noise comes
 // from r, one sequence after the other.
 func rollouts[S Scalar](p Process, contexts []Context, s []S, r *rand.Rand) {
 	done := 0
@@ -77,7 +77,7 @@ func rollouts[S Scalar](p Process, contexts []Context, s []S, r *rand.Rand) {
 	}
 }
 
-// rollout fills s (n, D) with the first n states.
+// rollout fills s (n, d) with the first n states.
 func rollout[S Scalar](p Process, c Context, s []S, r *rand.Rand) {
 	switch s := any(s).(type) {
 	case []complex128:

@@ -16,9 +16,9 @@ import (
 // train.Catalogue gives a name. It may have a Check() error, and settings as a
 // [Law] may.
 type Encoding interface {
-	// Width returns the numbers C in a token of states of dimension d.
+	// Width returns the numbers c in a token of states of dimension d.
 	Width(d int) int
-	// Encode writes every number of the tokens x (T, C) from states (T or more,
+	// Encode writes every number of the tokens x (T, c) from states (T or more,
 	// d). Token t may depend on the states up to t.
 	Encode(x, states []float64, d int)
 }

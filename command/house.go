@@ -74,16 +74,6 @@ func newHouse(options []Option) (*house, error) {
 	return h, nil
 }
 
-// decode returns the resolved configuration of a file that a run or a sweep has
-// written.
-func (h *house) decode(file []byte) (train.Config, error) {
-	c := h.catalogue.Config()
-	if err := c.Decode(file); err != nil {
-		return c, err
-	}
-	return c.Resolve()
-}
-
 // names returns the names of the experiments in the order of the report.
 func (h *house) names() []string {
 	var names []string

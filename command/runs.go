@@ -92,8 +92,8 @@ func (h *house) describe(runs []run.Run) []described {
 		var config train.Config
 		err := r.Err
 		if err == nil {
-			if config, err = h.decode(r.Config); err != nil {
-				err = fmt.Errorf("%s: config.yaml: %w", r.Path, err)
+			if config, err = h.catalogue.Read(r.Config); err != nil {
+				err = fmt.Errorf("%s: %s: %w", r.Path, run.ConfigFile, err)
 			}
 		}
 		if err != nil {

@@ -74,7 +74,7 @@ func (h *house) trainResume(c *cobra.Command, f trainFlags) error {
 // read is for run.Open to refuse.
 func (h *house) resumedArithmetic(dir string, loops kernel.Kernel) string {
 	if r, err := run.Read(dir); err == nil {
-		if config, err := h.decode(r.Config); err == nil {
+		if config, err := h.catalogue.Read(r.Config); err == nil {
 			if arithmetic, err := config.Arithmetic(nn.OnKernel(loops)); err == nil {
 				return arithmetic
 			}
@@ -86,9 +86,9 @@ func (h *house) resumedArithmetic(dir string, loops kernel.Kernel) string {
 // resumedConfig decodes the configuration of a run. Flags may repeat it and
 // not change it.
 func (h *house) resumedConfig(flags *pflag.FlagSet, dir string, file []byte) (train.Config, error) {
-	c, err := h.decode(file)
+	c, err := h.catalogue.Read(file)
 	if err != nil {
-		return c, badInput(fmt.Errorf("%s: config.yaml: %w", dir, err))
+		return c, badInput(fmt.Errorf("%s: %s: %w", dir, run.ConfigFile, err))
 	}
 	values := c.Values()
 	for _, s := range h.given(flags) {
@@ -100,8 +100,8 @@ func (h *house) resumedConfig(flags *pflag.FlagSet, dir string, file []byte) (tr
 				dir, s.Key, values["law"], c.Tokens))
 		case was != s.Value:
 			return c, usage(fmt.Errorf("%s has %s %s, not %s: leave --%s out, or start a new run "+
-				"with --config %s/config.yaml",
-				dir, s.Key, was, s.Value, s.Key, dir))
+				"with --config %s/%s",
+				dir, s.Key, was, s.Value, s.Key, dir, run.ConfigFile))
 		}
 	}
 	return c, nil

@@ -19,7 +19,7 @@ import (
 // M = η[[0, 0], [I, 0]].
 type LinearAttention struct {
 	D int
-	// V (D, 2D) reads values, M (2D, 2D) pairs keys with queries.
+	// V (d, 2d) reads values, M (2d, 2d) pairs keys with queries.
 	V, M []float64
 }
 
@@ -50,8 +50,8 @@ func (e LinearAttention) Start(s Sequence) (Stream, error) {
 // memory is what linear attention keeps of the tokens, O(d²) each.
 type memory struct {
 	d int
-	z []float64      // (2D) the last token
-	c blas64.General // (2D, 2D)
+	z []float64      // (2d) the last token
+	c blas64.General // (2d, 2d)
 }
 
 func newMemory(d int) *memory {
@@ -67,8 +67,8 @@ func (m *memory) add(token []float64) {
 type attention struct {
 	*memory
 	v, m        blas64.General
-	query, read []float64 // (2D) M z and C M z
-	mixed       []float64 // (2D, D) work
+	query, read []float64 // (2d) M z and C M z
+	mixed       []float64 // (2d, d) work
 }
 
 func (a *attention) Next(prediction, token []float64) {

@@ -13,7 +13,7 @@
 // ar, or any sequence of the user's.
 package estimator
 
-// Shapes: T context length, D token dimension. Matrices are row-major.
+// Shapes: T context length, d token dimension. Matrices are row-major.
 //
 // At context length T there are T-1 known pairs (s_t, s_{t+1}). What the
 // algorithms approach is least squares on them,
@@ -42,7 +42,7 @@ type Sequence struct {
 	D int
 	// T is the largest number of tokens that will be given to Next.
 	T int
-	// W (D, D) is the hidden matrix, nil if unknown. Only [Oracle] looks at it.
+	// W (d, d) is the hidden matrix, nil if unknown. Only [Oracle] looks at it.
 	W []float64
 }
 
@@ -55,10 +55,10 @@ func (s Sequence) check() error {
 
 // Stream is the state of an estimator inside one sequence.
 type Stream interface {
-	// Next takes the token s_T (D), finite, and writes the prediction of
-	// s_{T+1} (D). It allocates nothing.
+	// Next takes the token s_T (d), finite, and writes the prediction of
+	// s_{T+1} (d). It allocates nothing.
 	Next(prediction, token []float64)
-	// Map writes Γ_T (D, D), the Jacobian of the last prediction in the query
+	// Map writes Γ_T (d, d), the Jacobian of the last prediction in the query
 	// s_T, what has been learnt from the context being held fixed. It must
 	// follow a Next. Where the prediction is linear in the query, which is
 	// everywhere but in [NormalisedStep] and [LinearAttention], it is Γ_T s_T.

@@ -70,11 +70,11 @@ func (e Ridge) Start(s Sequence) (Stream, error) {
 // is. Then Γᵀ = X⁺Y = Qᵀ R⁻¹ Z.
 type orthogonal struct {
 	d, rank int
-	q, r, z []float64 // (D, D), of which the first rank rows are used
+	q, r, z []float64 // (d, d), of which the first rank rows are used
 	largest float64   // max |x|
 
-	c, rest, y []float64 // (D) work: the coordinates of x, what is left of x, y
-	work       []float64 // (D, D)
+	c, rest, y []float64 // (d) work: the coordinates of x, what is left of x, y
+	work       []float64 // (d, d)
 }
 
 func newOrthogonal(d int) *orthogonal {
@@ -82,7 +82,7 @@ func newOrthogonal(d int) *orthogonal {
 	return &orthogonal{d: d, q: matrix(), r: matrix(), z: matrix(), work: matrix(), c: vector(), rest: vector(), y: vector()}
 }
 
-// rows is the used part of a matrix (D, D) with its first rows.
+// rows is the used part of a matrix (d, d) with its first rows.
 func (o *orthogonal) rows(a []float64) blas64.General {
 	return blas64.General{Rows: o.rank, Cols: o.d, Stride: o.d, Data: a}
 }

@@ -40,7 +40,7 @@ type solver interface {
 type inverting struct {
 	*moments
 	solver
-	x, b []float64 // (D, D), of which a prediction uses (D, 1)
+	x, b []float64 // (d, d), of which a prediction uses (d, 1)
 }
 
 func newInverting(d int, method solver) *pairs {

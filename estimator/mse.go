@@ -9,7 +9,7 @@ import (
 	"icar/ar"
 )
 
-// Shapes: N sequences, T context lengths, D token dimension.
+// Shapes: N sequences, T context lengths, d token dimension.
 
 // Errors are the squared errors of an estimator, each the mean over the D
 // coordinates.
@@ -69,7 +69,7 @@ func MSE(ctx context.Context, batch ar.Batch[float64], e Estimator) (Errors, err
 	return measured, err
 }
 
-// Predict returns the predictions (N, T, D) of an estimator of s_{T+1} on a
+// Predict returns the predictions (N, T, d) of an estimator of s_{T+1} on a
 // batch, at every context length. The errors are those of [MSE].
 func Predict(ctx context.Context, batch ar.Batch[float64], e Estimator) ([]float64, error) {
 	all := make([]float64, 0, batch.N*batch.T*batch.D)
@@ -114,7 +114,7 @@ func Walk(e Estimator, q Sequence, states []float64, visit func(t int, predictio
 	return nil
 }
 
-// states returns the states (T+1, D) of sequence n.
+// states returns the states (T+1, d) of sequence n.
 func states(batch ar.Batch[float64], n int) []float64 {
 	size := (batch.T + 1) * batch.D
 	return batch.States[n*size : (n+1)*size]

@@ -18,7 +18,7 @@ import (
 // (Ahn et al. 2023, arXiv:2306.00297).
 type PreconditionedDescent struct {
 	K int
-	// P holds one matrix (D, D) for every context length, or P_T at T-1.
+	// P holds one matrix (d, d) for every context length, or P_T at T-1.
 	P [][]float64
 }
 
@@ -34,7 +34,7 @@ func (e PreconditionedDescent) Name() string {
 }
 
 // Start opens a sequence. It is an error if there are neither one nor T
-// matrices, or if one is not (D, D).
+// matrices, or if one is not (d, d).
 func (e PreconditionedDescent) Start(s Sequence) (Stream, error) {
 	if err := s.check(); err != nil {
 		return nil, err

@@ -64,13 +64,13 @@ func (e Kalman) Start(s Sequence) (Stream, error) {
 	return newFilter(s, e.Variance, e.Sigma*e.Sigma)
 }
 
-// filter has the covariance P (D, D) of each row of W in common, and of
+// filter has the covariance P (d, d) of each row of W in common, and of
 // each coordinate of the noise the variance.
 type filter struct {
 	known
 	p           blas64.General
 	noise       float64
-	px, surplus []float64 // (D) work
+	px, surplus []float64 // (d) work
 }
 
 func newFilter(s Sequence, prior, noise float64) (Stream, error) {

@@ -1,6 +1,6 @@
 package estimator
 
-// The estimators by their definitions, on all pairs at once: x, y (D, n) hold
+// The estimators by their definitions, on all pairs at once: x, y (d, n) hold
 // s_1, …, s_n and s_2, …, s_{n+1} in their columns, nil if n = 0, where Γ = 0.
 
 import (

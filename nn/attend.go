@@ -22,7 +22,8 @@ type headLanes struct {
 func (w *lanes) head(f foldedLayer, y layerLanes, h int) headLanes {
 	e, d, t := f.e, w.config.Embed, w.length
 	n := headLanes{
-		m: kernel.Dense(f.m[h*e*e:], e, e), u: kernel.Dense(f.u[h*d*e:], d, e), x: y.x, y: w.rows(y.y[h]),
+		m: kernel.Dense(f.m[h*e*e:], e, e), u: kernel.Dense(f.u[h*d*e:], d, e),
+		x: y.x, y: w.rows(y.y[h]),
 		z: view(w.z, w.count, e), v: view(w.v, w.count, e), a: view(w.a, w.count, e),
 	}
 	if f.p != nil {
@@ -55,10 +56,11 @@ func (w *lanes) finish(n headLanes, dm []float32, wanted bool) {
 
 // weights returns rows of p up to the last causal column, or ones.
 func (w *lanes) weights(n headLanes, i, rows int) kernel.Matrix {
-	if n.p.Data == nil {
-		return kernel.Matrix{Data: w.ones, Rows: rows, Cols: i + rows, Row: w.length, Col: 1}
+	data := w.ones
+	if n.p.Data != nil {
+		data = n.p.Data[i*w.length:]
 	}
-	return kernel.Matrix{Data: n.p.Data[i*w.length:], Rows: rows, Cols: i + rows, Row: w.length, Col: 1}
+	return kernel.Matrix{Data: data, Rows: rows, Cols: i + rows, Row: w.length, Col: 1}
 }
 
 // scores writes rows i, i+1, … of s = z x̃ᵀ, through the softmax if there is one.
@@ -126,7 +128,8 @@ func (w *lanes) attendBackward(f, g foldedLayer, y layerLanes, wanted bool) {
 func (w *lanes) scoresBackward(n headLanes, dp kernel.Matrix, wanted bool) {
 	for i := 0; i < w.length; i += kernel.PanelRows {
 		count := min(kernel.PanelRows, w.length-i)
-		s, t, q := w.panel.Causal(w.panel.S, i, count), w.panel.Causal(w.panel.T, i, count), w.panel.Causal(w.panel.Q, i, count)
+		s, t := w.panel.Causal(w.panel.S, i, count), w.panel.Causal(w.panel.T, i, count)
+		q := w.panel.Causal(w.panel.Q, i, count)
 		p := w.weights(n, i, count)
 		x, z, v := n.x.SliceRows(0, s.Cols), n.z.SliceRows(i, count), n.v.SliceRows(i, count)
 		w.scores(s, n, i)

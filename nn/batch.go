@@ -22,13 +22,17 @@ type Batch[F Float] struct {
 func (b Batch[F]) check(c Config) error {
 	switch {
 	case b.N < 1 || b.T < 1:
-		return fmt.Errorf("a batch of %d sequences of %d tokens is empty: use 1 or more of each", b.N, b.T)
+		return fmt.Errorf("a batch of %d sequences of %d tokens is empty: use 1 or more of each",
+			b.N, b.T)
 	case b.T > c.Length && c.Position != NoPosition:
-		return fmt.Errorf("sequences of %d tokens are longer than the model's %d positions: use length %d or more", b.T, c.Length, b.T)
+		return fmt.Errorf("sequences of %d tokens are longer than the model's %d positions: "+
+			"use length %d or more", b.T, c.Length, b.T)
 	case len(b.X) != b.N*b.T*c.Width:
-		return fmt.Errorf("the tokens are %d numbers: %d sequences of %d tokens of width %d are %d", len(b.X), b.N, b.T, c.Width, b.N*b.T*c.Width)
+		return fmt.Errorf("the tokens are %d numbers: %d sequences of %d tokens of width %d are %d",
+			len(b.X), b.N, b.T, c.Width, b.N*b.T*c.Width)
 	case b.Y != nil && len(b.Y) != b.N*b.T*c.Coords:
-		return fmt.Errorf("the targets are %d numbers: %d sequences of %d targets of %d coordinates are %d", len(b.Y), b.N, b.T, c.Coords, b.N*b.T*c.Coords)
+		return fmt.Errorf("the targets are %d numbers: %d sequences of %d targets of %d coordinates "+
+			"are %d", len(b.Y), b.N, b.T, c.Coords, b.N*b.T*c.Coords)
 	}
 	return nil
 }
@@ -88,7 +92,8 @@ func (m *Transformer[F]) prepareGradients(n int) {
 // each runs f on every block of sequences [from, to) of a batch of n, in
 // parallel, each call with a workspace of its own. It returns early, with
 // the context's error, when ctx is done.
-func (m *Transformer[F]) each(ctx context.Context, n int, f func(w *workspace[F], k, from, to int)) error {
+func (m *Transformer[F]) each(ctx context.Context, n int,
+	f func(w *workspace[F], k, from, to int)) error {
 	var next atomic.Int64
 	var g errgroup.Group
 	for _, w := range m.workers[:min(len(m.workers), runtime.GOMAXPROCS(0), blockCount(n))] {
@@ -110,7 +115,8 @@ func (m *Transformer[F]) each(ctx context.Context, n int, f func(w *workspace[F]
 
 // backwardBlock clears the gradient of block k, runs sequence(i) for its
 // sequences and then the backward of what was placed for all of them.
-func (m *Transformer[F]) backwardBlock(w *workspace[F], k, from, to int, sequence func(i int, grad network[F])) {
+func (m *Transformer[F]) backwardBlock(w *workspace[F], k, from, to int,
+	sequence func(i int, grad network[F])) {
 	c, grad := m.config, m.blocks[k].network
 	for _, t := range m.blocks[k].tensors {
 		clear(t)
@@ -123,7 +129,7 @@ func (m *Transformer[F]) backwardBlock(w *workspace[F], k, from, to int, sequenc
 	}
 	size := m.length * c.Embed
 	for l := range m.places {
-		placer := m.network.layers[l].mixer.(Placer[F])
-		placer.PlaceBackward(grad.pos[:size], grad.layers[l].mixer, m.network.pos[:size], &w.layers[l].memo)
+		placer, pos := m.network.layers[l].mixer.(Placer[F]), m.network.pos[:size]
+		placer.PlaceBackward(grad.pos[:size], grad.layers[l].mixer, pos, &w.layers[l].memo)
 	}
 }

@@ -99,15 +99,16 @@ func (c Config) Check() error {
 		if c.Embed > c.Width {
 			use = fmt.Sprintf("%d or %s", c.Embed-r, use)
 		}
-		return fmt.Errorf("embed %d is not a multiple of width %d: tokens are repeated embed/width times; "+
-			"use embed %s", c.Embed, c.Width, use)
+		return fmt.Errorf("embed %d is not a multiple of width %d: "+
+			"tokens are repeated embed/width times; use embed %s", c.Embed, c.Width, use)
 	}
 	if c.Coords > c.Width {
-		return fmt.Errorf("coords %d is larger than width %d: targets are the first coordinates of a "+
-			"prediction; use coords %d or less", c.Coords, c.Width, c.Width)
+		return fmt.Errorf("coords %d is larger than width %d: "+
+			"targets are the first coordinates of a prediction; use coords %d or less",
+			c.Coords, c.Width, c.Width)
 	}
 	if c.PreNorm && !c.Norm {
-		return errors.New("pre_norm puts a layer norm before the mixer and there is none: use norm true")
+		return errors.New("pre_norm puts the layer norm before the mixer: use norm true")
 	}
 	if err := allowed("attention", c.Attention, LinearAttention, SoftmaxAttention); err != nil {
 		return err

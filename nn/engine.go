@@ -70,12 +70,12 @@ func (e *Engine) Gradient(ctx context.Context, b Batch[float32]) (float64, error
 	for len(e.strands) < strands {
 		e.strands = append(e.strands, newFolded(e.model.config, b.T))
 	}
-	blocks := blockCount(b.N)
+	blocks, coords := blockCount(b.N), e.model.config.Coords
 	err := e.each(ctx, strands, func(w *lanes, s int) {
 		clear(e.strands[s].data)
 		for k := s * blocks / strands; k < (s+1)*blocks/strands && ctx.Err() == nil; k++ {
 			first := k * kernel.Lanes
-			w.forward(e.weights, b, first, e.model.config.Coords, func() { w.loss(b, first, e.losses) })
+			w.forward(e.weights, b, first, coords, func() { w.loss(b, first, e.losses) })
 			w.backward(e.weights, e.strands[s])
 		}
 	})
@@ -99,9 +99,10 @@ func (e *Engine) Loss(ctx context.Context, b Batch[float32]) (float64, error) {
 	if err := e.prepare(ctx, b); err != nil {
 		return 0, err
 	}
+	coords := e.model.config.Coords
 	err := e.each(ctx, blockCount(b.N), func(w *lanes, k int) {
 		first := k * kernel.Lanes
-		w.forward(e.weights, b, first, e.model.config.Coords, func() { w.loss(b, first, e.losses) })
+		w.forward(e.weights, b, first, coords, func() { w.loss(b, first, e.losses) })
 	})
 	if err != nil {
 		return 0, err

@@ -59,8 +59,9 @@ func newLanes(c Config, length, segment int, k kernel.Kernel) *lanes {
 		Kernel: k, config: c, length: length, segment: segment,
 		last: tilde(length, d+1), out: kernel.Dense(vectors(length*c.Width), length, c.Width),
 		z: vectors(part * stride(e)), v: vectors(part * stride(e)), a: vectors(part * stride(e)),
-		o: entries(part, d), d: entries(part, d), dx: entries(part, d), dhidden: entries(part, hidden),
-		sums: vectors(max(2*d, e*e, d*e, hidden*(d+1), d*(hidden+1), c.Width*(d+1))),
+		o: entries(part, d), d: entries(part, d), dx: entries(part, d),
+		dhidden: entries(part, hidden),
+		sums:    vectors(max(2*d, e*e, d*e, hidden*(d+1), d*(hidden+1), c.Width*(d+1))),
 	}
 	if c.quadratic() {
 		w.panel = kernel.NewPanel(length)
@@ -117,7 +118,9 @@ func (w *lanes) rows(m kernel.Matrix) kernel.Matrix {
 // layer returns the part of layer l in the segment at work.
 func (w *lanes) layer(l int) layerLanes {
 	y := *w.layers[l]
-	y.x, y.normal, y.rstd, y.r, y.hidden = w.rows(y.x), w.rows(y.normal), w.rows(y.rstd), w.rows(y.r), w.rows(y.hidden)
+	for _, m := range []*kernel.Matrix{&y.x, &y.normal, &y.rstd, &y.r, &y.hidden} {
+		*m = w.rows(*m)
+	}
 	return y
 }
 

@@ -16,7 +16,8 @@ func (w *lanes) forward(f *folded, b Batch[float32], first, coords int, visit fu
 		for l, layer := range f.layers {
 			w.forwardLayer(layer, l)
 		}
-		w.MulShared(w.rows(w.out).T(), kernel.Dense(f.out, coords, w.last.Cols), w.rows(w.last).T(), false)
+		readout := kernel.Dense(f.out, coords, w.last.Cols)
+		w.MulShared(w.rows(w.out).T(), readout, w.rows(w.last).T(), false)
 		visit()
 	}
 }
@@ -82,7 +83,8 @@ func (w *lanes) backwardLayer(f, g foldedLayer, l int) {
 	c, y := w.config, w.layer(l)
 	if c.MLP > 0 {
 		hidden := without(y.hidden)
-		up, down := kernel.Dense(f.up, hidden.Cols, c.Embed+1), kernel.Dense(f.down, c.Embed, y.hidden.Cols)
+		up := kernel.Dense(f.up, hidden.Cols, c.Embed+1)
+		down := kernel.Dense(f.down, c.Embed, y.hidden.Cols)
 		w.MulShared(w.dhidden.T(), without(down).T(), w.d.T(), false)
 		w.ReluBackward(w.dhidden, hidden)
 		w.outer(g.down, w.d, y.hidden)
@@ -115,6 +117,7 @@ func (w *lanes) backwardLayer(f, g foldedLayer, l int) {
 // copyRows copies src to dst, whose rows may be further apart.
 func copyRows(dst, src kernel.Matrix) {
 	for i := range src.Rows {
-		copy(dst.Data[i*dst.Row*kernel.Lanes:], src.Data[i*src.Row*kernel.Lanes:][:src.Cols*kernel.Lanes])
+		row := src.Data[i*src.Row*kernel.Lanes:][:src.Cols*kernel.Lanes]
+		copy(dst.Data[i*dst.Row*kernel.Lanes:], row)
 	}
 }

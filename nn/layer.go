@@ -27,7 +27,8 @@ type activations[F Float] struct {
 
 // newActivations makes room for sequences of some length, with what the mixer
 // has placed for them and its scratch.
-func newActivations[F Float](c Config, length int, place *Memo[F], scratch map[string][]F) *activations[F] {
+func newActivations[F Float](c Config, length int, place *Memo[F],
+	scratch map[string][]F) *activations[F] {
 	row := length * c.Embed
 	act := &activations[F]{o: make([]F, row)}
 	act.memo = Memo[F]{Place: place, Sums: new(Memo[F]), scratch: scratch}
@@ -59,7 +60,8 @@ type gradients[F Float] struct {
 func newGradients[F Float](c Config, length int) *gradients[F] {
 	row := length * c.Embed
 	return &gradients[F]{
-		o: make([]F, row), n: make([]F, row), r: make([]F, row), hidden: make([]F, row*c.MLP), x: make([]F, row),
+		o: make([]F, row), n: make([]F, row), r: make([]F, row),
+		hidden: make([]F, row*c.MLP), x: make([]F, row),
 	}
 }
 

@@ -18,9 +18,9 @@ func squaredError[F Float](output, target []F, width, coords int) float64 {
 // squaredErrorBackward adds 2·scale·(output - target) to doutput, in the
 // coordinates that have a target; scale is 1/(N·T·C).
 func squaredErrorBackward[F Float](doutput, output, target []F, width, coords int, scale F) {
-	for ; len(target) > 0; doutput, output, target = doutput[width:], output[width:], target[coords:] {
-		for i, y := range target[:coords] {
-			doutput[i] += F(2 * scale * (output[i] - y))
+	for t := range len(target) / coords {
+		for i, y := range target[t*coords:][:coords] {
+			doutput[t*width+i] += F(2 * scale * (output[t*width+i] - y))
 		}
 	}
 }

@@ -126,13 +126,15 @@ func (m *Transformer[F]) meanLoss(b Batch[F]) (float64, error) {
 // in a single place of doutput, a row of the Jacobian of the prediction. It
 // leaves the gradients of the parameters alone. The error is a misshapen
 // batch, the context's, or a NonFiniteError.
-func (m *Transformer[F]) Pullback(ctx context.Context, b Batch[F], doutput []F, path Path) ([]F, error) {
+func (m *Transformer[F]) Pullback(ctx context.Context, b Batch[F], doutput []F,
+	path Path) ([]F, error) {
 	b.Y = nil
 	if err := m.prepare(b); err != nil {
 		return nil, err
 	}
 	if len(doutput) != len(b.X) {
-		return nil, fmt.Errorf("the gradient of the predictions is %d numbers: the predictions are %d", len(doutput), len(b.X))
+		return nil, fmt.Errorf("the gradient of the predictions is %d numbers: the predictions are %d",
+			len(doutput), len(b.X))
 	}
 	m.prepareGradients(b.N)
 	dx := make([]F, len(b.X))

@@ -36,10 +36,11 @@ type multiHead[F Float] struct {
 
 func newMultiHead[F Float](c Config) (Mixer[F], error) {
 	if c.Embed%c.Heads != 0 {
-		return nil, fmt.Errorf("embed %d is not a multiple of heads %d, which share it: use heads %d or another embed",
-			c.Embed, c.Heads, divisor(c.Embed, c.Heads))
+		return nil, fmt.Errorf("embed %d is not a multiple of heads %d, which share it: "+
+			"use heads %d or another embed", c.Embed, c.Heads, divisor(c.Embed, c.Heads))
 	}
-	return multiHead[F]{scores: scores[F]{c.Heads, c.Embed / c.Heads, c.Attention == SoftmaxAttention}}, nil
+	softmax := c.Attention == SoftmaxAttention
+	return multiHead[F]{scores: scores[F]{c.Heads, c.Embed / c.Heads, softmax}}, nil
 }
 
 // divisor returns the largest divisor of n up to most.

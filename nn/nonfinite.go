@@ -7,8 +7,12 @@ import (
 
 // NonFiniteError is an infinity or NaN where a number should be.
 type NonFiniteError struct {
-	Tensor string // a parameter, an activation (see Activations), x, y, loss, or "gradient of" one of these
-	Index  int    // of the first bad entry, row-major: within its sequence for x, y and activations, the sequence for loss
+	// Tensor is a parameter, an activation (see Activations), x, y, loss, or
+	// "gradient of" one of these.
+	Tensor string
+	// Index is that of the first bad entry, row-major: within its sequence for x, y
+	// and activations, the sequence for loss.
+	Index int
 }
 
 func (e NonFiniteError) Error() string {

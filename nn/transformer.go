@@ -31,7 +31,8 @@ func New[F Float](c Config, seed uint64) (*Transformer[F], error) {
 	if err != nil {
 		return nil, err
 	}
-	m := &Transformer[F]{config: c, mixer: mixer, parameters: newParameters[F](c.specs(mixer.Specs()), seed)}
+	m := &Transformer[F]{config: c, mixer: mixer}
+	m.parameters = newParameters[F](c.specs(mixer.Specs()), seed)
 	data := make([][]F, len(m.parameters))
 	for i, p := range m.parameters {
 		data[i] = p.Data

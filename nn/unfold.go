@@ -51,9 +51,10 @@ func (e *Engine) unfold(ctx context.Context, f *folded) error {
 	positions := make([][]float32, heads) // of pos
 	err := e.each(ctx, heads, func(w *lanes, task int) {
 		l, h := task/c.Heads, task%c.Heads
-		outputs[task] = f.layers[l].unfoldHead(h, d, e.model.network.layers[l].heads(), grad.layers[l].heads())
+		m, g := e.model.network.layers[l].heads(), grad.layers[l].heads()
+		outputs[task] = f.layers[l].unfoldHead(h, d, m, g)
 		if c.Position == ProductPosition {
-			positions[task] = e.unfoldPosition(w, l, h, f.layers[l].p, grad.layers[l].heads())
+			positions[task] = e.unfoldPosition(w, l, h, f.layers[l].p, g)
 		}
 	})
 	if err != nil {
@@ -92,7 +93,8 @@ func part(l Linear[float32], src []float32, in int) {
 func (f foldedLayer) unfoldHead(h, d int, m, grad fullHeads[float32]) []float64 {
 	e, scale := f.e, 1/math.Sqrt(float64(d))
 	q, k, v := m.q.head(h, d).augmented(e), m.k.head(h, d).augmented(e), m.v.head(h, d).augmented(e)
-	dq, dk, dv, do := make([]float64, d*e), make([]float64, d*e), make([]float64, d*e), make([]float64, d*d)
+	dq, dk, dv := make([]float64, d*e), make([]float64, d*e), make([]float64, d*e)
+	do := make([]float64, d*d)
 	row := make([]float64, e)
 	for n := range e {
 		for m, g := range f.m[(h*e+n)*e:][:e] {
@@ -131,7 +133,8 @@ func spread(l Linear[float32], src []float64, e int) {
 
 // unfoldPosition adds to head h of grad, layer l, from dp (H, T, T), and returns
 // the head's part in the gradient of the position vectors.
-func (e *Engine) unfoldPosition(w *lanes, l, h int, dp []float32, grad fullHeads[float32]) []float32 {
+func (e *Engine) unfoldPosition(w *lanes, l, h int, dp []float32,
+	grad fullHeads[float32]) []float32 {
 	c, d, net := e.model.config, e.model.config.Embed, e.model.network
 	size := e.length * e.length
 	pos := net.pos[:e.length*d]

@@ -54,13 +54,16 @@ func Import[F Float](tensors []Tensor[F], file []safetensors.Tensor) error {
 	}
 	total := len(wrong) + len(missing) + len(unexpected)
 	for _, name := range missing[:min(len(missing), maxComplaints)] {
-		wrong = append(wrong, fmt.Errorf("%s is missing from the file%s", name, nearest(name, unexpected)))
+		near := nearest(name, unexpected)
+		wrong = append(wrong, fmt.Errorf("%s is missing from the file%s", name, near))
 	}
 	for _, name := range unexpected[:min(len(unexpected), maxComplaints)] {
-		wrong = append(wrong, fmt.Errorf("%q in the file is no tensor of the model%s", name, nearest(name, missing)))
+		near := nearest(name, missing)
+		wrong = append(wrong, fmt.Errorf("%q in the file is no tensor of the model%s", name, near))
 	}
 	if total > maxComplaints {
-		wrong = append(wrong[:maxComplaints], fmt.Errorf("and %d more: use the configuration the file was saved with", total-maxComplaints))
+		wrong = append(wrong[:maxComplaints], fmt.Errorf("and %d more: "+
+			"use the configuration the file was saved with", total-maxComplaints))
 	}
 	if len(wrong) > 0 {
 		return errors.Join(wrong...)
@@ -74,7 +77,8 @@ func Import[F Float](tensors []Tensor[F], file []safetensors.Tensor) error {
 // importTensor writes the values of saved to dst if they fit t.
 func importTensor[F Float](dst []F, t Tensor[F], saved safetensors.Tensor) error {
 	if !slices.Equal(saved.Shape, t.Shape) {
-		return fmt.Errorf("%s has shape %v in the file and %v in the model: use the configuration the file was saved with", t.Name, saved.Shape, t.Shape)
+		return fmt.Errorf("%s has shape %v in the file and %v in the model: "+
+			"use the configuration the file was saved with", t.Name, saved.Shape, t.Shape)
 	}
 	if err := safetensors.Floats(dst, saved); err != nil {
 		return err

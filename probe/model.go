@@ -48,9 +48,9 @@ func Open(path string, catalogue *train.Catalogue) (*Model, error) {
 	if err != nil {
 		return nil, err
 	}
-	config := catalogue.Config()
-	if err := config.Decode(r.Config); err != nil {
-		return nil, fmt.Errorf("%s: config.yaml: %w", path, err)
+	config, err := catalogue.Read(r.Config)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %s: %w", path, run.ConfigFile, err)
 	}
 	net, err := train.Load(config, r.Checkpoint())
 	if errors.Is(err, fs.ErrNotExist) {

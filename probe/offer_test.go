@@ -8,8 +8,12 @@ import (
 	"strings"
 	"testing"
 
+	"gonum.org/v1/gonum/floats"
+
 	"icar/ar"
 	"icar/estimator"
+	"icar/nn"
+	"icar/train"
 )
 
 // foreign is a model that nothing is known of but what it predicts.
@@ -114,5 +118,41 @@ func TestAnalyseOfAMapper(t *testing.T) {
 	a, err = Analyse(t.Context(), mapped{estimator.LeastSquares{}}, g)
 	if err != nil || a.Distance.Whole != nil || a.Missing[0] != "Γ beside W, which is not known" {
 		t.Errorf("without W: %v, %q", err, a.Missing)
+	}
+}
+
+// Multiplied by a number, the query of a normalised layer gives the same prediction:
+// its map is blind along the query. Without norm the map gives the prediction.
+func TestNormIsBlindAlongTheQuery(t *testing.T) {
+	for _, normalised := range []bool{true, false} {
+		m := random(t, func(c *train.Config) {
+			c.Tokens, c.Residual, c.Norm, c.MLP, c.Position = ar.Plain, false, normalised, 0, nn.NoPosition
+		})
+		for name, p := range m.parameters() {
+			if strings.HasSuffix(name, ".bias") {
+				clear(p)
+			} else if strings.HasSuffix(name, ".o.weight") {
+				floats.Scale(1e4, p) // beside which the norm's ε is nothing
+			}
+		}
+		s := sequences(t, m.Config, 20)
+		maps := mapsOf(t, m, s)
+		d := s.D
+		for n := range s.N {
+			for i := 2; i < s.T; i++ {
+				gamma, query := maps.At(n, i), state(s, n, i)
+				along := make([]float64, d)
+				for row := range d {
+					along[row] = dot(gamma[row*d:(row+1)*d], query)
+				}
+				want := maps.Predictions[(n*s.T+i)*d:][:d]
+				if normalised {
+					want = make([]float64, d)
+				}
+				if off := distance(along, want); off > 1e-5*norm(gamma) {
+					t.Errorf("norm %v: Γ s = %v, want %v", normalised, along, want)
+				}
+			}
+		}
 	}
 }

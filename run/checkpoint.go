@@ -79,7 +79,7 @@ func parse(f safetensors.File, config string) (c Checkpoint, metrics extent, err
 		return c, metrics, err
 	}
 	if f.Metadata[metaConfig] != config {
-		return c, metrics, foreign{fmt.Sprintf("is of another configuration than %s: put back the file that belongs to it", configFile)}
+		return c, metrics, foreign{fmt.Sprintf("is of another configuration than %s: put back the file that belongs to it", ConfigFile)}
 	}
 	metrics.sum = f.Metadata[metaRecorded]
 	if metrics.bytes, err = strconv.ParseInt(f.Metadata[metaMetrics], 10, 64); err != nil {

@@ -28,7 +28,7 @@ func copyRun(root *os.Root, name, to string) error {
 	defer from.Close()
 	checkpoints := 0
 	for _, name := range []string{
-		configFile, infoFile, checkpointFile, previousFile, checkpointFile, metricsFile,
+		ConfigFile, infoFile, checkpointFile, previousFile, checkpointFile, metricsFile,
 	} {
 		err := copyFile(from, name, filepath.Join(to, name))
 		isCheckpoint := name == checkpointFile || name == previousFile

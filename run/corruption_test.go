@@ -108,12 +108,12 @@ func TestOpenSaysWhatIsWrong(t *testing.T) {
 		step   int
 		err    string
 	}{
-		"no config":        {remove(configFile), 0, "holds no run: there is no config.yaml in it"},
+		"no config":        {remove(ConfigFile), 0, "holds no run: there is no config.yaml in it"},
 		"no info":          {remove(infoFile), 0, "has no readable run.json"},
 		"broken info":      {write(infoFile, "{"), 0, "has no readable run.json: unexpected end"},
 		"next version":     {write(infoFile, `{"version":2}`), 0, "is a run of version 2, this icar reads version 1: use the icar that wrote it"},
-		"endless config":   {write(configFile, strings.Repeat("#", maxConfig+1)), 0, "config.yaml is longer than 65536 bytes"},
-		"other config":     {write(configFile, "seed: 2\n"), 0, "checkpoint.safetensors is of another configuration than config.yaml: put back the file"},
+		"endless config":   {write(ConfigFile, strings.Repeat("#", maxConfig+1)), 0, "config.yaml is longer than 65536 bytes"},
+		"other config":     {write(ConfigFile, "seed: 2\n"), 0, "checkpoint.safetensors is of another configuration than config.yaml: put back the file"},
 		"other arithmetic": {write(infoFile, `{"version":1,"arithmetic":"abacus"}`), 0, "was computed in the arithmetic abacus, this would be go, whose bits differ: resume it on a machine like the first, or use --allow-different-arithmetic"},
 		"no checkpoint":    {remove(checkpointFile), 6, ""},
 		"no checkpoints":   {remove(checkpointFile, previousFile), 0, ""},

@@ -13,9 +13,11 @@ import (
 	"icar/nn/safetensors"
 )
 
-// The files of a run directory, see the package's documentation.
+// ConfigFile is the name of the file of settings in a run directory.
+const ConfigFile = "config.yaml"
+
+// The other files of a run directory, see the package's documentation.
 const (
-	configFile     = "config.yaml"
 	infoFile       = "run.json"
 	metricsFile    = "metrics.jsonl"
 	timingsFile    = "timings.jsonl"
@@ -65,7 +67,7 @@ func create(on disk, path string, config []byte, info Info) (*Dir, error) {
 		err = d.writeInfo(info)
 	}
 	if err == nil { // last: a directory with a configuration can be resumed
-		err = d.write(configFile, "", func(w io.Writer) error { _, err := w.Write(config); return err })
+		err = d.write(ConfigFile, "", func(w io.Writer) error { _, err := w.Write(config); return err })
 	}
 	if err == nil {
 		err = on.syncFolder(filepath.Dir(path))

@@ -122,8 +122,8 @@ func lockSoon(f *os.File) (err error) {
 
 // readRun reads what tells a run from other directories.
 func readRun(fsys fs.FS) (s Saved, err error) {
-	if s.Config, err = readSmall(fsys, configFile); errors.Is(err, fs.ErrNotExist) {
-		return s, fmt.Errorf("%w: there is no %s in it; name a directory that icar train has written", ErrNoRun, configFile)
+	if s.Config, err = readSmall(fsys, ConfigFile); errors.Is(err, fs.ErrNotExist) {
+		return s, fmt.Errorf("%w: there is no %s in it; name a directory that icar train has written", ErrNoRun, ConfigFile)
 	} else if err != nil {
 		return s, err
 	}
@@ -209,7 +209,7 @@ func (d *Dir) join(info Info, arithmetic string) error {
 
 // rewind makes the directory what it was when the checkpoint was written.
 func (d *Dir) rewind(s Saved, length int64, previous bool, arithmetic string) error {
-	for _, name := range []string{configFile, infoFile, checkpointFile, doneFile} {
+	for _, name := range []string{ConfigFile, infoFile, checkpointFile, doneFile} {
 		left, err := leftovers(d.path, name)
 		for _, l := range left {
 			err = errors.Join(err, os.Remove(filepath.Join(d.path, l)))

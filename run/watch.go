@@ -61,7 +61,7 @@ func stampOf(fsys fs.FS, name string) (stamp, error) {
 // fsys. The error is that of [ReadFS], without the path.
 func (w *Watch) Look(fsys fs.FS, limit int64) (p Progress, read int64, err error) {
 	var now [3]stamp
-	for i, name := range []string{configFile, infoFile, doneFile} {
+	for i, name := range []string{ConfigFile, infoFile, doneFile} {
 		if now[i], err = stampOf(fsys, name); err != nil {
 			return p, 0, err
 		}

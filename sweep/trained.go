@@ -38,12 +38,8 @@ func (s *Store) TrainedTrials(ctx context.Context, w Sweep,
 		if t.Result == nil {
 			return nil
 		}
-		f := TrainedTrial{ID: t.ID, Program: w.Program, Config: catalogue.Config()}
-		err := f.Config.Decode(t.Config)
-		if err == nil {
-			f.Config, err = f.Config.Resolve()
-		}
-		if err != nil {
+		f := TrainedTrial{ID: t.ID, Program: w.Program}
+		if f.Config, err = catalogue.Read(t.Config); err != nil {
 			return fmt.Errorf("trial %s: %w", t.ID, err)
 		}
 		if err := budget.Unmarshal(t.Result, &f.Trained, budget.Record()); err != nil {

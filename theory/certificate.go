@@ -61,7 +61,7 @@ type Certificate struct {
 	KappaBound float64
 	RatioBound []float64
 	// ResidualC is |C - C*|/|C*| in the Frobenius norm, C* the nearest C of a
-	// global minimum with this gauge: c times a projector of rank min(H, D),
+	// global minimum with this gauge: c times a projector of rank min(H, d),
 	// or blocks c[[1, κ], [κ, 1]] on the pairs served. ResidualP is the same
 	// for P with the gauge and κ of C*: 1/c on the superdiagonal, the ratio
 	// -κ/(1+κ) left of it, else 0. For the unitary family the error of p_{T-1}

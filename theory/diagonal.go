@@ -9,7 +9,7 @@ import (
 	"icar/ar"
 )
 
-// H heads, D token dimension, T context length, T = 2..Tmax.
+// H heads, d token dimension, T context length, T = 2..Tmax.
 
 // Diagonal is the causal multi-head linear attention on plain tokens e_t = s_t
 // whose query-key and value matrices are diagonal in the eigenbasis of the
@@ -22,7 +22,7 @@ import (
 // conjugated: that is the combination that reaches s_{T+1,i} = λ_i^T at t = T.
 type Diagonal struct {
 	H, D, Tmax int
-	// A holds the query-key diagonals and B the value diagonals, (H, D)
+	// A holds the query-key diagonals and B the value diagonals, (H, d)
 	// row-major.
 	A, B []float64
 	// P is the positional encoding, (Tmax, Tmax) row-major: row i = T-2
@@ -74,7 +74,7 @@ func (m *Diagonal) weights(t int) []float64 {
 	return m.P[(t-2)*m.Tmax:][:t]
 }
 
-// C returns the in-context coupling BᵀA, (D, D) row-major,
+// C returns the in-context coupling BᵀA, (d, d) row-major,
 // C_ij = Σ_h B_hi A_hj. Its rank is at most H.
 func (m *Diagonal) C() []float64 {
 	c := make([]float64, m.D*m.D)

@@ -23,10 +23,10 @@ import "icar/ar"
 type plainLoss struct {
 	rotation bool
 	d        int
-	c, gc    []float64 // (D, D) C and the gradient in C
-	// (D) diagonal C_ii, conjugate C_iī and row sums r_i of C
+	c, gc    []float64 // (d, d) C and the gradient in C
+	// (d) diagonal C_ii, conjugate C_iī and row sums r_i of C
 	diagonal, conjugate, row []float64
-	// (D) their gradients, without the factor 2 that all gradients share
+	// (d) their gradients, without the factor 2 that all gradients share
 	gDiagonal, gConjugate, gRow []float64
 	offDiagonal                 float64 // Σ_i Σ_{j≠i,ī} C_ij²
 	distinct                    float64 // Σ_i Σ_{j≠ī} C_ij²

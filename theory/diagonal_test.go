@@ -14,7 +14,7 @@ import (
 	"icar/ar"
 )
 
-// H heads, D token dimension, T context length, T = 2..Tmax.
+// H heads, d token dimension, T context length, T = 2..Tmax.
 
 var plainFamilies = []ar.Family{ar.Unitary, ar.Rotation}
 

@@ -15,14 +15,14 @@ import "math/rand/v2"
 // prediction is linear in s_T and s_{T-1} with the matrices Γ of InContextMap,
 // which is how one layer learns W from the context and applies it at once.
 //
-// A sequence is row-major (T, D), s_1 first. A batch holds sequences of
+// A sequence is row-major (T, d), s_1 first. A batch holds sequences of
 // Tmax+1 tokens, and losses sum |prediction - s_{T+1}|² over the coordinates
 // and over T = 2 … Tmax: at T = 1 nothing is known of W.
 type LinearAttention interface {
-	// Predict returns the prediction (D) of the token after the last of s.
+	// Predict returns the prediction (d) of the token after the last of s.
 	// It is the definition written out, the reference of everything else.
 	Predict(s []complex128) []complex128
-	// InContextMap returns the matrices Γ_0 and Γ_1 (D, D) of the prediction
+	// InContextMap returns the matrices Γ_0 and Γ_1 (d, d) of the prediction
 	// Γ_0 s_T + Γ_1 s_{T-1} after the T tokens of s.
 	InContextMap(s []complex128) (current, previous []complex128)
 	// SampledLoss returns the loss, averaged over the batch, and writes its
@@ -68,7 +68,7 @@ func inner(x, y []complex128) complex128 {
 	return sum
 }
 
-// prefixSums are the prefix sums G_ab = Σ_{t≤T} s_{t-a} s_{t-b}ᴴ (2, 2, D, D) of
+// prefixSums are the prefix sums G_ab = Σ_{t≤T} s_{t-a} s_{t-b}ᴴ (2, 2, d, d) of
 // value times key, a and b the lags of the value and of the key. They make
 // linear attention linear in T: the prediction at T needs only G and s_T,
 // s_{T-1}.
@@ -117,7 +117,7 @@ func positions(s []complex128, d int, visit func(g *prefixSums, current, previou
 // The three products below are written out because at the widths of the
 // theory, D ≤ 10, calling cblas128 takes twice as long.
 
-// addOuter adds x yᴴ to m (D, D).
+// addOuter adds x yᴴ to m (d, d).
 func addOuter(m, x, y []complex128) {
 	d := len(x)
 	for i, u := range x {
@@ -128,7 +128,7 @@ func addOuter(m, x, y []complex128) {
 	}
 }
 
-// addProduct adds m x to out, m (D, D).
+// addProduct adds m x to out, m (d, d).
 func addProduct(out, m, x []complex128) {
 	d := len(x)
 	for i := range out {
@@ -140,7 +140,7 @@ func addProduct(out, m, x []complex128) {
 	}
 }
 
-// addAdjointProduct adds mᴴ x to out, m (D, D).
+// addAdjointProduct adds mᴴ x to out, m (d, d).
 func addAdjointProduct(out, m, x []complex128) {
 	d := len(x)
 	for i, u := range x {

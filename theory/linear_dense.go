@@ -7,15 +7,15 @@ import (
 	"gonum.org/v1/gonum/blas/cblas128"
 )
 
-// Dense is LinearAttention of one head with complex (D, D) weight blocks, all
+// Dense is LinearAttention of one head with complex (d, d) weight blocks, all
 // of them trained:
 //
 //	prediction = Σ_t (Σ_bc s_{t-b}ᴴ M_{2c+b} s_{T-c}) (Σ_a V_a s_{t-a}).
 type Dense struct {
 	D int
-	// M are the score blocks (D, D), M_{2c+b} between s_{t-b} and s_{T-c}.
+	// M are the score blocks (d, d), M_{2c+b} between s_{t-b} and s_{T-c}.
 	M [4][]complex128
-	// V are the value blocks (D, D), V_a of s_{t-a}.
+	// V are the value blocks (d, d), V_a of s_{t-a}.
 	V [2][]complex128
 }
 
@@ -83,7 +83,7 @@ func (m *Dense) InContextMap(s []complex128) (current, previous []complex128) {
 }
 
 // densePass holds what one position of Dense computes on the way to the
-// prediction (forward) and back (backward), all (D).
+// prediction (forward) and back (backward), all (d).
 type densePass struct {
 	*Dense
 	lagged [2][]complex128 // s_T and s_{T-1}

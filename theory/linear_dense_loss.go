@@ -24,8 +24,8 @@ type DensePopulation struct {
 	constant float64
 }
 
-// gramEntry is K_qq' > 0 with the indices of M[q], M[q'] in (2, 2, D, D) and
-// of the columns V[·, q], V[·, q'] in (2, D).
+// gramEntry is K_qq' > 0 with the indices of M[q], M[q'] in (2, 2, d, d) and
+// of the columns V[·, q], V[·, q'] in (2, d).
 type gramEntry struct {
 	count  float64
 	m1, m2 int
@@ -112,9 +112,9 @@ func monomialsOf(family ar.Family, d, length int) map[string]map[feature]float64
 // Loss returns the loss of the weights and writes its gradient.
 func (p *DensePopulation) Loss(w *Dense, gradient []float64) float64 {
 	d := p.d
-	m := slices.Concat(w.M[:]...) // (2, 2, D, D)
+	m := slices.Concat(w.M[:]...) // (2, 2, d, d)
 	dM := make([]complex128, len(m))
-	vv := p.valueGram(w) // VᴴV (2, D, 2, D)
+	vv := p.valueGram(w) // VᴴV (2, d, 2, d)
 	dVV := make([]complex128, len(vv))
 	loss := p.constant
 	for _, e := range p.gram {
@@ -142,7 +142,7 @@ func (p *DensePopulation) Loss(w *Dense, gradient []float64) float64 {
 	return loss
 }
 
-// valueGram returns VᴴV (2, D, 2, D) of the columns of V_0 and V_1.
+// valueGram returns VᴴV (2, d, 2, d) of the columns of V_0 and V_1.
 func (p *DensePopulation) valueGram(w *Dense) []complex128 {
 	d := p.d
 	vv := make([]complex128, 4*d*d)
@@ -158,7 +158,7 @@ func (p *DensePopulation) valueGram(w *Dense) []complex128 {
 }
 
 // valueBackward adds the gradient over V, 2 V dVVᵀ, to dm, given the
-// derivative dVV (2, D, 2, D) by the entries of VᴴV.
+// derivative dVV (2, d, 2, d) by the entries of VᴴV.
 func (p *DensePopulation) valueBackward(w *Dense, dVV []complex128, dm *Dense) {
 	d := p.d
 	for i := range d {

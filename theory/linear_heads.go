@@ -11,13 +11,13 @@ import (
 //	prediction_i = Σ_t s_{t,i} Σ_j C_ij s̄_{t-1,j} s_{T,j},   C = BᵀA.
 //
 // The other blocks of a head are left out: block-scalar and dense weights show
-// that they vanish at the optimum. C has rank min(H, D), so heads add what one
+// that they vanish at the optimum. C has rank min(H, d), so heads add what one
 // gradient step, C = η 11ᵀ, cannot have: weights that favour the own
 // coordinate of the prediction.
 type DiagonalHeads struct {
 	H, D int
-	A    []float64 // diagonals of query times key (H, D)
-	B    []float64 // diagonals of the value (H, D)
+	A    []float64 // diagonals of query times key (H, d)
+	B    []float64 // diagonals of the value (H, d)
 }
 
 // NewDiagonalHeads returns h heads of width d with all weights 0.
@@ -28,7 +28,7 @@ func NewDiagonalHeads(h, d int) (*DiagonalHeads, error) {
 	return &DiagonalHeads{H: h, D: d, A: make([]float64, h*d), B: make([]float64, h*d)}, nil
 }
 
-// Coupling returns C = BᵀA (D, D).
+// Coupling returns C = BᵀA (d, d).
 func (m *DiagonalHeads) Coupling() []float64 {
 	c := make([]float64, m.D*m.D)
 	for h := range m.H {
@@ -42,7 +42,7 @@ func (m *DiagonalHeads) Coupling() []float64 {
 }
 
 // coupleBackward writes the gradient over A and then B, from that over C
-// (D, D): dA = B dC and dB = A dCᵀ.
+// (d, d): dA = B dC and dB = A dCᵀ.
 func (m *DiagonalHeads) coupleBackward(dC, gradient []float64) {
 	clear(gradient)
 	dA, dB := gradient[:m.H*m.D], gradient[m.H*m.D:]

@@ -11,7 +11,7 @@ import (
 	"icar/ar"
 )
 
-// powers returns the tokens s_{t,j} = λ_j^{t-1}, t = 1 … length (T, D).
+// powers returns the tokens s_{t,j} = λ_j^{t-1}, t = 1 … length (T, d).
 func powers(eigenvalues []complex128, length int) []complex128 {
 	d := len(eigenvalues)
 	s := make([]complex128, length*d)

@@ -1,6 +1,6 @@
 package train
 
-// Shapes: N batch, T length, D token dimension, C token width; states (N, T+1, D).
+// Shapes: N batch, T length, d token dimension, c token width; states (N, T+1, d).
 
 import (
 	"context"
@@ -25,7 +25,7 @@ const (
 // function of k alone.
 type Source interface {
 	// Batch returns the batch of step k = 1, 2, …, which the next call may
-	// overwrite: tokens X (N, T, C) and targets Y (N, T, D). The error is the
+	// overwrite: tokens X (N, T, c) and targets Y (N, T, d). The error is the
 	// context's or the source's own.
 	Batch(ctx context.Context, k int) (nn.Batch[float32], error)
 	// Test returns the test sequences.
@@ -44,7 +44,7 @@ type Batches struct {
 	epoch   int
 	order   []int // of the training sequences in that epoch
 
-	drawn []float32 // (N, T+1, D) states of the last batch
+	drawn []float32 // (N, T+1, d) states of the last batch
 	last  nn.Batch[float32]
 }
 
@@ -82,7 +82,7 @@ func newSampler[S ar.Scalar](c Config, n int, stream string) (*ar.Sampler[S], er
 // states returns the numbers in the states of n sequences.
 func (c Config) states(n int) int { return n * (c.Length + 1) * c.D }
 
-// draw fills states (n, T+1, D) with a batch of a sampler, its blocks side by
+// draw fills states (n, T+1, d) with a batch of a sampler, its blocks side by
 // side.
 func draw(ctx context.Context, c Config, s *ar.Sampler[float32], states []float32, step uint64) error {
 	size := c.states(ar.BlockSize)
@@ -172,7 +172,7 @@ func newBatch(c Config, n int) nn.Batch[float32] {
 	return nn.Batch[float32]{N: n, T: c.Length, X: make([]float32, n*c.Length*c.Width), Y: make([]float32, n*c.Length*c.D)}
 }
 
-// encode fills b with the tokens and targets of states (N, T+1, D).
+// encode fills b with the tokens and targets of states (N, T+1, d).
 func encode(c Config, tokens ar.Encoding, b nn.Batch[float32], states []float32) error {
 	size, inputs, targets := c.states(1), b.T*c.Width, b.T*c.D
 	return share(b.N, func(from, to int) error {

@@ -8,6 +8,16 @@ import (
 	"icar/run"
 )
 
+// Read returns the resolved configuration of a file that a run or a sweep has
+// written. The error is that of [Config.Decode] or [Config.Resolve].
+func (c *Catalogue) Read(file []byte) (Config, error) {
+	config := c.Config()
+	if err := config.Decode(file); err != nil {
+		return config, err
+	}
+	return config.Resolve()
+}
+
 // Load returns the model of c with the weights in a safetensors file, such as
 // a checkpoint or what PyTorch has written. The error is that of
 // [Config.Resolve], of run.ReadWeights or of nn.Import.

@@ -89,7 +89,8 @@ func Train(ctx context.Context, c Config, o Options) (*nn.Transformer[float32], 
 		}
 	}
 	if t.Model.Config() != c.Config {
-		return nil, nil, fmt.Errorf("the model %+v is not that of the configuration, %+v: make it from the resolved one", t.Model.Config(), c.Config)
+		return nil, nil, fmt.Errorf("the model %+v is not that of the configuration, %+v: "+
+			"make it from the resolved one", t.Model.Config(), c.Config)
 	}
 	if t.backend, err = nn.OrReference(backend(o.Backend), o.Notice)(t.Model); err != nil {
 		return nil, nil, err
@@ -236,7 +237,8 @@ func (t *trainer) stop(ctx context.Context, k int, err error) error {
 		return fmt.Errorf("step %d: %w", k+1, err)
 	}
 	if saving := t.checkpoint(k); saving != nil {
-		return fmt.Errorf("stopped after step %d (%v), which could not be saved: %w", k, err, saving)
+		return fmt.Errorf("stopped after step %d (%v), which could not be saved: %w",
+			k, err, saving)
 	}
 	return fmt.Errorf("stopped after step %d of %d: %w", k, t.config.Steps(), err)
 }

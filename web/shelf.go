@@ -154,14 +154,12 @@ func (w *watched) lookIn(folder *os.Root, p string, catalogue *train.Catalogue, 
 		return r, read
 	}
 	if raw := string(r.Config); w.raw == "" || raw != w.raw {
-		w.raw, w.config = raw, catalogue.Config()
-		if w.err = w.config.Decode(r.Config); w.err == nil {
-			w.config, w.err = w.config.Resolve()
-		}
+		w.raw = raw
+		w.config, w.err = catalogue.Read(r.Config)
 	}
 	r.config, r.err = w.config, w.err
 	if r.err != nil {
-		r.err = refuse(http.StatusUnprocessableEntity, "%s: config.yaml: %v", p, r.err)
+		r.err = refuse(http.StatusUnprocessableEntity, "%s: %s: %v", p, run.ConfigFile, r.err)
 	}
 	return r, read
 }

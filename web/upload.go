@@ -113,11 +113,7 @@ func dropped(ctx context.Context, doc *Document, f safetensors.File, catalogue *
 		doc.fact("looked into", "no: only a checkpoint of icar train says of which configuration it is")
 		return nil
 	}
-	c := catalogue.Config()
-	if err := c.Decode(settings); err != nil {
-		return unreadable(fmt.Errorf("the model's configuration: %w", err))
-	}
-	c, err := c.Resolve()
+	c, err := catalogue.Read(settings)
 	if err != nil {
 		return unreadable(fmt.Errorf("the model's configuration: %w", err))
 	}

@@ -34,7 +34,7 @@ const (
 //
 //   - its Check passes, its Dim is positive;
 //   - Draw writes every number, all of them finite, and returns no hidden
-//     matrices or one (D, D) of each sequence, which tell the next state from
+//     matrices or one (d, d) of each sequence, which tell the next state from
 //     the last at least as well as those of other sequences do;
 //   - what it draws depends on the generator, and on nothing else but n: not on
 //     what was drawn before, nor on how many sequences are asked for;

@@ -31,7 +31,9 @@ import (
 // Models about which build says errors.ErrUnsupported do not count, unless they
 // are too many.
 func Test(build nn.NewBackend) error {
-	for _, check := range []func(nn.NewBackend) error{refusals, nonFinite, trace, reference, processors} {
+	for _, check := range []func(nn.NewBackend) error{
+		refusals, nonFinite, trace, reference, processors,
+	} {
 		if err := check(build); err != nil {
 			return err
 		}
@@ -51,8 +53,8 @@ type kind struct {
 func kinds() []kind {
 	const many = 16*35 + 5
 	softmax := nn.Config{
-		Width: 2, Embed: 4, Depth: 2, Heads: 2, Attention: nn.SoftmaxAttention, Norm: true, Residual: true,
-		MLP: 2, Position: nn.ProductPosition, Length: 6, Coords: 2,
+		Width: 2, Embed: 4, Depth: 2, Heads: 2, Attention: nn.SoftmaxAttention, Norm: true,
+		Residual: true, MLP: 2, Position: nn.ProductPosition, Length: 6, Coords: 2,
 	}
 	linear, narrow, long, additive, split := softmax, softmax, softmax, softmax, softmax
 	linear.Attention = nn.LinearAttention
@@ -79,7 +81,8 @@ func batch(c nn.Config, n, length int, seed uint64) nn.Batch[float32] {
 }
 
 // start returns a model with its backend; both are nil if there is none for it.
-func start(build nn.NewBackend, c nn.Config, seed uint64) (*nn.Transformer[float32], nn.Backend, error) {
+func start(build nn.NewBackend, c nn.Config, seed uint64) (
+	*nn.Transformer[float32], nn.Backend, error) {
 	m, err := nn.New[float32](c, seed)
 	if err != nil {
 		return nil, nil, err
@@ -167,7 +170,9 @@ func train(build nn.NewBackend, k kind) (bits [][]float32, err error) {
 
 // same returns whether x and y are the same numbers, signs of zero included.
 func same(x, y []float32) bool {
-	return slices.EqualFunc(x, y, func(a, b float32) bool { return math.Float32bits(a) == math.Float32bits(b) })
+	return slices.EqualFunc(x, y, func(a, b float32) bool {
+		return math.Float32bits(a) == math.Float32bits(b)
+	})
 }
 
 // trace compares results after those of longer, shorter, larger and smaller
@@ -175,7 +180,8 @@ func same(x, y []float32) bool {
 func trace(build nn.NewBackend) error {
 	return each(build, func(k kind, used *nn.Transformer[float32], by nn.Backend) error {
 		ctx := context.Background()
-		for i, shape := range [][2]int{{3, 6}, {40, 2}, {1, 6}, {17, 1}, {5, k.config.Length}, {33, 6}} {
+		long := k.config.Length
+		for i, shape := range [][2]int{{3, 6}, {40, 2}, {1, 6}, {17, 1}, {5, long}, {33, 6}} {
 			b := batch(k.config, shape[0], shape[1], uint64(i))
 			fresh, first, err := start(build, k.config, 1)
 			if err != nil {
@@ -186,17 +192,18 @@ func trace(build nn.NewBackend) error {
 				return err
 			}
 			if got, err := by.Gradient(ctx, b); err != nil || got != want {
-				return fmt.Errorf("batch of N, T = %v: the loss is %v, %v, after other batches and %v at first",
-					shape, got, err, want)
+				return fmt.Errorf("with N, T = %v: the loss is %v, %v, after other batches and %v "+
+					"at first", shape, got, err, want)
 			}
 			for j, p := range fresh.Parameters() {
 				if !same(used.Parameters()[j].Grad, p.Grad) {
-					return fmt.Errorf("batch of N, T = %v: the gradient of %s has other bits after other batches",
-						shape, p.Name)
+					return fmt.Errorf("with N, T = %v: the gradient of %s has other bits "+
+						"after other batches", shape, p.Name)
 				}
 			}
 			if again, err := by.Loss(ctx, b); err != nil || again != want {
-				return fmt.Errorf("batch of N, T = %v: Loss returns %v, %v, Gradient %v", shape, again, err, want)
+				return fmt.Errorf("with N, T = %v: Loss returns %v, %v, Gradient %v",
+					shape, again, err, want)
 			}
 		}
 		return nil
@@ -223,7 +230,8 @@ func nonFinite(build nn.NewBackend) error {
 				want := nn.NonFiniteError{Tensor: at.tensor, Index: at.index}
 				var named nn.NonFiniteError
 				if _, err := by.Gradient(ctx, b); !errors.As(err, &named) || named != want {
-					return fmt.Errorf("%v in %s[%d]: the error is %v", bad, at.tensor, at.index, err)
+					return fmt.Errorf("%v in %s[%d]: the error is %v",
+						bad, at.tensor, at.index, err)
 				}
 				*at.place = good
 			}
@@ -250,7 +258,8 @@ func refusals(build nn.NewBackend) error {
 		_, predict := by.Predict(ctx, b)
 		for _, err := range []error{gradient, loss, predict} {
 			if !errors.Is(err, cause) {
-				return fmt.Errorf("a context that is done ends a call with %v, not with its cause", err)
+				return fmt.Errorf("a context that is done ends a call with %v, not with its cause",
+					err)
 			}
 		}
 		ctx = context.Background()
@@ -260,7 +269,8 @@ func refusals(build nn.NewBackend) error {
 		_, empty := by.Predict(ctx, nn.Batch[float32]{})
 		for i, err := range []error{gradient, loss, predict, empty} {
 			if err == nil {
-				return fmt.Errorf("batch %d of those without targets, of the wrong size and empty is taken", i)
+				return fmt.Errorf("batch %d of those without targets, of the wrong size and empty "+
+					"is taken", i)
 			}
 		}
 		return nil

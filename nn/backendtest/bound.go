@@ -45,7 +45,8 @@ func reference(build nn.NewBackend) error {
 		}
 	}
 	if taken < least && len(wrong) == 0 {
-		wrong = append(wrong, fmt.Errorf("there is a backend for %d of %d models, fewer than %d", taken, models, least))
+		wrong = append(wrong, fmt.Errorf("there is a backend for %d of %d models, fewer than %d",
+			taken, models, least))
 	}
 	return errors.Join(wrong...)
 }
@@ -79,14 +80,15 @@ func compare(m *nn.Transformer[float32], by nn.Backend, b nn.Batch[float32], r *
 	roundings := terms(m.Config(), b)
 	check := func(what string, e, bound float64) error {
 		if !(e <= bound) {
-			return fmt.Errorf("batch of N = %d, T = %d: %s is off by %.3g, the bound is %.3g", b.N, b.T, what, e, bound)
+			return fmt.Errorf("with N = %d, T = %d: %s is off by %.3g, the bound is %.3g",
+				b.N, b.T, what, e, bound)
 		}
 		return nil
 	}
-	lossBound := roundings * (dloss + unit*loss)
+	lossBound, predicted := roundings*(dloss+unit*loss), meanSquare(m.Config(), b, out)
 	wrong := []error{
 		check("the loss", math.Abs(got-loss), lossBound),
-		check("the loss of the predictions", math.Abs(meanSquare(m.Config(), b, out)-loss), lossBound),
+		check("the loss of the predictions", math.Abs(predicted-loss), lossBound),
 	}
 	for j, p := range m.Parameters() {
 		bound := roundings * (condition[j] + unit*largest)

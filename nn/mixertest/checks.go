@@ -19,7 +19,9 @@ func (s subject) names(r *rand.Rand) error {
 	if len(others) != len(s.specs) {
 		return fmt.Errorf("%d tensors in float64 and %d in float32", len(s.specs), len(others))
 	}
-	seen := []string{"", "norm.weight", "norm.bias", "up.weight", "up.bias", "down.weight", "down.bias"}
+	seen := []string{ // which the block has, and no name
+		"norm.weight", "norm.bias", "up.weight", "up.bias", "down.weight", "down.bias", "",
+	}
 	for i, t := range s.specs {
 		switch {
 		case slices.Contains(seen, t.Name):
@@ -54,7 +56,9 @@ func (s subject) causal(r *rand.Rand) error {
 
 // same returns whether x and y are the same bits.
 func same(x, y []float64) bool {
-	return slices.EqualFunc(x, y, func(a, b float64) bool { return math.Float64bits(a) == math.Float64bits(b) })
+	return slices.EqualFunc(x, y, func(a, b float64) bool {
+		return math.Float64bits(a) == math.Float64bits(b)
+	})
 }
 
 // tolerance of a derivative, relative to the gradient or to 1/1000 of the output:
@@ -139,7 +143,7 @@ func (s subject) adds(*rand.Rand) error {
 	for i, part := range parts {
 		for j, v := range part {
 			if math.Abs(sums[i][j]-2*v) > 1e-9*(1+math.Abs(v)) {
-				return fmt.Errorf("its Backward does not add to the gradient of %s: "+
+				return fmt.Errorf("the backward does not add to the gradient of %s: "+
 					"after two calls it is %v, after one %v", names[i], sums[i][j], v)
 			}
 		}
@@ -188,7 +192,8 @@ func (s subject) sameBits(r *rand.Rand) error {
 		for _, length := range []int{s.length + 5, 1} {
 			x := normal(r, length*d)
 			m.Forward(make([]float64, len(x)), x, used, nn.AllPaths)
-			m.Backward(make([]float64, len(x)), s.unbound.Bind(s.zero().tensors), x, x, used, nn.AllPaths)
+			grad := s.unbound.Bind(s.zero().tensors)
+			m.Backward(make([]float64, len(x)), grad, x, x, used, nn.AllPaths)
 		}
 	}
 	again := make([]float64, len(y))

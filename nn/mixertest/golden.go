@@ -71,7 +71,8 @@ func NewModel[F nn.Float](c Case) (*nn.Transformer[F], error) {
 	for _, p := range m.Parameters() {
 		w := c.arrays["w/"+p.Name]
 		if len(w) != len(p.Data) {
-			return nil, fmt.Errorf("%s: %s has %d numbers, PyTorch's %d", c.Name, p.Name, len(p.Data), len(w))
+			return nil, fmt.Errorf("%s: %s has %d numbers, PyTorch's %d",
+				c.Name, p.Name, len(p.Data), len(w))
 		}
 		copy(p.Data, round[F](w))
 	}
@@ -82,7 +83,8 @@ func NewModel[F nn.Float](c Case) (*nn.Transformer[F], error) {
 		}
 	}
 	if weights != len(m.Parameters()) {
-		return nil, fmt.Errorf("%s: %d parameters, PyTorch has %d", c.Name, len(m.Parameters()), weights)
+		return nil, fmt.Errorf("%s: %d parameters, PyTorch has %d",
+			c.Name, len(m.Parameters()), weights)
 	}
 	return m, nil
 }
@@ -114,7 +116,8 @@ type Computer[F nn.Float] interface {
 // the noise by its own size, is not compared.
 func Compare[F nn.Float](c Case, m *nn.Transformer[F], by Computer[F], tolerance float64) error {
 	ctx := context.Background()
-	b := nn.Batch[F]{N: c.n, T: c.Config.Length, X: round[F](c.arrays["x"]), Y: round[F](c.arrays["y"])}
+	b := nn.Batch[F]{N: c.n, T: c.Config.Length}
+	b.X, b.Y = round[F](c.arrays["x"]), round[F](c.arrays["y"])
 	var wrong []error
 	check := func(name string, got []F, scale float64, want []float64) {
 		if e := gap(got, want) / scale; !(e <= tolerance) {
@@ -132,7 +135,8 @@ func Compare[F nn.Float](c Case, m *nn.Transformer[F], by Computer[F], tolerance
 	}
 	check("the loss", []F{F(loss)}, largest(c.arrays["loss"]), c.arrays["loss"])
 	if again, err := by.Loss(ctx, b); err != nil || again != loss {
-		wrong = append(wrong, fmt.Errorf("%s: Loss returns %v, %v, Gradient %v", c.Name, again, err, loss))
+		wrong = append(wrong, fmt.Errorf("%s: Loss returns %v, %v, Gradient %v",
+			c.Name, again, err, loss))
 	}
 	top := 0.0
 	for _, p := range m.Parameters() {

@@ -66,8 +66,8 @@ func Test(kind nn.Mixing) error {
 		}
 	}
 	if taken < least && len(wrong) == 0 {
-		wrong = append(wrong, fmt.Errorf("the mixer took %d of %d configurations, fewer than %d: %w",
-			taken, models, least, refusal))
+		wrong = append(wrong, fmt.Errorf("the mixer took %d of %d configurations, "+
+			"fewer than %d: %w", taken, models, least, refusal))
 	}
 	return errors.Join(wrong...)
 }
@@ -183,5 +183,6 @@ func (s subject) all(g gradients) (names []string, parts [][]float64) {
 	for _, t := range s.specs {
 		names = append(names, t.Name)
 	}
-	return append(names, "the input", "the position vectors"), slices.Concat(g.tensors, [][]float64{g.x, g.pos})
+	names = append(names, "the input", "the position vectors")
+	return names, slices.Concat(g.tensors, [][]float64{g.x, g.pos})
 }
