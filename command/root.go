@@ -1,4 +1,7 @@
-// Package command is the command icar: one file a subcommand.
+// Package command is the command icar: one file a subcommand, which parses, calls
+// a package and prints. [Main] takes what a binary of one's own adds to it: laws of
+// sequences, encodings of tokens, mixers, experiments. docs/own.md goes through
+// examples/own, which adds one of each but tokens.
 package command
 
 import (
