@@ -52,7 +52,8 @@ func TestGrowths(t *testing.T) {
 	for _, b := range []float64{0, 1, 2} {
 		for _, length := range []int{50, 100, 400} {
 			y := 3 * math.Pow(float64(length), b)
-			results = append(results, Result{Case: fmt.Sprint(b), Length: length, SecondsPerStep: y, PeakMiB: pointer(y * y)})
+			results = append(results, Result{Case: fmt.Sprint(b), Length: length, SecondsPerStep: y,
+				PeakMiB: pointer(y * y)})
 		}
 	}
 	results = append(results, Result{Case: "once", Length: 50, SecondsPerStep: 1})
@@ -63,7 +64,8 @@ func TestGrowths(t *testing.T) {
 	}
 	for i, g := range growths {
 		b := float64(i)
-		if g.Case != fmt.Sprint(b) || math.Abs(g.Seconds-b) > 1e-12 || i > 0 && math.Abs(*g.Memory-2*b) > 1e-12 {
+		if g.Case != fmt.Sprint(b) || math.Abs(g.Seconds-b) > 1e-12 || i > 0 &&
+			math.Abs(*g.Memory-2*b) > 1e-12 {
 			t.Errorf("the exponents of x^%v are %+v", b, g)
 		}
 	}
@@ -75,7 +77,8 @@ func TestMeasure(t *testing.T) {
 	k := kernel.Available()[0]
 	for _, c := range Cases() {
 		s, err := Measure(t.Context(), c.AtLength(4), k, 2)
-		if err != nil || len(s.Seconds) != 2 || s.Seconds[0] <= 0 || s.PeakMiB != nil && *s.PeakMiB < 1 {
+		if err != nil || len(s.Seconds) != 2 || s.Seconds[0] <= 0 || s.PeakMiB != nil &&
+			*s.PeakMiB < 1 {
 			t.Errorf("%s: %+v, %v", c.Name, s, err)
 		}
 		cause := errors.New("enough")
@@ -100,7 +103,8 @@ func TestAgainstFillsTheCommand(t *testing.T) {
 	if err != nil || o.Case != "fig5-L1" || o.Seconds != 3 || *o.PeakMiB != 7 {
 		t.Errorf("%+v, %v", o, err)
 	}
-	for _, words := range [][]string{{"echo"}, {"echo", "{case}"}, {"echo", `{"case":"{case}","seconds_per_step":0}`}} {
+	for _, words := range [][]string{{"echo"}, {"echo", "{case}"},
+		{"echo", `{"case":"{case}","seconds_per_step":0}`}} {
 		if _, err := Against(t.Context(), words, "fig5-L1", 3); !errors.Is(err, ErrNoResult) {
 			t.Errorf("%v: %v", words, err)
 		}

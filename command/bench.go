@@ -51,13 +51,16 @@ The environment's ICAR_KERNEL chooses the kernel: go, avx2 or avx512.`,
   icar bench fig7-H64 --json
   icar bench fig5-L1 --length 50,100,200,400,800,1600,3200,6400
   icar bench --against "python3 nn/testdata/oracle.py time {case} {steps}"`,
-		ValidArgsFunction: func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+		ValidArgsFunction: func(*cobra.Command, []string, string) (
+			[]string, cobra.ShellCompDirective) {
 			return bench.Names(bench.Cases()), cobra.ShellCompDirectiveNoFileComp
 		},
 		RunE: func(c *cobra.Command, names []string) error { return benchRun(c, names, f) },
 	}
-	c.Flags().IntVar(&f.steps, "steps", 20, "steps to time in a round, after one that is not counted")
-	c.Flags().IntVar(&f.rounds, "rounds", 0, "rounds, each in new processes (default 1, 3 with --against)")
+	c.Flags().IntVar(&f.steps, "steps", 20,
+		"steps to time in a round, after one that is not counted")
+	c.Flags().IntVar(&f.rounds, "rounds", 0,
+		"rounds, each in new processes (default 1, 3 with --against)")
 	c.Flags().IntSliceVar(&f.lengths, "length", nil, "context lengths to run at, as in 50,100,200")
 	c.Flags().StringVar(&f.against, "against", "", "the `command` to compare with")
 	c.Flags().BoolVar(&f.asJSON, "json", false, "print one JSON document instead of the table")
@@ -68,7 +71,8 @@ func benchRun(c *cobra.Command, names []string, f benchFlags) error {
 	words := strings.Fields(f.against)
 	switch {
 	case c.Flags().Changed("against") && len(words) == 0:
-		return usage(errors.New(`--against is empty: name a command, as in --against "python3 nn/testdata/oracle.py time"`))
+		return usage(errors.New(
+			`--against is empty: name a command, as in --against "python3 nn/testdata/oracle.py time"`))
 	case len(words) > 0 && len(f.lengths) > 0:
 		return usage(errors.New("--against knows one length: leave out --length"))
 	case f.steps < 1 || c.Flags().Changed("rounds") && f.rounds < 1:
@@ -146,7 +150,8 @@ func (f benchFlags) cases(names []string) ([]bench.Case, error) {
 }
 
 // measure runs all rounds of a case, this program and the other in turn.
-func (f benchFlags) measure(ctx context.Context, c bench.Case, words []string, loops kernel.Kernel, peak float64, step func()) (bench.Result, error) {
+func (f benchFlags) measure(ctx context.Context, c bench.Case, words []string, loops kernel.Kernel,
+	peak float64, step func()) (bench.Result, error) {
 	self, err := os.Executable()
 	if err != nil {
 		return bench.Result{}, err
@@ -228,10 +233,13 @@ func (d *benchDocument) table(out io.Writer) error {
 	}
 	fmt.Fprintln(w, header)
 	for _, r := range d.Cases {
-		fmt.Fprintf(w, "%s\t%d\t%s\t%s\t%s\t%s\t%s\t%s", r.Case, r.Length, report.Number(r.SecondsPerStep), report.Number(r.MedianSeconds),
-			optional("%.1f", r.PeakMiB), optional("%.1f", r.GFlops), optional("%.2f", r.Roofline), r.Kernel)
+		fmt.Fprintf(w, "%s\t%d\t%s\t%s\t%s\t%s\t%s\t%s", r.Case, r.Length,
+			report.Number(r.SecondsPerStep), report.Number(r.MedianSeconds),
+			optional("%.1f", r.PeakMiB), optional("%.1f", r.GFlops), optional("%.2f", r.Roofline),
+			r.Kernel)
 		if a := r.Against; a != nil {
-			fmt.Fprintf(w, "\t%s\t%s\t%.1f\t%.1f", report.Number(a.SecondsPerStep), optional("%.1f", a.PeakMiB), a.Ratio, a.WorstRound)
+			fmt.Fprintf(w, "\t%s\t%s\t%.1f\t%.1f", report.Number(a.SecondsPerStep),
+				optional("%.1f", a.PeakMiB), a.Ratio, a.WorstRound)
 		}
 		fmt.Fprintln(w)
 	}
@@ -239,7 +247,8 @@ func (d *benchDocument) table(out io.Writer) error {
 		return err
 	}
 	for _, e := range d.Exponents {
-		fmt.Fprintf(out, "%s: time grows as T^%.2f, memory as T^%s\n", e.Case, e.Seconds, optional("%.2f", e.Memory))
+		fmt.Fprintf(out, "%s: time grows as T^%.2f, memory as T^%s\n", e.Case, e.Seconds,
+			optional("%.2f", e.Memory))
 	}
 	_, err := fmt.Fprintf(out, "The peak of all cores is %.1f GFLOP/s.\n", d.Peak)
 	return err

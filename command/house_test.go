@@ -41,7 +41,8 @@ func TestNamesOfACatalogueCollide(t *testing.T) {
 	} {
 		var stdout, stderr bytes.Buffer
 		code := Main([]string{"version"}, &stdout, &stderr, options...)
-		if said := stderr.String(); code != exitUsage || !strings.Contains(said, want) || strings.Count(said, "\n") != 1 {
+		if said := stderr.String(); code != exitUsage || !strings.Contains(said, want) ||
+			strings.Count(said, "\n") != 1 {
 			t.Errorf("exit code %d, stderr %q, want %q", code, said, want)
 		}
 	}
@@ -56,16 +57,20 @@ func TestExperimentsThatCannotBeAdded(t *testing.T) {
 		args  []string
 	}{
 		{`two experiments are called a: one is of "Fig. 1", the other of "ours"`,
-			[]experiment.Experiment{called("a", "Fig. 1"), called("b", "ours"), called("a", "ours")}, []string{"version"}},
+			[]experiment.Experiment{called("a", "Fig. 1"), called("b", "ours"),
+				called("a", "ours")}, []string{"version"}},
 		{`cannot be called ""`, []experiment.Experiment{called("", "ours")}, []string{"list"}},
-		{`cannot be called "../a"`, []experiment.Experiment{called("../a", "ours")}, []string{"list"}},
-		{`cannot be called "trials"`, []experiment.Experiment{called("trials", "ours")}, []string{"list"}},
+		{`cannot be called "../a"`, []experiment.Experiment{called("../a", "ours")},
+			[]string{"list"}},
+		{`cannot be called "trials"`, []experiment.Experiment{called("trials", "ours")},
+			[]string{"list"}},
 		{"this program has no experiments", nil, []string{"reproduce"}},
 		{"this program has no experiments", nil, []string{"reproduce", "fig6"}},
 	} {
 		var stdout, stderr bytes.Buffer
 		code := Main(test.args, &stdout, &stderr, WithExperiments(test.added...))
-		if said := stderr.String(); code != exitUsage || !strings.Contains(said, test.want) || strings.Count(said, "\n") != 1 {
+		if said := stderr.String(); code != exitUsage || !strings.Contains(said, test.want) ||
+			strings.Count(said, "\n") != 1 {
 			t.Errorf("%v: exit code %d, stderr %q, want %q", test.args, code, said, test.want)
 		}
 	}

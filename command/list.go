@@ -33,7 +33,8 @@ func listTable(out io.Writer, all []experiment.Experiment) error {
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(w, "EXPERIMENT\tSOURCE\tQUICK\tPAPER\tWHAT IT IS")
 	for _, e := range all {
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", e.Name, e.Source, e.Cost[outcome.Quick], e.Cost[outcome.Paper], e.Summary)
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", e.Name, e.Source, e.Cost[outcome.Quick],
+			e.Cost[outcome.Paper], e.Summary)
 	}
 	return w.Flush()
 }
@@ -54,7 +55,8 @@ func listJSON(out io.Writer, all []experiment.Experiment) error {
 		for scale, cost := range e.Cost {
 			seconds[scale] = cost.Seconds()
 		}
-		document.Experiments = append(document.Experiments, item{e.Name, e.Source, e.Summary, seconds})
+		document.Experiments = append(document.Experiments, item{e.Name, e.Source, e.Summary,
+			seconds})
 	}
 	return printJSON(out, document)
 }

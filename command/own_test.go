@@ -20,7 +20,8 @@ func buildOwn(t *testing.T) string {
 		c := exec.CommandContext(t.Context(), "go", args...)
 		c.Dir, c.Env = own, append(os.Environ(), "GOWORK=off", "GOFLAGS=-mod=readonly")
 		if out, err := c.CombinedOutput(); err != nil {
-			t.Fatalf("go %v in %s, where go mod tidy follows a change of go.mod: %v\n%s", args, own, err, out)
+			t.Fatalf("go %v in %s, where go mod tidy follows a change of go.mod: %v\n%s", args, own,
+				err, out)
 		}
 	}
 	return binary
@@ -35,19 +36,25 @@ func TestOwnBinary(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(dir, "plan.yaml"), []byte(plan), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	learn := strings.Fields("train --law reflection --mixer retention --length 8 --train 512 --batch 64 --test 64 --epochs 4 --out r")
+	learn := strings.Fields("train --law reflection --mixer retention --length 8 --train 512 " +
+		"--batch 64 --test 64 --epochs 4 --out r")
 	for _, step := range []struct {
 		want string // a regular expression
 		args []string
 	}{
 		{`^EXPERIMENT .*\nreflections +ours .*\n$`, []string{"list"}},
-		{`(?m)^4 of 4 claims hold: 4 of 4 of our own; quick scale, seed 0\.$`, []string{"reproduce", "--out", "out"}},
-		{`(?m)^2 of 2 claims hold: .* with d = 3\.$`, []string{"reproduce", "reflections", "--set", "d=3", "--out", "out"}},
+		{`(?m)^4 of 4 claims hold: 4 of 4 of our own; quick scale, seed 0\.$`,
+			[]string{"reproduce", "--out", "out"}},
+		{`(?m)^2 of 2 claims hold: .* with d = 3\.$`,
+			[]string{"reproduce", "reflections", "--set", "d=3", "--out", "out"}},
 		{`^out.report\.html\n$`, []string{"report", "out"}},
-		{`(?m)^ +--law word +law of the sequences: process, .* or reflection `, []string{"train", "--help"}},
+		{`(?m)^ +--law word +law of the sequences: process, .* or reflection `,
+			[]string{"train", "--help"}},
 		{`(?m)^test MSE +0\.\d+ +64 sequences\n  zero +\S+\n  copy last +\S+\ndirectory`, learn},
-		{`(?m)^test MSE .*\n  zero .*\n  copy last .*\ndirectory`, []string{"train", "--resume", "r", "--d", "4"}},
-		{`(?m)^r +complete .* law=reflection mixer=retention length=8 batch=64 train=512`, []string{"runs", "list", "."}},
+		{`(?m)^test MSE .*\n  zero .*\n  copy last .*\ndirectory`,
+			[]string{"train", "--resume", "r", "--d", "4"}},
+		{`(?m)^r +complete .* law=reflection mixer=retention length=8 batch=64 train=512`,
+			[]string{"runs", "list", "."}},
 		{`(?m)^law +reflection\nd +4\ntokens`, []string{"runs", "show", "r"}},
 		{`(?m)^Γ beside W\n`, []string{"probe", "r"}},
 		{`^[0-9a-f]{12}\n$`, []string{"sweep", "create", "plan.yaml"}},
@@ -60,16 +67,21 @@ func TestOwnBinary(t *testing.T) {
 		c.Stderr = &stderr
 		out, err := c.Output()
 		if err != nil || !regexp.MustCompile(step.want).Match(out) {
-			t.Errorf("%v: %v, printed %s%s, want %s", step.args, err, out, stderr.String(), step.want)
+			t.Errorf("%v: %v, printed %s%s, want %s", step.args, err, out, stderr.String(),
+				step.want)
 		}
 	}
 	for want, args := range map[string][]string{
-		`unknown mixer "retension": did you mean retention?`:   {"train", "--mixer", "retension"},
-		"a retention has no attention softmax":                 {"train", "--mixer", "retention", "--attention", "softmax"},
-		`unknown law "reflex": did you mean reflection?`:       {"train", "--law", "reflex"},
-		"mu is a setting of law process: choose that":          {"train", "--law", "reflection", "--mu", "3"},
-		"d = 1: there is no hyperplane to reflect in":          {"train", "--law", "reflection", "--d", "1"},
-		"r has no setting mu, since its law is reflection":     {"train", "--resume", "r", "--mu", "3"},
+		`unknown mixer "retension": did you mean retention?`: {"train", "--mixer", "retension"},
+		"a retention has no attention softmax": {"train", "--mixer", "retention",
+			"--attention", "softmax"},
+		`unknown law "reflex": did you mean reflection?`: {"train", "--law", "reflex"},
+		"mu is a setting of law process: choose that": {"train", "--law", "reflection",
+			"--mu", "3"},
+		"d = 1: there is no hyperplane to reflect in": {"train", "--law", "reflection",
+			"--d", "1"},
+		"r has no setting mu, since its law is reflection": {"train", "--resume", "r", "--mu",
+			"3"},
 		`there is no experiment "reflection": did you mean re`: {"reproduce", "reflection"},
 	} {
 		c := exec.CommandContext(t.Context(), binary, args...)
@@ -79,7 +91,8 @@ func TestOwnBinary(t *testing.T) {
 		}
 	}
 	for _, name := range []string{"figure.svg", "data/figure.csv"} {
-		if info, err := os.Stat(filepath.Join(dir, "out", "reflections", name)); err != nil || info.Size() == 0 {
+		if info, err := os.Stat(filepath.Join(dir, "out", "reflections", name)); err != nil ||
+			info.Size() == 0 {
 			t.Errorf("the experiment has no %s: %v", name, err)
 		}
 	}

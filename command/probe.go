@@ -40,7 +40,8 @@ a (T, d) array in NumPy's .npy format, and each estimator does so beside it.`,
 		Args: exactlyOne("a run: icar probe RUN"),
 		RunE: func(c *cobra.Command, args []string) error {
 			if f.sequences < 40 || f.sequences > 1<<16 {
-				return usage(fmt.Errorf("--sequences %d is not from 40 to %d: use 256", f.sequences, 1<<16))
+				return usage(fmt.Errorf("--sequences %d is not from 40 to %d: use 256", f.sequences,
+					1<<16))
 			}
 			model, err := h.openRun(args[0])
 			if err != nil {
@@ -58,8 +59,11 @@ a (T, d) array in NumPy's .npy format, and each estimator does so beside it.`,
 			return probeModel(c, args[0], model, f)
 		},
 	}
-	c.Flags().StringVar(&f.out, "out", "", "the `folder` to write: analysis.json, the figures and report.html (default icar-probe/RUN, with --sequence icar-probe/RUN-FILE)")
-	c.Flags().StringVar(&f.sequence, "sequence", "", "a .npy `file` of a sequence of your own, (T, d)")
+	c.Flags().StringVar(&f.out, "out", "",
+		"the `folder` to write: analysis.json, the figures and report.html (default "+
+			"icar-probe/RUN, with --sequence icar-probe/RUN-FILE)")
+	c.Flags().StringVar(&f.sequence, "sequence", "",
+		"a .npy `file` of a sequence of your own, (T, d)")
 	c.Flags().IntVar(&f.sequences, "sequences", 256, "test sequences to average over")
 	c.Flags().BoolVar(&f.asJSON, "json", false, "print one JSON document instead of the tables")
 	return c
@@ -78,7 +82,8 @@ func probeModel(c *cobra.Command, path string, model *probe.Model, f probeFlags)
 		return runFailed(err)
 	}
 	if f.asJSON {
-		return printJSON(c.OutOrStdout(), probeDocument{Version: outcome.DocumentVersion, Run: path, Analysis: a})
+		return printJSON(c.OutOrStdout(), probeDocument{Version: outcome.DocumentVersion, Run: path,
+			Analysis: a})
 	}
 	out := c.OutOrStdout()
 	for i, s := range a.Sections() {
@@ -128,25 +133,30 @@ func printSection(out io.Writer, s figure.Section) error {
 
 // saveProbe writes the analysis, the figures and the page.
 func saveProbe(out, path string, a probe.Analysis) (page string, err error) {
-	if err := report.WriteJSON(filepath.Join(out, analysisFile), probeDocument{Version: outcome.DocumentVersion, Run: path, Analysis: a}); err != nil {
+	if err := report.WriteJSON(filepath.Join(out, analysisFile),
+		probeDocument{Version: outcome.DocumentVersion, Run: path, Analysis: a}); err != nil {
 		return "", err
 	}
 	return saveArticle(out, report.Article{
 		Title: "What has it learnt?",
-		Lead: fmt.Sprintf("The model of %s, taken apart on %d sequences of its process. The paper's idea: from the context a Transformer makes a matrix Γ, then it predicts Γ s.",
+		Lead: fmt.Sprintf("The model of %s, taken apart on %d sequences of its process. The "+
+			"paper's idea: from the context a Transformer makes a matrix Γ, then it predicts Γ s.",
 			path, a.Sequences),
 		Sections: a.Sections(),
 	}, a.Figures())
 }
 
 // saveArticle writes figures, each by itself and all at the end of a page.
-func saveArticle(out string, article report.Article, figures []figure.Figure) (page string, err error) {
+func saveArticle(out string, article report.Article, figures []figure.Figure) (page string,
+	err error) {
 	for i := range figures {
-		article.Sections = append(article.Sections, figure.Section{Title: figures[i].Title, Figure: &figures[i]})
+		article.Sections = append(article.Sections, figure.Section{Title: figures[i].Title,
+			Figure: &figures[i]})
 		for _, format := range report.Formats() {
-			err := run.WriteFile(filepath.Join(out, report.FigureFile(figures[i], format)), func(w io.Writer) error {
-				return report.Draw(w, figures[i], format)
-			})
+			err := run.WriteFile(filepath.Join(out, report.FigureFile(figures[i], format)),
+				func(w io.Writer) error {
+					return report.Draw(w, figures[i], format)
+				})
 			if err != nil {
 				return "", err
 			}

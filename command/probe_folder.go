@@ -57,13 +57,16 @@ func ownFolder(out, path, sequence string) error {
 	}
 	var made struct{ Run, Sequence string }
 	if err := budget.Unmarshal(data, &made, budget.Results()); err != nil {
-		return fmt.Errorf("%s cannot be read, and %s is not overwritten: %s", filepath.Join(out, name), page, elsewhere)
+		return fmt.Errorf("%s cannot be read, and %s is not overwritten: %s",
+			filepath.Join(out, name), page, elsewhere)
 	}
 	switch {
 	case !sameFile(made.Run, path):
-		return fmt.Errorf("%s is of the run %s and is not overwritten: %s", page, made.Run, elsewhere)
+		return fmt.Errorf("%s is of the run %s and is not overwritten: %s", page, made.Run,
+			elsewhere)
 	case sequence != "" && !sameFile(made.Sequence, sequence):
-		return fmt.Errorf("%s is of the sequence %s and is not overwritten: %s", page, made.Sequence, elsewhere)
+		return fmt.Errorf("%s is of the sequence %s and is not overwritten: %s", page,
+			made.Sequence, elsewhere)
 	}
 	return nil
 }
@@ -90,20 +93,24 @@ func (h *house) openRun(path string) (*probe.Model, error) {
 	switch {
 	case found == nil && !info.IsDir():
 		if _, err := run.Read(filepath.Dir(path)); err == nil {
-			return nil, fmt.Errorf("%s is a file of a run: give its folder, icar probe %s", path, filepath.Dir(path))
+			return nil, fmt.Errorf("%s is a file of a run: give its folder, icar probe %s", path,
+				filepath.Dir(path))
 		}
-		return nil, fmt.Errorf("%s is a file, and a model is probed with the settings that it was trained with: give the folder of a run that icar train has made", path)
+		return nil, fmt.Errorf("%s is a file, and a model is probed with the settings that it "+
+			"was trained with: give the folder of a run that icar train has made", path)
 	case found == nil && !errors.Is(err, run.ErrNoRun): // a run, without what is needed
 		return nil, err
 	case found == nil:
 		if inside := runsIn(path); len(inside) > 0 {
-			return nil, fmt.Errorf("%s holds no run itself; %s below it: name one", path, some(inside))
+			return nil, fmt.Errorf("%s holds no run itself; %s below it: name one", path,
+				some(inside))
 		}
 	}
 	if beside := runsIn(filepath.Dir(path)); len(beside) > 0 {
 		return nil, fmt.Errorf("%s holds no run; %s there: name one", path, some(beside))
 	}
-	return nil, fmt.Errorf("%s holds no run: icar train makes one, icar runs list shows those of a folder", path)
+	return nil, fmt.Errorf(
+		"%s holds no run: icar train makes one, icar runs list shows those of a folder", path)
 }
 
 // runsIn are the paths of the runs in the folders of a folder, no deeper.

@@ -24,7 +24,8 @@ func probeSequence(c *cobra.Command, path string, model *probe.Model, f probeFla
 		return badInput(err)
 	}
 	if len(shape) != 2 || shape[0] == 0 || shape[1] == 0 {
-		return badInput(fmt.Errorf("%s has the shape %v: save a sequence as an array (T, d), a token a row", f.sequence, shape))
+		return badInput(fmt.Errorf("%s has the shape %v: save a sequence as an array (T, d), a "+
+			"token a row", f.sequence, shape))
 	}
 	length, d := shape[0], shape[1]
 	beside, tooLong, err := model.EstimatorsUpTo(c.Context(), length)
@@ -46,14 +47,18 @@ func probeSequence(c *cobra.Command, path string, model *probe.Model, f probeFla
 	}{outcome.DocumentVersion, path, f.sequence, predictions}
 	table := probe.SequenceSection(predictions, d)
 	if len(tooLong) > 0 {
-		table.Text += fmt.Sprintf(" Left out, since their steps are fitted for each of the %d positions of the training and the sequence has %d: %s.", model.Config.Length, length, strings.Join(tooLong, ", "))
+		table.Text += fmt.Sprintf(" Left out, since their steps are fitted for each of the %d "+
+			"positions of the training and the sequence has %d: %s.", model.Config.Length, length,
+			strings.Join(tooLong, ", "))
 	}
 	page, err := saveArticle(f.out, report.Article{
-		Title:    "Your sequence",
-		Lead:     fmt.Sprintf("%s, %d tokens of dimension %d, as the model of %s predicts it, beside the estimators.", f.sequence, length, d, path),
+		Title: "Your sequence",
+		Lead: fmt.Sprintf("%s, %d tokens of dimension %d, as the model of %s predicts it, "+
+			"beside the estimators.", f.sequence, length, d, path),
 		Sections: []figure.Section{table},
 	}, probe.SequenceFigures(predictions, d))
-	if err = errors.Join(err, report.WriteJSON(filepath.Join(f.out, sequenceFile), document)); err != nil {
+	if err = errors.Join(err, report.WriteJSON(filepath.Join(f.out, sequenceFile),
+		document)); err != nil {
 		return runFailed(err)
 	}
 	if f.asJSON {
@@ -62,7 +67,8 @@ func probeSequence(c *cobra.Command, path string, model *probe.Model, f probeFla
 	return printPredictions(c.OutOrStdout(), table, predictions[0], d, f.out, page)
 }
 
-func printPredictions(out io.Writer, table figure.Section, model probe.Prediction, d int, folder, page string) error {
+func printPredictions(out io.Writer, table figure.Section, model probe.Prediction, d int, folder,
+	page string) error {
 	if err := printSection(out, table); err != nil {
 		return err
 	}

@@ -51,7 +51,8 @@ func (p progress) bar(name string, steps int, after ...decor.Decorator) bar {
 	}
 	left := decor.OnComplete(decor.AverageETA(decor.ET_STYLE_GO, decor.WCSyncSpace), "done")
 	return bar{p.container.AddBar(int64(steps),
-		mpb.PrependDecorators(decor.Name(name, decor.WCSyncSpaceR), decor.CountersNoUnit("%d/%d", decor.WCSyncSpace)),
+		mpb.PrependDecorators(decor.Name(name, decor.WCSyncSpaceR), decor.CountersNoUnit("%d/%d",
+			decor.WCSyncSpace)),
 		mpb.AppendDecorators(append([]decor.Decorator{left}, after...)...))}
 }
 

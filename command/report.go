@@ -13,8 +13,9 @@ func (h *house) newReport() *cobra.Command {
 	return &cobra.Command{
 		Use:   "report DIR",
 		Short: "Write the report page of an output folder anew",
-		Long:  "Write report.html and claims.json of a folder that `icar reproduce --out` has written, from all the experiments in it.",
-		Args:  exactlyOne("the output folder: icar report DIR"),
+		Long: "Write report.html and claims.json of a folder that `icar reproduce --out` has " +
+			"written, from all the experiments in it.",
+		Args: exactlyOne("the output folder: icar report DIR"),
 		RunE: func(c *cobra.Command, args []string) error {
 			entries, err := report.Load(args[0], h.names())
 			if err != nil {

@@ -63,16 +63,20 @@ The environment's ICAR_KERNEL chooses what networks run on: go, avx2 or avx512.`
   icar reproduce fig6 --scale paper --out fig6-paper
   icar reproduce fig3-rotation --set d=6 --set heads=4
   icar reproduce --scale paper --sweep --database-file address`,
-		ValidArgsFunction: func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+		ValidArgsFunction: func(*cobra.Command, []string, string) (
+			[]string, cobra.ShellCompDirective) {
 			return h.names(), cobra.ShellCompDirectiveNoFileComp
 		},
 		RunE: func(c *cobra.Command, names []string) error { return h.reproduce(c, names, f) },
 	}
-	c.Flags().StringVar(&f.scale, "scale", string(outcome.Quick), "how large: quick (at most 5 s an experiment) or paper (the authors' sizes)")
+	c.Flags().StringVar(&f.scale, "scale", string(outcome.Quick),
+		"how large: quick (at most 5 s an experiment) or paper (the authors' sizes)")
 	c.Flags().StringVar(&f.out, "out", "icar-out", "the folder to write")
-	c.Flags().Uint64Var(&f.seed, "seed", 0, "seed of all randomness; the same seed gives the same bits")
+	c.Flags().Uint64Var(&f.seed, "seed", 0,
+		"seed of all randomness; the same seed gives the same bits")
 	c.Flags().IntVar(&f.workers, "workers", 0, "trials at a time (default: one a processor)")
-	c.Flags().StringArrayVar(&f.set, "set", nil, "override a setting of the trials, KEY=VALUE; repeatable; the report lists the keys")
+	c.Flags().StringArrayVar(&f.set, "set", nil,
+		"override a setting of the trials, KEY=VALUE; repeatable; the report lists the keys")
 	c.Flags().BoolVar(&f.asJSON, "json", false, "print one JSON document instead of the table")
 	c.Flags().BoolVar(&f.sweep, "sweep", false, "hand the trials to workers by a database")
 	f.database.add(c.Flags())
@@ -85,7 +89,8 @@ func (h *house) reproduce(c *cobra.Command, names []string, f reproduceFlags) er
 		return usage(err)
 	}
 	if !f.sweep && (f.database != databaseFlags{}) {
-		return usage(errors.New("--database and --database-file are for --sweep: leave them out, or use it"))
+		return usage(errors.New(
+			"--database and --database-file are for --sweep: leave them out, or use it"))
 	}
 	chosen, err := h.choose(names)
 	if err != nil {
@@ -109,7 +114,8 @@ func (h *house) reproduce(c *cobra.Command, names []string, f reproduceFlags) er
 	}
 	switch {
 	case f.sweep:
-		if options.Known, err = h.reproduceInSweep(c, f.database, chosen, plans, options, f.atOnce(c)); err != nil {
+		if options.Known, err = h.reproduceInSweep(c, f.database, chosen, plans, options,
+			f.atOnce(c)); err != nil {
 			return err
 		}
 	case options.Scale == outcome.Paper:
@@ -197,14 +203,16 @@ func (h *house) checkEarlier(out string, chosen []experiment.Experiment) error {
 		replaced = append(replaced, e.Name)
 	}
 	if _, err := report.LoadOthers(out, h.names(), replaced); err != nil {
-		return fmt.Errorf("an earlier result is in the way: %w; remove it or choose another --out", err)
+		return fmt.Errorf("an earlier result is in the way: %w; remove it or choose another --out",
+			err)
 	}
 	return nil
 }
 
 // runAll runs the experiments one after the other and saves each when it is
 // whole, so that an interrupt costs only the one that is running.
-func runAll(ctx context.Context, stderr io.Writer, chosen []experiment.Experiment, plans [][]outcome.Trial, o experiment.Options, out string) ([]report.Entry, error) {
+func runAll(ctx context.Context, stderr io.Writer, chosen []experiment.Experiment,
+	plans [][]outcome.Trial, o experiment.Options, out string) ([]report.Entry, error) {
 	progress := newProgress(stderr)
 	defer progress.wait()
 	o.Notice = func(message string) { progress.print(stderr, "icar: "+message+"\n") }
@@ -234,7 +242,8 @@ func printClaims(out io.Writer, entries, all []report.Entry, page string) error 
 		if claim.Pass {
 			mark = "ok"
 		}
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\n", mark, visible.Text(claim.ID), visible.Text(claim.Source),
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\n", mark, visible.Text(claim.ID),
+			visible.Text(claim.Source),
 			report.Number(claim.Measured.Float()), report.Demand(claim),
 			visible.Text(beginning(claim.Statement)))
 	}
@@ -293,7 +302,8 @@ func beginning(statement string) string {
 }
 
 // printReproduceJSON prints the document that docs/json.md describes.
-func printReproduceJSON(out io.Writer, o experiment.Options, entries []report.Entry, claims []outcome.Claim) error {
+func printReproduceJSON(out io.Writer, o experiment.Options, entries []report.Entry,
+	claims []outcome.Claim) error {
 	type item struct {
 		Name    string       `json:"name"`
 		Source  string       `json:"source"`
@@ -337,5 +347,6 @@ func verdict(claims []outcome.Claim) error {
 	if more := len(failed) - named; more > 0 {
 		names = fmt.Sprintf("%s and %d more, see the report", names, more)
 	}
-	return failure{exitClaimFailed, fmt.Errorf("%d of %d claims failed: %s", len(failed), len(claims), names)}
+	return failure{exitClaimFailed,
+		fmt.Errorf("%d of %d claims failed: %s", len(failed), len(claims), names)}
 }

@@ -95,8 +95,9 @@ func Main(args []string, stdout, stderr io.Writer, options ...Option) int {
 
 func (h *house) newRoot() *cobra.Command {
 	root := &cobra.Command{
-		Use:   "icar",
-		Short: "Reproduce, verify and extend “How do Transformers perform In-Context Autoregressive Learning?”",
+		Use: "icar",
+		Short: "Reproduce, verify and extend “How do Transformers perform In-Context " +
+			"Autoregressive Learning?”",
 		Long: `icar checks the claims of the paper by Sander, Giryes, Suzuki, Blondel and Peyré
 (ICML 2024, arXiv 2402.05787), measured against predicted.
 
@@ -109,8 +110,8 @@ long as a worker waits, 130 interrupted.`,
 		RunE:                       func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
 	root.SetFlagErrorFunc(flagError)
-	root.AddCommand(h.newReproduce(), h.newList(), h.newTrain(), h.newRuns(), h.newProbe(), h.newSweep(),
-		newBench(), newBenchCase(), newText(), h.newReport(), h.newServe(), newVersion())
+	root.AddCommand(h.newReproduce(), h.newList(), h.newTrain(), h.newRuns(), h.newProbe(),
+		h.newSweep(), newBench(), newBenchCase(), newText(), h.newReport(), h.newServe(), newVersion())
 	return root
 }
 
@@ -133,7 +134,8 @@ func noCommand(c *cobra.Command, args []string) error {
 		}
 	}
 	if len(whole) > 0 {
-		return usage(fmt.Errorf("there is no command %q: use %s", args[0], strings.Join(whole, " or ")))
+		return usage(fmt.Errorf("there is no command %q: use %s", args[0],
+			strings.Join(whole, " or ")))
 	}
 	return usage(fmt.Errorf("there is no command %q: %s", args[0], suggest.Instead(args[0], names)))
 }
@@ -154,7 +156,8 @@ func noArguments(c *cobra.Command, args []string) error {
 // atMostOne refuses a second argument.
 func atMostOne(c *cobra.Command, args []string) error {
 	if len(args) > 1 {
-		return usage(fmt.Errorf("%s takes one argument at most, and %q is a second one: leave it out", c.CommandPath(), args[1]))
+		return usage(fmt.Errorf("%s takes one argument at most, and %q is a second one: leave it "+
+			"out", c.CommandPath(), args[1]))
 	}
 	return nil
 }
@@ -167,5 +170,6 @@ func flagError(c *cobra.Command, err error) error {
 	}
 	var names []string
 	c.Flags().VisitAll(func(f *pflag.Flag) { names = append(names, f.Name) })
-	return usage(fmt.Errorf("there is no flag --%s: %s", unknown.GetSpecifiedName(), suggest.Instead(unknown.GetSpecifiedName(), names)))
+	return usage(fmt.Errorf("there is no flag --%s: %s", unknown.GetSpecifiedName(),
+		suggest.Instead(unknown.GetSpecifiedName(), names)))
 }

@@ -46,7 +46,8 @@ func (h *house) newRunsList() *cobra.Command {
 			}
 			runs, err := run.List(folder)
 			if errors.Is(err, fs.ErrNotExist) {
-				return badInput(fmt.Errorf("there is no folder %s: name one that icar train has written to", folder))
+				return badInput(fmt.Errorf(
+					"there is no folder %s: name one that icar train has written to", folder))
 			}
 			if err != nil {
 				return badInput(err)
@@ -56,7 +57,8 @@ func (h *house) newRunsList() *cobra.Command {
 				return printRuns(c.OutOrStdout(), known)
 			}
 			if len(known) == 0 {
-				_, err := fmt.Fprintf(c.ErrOrStderr(), "icar: %s holds no runs: icar train writes one\n",
+				_, err := fmt.Fprintf(c.ErrOrStderr(),
+					"icar: %s holds no runs: icar train writes one\n",
 					visible.Text(folder))
 				return err
 			}
@@ -155,7 +157,8 @@ func listRuns(out io.Writer, runs []described) error {
 	fmt.Fprintln(w, "RUN\t"+cellTitles+"\tOTHER THAN THE DEFAULTS")
 	for _, d := range runs {
 		if d.Error != "" {
-			fmt.Fprintf(w, "%s\t%s\t\t\t\t\t%s\n", visible.Text(d.Path), d.State, visible.Text(d.Error))
+			fmt.Fprintf(w, "%s\t%s\t\t\t\t\t%s\n", visible.Text(d.Path), d.State,
+				visible.Text(d.Error))
 			continue
 		}
 		var changed []string

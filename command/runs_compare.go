@@ -22,24 +22,29 @@ func (h *house) newRunsCompare() *cobra.Command {
 	var out string
 	var asJSON bool
 	c := &cobra.Command{
-		Use:   "compare RUN RUN...",
-		Short: "Compare runs: what they differ in, where they have come to, their curves in one figure",
+		Use: "compare RUN RUN...",
+		Short: "Compare runs: what they differ in, where they have come to, their curves in one " +
+			"figure",
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) < 2 {
-				return usage(fmt.Errorf("%d runs given: name two or more, icar runs compare RUN RUN", len(args)))
+				return usage(fmt.Errorf(
+					"%d runs given: name two or more, icar runs compare RUN RUN", len(args)))
 			}
 			return nil
 		},
 		RunE: func(c *cobra.Command, args []string) error {
 			format := strings.TrimPrefix(filepath.Ext(out), ".")
 			if !slices.Contains(report.Formats(), format) {
-				return usage(fmt.Errorf("--out %s is no figure: %s", out, suggest.Instead(format, report.Formats())))
+				return usage(fmt.Errorf("--out %s is no figure: %s", out,
+					suggest.Instead(format, report.Formats())))
 			}
 			runs, err := h.readRuns(args)
 			if err != nil {
 				return err
 			}
-			err = run.WriteFile(out, func(w io.Writer) error { return report.Draw(w, curves(runs), format) })
+			err = run.WriteFile(out, func(w io.Writer) error {
+				return report.Draw(w, curves(runs), format)
+			})
 			if err != nil {
 				return runFailed(fmt.Errorf("--out %s: %w; choose another file", out, err))
 			}
@@ -49,7 +54,8 @@ func (h *house) newRunsCompare() *cobra.Command {
 			return compareRuns(c.OutOrStdout(), runs, out)
 		},
 	}
-	c.Flags().StringVar(&out, "out", "compare.svg", "the figure to write: a `file` .svg, .pdf or .png")
+	c.Flags().StringVar(&out, "out", "compare.svg",
+		"the figure to write: a `file` .svg, .pdf or .png")
 	c.Flags().BoolVar(&asJSON, "json", false, "print one JSON document instead of the table")
 	return c
 }
@@ -76,7 +82,8 @@ func compareRuns(out io.Writer, runs []described, picture string) error {
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(w, "RUN\t"+cellTitles+"\tDIFFERS IN")
 	for i, values := range differing(runs) {
-		fmt.Fprintf(w, "%s\t%s\t%s\n", visible.Text(runs[i].Path), runs[i].cells(), strings.Join(values, " "))
+		fmt.Fprintf(w, "%s\t%s\t%s\n", visible.Text(runs[i].Path), runs[i].cells(),
+			strings.Join(values, " "))
 	}
 	if err := w.Flush(); err != nil {
 		return err
@@ -107,9 +114,12 @@ const thinned = 400
 
 // curves draws training loss, test error by step and test error by position.
 func curves(runs []described) figure.Figure {
-	loss := figure.Panel{Kind: figure.Lines, Title: "training loss", X: figure.Axis{Label: "step"}, Y: figure.Axis{Label: "loss of the batch", Log: true}}
-	test := figure.Panel{Kind: figure.Lines, Title: "test error", X: figure.Axis{Label: "step"}, Y: figure.Axis{Label: "MSE", Log: true}}
-	position := figure.Panel{Kind: figure.Lines, Title: "test error by position", X: figure.Axis{Label: "position T"}, Y: figure.Axis{Label: "MSE", Log: true}}
+	loss := figure.Panel{Kind: figure.Lines, Title: "training loss", X: figure.Axis{Label: "step"},
+		Y: figure.Axis{Label: "loss of the batch", Log: true}}
+	test := figure.Panel{Kind: figure.Lines, Title: "test error", X: figure.Axis{Label: "step"},
+		Y: figure.Axis{Label: "MSE", Log: true}}
+	position := figure.Panel{Kind: figure.Lines, Title: "test error by position",
+		X: figure.Axis{Label: "position T"}, Y: figure.Axis{Label: "MSE", Log: true}}
 	names := labels(runs)
 	for r, d := range runs {
 		var x, y, tx, ty, px, py []float64
@@ -132,5 +142,6 @@ func curves(runs []described) figure.Figure {
 		test.Series = append(test.Series, figure.NewSeries(name, figure.Solid, tx, ty))
 		position.Series = append(position.Series, figure.NewSeries(name, figure.Solid, px, py))
 	}
-	return figure.Figure{Title: "Runs compared", Columns: 3, Panels: []figure.Panel{loss, test, position}}
+	return figure.Figure{Title: "Runs compared", Columns: 3,
+		Panels: []figure.Panel{loss, test, position}}
 }

@@ -20,15 +20,18 @@ one's own runs, live. It is reachable from this machine only; with --address of
 another interface the printed URL holds a token that visitors need. Ctrl-C stops it.`,
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) > 0 {
-				return usage(fmt.Errorf("serve takes no argument %q: name the folder of runs with --runs", args[0]))
+				return usage(fmt.Errorf(
+					"serve takes no argument %q: name the folder of runs with --runs", args[0]))
 			}
 			return nil
 		},
 		RunE: func(c *cobra.Command, _ []string) error {
-			for _, name := range []string{"runs", "out"} { // the defaults may come to be while it serves
+			// The defaults may come to be while it serves.
+			for _, name := range []string{"runs", "out"} {
 				if f := c.Flags().Lookup(name); f.Changed {
 					if info, err := os.Stat(f.Value.String()); err != nil || !info.IsDir() {
-						return badInput(fmt.Errorf("--%s %s is no folder: name one that is there", name, f.Value))
+						return badInput(fmt.Errorf("--%s %s is no folder: name one that is there",
+							name, f.Value))
 					}
 				}
 			}
@@ -46,8 +49,10 @@ another interface the printed URL holds a token that visitors need. Ctrl-C stops
 			return nil
 		},
 	}
-	c.Flags().StringVar(&o.Address, "address", "127.0.0.1:8402", "`HOST:PORT` to listen on; port 0 takes any that is free")
+	c.Flags().StringVar(&o.Address, "address", "127.0.0.1:8402",
+		"`HOST:PORT` to listen on; port 0 takes any that is free")
 	c.Flags().StringVar(&o.Runs, "runs", runsFolder, "`folder` of the runs of icar train")
-	c.Flags().StringVar(&o.Outcome, "out", "icar-out", "`folder` that icar reproduce has written, for its claims")
+	c.Flags().StringVar(&o.Outcome, "out", "icar-out",
+		"`folder` that icar reproduce has written, for its claims")
 	return c
 }

@@ -43,13 +43,15 @@ An address with a password is not taken from a flag.`,
 		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
 	f.add(c.PersistentFlags())
-	c.AddCommand(h.newSweepCreate(&f), newSweepList(&f), h.newSweepWork(&f), newSweepStatus(&f), h.newSweepResults(&f), newSweepCancel(&f), newSweepRetry(&f), newSweepSubmit(&f))
+	c.AddCommand(h.newSweepCreate(&f), newSweepList(&f), h.newSweepWork(&f), newSweepStatus(&f),
+		h.newSweepResults(&f), newSweepCancel(&f), newSweepRetry(&f), newSweepSubmit(&f))
 	return c
 }
 
 // add adds the flags to those of a command.
 func (f *databaseFlags) add(flags *pflag.FlagSet) {
-	flags.StringVar(&f.database, "database", "", "a SQLite `file`, or a postgres:// URL without a password (default sweep.db)")
+	flags.StringVar(&f.database, "database", "",
+		"a SQLite `file`, or a postgres:// URL without a password (default sweep.db)")
 	flags.StringVar(&f.file, "database-file", "", "`file` of mode 0600 with the database's address")
 }
 
@@ -80,13 +82,15 @@ func (f databaseFlags) address() (a sweep.Address, err error) {
 }
 
 // with calls do with the opened database. Of SQLite's only create makes one.
-func (f databaseFlags) with(ctx context.Context, create bool, do func(*sweep.Store, sweep.Address) error) error {
+func (f databaseFlags) with(ctx context.Context, create bool,
+	do func(*sweep.Store, sweep.Address) error) error {
 	a, err := f.address()
 	if err != nil {
 		return err
 	}
 	if _, missing := os.Stat(a.File()); a.File() != "" && missing != nil && !create {
-		return badInput(fmt.Errorf("there is no database %s: icar sweep create makes one, --database names another", a))
+		return badInput(fmt.Errorf(
+			"there is no database %s: icar sweep create makes one, --database names another", a))
 	}
 	var store *sweep.Store
 	err = f.insist(ctx, "open", func(ctx context.Context) (err error) {
@@ -106,7 +110,8 @@ func (f databaseFlags) with(ctx context.Context, create bool, do func(*sweep.Sto
 }
 
 // insist asks the database, for as long as the command waits for it.
-func (f databaseFlags) insist(ctx context.Context, what string, ask func(context.Context) error) error {
+func (f databaseFlags) insist(ctx context.Context, what string,
+	ask func(context.Context) error) error {
 	if f.wait.GiveUp == 0 {
 		return ask(ctx)
 	}
@@ -123,7 +128,8 @@ func awayOrFailed(err error) error {
 }
 
 // withSweep calls do with the sweep of that name, the only one for none.
-func (f databaseFlags) withSweep(ctx context.Context, args []string, do func(*sweep.Store, sweep.Sweep) error) error {
+func (f databaseFlags) withSweep(ctx context.Context, args []string,
+	do func(*sweep.Store, sweep.Sweep) error) error {
 	return f.with(ctx, false, func(s *sweep.Store, _ sweep.Address) error {
 		id := ""
 		if len(args) > 0 {
@@ -174,7 +180,8 @@ create it again changes nothing and goes on if the first was cut short.`,
 		RunE: func(c *cobra.Command, args []string) error {
 			switch {
 			case len(args) == 1 && config != "":
-				return usage(fmt.Errorf("two plans are given, %s and --config %s: name one", args[0], config))
+				return usage(fmt.Errorf("two plans are given, %s and --config %s: name one",
+					args[0], config))
 			case len(args) == 1:
 				config = args[0]
 			}
@@ -187,7 +194,8 @@ create it again changes nothing and goes on if the first was cut short.`,
 
 func (h *house) sweepCreate(c *cobra.Command, f databaseFlags, path string) error {
 	if path == "" {
-		return usage(errors.New("no plan is given: write one, see icar sweep create --help, and name its file: icar sweep create grid.yaml"))
+		return usage(errors.New("no plan is given: write one, see icar sweep create --help, and " +
+			"name its file: icar sweep create grid.yaml"))
 	}
 	file, err := readSmall(path)
 	if err != nil {
@@ -210,8 +218,10 @@ func (h *house) sweepCreate(c *cobra.Command, f databaseFlags, path string) erro
 		return planError(path, err)
 	}
 	return f.with(c.Context(), true, func(s *sweep.Store, a sweep.Address) error {
-		w := sweep.Sweep{ID: sweep.Name(program, trials), Kind: sweep.Training, Config: string(file), Arithmetic: loops.Arithmetic(), Program: program,
-			Trials: int64(len(trials)), Attempts: int64(plan.Attempts), StopOnFailure: plan.StopOnFailure}
+		w := sweep.Sweep{ID: sweep.Name(program, trials), Kind: sweep.Training,
+			Config: string(file), Arithmetic: loops.Arithmetic(), Program: program,
+			Trials: int64(len(trials)), Attempts: int64(plan.Attempts),
+			StopOnFailure: plan.StopOnFailure}
 		created, err := s.Create(c.Context(), w, trials)
 		if err != nil {
 			return runFailed(err)
@@ -221,9 +231,11 @@ func (h *house) sweepCreate(c *cobra.Command, f databaseFlags, path string) erro
 			fmt.Fprintf(stderr, "icar: the sweep is in %v already and goes on as it is\n", a)
 		}
 		if repeated > 0 {
-			fmt.Fprintf(stderr, "icar: %d trials were left out: earlier ones come to the same settings\n", repeated)
+			fmt.Fprintf(stderr,
+				"icar: %d trials were left out: earlier ones come to the same settings\n", repeated)
 		}
-		fmt.Fprintf(stderr, "icar: %d trials in %v; icar sweep work works on them\n", len(trials), a)
+		fmt.Fprintf(stderr, "icar: %d trials in %v; icar sweep work works on them\n",
+			len(trials), a)
 		_, err = fmt.Fprintln(c.OutOrStdout(), w.ID)
 		return err
 	})
@@ -276,7 +288,8 @@ func newSweepRetry(f *databaseFlags) *cobra.Command {
 // checkArithmetic refuses work whose bits would differ from the others'.
 func checkArithmetic(w sweep.Sweep, k kernel.Kernel) error {
 	if w.Arithmetic != k.Arithmetic() {
-		return usage(fmt.Errorf("the sweep is computed in the arithmetic %s, this machine's is %s, whose bits differ: work on it on a machine like the first, or set ICAR_KERNEL",
+		return usage(fmt.Errorf("the sweep is computed in the arithmetic %s, this machine's is "+
+			"%s, whose bits differ: work on it on a machine like the first, or set ICAR_KERNEL",
 			w.Arithmetic, k.Arithmetic()))
 	}
 	return nil

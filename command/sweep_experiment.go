@@ -29,7 +29,8 @@ type experimentTrial struct {
 }
 
 // experimentSweep returns the sweep of the trials of experiments.
-func experimentSweep(chosen []experiment.Experiment, plans [][]outcome.Trial, arithmetic string) (sweep.Sweep, []sweep.Spec, error) {
+func experimentSweep(chosen []experiment.Experiment, plans [][]outcome.Trial,
+	arithmetic string) (sweep.Sweep, []sweep.Spec, error) {
 	program, err := run.Program()
 	if err != nil {
 		return sweep.Sweep{}, nil, runFailed(err)
@@ -41,11 +42,12 @@ func experimentSweep(chosen []experiment.Experiment, plans [][]outcome.Trial, ar
 			if err != nil {
 				return sweep.Sweep{}, nil, err
 			}
-			specs = append(specs, sweep.Spec{ID: sweep.Identity(config, arithmetic), Config: config})
+			specs = append(specs, sweep.Spec{ID: sweep.Identity(config, arithmetic),
+				Config: config})
 		}
 	}
-	return sweep.Sweep{ID: sweep.Name(program, specs), Kind: experimentKind, Arithmetic: arithmetic, Program: program,
-		Trials: int64(len(specs)), Attempts: 3}, specs, nil
+	return sweep.Sweep{ID: sweep.Name(program, specs), Kind: experimentKind, Arithmetic: arithmetic,
+		Program: program, Trials: int64(len(specs)), Attempts: 3}, specs, nil
 }
 
 // decodeTrial reads the configuration of a trial.
@@ -86,7 +88,9 @@ func (w experimentWorker) do(ctx context.Context, c sweep.Claim) ([]byte, []swee
 	}
 	log := w.Log.With("trial", c.ID, "epoch", c.Epoch)
 	log.Info("running", "experiment", e.Name, "id", t.Trial.ID, "from", from)
-	means := experiment.Env{Kernel: w.kernel, Directory: w.Path(c), CheckpointEvery: w.checkpointEvery, Notice: func(message string) { log.Warn(message) }, Step: w.step}
+	means := experiment.Env{Kernel: w.kernel, Directory: w.Path(c),
+		CheckpointEvery: w.checkpointEvery, Notice: func(message string) { log.Warn(message) },
+		Step: w.step}
 	result, err := e.Run(ctx, t.Trial, means)
 	if err != nil {
 		return nil, nil, err
@@ -98,7 +102,9 @@ func (w experimentWorker) do(ctx context.Context, c sweep.Claim) ([]byte, []swee
 // reproduceInSweep hands the trials of experiments to workers, of which this
 // process is one with o.Workers trials at a time, and returns their results
 // when all are there.
-func (h *house) reproduceInSweep(c *cobra.Command, f databaseFlags, chosen []experiment.Experiment, plans [][]outcome.Trial, o experiment.Options, workers int) (known map[string]outcome.Result, err error) {
+func (h *house) reproduceInSweep(c *cobra.Command, f databaseFlags, chosen []experiment.Experiment,
+	plans [][]outcome.Trial, o experiment.Options, workers int) (known map[string]outcome.Result,
+	err error) {
 	w, specs, err := experimentSweep(chosen, plans, o.Kernel.Arithmetic())
 	if err != nil {
 		return nil, err
@@ -107,7 +113,9 @@ func (h *house) reproduceInSweep(c *cobra.Command, f databaseFlags, chosen []exp
 		if _, err := s.Create(c.Context(), w, specs); err != nil {
 			return runFailed(err)
 		}
-		fmt.Fprintf(c.ErrOrStderr(), "icar: the %d trials are the sweep %s in %v; icar sweep work %[2]s helps, on any machine that reaches it\n", len(specs), w.ID, a)
+		fmt.Fprintf(c.ErrOrStderr(),
+			"icar: the %d trials are the sweep %s in %v; icar sweep work %[2]s helps, on any "+
+				"machine that reaches it\n", len(specs), w.ID, a)
 		if err := h.awaitSweep(c, f, s, w, workers); err != nil {
 			return err
 		}
@@ -119,13 +127,15 @@ func (h *house) reproduceInSweep(c *cobra.Command, f databaseFlags, chosen []exp
 
 // reproducer is how a process that reproduces works on its sweep.
 func reproducer(workers int) workFlags {
-	return workFlags{parallel: workers, times: workTimes{time.Minute, 15 * time.Second, time.Minute}, backoff: 5 * time.Second, giveUp: 10 * time.Minute}
+	return workFlags{parallel: workers, times: workTimes{time.Minute, 15 * time.Second,
+		time.Minute}, backoff: 5 * time.Second, giveUp: 10 * time.Minute}
 }
 
 // awaitSweep works on a sweep, with workers trials at a time, until it is
 // finished, and shows how far it has come. While the database does not answer
 // it waits, as workers do.
-func (h *house) awaitSweep(c *cobra.Command, f databaseFlags, s *sweep.Store, w sweep.Sweep, workers int) (err error) {
+func (h *house) awaitSweep(c *cobra.Command, f databaseFlags, s *sweep.Store, w sweep.Sweep,
+	workers int) (err error) {
 	ctx, cancel := context.WithCancelCause(c.Context())
 	defer cancel(nil)
 	o := reproducer(workers)
@@ -154,10 +164,13 @@ func (h *house) awaitSweep(c *cobra.Command, f databaseFlags, s *sweep.Store, w 
 		case err != nil && sweep.FaultOf(err) != sweep.Away:
 			return runFailed(err)
 		case err != nil && time.Since(answered) > o.giveUp:
-			return awayOrFailed(fmt.Errorf("%w for %v: %w; the same command goes on from there", sweep.ErrAway, o.giveUp, err))
+			return awayOrFailed(fmt.Errorf("%w for %v: %w; the same command goes on from there",
+				sweep.ErrAway, o.giveUp, err))
 		case err != nil:
 		case st.Finished() && st.Failed+st.Cancelled > 0:
-			return runFailed(fmt.Errorf("%d trials have failed and %d were cancelled: icar sweep status %s tells why, icar sweep retry %[3]s and the same command try them again", st.Failed, st.Cancelled, w.ID))
+			return runFailed(fmt.Errorf("%d trials have failed and %d were cancelled: icar sweep "+
+				"status %s tells why, icar sweep retry %[3]s and the same command try them again",
+				st.Failed, st.Cancelled, w.ID))
 		case st.Finished():
 			for ; shown < st.Done; shown++ {
 				bar.step()
@@ -176,7 +189,8 @@ func (h *house) awaitSweep(c *cobra.Command, f databaseFlags, s *sweep.Store, w 
 				return awayOrFailed(fmt.Errorf("%w; the same command goes on from there", err))
 			}
 		case <-ctx.Done():
-			return runFailed(fmt.Errorf("%w; other workers go on, the same command works with them and collects what they find", context.Cause(ctx)))
+			return runFailed(fmt.Errorf("%w; other workers go on, the same command works with "+
+				"them and collects what they find", context.Cause(ctx)))
 		case <-time.After(time.Second / 2):
 		}
 	}
@@ -184,7 +198,8 @@ func (h *house) awaitSweep(c *cobra.Command, f databaseFlags, s *sweep.Store, w 
 
 // knownResults reads the results of a finished sweep by the trials' identities
 // in their experiments.
-func (h *house) knownResults(ctx context.Context, s *sweep.Store, w sweep.Sweep) (map[string]outcome.Result, error) {
+func (h *house) knownResults(ctx context.Context, s *sweep.Store,
+	w sweep.Sweep) (map[string]outcome.Result, error) {
 	known := map[string]outcome.Result{}
 	err := s.Trials(ctx, w, func(t sweep.Trial) error {
 		if t.Wrong != nil {

@@ -56,7 +56,8 @@ func printSweeps(out io.Writer, all []listed, asJSON bool) error {
 	fmt.Fprintln(w, "SWEEP\tKIND\tDONE\tRUNNING\tPENDING\tFAILED\tCANCELLED")
 	for _, l := range all {
 		fmt.Fprintf(w, "%s\t%s\t%d/%d\t%d\t%d\t%d\t%d\n",
-			visible.Text(l.ID), visible.Text(l.Kind), l.Done, l.Trials, l.Running, l.Pending, l.Failed, l.Cancelled)
+			visible.Text(l.ID), visible.Text(l.Kind), l.Done, l.Trials, l.Running, l.Pending,
+			l.Failed, l.Cancelled)
 	}
 	return w.Flush()
 }

@@ -26,7 +26,8 @@ func newMeter() *meter {
 		steps:   counter("icar_steps_total", "Training steps made."),
 		results: counter("icar_results_total", "Results recorded."),
 		ended:   counter("icar_attempts_total", "Attempts at a trial that have ended in any way."),
-		running: prometheus.NewGauge(prometheus.GaugeOpts{Name: "icar_trials_running", Help: "Trials at work."}),
+		running: prometheus.NewGauge(prometheus.GaugeOpts{Name: "icar_trials_running",
+			Help: "Trials at work."}),
 	}
 }
 

@@ -45,10 +45,12 @@ func newSweepStatus(f *databaseFlags) *cobra.Command {
 						if !watch || st.Finished() {
 							return nil
 						}
-					case !watch || sweep.FaultOf(err) != sweep.Away || time.Since(answered) > watchPatience:
+					case !watch || sweep.FaultOf(err) != sweep.Away ||
+						time.Since(answered) > watchPatience:
 						return runFailed(err)
 					default:
-						fmt.Fprintf(c.ErrOrStderr(), "icar: the database does not answer, watching on: %v\n", err)
+						fmt.Fprintf(c.ErrOrStderr(),
+							"icar: the database does not answer, watching on: %v\n", err)
 					}
 					select {
 					case <-c.Context().Done():
@@ -59,7 +61,8 @@ func newSweepStatus(f *databaseFlags) *cobra.Command {
 			})
 		},
 	}
-	c.Flags().BoolVar(&watch, "watch", false, "print it again every two seconds until nothing is left")
+	c.Flags().BoolVar(&watch, "watch", false,
+		"print it again every two seconds until nothing is left")
 	c.Flags().BoolVar(&asJSON, "json", false, "print one JSON document instead of the table")
 	return c
 }
@@ -69,7 +72,8 @@ func newSweepStatus(f *databaseFlags) *cobra.Command {
 const watchPatience = 10 * time.Minute
 
 // failedTrials returns the trials that have failed for good.
-func failedTrials(ctx context.Context, s *sweep.Store, w sweep.Sweep) (all []sweep.Trial, err error) {
+func failedTrials(ctx context.Context, s *sweep.Store, w sweep.Sweep) (all []sweep.Trial,
+	err error) {
 	err = s.Trials(ctx, w, func(t sweep.Trial) error {
 		if t.State == sweep.Failed {
 			all = append(all, t)
@@ -79,7 +83,8 @@ func failedTrials(ctx context.Context, s *sweep.Store, w sweep.Sweep) (all []swe
 	return all, err
 }
 
-func printStatus(out io.Writer, w sweep.Sweep, st sweep.Status, failed []sweep.Trial, asJSON bool) error {
+func printStatus(out io.Writer, w sweep.Sweep, st sweep.Status, failed []sweep.Trial,
+	asJSON bool) error {
 	if asJSON {
 		return printJSON(out, struct {
 			Version int `json:"version"`
@@ -87,10 +92,13 @@ func printStatus(out io.Writer, w sweep.Sweep, st sweep.Status, failed []sweep.T
 			sweep.Status
 		}{outcome.DocumentVersion, w, st})
 	}
-	fmt.Fprintf(out, "%s: %d of %d done, %d running, %d pending, %d failed, %d cancelled; %d claims, %d workers lost\n",
-		visible.Text(w.ID), st.Done, w.Trials, st.Running, st.Pending, st.Failed, st.Cancelled, st.Attempts, st.Lost)
+	fmt.Fprintf(out, "%s: %d of %d done, %d running, %d pending, %d failed, %d cancelled; %d "+
+		"claims, %d workers lost\n",
+		visible.Text(w.ID), st.Done, w.Trials, st.Running, st.Pending, st.Failed, st.Cancelled,
+		st.Attempts, st.Lost)
 	if st.Missing > 0 {
-		fmt.Fprintf(out, "%d trials are missing: icar sweep create was cut short, the same command goes on\n", st.Missing)
+		fmt.Fprintf(out, "%d trials are missing: icar sweep create was cut short, the same "+
+			"command goes on\n", st.Missing)
 	}
 	t := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	for _, trial := range failed {
@@ -124,7 +132,8 @@ combination of the others, its mean over seeds and the 95 % interval of that mea
 		RunE: func(c *cobra.Command, args []string) error {
 			names := []string{"csv", "jsonl", "npy"}
 			if !slices.Contains(names, format) {
-				return usage(fmt.Errorf("there is no format %q: %s", format, suggest.Instead(format, names)))
+				return usage(fmt.Errorf("there is no format %q: %s", format, suggest.Instead(format,
+					names)))
 			}
 			return f.withSweep(c.Context(), args, func(s *sweep.Store, w sweep.Sweep) error {
 				results, err := h.finished(c.Context(), s, w)
@@ -132,7 +141,9 @@ combination of the others, its mean over seeds and the 95 % interval of that mea
 					return err
 				}
 				if missing := w.Trials - int64(len(results)); missing > 0 {
-					fmt.Fprintf(c.ErrOrStderr(), "icar: %d of %d trials have no result: icar sweep status says why\n", missing, w.Trials)
+					fmt.Fprintf(c.ErrOrStderr(),
+						"icar: %d of %d trials have no result: icar sweep status says why\n",
+						missing, w.Trials)
 				}
 				if picture != "" {
 					return drawSweep(picture, x, results)
@@ -149,15 +160,18 @@ combination of the others, its mean over seeds and the 95 % interval of that mea
 		},
 	}
 	c.Flags().StringVar(&format, "format", format, "csv, jsonl or npy")
-	c.Flags().StringVar(&picture, "figure", "", "draw a figure into this .svg, .pdf or .png `file` instead")
+	c.Flags().StringVar(&picture, "figure", "",
+		"draw a figure into this .svg, .pdf or .png `file` instead")
 	c.Flags().StringVar(&x, "x", "", "the `setting` along the figure's axis")
 	return c
 }
 
 // finished reads the trials of a sweep that are done.
-func (h *house) finished(ctx context.Context, s *sweep.Store, w sweep.Sweep) ([]sweep.TrainedTrial, error) {
+func (h *house) finished(ctx context.Context, s *sweep.Store, w sweep.Sweep) ([]sweep.TrainedTrial,
+	error) {
 	if w.Kind != sweep.Training {
-		return nil, usage(fmt.Errorf("the sweep %s is of the kind %s, whose results are printed by icar reproduce", w.ID, w.Kind))
+		return nil, usage(fmt.Errorf("the sweep %s is of the kind %s, whose results are printed "+
+			"by icar reproduce", w.ID, w.Kind))
 	}
 	all, err := s.TrainedTrials(ctx, w, h.catalogue)
 	if err != nil {
@@ -170,17 +184,22 @@ func (h *house) finished(ctx context.Context, s *sweep.Store, w sweep.Sweep) ([]
 func drawSweep(path, x string, all []sweep.TrainedTrial) error {
 	format := strings.TrimPrefix(filepath.Ext(path), ".")
 	if !slices.Contains(report.Formats(), format) {
-		return usage(fmt.Errorf("--figure %s: name a file that ends in .%s", path, strings.Join(report.Formats(), ", .")))
+		return usage(fmt.Errorf("--figure %s: name a file that ends in .%s", path,
+			strings.Join(report.Formats(), ", .")))
 	}
 	varied := sweep.Varied(all)
 	if !slices.Contains(varied, x) {
-		return usage(fmt.Errorf("--x %q is no number that varies among the results: %s", x, suggest.Instead(x, varied)))
+		return usage(fmt.Errorf("--x %q is no number that varies among the results: %s", x,
+			suggest.Instead(x, varied)))
 	}
 	picture, err := sweep.Figure(x, all)
 	if err != nil {
 		return usage(err)
 	}
-	if err := run.WriteFile(path, func(w io.Writer) error { return report.Draw(w, picture, format) }); err != nil {
+	if err := run.WriteFile(path, func(w io.Writer) error {
+		return report.Draw(w, picture,
+			format)
+	}); err != nil {
 		return runFailed(err)
 	}
 	return nil

@@ -71,13 +71,21 @@ again, to the same bits.`,
 	flags.StringVar(&o.workers.Memory, "memory", "1G", "memory of a worker, as sbatch takes it")
 	o.times.add(flags)
 	flags.BoolVar(&o.dryRun, "dry-run", false, "Slurm: print the script and submit nothing")
-	flags.StringVar(&o.array.Files, "files", "", "Slurm: `folder` of checkpoints that all nodes see (default as for icar sweep work)")
-	flags.StringVar(&o.array.Time, "time", "1-00:00:00", "Slurm: time limit of a task, as sbatch takes it")
-	flags.StringVar(&o.array.Logs, "logs", "", "Slurm: `folder` of a log a task (default FILES/logs)")
-	flags.StringArrayVar(&o.array.Options, "option", nil, "Slurm: another `NAME=VALUE` of sbatch, or a NAME; repeatable")
-	flags.StringVar(&o.job.Image, "image", "", "Kubernetes: the container `image` with icar in its PATH")
-	flags.StringVar(&o.job.Secret, "secret", "icar-database", "Kubernetes: the `secret` with the database's address under the key "+cluster.SecretKey)
-	flags.StringVar(&o.job.Claim, "claim", "", "Kubernetes: the `volume claim` of checkpoints that all pods see (default: a folder of each pod's own)")
+	flags.StringVar(&o.array.Files, "files", "",
+		"Slurm: `folder` of checkpoints that all nodes see (default as for icar sweep work)")
+	flags.StringVar(&o.array.Time, "time", "1-00:00:00",
+		"Slurm: time limit of a task, as sbatch takes it")
+	flags.StringVar(&o.array.Logs, "logs", "",
+		"Slurm: `folder` of a log a task (default FILES/logs)")
+	flags.StringArrayVar(&o.array.Options, "option", nil,
+		"Slurm: another `NAME=VALUE` of sbatch, or a NAME; repeatable")
+	flags.StringVar(&o.job.Image, "image", "",
+		"Kubernetes: the container `image` with icar in its PATH")
+	flags.StringVar(&o.job.Secret, "secret", "icar-database",
+		"Kubernetes: the `secret` with the database's address under the key "+cluster.SecretKey)
+	flags.StringVar(&o.job.Claim, "claim", "",
+		"Kubernetes: the `volume claim` of checkpoints that all pods see (default: a folder of "+
+			"each pod's own)")
 	return c
 }
 
@@ -121,7 +129,8 @@ func printJob(c *cobra.Command, f databaseFlags, o submitFlags) error {
 		return err
 	}
 	if a.File() != "" {
-		return usage(errors.New("pods on many machines cannot share the SQLite file: use Postgres, and put its address into a secret"))
+		return usage(errors.New("pods on many machines cannot share the SQLite file: use " +
+			"Postgres, and put its address into a secret"))
 	}
 	o.workers.Flags = o.times.args()
 	o.job.Workers, o.job.Variable, o.job.Final = o.workers, databaseVariable, final
@@ -142,10 +151,13 @@ func submitArray(c *cobra.Command, f databaseFlags, o submitFlags) error {
 	where, address := "--database-file", f.file
 	if f.file == "" {
 		if a.File() == "" {
-			return usage(errors.New("a batch script must not hold the database's address: put it into a file of mode 0600 and name that with --database-file"))
+			return usage(errors.New("a batch script must not hold the database's address: put it " +
+				"into a file of mode 0600 and name that with --database-file"))
 		}
 		where, address = "--database", a.File()
-		fmt.Fprintf(c.ErrOrStderr(), "icar: %s is a SQLite file: the tasks have to run on this machine; for others use Postgres\n",
+		fmt.Fprintf(c.ErrOrStderr(),
+			"icar: %s is a SQLite file: the tasks have to run on this machine; for others use "+
+				"Postgres\n",
 			visible.Text(address))
 	}
 	o.workers.Flags = o.times.args()
@@ -171,7 +183,8 @@ func submitArray(c *cobra.Command, f databaseFlags, o submitFlags) error {
 		return runFailed(err)
 	}
 	sbatch := exec.CommandContext(c.Context(), "sbatch", "--parsable")
-	sbatch.Stdin, sbatch.Stdout, sbatch.Stderr = bytes.NewReader(script), c.OutOrStdout(), c.ErrOrStderr()
+	sbatch.Stdin, sbatch.Stdout, sbatch.Stderr = bytes.NewReader(script), c.OutOrStdout(),
+		c.ErrOrStderr()
 	if err := sbatch.Run(); err != nil {
 		return runFailed(fmt.Errorf("sbatch: %w; --dry-run prints what it was given", err))
 	}

@@ -32,22 +32,27 @@ type workFlags struct {
 type workTimes struct{ lease, heartbeat, checkpoint time.Duration }
 
 func (w *workTimes) add(flags *pflag.FlagSet) {
-	flags.DurationVar(&w.lease, "lease", time.Minute, "silence after which a trial is another worker's")
+	flags.DurationVar(&w.lease, "lease", time.Minute,
+		"silence after which a trial is another worker's")
 	flags.DurationVar(&w.heartbeat, "heartbeat", 15*time.Second, "time between signs of life")
 	flags.DurationVar(&w.checkpoint, "checkpoint", time.Minute, "longest time without a checkpoint")
 }
 
 // check refuses leases that cannot be kept.
 func (w workTimes) check() error {
-	if w.heartbeat < time.Second/10 || w.lease < 2*w.heartbeat || w.lease > 24*time.Hour || w.checkpoint < 0 {
-		return usage(fmt.Errorf("--lease %v, --heartbeat %v, --checkpoint %v: a lease is at least two heartbeats and at most 24h, a heartbeat at least 100ms; use 60s, 15s and 60s", w.lease, w.heartbeat, w.checkpoint))
+	if w.heartbeat < time.Second/10 || w.lease < 2*w.heartbeat || w.lease > 24*time.Hour ||
+		w.checkpoint < 0 {
+		return usage(fmt.Errorf("--lease %v, --heartbeat %v, --checkpoint %v: a lease is at "+
+			"least two heartbeats and at most 24h, a heartbeat at least 100ms; use 60s, 15s and 60s",
+			w.lease, w.heartbeat, w.checkpoint))
 	}
 	return nil
 }
 
 // args are the flags that say the same.
 func (w workTimes) args() []string {
-	return []string{"--lease", w.lease.String(), "--heartbeat", w.heartbeat.String(), "--checkpoint", w.checkpoint.String()}
+	return []string{"--lease", w.lease.String(), "--heartbeat", w.heartbeat.String(),
+		"--checkpoint", w.checkpoint.String()}
 }
 
 func (h *house) newSweepWork(f *databaseFlags) *cobra.Command {
@@ -74,18 +79,26 @@ flags (try again).`,
 				return err
 			}
 			f := *f
-			f.wait = sweep.Patience{GiveUp: w.giveUp, Log: slog.New(slog.NewTextHandler(c.ErrOrStderr(), nil))}
-			return mistake(f.withSweep(c.Context(), args, func(s *sweep.Store, id sweep.Sweep) error { return h.sweepWork(c, f, w, s, id) }))
+			f.wait = sweep.Patience{GiveUp: w.giveUp,
+				Log: slog.New(slog.NewTextHandler(c.ErrOrStderr(), nil))}
+			work := func(s *sweep.Store, id sweep.Sweep) error { return h.sweepWork(c, f, w, s, id) }
+			return mistake(f.withSweep(c.Context(), args, work))
 		},
 	}
 	flags := c.Flags()
 	flags.SortFlags = false
 	flags.IntVar(&w.parallel, "parallel", 1, "trials at a time")
-	flags.StringVar(&w.files, "files", "", "`folder` of checkpoints, best shared by all workers (default DATABASE.files, or sweep-files with Postgres)")
+	flags.StringVar(&w.files, "files", "",
+		"`folder` of checkpoints, best shared by all workers (default DATABASE.files, or "+
+			"sweep-files with Postgres)")
 	w.times.add(flags)
-	flags.DurationVar(&w.backoff, "backoff", 5*time.Second, "wait after a trial's first failure, doubled after each further one up to 5m")
-	flags.DurationVar(&w.giveUp, "give-up", 10*time.Minute, "how long to wait for a database that does not answer")
-	flags.StringVar(&w.metrics, "metrics", "", "serve metrics for Prometheus at `ADDRESS`/metrics, such as 127.0.0.1:9090 or :9090, which is loopback too (default: none)")
+	flags.DurationVar(&w.backoff, "backoff", 5*time.Second,
+		"wait after a trial's first failure, doubled after each further one up to 5m")
+	flags.DurationVar(&w.giveUp, "give-up", 10*time.Minute,
+		"how long to wait for a database that does not answer")
+	flags.StringVar(&w.metrics, "metrics", "",
+		"serve metrics for Prometheus at `ADDRESS`/metrics, such as 127.0.0.1:9090 or :9090, "+
+			"which is loopback too (default: none)")
 	return c
 }
 
@@ -108,7 +121,8 @@ func (w workFlags) check() error {
 	return w.times.check()
 }
 
-func (h *house) sweepWork(c *cobra.Command, f databaseFlags, o workFlags, s *sweep.Store, id sweep.Sweep) error {
+func (h *house) sweepWork(c *cobra.Command, f databaseFlags, o workFlags, s *sweep.Store,
+	id sweep.Sweep) error {
 	if err := h.workOn(c.Context(), c.ErrOrStderr(), f, o, s, id); err != nil {
 		return err
 	}
@@ -120,17 +134,20 @@ func (h *house) sweepWork(c *cobra.Command, f databaseFlags, o workFlags, s *swe
 	if err != nil {
 		return awayOrFailed(err)
 	}
-	if _, err := fmt.Fprintf(c.OutOrStdout(), "%d trials done, %d failed, %d cancelled\n", st.Done, st.Failed, st.Cancelled); err != nil {
+	if _, err := fmt.Fprintf(c.OutOrStdout(), "%d trials done, %d failed, %d cancelled\n", st.Done,
+		st.Failed, st.Cancelled); err != nil {
 		return err
 	}
 	if st.Failed > 0 {
-		return runFailed(fmt.Errorf("%d trials have failed: icar sweep status names them, icar sweep retry tries them again", st.Failed))
+		return runFailed(fmt.Errorf("%d trials have failed: icar sweep status names them, icar "+
+			"sweep retry tries them again", st.Failed))
 	}
 	return nil
 }
 
 // workOn works on a sweep until nothing of it is left to be done.
-func (h *house) workOn(ctx context.Context, stderr io.Writer, f databaseFlags, o workFlags, s *sweep.Store, id sweep.Sweep) error {
+func (h *house) workOn(ctx context.Context, stderr io.Writer, f databaseFlags, o workFlags,
+	s *sweep.Store, id sweep.Sweep) error {
 	loops, err := chooseKernel()
 	if err != nil {
 		return err
@@ -150,8 +167,10 @@ func (h *house) workOn(ctx context.Context, stderr io.Writer, f databaseFlags, o
 		return usage(err)
 	}
 	defer stop()
-	attempts := sweep.Attempts{Folder: filepath.Join(o.files, s.Identity()), Log: log} // another database has another
-	do, recorded := sweep.Trainer{Attempts: attempts, Catalogue: h.catalogue, Kernel: loops, CheckpointEvery: o.times.checkpoint, Step: meter.step}.Do, attempts.Recorded
+	// Another database has another folder.
+	attempts := sweep.Attempts{Folder: filepath.Join(o.files, s.Identity()), Log: log}
+	do, recorded := sweep.Trainer{Attempts: attempts, Catalogue: h.catalogue, Kernel: loops,
+		CheckpointEvery: o.times.checkpoint, Step: meter.step}.Do, attempts.Recorded
 	if id.Kind == experimentKind {
 		e := experimentWorker{h, attempts, loops, o.times.checkpoint, meter.step}
 		do, recorded = e.do, e.Remove
@@ -161,7 +180,8 @@ func (h *house) workOn(ctx context.Context, stderr io.Writer, f databaseFlags, o
 		host = "unknown"
 	}
 	w := sweep.Worker{
-		Store: s, Sweep: id, Name: fmt.Sprintf("%s/%d", host, os.Getpid()), Parallel: o.parallel, Lease: o.times.lease, Heartbeat: o.times.heartbeat,
+		Store: s, Sweep: id, Name: fmt.Sprintf("%s/%d", host, os.Getpid()), Parallel: o.parallel,
+		Lease: o.times.lease, Heartbeat: o.times.heartbeat,
 		Backoff: o.backoff, GiveUp: o.giveUp, Log: log,
 		Do: func(ctx context.Context, c sweep.Claim) ([]byte, []sweep.Metric, error) {
 			defer meter.begin()()

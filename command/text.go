@@ -48,13 +48,15 @@ file of llama2.c. The text is UTF-8, gzipped or not.`,
 	}
 	c.Flags().StringVar(&f.text, "text", "", "the text: a `file`")
 	c.Flags().StringVar(&f.embeddings, "embeddings", "", "the embeddings: a `file`")
-	c.Flags().StringVar(&f.tokenizer, "tokenizer", "", "gpt2, words or a `file` of llama2.c (default: words for GloVe, gpt2 for safetensors)")
+	c.Flags().StringVar(&f.tokenizer, "tokenizer", "",
+		"gpt2, words or a `file` of llama2.c (default: words for GloVe, gpt2 for safetensors)")
 	c.Flags().StringVar(&f.out, "out", "icar-text", "the folder to write")
 	c.Flags().IntVar(&f.windows, "windows", 10_000, "windows to draw; all if there are fewer")
 	c.Flags().IntVar(&f.length, "length", 5, "tokens a window")
 	c.Flags().IntVar(&f.dims, "dims", 20, "principal axes of the embeddings to keep")
 	c.Flags().IntVar(&f.nulls, "nulls", 200, "texts of each null, to which W is fitted anew")
-	c.Flags().Uint64Var(&f.seed, "seed", 0, "seed of all randomness; the same seed gives the same bits")
+	c.Flags().Uint64Var(&f.seed, "seed", 0,
+		"seed of all randomness; the same seed gives the same bits")
 	c.Flags().BoolVar(&f.asJSON, "json", false, "print one JSON document instead of the table")
 	return c
 }
@@ -72,9 +74,11 @@ func (f textFlags) run(c *cobra.Command) error {
 	case f.text == "":
 		return usage(fmt.Errorf("no text: name one, icar text --text FILE --embeddings FILE"))
 	case f.embeddings == "":
-		return usage(fmt.Errorf("no embeddings: name them, icar text --text %s --embeddings FILE", f.text))
+		return usage(fmt.Errorf("no embeddings: name them, icar text --text %s --embeddings FILE",
+			f.text))
 	case f.nulls < 1:
-		return usage(fmt.Errorf("--nulls %d: use 1 or more; 19 are the least that can show a p-value of 0.05", f.nulls))
+		return usage(fmt.Errorf(
+			"--nulls %d: use 1 or more; 19 are the least that can show a p-value of 0.05", f.nulls))
 	}
 	if f.nulls > maxNulls || f.windows > maxWindows || f.length > maxWindow {
 		return usage(fmt.Errorf("--nulls %d, --windows %d, --length %d: use at most %d, %d and %d",
@@ -92,16 +96,19 @@ func (f textFlags) run(c *cobra.Command) error {
 		return badInput(err)
 	}
 	if f.dims > s.Dim() {
-		return usage(fmt.Errorf("--dims %d: the embeddings have %d dimensions; use --dims %d or less", f.dims, s.Dim(), s.Dim()))
+		return usage(fmt.Errorf("--dims %d: the embeddings have %d dimensions; use --dims %d or "+
+			"less", f.dims, s.Dim(), s.Dim()))
 	}
-	e := sander2024.Text(s, sander2024.TextOptions{Windows: f.windows, Length: f.length, Dims: f.dims, Nulls: f.nulls})
+	e := sander2024.Text(s, sander2024.TextOptions{Windows: f.windows, Length: f.length,
+		Dims: f.dims, Nulls: f.nulls})
 	options := experiment.Options{Scale: outcome.Quick, Seed: f.seed}
 	plan, err := experiment.Plan(e, options)
 	if err != nil {
 		return usage(err)
 	}
 	if least := max(sander2024.LeastTokens, 10*f.length); len(s.Tokens) < least {
-		return badInput(fmt.Errorf("%s has %d tokens with a vector: %d are the least to test a fit on", f.text, len(s.Tokens), least))
+		return badInput(fmt.Errorf("%s has %d tokens with a vector: %d are the least to test a "+
+			"fit on", f.text, len(s.Tokens), least))
 	}
 	entry, err := f.study(c.Context(), c.ErrOrStderr(), e, options, len(plan))
 	if err != nil {
@@ -160,7 +167,8 @@ func (f textFlags) document(s *text.Sequence, o outcome.Outcome) textDocument {
 }
 
 // study runs the experiment with progress and saves it.
-func (f textFlags) study(ctx context.Context, stderr io.Writer, e experiment.Experiment, o experiment.Options, steps int) (report.Entry, error) {
+func (f textFlags) study(ctx context.Context, stderr io.Writer, e experiment.Experiment,
+	o experiment.Options, steps int) (report.Entry, error) {
 	progress := newProgress(stderr)
 	defer progress.wait()
 	bar := progress.bar(e.Name, steps)
@@ -173,7 +181,8 @@ func (f textFlags) study(ctx context.Context, stderr io.Writer, e experiment.Exp
 }
 
 func printText(out io.Writer, s *text.Sequence, o outcome.Outcome, page string) error {
-	fmt.Fprintf(out, "%d tokens have a vector, %d have none and are left out; d = %d.\n\n", len(s.Tokens), s.Dropped, s.Dim())
+	fmt.Fprintf(out, "%d tokens have a vector, %d have none and are left out; d = %d.\n\n",
+		len(s.Tokens), s.Dropped, s.Dim())
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	table := o.Data.Tables[0]
 	fmt.Fprintln(w, strings.ToUpper(strings.Join(table.Columns, "\t")))

@@ -56,13 +56,15 @@ same bits as in one go.`,
 		Args: noArguments,
 		RunE: func(c *cobra.Command, _ []string) error {
 			if math.IsNaN(f.seconds) || f.seconds < 0 || f.seconds > maxSeconds {
-				return usage(fmt.Errorf("checkpoint_seconds %v is not from 0 to %v: use 60", f.seconds, float64(maxSeconds)))
+				return usage(fmt.Errorf("checkpoint_seconds %v is not from 0 to %v: use 60",
+					f.seconds, float64(maxSeconds)))
 			}
 			if c.Flags().Changed("resume") {
 				return h.trainResume(c, f)
 			}
 			if f.resume.mixed {
-				return usage(errors.New("--allow-different-arithmetic is for --resume: leave it out"))
+				return usage(errors.New(
+					"--allow-different-arithmetic is for --resume: leave it out"))
 			}
 			return h.trainRun(c, f)
 		},
@@ -70,11 +72,15 @@ same bits as in one go.`,
 	flags := c.Flags()
 	flags.SortFlags = false
 	flags.StringVar(&f.config, "config", "", "YAML `file` of settings")
-	flags.StringVar(&f.init, "init", "", "safetensors `file` of weights to start from, such as PyTorch's or a checkpoint")
-	flags.StringVar(&f.out, "out", "", "the `directory` to write, which must not exist (default runs/HASH of the configuration)")
+	flags.StringVar(&f.init, "init", "",
+		"safetensors `file` of weights to start from, such as PyTorch's or a checkpoint")
+	flags.StringVar(&f.out, "out", "",
+		"the `directory` to write, which must not exist (default runs/HASH of the configuration)")
 	flags.StringVar(&f.resume.dir, "resume", "", "the `directory` of a run to go on with")
-	flags.BoolVar(&f.resume.mixed, "allow-different-arithmetic", false, "resume a run of another kernel arithmetic, to other bits")
-	flags.Float64Var(&f.seconds, "checkpoint-seconds", 60, "longest time without a checkpoint, in `seconds`; 0 for any")
+	flags.BoolVar(&f.resume.mixed, "allow-different-arithmetic", false,
+		"resume a run of another kernel arithmetic, to other bits")
+	flags.Float64Var(&f.seconds, "checkpoint-seconds", 60,
+		"longest time without a checkpoint, in `seconds`; 0 for any")
 	for _, k := range h.catalogue.Keys() {
 		flag := flags.VarPF(k, k.Name, "", strings.ReplaceAll(k.Means, "`", ""))
 		if k.Type() == "bool" {

@@ -25,14 +25,16 @@ type resumeFlags struct {
 func (h *house) trainResume(c *cobra.Command, f trainFlags) error {
 	for _, name := range []string{"config", "init", "out"} {
 		if c.Flags().Changed(name) {
-			return usage(fmt.Errorf("--%s cannot go with --resume, which takes everything from the directory: leave it out", name))
+			return usage(fmt.Errorf("--%s cannot go with --resume, which takes everything from "+
+				"the directory: leave it out", name))
 		}
 	}
 	loops, err := chooseKernel()
 	if err != nil {
 		return err
 	}
-	dir, saved, err := run.Open(f.resume.dir, h.resumedArithmetic(f.resume.dir, loops), f.resume.mixed)
+	dir, saved, err := run.Open(f.resume.dir, h.resumedArithmetic(f.resume.dir, loops),
+		f.resume.mixed)
 	switch {
 	case errors.Is(err, run.ErrUnwritable), errors.Is(err, fs.ErrPermission):
 		return runFailed(err)
@@ -49,7 +51,8 @@ func (h *house) trainResume(c *cobra.Command, f trainFlags) error {
 		return err
 	}
 	if saved.Damaged != nil {
-		fmt.Fprintf(c.ErrOrStderr(), "icar: %s: %v; going on from the checkpoint before it, of step %d\n",
+		fmt.Fprintf(c.ErrOrStderr(),
+			"icar: %s: %v; going on from the checkpoint before it, of step %d\n",
 			visible.Text(f.resume.dir), visible.Text(saved.Damaged.Error()), saved.Checkpoint.Step)
 	}
 	if saved.Done {
@@ -58,10 +61,13 @@ func (h *house) trainResume(c *cobra.Command, f trainFlags) error {
 		return printTrained(c.Context(), c.OutOrStdout(), config, saved.Metrics, f.resume.dir)
 	}
 	if !saved.Info.Ours() {
-		fmt.Fprintf(c.ErrOrStderr(), "icar: %s was computed by %s and goes on with this one, %s: its bits may not be those of one go; run.json names both\n",
+		fmt.Fprintf(c.ErrOrStderr(),
+			"icar: %s was computed by %s and goes on with this one, %s: its bits may not be "+
+				"those of one go; run.json names both\n",
 			f.resume.dir, programs(saved.Info.Programs()), thisProgram())
 	}
-	return trainIn(c, config, f, train.Options{Backend: nn.OnKernel(loops), Dir: dir, Saved: &saved})
+	return trainIn(c, config, f, train.Options{Backend: nn.OnKernel(loops), Dir: dir,
+		Saved: &saved})
 }
 
 // resumedArithmetic returns that of going on with a run. A run that cannot be
@@ -89,10 +95,12 @@ func (h *house) resumedConfig(flags *pflag.FlagSet, dir string, file []byte) (tr
 		was, has := values[s.Key]
 		switch {
 		case !has:
-			return c, usage(fmt.Errorf("%s has no setting %s, since its law is %s and its tokens are %s: leave --%[2]s out",
+			return c, usage(fmt.Errorf("%s has no setting %s, since its law is %s and its tokens "+
+				"are %s: leave --%[2]s out",
 				dir, s.Key, values["law"], c.Tokens))
 		case was != s.Value:
-			return c, usage(fmt.Errorf("%s has %s %s, not %s: leave --%s out, or start a new run with --config %s/%s",
+			return c, usage(fmt.Errorf("%s has %s %s, not %s: leave --%s out, or start a new run "+
+				"with --config %s/%s",
 				dir, s.Key, was, s.Value, s.Key, dir, run.ConfigFile))
 		}
 	}

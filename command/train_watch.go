@@ -36,7 +36,8 @@ func newTrainWatch(stderr io.Writer, c train.Config, o train.Options) *trainWatc
 		return w
 	}
 	w.loss.Store("")
-	w.bar = w.progress.bar("train", w.steps-w.first, decor.Any(func(decor.Statistics) string { return w.loss.Load().(string) }))
+	w.bar = w.progress.bar("train", w.steps-w.first,
+		decor.Any(func(decor.Statistics) string { return w.loss.Load().(string) }))
 	return w
 }
 
@@ -49,7 +50,8 @@ func (w *trainWatch) step(m run.Metric) {
 	}
 	if m.Evaluation != nil {
 		left := time.Since(w.start) / time.Duration(m.Step-w.first) * time.Duration(w.steps-m.Step)
-		w.log.Info("trained", "step", m.Step, "loss", report.Number(m.Loss), "test_mse", report.Number(m.TestMSE), "left", left.Round(time.Second))
+		w.log.Info("trained", "step", m.Step, "loss", report.Number(m.Loss), "test_mse",
+			report.Number(m.TestMSE), "left", left.Round(time.Second))
 	}
 }
 

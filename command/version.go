@@ -13,15 +13,17 @@ import (
 func newVersion() *cobra.Command {
 	var licences bool
 	c := &cobra.Command{
-		Use:   "version",
-		Short: "Print the version, from the build information, the program's identity, or the licences",
-		Args:  noArguments,
+		Use: "version",
+		Short: "Print the version, from the build information, the program's identity, or the " +
+			"licences",
+		Args: noArguments,
 		RunE: func(c *cobra.Command, _ []string) error {
 			if licences {
 				_, err := fmt.Fprint(c.OutOrStdout(), icar.Licences())
 				return err
 			}
-			_, err := fmt.Fprintf(c.OutOrStdout(), "icar %s (%s, %s/%s)\nprogram %s\n", buildVersion(),
+			_, err := fmt.Fprintf(c.OutOrStdout(), "icar %s (%s, %s/%s)\nprogram %s\n",
+				buildVersion(),
 				runtime.Version(), runtime.GOOS, runtime.GOARCH, thisProgram())
 			return err
 		},

@@ -18,7 +18,8 @@ import (
 
 // Varied returns the settings that differ among trials, without the seed.
 func Varied(all []TrainedTrial) []string {
-	return slices.DeleteFunc(train.Differing(configs(all)...), func(name string) bool { return name == "seed" })
+	return slices.DeleteFunc(train.Differing(configs(all)...),
+		func(name string) bool { return name == "seed" })
 }
 
 // Figure draws the test MSE against the setting x, with a line for every
@@ -34,7 +35,9 @@ func Figure(x string, all []TrainedTrial) (figure.Figure, error) {
 			if k.Name == x {
 				var err error
 				if at, err = strconv.ParseFloat(k.String(), 64); err != nil {
-					return figure.Figure{}, fmt.Errorf("--x %s has the value %s: choose a setting whose values are numbers", x, k)
+					return figure.Figure{},
+						fmt.Errorf("--x %s has the value %s: choose a setting whose values are "+
+							"numbers", x, k)
 				}
 			} else if slices.Contains(varied, k.Name) {
 				label = append(label, k.Name+" "+k.String())
@@ -64,7 +67,9 @@ func Figure(x string, all []TrainedTrial) (figure.Figure, error) {
 		}
 		panel.Series = append(panel.Series, series...)
 	}
-	return figure.Figure{Title: "Test MSE against " + x, Caption: "Mean over seeds, with its 95 % interval by Student's t where there are at least two.", Columns: 1, Panels: []figure.Panel{panel}}, nil
+	return figure.Figure{Title: "Test MSE against " + x,
+		Caption: "Mean over seeds, with its 95 % interval by Student's t where there are at " +
+			"least two.", Columns: 1, Panels: []figure.Panel{panel}}, nil
 }
 
 // multiplies reports whether a grid of sorted values goes by factors rather than

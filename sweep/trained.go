@@ -29,7 +29,8 @@ type TrainedTrial struct {
 // TrainedTrials returns the trials of a sweep of the kind Training that are done, in
 // the order of the plan. The error is the database's, or about a trial whose
 // configuration means nothing to the catalogue.
-func (s *Store) TrainedTrials(ctx context.Context, w Sweep, catalogue *train.Catalogue) (all []TrainedTrial, err error) {
+func (s *Store) TrainedTrials(ctx context.Context, w Sweep,
+	catalogue *train.Catalogue) (all []TrainedTrial, err error) {
 	err = s.Trials(ctx, w, func(t Trial) error {
 		if t.Wrong != nil {
 			return t.Wrong
@@ -68,7 +69,8 @@ func float(x float64) string { return strconv.FormatFloat(x, 'g', -1, 64) }
 func WriteCSV(out io.Writer, trials []TrainedTrial) error {
 	w := csv.NewWriter(out)
 	names := train.Names(configs(trials)...)
-	rows := [][]string{slices.Concat([]string{"trial"}, names, []string{"steps", "loss", "test_mse"})}
+	rows := [][]string{slices.Concat([]string{"trial"}, names, []string{"steps", "loss",
+		"test_mse"})}
 	for _, f := range trials {
 		row, values := []string{f.ID}, f.Config.Values()
 		for _, name := range names {

@@ -19,7 +19,8 @@ const (
 func TokenizerFor(embeddings, given string) (string, error) {
 	name := strings.ToLower(embeddings)
 	switch {
-	case given != "" && given != nameGPT2 && given != nameWords && !strings.ContainsAny(given, "./\\"):
+	case given != "" && given != nameGPT2 && given != nameWords && !strings.ContainsAny(given,
+		"./\\"):
 		return "", fmt.Errorf("there is no tokenizer %q: %s, or name a file of llama2.c",
 			given, suggest.Instead(given, []string{nameGPT2, nameWords}))
 	case given != "":

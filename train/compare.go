@@ -14,7 +14,8 @@ func Differing(configs ...Config) []string {
 		all = append(all, c.Values())
 	}
 	return slices.DeleteFunc(Names(configs...), func(name string) bool {
-		return !slices.ContainsFunc(all, func(values map[string]string) bool { return values[name] != all[0][name] })
+		return !slices.ContainsFunc(all,
+			func(values map[string]string) bool { return values[name] != all[0][name] })
 	})
 }
 

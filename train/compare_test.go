@@ -40,7 +40,8 @@ func TestDiffering(t *testing.T) {
 		t.Errorf("equal configurations differ in %v", got)
 	}
 	b.Law, b.Seed = "tents", 1
-	if got := Differing(a, b); !slices.Contains(got, "slope") || !slices.Contains(got, "mu") || !slices.Contains(got, "seed") || slices.Contains(got, "depth") {
+	if got := Differing(a, b); !slices.Contains(got, "slope") || !slices.Contains(got, "mu") ||
+		!slices.Contains(got, "seed") || slices.Contains(got, "depth") {
 		t.Errorf("they differ in %v", got)
 	}
 }

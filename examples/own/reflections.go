@@ -98,13 +98,14 @@ func conclude(all []experiment.Done[settings, found]) (experiment.Findings, erro
 		name := fmt.Sprintf("d%d", trial.Config.D)
 		out.Claims = append(out.Claims,
 			outcome.Claim{ID: "third/" + name, Source: "ours", Relation: outcome.AtMost,
-				Statement: fmt.Sprintf("least squares predicts a reflection exactly from the third "+
-					"state on: largest error in d = %g", d),
+				Statement: fmt.Sprintf("least squares predicts a reflection exactly from "+
+					"the third state on: largest error in d = %g", d),
 				Measured: figure.Number(slices.Max(e[2:])), Tolerance: rounding,
 				Reason: "rounding"},
 			outcome.Claim{ID: "second/" + name, Source: "ours", Relation: outcome.Equals,
-				Statement: fmt.Sprintf("after two states its error is 4(d-1)/(d²(d+2)): in d = %g", d),
-				Measured:  figure.Number(e[1]), Predicted: 4 * (d - 1) / (d * d * (d + 2)),
+				Statement: fmt.Sprintf("after two states its error is 4(d-1)/(d²(d+2)): "+
+					"in d = %g", d),
+				Measured: figure.Number(e[1]), Predicted: 4 * (d - 1) / (d * d * (d + 2)),
 				Tolerance: 4 * trial.Found.Second,
 				Reason:    "four standard errors of the mean over sequences"})
 		picture.Panels = append(picture.Panels, panel(name, trial.Found))

@@ -34,7 +34,8 @@ type fading[F nn.Float] struct {
 
 func newFading[F nn.Float](c nn.Config) (nn.Mixer[F], error) {
 	if c.Embed%c.Heads != 0 {
-		return nil, fmt.Errorf("embed %d is not a multiple of heads %d: use heads 1", c.Embed, c.Heads)
+		return nil, fmt.Errorf("embed %d is not a multiple of heads %d: use heads 1",
+			c.Embed, c.Heads)
 	}
 	if c.Attention != nn.LinearAttention {
 		return nil, fmt.Errorf("a retention has no attention %s: use attention linear", c.Attention)
@@ -91,11 +92,13 @@ func (m fading[F]) Forward(y, x []F, memo *nn.Memo[F], path nn.Path) {
 }
 
 // Backward implements nn.Mixer.
-func (m fading[F]) Backward(dx []F, gradient nn.Mixer[F], dy, x []F, memo *nn.Memo[F], path nn.Path) {
+func (m fading[F]) Backward(dx []F, gradient nn.Mixer[F], dy, x []F, memo *nn.Memo[F],
+	path nn.Path) {
 	d, grad := len(m.rates), gradient.(fading[F])
 	q, k, v, state, z := m.kept(len(x), memo)
 	dz, dq := memo.Scratch("dz", len(x)), memo.Scratch("dq", len(x))
-	dk, dv, dState := memo.Scratch("dk", len(x)), memo.Scratch("dv", len(x)), memo.Scratch("ds", len(x))
+	dk, dv := memo.Scratch("dk", len(x)), memo.Scratch("dv", len(x))
+	dState := memo.Scratch("dState", len(x))
 	m.o.Backward(dz, grad.o, dy, z)
 	for i := len(x) - 1; i >= 0; i-- { // dS_i = dz_i ⊙ q_i + γ dS_{i+1}
 		dState[i] = dz[i] * q[i]

@@ -16,7 +16,7 @@ type Kubernetes struct {
 	Image    string // of a container with icar in its PATH
 	Secret   string // holds the database's address under SecretKey
 	Variable string // of the environment, from which icar takes that address
-	Claim    string // of a volume of checkpoints that all pods see; "" for a folder of each pod's own
+	Claim    string // of a volume of checkpoints that all pods see; "" for a folder of each's own
 	Final    []int  // exit codes after which a worker would fail again
 }
 
@@ -34,8 +34,9 @@ func (k Kubernetes) Check() error {
 	err := k.Workers.Check()
 	switch {
 	case !plain.MatchString(k.Image):
-		err = errors.Join(err, fmt.Errorf("--image %q names no image: build one with icar in its PATH and name it, "+
-			"as in --image registry/icar:1", k.Image))
+		err = errors.Join(err,
+			fmt.Errorf("--image %q names no image: build one with icar in its PATH and name it, "+
+				"as in --image registry/icar:1", k.Image))
 	case !dnsName.MatchString(k.Secret):
 		err = errors.Join(err, fmt.Errorf("--secret %q is no name of a secret: "+
 			"use lower-case letters, digits, dots and dashes", k.Secret))
@@ -82,8 +83,10 @@ func (k Kubernetes) Job() ([]byte, error) {
 	worker := m(
 		"name", "worker",
 		"image", k.Image,
-		"command", append([]string{"icar", "sweep", "work", k.Sweep, "--files", podFiles, "--parallel", strconv.Itoa(k.CPUs)}, k.Flags...),
-		"env", []any{m("name", k.Variable, "valueFrom", m("SecretKeyRef", m("name", k.Secret, "key", SecretKey)))},
+		"command", append([]string{"icar", "sweep", "work", k.Sweep, "--files", podFiles,
+			"--parallel", strconv.Itoa(k.CPUs)}, k.Flags...),
+		"env", []any{m("name", k.Variable,
+			"valueFrom", m("secretKeyRef", m("name", k.Secret, "key", SecretKey)))},
 		"resources", m("requests", amounts, "limits", amounts),
 		"securityContext", m("allowPrivilegeEscalation", false),
 		"volumeMounts", []any{m("name", "files", "mountPath", podFiles)},
@@ -99,13 +102,16 @@ func (k Kubernetes) Job() ([]byte, error) {
 			"backoffLimitPerIndex", 10,
 			"podFailurePolicy", m("rules", []any{
 				// What the cluster takes away it gives back as often as it likes.
-				m("action", "Ignore", "onPodConditions", []any{m("type", "DisruptionTarget", "status", "True")}),
-				m("action", "FailIndex", "onExitCodes", m("containerName", "worker", "operator", "In", "values", k.Final)),
+				m("action", "Ignore",
+					"onPodConditions", []any{m("type", "DisruptionTarget", "status", "True")}),
+				m("action", "FailIndex", "onExitCodes",
+					m("containerName", "worker", "operator", "In", "values", k.Final)),
 			}),
 			"template", m(
 				"metadata", m("labels", labels),
 				"spec", m(
-					"restartPolicy", "Never", // a policy for failures asks for it; the Job makes a new pod
+					// A policy for failures asks for it; the Job makes a new pod.
+					"restartPolicy", "Never",
 					"terminationGracePeriodSeconds", 120, // SIGTERM saves a checkpoint
 					"automountServiceAccountToken", false,
 					"containers", []any{worker},

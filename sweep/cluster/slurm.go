@@ -22,7 +22,8 @@ type Slurm struct {
 
 // Check returns an error that says which word sbatch would not take as it is.
 func (s Slurm) Check() error {
-	return errors.Join(s.Workers.Check(), checkDirectives(append([]string{s.Time}, s.Options...)...))
+	words := append([]string{s.Time}, s.Options...)
+	return errors.Join(s.Workers.Check(), checkDirectives(words...))
 }
 
 // Script returns the batch script. The error says which text would be more than
@@ -50,9 +51,10 @@ func (s Slurm) Script() ([]byte, error) {
 	for _, option := range s.Options {
 		lines = append(lines, "#SBATCH --"+option)
 	}
-	lines = append(lines, fmt.Sprintf("exec srun --ntasks=1 %s sweep work %s %s %s --files %s --parallel %d %s",
-		quote(s.Program), quote(s.Sweep), s.Database[0], quote(s.Database[1]), quote(s.Files), s.CPUs,
-		strings.Join(s.Flags, " ")))
+	lines = append(lines,
+		fmt.Sprintf("exec srun --ntasks=1 %s sweep work %s %s %s --files %s --parallel %d %s",
+			quote(s.Program), quote(s.Sweep), s.Database[0], quote(s.Database[1]), quote(s.Files),
+			s.CPUs, strings.Join(s.Flags, " ")))
 	var script bytes.Buffer
 	for _, line := range lines {
 		if strings.ContainsFunc(line, unicode.IsControl) {
