@@ -61,35 +61,6 @@ func TestSameBitsOnAnyProcessors(t *testing.T) {
 	}
 }
 
-// TestWorkspacesLeaveNoTrace checks that results do not depend on what a
-// model computed before, on longer, shorter, larger or smaller batches.
-func TestWorkspacesLeaveNoTrace(t *testing.T) {
-	c := everything()
-	used := newModel[float64](t, c, 1)
-	for i, shape := range [][2]int{{3, 6}, {40, 2}, {1, 6}, {17, 1}, {33, 6}} {
-		b := randomBatch[float64](c, shape[0], uint64(i))
-		b.T = shape[1]
-		b.X, b.Y = b.X[:b.N*b.T*c.Width], b.Y[:b.N*b.T*c.Coords]
-		fresh := newModel[float64](t, c, 1)
-		want, err := fresh.Gradient(t.Context(), b)
-		if err != nil {
-			t.Fatal(err)
-		}
-		got, err := used.Gradient(t.Context(), b)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if got != want {
-			t.Errorf("N, T = %v: loss %v, want %v", shape, got, want)
-		}
-		for j, p := range used.Parameters() {
-			if !slices.Equal(p.Grad, fresh.Parameters()[j].Grad) {
-				t.Errorf("N, T = %v: another gradient of %s", shape, p.Name)
-			}
-		}
-	}
-}
-
 // TestWorkspacesAreReused checks that the allocations of a step, which start
 // its goroutines, grow neither with the batch nor with the model.
 func TestWorkspacesAreReused(t *testing.T) {

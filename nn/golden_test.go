@@ -39,7 +39,8 @@ func TestGolden(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		err = errors.Join(mixertest.Compare(c, wide, wide, 1e-10), mixertest.Compare(c, narrow, narrow, 1e-4))
+		err = errors.Join(
+			mixertest.Compare(c, wide, wide, 1e-10), mixertest.Compare(c, narrow, narrow, 1e-4))
 		if err != nil {
 			t.Error(err)
 		}

@@ -489,6 +489,13 @@ func TestSequenceByHand(t *testing.T) {
 			t.Errorf("%+v, want %+v", got, want)
 		}
 	}
+	// Where Γ differs from one position to the next, it is that of all tokens.
+	other := random(t, bare)
+	maps := mapsOf(t, other, ar.Batch[float64]{N: 1, T: 3, D: 3, States: append(slices.Clone(states), 0, 0, 0)})
+	one, err := other.Sequence(t.Context(), states, 3, nil)
+	if err != nil || !near(one[0].Gamma, maps.At(0, 2), 1e-15) || near(one[0].Gamma, maps.At(0, 1), 1e-3) {
+		t.Errorf("Γ = %v (%v), want %v", one, err, maps.At(0, 2))
+	}
 	if _, err := m.Sequence(t.Context(), []float64{1, 0, 0, 0, math.Inf(1), 0}, 3, nil); err == nil || err.Error() != "s_2 is +Inf in coordinate 2: every number has to be finite" {
 		t.Errorf("an infinite state: %v", err)
 	}

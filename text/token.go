@@ -91,7 +91,7 @@ func (g *GPT2) Encode(text string) ([]int32, error) {
 	var tokens []int32
 	for len(text) > 0 {
 		n := min(part, len(text))
-		for n < len(text) && (!space(text[n]) || space(text[n-1])) {
+		for n < len(text) && !begins(text, n) {
 			n++
 		}
 		if n > maxRun {
@@ -109,8 +109,13 @@ func (g *GPT2) Encode(text string) ([]int32, error) {
 	return tokens, nil
 }
 
-// space reports an ASCII space, which UTF-8 has nowhere else.
-func space(b byte) bool { return b == ' ' || b == '\n' }
+// begins reports whether a token of GPT-2 begins at byte n whatever stands before it:
+// a space or a line end there, and before it no white space of any kind, which would
+// be of one token with it.
+func begins(text string, n int) bool {
+	before, _ := utf8.DecodeLastRuneInString(text[:n])
+	return (text[n] == ' ' || text[n] == '\n') && !unicode.IsSpace(before)
+}
 
 // Words cuts a text into lower-case words and punctuation marks, and looks
 // them up in a table that names its rows.

@@ -15,19 +15,29 @@ func TestGPT2(t *testing.T) {
 	if err != nil || !slices.Equal(got, []int32{14134, 502, 1148, 21720, 417, 13}) {
 		t.Errorf("%v, %v", got, err)
 	}
-	// Cut into parts, a text has the tokens that it has whole.
-	long := strings.Repeat("Some  years\n\n ago — never mind 1851\t how\n", 3000)
-	parts, err := g.Encode(long)
-	if err != nil {
-		t.Fatal(err)
+	// Cut into parts, a text has the tokens that it has whole, also where the end of a
+	// part falls into white space.
+	texts := []string{strings.Repeat("Some  years\n\n ago — never mind 1851\t how\n", 3000)}
+	for space := range strings.SplitSeq("\t  | \u00a0 \u00a0 \u00a0 \u00a0|\n \t ", "|") {
+		for short := range 12 {
+			texts = append(texts, strings.Repeat("a", 1<<14-short)+space+"word and more")
+		}
 	}
-	ids, _, err := g.codec.Encode(long)
-	if err != nil || len(ids) != len(parts) {
-		t.Fatalf("%d tokens in parts, %d whole, %v", len(parts), len(ids), err)
-	}
-	for i, id := range ids {
-		if int32(id) != parts[i] {
-			t.Fatalf("token %d is %d in parts and %d whole", i, parts[i], id)
+	for k, text := range texts {
+		parts, err := g.Encode(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ids, _, err := g.codec.Encode(text)
+		if err != nil || len(ids) != len(parts) {
+			t.Errorf("text %d: %d tokens in parts, %d whole, %v", k, len(parts), len(ids), err)
+			continue
+		}
+		for i, id := range ids {
+			if int32(id) != parts[i] {
+				t.Errorf("text %d: token %d is %d in parts and %d whole", k, i, parts[i], id)
+				break
+			}
 		}
 	}
 	if _, err := g.Encode(strings.Repeat("a", 2<<20)); err == nil {

@@ -11,26 +11,31 @@ import (
 	"icar/nn/backendtest"
 )
 
+type (
+	model     = *nn.Transformer[float32]
+	sequences = nn.Batch[float32]
+)
+
 // mutant is the reference, wrong in one way.
 type mutant struct {
-	*nn.Transformer[float32]
-	gradient func(m *nn.Transformer[float32], b nn.Batch[float32]) (float64, error)
+	model
+	gradient func(m model, b sequences) (float64, error)
 }
 
-func (m mutant) Gradient(ctx context.Context, b nn.Batch[float32]) (float64, error) {
+func (m mutant) Gradient(ctx context.Context, b sequences) (float64, error) {
 	if err := context.Cause(ctx); err != nil {
 		return 0, err
 	}
-	return m.gradient(m.Transformer, b)
+	return m.gradient(m.model, b)
 }
 
 // plain is the gradient of the reference.
-func plain(m *nn.Transformer[float32], b nn.Batch[float32]) (float64, error) {
+func plain(m model, b sequences) (float64, error) {
 	return m.Gradient(context.Background(), b)
 }
 
 // part returns sequences from to to.
-func part(b nn.Batch[float32], from, to int) nn.Batch[float32] {
+func part(b sequences, from, to int) sequences {
 	x, y := len(b.X)/b.N, len(b.Y)/b.N
 	b.X, b.Y, b.N = b.X[from*x:to*x], b.Y[from*y:to*y], to-from
 	return b
@@ -38,7 +43,7 @@ func part(b nn.Batch[float32], from, to int) nn.Batch[float32] {
 
 // byWorker adds up the gradients of as many parts of the batch as there are
 // processors.
-func byWorker(m *nn.Transformer[float32], b nn.Batch[float32]) (float64, error) {
+func byWorker(m model, b sequences) (float64, error) {
 	loss, err := plain(m, b)
 	workers := min(runtime.GOMAXPROCS(0), b.N)
 	if err != nil || workers == 1 {
@@ -68,35 +73,35 @@ func byWorker(m *nn.Transformer[float32], b nn.Batch[float32]) (float64, error) 
 // TestMutantsAreRefused checks that Test finds what is wrong with a backend, and
 // says it.
 func TestMutantsAreRefused(t *testing.T) {
-	calls := map[*nn.Transformer[float32]]float32{}
+	calls := map[model]float32{}
 	for name, test := range map[string]struct {
-		gradient func(m *nn.Transformer[float32], b nn.Batch[float32]) (float64, error)
+		gradient func(m model, b sequences) (float64, error)
 		want     string
 	}{
 		"sums by worker": {byWorker, "processors give other bits"},
-		"whole blocks alone": {func(m *nn.Transformer[float32], b nn.Batch[float32]) (float64, error) {
+		"whole blocks alone": {func(m model, b sequences) (float64, error) {
 			loss, err := plain(m, b)
 			if err == nil && b.N > 16 {
 				_, err = plain(m, part(b, 0, b.N/16*16))
 			}
 			return loss, err
 		}, "the gradient of out.bias is off by"},
-		"a gradient that is off": {func(m *nn.Transformer[float32], b nn.Batch[float32]) (float64, error) {
+		"a gradient that is off": {func(m model, b sequences) (float64, error) {
 			loss, err := plain(m, b)
 			m.Parameters()[0].Grad[0] *= 1.01
 			return loss, err
 		}, "is off by"},
-		"a loss that is off": {func(m *nn.Transformer[float32], b nn.Batch[float32]) (float64, error) {
+		"a loss that is off": {func(m model, b sequences) (float64, error) {
 			loss, err := plain(m, b)
 			return loss * 1.001, err
 		}, "Loss returns"},
-		"what was before": {func(m *nn.Transformer[float32], b nn.Batch[float32]) (float64, error) {
+		"what was before": {func(m model, b sequences) (float64, error) {
 			loss, err := plain(m, b)
 			calls[m]++
 			m.Parameters()[0].Grad[0] += 1e-9 * (calls[m] - 1)
 			return loss, err
 		}, "after other batches"},
-		"a silent NaN": {func(m *nn.Transformer[float32], b nn.Batch[float32]) (float64, error) {
+		"a silent NaN": {func(m model, b sequences) (float64, error) {
 			loss, err := plain(m, b)
 			if errors.As(err, new(nn.NonFiniteError)) {
 				err = nil
@@ -104,33 +109,33 @@ func TestMutantsAreRefused(t *testing.T) {
 			return loss, err
 		}, "the error is <nil>"},
 	} {
-		err := backendtest.Test(func(m *nn.Transformer[float32]) (nn.Backend, error) {
+		err := backendtest.Test(func(m model) (nn.Backend, error) {
 			return mutant{m, test.gradient}, nil
 		})
 		if err == nil || !strings.Contains(err.Error(), test.want) {
 			t.Errorf("%s: want %q in\n%v", name, test.want, err)
 		}
 	}
-	fine := func(m *nn.Transformer[float32]) (nn.Backend, error) { return mutant{m, plain}, nil }
+	fine := func(m model) (nn.Backend, error) { return mutant{m, plain}, nil }
 	if err := backendtest.Test(fine); err != nil {
 		t.Errorf("a mutant that is wrong in no way: %v", err)
 	}
 }
 
 // deaf is the reference without an ear for the context.
-type deaf struct{ *nn.Transformer[float32] }
+type deaf struct{ model }
 
-func (m deaf) Loss(_ context.Context, b nn.Batch[float32]) (float64, error) {
-	return m.Transformer.Loss(context.Background(), b)
+func (m deaf) Loss(_ context.Context, b sequences) (float64, error) {
+	return m.model.Loss(context.Background(), b)
 }
 
 // TestRefusals checks the rest of what Test can say.
 func TestRefusals(t *testing.T) {
 	lost := errors.New("the device is lost")
 	for want, build := range map[string]nn.NewBackend{
-		"not with its cause": func(m *nn.Transformer[float32]) (nn.Backend, error) { return deaf{m}, nil },
-		"the device is lost": func(*nn.Transformer[float32]) (nn.Backend, error) { return nil, lost },
-		"for no kind of model": func(*nn.Transformer[float32]) (nn.Backend, error) {
+		"not with its cause": func(m model) (nn.Backend, error) { return deaf{m}, nil },
+		"the device is lost": func(model) (nn.Backend, error) { return nil, lost },
+		"for no kind of model": func(model) (nn.Backend, error) {
 			return nil, errors.ErrUnsupported
 		},
 	} {

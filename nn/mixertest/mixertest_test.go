@@ -53,7 +53,8 @@ func (m mutant) Forward(y, x []float64, memo *nn.Memo[float64], path nn.Path) {
 	}
 }
 
-func (m mutant) Backward(dx []float64, grad nn.Mixer[float64], dy, x []float64, memo *nn.Memo[float64], path nn.Path) {
+func (m mutant) Backward(dx []float64, grad nn.Mixer[float64], dy, x []float64,
+	memo *nn.Memo[float64], path nn.Path) {
 	if m.way.path != nil {
 		path = m.way.path(path)
 	}
@@ -112,10 +113,14 @@ func TestMutantsAreRefused(t *testing.T) {
 			forward:  func(y, x []float64, _ *nn.Memo[float64], d int) { y[0] += x[len(x)-d] },
 			backward: func(dx, dy, _ []float64, d int) { dx[len(dx)-d] += dy[0] },
 		}, "not causal"},
-		{way{backward: func(dx, _, _ []float64, _ int) { dx[0] *= 1.001 }}, "the gradient of the input is off"},
-		{way{forward: func(y, x []float64, _ *nn.Memo[float64], d int) { y[0] += x[0] * x[0] }}, "the gradient of the input is off"},
-		{way{path: func(nn.Path) nn.Path { return nn.AllPaths }}, "the gradient along QueryPath is off"},
-		{way{path: func(nn.Path) nn.Path { return nn.QueryPath }}, "the gradient of the input is off"},
+		{way{backward: func(dx, _, _ []float64, _ int) { dx[0] *= 1.001 }},
+			"the gradient of the input is off"},
+		{way{forward: func(y, x []float64, _ *nn.Memo[float64], _ int) { y[0] += x[0] * x[0] }},
+			"the gradient of the input is off"},
+		{way{path: func(nn.Path) nn.Path { return nn.AllPaths }},
+			"the gradient along QueryPath is off"},
+		{way{path: func(nn.Path) nn.Path { return nn.QueryPath }},
+			"the gradient of the input is off"},
 		{way{instead: true}, "does not add to the gradient of the input"},
 		{way{extra: true}, "no output depends on extra"},
 		{way{forward: func(y, _ []float64, m *nn.Memo[float64], _ int) {
@@ -143,7 +148,8 @@ func (k picky) Float64(c nn.Config) (nn.Mixer[float64], error) {
 
 func TestRefusalsAreTooMany(t *testing.T) {
 	err := mixertest.Test(picky{})
-	if err == nil || !strings.Contains(err.Error(), "fewer than 20") || !strings.Contains(err.Error(), "use more of everything") {
+	if err == nil || !strings.Contains(err.Error(), "fewer than 20") ||
+		!strings.Contains(err.Error(), "use more of everything") {
 		t.Errorf("%v", err)
 	}
 }
@@ -171,7 +177,8 @@ func TestCompareNotices(t *testing.T) {
 		}
 	}
 	c.Config.Depth = 1
-	if _, err := mixertest.NewModel[float64](c); err == nil || !strings.Contains(err.Error(), "parameters, PyTorch has") {
+	_, err = mixertest.NewModel[float64](c)
+	if err == nil || !strings.Contains(err.Error(), "parameters, PyTorch has") {
 		t.Errorf("a model of one layer: %v", err)
 	}
 	if _, err := mixertest.ReadCase("mixertest.go", nil); err == nil {

@@ -99,7 +99,8 @@ func measurePosition(ctx context.Context, c networkConfig, model *probe.Model,
 	for _, e := range learnt {
 		r.Heads, r.R2 = append(r.Heads, e.Values), append(r.R2, e.Fit.R2)
 	}
-	descent, err := theory.NewPositionDescent(theory.Position{Tmax: c.Length, Mu: c.Mu, Rho: 1}.Rows(), 0.5)
+	law := theory.Position{Tmax: c.Length, Mu: c.Mu, Rho: c.Rho, Sigma: c.Sigma, Noise: ar.CircularNoise}
+	descent, err := theory.NewPositionDescent(law.Rows(), 0.5)
 	if err != nil {
 		return r, err
 	}
