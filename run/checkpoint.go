@@ -136,6 +136,10 @@ func Weights(f safetensors.File, path string) ([]safetensors.Tensor, error) {
 	}), nil
 }
 
+// Checksum returns the checksum that a checkpoint says it has, of which the
+// header alone has to be read; "" if f is none.
+func Checksum(f safetensors.File) string { return f.Metadata[metaChecksum] }
+
 // Settings returns the config.yaml that is in a checkpoint, nil if f is none or
 // is of an icar that did not write it there.
 func Settings(f safetensors.File) []byte {

@@ -72,6 +72,11 @@ func writeJSON(w http.ResponseWriter, status int, document any) {
 		http.Error(w, `{"error":"the answer is no JSON"}`, http.StatusInternalServerError)
 		return
 	}
+	write(w, status, body)
+}
+
+// write answers with a JSON document.
+func write(w http.ResponseWriter, status int, body []byte) {
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(status)
 	w.Write(body)

@@ -2,7 +2,6 @@ package web
 
 import (
 	"context"
-	"sync"
 
 	"icar/ar"
 	"icar/estimator"
@@ -17,42 +16,19 @@ const (
 	fitSequences = 128
 	fitLength    = 30
 	fitRounds    = 4
-	maxCached    = 64 // answers kept
 )
 
-// cache keeps answers that take longer than a picture may. Equal keys are
-// computed once; when it is full it starts anew.
-type cache[K comparable, V any] struct {
-	mu      sync.Mutex
-	entries map[K]*entry[V]
-}
-
-type entry[V any] struct {
-	once  sync.Once
-	value V
-	err   error
-}
-
-func (c *cache[K, V]) get(key K, compute func() (V, error)) (V, error) {
-	c.mu.Lock()
-	if c.entries == nil || len(c.entries) >= maxCached && c.entries[key] == nil {
-		c.entries = map[K]*entry[V]{}
-	}
-	e := c.entries[key]
-	if e == nil {
-		e = new(entry[V])
-		c.entries[key] = e
-	}
-	c.mu.Unlock()
-	e.once.Do(func() { e.value, e.err = compute() })
-	return e.value, e.err
-}
-
-// fitKey is what the fitted algorithms depend on.
+// fitKey is what the model and the algorithms beside it depend on.
 type fitKey struct {
 	family ar.Family
-	d, k   int
+	d      int
 	norm   bool
+}
+
+// stepsKey is what the best size of k gradient steps depends on.
+type stepsKey struct {
+	family ar.Family
+	d, k   int
 }
 
 // named is an in-context algorithm under its name on the page.
@@ -61,16 +37,23 @@ type named struct {
 	estimator.Estimator
 }
 
-// fitted are the model and the algorithms of the second part and their errors
-// at each position of sequences that none of them was fitted on.
+// assessed is an algorithm and its error at each position of sequences that it
+// was not fitted on.
+type assessed struct {
+	named
+	errors []float64 // (T)
+}
+
+// fitted are the model of the second part and the algorithms beside it, but for
+// the steps whose number one chooses.
 type fitted struct {
 	model      *probe.Model
-	process    ar.Process
-	algorithms []named
-	eta        float64     // of the one step that is best on the training sequences
-	modelError []float64   // (T)
-	errors     [][]float64 // (algorithm, T)
-	floor      []float64   // (T) what nothing can be below
+	star       assessed // one step of size η*
+	linear     assessed // the best linear layer
+	least      assessed
+	eta        float64   // of the one step that is best on the training sequences
+	modelError []float64 // (T)
+	floor      []float64 // (T) what nothing can be below
 }
 
 // modelOf is the setting of the model: one layer of linear attention on
@@ -92,16 +75,27 @@ func trained(ctx context.Context, key fitKey) (*probe.Model, error) {
 	return probe.New(modelOf(key), net)
 }
 
-// fit fits the algorithms. It ends in a bounded time and serves whoever asks
-// next, so that the client that asked first cannot cancel it.
-func fit(key fitKey) (fitted, error) {
-	ctx := context.Background()
-	f := fitted{process: ar.New(key.family, key.d)}
-	sampler, err := ar.NewSampler[float64](f.process, fitSequences, fitLength, 1, "web-train")
+// fitted returns the model and the algorithms in the order in which they are
+// drawn. What is fitted ends in a bounded time and serves whoever asks next, so
+// that a client cannot cancel it by leaving.
+func (s *Server) fitted(ctx context.Context, key fitKey, k int) (fitted, []assessed, error) {
+	ctx = context.WithoutCancel(ctx)
+	f, err := s.fits.get(ctx, key, func(ctx context.Context) (fitted, error) { return fit(ctx, key) })
+	if err != nil {
+		return f, nil, err
+	}
+	many := stepsKey{key.family, key.d, k}
+	steps, err := s.steps.get(ctx, many, func(ctx context.Context) (assessed, error) { return fitSteps(ctx, many) })
+	return f, []assessed{f.star, steps, f.linear, f.least}, err
+}
+
+// fit trains the model and fits what is beside it whatever the number of steps.
+func fit(ctx context.Context, key fitKey) (f fitted, err error) {
+	process := ar.New(key.family, key.d)
+	batch, err := fitBatch(process, "web-train")
 	if err != nil {
 		return f, err
 	}
-	batch := sampler.Batch(0)
 	if f.model, err = trained(ctx, key); err != nil {
 		return f, err
 	}
@@ -113,32 +107,59 @@ func fit(key fitKey) (fitted, error) {
 	if err != nil {
 		return f, err
 	}
-	many, err := estimator.FitDescent(ctx, batch, key.k)
-	if err != nil {
-		return f, err
-	}
 	f.eta = one.Eta[0]
-	star := estimator.GradientDescent{K: 1, Eta: []float64{gradientStep(f.process, norm2(batch.States[:key.d]))}}
-	f.algorithms = []named{{"one step, η*", star}, {plural(key.k, "step"), many}, {"best linear layer", linear}, {"least squares", estimator.LeastSquares{}}}
-	test, err := ar.NewSampler[float64](f.process, fitSequences, fitLength, 1, "web-test")
-	if err != nil {
-		return f, err
-	}
-	batch = test.Batch(0)
-	for _, a := range f.algorithms {
-		e, err := estimator.MSE(ctx, batch, a.Estimator)
-		if err != nil {
+	star := estimator.GradientDescent{K: 1, Eta: []float64{gradientStep(process, norm2(batch.States[:key.d]))}}
+	for at, a := range map[*assessed]named{&f.star: {"one step, η*", star}, &f.linear: {"best linear layer", linear}, &f.least: {"least squares", estimator.LeastSquares{}}} {
+		if *at, err = assess(ctx, process, a); err != nil {
 			return f, err
 		}
-		f.errors = append(f.errors, e.PerPosition())
+	}
+	if batch, err = fitBatch(process, "web-test"); err != nil {
+		return f, err
 	}
 	predictions, err := f.model.Predict(ctx, batch)
 	if err != nil {
 		return f, err
 	}
 	f.modelError = estimator.ErrorsOf(predictions, batch).PerPosition()
-	f.floor, err = estimator.BayesFloor(f.process, fitLength)
+	f.floor, err = estimator.BayesFloor(process, fitLength)
 	return f, err
+}
+
+// fitSteps fits the size of k gradient steps.
+func fitSteps(ctx context.Context, key stepsKey) (assessed, error) {
+	process := ar.New(key.family, key.d)
+	batch, err := fitBatch(process, "web-train")
+	if err != nil {
+		return assessed{}, err
+	}
+	many, err := estimator.FitDescent(ctx, batch, key.k)
+	if err != nil {
+		return assessed{}, err
+	}
+	return assess(ctx, process, named{plural(key.k, "step"), many})
+}
+
+// assess measures an algorithm on sequences that nothing was fitted on.
+func assess(ctx context.Context, process ar.Process, a named) (assessed, error) {
+	batch, err := fitBatch(process, "web-test")
+	if err != nil {
+		return assessed{}, err
+	}
+	e, err := estimator.MSE(ctx, batch, a.Estimator)
+	if err != nil {
+		return assessed{}, err
+	}
+	return assessed{a, e.PerPosition()}, nil
+}
+
+// fitBatch draws the sequences of a stream.
+func fitBatch(process ar.Process, stream string) (ar.Batch[float64], error) {
+	sampler, err := ar.NewSampler[float64](process, fitSequences, fitLength, 1, stream)
+	if err != nil {
+		return ar.Batch[float64]{}, err
+	}
+	return sampler.Batch(0), nil
 }
 
 // gradientStep is η* on the scale of real states: one step of that size is the

@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"slices"
+	"strconv"
 
 	"icar/ar"
 	"icar/estimator"
@@ -31,24 +33,41 @@ var insideParameters = []parameter{
 	number("t", "T", 8, 1, maxLength, 1, "context length at which Γ is shown, at most the model's"),
 }
 
-// inside shows what the model of a run computes on test sequences.
-func (s *Server) inside(ctx context.Context, v values) (Document, error) {
+// inside shows what the model of a run computes on test sequences. It is looked
+// into once, whatever the T that is asked for, until it has changed.
+func (s *Server) inside(w http.ResponseWriter, r *http.Request, v values) error {
 	if v["run"] == "" {
-		return Document{}, refuse(http.StatusBadRequest, "run is missing: give the path of a run, as /api/runs lists them")
+		return refuse(http.StatusBadRequest, "run is missing: give the path of a run, as /api/runs lists them")
 	}
-	r, err := s.shelf.find(ctx, v["run"])
+	seen, err := s.shelf.find(r.Context(), v["run"])
 	if err != nil {
-		return Document{}, err
+		return err
 	}
-	c := r.config
+	c := seen.config
 	if err := fitsPage(c); err != nil {
-		return Document{}, err
+		return err
 	}
-	net, err := s.shelf.root.loadIn(r.path, c)
+	id, err := s.shelf.root.identify(seen.path, seen.Config)
 	if err != nil {
-		return Document{}, err
+		return err
 	}
-	return look(ctx, c, net, min(v.integer("t"), c.Length))
+	t := min(v.integer("t"), c.Length)
+	return s.respond(w, r, question{r.URL.Path, strconv.Itoa(t), id}, func(ctx context.Context) (Document, error) {
+		i, err := s.insights.get(ctx, id, func(ctx context.Context) (insight, error) {
+			net, err := s.shelf.root.loadIn(seen.path, c)
+			if err != nil {
+				return insight{}, err
+			}
+			if now, err := s.shelf.root.identify(seen.path, seen.Config); err != nil || now != id {
+				return insight{}, refuse(http.StatusTooManyRequests, "the run has just written a checkpoint: try again in a second")
+			}
+			return look(ctx, c, net)
+		})
+		if err != nil {
+			return Document{}, err
+		}
+		return i.at(t), nil
+	})
 }
 
 // fitsPage refuses models whose pictures would take long.
@@ -72,48 +91,70 @@ func work(c train.Config) float64 {
 	return probed * t * (token*(1+2*d) + beside*d*d*d)
 }
 
+// insight is what was seen in a model: the in-context maps at every T, and what
+// is drawn of all T at once.
+type insight struct {
+	d            int
+	w            []float64   // (d, d) of a test sequence
+	model, least [][]float64 // (T, d, d) the maps Γ of the model and of least squares
+	rest         Document
+}
+
 // look probes a model on the first test sequences of its configuration.
-func look(ctx context.Context, c train.Config, net *nn.Transformer[float32], t int) (Document, error) {
-	var doc Document
+func look(ctx context.Context, c train.Config, net *nn.Transformer[float32]) (insight, error) {
 	m, err := probe.New(c, net)
 	if err != nil {
-		return doc, err
+		return insight{}, err
 	}
 	sequences, err := train.Sequences(c, train.TestStream, probed)
 	if err != nil {
-		return doc, err
+		return insight{}, err
 	}
 	maps, err := m.Maps(ctx, sequences)
 	if err != nil {
-		return doc, unreadable(err)
+		return insight{}, unreadable(err)
 	}
-	d := maps.D
-	doc.figure("gamma", fmt.Sprintf("In-context map after %s", plural(t, "token")), "W of a test sequence, Γ that the model has made of the context, and that of least squares.", 3,
-		heatmap("W", "", "", d, d, sequences.Contexts[0].W), heatmap("Γ of the model", "", "", d, d, maps.At(0, t-1)), leastSquaresMap(sequences, t))
-	if err := doc.align(ctx, maps, sequences); err != nil {
-		return doc, err
+	i := insight{d: maps.D, w: sequences.Contexts[0].W, least: leastSquaresMaps(sequences)}
+	for t := range maps.T {
+		i.model = append(i.model, slices.Clone(maps.At(0, t)))
+	}
+	if err := i.rest.align(ctx, maps, sequences); err != nil {
+		return insight{}, err
 	}
 	attention, err := m.Attention(ctx, sequences)
 	if err != nil {
-		return doc, err
+		return insight{}, err
 	}
 	var panels []figure.Panel
 	for _, a := range attention[:min(len(attention), maxMaps)] {
 		panels = append(panels, a.Panel())
 	}
-	doc.figure("attention", "Attention maps", "Mean size of the attention of a token, the query, to those up to it.", 3, panels...)
-	return doc, nil
+	i.rest.figure("attention", "Attention maps", "Mean size of the attention of a token, the query, to those up to it.", 3, panels...)
+	return i, nil
 }
 
-func leastSquaresMap(b ar.Batch[float64], t int) figure.Panel {
-	gamma := make([]float64, b.D*b.D)
+// at draws what was seen, with the maps after t tokens.
+func (i insight) at(t int) Document {
+	var doc Document
+	doc.figure("gamma", fmt.Sprintf("In-context map after %s", plural(t, "token")), "W of a test sequence, Γ that the model has made of the context, and that of least squares.", 3,
+		heatmap("W", "", "", i.d, i.d, i.w), heatmap("Γ of the model", "", "", i.d, i.d, i.model[t-1]), leastSquaresMap(i.d, i.least[t-1]))
+	return Document{Figures: append(doc.Figures, i.rest.Figures...), Facts: i.rest.Facts}
+}
+
+func leastSquaresMap(d int, gamma []float64) figure.Panel {
+	return heatmap("Γ of least squares", "", "", d, d, gamma)
+}
+
+// leastSquaresMaps returns Γ (d, d) of least squares on the first sequence at
+// every T.
+func leastSquaresMaps(b ar.Batch[float64]) (all [][]float64) {
 	// Least squares takes any sequence.
-	_ = estimator.Walk(estimator.LeastSquares{}, estimator.Sequence{D: b.D, T: t}, b.States, func(i int, _ []float64, s estimator.Stream) {
-		if i == t-1 {
-			s.Map(gamma)
-		}
+	_ = estimator.Walk(estimator.LeastSquares{}, estimator.Sequence{D: b.D, T: b.T}, b.States, func(_ int, _ []float64, s estimator.Stream) {
+		gamma := make([]float64, b.D*b.D)
+		s.Map(gamma)
+		all = append(all, gamma)
 	})
-	return heatmap("Γ of least squares", "", "", b.D, b.D, gamma)
+	return all
 }
 
 // align draws how like the classical algorithms the model is, by position.

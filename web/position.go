@@ -29,10 +29,10 @@ const positionRate = 0.5
 type positionKey struct{ mu, tmax int }
 
 // position shows the encoding after any number of iterations, at once.
-func (s *Server) position(_ context.Context, v values) (Document, error) {
+func (s *Server) position(ctx context.Context, v values) (Document, error) {
 	key := positionKey{v.integer("mu"), v.integer("tmax")}
 	row := min(v.integer("row"), key.tmax)
-	descent, err := s.descents.get(key, func() (*theory.PositionDescent, error) {
+	descent, err := s.descents.get(ctx, key, func(context.Context) (*theory.PositionDescent, error) {
 		p := theory.Position{Tmax: key.tmax, Mu: float64(key.mu), Rho: 1, Noise: ar.CircularNoise}
 		if err := p.Check(); err != nil {
 			return nil, bad(err)

@@ -2,6 +2,8 @@ package web
 
 import (
 	"context"
+	"encoding/json"
+	"fmt"
 	"net/http"
 )
 
@@ -22,7 +24,7 @@ func routes() []route {
 		{method: "GET", path: "/api/heads", parameters: headsParameters, answer: "events", serve: (*Server).heads},
 		{method: "GET", path: "/api/position", parameters: positionParameters, answer: "document", serve: document((*Server).position)},
 		{method: "GET", path: "/api/runs", parameters: runsParameters, answer: "document", serve: (*Server).listRuns},
-		{method: "GET", path: "/api/inside", parameters: insideParameters, answer: "document", serve: document((*Server).inside)},
+		{method: "GET", path: "/api/inside", parameters: insideParameters, answer: "document", serve: (*Server).inside},
 		{method: "GET", path: "/api/claims", answer: "claims", serve: func(s *Server, w http.ResponseWriter, _ *http.Request, _ values) error {
 			all, err := s.claims()
 			if err == nil {
@@ -35,20 +37,45 @@ func routes() []route {
 	}
 }
 
-// document serves what a part computes, as one of a bounded number at a time.
+// question is what an answer depends on.
+type question struct {
+	path, parameters string
+	model            identity // where one is looked into
+}
+
+// sizeOf counts the bytes that an answer takes to keep.
+func sizeOf(q question, body []byte) int {
+	return len(q.parameters) + len(q.model.settings) + len(body)
+}
+
+// document serves what a part computes of its parameters alone.
 func document(compute func(*Server, context.Context, values) (Document, error)) func(*Server, http.ResponseWriter, *http.Request, values) error {
 	return func(s *Server, w http.ResponseWriter, r *http.Request, v values) error {
-		give, err := s.computations.take(r.Context())
+		return s.respond(w, r, question{path: r.URL.Path, parameters: fmt.Sprintf("%q", v)}, func(ctx context.Context) (Document, error) {
+			return compute(s, ctx, v)
+		})
+	}
+}
+
+// respond serves the document that compute makes, as one of a bounded number at
+// a time, or that it made before for the same question.
+func (s *Server) respond(w http.ResponseWriter, r *http.Request, q question, compute func(context.Context) (Document, error)) error {
+	body, err := s.answers.get(r.Context(), q, func(ctx context.Context) ([]byte, error) {
+		give, err := s.computations.take(ctx)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		defer give()
-		doc, err := compute(s, r.Context(), v)
-		if err == nil {
-			writeJSON(w, http.StatusOK, doc)
+		doc, err := compute(ctx)
+		if err != nil {
+			return nil, err
 		}
-		return err
+		return json.Marshal(doc)
+	})
+	if err == nil {
+		write(w, http.StatusOK, body)
 	}
+	return err
 }
 
 // upload serves what is computed of the body of a request.

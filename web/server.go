@@ -30,6 +30,13 @@ const (
 	goodbye      = 3 * time.Second // for requests under way when the server stops
 )
 
+// Bounds on what is kept to be asked for again.
+const (
+	maxAnswers  = 8 << 20 // bytes
+	maxInsights = 8       // models, each of at most some MiB
+	maxFits     = 64
+)
+
 // Options say what is served, and where.
 type Options struct {
 	Address string // HOST:PORT to listen on; port 0 takes any
@@ -48,7 +55,10 @@ type Server struct {
 	token                            string // "" on the loopback interface
 	shelf                            shelf
 	outcome                          root
+	answers                          cache[question, []byte]
+	insights                         cache[identity, insight]
 	fits                             cache[fitKey, fitted]
+	steps                            cache[stepsKey, assessed]
 	descents                         cache[positionKey, *theory.PositionDescent]
 	computations, trainings, viewers slots
 	arriving, uploads                slots
@@ -70,6 +80,11 @@ func Listen(o Options) (*Server, error) {
 	}
 	s := &Server{
 		options: o, listener: listener, shelf: shelf{root: root(o.Runs), catalogue: o.Catalogue}, outcome: root(o.Outcome),
+		answers:      cache[question, []byte]{limit: maxAnswers, size: sizeOf},
+		insights:     cache[identity, insight]{limit: maxInsights},
+		fits:         cache[fitKey, fitted]{limit: maxFits},
+		steps:        cache[stepsKey, assessed]{limit: maxFits},
+		descents:     cache[positionKey, *theory.PositionDescent]{limit: maxFits},
 		computations: newSlots(runtime.GOMAXPROCS(0), maxWait, "the server is busy with other pictures: try again in a second"),
 		trainings:    newSlots(maxTrainings, maxWait, fmt.Sprintf("%d trainings are running, as many as may: wait until one is done, or close another page", maxTrainings)),
 		viewers:      newSlots(maxViewers, maxWait, "the server is busy with the lists of runs: try again in a second"),

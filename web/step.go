@@ -30,8 +30,7 @@ func (s *Server) step(ctx context.Context, v values) (Document, error) {
 	if err := p.Check(); err != nil {
 		return Document{}, bad(err)
 	}
-	key := fitKey{p.Family, p.D, v.integer("k"), v.on("norm")}
-	f, err := s.fits.get(key, func() (fitted, error) { return fit(key) })
+	f, algorithms, err := s.fitted(ctx, fitKey{p.Family, p.D, v.on("norm")}, v.integer("k"))
 	if err != nil {
 		return Document{}, err
 	}
@@ -60,7 +59,7 @@ func (s *Server) step(ctx context.Context, v values) (Document, error) {
 	}
 	distances := []figure.Series{figure.NewSeries("model", figure.Solid, figure.Positions(fitLength), own)}
 	doc.fact("|Γ - W|/|W|, model", "%s", report.Number(own[shown-1]))
-	for _, a := range f.algorithms {
+	for _, a := range algorithms {
 		gamma, distance, err := follow(a.Estimator, batch, shown)
 		if err != nil {
 			return doc, err
@@ -74,9 +73,9 @@ func (s *Server) step(ctx context.Context, v values) (Document, error) {
 	doc.figure("distance", "How far Γ is from W", "On the sequence above, at every context length.", 1,
 		lines("", linear("context length T"), linear("|Γ - W| / |W|"), distances...))
 	doc.figure("errors", "Error at every position", "Mean squared error over 128 other sequences: of the model, one layer trained by Adam on 2,048 sequences; of one step with η*; of more steps, with their best size; of the best linear layer; and the floor that nothing is below, on which least squares is.", 1,
-		lines("", linear("context length T"), logarithmic("mean squared error"), errorSeries(f)...))
+		lines("", linear("context length T"), logarithmic("mean squared error"), errorSeries(f, algorithms)...))
 	doc.factNumber("η of the best one step, fitted", f.eta)
-	doc.factNumber("η* = 3/(2Tmax + 3d - 4), the best for unitary contexts", f.algorithms[0].Estimator.(estimator.GradientDescent).Eta[0])
+	doc.factNumber("η* = 3/(2Tmax + 3d - 4), the best for unitary contexts", algorithms[0].Estimator.(estimator.GradientDescent).Eta[0])
 	return doc, nil
 }
 
@@ -98,10 +97,10 @@ func follow(e estimator.Estimator, b ar.Batch[float64], shown int) (gamma, dista
 // offW is |Γ - W|/|W|.
 func offW(gamma, w []float64) float64 { return floats.Distance(gamma, w, 2) / floats.Norm(w, 2) }
 
-func errorSeries(f fitted) []figure.Series {
+func errorSeries(f fitted, algorithms []assessed) []figure.Series {
 	all := []figure.Series{figure.NewSeries("model", figure.Solid, figure.Positions(fitLength), f.modelError)}
-	for i, a := range f.algorithms {
-		all = append(all, figure.NewSeries(a.label, figure.Solid, figure.Positions(fitLength), seen(f.errors[i])))
+	for _, a := range algorithms {
+		all = append(all, figure.NewSeries(a.label, figure.Solid, figure.Positions(fitLength), seen(a.errors)))
 	}
 	return append(all, figure.NewSeries("floor", figure.Dashed, figure.Positions(fitLength), f.floor))
 }

@@ -55,7 +55,7 @@ func (s *Server) sequence(ctx context.Context, file []byte) (Document, error) {
 		doc.factNumber("mean squared error, "+e.label, errors.Mean())
 	}
 	doc.figure("sequence", fmt.Sprintf("Your sequence: %d tokens, d = %d", t+1, d), "Squared error of each estimator's prediction of the next token, at every position.", 2,
-		lines("error", linear("position T"), logarithmic("squared error"), series...), leastSquaresMap(batch, t))
+		lines("error", linear("position T"), logarithmic("squared error"), series...), leastSquaresMap(d, leastSquaresMaps(batch)[t-1]))
 	return doc, nil
 }
 
@@ -129,10 +129,11 @@ func dropped(ctx context.Context, doc *Document, f safetensors.File, catalogue *
 	if err != nil {
 		return unreadable(err)
 	}
-	inside, err := look(ctx, c, net, c.Length)
+	seen, err := look(ctx, c, net)
 	if err != nil {
 		return err
 	}
+	inside := seen.at(c.Length)
 	doc.fact("trained on", "%s, d = %d, %s", cmp.Or(c.Law, string(c.Family)), c.D, plural(c.Length, "token"))
 	doc.Figures, doc.Facts = append(doc.Figures, inside.Figures...), append(doc.Facts, inside.Facts...)
 	return nil

@@ -1,0 +1,172 @@
+package web
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"os"
+	"path/filepath"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// What many ask for is computed once, and goes on when the first has left.
+func TestOneComputation(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := cache[string, int]{limit: 2}
+		computed := 0
+		compute := func(ctx context.Context) (int, error) {
+			select {
+			case <-time.After(time.Second):
+				computed++
+				return computed, nil
+			case <-ctx.Done():
+				return 0, ctx.Err()
+			}
+		}
+		first, leave := context.WithCancel(t.Context())
+		var all sync.WaitGroup
+		for i := range 5 {
+			ctx := t.Context()
+			if i == 0 {
+				ctx = first
+			}
+			all.Go(func() {
+				if n, err := c.get(ctx, "a", compute); n != 1 || err != nil {
+					t.Errorf("client %d is answered %d, %v", i, n, err)
+				}
+			})
+			synctest.Wait()
+		}
+		leave()
+		all.Wait()
+		if n, err := c.get(t.Context(), "a", compute); n != 1 || err != nil {
+			t.Errorf("asked again, the answer is %d, %v", n, err)
+		}
+	})
+}
+
+// A computation ends when the last who waited has left, and the next begins it
+// anew.
+func TestNobodyWaits(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := cache[string, int]{limit: 2}
+		ctx, leave := context.WithCancel(t.Context())
+		var all sync.WaitGroup
+		for range 2 {
+			all.Go(func() {
+				_, err := c.get(ctx, "a", func(ctx context.Context) (int, error) {
+					<-ctx.Done()
+					time.Sleep(time.Second) // until it looks at ctx
+					return 0, ctx.Err()
+				})
+				if !errors.Is(err, context.Canceled) {
+					t.Errorf("who left is answered %v", err)
+				}
+			})
+		}
+		synctest.Wait()
+		leave()
+		synctest.Wait()
+		if n, err := c.get(t.Context(), "a", func(context.Context) (int, error) { return 7, nil }); n != 7 || err != nil {
+			t.Errorf("the next is answered %d, %v", n, err)
+		}
+		all.Wait()
+	})
+}
+
+// Errors and panics are not kept, and those who waited are answered.
+func TestFailedComputation(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := cache[string, int]{limit: 2}
+		go func() {
+			defer func() {
+				if recover() == nil {
+					t.Error("the panic does not reach the server, which logs it")
+				}
+			}()
+			c.get(t.Context(), "a", func(context.Context) (int, error) { time.Sleep(time.Second); panic("broken") })
+		}()
+		synctest.Wait()
+		if _, err := c.get(t.Context(), "a", nil); !errors.Is(err, errPanicked) {
+			t.Errorf("who waited for a panic is answered %v", err)
+		}
+		if _, err := c.get(t.Context(), "a", func(context.Context) (int, error) { return 0, http.ErrAbortHandler }); !errors.Is(err, http.ErrAbortHandler) {
+			t.Errorf("after it: %v", err)
+		}
+		if n, err := c.get(t.Context(), "a", func(context.Context) (int, error) { return 7, nil }); n != 7 || err != nil {
+			t.Errorf("after an error: %d, %v", n, err)
+		}
+	})
+}
+
+// What is kept is bounded, and what was asked for last is kept.
+func TestCacheIsBounded(t *testing.T) {
+	c := cache[string, int]{limit: 10, size: func(_ string, n int) int { return n }}
+	computed := map[string]int{}
+	ask := func(key string, size int) {
+		if _, err := c.get(t.Context(), key, func(context.Context) (int, error) { computed[key]++; return size, nil }); err != nil {
+			t.Fatal(err)
+		}
+	}
+	ask("a", 5)
+	ask("b", 5)
+	ask("a", 5)
+	ask("c", 4)
+	ask("a", 5)
+	ask("huge", 11)
+	ask("huge", 11)
+	ask("c", 4)
+	ask("b", 5)
+	for key, want := range map[string]int{"a": 1, "b": 2, "c": 1, "huge": 2} {
+		if computed[key] != want {
+			t.Errorf("%s was computed %d times, want %d", key, computed[key], want)
+		}
+	}
+	if c.held > c.limit || len(c.entries) != 2 {
+		t.Errorf("%d of %d are held, by %d entries", c.held, c.limit, len(c.entries))
+	}
+}
+
+// A model is looked into once, whatever T is asked for, until its checkpoint
+// has changed.
+func TestInsightsFollowTheCheckpoint(t *testing.T) {
+	server := withRun(t)
+	ask := func(query string) string {
+		request, err := http.NewRequest("GET", server.url+"/api/inside?run=first&"+query, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		status, body := get(t, request)
+		if status != 200 {
+			t.Fatalf("%d %s", status, body)
+		}
+		return body
+	}
+	before := ask("t=3")
+	if ask("t=3") != before || ask("t=4") == before {
+		t.Error("an answer does not depend on T and on nothing else")
+	}
+	if n := len(server.server.insights.entries); n != 1 {
+		t.Errorf("one model was looked into %d times", n)
+	}
+	// Another checkpoint of the same size and time: its checksum tells.
+	first, other := filepath.Join(server.runs, "first", "checkpoint.safetensors"), filepath.Join(server.runs, "other")
+	trainRun(t, other, 3, nil)
+	info, err := os.Stat(first)
+	if err != nil {
+		t.Fatal(err)
+	}
+	other = filepath.Join(other, "checkpoint.safetensors")
+	if err := errors.Join(os.Chtimes(other, time.Time{}, info.ModTime()), os.Rename(other, first)); err != nil {
+		t.Fatal(err)
+	}
+	if now, err := os.Stat(first); err != nil || now.Size() != info.Size() || !now.ModTime().Equal(info.ModTime()) {
+		t.Fatalf("the other checkpoint is %v, %v", now, err)
+	}
+	if ask("t=3") == before {
+		t.Error("the answer is that of the checkpoint before")
+	}
+}
