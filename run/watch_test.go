@@ -88,7 +88,16 @@ func TestWatchReadsWhatIsNew(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(dir, metricsFile), []byte(strings.Repeat(`{"step":1,"loss":9,"test_mse":8}`+"\n", 400)), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	look(400, 9, 8, true) // rewritten in place, and longer
+	p = look(400, 9, 8, true) // rewritten in place, and longer
+	if p.Curve[0].Loss != 9 || p.State != Stopped {
+		t.Errorf("the curve begins with the loss %v of the file before; the run is %s", p.Curve[0].Loss, p.State)
+	}
+	if err := os.WriteFile(filepath.Join(dir, doneFile), []byte("400\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if p = look(400, 9, 8, false); p.State != Complete {
+		t.Errorf("a run with the file %s is %s", doneFile, p.State)
+	}
 }
 
 // A long run is read in parts and kept as a curve of bounded length.
@@ -100,7 +109,9 @@ func TestWatchOfALongRun(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		looks++
+		if looks++; looks > 100 {
+			t.Fatalf("the end of the run is not reached: step %d", p.Step)
+		}
 		if len(p.Curve) > 2*maxPoints+1 || len(p.Evaluations) > 2*maxPoints+1 {
 			t.Fatalf("%d points and %d evaluations", len(p.Curve), len(p.Evaluations))
 		}
@@ -110,6 +121,11 @@ func TestWatchOfALongRun(t *testing.T) {
 		last := p.Curve[len(p.Curve)-1]
 		if p.Step != 60_000 || last.Step != 60_000 || p.Curve[0].Step != 1 || len(p.Curve) < maxPoints || looks < 2 {
 			t.Errorf("step %d after %d looks, %d points to step %d", p.Step, looks, len(p.Curve), last.Step)
+		}
+		for i, m := range p.Curve[:len(p.Curve)-1] {
+			if every := p.Curve[1].Step - 1; m.Step != 1+i*every {
+				t.Fatalf("point %d is of step %d, want every %d-th", i, m.Step, every)
+			}
 		}
 		return
 	}

@@ -69,11 +69,64 @@ func TestPipeInTheLastMoment(t *testing.T) {
 	if err := syscall.Mkfifo(path, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	f, err := os.OpenFile(path, os.O_RDONLY|noWait, 0)
+	r, err := os.OpenRoot(filepath.Dir(path))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := again(f); !errors.Is(err, ErrIrregular) {
-		t.Errorf("a pipe that was opened: %v", err)
+	defer r.Close()
+	for how, open := range map[string]func() error{
+		"by path": func() error {
+			f, err := os.OpenFile(path, os.O_RDONLY|noWait, 0)
+			if err == nil {
+				_, err = again(f)
+			}
+			return err
+		},
+		"a folder": func() error { _, err := OpenIn(lying{Folder(filepath.Dir(path))}, "pipe"); return err },
+		"a root":   func() error { _, err := OpenIn(lying{Root(r)}, "pipe"); return err },
+	} {
+		opened := make(chan error, 1)
+		go func() { opened <- open() }()
+		select {
+		case err := <-opened:
+			if !errors.Is(err, ErrIrregular) {
+				t.Errorf("%s: a pipe that was opened: %v", how, err)
+			}
+		case <-time.After(10 * time.Second):
+			t.Fatalf("%s: waits for who writes to the pipe", how)
+		}
 	}
 }
+
+// lying is a file system whose Stat takes everything for an empty file.
+type lying struct{ fs.FS }
+
+func (lying) Stat(string) (fs.FileInfo, error) { return emptyFile{}, nil }
+
+// emptyFile has no size and no content.
+type emptyFile struct{ fs.FileInfo }
+
+func (emptyFile) Mode() fs.FileMode { return 0 }
+func (emptyFile) Size() int64       { return 0 }
+
+// A file that is longer than it says, as one that grows, is read up to the limit.
+func TestFileThatGrows(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "file")
+	if err := os.WriteFile(path, []byte("12345"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	data, err := readAll(growing{f}, "file", 4)
+	if err == nil || err.Error() != "file is longer than 4 bytes" || len(data) > 5 {
+		t.Errorf("of a file that said it was empty %q was read, %v", data, err)
+	}
+}
+
+// growing is a file whose size is that of a moment ago.
+type growing struct{ fs.File }
+
+func (growing) Stat() (fs.FileInfo, error) { return emptyFile{}, nil }
