@@ -1,0 +1,80 @@
+package npy
+
+import (
+	"archive/zip"
+	"encoding/binary"
+	"fmt"
+	"io"
+	"math"
+	"strconv"
+	"strings"
+)
+
+// Array is an array of numbers, row-major.
+type Array struct {
+	Name  string
+	Shape []int
+	Data  []float64
+}
+
+// check returns an error unless there are as many numbers as the shape says.
+func (a Array) check() error {
+	count := 1
+	for _, n := range a.Shape {
+		count *= n
+	}
+	if count != len(a.Data) {
+		return fmt.Errorf("array %s of shape %v has %d numbers", a.Name, a.Shape, len(a.Data))
+	}
+	return nil
+}
+
+// Write writes an array of float64, little-endian, in version 1 of the format. The
+// error is w's, or that the numbers do not fit the shape.
+func Write(w io.Writer, a Array) error {
+	if err := a.check(); err != nil {
+		return err
+	}
+	lengths := make([]string, len(a.Shape))
+	for i, n := range a.Shape {
+		lengths[i] = strconv.Itoa(n)
+	}
+	shape := strings.Join(lengths, ", ")
+	if len(lengths) == 1 {
+		shape += "," // as Python writes a tuple of one
+	}
+	text := fmt.Sprintf("{'descr': '<f8', 'fortran_order': False, 'shape': (%s), }", shape)
+	const before = 10 // bytes of magic, version and length; with the header a multiple of 64
+	text += strings.Repeat(" ", 63-(before+len(text))%64) + "\n"
+	head := binary.LittleEndian.AppendUint16([]byte("\x93NUMPY\x01\x00"), uint16(len(text)))
+	if _, err := w.Write(append(head, text...)); err != nil {
+		return err
+	}
+	buffer := make([]byte, 0, 1<<16)
+	for i, x := range a.Data {
+		buffer = binary.LittleEndian.AppendUint64(buffer, math.Float64bits(x))
+		if len(buffer) == cap(buffer) || i == len(a.Data)-1 {
+			if _, err := w.Write(buffer); err != nil {
+				return err
+			}
+			buffer = buffer[:0]
+		}
+	}
+	return nil
+}
+
+// WriteArchive writes arrays as numpy.savez does, NAME.npy each: a .npz file, whose
+// bytes are a function of the arrays alone.
+func WriteArchive(w io.Writer, arrays []Array) error {
+	archive := zip.NewWriter(w)
+	for _, a := range arrays {
+		file, err := archive.CreateHeader(&zip.FileHeader{Name: a.Name + ".npy"}) // stored, undated
+		if err != nil {
+			return err
+		}
+		if err := Write(file, a); err != nil {
+			return err
+		}
+	}
+	return archive.Close()
+}
