@@ -113,8 +113,9 @@ long as a worker waits, 130 interrupted.`,
 		RunE:                       func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
 	root.SetFlagErrorFunc(flagError)
-	root.AddCommand(h.newReproduce(), h.newList(), h.newTrain(), h.newRuns(), h.newProbe(),
-		h.newSweep(), newBench(), newBenchCase(), newText(), h.newReport(), h.newServe(), newVersion())
+	root.AddCommand(h.newReproduce(), h.newList(), h.newTrain(), h.newRuns(), h.newSample(),
+		h.newProbe(), h.newSweep(), newBench(), newBenchCase(), newText(), h.newReport(), h.newServe(),
+		newVersion())
 	return root
 }
 

@@ -81,7 +81,13 @@ same bits as in one go.`,
 		"resume a run of another kernel arithmetic, to other bits")
 	flags.Float64Var(&f.seconds, "checkpoint-seconds", 60,
 		"longest time without a checkpoint, in `seconds`; 0 for any")
-	for _, k := range h.catalogue.Keys() {
+	addSettings(flags, h.catalogue.Keys())
+	return c
+}
+
+// addSettings makes a flag of every key.
+func addSettings(flags *pflag.FlagSet, keys []setting.Key) {
+	for _, k := range keys {
 		flag := flags.VarPF(k, k.Name, "", strings.ReplaceAll(k.Means, "`", ""))
 		if k.Type() == "bool" {
 			flag.NoOptDefVal = "true"
@@ -91,7 +97,6 @@ same bits as in one go.`,
 	flags.SetNormalizeFunc(func(_ *pflag.FlagSet, name string) pflag.NormalizedName {
 		return pflag.NormalizedName(strings.ReplaceAll(name, "-", "_"))
 	})
-	return c
 }
 
 // chooseKernel returns the kernel that ICAR_KERNEL names, or the default.
@@ -167,21 +172,11 @@ func trainIn(c *cobra.Command, config train.Config, f trainFlags, o train.Option
 // trainConfig returns the resolved configuration of a file, "" for none, and
 // of the flags that were given.
 func (h *house) trainConfig(flags *pflag.FlagSet, path string) (train.Config, error) {
-	c := h.catalogue.Config()
-	if path != "" {
-		file, err := readSmall(path)
-		if err != nil {
-			return c, badInput(err)
-		}
-		if err := c.Decode(file); err != nil {
-			err = fmt.Errorf("%s: %w", path, err)
-			if errors.Is(err, train.ErrSyntax) {
-				return c, badInput(err)
-			}
-			return c, usage(err)
-		}
+	c, err := h.readConfig(path)
+	if err != nil {
+		return c, err
 	}
-	err := c.Assign(h.given(flags)...)
+	err = c.Assign(given(flags, h.catalogue.Keys())...)
 	if err == nil {
 		c, err = c.Resolve()
 	}
@@ -191,9 +186,29 @@ func (h *house) trainConfig(flags *pflag.FlagSet, path string) (train.Config, er
 	return c, nil
 }
 
+// readConfig returns the configuration of a file, the default one for "".
+func (h *house) readConfig(path string) (train.Config, error) {
+	c := h.catalogue.Config()
+	if path == "" {
+		return c, nil
+	}
+	file, err := readSmall(path)
+	if err != nil {
+		return c, badInput(err)
+	}
+	if err := c.Decode(file); err != nil {
+		err = fmt.Errorf("%s: %w", path, err)
+		if errors.Is(err, train.ErrSyntax) {
+			return c, badInput(err)
+		}
+		return c, usage(err)
+	}
+	return c, nil
+}
+
 // given returns the settings that flags were given for.
-func (h *house) given(flags *pflag.FlagSet) (all []setting.Setting) {
-	for _, k := range h.catalogue.Keys() {
+func given(flags *pflag.FlagSet, keys []setting.Key) (all []setting.Setting) {
+	for _, k := range keys {
 		if flag := flags.Lookup(k.Name); flag.Changed {
 			all = append(all, setting.Setting{Key: k.Name, Value: flag.Value.String()})
 		}

@@ -91,7 +91,7 @@ func (h *house) resumedConfig(flags *pflag.FlagSet, dir string, file []byte) (tr
 		return c, badInput(fmt.Errorf("%s: %s: %w", dir, run.ConfigFile, err))
 	}
 	values := c.Values()
-	for _, s := range h.given(flags) {
+	for _, s := range given(flags, h.catalogue.Keys()) {
 		was, has := values[s.Key]
 		switch {
 		case !has:

@@ -469,3 +469,19 @@ func TestMixersOfACatalogue(t *testing.T) {
 		t.Errorf("%v", err)
 	}
 }
+
+// What decides the sequences and their tokens is told from what decides the model.
+func TestSequenceKeys(t *testing.T) {
+	config := Standard().Config()
+	var names []string
+	for _, k := range config.SequenceKeys() {
+		names = append(names, k.Name)
+	}
+	want := []string{"law", "family", "d", "mu", "rho", "sigma", "noise", "tokens", "length", "seed"}
+	if !slices.Equal(names, want) {
+		t.Errorf("keys %q, want %q", names, want)
+	}
+	if all := Standard().SequenceKeys(); len(all) != len(want)+1 || !hasKey(all, "order") {
+		t.Errorf("%d keys of all laws and tokens", len(all))
+	}
+}

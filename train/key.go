@@ -158,6 +158,23 @@ func (c *Config) ownKeys() []setting.Key {
 	}
 }
 
+// SequenceKeys are those of the keys of c that decide which sequences there are and
+// what their tokens are: the others are of the model and of its training.
+func (c *Config) SequenceKeys() []setting.Key { return c.ofSequences(c.Keys()) }
+
+// SequenceKeys are the SequenceKeys of all configurations of the catalogue.
+func (c *Catalogue) SequenceKeys() []setting.Key {
+	config := c.Config()
+	return config.ofSequences(c.Keys())
+}
+
+// ofSequences leaves out the keys of the model and of its training.
+func (c *Config) ofSequences(keys []setting.Key) []setting.Key {
+	return slices.DeleteFunc(keys, func(k setting.Key) bool {
+		return k.Name != "length" && k.Name != "seed" && hasKey(c.ownKeys(), k.Name)
+	})
+}
+
 // Assign sets keys of c, the law and the tokens first, since these decide which
 // keys there are besides. The error is about a key that c has not, and then
 // names the nearest one or the law that has it, or about a value of the wrong
