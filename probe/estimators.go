@@ -16,6 +16,10 @@ const (
 	// preconditionedUpTo is the largest d for which a step with a matrix is
 	// fitted, which costs O(T d⁶).
 	preconditionedUpTo = 8
+
+	// attentionUpTo is the same for linear attention, whose equations have (2d)²
+	// unknowns.
+	attentionUpTo = 12
 )
 
 // Estimators returns what a model is compared with: the fixed algorithms, and
@@ -38,18 +42,20 @@ func Estimators(ctx context.Context, sigma float64, fitting ar.Batch[float64]) (
 	if err != nil {
 		return step, nil, err
 	}
-	dense, err := estimator.FitLinearAttention(ctx, fitting, 20, 1e-4)
-	if err != nil {
-		return step, nil, err
-	}
 	ridge, err := fitRidge(ctx, fitting)
 	if err != nil {
 		return step, nil, err
 	}
-	all := []estimator.Estimator{
-		estimator.Zero{}, estimator.CopyLast{}, step, positions, four, normalised, dense, estimator.Kaczmarz{K: 1},
-		estimator.NewtonSchulz{K: 4}, estimator.Chebyshev{K: 4}, estimator.ConjugateGradient{K: 2}, ridge,
+	fixed := unfitted()
+	all := append(fixed[:2:2], step, positions, four, normalised)
+	if fitting.D <= attentionUpTo {
+		dense, err := estimator.FitLinearAttention(ctx, fitting, 20, 1e-4)
+		if err != nil {
+			return step, nil, err
+		}
+		all = append(all, dense)
 	}
+	all = append(append(all, fixed[2:len(fixed)-1]...), ridge)
 	if fitting.D <= preconditionedUpTo {
 		preconditioned, err := estimator.FitPreconditionedStep(ctx, fitting)
 		if err != nil {
@@ -60,7 +66,14 @@ func Estimators(ctx context.Context, sigma float64, fitting ar.Batch[float64]) (
 	if sigma > 0 {
 		all = append(all, estimator.Kalman{Sigma: sigma, Variance: 1 / float64(fitting.D)})
 	}
-	return step, append(all, estimator.LeastSquares{}), nil
+	return step, append(all, fixed[len(fixed)-1]), nil
+}
+
+// unfitted are the estimators that have nothing to fit: those that predict without a
+// context first, least squares last.
+func unfitted() []estimator.Estimator {
+	return []estimator.Estimator{estimator.Zero{}, estimator.CopyLast{}, estimator.Kaczmarz{K: 1},
+		estimator.NewtonSchulz{K: 4}, estimator.Chebyshev{K: 4}, estimator.ConjugateGradient{K: 2}, estimator.LeastSquares{}}
 }
 
 // fitRidge fits λ and names the estimator after the edge of the range if the

@@ -82,15 +82,21 @@ func distanceSection(a Analysis) figure.Section {
 		Title: "Γ beside W", Header: []string{"T", "MSE", "|Γ - W|", "ON THE SPAN", "OFF IT", "WITH Γ'"},
 		Text: "In units of |W|. On the span of s_1 … s_{T-1} the context shows what W does; what Γ is off it is made up. With Γ': |Γ + Γ'W⁻¹ - W|, counting what an augmented query carries in its second slot.",
 	}
-	last := len(a.PositionMSE) - 1
-	for _, t := range []int{0, 1, 2, 4, 9, 19, 29, 49, 99} {
-		if t >= last {
-			break
-		}
+	for _, t := range shownPositions(len(a.PositionMSE)) {
 		s.Rows = append(s.Rows, distanceRow(a, t))
 	}
-	s.Rows = append(s.Rows, distanceRow(a, last))
 	return s
+}
+
+// shownPositions are the positions, from 0, of the rows of a table: a few, of which
+// the last one of n is one.
+func shownPositions(n int) (shown []int) {
+	for _, t := range []int{0, 1, 2, 4, 9, 19, 29, 49, 99} {
+		if t < n-1 {
+			shown = append(shown, t)
+		}
+	}
+	return append(shown, n-1)
 }
 
 func distanceRow(a Analysis, t int) []string {
