@@ -50,7 +50,11 @@ a (T, d) array in NumPy's .npy format, and each estimator does so beside it.`,
 			if f.out == "" {
 				f.out = probeFolder(args[0], f.sequence)
 			}
-			if err := ownFolder(f.out, args[0], f.sequence); err != nil {
+			document := analysisFile
+			if f.sequence != "" {
+				document = sequenceFile
+			}
+			if err := ownFolder(f.out, document, subject{Run: args[0], Sequence: f.sequence}); err != nil {
 				return badInput(err)
 			}
 			if f.sequence != "" {
@@ -85,8 +89,12 @@ func probeModel(c *cobra.Command, path string, model *probe.Model, f probeFlags)
 		return printJSON(c.OutOrStdout(), probeDocument{Version: outcome.DocumentVersion, Run: path,
 			Analysis: a})
 	}
-	out := c.OutOrStdout()
-	for i, s := range a.Sections() {
+	return printSections(c.OutOrStdout(), a.Sections(), page)
+}
+
+// printSections prints tables, and where the page with them is.
+func printSections(out io.Writer, sections []figure.Section, page string) error {
+	for i, s := range sections {
 		if i > 0 {
 			fmt.Fprintln(out)
 		}

@@ -15,10 +15,12 @@ import (
 	"icar/run"
 )
 
-// The documents of a folder of icar probe. Either says of which run it is.
+// The documents of a folder of icar probe and of icar estimate. Each says what it
+// is of.
 const (
 	analysisFile = "analysis.json"
 	sequenceFile = "sequence.json"
+	contestFile  = "estimate.json"
 )
 
 // probeFolder is where the results of a run go, or those of a sequence: a
@@ -26,10 +28,14 @@ const (
 func probeFolder(path, sequence string) string {
 	name := base(path)
 	if sequence != "" {
-		file := filepath.Base(sequence)
-		name += "-" + strings.TrimSuffix(file, filepath.Ext(file))
+		name += "-" + stem(sequence)
 	}
 	return filepath.Join("icar-probe", name)
+}
+
+// stem is the name of a file without its ending.
+func stem(path string) string {
+	return strings.TrimSuffix(filepath.Base(path), filepath.Ext(path))
 }
 
 // base is the name of a folder, of "." too.
@@ -40,33 +46,38 @@ func base(path string) string {
 	return filepath.Base(path)
 }
 
-// ownFolder refuses a folder whose report is not one of the same run, or of
-// the same sequence: nothing is overwritten that was not asked for.
-func ownFolder(out, path, sequence string) error {
+// subject is what a report is about, as its document says: paths, of which those
+// that it has nothing to do with are "".
+type subject struct{ Run, Sequence, File string }
+
+// ownFolder refuses a folder whose report is not one of the same subject, which is
+// in the document of that name: nothing is overwritten that was not asked for.
+func ownFolder(out, document string, of subject) error {
 	page := filepath.Join(out, report.PageFile)
 	if _, err := os.Lstat(page); errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
-	name, elsewhere := analysisFile, "choose another folder with --out"
-	if sequence != "" {
-		name = sequenceFile
-	}
-	data, err := budget.ReadFile(filepath.Join(out, name), budget.Results().Bytes)
+	const elsewhere = "choose another folder with --out"
+	another := fmt.Errorf("%s is of another command and is not overwritten: %s", page, elsewhere)
+	data, err := budget.ReadFile(filepath.Join(out, document), budget.Results().Bytes)
 	if err != nil {
-		return fmt.Errorf("%s is of another command and is not overwritten: %s", page, elsewhere)
+		return another
 	}
-	var made struct{ Run, Sequence string }
+	var made subject
 	if err := budget.Unmarshal(data, &made, budget.Results()); err != nil {
 		return fmt.Errorf("%s cannot be read, and %s is not overwritten: %s",
-			filepath.Join(out, name), page, elsewhere)
+			filepath.Join(out, document), page, elsewhere)
 	}
-	switch {
-	case !sameFile(made.Run, path):
-		return fmt.Errorf("%s is of the run %s and is not overwritten: %s", page, made.Run,
-			elsewhere)
-	case sequence != "" && !sameFile(made.Sequence, sequence):
-		return fmt.Errorf("%s is of the sequence %s and is not overwritten: %s", page,
-			made.Sequence, elsewhere)
+	for _, part := range []struct{ what, made, of string }{
+		{"run", made.Run, of.Run}, {"sequence", made.Sequence, of.Sequence}, {"file", made.File, of.File},
+	} {
+		switch {
+		case sameFile(part.made, part.of):
+		case part.made == "":
+			return another
+		default:
+			return fmt.Errorf("%s is of the %s %s and is not overwritten: %s", page, part.what, part.made, elsewhere)
+		}
 	}
 	return nil
 }

@@ -24,7 +24,8 @@ var reduced = map[string]string{
 
 // leaves says what a command of the README has written.
 var leaves = map[string]string{
-	"reproduce": "icar-out/report.html", "train": "runs/first/DONE", "probe": "icar-probe/first/report.html",
+	"reproduce": "icar-out/report.html", "train": "runs/first/DONE", "probe": "icar-probe/first/report.html", "sample": "first.npy.json",
+	"estimate": "icar-estimate/first/report.html",
 }
 
 // readmeCommands returns the lines of the README's blocks of code that are
