@@ -49,7 +49,8 @@ func TestNoArrowRunsUp(t *testing.T) {
 			continue
 		}
 		for _, imported := range words[1:] {
-			if name, ours := strings.CutPrefix(imported, "icar/"); ours && slices.Index(house, name) > place {
+			if name, ours := strings.CutPrefix(imported, "icar/"); ours &&
+				slices.Index(house, name) > place {
 				t.Errorf("%s imports %s, which stands below it", path, name)
 			}
 		}
@@ -81,7 +82,8 @@ func TestREADMEQuotesAnExample(t *testing.T) {
 	}
 	_, block, found := strings.Cut(string(readme), "```go\n")
 	block, _, closed := strings.Cut(block, "```")
-	if !found || !closed || strings.Contains(string(readme)[strings.Index(string(readme), block):], "```go\n") {
+	if !found || !closed || strings.Contains(string(readme)[strings.Index(string(readme), block):],
+		"```go\n") {
 		t.Fatal("the README has not one block of Go")
 	}
 	for line := range strings.Lines(block) {

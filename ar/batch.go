@@ -75,7 +75,8 @@ func (s *Sampler[S]) Batch(step uint64) Batch[S] {
 	batch := Batch[S]{N: s.n, T: s.t, D: s.d, States: make([]S, s.n*size)}
 	for b := range s.Blocks() {
 		first, last := b*BlockSize, min((b+1)*BlockSize, s.n)
-		batch.Contexts = append(batch.Contexts, s.Block(step, b, batch.States[first*size:last*size])...)
+		batch.Contexts = append(batch.Contexts,
+			s.Block(step, b, batch.States[first*size:last*size])...)
 	}
 	return batch
 }

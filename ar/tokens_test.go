@@ -21,7 +21,8 @@ func TestTokensOfAShortSequence(t *testing.T) {
 		{Order{3}, []float64{1, 2, 0, 0, 0, 0, 3, 4, 1, 2, 0, 0, 5, 6, 3, 4, 1, 2}},
 		{squares{}, []float64{1, 5, 3, 25}},
 	} {
-		x := []float64{9, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9}[:len(c.want)] // as if used before
+		x := []float64{9, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9,
+			9}[:len(c.want)] // as if used before
 		if err := Encode(c.tokens, x, s, 2); err != nil || !slices.Equal(x, c.want) {
 			t.Errorf("%v: %v, %v, want %v", c.tokens, x, err, c.want)
 		}
@@ -109,7 +110,8 @@ func TestBatchTokensMatchTheDefinition(t *testing.T) {
 		augmented, _ := b.Inputs(Augmented)
 		y := b.Targets()
 		if len(plain) != n*steps*d || len(augmented) != n*steps*3*d || len(y) != n*steps*d {
-			t.Fatalf("lengths %d, %d, %d for N = %d, T = %d, d = %d", len(plain), len(augmented), len(y), n, steps, d)
+			t.Fatalf("lengths %d, %d, %d for N = %d, T = %d, d = %d", len(plain), len(augmented),
+				len(y), n, steps, d)
 		}
 		for seq := range n {
 			for k := range steps {

@@ -34,7 +34,8 @@ func newBench() *cobra.Command {
 		Short: "Time the standard cases; all of them when none is named",
 		Long: `Time steps of training of the standard models, each case in a process of its
 own: seconds per step, peak memory, and how much of the processor's peak in
-multiply-adds, measured first, is used. Cases: ` + strings.Join(bench.Names(bench.Cases()), ", ") + `.
+multiply-adds, measured first, is used. Cases: ` + strings.Join(bench.Names(bench.Cases()), ", ") +
+			`.
 
 With --length a case runs at each length, on 64 sequences, and the exponent of
 time and memory is fitted; without CASE it is fig5-L1.

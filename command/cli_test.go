@@ -80,9 +80,11 @@ func TestScripts(t *testing.T) {
 			return runIcar(s, path, args, func(*os.Process) error { return nil })
 		})
 	engine.Cmds["interrupt"] = script.Command(script.CmdUsage{
-		Summary: "run icar, send it an interrupt once a file has content and expect an exit code", Args: "file code [args...]"},
+		Summary: "run icar, send it an interrupt once a file has content and expect an exit code",
+		Args:    "file code [args...]"},
 		func(s *script.State, args ...string) (script.WaitFunc, error) {
-			return runIcar(s, binary, args[1:], func(p *os.Process) error { return interruptOnce(s, args[0], p) })
+			return runIcar(s, binary, args[1:],
+				func(p *os.Process) error { return interruptOnce(s, args[0], p) })
 		})
 	engine.Cmds["damage"] = script.Command(script.CmdUsage{Summary: "copy a safetensors file with a fault", Args: "fault from to"},
 		func(s *script.State, args ...string) (script.WaitFunc, error) {
@@ -120,7 +122,8 @@ const stderrFile = "stderr.txt"
 
 // runIcar runs icar with args[1:], calls during while it runs, and expects it
 // to exit with the code args[0].
-func runIcar(s *script.State, binary string, args []string, during func(*os.Process) error) (script.WaitFunc, error) {
+func runIcar(s *script.State, binary string, args []string,
+	during func(*os.Process) error) (script.WaitFunc, error) {
 	want, err := strconv.Atoi(args[0])
 	if err != nil {
 		return nil, script.ErrUsage

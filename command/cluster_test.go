@@ -109,7 +109,9 @@ func TestSlurm(t *testing.T) {
 	}
 	files := func(name string) string { return filepath.Join(dir, name+" files") }
 	submit := func(name string, more ...string) (job string) {
-		args := []string{"submit", "--slurm", "--files", files(name), "--logs", filepath.Join(dir, name+"-logs"), "--database", filepath.Join(dir, name+".db"), "--lease", "3s", "--heartbeat", "500ms"}
+		args := []string{"submit", "--slurm", "--files", files(name), "--logs",
+			filepath.Join(dir, name+"-logs"), "--database", filepath.Join(dir, name+".db"),
+			"--lease", "3s", "--heartbeat", "500ms"}
 		return strings.TrimSpace(sweeping(t, env(name), append(args, more...)...))
 	}
 	logs := func(name string) string { return filepath.Join(dir, name+"-logs", "*") }
@@ -120,30 +122,47 @@ func TestSlurm(t *testing.T) {
 	long, limited := os.Getenv("CI") == "true" || os.Getenv("ICAR_SLOW") == "1", ""
 	if long {
 		create("limit", "3", 1_000_000)
-		limited = submit("limit", "--time", "1", "--option", "partition=limit", "--option", "signal=TERM@50")
+		limited = submit("limit", "--time", "1", "--option", "partition=limit", "--option",
+			"signal=TERM@50")
 	}
 	job := submit("both", "--tasks", "2")
 	s.wait(logs("both"), "two checkpoints", func() bool {
-		found, err := filepath.Glob(filepath.Join(files("both"), "*", "*", "*", "1", "checkpoint.previous.safetensors"))
+		found, err := filepath.Glob(filepath.Join(files("both"), "*", "*", "*", "1",
+			"checkpoint.previous.safetensors"))
 		return err == nil && len(found) == 2
 	})
-	on := func(node string) string { return s.run("squeue", "-h", "-r", "-w", node, "-j", job, "-o", "%i") }
+	on := func(node string) string {
+		return s.run("squeue", "-h", "-r", "-w", node, "-j", job, "-o",
+			"%i")
+	}
 	kept, lost := on("n1"), on("n2")
 	s.run("bash", "testdata/slurm.sh", "lose", "n2", s.dir)
 	s.run("scontrol", "requeue", kept)
 	again := func(task string) { // at once rather than in two minutes
-		s.wait(logs("both"), "the requeued task "+task, func() bool { return strings.Contains(s.run("squeue", "-h", "-r", "-o", "%i %T"), task+" PENDING") })
+		s.wait(logs("both"), "the requeued task "+task,
+			func() bool {
+				return strings.Contains(s.run("squeue", "-h", "-r", "-o", "%i %T"),
+					task+" PENDING")
+			})
 		s.run("scontrol", "update", "JobId="+task, "StartTime=now")
 	}
 	again(kept)
 	sweeping(t, env("alone"), "work")
 	want := sweeping(t, env("alone"), "results")
-	s.wait(logs("both"), "the loss of the node", func() bool { return strings.HasPrefix(s.run("sinfo", "-h", "-n", "n2", "-N", "-o", "%T"), "down") })
-	if state := s.run("squeue", "-h", "-r", "-j", job, "-o", "%i %T"); strings.Contains(state, lost) {
+	s.wait(logs("both"), "the loss of the node",
+		func() bool {
+			return strings.HasPrefix(s.run("sinfo", "-h", "-n", "n2", "-N", "-o", "%T"),
+				"down")
+		})
+	if state := s.run("squeue", "-h", "-r", "-j", job, "-o", "%i %T"); strings.Contains(state,
+		lost) {
 		again(lost)
 	}
 	s.run("bash", "testdata/slurm.sh", "node", "n2", s.dir)
-	s.wait(logs("both"), "the end", func() bool { return s.run("squeue", "-h", "-r", "-p", "p") == "" })
+	s.wait(logs("both"), "the end", func() bool {
+		return s.run("squeue", "-h", "-r", "-p",
+			"p") == ""
+	})
 	if got := sweeping(t, env("both"), "results"); got != want {
 		t.Errorf("other results than those of one worker:\n%s", got)
 	}
@@ -152,16 +171,22 @@ func TestSlurm(t *testing.T) {
 	if n := further(s.read(logs("both"))); n < 2 {
 		t.Errorf("%d trials went on under a later epoch, want both:\n%s", n, s.read(logs("both")))
 	}
-	t.Logf("task %s requeued, task %s lost with its node: both trials went on under a later epoch", kept, lost)
+	t.Logf("task %s requeued, task %s lost with its node: both trials went on under a later epoch",
+		kept, lost)
 
 	if !long {
 		return
 	}
-	s.wait(logs("limit"), "the time limit", func() bool { return s.run("squeue", "-h", "-r", "-j", limited) == "" })
+	s.wait(logs("limit"), "the time limit", func() bool {
+		return s.run("squeue", "-h", "-r", "-j",
+			limited) == ""
+	})
 	if n := ask(t, env("limit"), "SELECT count(*) FROM trials WHERE state = 'pending' AND epoch = 1"); n != 1 {
-		t.Errorf("the task at its time limit did not give its trial back:\n%s", s.read(logs("limit")))
+		t.Errorf("the task at its time limit did not give its trial back:\n%s",
+			s.read(logs("limit")))
 	}
 	submit("limit", "--option", "partition=limit")
-	s.wait(logs("limit"), "the second submission to go on", func() bool { return further(s.read(logs("limit"))) > 0 })
+	s.wait(logs("limit"), "the second submission to go on",
+		func() bool { return further(s.read(logs("limit"))) > 0 })
 	sweeping(t, env("limit"), "cancel")
 }

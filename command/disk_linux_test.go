@@ -31,8 +31,10 @@ func smallDisk(t *testing.T) string {
 func TestFullDisk(t *testing.T) {
 	disk := smallDisk(t)
 	var stdout, stderr bytes.Buffer
-	code := icarMain([]string{"reproduce", "fig6", "--out", filepath.Join(disk, "out")}, &stdout, &stderr)
-	if code != exitRunFailed || !strings.Contains(stderr.String(), "no space left on device") || strings.Count(stderr.String(), "\n") != 1 {
+	code := icarMain([]string{"reproduce", "fig6", "--out", filepath.Join(disk, "out")}, &stdout,
+		&stderr)
+	if code != exitRunFailed || !strings.Contains(stderr.String(), "no space left on device") ||
+		strings.Count(stderr.String(), "\n") != 1 {
 		t.Errorf("exit code %d, want %d; stderr %q", code, exitRunFailed, stderr.String())
 	}
 	left, err := os.ReadDir(filepath.Join(disk, "out"))
@@ -45,9 +47,12 @@ func TestFullDisk(t *testing.T) {
 func TestTrainingFillsTheDisk(t *testing.T) {
 	dir := filepath.Join(smallDisk(t), "run")
 	var stdout, stderr bytes.Buffer
-	code := icarMain([]string{"train", "--d", "1", "--length", "2", "--batch", "1", "--train", "1", "--test", "1",
-		"--epochs", "3000", "--eval_every", "0", "--checkpoint_every", "10", "--out", dir}, &stdout, &stderr)
-	if code != exitRunFailed || !strings.Contains(stderr.String(), "run: after step ") || !strings.Contains(stderr.String(), "no space left on device") {
+	code := icarMain([]string{"train", "--d", "1", "--length", "2", "--batch", "1", "--train", "1",
+		"--test", "1",
+		"--epochs", "3000", "--eval_every", "0", "--checkpoint_every", "10", "--out", dir}, &stdout,
+		&stderr)
+	if code != exitRunFailed || !strings.Contains(stderr.String(), "run: after step ") ||
+		!strings.Contains(stderr.String(), "no space left on device") {
 		t.Errorf("exit code %d, want %d; stderr %q", code, exitRunFailed, stderr.String())
 	}
 	c := train.DefaultConfig()
@@ -97,7 +102,8 @@ func TestReadOnlyDisk(t *testing.T) {
 	if err := os.WriteFile(config, small(t), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	if code := icarMain([]string{"train", "--config", config, "--out", complete}, &trained, &stderr); code != exitDone {
+	if code := icarMain([]string{"train", "--config", config, "--out", complete}, &trained,
+		&stderr); code != exitDone {
 		t.Fatalf("exit code %d, stderr %q", code, stderr.String())
 	}
 	if err := syscall.Mount("", disk, "", syscall.MS_REMOUNT|syscall.MS_RDONLY, ""); err != nil {
@@ -105,19 +111,25 @@ func TestReadOnlyDisk(t *testing.T) {
 	}
 	// Nothing is to be written of a run that is complete.
 	var resumed bytes.Buffer
-	if code := icarMain([]string{"train", "--resume", complete}, &resumed, &stderr); code != exitDone || resumed.String() != trained.String() {
-		t.Errorf("complete: exit code %d, printed %q, want what training printed, %q", code, resumed.String(), trained.String())
+	if code := icarMain([]string{"train", "--resume", complete}, &resumed,
+		&stderr); code != exitDone || resumed.String() != trained.String() {
+		t.Errorf("complete: exit code %d, printed %q, want what training printed, %q", code,
+			resumed.String(), trained.String())
 	}
 	for name, args := range map[string][]string{
-		"run cannot be written":                    {"train", "--resume", dir},
-		"cannot be written":                        {"train", "--out", filepath.Join(disk, "new")},
-		"cannot be written: open ":                 {"reproduce", "fig6", "--out", disk},
-		"read-only file system; choose another fo": {"reproduce", "fig6", "--scale", "paper", "--out", disk},
+		"run cannot be written":    {"train", "--resume", dir},
+		"cannot be written":        {"train", "--out", filepath.Join(disk, "new")},
+		"cannot be written: open ": {"reproduce", "fig6", "--out", disk},
+		"read-only file system; choose another fo": {"reproduce", "fig6", "--scale", "paper",
+			"--out", disk},
 	} {
 		var stdout, stderr bytes.Buffer
 		code := icarMain(args, &stdout, &stderr)
-		if code != exitRunFailed || !strings.Contains(stderr.String(), name) || !strings.Contains(stderr.String(), "read-only file system") || strings.Count(stderr.String(), "\n") != 1 {
-			t.Errorf("%v: exit code %d, want %d; stderr %q", args, code, exitRunFailed, stderr.String())
+		if code != exitRunFailed || !strings.Contains(stderr.String(), name) ||
+			!strings.Contains(stderr.String(), "read-only file system") ||
+			strings.Count(stderr.String(), "\n") != 1 {
+			t.Errorf("%v: exit code %d, want %d; stderr %q", args, code, exitRunFailed,
+				stderr.String())
 		}
 	}
 	if err := syscall.Mount("", disk, "", syscall.MS_REMOUNT, ""); err != nil {

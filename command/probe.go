@@ -54,7 +54,8 @@ a (T, d) array in NumPy's .npy format, and each estimator does so beside it.`,
 			if f.sequence != "" {
 				document = sequenceFile
 			}
-			if err := ownFolder(f.out, document, subject{Run: args[0], Sequence: f.sequence}); err != nil {
+			if err := ownFolder(f.out, document,
+				subject{Run: args[0], Sequence: f.sequence}); err != nil {
 				return badInput(err)
 			}
 			if f.sequence != "" {

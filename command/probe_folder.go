@@ -69,14 +69,16 @@ func ownFolder(out, document string, of subject) error {
 			filepath.Join(out, document), page, elsewhere)
 	}
 	for _, part := range []struct{ what, made, of string }{
-		{"run", made.Run, of.Run}, {"sequence", made.Sequence, of.Sequence}, {"file", made.File, of.File},
+		{"run", made.Run, of.Run}, {"sequence", made.Sequence, of.Sequence},
+		{"file", made.File, of.File},
 	} {
 		switch {
 		case sameFile(part.made, part.of):
 		case part.made == "":
 			return another
 		default:
-			return fmt.Errorf("%s is of the %s %s and is not overwritten: %s", page, part.what, part.made, elsewhere)
+			return fmt.Errorf("%s is of the %s %s and is not overwritten: %s", page, part.what,
+				part.made, elsewhere)
 		}
 	}
 	return nil

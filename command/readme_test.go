@@ -24,7 +24,8 @@ var reduced = map[string]string{
 
 // leaves says what a command of the README has written.
 var leaves = map[string]string{
-	"reproduce": "icar-out/report.html", "train": "runs/first/DONE", "probe": "icar-probe/first/report.html", "sample": "first.npy.json",
+	"reproduce": "icar-out/report.html", "train": "runs/first/DONE",
+	"probe": "icar-probe/first/report.html", "sample": "first.npy.json",
 	"estimate": "icar-estimate/first/report.html",
 }
 
@@ -90,7 +91,8 @@ func TestREADMECommandsWork(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{`id="fig6"`, "quick scale, seed 0 with d = 6 and heads = 4 (fig3-rotation)"} {
+	for _, want := range []string{`id="fig6"`,
+		"quick scale, seed 0 with d = 6 and heads = 4 (fig3-rotation)"} {
 		if !bytes.Contains(page, []byte(want)) {
 			t.Errorf("the report lacks %s after the second reproduce", want)
 		}
@@ -103,7 +105,8 @@ func bring(t *testing.T, dir string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for from, to := range map[string]string{"text.txt": "book.txt", "glove.txt": "glove.6B.100d.txt"} {
+	for from, to := range map[string]string{"text.txt": "book.txt",
+		"glove.txt": "glove.6B.100d.txt"} {
 		_, content, found := strings.Cut(string(script), "\n-- "+from+" --\n")
 		if !found {
 			t.Fatalf("testdata/text.txt holds no %s", from)
@@ -118,7 +121,8 @@ func bring(t *testing.T, dir string) {
 // visit starts icar serve, gets what is at a path below the address that it
 // prints, and stops it as Ctrl-C does.
 func visit(t *testing.T, c *exec.Cmd, path string) (body string) {
-	c.Args = slices.Concat(c.Args, []string{"--address", "127.0.0.1:0"}) // the usual port may be taken
+	c.Args = slices.Concat(c.Args, []string{"--address",
+		"127.0.0.1:0"}) // the usual port may be taken
 	out, err := c.StdoutPipe()
 	if err == nil {
 		err = c.Start()

@@ -40,8 +40,10 @@ func TestReproduceKilledTwice(t *testing.T) {
 	t.Parallel()
 	folder := t.TempDir()
 	args := func(out string) []string {
-		return []string{"reproduce", "fig5", "--scale", "paper", "--out", filepath.Join(folder, out),
-			"--set", "train=256", "--set", "batch=64", "--set", "test=64", "--set", "length=20", "--set", "epochs=25", "--set", "warmup=0"}
+		return []string{"reproduce", "fig5", "--scale", "paper", "--out",
+			filepath.Join(folder, out),
+			"--set", "train=256", "--set", "batch=64", "--set", "test=64", "--set", "length=20",
+			"--set", "epochs=25", "--set", "warmup=0"}
 	}
 	var stderr bytes.Buffer
 	whole := child(t.Context(), &stderr, args("whole")...)
@@ -53,7 +55,8 @@ func TestReproduceKilledTwice(t *testing.T) {
 		if err := killed.Start(); err != nil {
 			t.Fatal(err)
 		}
-		for start := time.Now(); !exists(t, filepath.Join(folder, "killed", "trials", "*", sign)); time.Sleep(time.Millisecond) {
+		for start := time.Now(); !exists(t, filepath.Join(folder, "killed", "trials", "*",
+			sign)); time.Sleep(time.Millisecond) {
 			if time.Since(start) > time.Minute {
 				t.Fatalf("no %s after a minute", sign)
 			}
@@ -97,8 +100,10 @@ func TestReproduceBySweep(t *testing.T) {
 	t.Parallel()
 	folder := t.TempDir()
 	args := func(out string) []string {
-		return []string{"reproduce", "fig5", "--scale", "paper", "--out", filepath.Join(folder, out), "--set", "train=256", "--set", "batch=64",
-			"--set", "test=64", "--set", "length=20", "--set", "epochs=25", "--set", "seed=0", "--set", "warmup=0", "--set", "checkpoint_every=5"}
+		return []string{"reproduce", "fig5", "--scale", "paper", "--out",
+			filepath.Join(folder, out), "--set", "train=256", "--set", "batch=64",
+			"--set", "test=64", "--set", "length=20", "--set", "epochs=25", "--set", "seed=0",
+			"--set", "warmup=0", "--set", "checkpoint_every=5"}
 	}
 	ended := func(c *exec.Cmd, stderr *bytes.Buffer) {
 		t.Helper()
@@ -123,7 +128,8 @@ func TestReproduceBySweep(t *testing.T) {
 			}
 			defer said.Close()
 			var waiting bytes.Buffer
-			waits := child(t.Context(), &waiting, append(args(kind), "--sweep", "--workers", "0")...)
+			waits := child(t.Context(), &waiting,
+				append(args(kind), "--sweep", "--workers", "0")...)
 			waits.Env, waits.Stderr = append(waits.Env, env...), said
 			if err := waits.Start(); err != nil {
 				t.Fatal(err)
@@ -131,7 +137,8 @@ func TestReproduceBySweep(t *testing.T) {
 			waitFor(t, said.Name()) // until the trials are in the database
 			work := []string{"--files", files, "--lease", "1s", "--heartbeat", "200ms"}
 			killed := startWorker(t.Context(), t, env, work)
-			waitForSteps(t, filepath.Join(files, "*", "*", "*", "1", "metrics.jsonl"), 12) // checkpoints of steps 5 and 10 are made, whichever is being replaced
+			waitForSteps(t, filepath.Join(files, "*", "*", "*", "1", "metrics.jsonl"),
+				12) // checkpoints of steps 5 and 10 are made, whichever is being replaced
 			if err := killed.cmd.Process.Kill(); err != nil {
 				t.Fatal(err)
 			}
@@ -180,7 +187,8 @@ func waitForSteps(t *testing.T, pattern string, steps int) {
 			t.Fatal(err)
 		}
 		for _, path := range found {
-			if data, err := os.ReadFile(path); err == nil && bytes.Count(data, []byte("\n")) >= steps {
+			if data, err := os.ReadFile(path); err == nil &&
+				bytes.Count(data, []byte("\n")) >= steps {
 				return
 			}
 		}

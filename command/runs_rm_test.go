@@ -12,7 +12,8 @@ import (
 
 // Whoever is asked decides: yes in two spellings, anything else is no.
 func TestRemoveAsks(t *testing.T) {
-	for answer, want := range map[string]bool{"y\n": true, "YES\n": true, "n\n": false, "\n": false, "yesterday\n": false} {
+	for answer, want := range map[string]bool{"y\n": true, "YES\n": true, "n\n": false, "\n": false,
+		"yesterday\n": false} {
 		path := filepath.Join(t.TempDir(), "run")
 		d, err := run.Create(path, []byte("d: 2\n"), run.NewInfo(0, "go"))
 		if err != nil {
@@ -27,7 +28,8 @@ func TestRemoveAsks(t *testing.T) {
 		root.SetIn(strings.NewReader(answer))
 		root.SetOut(&stdout)
 		root.SetErr(&stderr)
-		if err := root.Execute(); err != nil || !strings.Contains(stderr.String(), "Remove "+path+"? [y/N] ") {
+		if err := root.Execute(); err != nil ||
+			!strings.Contains(stderr.String(), "Remove "+path+"? [y/N] ") {
 			t.Errorf("%q: %v, asked %q", answer, err, stderr.String())
 		}
 		if _, err := os.Stat(path); (err != nil) != want {

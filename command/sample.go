@@ -51,8 +51,10 @@ bit as icar probe takes them: in float64, which the training rounds to float32.`
 	flags.StringVar(&f.out, "out", "", "the `file` to write: .npy, .npz or .safetensors")
 	flags.StringVar(&f.of, "of", "", "the `directory` of a run whose test sequences to write")
 	flags.StringVar(&f.config, "config", "", "YAML `file` of settings, as icar train takes it; flags go before it")
-	flags.IntVar(&f.sequences, "sequences", 1024, "sequences to draw, N (default with --of those of the run)")
-	flags.StringVar(&f.stream, "stream", train.TrainStream, "stream of randomness: of a seed, every `word` has sequences of its own (default with --of test)")
+	flags.IntVar(&f.sequences, "sequences", 1024,
+		"sequences to draw, N (default with --of those of the run)")
+	flags.StringVar(&f.stream, "stream", train.TrainStream,
+		"stream of randomness: of a seed, every `word` has sequences of its own (default with --of test)")
 	flags.BoolVar(&f.overwrite, "overwrite", false, "replace files that are there")
 	flags.BoolVar(&f.asJSON, "json", false, "print the document instead of the table")
 	addSettings(flags, h.catalogue.SequenceKeys())
@@ -149,7 +151,8 @@ func (h *house) sampleConfig(c *cobra.Command, f *sampleFlags) (train.Config, er
 	n := float64(f.sequences) * (float64(config.Length) + 1) * float64(config.D)
 	if config.Length > 0 && n > most {
 		return config, usage(fmt.Errorf("%d sequences of %d states of d = %d are %.3g numbers, more than %d: "+
-			"write fewer, under several --stream words", f.sequences, config.Length+1, config.D, n, most))
+			"write fewer, under several --stream words", f.sequences, config.Length+1, config.D, n,
+			most))
 	}
 	return config, nil
 }
@@ -190,13 +193,15 @@ type sampleArray struct {
 }
 
 func newSampleDocument(config train.Config, f sampleFlags, arrays []npy.Array) sampleDocument {
-	d := sampleDocument{Version: outcome.DocumentVersion, Icar: buildVersion(), Program: thisProgram(),
-		Run: f.of, Stream: f.stream, Seed: config.Seed, Settings: map[string]string{}}
+	d := sampleDocument{Version: outcome.DocumentVersion, Icar: buildVersion(),
+		Program: thisProgram(),
+		Run:     f.of, Stream: f.stream, Seed: config.Seed, Settings: map[string]string{}}
 	for _, k := range config.SequenceKeys() {
 		d.Settings[k.Name] = k.String()
 	}
 	for _, a := range arrays {
-		d.Arrays = append(d.Arrays, sampleArray{a.Name, a.Shape, filepath.Base(sequence.File(f.out, a.Name))})
+		d.Arrays = append(d.Arrays, sampleArray{a.Name, a.Shape,
+			filepath.Base(sequence.File(f.out, a.Name))})
 	}
 	return d
 }

@@ -30,7 +30,8 @@ func TestPasswordIsNowhere(t *testing.T) {
 	if !strings.Contains(address, pgtest.Password) {
 		t.Fatal("the address holds no password to look for")
 	}
-	secret, plan, files := filepath.Join(t.TempDir(), "address"), filepath.Join(dir, "plan.yaml"), filepath.Join(dir, "files")
+	secret, plan, files := filepath.Join(t.TempDir(), "address"), filepath.Join(dir,
+		"plan.yaml"), filepath.Join(dir, "files")
 	wrong := filepath.Join(t.TempDir(), "wrong")
 	for path, text := range map[string]string{
 		secret: address, wrong: strings.Replace(address, "dbname=", "dbname=no_such_", 1),
@@ -51,13 +52,18 @@ func TestPasswordIsNowhere(t *testing.T) {
 	says := func(args ...string) { run(append([]string{"sweep"}, args...)...) }
 	here := []string{"--database-file", secret}
 	says(append([]string{"create", "--config", plan}, here...)...)
-	says(append([]string{"work", "--files", files, "--metrics", ":0", "--backoff", "10ms"}, here...)...)
-	for _, args := range [][]string{{"status"}, {"status", "--json"}, {"results"}, {"results", "--format", "jsonl"}, {"retry"}, {"cancel"},
-		{"submit", "--slurm", "--dry-run", "--files", files}, {"submit", "--kubernetes", "--image", "registry/icar:1"}} {
+	says(append([]string{"work", "--files", files, "--metrics", ":0", "--backoff", "10ms"},
+		here...)...)
+	for _, args := range [][]string{{"status"}, {"status", "--json"}, {"results"},
+		{"results", "--format", "jsonl"}, {"retry"}, {"cancel"},
+		{"submit", "--slurm", "--dry-run", "--files", files},
+		{"submit", "--kubernetes", "--image", "registry/icar:1"}} {
 		says(append(args, here...)...)
 	}
-	run("reproduce", "fig6", "--sweep", "--database-file", secret, "--out", filepath.Join(dir, "out"))
-	run("reproduce", "fig6", "--sweep", "--database-file", wrong, "--out", filepath.Join(dir, "out"))
+	run("reproduce", "fig6", "--sweep", "--database-file", secret, "--out",
+		filepath.Join(dir, "out"))
+	run("reproduce", "fig6", "--sweep", "--database-file", wrong, "--out",
+		filepath.Join(dir, "out"))
 	run("reproduce", "fig6", "--sweep", "--database", address, "--out", filepath.Join(dir, "out"))
 	says("status", "--database", address)
 	says("status", "--database-file", wrong)
@@ -68,7 +74,8 @@ func TestPasswordIsNowhere(t *testing.T) {
 	if err := server.Up(); err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{"msg=claimed", "of 2 done", `kind: "Job"`, "#SBATCH", "no_such_", "cannot be used", "ICAR_DATABASE, or into a file", "claims hold"} {
+	for _, want := range []string{"msg=claimed", "of 2 done", `kind: "Job"`, "#SBATCH", "no_such_",
+		"cannot be used", "ICAR_DATABASE, or into a file", "claims hold"} {
 		if !strings.Contains(all.String(), want) {
 			t.Errorf("%q was never said: %s", want, all.String())
 		}
@@ -100,8 +107,10 @@ func TestPasswordIsNowhere(t *testing.T) {
 // a URL or in a quoted string, HTML and JSON, or encoded.
 func spellings(password string) []string {
 	quoted, _ := json.Marshal(password) // a string never fails
-	all := []string{password, url.QueryEscape(password), url.PathEscape(password), url.UserPassword("", password).String()[1:],
-		strings.Trim(string(quoted), `"`), html.EscapeString(password), strings.Trim(strconv.Quote(password), `"`), hex.EncodeToString([]byte(password))}
+	all := []string{password, url.QueryEscape(password), url.PathEscape(password),
+		url.UserPassword("", password).String()[1:],
+		strings.Trim(string(quoted), `"`), html.EscapeString(password),
+		strings.Trim(strconv.Quote(password), `"`), hex.EncodeToString([]byte(password))}
 	for shift := range 3 { // base64 of a longer text holds one of these
 		whole := base64.StdEncoding.EncodeToString(append(make([]byte, shift), password...))
 		all = append(all, whole[(shift*8+5)/6:len(whole)-4])

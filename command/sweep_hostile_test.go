@@ -80,7 +80,8 @@ func TestWorkerRefusesForgedTrial(t *testing.T) {
 			// Where the path leads, from FILES/SWEEP/ID.
 			root := filepath.Dir(path)
 			files := filepath.Join(root, "a", "files")
-			victims := []string{filepath.Join(root, "victim", "0"), filepath.Join(root, "a", "victim", "0")}
+			victims := []string{filepath.Join(root, "victim", "0"),
+				filepath.Join(root, "a", "victim", "0")}
 			for _, victim := range victims {
 				if err := os.MkdirAll(victim, 0o755); err != nil {
 					t.Fatal(err)
@@ -97,7 +98,8 @@ func TestWorkerRefusesForgedTrial(t *testing.T) {
 				}
 			}
 			_, said = ends(t, env, "sweep", "status")
-			if !strings.Contains(said, "the database was changed by something else than icar") || strings.ContainsAny(said, "\x1b\a") {
+			if !strings.Contains(said, "the database was changed by something else than icar") ||
+				strings.ContainsAny(said, "\x1b\a") {
 				t.Errorf("status says %q", said)
 			}
 		})
@@ -112,7 +114,8 @@ func TestResultsRefuseForgedTrial(t *testing.T) {
 	change(t, path, "UPDATE trials SET id = '=cmd()' WHERE position = 1")
 	change(t, path, "UPDATE results SET trial = '=cmd()' WHERE trial NOT IN (SELECT id FROM trials)")
 	code, said := ends(t, env, "sweep", "results")
-	if code != exitRunFailed || !strings.Contains(said, "not what its id says") || strings.Contains(said, "\n=cmd()") {
+	if code != exitRunFailed || !strings.Contains(said, "not what its id says") ||
+		strings.Contains(said, "\n=cmd()") {
 		t.Errorf("exit code %d: %s", code, said)
 	}
 }
@@ -121,12 +124,16 @@ func TestResultsRefuseForgedTrial(t *testing.T) {
 // not given is refused before either is written, also when nobody named it.
 func TestSubmitRefusesForgedSweep(t *testing.T) {
 	t.Parallel()
-	for _, id := range []string{"0123456789ab\ntouch owned\n#", "$(touch owned)", "../../victim", "0123456789ab\x1b[2J", "0123456789AB", ""} {
+	for _, id := range []string{"0123456789ab\ntouch owned\n#", "$(touch owned)", "../../victim",
+		"0123456789ab\x1b[2J", "0123456789AB", ""} {
 		env, path := planned(t, tinyPlan)
 		change(t, path, "UPDATE sweeps SET id = ?", id)
-		for _, args := range [][]string{{"submit", "--slurm", "--dry-run"}, {"work"}, {"list"}, {"status"}} {
+		for _, args := range [][]string{{"submit", "--slurm", "--dry-run"}, {"work"}, {"list"},
+			{"status"}} {
 			code, said := ends(t, env, append([]string{"sweep"}, args...)...)
-			if code != exitInput && code != exitRunFailed || strings.Contains(said, "touch owned\n") || strings.ContainsRune(said, 0x1b) || strings.Count(said, "\n") != 1 {
+			if code != exitInput && code != exitRunFailed || strings.Contains(said,
+				"touch owned\n") || strings.ContainsRune(said, 0x1b) ||
+				strings.Count(said, "\n") != 1 {
 				t.Errorf("%q, %v: exit code %d: %s", id, args, code, said)
 			}
 		}
@@ -147,12 +154,15 @@ func TestWorkerStaysInItsFolder(t *testing.T) {
 				t.Fatal(err)
 			}
 			err = errors.Join(
-				db.QueryRowContext(t.Context(), "SELECT id FROM trials WHERE position = 1").Scan(&trial),
-				db.QueryRowContext(t.Context(), "SELECT identity FROM icar_schema").Scan(&identity), db.Close())
+				db.QueryRowContext(t.Context(),
+					"SELECT id FROM trials WHERE position = 1").Scan(&trial),
+				db.QueryRowContext(t.Context(), "SELECT identity FROM icar_schema").Scan(&identity),
+				db.Close())
 			if err != nil {
 				t.Fatal(err)
 			}
-			victim, files := filepath.Join(t.TempDir(), "victim"), filepath.Join(path+".files", identity)
+			victim, files := filepath.Join(t.TempDir(), "victim"), filepath.Join(path+".files",
+				identity)
 			for _, dir := range []string{filepath.Join(victim, "0"), filepath.Join(files, id)} {
 				if err := os.MkdirAll(dir, 0o755); err != nil {
 					t.Fatal(err)
@@ -172,7 +182,8 @@ func TestWorkerStaysInItsFolder(t *testing.T) {
 			}
 			before := listing(t, victim)
 			code, said := ends(t, env, "sweep", "work", "--backoff", "10ms")
-			want := map[string]int{"sweep": exitRunFailed, "trial": exitRunFailed, "attempt": exitDone}[at]
+			want := map[string]int{"sweep": exitRunFailed, "trial": exitRunFailed,
+				"attempt": exitDone}[at]
 			if code != want {
 				t.Errorf("exit code %d, want %d: %s", code, want, said)
 			}
@@ -218,7 +229,9 @@ func TestDatabaseFileChangesUnderWorker(t *testing.T) {
 				t.Fatal(err)
 			}
 			w := startWorker(t.Context(), t, env, []string{"--heartbeat", "100ms", "--lease", "1s"})
-			for start := time.Now(); !exists(t, filepath.Join(path+".files", "*", "*", "*", "1", "checkpoint.safetensors")); time.Sleep(5 * time.Millisecond) {
+			for start := time.Now(); !exists(t,
+				filepath.Join(path+".files", "*", "*", "*", "1",
+					"checkpoint.safetensors")); time.Sleep(5 * time.Millisecond) {
 				if time.Since(start) > 30*time.Second {
 					t.Fatal("the worker makes no checkpoint")
 				}
@@ -229,7 +242,8 @@ func TestDatabaseFileChangesUnderWorker(t *testing.T) {
 			select {
 			case err := <-w.exit:
 				said := w.stderr.String()
-				if code := w.cmd.ProcessState.ExitCode(); code != exitRunFailed || !strings.Contains(said, name) || !strings.Contains(said, path) {
+				if code := w.cmd.ProcessState.ExitCode(); code != exitRunFailed ||
+					!strings.Contains(said, name) || !strings.Contains(said, path) {
 					t.Errorf("exit code %d, %v: %s", code, err, said)
 				}
 			case <-time.After(10 * time.Second):
@@ -254,7 +268,8 @@ func TestWorkerWaitsForPostgres(t *testing.T) {
 		t.Fatal(err)
 	}
 	files := []string{"--files", filepath.Join(t.TempDir(), "files")}
-	if code, said := ends(t, env, append([]string{"sweep", "work", "--give-up", "100ms"}, files...)...); code != exitAway || !strings.Contains(said, "has not answered for 100ms") {
+	if code, said := ends(t, env, append([]string{"sweep", "work", "--give-up", "100ms"},
+		files...)...); code != exitAway || !strings.Contains(said, "has not answered for 100ms") {
 		t.Errorf("exit code %d: %s", code, said)
 	}
 	w := startWorker(t.Context(), t, env, files)
@@ -266,7 +281,8 @@ func TestWorkerWaitsForPostgres(t *testing.T) {
 		t.Errorf("%v: %s", err, w.stderr.String())
 	}
 	wrong := []string{strings.Replace(env[0], pgtest.Password, "wrong", 1)}
-	if code, said := ends(t, wrong, append([]string{"sweep", "work"}, files...)...); code != exitRunFailed {
+	if code, said := ends(t, wrong, append([]string{"sweep", "work"},
+		files...)...); code != exitRunFailed {
 		t.Errorf("a wrong password: exit code %d: %s", code, said)
 	}
 }

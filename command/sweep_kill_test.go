@@ -199,7 +199,8 @@ func TestSweepUnderKills(t *testing.T) {
 					if j != i {
 						continue
 					}
-					if err := w.cmd.Process.Kill(); err != nil && !errors.Is(err, os.ErrProcessDone) {
+					if err := w.cmd.Process.Kill(); err != nil &&
+						!errors.Is(err, os.ErrProcessDone) {
 						t.Fatal(err)
 					}
 					if err := <-w.exit; err != nil {
@@ -219,11 +220,13 @@ func TestSweepUnderKills(t *testing.T) {
 			}
 			once(t, env, trials)
 			if len(stops) > 0 {
-				t.Errorf("seed %d: the sweep ended before the server was stopped with %v", seed, stops)
+				t.Errorf("seed %d: the sweep ended before the server was stopped with %v", seed,
+					stops)
 			}
 			t.Logf("%d kills of a running trial, %d within a checkpoint, %d trials went on under a later epoch", at, writing, further)
 			if at < kills || further < resumes || writing < writes {
-				t.Errorf("seed %d: too few to mean anything: want %d, %d and %d", seed, kills, writes, resumes)
+				t.Errorf("seed %d: too few to mean anything: want %d, %d and %d", seed, kills,
+					writes, resumes)
 			}
 		})
 	}
@@ -299,17 +302,23 @@ func TestTakeover(t *testing.T) {
 			}
 			first := startWorker(t.Context(), t, env, args)
 			wait("a checkpoint", func() bool {
-				return exists(t, filepath.Join(files, "*", "*", "*", "1", "checkpoint.previous.safetensors"))
+				return exists(t, filepath.Join(files, "*", "*", "*", "1",
+					"checkpoint.previous.safetensors"))
 			})
-			second := startWorker(t.Context(), t, env, args) // finds nothing and asks again and again
+			second := startWorker(t.Context(), t, env,
+				args) // finds nothing and asks again and again
 			time.Sleep(time.Second)
 			if err := first.cmd.Process.Kill(); err != nil {
 				t.Fatal(err)
 			}
 			dead := time.Now()
-			wait("the takeover", func() bool { return exists(t, filepath.Join(files, "*", "*", "*", "2", "run.json")) })
+			wait("the takeover", func() bool {
+				return exists(t,
+					filepath.Join(files, "*", "*", "*", "2", "run.json"))
+			})
 			took := time.Since(dead)
-			t.Logf("taken over %v after its worker was killed, with a lease of %v", took.Round(10*time.Millisecond), lease)
+			t.Logf("taken over %v after its worker was killed, with a lease of %v",
+				took.Round(10*time.Millisecond), lease)
 			if took > lease+5*time.Second {
 				t.Errorf("the trial ran again %v after its worker was killed", took)
 			}
@@ -351,7 +360,8 @@ func TestWatchWaits(t *testing.T) {
 	}
 	wait := func(text string) {
 		t.Helper()
-		for start := time.Now(); !strings.Contains(said(), text); time.Sleep(20 * time.Millisecond) {
+		for start := time.Now(); !strings.Contains(said(),
+			text); time.Sleep(20 * time.Millisecond) {
 			if time.Since(start) > 30*time.Second {
 				t.Fatalf("it never said %q: %s", text, said())
 			}
@@ -387,7 +397,8 @@ func stop(t *testing.T, worker *os.Process, database string) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		err = errors.Join(syscall.Flock(int(queue.Fd()), syscall.LOCK_EX|syscall.LOCK_NB), queue.Close())
+		err = errors.Join(syscall.Flock(int(queue.Fd()), syscall.LOCK_EX|syscall.LOCK_NB),
+			queue.Close())
 		if err == nil {
 			return
 		}
@@ -416,7 +427,9 @@ func TestStoppedWorker(t *testing.T) {
 				sweeping(t, env, "create", "--config", plan)
 				args := []string{"--files", files, "--lease", "2s", "--heartbeat", "200ms"}
 				first := startWorker(t.Context(), t, env, args)
-				for start := time.Now(); !exists(t, filepath.Join(files, "*", "*", "*", "1", "checkpoint.previous.safetensors")); time.Sleep(time.Millisecond) {
+				for start := time.Now(); !exists(t,
+					filepath.Join(files, "*", "*", "*", "1",
+						"checkpoint.previous.safetensors")); time.Sleep(time.Millisecond) {
 					if time.Since(start) > 30*time.Second {
 						t.Fatal("the first worker makes no checkpoint")
 					}
@@ -428,7 +441,9 @@ func TestStoppedWorker(t *testing.T) {
 						t.Fatal(err, second.stderr.String())
 					}
 				} else {
-					for start := time.Now(); !exists(t, filepath.Join(files, "*", "*", "*", "2", "checkpoint.safetensors")); time.Sleep(time.Millisecond) {
+					for start := time.Now(); !exists(t,
+						filepath.Join(files, "*", "*", "*", "2",
+							"checkpoint.safetensors")); time.Sleep(time.Millisecond) {
 						if time.Since(start) > 30*time.Second {
 							t.Fatal("the second worker makes no checkpoint")
 						}
@@ -446,7 +461,8 @@ func TestStoppedWorker(t *testing.T) {
 					}
 				}
 				log := first.stderr.String()
-				if !strings.Contains(log, "msg=dropped") || strings.Contains(log, "msg=done") || !strings.Contains(second.stderr.String(), "msg=done") {
+				if !strings.Contains(log, "msg=dropped") || strings.Contains(log, "msg=done") ||
+					!strings.Contains(second.stderr.String(), "msg=done") {
 					t.Errorf("the first worker: %s\nthe second: %s", log, second.stderr.String())
 				}
 				once(t, env, 1)

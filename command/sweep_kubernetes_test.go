@@ -48,16 +48,19 @@ func TestKubernetesJobRetries(t *testing.T) {
 		{"no such database", []string{"ICAR_DATABASE=" + path + ".none"}, nil, exitInput},
 		{"no address", []string{"ICAR_DATABASE=mysql://h/d"}, nil, exitInput},
 		{"trials that fail", failing, nil, exitRunFailed},
-		{"an outage", []string{"ICAR_DATABASE=postgres://u@127.0.0.1:1/d?sslmode=disable"}, []string{"--give-up", "10ms"}, exitAway},
+		{"an outage", []string{"ICAR_DATABASE=postgres://u@127.0.0.1:1/d?sslmode=disable"},
+			[]string{"--give-up", "10ms"}, exitAway},
 		{"a crash", append(env, crashes+"=1"), nil, 2},
 		{"done", env, nil, exitDone},
 	} {
 		code, said := ends(t, c.env, append([]string{"sweep", "work"}, c.args...)...)
-		if mistake := c.want == exitInput || c.want == exitRunFailed; code != c.want || c.want != exitDone && again(code) == mistake {
+		if mistake := c.want == exitInput || c.want == exitRunFailed; code != c.want ||
+			c.want != exitDone && again(code) == mistake {
 			t.Errorf("%s ends with exit code %d, after which it is tried again: %v; want code %d: %s", c.what, code, again(code), c.want, said)
 		}
 	}
-	for _, code := range []int{134, 137, 139, exitInterrupted} { // of signals, such as for want of memory
+	for _, code := range []int{134, 137, 139,
+		exitInterrupted} { // of signals, such as for want of memory
 		if !again(code) {
 			t.Errorf("a worker that a signal ends is not tried again after exit code %d", code)
 		}

@@ -140,7 +140,8 @@ func (h *house) trainRun(c *cobra.Command, f trainFlags) error {
 		return usage(fmt.Errorf("%w with --out", err))
 	}
 	if err != nil {
-		return runFailed(fmt.Errorf("--out %s cannot be written: %w; choose another directory", f.out, err))
+		return runFailed(fmt.Errorf("--out %s cannot be written: %w; choose another directory",
+			f.out, err))
 	}
 	return trainIn(c, config, f, train.Options{Model: model, Backend: nn.OnKernel(loops), Dir: dir})
 }
@@ -236,7 +237,8 @@ func hashFile(path string) (string, error) {
 }
 
 // trainObserved trains with a bar on a terminal and a log elsewhere.
-func trainObserved(ctx context.Context, stderr io.Writer, c train.Config, o train.Options) (train.History, error) {
+func trainObserved(ctx context.Context, stderr io.Writer, c train.Config,
+	o train.Options) (train.History, error) {
 	watch := newTrainWatch(stderr, c, o)
 	o.Observe = watch.step
 	_, history, err := train.Train(ctx, c, o)
@@ -245,7 +247,8 @@ func trainObserved(ctx context.Context, stderr io.Writer, c train.Config, o trai
 }
 
 // printTrained prints what a run has come to.
-func printTrained(ctx context.Context, out io.Writer, c train.Config, history train.History, dir string) error {
+func printTrained(ctx context.Context, out io.Writer, c train.Config, history train.History,
+	dir string) error {
 	test, err := train.Sequences(c, train.TestStream, c.Test)
 	if err != nil {
 		return err
@@ -262,7 +265,8 @@ func printTrained(ctx context.Context, out io.Writer, c train.Config, history tr
 		}
 		fmt.Fprintf(w, "  %s\t%s\n", e.Name(), report.Number(errors.Mean()))
 	}
-	if floor, err := estimator.BayesFloor(c.Process, c.Length); err == nil && c.OfProcess() { // none is known under noise
+	if floor, err := estimator.BayesFloor(c.Process, c.Length); err == nil &&
+		c.OfProcess() { // none is known under noise
 		fmt.Fprintf(w, "  Bayes floor\t%s\n", report.Number(stat.Mean(floor, nil)))
 	}
 	fmt.Fprintf(w, "directory\t%s\n", visible.Text(dir))

@@ -20,8 +20,10 @@ import (
 // killing is a run to be killed: steps that take little time and a checkpoint of
 // a megabyte after each, so that the disk is at work for much of it.
 func killing(seconds int) []string {
-	return []string{"train", "--d", "2", "--embed", "60", "--depth", "6", "--length", "2", "--batch", "2", "--train", "2", "--test", "2",
-		"--epochs", strconv.Itoa(stepsPerSecond * seconds), "--eval_every", "50", "--checkpoint_every", "1"}
+	return []string{"train", "--d", "2", "--embed", "60", "--depth", "6", "--length", "2",
+		"--batch", "2", "--train", "2", "--test", "2",
+		"--epochs", strconv.Itoa(stepsPerSecond * seconds), "--eval_every", "50",
+		"--checkpoint_every", "1"}
 }
 
 // stepsPerSecond is fewer than a slow machine makes with its checkpoints.
@@ -53,7 +55,8 @@ func files(t *testing.T, dir string) map[string]string {
 func halfWritten(t *testing.T, dir string) bool {
 	t.Helper()
 	return exists(t, filepath.Join(dir, ".checkpoint.safetensors.*")) ||
-		exists(t, filepath.Join(dir, "checkpoint.previous.safetensors")) && !exists(t, filepath.Join(dir, "checkpoint.safetensors"))
+		exists(t, filepath.Join(dir, "checkpoint.previous.safetensors")) &&
+			!exists(t, filepath.Join(dir, "checkpoint.safetensors"))
 }
 
 // TestKilledAtAnyMoment kills training with SIGKILL at random moments and
@@ -70,11 +73,13 @@ func TestKilledAtAnyMoment(t *testing.T) {
 	whole := filepath.Join(folder, "whole")
 	var stderr bytes.Buffer
 	start := time.Now()
-	if err := child(t.Context(), &stderr, append(killing(seconds), "--out", whole)...).Run(); err != nil {
+	if err := child(t.Context(), &stderr, append(killing(seconds), "--out",
+		whole)...).Run(); err != nil {
 		t.Fatalf("%v: %s", err, stderr.String())
 	}
 	took := time.Since(start)
-	if steps := stepsPerSecond * seconds; steps < 20 && writing > 0 || took < 5*time.Second && writing > 0 {
+	if steps := stepsPerSecond * seconds; steps < 20 && writing > 0 ||
+		took < 5*time.Second && writing > 0 {
 		t.Fatalf("a run of %d steps took %v: make it longer", steps, took)
 	}
 	want := files(t, whole)
@@ -90,7 +95,8 @@ func TestKilledAtAnyMoment(t *testing.T) {
 			if err := c.Start(); err != nil {
 				t.Fatal(err)
 			}
-			timer := time.AfterFunc(time.Duration(r.Int64N(int64(took))), func() { _ = c.Process.Kill() })
+			timer := time.AfterFunc(time.Duration(r.Int64N(int64(took))),
+				func() { _ = c.Process.Kill() })
 			err := c.Wait()
 			timer.Stop()
 			if err == nil {
@@ -116,11 +122,13 @@ func TestKilledAtAnyMoment(t *testing.T) {
 		}
 		for name, content := range want {
 			if got[name] != content {
-				t.Errorf("seed %d, run %d, after %d kills: %s is not that of one go", seed, runs, kills, name)
+				t.Errorf("seed %d, run %d, after %d kills: %s is not that of one go", seed, runs,
+					kills, name)
 			}
 		}
 	}
-	t.Logf("%d kills in %d runs of %v, %d resumed, %d kills while a checkpoint was written", kills, runs, took.Round(time.Second/10), resumed, within)
+	t.Logf("%d kills in %d runs of %v, %d resumed, %d kills while a checkpoint was written", kills,
+		runs, took.Round(time.Second/10), resumed, within)
 	if within < writing {
 		t.Errorf("%d kills hit the writing of a checkpoint, want %d", within, writing)
 	}
@@ -156,7 +164,8 @@ func TestSignalSaves(t *testing.T) {
 	for _, signal := range []syscall.Signal{syscall.SIGINT, syscall.SIGTERM} {
 		dir := filepath.Join(t.TempDir(), "run")
 		var stderr bytes.Buffer
-		c := child(t.Context(), &stderr, append(killing(1000), "--checkpoint_every", "0", "--out", dir)...)
+		c := child(t.Context(), &stderr, append(killing(1000), "--checkpoint_every", "0", "--out",
+			dir)...)
 		if err := c.Start(); err != nil {
 			t.Fatal(err)
 		}
@@ -165,8 +174,10 @@ func TestSignalSaves(t *testing.T) {
 			t.Fatal(err)
 		}
 		_ = c.Wait()
-		if code := c.ProcessState.ExitCode(); code != exitInterrupted || !strings.Contains(stderr.String(), "go on with icar train --resume "+dir) {
-			t.Errorf("%v: exit code %d, want %d: %s", signal, code, exitInterrupted, stderr.String())
+		if code := c.ProcessState.ExitCode(); code != exitInterrupted ||
+			!strings.Contains(stderr.String(), "go on with icar train --resume "+dir) {
+			t.Errorf("%v: exit code %d, want %d: %s", signal, code, exitInterrupted,
+				stderr.String())
 		}
 		d, saved, err := run.Open(dir, arithmetic(t), false)
 		if err != nil {
@@ -174,7 +185,8 @@ func TestSignalSaves(t *testing.T) {
 		}
 		lines := strings.Count(files(t, dir)["metrics.jsonl"], "\n")
 		if saved.Checkpoint.Step == 0 || saved.Checkpoint.Step != lines {
-			t.Errorf("%v: the checkpoint is of step %d, %d were recorded", signal, saved.Checkpoint.Step, lines)
+			t.Errorf("%v: the checkpoint is of step %d, %d were recorded", signal,
+				saved.Checkpoint.Step, lines)
 		}
 		if err := d.Close(); err != nil {
 			t.Fatal(err)
@@ -205,7 +217,8 @@ func signalledTwice(t *testing.T, wait time.Duration) syscall.WaitStatus {
 	t.Helper()
 	dir := filepath.Join(t.TempDir(), "run")
 	var stderr bytes.Buffer
-	c := child(t.Context(), &stderr, "train", "--d", "60", "--length", "3000", "--batch", "64", "--train", "64", "--test", "64", "--depth", "8",
+	c := child(t.Context(), &stderr, "train", "--d", "60", "--length", "3000", "--batch", "64",
+		"--train", "64", "--test", "64", "--depth", "8",
 		"--position", "additive", "--attention", "softmax", "--out", dir)
 	if err := c.Start(); err != nil {
 		t.Fatal(err)

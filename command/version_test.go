@@ -23,6 +23,7 @@ func TestVersionTellsLicences(t *testing.T) {
 	var stdout, stderr bytes.Buffer
 	code := icarMain([]string{"version", "--licenses"}, &stdout, &stderr)
 	if code != exitDone || !bytes.Equal(stdout.Bytes(), want) || stderr.Len() > 0 {
-		t.Errorf("exit code %d, %d bytes, want %d; stderr %q", code, stdout.Len(), len(want), stderr.String())
+		t.Errorf("exit code %d, %d bytes, want %d; stderr %q", code, stdout.Len(), len(want),
+			stderr.String())
 	}
 }

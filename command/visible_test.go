@@ -31,7 +31,8 @@ func TestNamesAreShownPlain(t *testing.T) {
 	for _, path := range []string{a, b} {
 		d, err := run.Create(path, small(t), run.NewInfo(0, marked))
 		if err == nil {
-			err = errors.Join(d.Record(run.Metric{Step: 1, Loss: 1}, run.Timing{Step: 1}), d.Close())
+			err = errors.Join(d.Record(run.Metric{Step: 1, Loss: 1}, run.Timing{Step: 1}),
+				d.Close())
 		}
 		if err != nil {
 			t.Fatal(err)
@@ -69,7 +70,8 @@ func TestNamesAreShownPlain(t *testing.T) {
 			if i := strings.IndexFunc(shown, commands); i >= 0 {
 				t.Errorf("%q: %q may command a terminal", args, shown[i:min(i+20, len(shown))])
 			}
-			if n := strings.Count(shown, "\n"); document == nil && test.lines >= 0 && n != test.lines {
+			if n := strings.Count(shown, "\n"); document == nil && test.lines >= 0 &&
+				n != test.lines {
 				t.Errorf("%q printed %d lines, want %d: %s", args, n, test.lines, shown)
 			}
 			if document != nil && code == exitDone && !json.Valid(stdout.Bytes()) {
@@ -105,8 +107,10 @@ func hostileResult(t *testing.T) string {
 	o.Claims = []outcome.Claim{{ID: word, Source: "ours", Statement: word, Relation: outcome.AtMost,
 		Reason: word, Pass: true}}
 	panel := figure.Panel{Kind: figure.Lines, Title: word, X: figure.Axis{Label: word},
-		Series: []figure.Series{figure.NewSeries(word, figure.Solid, []float64{0, 1}, []float64{0, 1})}}
-	o.Figures = []figure.Figure{{Name: "f", Title: word, Caption: word, Panels: []figure.Panel{panel}}}
+		Series: []figure.Series{figure.NewSeries(word, figure.Solid, []float64{0, 1},
+			[]float64{0, 1})}}
+	o.Figures = []figure.Figure{{Name: "f", Title: word, Caption: word,
+		Panels: []figure.Panel{panel}}}
 	out := t.TempDir()
 	folder := filepath.Join(out, "fig6")
 	err := os.Mkdir(folder, 0o777)

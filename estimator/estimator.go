@@ -48,7 +48,8 @@ type Sequence struct {
 
 func (s Sequence) check() error {
 	if s.D < 1 || s.T < 1 {
-		return fmt.Errorf("a sequence of T = %d tokens of dimension d = %d: use positive numbers", s.T, s.D)
+		return fmt.Errorf("a sequence of T = %d tokens of dimension d = %d: use positive numbers",
+			s.T, s.D)
 	}
 	return nil
 }

@@ -55,7 +55,8 @@ func (e Ridge) Start(s Sequence) (Stream, error) {
 		return nil, err
 	}
 	if !(e.Lambda > 0) || math.IsInf(e.Lambda, 1) {
-		return nil, fmt.Errorf("ridge λ = %v: use a positive number, or LeastSquares for λ → 0", e.Lambda)
+		return nil, fmt.Errorf("ridge λ = %v: use a positive number, or LeastSquares for λ → 0",
+			e.Lambda)
 	}
 	o := newOrthogonal(s.D)
 	o.rank = s.D
@@ -78,8 +79,12 @@ type orthogonal struct {
 }
 
 func newOrthogonal(d int) *orthogonal {
-	matrix, vector := func() []float64 { return make([]float64, d*d) }, func() []float64 { return make([]float64, d) }
-	return &orthogonal{d: d, q: matrix(), r: matrix(), z: matrix(), work: matrix(), c: vector(), rest: vector(), y: vector()}
+	matrix, vector := func() []float64 {
+		return make([]float64,
+			d*d)
+	}, func() []float64 { return make([]float64, d) }
+	return &orthogonal{d: d, q: matrix(), r: matrix(), z: matrix(), work: matrix(), c: vector(),
+		rest: vector(), y: vector()}
 }
 
 // rows is the used part of a matrix (d, d) with its first rows.
@@ -88,7 +93,8 @@ func (o *orthogonal) rows(a []float64) blas64.General {
 }
 
 func (o *orthogonal) triangle() blas64.Triangular {
-	return blas64.Triangular{N: o.rank, Stride: o.d, Data: o.r, Uplo: blas.Upper, Diag: blas.NonUnit}
+	return blas64.Triangular{N: o.rank, Stride: o.d, Data: o.r, Uplo: blas.Upper,
+		Diag: blas.NonUnit}
 }
 
 func (o *orthogonal) learn(x, y []float64) {

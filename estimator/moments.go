@@ -44,7 +44,8 @@ type inverting struct {
 }
 
 func newInverting(d int, method solver) *pairs {
-	return newPairs(d, &inverting{newMoments(d), method, make([]float64, d*d), make([]float64, d*d)})
+	return newPairs(d, &inverting{newMoments(d), method, make([]float64, d*d),
+		make([]float64, d*d)})
 }
 
 func (v *inverting) predict(prediction, query []float64) {

@@ -73,22 +73,27 @@ func MSE(ctx context.Context, batch ar.Batch[float64], e Estimator) (Errors, err
 // batch, at every context length. The errors are those of [MSE].
 func Predict(ctx context.Context, batch ar.Batch[float64], e Estimator) ([]float64, error) {
 	all := make([]float64, 0, batch.N*batch.T*batch.D)
-	err := walk(ctx, batch, e, func(_, _ int, prediction, _ []float64) { all = append(all, prediction...) })
+	err := walk(ctx, batch, e, func(_, _ int,
+		prediction, _ []float64) {
+		all = append(all, prediction...)
+	})
 	return all, err
 }
 
 // walk visits the predictions of an estimator of s_{t+2} at each t = 0, …, T-1
 // of each sequence n.
-func walk(ctx context.Context, batch ar.Batch[float64], e Estimator, visit func(n, t int, prediction, target []float64)) error {
+func walk(ctx context.Context, batch ar.Batch[float64], e Estimator,
+	visit func(n, t int, prediction, target []float64)) error {
 	d := batch.D
 	for n := range batch.N {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
 		s := states(batch, n)
-		err := Walk(e, Sequence{D: d, T: batch.T, W: batch.Contexts[n].W}, s, func(t int, prediction []float64, _ Stream) {
-			visit(n, t, prediction, s[(t+1)*d:(t+2)*d])
-		})
+		err := Walk(e, Sequence{D: d, T: batch.T, W: batch.Contexts[n].W}, s,
+			func(t int, prediction []float64, _ Stream) {
+				visit(n, t, prediction, s[(t+1)*d:(t+2)*d])
+			})
 		if err != nil {
 			return err
 		}
@@ -101,7 +106,8 @@ func walk(ctx context.Context, batch ar.Batch[float64], e Estimator, visit func(
 // t = 0, …, q.T-1, with the stream, whose Map is then that of the prediction.
 // The prediction is overwritten by the next. It is an error if the estimator
 // does not fit the sequence.
-func Walk(e Estimator, q Sequence, states []float64, visit func(t int, prediction []float64, s Stream)) error {
+func Walk(e Estimator, q Sequence, states []float64,
+	visit func(t int, prediction []float64, s Stream)) error {
 	stream, err := e.Start(q)
 	if err != nil {
 		return fmt.Errorf("%s: %w", e.Name(), err)

@@ -76,7 +76,8 @@ func (r *preconditioned) solve(m *moments, x, b blas64.General) {
 // are singular where the data leave P free (at T = 1, and at T = 2, where every
 // sequence of a family has the same s_1), and leastNorm solves them. The cost is
 // O(NTd⁴ + Td⁶).
-func FitPreconditionedStep(ctx context.Context, batch ar.Batch[float64]) (PreconditionedDescent, error) {
+func FitPreconditionedStep(ctx context.Context,
+	batch ar.Batch[float64]) (PreconditionedDescent, error) {
 	fit := PreconditionedDescent{K: 1}
 	d := batch.D
 	normal, right := make([]*mat.SymDense, batch.T), make([][]float64, batch.T)
@@ -100,7 +101,8 @@ func FitPreconditionedStep(ctx context.Context, batch ar.Batch[float64]) (Precon
 				for j, q := range query {
 					upper := i*d + j
 					raw := normal[t].RawSymmetric()
-					floats.AddScaled(raw.Data[upper*raw.Stride+upper:upper*raw.Stride+d*d], q, row[upper:])
+					floats.AddScaled(raw.Data[upper*raw.Stride+upper:upper*raw.Stride+d*d], q,
+						row[upper:])
 				}
 				floats.AddScaled(right[t][i*d:(i+1)*d], stTarget[i], query)
 			}

@@ -77,7 +77,8 @@ func newFilter(s Sequence, prior, noise float64) (Stream, error) {
 	if err := s.check(); err != nil {
 		return nil, err
 	}
-	f := &filter{known: known{square(s.D, make([]float64, s.D*s.D))}, p: square(s.D, make([]float64, s.D*s.D)),
+	f := &filter{known: known{square(s.D, make([]float64, s.D*s.D))},
+		p:     square(s.D, make([]float64, s.D*s.D)),
 		noise: noise, px: make([]float64, s.D), surplus: make([]float64, s.D)}
 	identity(s.D, f.p.Data, prior)
 	return newPairs(s.D, f), nil

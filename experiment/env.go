@@ -105,10 +105,12 @@ func (e Env) open(c train.Config, arithmetic string) (*run.Dir, *run.Saved, erro
 	switch {
 	case err == nil:
 		if saved.Damaged != nil {
-			e.Notice(fmt.Sprintf("%s: %v; going on from the checkpoint before it, of step %d", e.Directory, saved.Damaged, saved.Checkpoint.Step))
+			e.Notice(fmt.Sprintf("%s: %v; going on from the checkpoint before it, of step %d",
+				e.Directory, saved.Damaged, saved.Checkpoint.Step))
 		}
 		return dir, &saved, nil
-	case errors.Is(err, run.ErrRunning), errors.Is(err, run.ErrUnwritable), errors.Is(err, fs.ErrPermission):
+	case errors.Is(err, run.ErrRunning), errors.Is(err, run.ErrUnwritable), errors.Is(err,
+		fs.ErrPermission):
 		return nil, nil, err
 	}
 	if _, missing := os.Stat(e.Directory); !errors.Is(missing, fs.ErrNotExist) {

@@ -144,14 +144,16 @@ func Define[C Config, R any](s Spec[C, R]) Experiment {
 			}
 			data, err := json.Marshal(found)
 			if err != nil {
-				return outcome.Result{}, fmt.Errorf("%s: trial %s found what JSON cannot hold: %w", s.Name, t.ID, err)
+				return outcome.Result{}, fmt.Errorf("%s: trial %s found what JSON cannot hold: %w",
+					s.Name, t.ID, err)
 			}
 			return outcome.Result{Trial: t, Found: data}, nil
 		},
 		Collect: func(results []outcome.Result) (Findings, error) {
 			all := make([]Done[C, R], len(results))
 			for i, r := range results {
-				if err := errors.Join(decode(r.Trial.Config, &all[i].Config), decode(r.Found, &all[i].Found)); err != nil {
+				if err := errors.Join(decode(r.Trial.Config, &all[i].Config),
+					decode(r.Found, &all[i].Found)); err != nil {
 					return Findings{}, fmt.Errorf("%s: trial %s: %w", s.Name, r.Trial.ID, err)
 				}
 			}
@@ -197,7 +199,8 @@ func newTrial(name string, c Config, arithmetic string) outcome.Trial {
 		hashed = append(hashed, "\n"+arithmetic...)
 	}
 	sum := sha256.Sum256(hashed)
-	return outcome.Trial{ID: name + "-" + hex.EncodeToString(sum[:6]), Config: data, Arithmetic: arithmetic}
+	return outcome.Trial{ID: name + "-" + hex.EncodeToString(sum[:6]), Config: data,
+		Arithmetic: arithmetic}
 }
 
 func decode(data []byte, into any) error {
@@ -215,7 +218,8 @@ func override[C Config](name string, t outcome.Trial, key, value string) (outcom
 		for k := range fields {
 			keys = append(keys, k)
 		}
-		return outcome.Trial{}, fmt.Errorf("%s has no setting %q: %s", name, key, suggest.Instead(key, keys))
+		return outcome.Trial{}, fmt.Errorf("%s has no setting %q: %s", name, key,
+			suggest.Instead(key, keys))
 	}
 	if value == "null" || !json.Valid([]byte(value)) {
 		quoted, _ := json.Marshal(value) // a string never fails
@@ -230,7 +234,8 @@ func override[C Config](name string, t outcome.Trial, key, value string) (outcom
 	if err := decode(merged, &c); err != nil {
 		var typed *json.UnmarshalTypeError
 		if errors.As(err, &typed) {
-			return outcome.Trial{}, fmt.Errorf("%s: setting %s=%s is not %s", name, key, strings.Trim(value, `"`), kindName(typed.Type.Kind()))
+			return outcome.Trial{}, fmt.Errorf("%s: setting %s=%s is not %s", name, key,
+				strings.Trim(value, `"`), kindName(typed.Type.Kind()))
 		}
 		return outcome.Trial{}, fmt.Errorf("%s: setting %s=%s: %w", name, key, value, err)
 	}

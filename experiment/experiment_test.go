@@ -43,7 +43,8 @@ func toy(run func(context.Context, toyConfig) (toyResult, error)) Experiment {
 			for i, d := range all {
 				sum += (i + 1) * d.Found.Square
 			}
-			return Findings{Claims: []outcome.Claim{{ID: "sum", Source: "ours", Measured: figure.Number(sum), Predicted: 1296, Relation: outcome.Equals}}}, nil
+			return Findings{Claims: []outcome.Claim{{ID: "sum", Source: "ours",
+				Measured: figure.Number(sum), Predicted: 1296, Relation: outcome.Equals}}}, nil
 		},
 	})
 }
@@ -59,7 +60,8 @@ func TestReproduceDoesNotDependOnWorkers(t *testing.T) {
 	var want []byte
 	for _, workers := range []int{1, 2, 7} {
 		var steps atomic.Int32
-		o, _, err := Reproduce(context.Background(), toy(slow), Options{Workers: workers}, func() { steps.Add(1) })
+		o, _, err := Reproduce(context.Background(), toy(slow), Options{Workers: workers},
+			func() { steps.Add(1) })
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -104,7 +106,10 @@ func TestReproduceStops(t *testing.T) {
 }
 
 func TestPlanAppliesSettings(t *testing.T) {
-	set := func(key, value string) Options { return Options{Set: []outcome.Setting{{Key: key, Value: value}}} }
+	set := func(key, value string) Options {
+		return Options{Set: []outcome.Setting{{Key: key,
+			Value: value}}}
+	}
 	plan, err := Plan(toy(square), set("n", "5"))
 	if err != nil || len(plan) != 1 || string(plan[0].Config) != `{"n":5}` {
 		t.Fatalf("eight trials made equal are one, got %v, %v", plan, err)
@@ -136,16 +141,21 @@ func TestReproduceTakesKnownResults(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	known := map[string]outcome.Result{plan[2].ID: {Trial: plan[2], Found: json.RawMessage(`{"square": 109}`)}}
+	known := map[string]outcome.Result{plan[2].ID: {Trial: plan[2],
+		Found: json.RawMessage(`{"square": 109}`)}}
 	var steps atomic.Int32
-	o, cost, err := Reproduce(context.Background(), e, Options{Seed: 11, Scale: outcome.Paper, Known: known, Workers: 3}, func() { steps.Add(1) })
+	o, cost, err := Reproduce(context.Background(), e,
+		Options{Seed: 11, Scale: outcome.Paper, Known: known, Workers: 3}, func() { steps.Add(1) })
 	if err != nil {
 		t.Fatal(err)
 	}
-	if runs.Load() != 7 || steps.Load() != 8 || o.Claims[0].Measured != 1296+300 || o.Claims[0].Pass {
-		t.Errorf("%d runs, %d steps, claim %+v; want 7, 8 and 1596", runs.Load(), steps.Load(), o.Claims[0])
+	if runs.Load() != 7 || steps.Load() != 8 || o.Claims[0].Measured != 1296+300 ||
+		o.Claims[0].Pass {
+		t.Errorf("%d runs, %d steps, claim %+v; want 7, 8 and 1596", runs.Load(), steps.Load(),
+			o.Claims[0])
 	}
-	if o.Seed != 11 || o.Scale != outcome.Paper || o.Name != "toy" || o.Version != 1 || cost.Workers != 3 || cost.Kept != 0 || cost.Seconds <= 0 {
+	if o.Seed != 11 || o.Scale != outcome.Paper || o.Name != "toy" || o.Version != 1 ||
+		cost.Workers != 3 || cost.Kept != 0 || cost.Seconds <= 0 {
 		t.Errorf("outcome %+v of %+v", o, cost)
 	}
 }
@@ -157,13 +167,15 @@ func TestReproduceWorkers(t *testing.T) {
 		n := now.Add(1)
 		for old := most.Load(); n > old && !most.CompareAndSwap(old, n); old = most.Load() {
 		}
-		for deadline := time.Now().Add(5 * time.Second); most.Load() < 3 && time.Now().Before(deadline); {
+		for deadline := time.Now().Add(5 * time.Second); most.Load() < 3 &&
+			time.Now().Before(deadline); {
 			time.Sleep(time.Millisecond)
 		}
 		now.Add(-1)
 		return square(ctx, c)
 	})
-	if _, _, err := Reproduce(context.Background(), e, Options{Workers: 3}, nil); err != nil || most.Load() != 3 {
+	if _, _, err := Reproduce(context.Background(), e, Options{Workers: 3}, nil); err != nil ||
+		most.Load() != 3 {
 		t.Errorf("%d trials at a time, want 3 (%v)", most.Load(), err)
 	}
 }
@@ -173,7 +185,9 @@ func TestCollectNamesClaims(t *testing.T) {
 	e := Define(Spec[toyConfig, toyResult]{Name: "twins", Run: square,
 		Trials: func(_ outcome.Scale, seed uint64) []toyConfig { return []toyConfig{{int(seed)}} },
 		Collect: func(all []Done[toyConfig, toyResult]) (Findings, error) {
-			x := outcome.Claim{ID: "x", Source: "ours", Measured: figure.Number(all[0].Found.Square), Predicted: 9, Relation: outcome.AtLeast}
+			x := outcome.Claim{ID: "x", Source: "ours",
+				Measured: figure.Number(all[0].Found.Square), Predicted: 9,
+				Relation: outcome.AtLeast}
 			y := x
 			y.Predicted = 10
 			return Findings{Claims: []outcome.Claim{x, y, x}}, nil
@@ -200,11 +214,14 @@ func TestForeignResults(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := e.Collect([]outcome.Result{{Trial: plan[0], Found: json.RawMessage(`{"cube": 1}`)}}); err == nil || !strings.Contains(err.Error(), "toy: trial "+plan[0].ID) {
+	if _, err := e.Collect([]outcome.Result{{Trial: plan[0],
+		Found: json.RawMessage(`{"cube": 1}`)}}); err == nil ||
+		!strings.Contains(err.Error(), "toy: trial "+plan[0].ID) {
 		t.Errorf("got %v", err)
 	}
 	foreign := outcome.Trial{ID: "toy-x", Config: json.RawMessage(`{"m": 1}`)}
-	if _, err := e.Run(context.Background(), foreign, Env{}); err == nil || !strings.Contains(err.Error(), "toy: trial toy-x") {
+	if _, err := e.Run(context.Background(), foreign, Env{}); err == nil ||
+		!strings.Contains(err.Error(), "toy: trial toy-x") {
 		t.Errorf("got %v", err)
 	}
 	if e.Check(foreign) == nil {
@@ -214,7 +231,8 @@ func TestForeignResults(t *testing.T) {
 
 // The kinds of settings are named in words.
 func TestKindName(t *testing.T) {
-	if got := kindName(reflect.Bool) + "; " + kindName(reflect.String); got != "true or false; a word" {
+	if got := kindName(reflect.Bool) + "; " +
+		kindName(reflect.String); got != "true or false; a word" {
 		t.Error(got)
 	}
 }
@@ -227,9 +245,11 @@ func (anyConfig) Check() error { return nil }
 // A claim whose source names nobody cannot be counted, and is refused.
 func TestCollectRefusesAClaimOfNobody(t *testing.T) {
 	for source, refused := range map[string]bool{"ours": false, "nobody": true} {
-		toy := Define(Spec[anyConfig, int]{Name: "toy", Collect: func([]Done[anyConfig, int]) (Findings, error) {
-			return Findings{Claims: []outcome.Claim{{ID: "one", Source: source, Relation: outcome.Equals}}}, nil
-		}})
+		toy := Define(Spec[anyConfig, int]{Name: "toy",
+			Collect: func([]Done[anyConfig, int]) (Findings, error) {
+				return Findings{Claims: []outcome.Claim{{ID: "one", Source: source,
+					Relation: outcome.Equals}}}, nil
+			}})
 		if _, err := toy.Collect(nil); (err != nil) != refused {
 			t.Errorf("%q: %v", source, err)
 		}

@@ -105,7 +105,8 @@ func (k *keeper) write(r outcome.Result) error {
 	if err != nil {
 		return err
 	}
-	return run.WriteFile(k.path(r.Trial)+".json", func(w io.Writer) error { _, err := w.Write(file); return err })
+	return run.WriteFile(k.path(r.Trial)+".json",
+		func(w io.Writer) error { _, err := w.Write(file); return err })
 }
 
 func digest(data []byte) string {

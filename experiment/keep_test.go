@@ -87,7 +87,8 @@ func TestReproduceGoesOn(t *testing.T) {
 		}
 		n.said = nil
 		got, found := collected(t, e, o)
-		if found != 7 || !bytes.Equal(got, want) || len(n.said) != 1 || !strings.Contains(n.said[0], what) {
+		if found != 7 || !bytes.Equal(got, want) || len(n.said) != 1 ||
+			!strings.Contains(n.said[0], what) {
 			t.Errorf("%s: %d results were kept, said %q", what, found, n.said)
 		}
 	}

@@ -70,7 +70,8 @@ func Plan(e Experiment, o Options) ([]outcome.Trial, error) {
 // Reproduce runs an experiment's trials in parallel and collects what they
 // found. The outcome does not depend on the number of workers. progress, when
 // not nil, is called after each trial, from any goroutine.
-func Reproduce(ctx context.Context, e Experiment, o Options, progress func()) (outcome.Outcome, outcome.Cost, error) {
+func Reproduce(ctx context.Context, e Experiment, o Options,
+	progress func()) (outcome.Outcome, outcome.Cost, error) {
 	trials, err := Plan(e, o)
 	if err != nil {
 		return outcome.Outcome{}, outcome.Cost{}, err
@@ -125,7 +126,8 @@ func Reproduce(ctx context.Context, e Experiment, o Options, progress func()) (o
 	}
 	program, _ := run.Program() // "" is no identity
 	return outcome.Outcome{
-		Version: outcome.DocumentVersion, Program: program, Name: e.Name, Source: e.Source, Summary: e.Summary, Scale: o.Scale, Seed: o.Seed, Settings: o.Set,
+		Version: outcome.DocumentVersion, Program: program, Name: e.Name, Source: e.Source,
+		Summary: e.Summary, Scale: o.Scale, Seed: o.Seed, Settings: o.Set,
 		Claims: found.Claims, Figures: found.Figures, Results: results, Data: found.Data,
 	}, cost, err
 }

@@ -14,7 +14,8 @@ func TestNumberIsNullWhenNotFinite(t *testing.T) {
 		t.Fatalf("%s, %v", data, err)
 	}
 	var back []Number
-	if err := json.Unmarshal(data, &back); err != nil || back[0] != 0.1 || !math.IsNaN(back[1].Float()) {
+	if err := json.Unmarshal(data, &back); err != nil || back[0] != 0.1 ||
+		!math.IsNaN(back[1].Float()) {
 		t.Fatalf("%v, %v", back, err)
 	}
 }
@@ -22,7 +23,8 @@ func TestNumberIsNullWhenNotFinite(t *testing.T) {
 // Values that are nil stay nil, so that what is not known is told from what is
 // empty.
 func TestValuesComeBack(t *testing.T) {
-	for text, want := range map[string]Values{"null": nil, "[]": {}, "[0.1,null]": {0.1, math.NaN()}} {
+	for text, want := range map[string]Values{"null": nil, "[]": {},
+		"[0.1,null]": {0.1, math.NaN()}} {
 		data, err := json.Marshal(want)
 		if err != nil || string(data) != text {
 			t.Errorf("%v is %s (%v), want %s", want, data, err, text)

@@ -11,8 +11,9 @@ import (
 // everything is a small model with every part in it.
 func everything() Config {
 	return Config{
-		Width: 2, Embed: 4, Depth: 2, Heads: 2, Attention: SoftmaxAttention, Norm: true, Residual: true,
-		MLP: 2, Position: ProductPosition, Length: 6, Coords: 2,
+		Width: 2, Embed: 4, Depth: 2, Heads: 2, Attention: SoftmaxAttention, Norm: true,
+		Residual: true,
+		MLP:      2, Position: ProductPosition, Length: 6, Coords: 2,
 	}
 }
 
@@ -125,14 +126,16 @@ func TestBatchErrors(t *testing.T) {
 		}
 	}
 	b := Batch[float32]{N: 3, T: 6, X: x}
-	if _, err := m.Pullback(t.Context(), b, x[:4], AllPaths); err == nil || err.Error() != "the gradient of the predictions is 4 numbers: the predictions are 36" {
+	if _, err := m.Pullback(t.Context(), b, x[:4], AllPaths); err == nil ||
+		err.Error() != "the gradient of the predictions is 4 numbers: the predictions are 36" {
 		t.Errorf("Pullback of another shape than the predictions: %v", err)
 	}
 	if _, err := m.Activations(x[:3]); err == nil {
 		t.Error("Activations takes one and a half tokens")
 	}
 	c.Position = NoPosition // knows no longest context
-	if _, err := newModel[float32](t, c, 1).Loss(t.Context(), Batch[float32]{2, 9, x, y}); err != nil {
+	if _, err := newModel[float32](t, c, 1).Loss(t.Context(),
+		Batch[float32]{2, 9, x, y}); err != nil {
 		t.Error(err)
 	}
 }

@@ -12,7 +12,8 @@ import (
 // numbers.
 func randomBatch[F Float](c Config, n int, seed uint64) Batch[F] {
 	r := ar.Rand(seed, "batch", 0)
-	b := Batch[F]{N: n, T: c.Length, X: make([]F, n*c.Length*c.Width), Y: make([]F, n*c.Length*c.Coords)}
+	b := Batch[F]{N: n, T: c.Length, X: make([]F, n*c.Length*c.Width),
+		Y: make([]F, n*c.Length*c.Coords)}
 	for _, s := range [][]F{b.X, b.Y} {
 		for i := range s {
 			s[i] = F(r.NormFloat64())

@@ -27,11 +27,15 @@ func TestConfigCheck(t *testing.T) {
 		{func(c *Config) { c.Length = 0 }, "length 0 is too small: use 1 or more"},
 		{func(c *Config) { c.Coords = 0 }, "coords 0 is too small: use 1 or more"},
 		{func(c *Config) { c.Coords = 4 }, "coords 4 is larger than width 3: targets are the first coordinates of a prediction; use coords 3 or less"},
-		{func(c *Config) { c.Attention = "cubic" }, `unknown attention "cubic": use one of [linear softmax]`},
+		{func(c *Config) { c.Attention = "cubic" },
+			`unknown attention "cubic": use one of [linear softmax]`},
 		{func(c *Config) { c.Attention = "" }, `unknown attention "": use one of [linear softmax]`},
-		{func(c *Config) { c.Position = "rotary" }, `unknown position "rotary": use one of [none additive product]`},
-		{func(c *Config) { c.Depth = 1<<30 + 1 }, "depth 1073741825 is too large: use at most 1073741824"},
-		{func(c *Config) { c.Embed, c.Heads = 3<<28, 1<<30 }, "the model has 2.09e+27 parameters, more than 1073741824: use a smaller embed, heads, mlp or depth"},
+		{func(c *Config) { c.Position = "rotary" },
+			`unknown position "rotary": use one of [none additive product]`},
+		{func(c *Config) { c.Depth = 1<<30 + 1 },
+			"depth 1073741825 is too large: use at most 1073741824"},
+		{func(c *Config) { c.Embed, c.Heads = 3<<28, 1<<30 },
+			"the model has 2.09e+27 parameters, more than 1073741824: use a smaller embed, heads, mlp or depth"},
 	} {
 		c := DefaultConfig()
 		test.change(&c)
@@ -60,7 +64,8 @@ func TestConfigKeys(t *testing.T) {
 		t.Errorf("%s, %v", b, err)
 	}
 	got := DefaultConfig()
-	if err := yaml.UnmarshalWithOptions([]byte(lines), &got, yaml.Strict()); err != nil || got != want {
+	if err := yaml.UnmarshalWithOptions([]byte(lines), &got, yaml.Strict()); err != nil ||
+		got != want {
 		t.Errorf("%+v, %v", got, err)
 	}
 	got = DefaultConfig()
@@ -79,7 +84,8 @@ func TestParameterCount(t *testing.T) {
 	for _, position := range []Position{NoPosition, AdditivePosition, ProductPosition} {
 		for _, norm := range []bool{true, false} {
 			for mlp := range 3 {
-				c := Config{Width: 2, Embed: 6, Depth: 3, Heads: 5, Attention: LinearAttention, Norm: norm, MLP: mlp, Position: position, Length: 7, Coords: 1}
+				c := Config{Width: 2, Embed: 6, Depth: 3, Heads: 5, Attention: LinearAttention,
+					Norm: norm, MLP: mlp, Position: position, Length: 7, Coords: 1}
 				n := 0
 				for _, p := range newModel[float32](t, c, 1).Parameters() {
 					n += len(p.Data)

@@ -20,21 +20,25 @@ func newEngine(t testing.TB, m *Transformer[float32], k kernel.Kernel) *Engine {
 // standard are the shapes of the paper's experiments and their variants, as in
 // testdata/oracle.py.
 func standard() map[string]Config {
-	fig5 := Config{Width: 15, Embed: 15, Depth: 1, Heads: 1, Attention: LinearAttention, Norm: true, Residual: true, Position: NoPosition, Length: 50, Coords: 5}
-	fig7 := Config{Width: 5, Embed: 10, Depth: 1, Heads: 8, Attention: LinearAttention, Norm: true, Position: ProductPosition, Length: 50, Coords: 5}
+	fig5 := Config{Width: 15, Embed: 15, Depth: 1, Heads: 1, Attention: LinearAttention, Norm: true,
+		Residual: true, Position: NoPosition, Length: 50, Coords: 5}
+	fig7 := Config{Width: 5, Embed: 10, Depth: 1, Heads: 8, Attention: LinearAttention, Norm: true,
+		Position: ProductPosition, Length: 50, Coords: 5}
 	deep, wide, soft := fig5, fig7, fig7
 	deep.Depth = 4
 	wide.Heads = 64
 	soft.Attention = SoftmaxAttention
 	mlp := deep
 	mlp.MLP = 4
-	return map[string]Config{"fig5-L1": fig5, "fig5-L4": deep, "fig7-H8": fig7, "fig7-H64": wide, "softmax-H8": soft, "mlp-L4": mlp}
+	return map[string]Config{"fig5-L1": fig5, "fig5-L4": deep, "fig7-H8": fig7, "fig7-H64": wide,
+		"softmax-H8": soft, "mlp-L4": mlp}
 }
 
 // BenchmarkEngine times one optimiser step, gradient and Adam, of every
 // standard shape on every kernel of the machine, 1024 sequences.
 func BenchmarkEngine(b *testing.B) {
-	for _, name := range []string{"fig5-L1", "fig5-L4", "fig7-H8", "fig7-H64", "softmax-H8", "mlp-L4"} {
+	for _, name := range []string{"fig5-L1", "fig5-L4", "fig7-H8", "fig7-H64", "softmax-H8",
+		"mlp-L4"} {
 		for _, k := range kernel.Available() {
 			b.Run(name+"/"+k.Name(), func(b *testing.B) {
 				m, err := New[float32](standard()[name], 1)

@@ -36,7 +36,8 @@ func tame(m *Transformer[float32]) {
 
 // trainEngine makes steps of Adam on processors with k and returns all that
 // came of it: losses, weights and predictions.
-func trainEngine(t *testing.T, c Config, n int, k kernel.Kernel, processors, steps int) [][]float32 {
+func trainEngine(t *testing.T, c Config, n int, k kernel.Kernel,
+	processors, steps int) [][]float32 {
 	t.Helper()
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(processors))
 	m := newModel[float32](t, c, 1)
@@ -73,7 +74,8 @@ func kinds() map[string]Config {
 	narrow.Attention, narrow.Depth, narrow.Width, narrow.Embed = LinearAttention, 1, 5, 10
 	prefix.Attention, prefix.Position, prefix.Length = LinearAttention, NoPosition, 2*segmentSize+9
 	additive.Attention, additive.Position = LinearAttention, AdditivePosition
-	return map[string]Config{"softmax": softmax, "linear": linear, "narrow": narrow, "prefix": prefix, "additive": additive}
+	return map[string]Config{"softmax": softmax, "linear": linear, "narrow": narrow,
+		"prefix": prefix, "additive": additive}
 }
 
 // sameBits returns whether x and y are the same numbers, signs of zero included.

@@ -104,7 +104,8 @@ func TestFlopsAreWhatTheEngineDoes(t *testing.T) {
 			if most := want * 64 / 36; !(got >= want && got <= most) {
 				t.Errorf("%+v, T = %d: %v operations, the formula has %v", c, length, got, want)
 			}
-			exact := length == 1 || c.Depth == 1 && c.Position == ProductPosition && c.Attention == LinearAttention
+			exact := length == 1 || c.Depth == 1 && c.Position == ProductPosition &&
+				c.Attention == LinearAttention
 			if exact && got != want {
 				t.Errorf("%+v, T = %d: %v operations, the formula has %v", c, length, got, want)
 			}

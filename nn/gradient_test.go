@@ -109,14 +109,16 @@ func TestGradientsAreFiniteDifferences(t *testing.T) {
 			scale := max(math.Sqrt(dot(grad, grad)), 1e-3*value)
 			e := math.Inf(1)
 			for _, h := range []float64{1e-4, 1e-5, 1e-6} {
-				if e = min(e, math.Abs(dot(grad, u)-slope(x, u, h, loss))/scale); e < tolerance/100 {
+				if e = min(e, math.Abs(dot(grad, u)-slope(x, u, h,
+					loss))/scale); e < tolerance/100 {
 					break
 				}
 			}
 			compared++
 			worst = max(worst, e)
 			if !(e < tolerance) {
-				t.Errorf("model %d, %+v, N = %d, T = %d: gradient of %s is off by %.1e", i, c, n, b.T, name, e)
+				t.Errorf("model %d, %+v, N = %d, T = %d: gradient of %s is off by %.1e", i, c, n,
+					b.T, name, e)
 			}
 		}
 		for _, p := range m.Parameters() {

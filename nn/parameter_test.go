@@ -13,7 +13,8 @@ import (
 // standard errors and two checks on each of 15 random tensors a seed that is
 // drawn anew fails with probability below 2·15·6e-7 = 1.8e-5.
 func TestInitialLaw(t *testing.T) {
-	c := Config{Width: 50, Embed: 100, Depth: 1, Heads: 2, Attention: LinearAttention, Norm: true, MLP: 2, Position: AdditivePosition, Length: 50, Coords: 5}
+	c := Config{Width: 50, Embed: 100, Depth: 1, Heads: 2, Attention: LinearAttention, Norm: true,
+		MLP: 2, Position: AdditivePosition, Length: 50, Coords: 5}
 	fanIn := map[string]float64{"layers.0.down": 200} // 100 for the others
 	random := 0
 	for _, p := range newModel[float64](t, c, 3).Parameters() {
@@ -63,7 +64,8 @@ func TestInitialLaw(t *testing.T) {
 // of a model are alike.
 func TestInitialStreams(t *testing.T) {
 	c := DefaultConfig()
-	a, b, other := newModel[float64](t, c, 1).Parameters(), newModel[float32](t, c, 1).Parameters(), newModel[float64](t, c, 2).Parameters()
+	a, b, other := newModel[float64](t, c, 1).Parameters(), newModel[float32](t, c,
+		1).Parameters(), newModel[float64](t, c, 2).Parameters()
 	for i, p := range a {
 		if !slices.Equal(b[i].Data, convert[float32](p.Data)) {
 			t.Errorf("%s differs in float32", p.Name)
@@ -82,7 +84,8 @@ func TestInitialStreams(t *testing.T) {
 // TestParameterNames checks names, order and shapes of a model with
 // everything in it.
 func TestParameterNames(t *testing.T) {
-	c := Config{Width: 2, Embed: 4, Depth: 1, Heads: 3, Attention: LinearAttention, Norm: true, MLP: 2, Position: ProductPosition, Length: 7, Coords: 1}
+	c := Config{Width: 2, Embed: 4, Depth: 1, Heads: 3, Attention: LinearAttention, Norm: true,
+		MLP: 2, Position: ProductPosition, Length: 7, Coords: 1}
 	want := []struct {
 		name  string
 		shape []int

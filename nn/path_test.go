@@ -13,7 +13,8 @@ import (
 // the prediction, and it is blind to the other tokens.
 func TestQueryPathIsTheInContextMap(t *testing.T) {
 	for _, position := range []Position{NoPosition, ProductPosition} {
-		c := Config{Width: 3, Embed: 6, Depth: 1, Heads: 4, Attention: LinearAttention, Position: position, Length: 5, Coords: 3}
+		c := Config{Width: 3, Embed: 6, Depth: 1, Heads: 4, Attention: LinearAttention,
+			Position: position, Length: 5, Coords: 3}
 		m := newModel[float64](t, c, 1)
 		for _, p := range m.Parameters() {
 			if len(p.Shape) == 1 {
@@ -39,10 +40,12 @@ func TestQueryPathIsTheInContextMap(t *testing.T) {
 				row := gamma[n*c.Length*c.Width:][:c.Length*c.Width]
 				got, want := dot(row[last:], b.x(n)[last:]), out[n*c.Length*c.Width+last+i]
 				if !(math.Abs(got-want) < 1e-13*(1+math.Abs(want))) {
-					t.Errorf("%s, sequence %d: Γ s = %v, the prediction is %v", position, n, got, want)
+					t.Errorf("%s, sequence %d: Γ s = %v, the prediction is %v", position, n, got,
+						want)
 				}
 				if norm(row[:last]) != 0 {
-					t.Errorf("%s, sequence %d: other tokens act through queries of the last", position, n)
+					t.Errorf("%s, sequence %d: other tokens act through queries of the last",
+						position, n)
 				}
 			}
 		}
@@ -80,7 +83,8 @@ func TestQueryPathIsFiniteDifferences(t *testing.T) {
 		}
 		u := direction(r, len(b.X))
 		e := math.Inf(1)
-		for _, h := range []float64{1e-3, 1e-4, 1e-5} { // a layer norm of nearly equal numbers bends fast
+		for _, h := range []float64{1e-3, 1e-4,
+			1e-5} { // a layer norm of nearly equal numbers bends fast
 			e = min(e, math.Abs(dot(dx, u)-slope(b.X, u, h, f))/max(norm(dx), 1e-3))
 		}
 		worst = max(worst, e)

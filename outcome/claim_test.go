@@ -26,7 +26,8 @@ func TestClaimIsJudged(t *testing.T) {
 		{AtLeast, math.Inf(1), 2, 0, false},
 		{Equals, math.NaN(), 2, 1e9, false},
 	} {
-		claim := Claim{Measured: figure.Number(c.measured), Predicted: c.predicted, Tolerance: c.tolerance, Relation: c.relation}
+		claim := Claim{Measured: figure.Number(c.measured), Predicted: c.predicted,
+			Tolerance: c.tolerance, Relation: c.relation}
 		if err := claim.Judge(); err != nil || claim.Pass != c.pass {
 			t.Errorf("%+v: pass %v, %v", c, claim.Pass, err)
 		}

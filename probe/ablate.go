@@ -33,7 +33,8 @@ func Ablate[M interface {
 	return ablate(ctx, m, m.Without(), s)
 }
 
-func ablate(ctx context.Context, m Predictor, parts []Variant, s ar.Batch[float64]) ([]Ablation, error) {
+func ablate(ctx context.Context, m Predictor, parts []Variant,
+	s ar.Batch[float64]) ([]Ablation, error) {
 	whole := Variant{Part: "nothing", Model: func() (Predictor, error) { return m, nil }}
 	var all []Ablation
 	for _, v := range append([]Variant{whole}, parts...) {
@@ -63,7 +64,8 @@ func (m *Model) Without() []Variant {
 	for l := range c.Depth {
 		for h := range c.Heads {
 			if c.Depth*c.Heads > 1 && heads {
-				add(fmt.Sprintf("layer %d, head %d", l+1, h+1), true, func() (*Model, error) { return m.withoutHead(l, h) })
+				add(fmt.Sprintf("layer %d, head %d", l+1, h+1), true,
+					func() (*Model, error) { return m.withoutHead(l, h) })
 			}
 		}
 	}
@@ -78,7 +80,8 @@ func (m *Model) Without() []Variant {
 	}
 	for l := range c.Depth {
 		if c.Depth > 1 {
-			add(fmt.Sprintf("layer %d", l+1), false, func() (*Model, error) { return m.withoutLayer(l) })
+			add(fmt.Sprintf("layer %d", l+1), false,
+				func() (*Model, error) { return m.withoutLayer(l) })
 		}
 	}
 	return parts
@@ -143,7 +146,8 @@ func (m *Model) withoutLayer(l int) (*Model, error) {
 	return m.with(c, func(name string, data []float64) {
 		from := name
 		if k := layerOf(name); k >= l {
-			from = strings.Replace(name, fmt.Sprintf("layers.%d.", k), fmt.Sprintf("layers.%d.", k+1), 1)
+			from = strings.Replace(name, fmt.Sprintf("layers.%d.", k),
+				fmt.Sprintf("layers.%d.", k+1), 1)
 		}
 		copy(data, own[from])
 	})

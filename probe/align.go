@@ -48,7 +48,8 @@ func average(x []float64) float64 {
 
 // Align compares maps with an estimator on the same sequences. Without Gamma it
 // compares predictions alone. The error is the estimator's, or the context's.
-func (m Maps) Align(ctx context.Context, s ar.Batch[float64], e estimator.Estimator) (Alignment, error) {
+func (m Maps) Align(ctx context.Context, s ar.Batch[float64],
+	e estimator.Estimator) (Alignment, error) {
 	nan := func() figure.Values {
 		x := make(figure.Values, m.T)
 		for t := range x {
@@ -57,7 +58,8 @@ func (m Maps) Align(ctx context.Context, s ar.Batch[float64], e estimator.Estima
 		return x
 	}
 	d, n := m.D, float64(m.N)
-	a := Alignment{Estimator: e.Name(), PredictionDistance: make([]float64, m.T), Cosine: nan(), Error: make([]float64, m.T)}
+	a := Alignment{Estimator: e.Name(), PredictionDistance: make([]float64, m.T), Cosine: nan(),
+		Error: make([]float64, m.T)}
 	mapped := m.Gamma != nil
 	if mapped {
 		a.MapDistance = make([]float64, m.T)
@@ -72,17 +74,19 @@ func (m Maps) Align(ctx context.Context, s ar.Batch[float64], e estimator.Estima
 		if i < len(s.Contexts) {
 			sequence.W = s.Contexts[i].W
 		}
-		err := estimator.Walk(e, sequence, s.States[i*(m.T+1)*d:], func(t int, prediction []float64, stream estimator.Stream) {
-			stream.Map(gamma)
-			p := i*m.T + t
-			a.PredictionDistance[t] += distance(m.Predictions[p*d:(p+1)*d], prediction) / (n * math.Sqrt(float64(d)))
-			e := distance(prediction, state(s, i, t+1))
-			a.Error[t] += e * e / (n * float64(d))
-			if cosines[p] = math.NaN(); mapped {
-				a.MapDistance[t] += distance(m.At(i, t), gamma) / (n * math.Sqrt(float64(d)))
-				cosines[p] = cosine(m.At(i, t), gamma)
-			}
-		})
+		err := estimator.Walk(e, sequence, s.States[i*(m.T+1)*d:],
+			func(t int, prediction []float64, stream estimator.Stream) {
+				stream.Map(gamma)
+				p := i*m.T + t
+				a.PredictionDistance[t] += distance(m.Predictions[p*d:(p+1)*d],
+					prediction) / (n * math.Sqrt(float64(d)))
+				e := distance(prediction, state(s, i, t+1))
+				a.Error[t] += e * e / (n * float64(d))
+				if cosines[p] = math.NaN(); mapped {
+					a.MapDistance[t] += distance(m.At(i, t), gamma) / (n * math.Sqrt(float64(d)))
+					cosines[p] = cosine(m.At(i, t), gamma)
+				}
+			})
 		if err != nil {
 			return a, err
 		}

@@ -145,13 +145,15 @@ func (a *analysis) mean(sample []float64, name string) (Mean, error) {
 	if len(finite) == 0 { // the maps of an estimator that predicts 0 have no direction
 		return Mean{math.NaN(), math.NaN(), math.NaN()}, nil
 	}
-	interval, err := estimator.Bootstrap(finite, 0.95, resamples, ar.Rand(a.Seed, "probe bootstrap "+name, 0))
+	interval, err := estimator.Bootstrap(finite, 0.95, resamples,
+		ar.Rand(a.Seed, "probe bootstrap "+name, 0))
 	return Mean{average(finite), interval.Low, interval.High}, err
 }
 
 // align compares the model with every estimator and returns the fitted
 // gradient step.
-func (a *analysis) align(ctx context.Context, maps Maps) (step estimator.GradientDescent, err error) {
+func (a *analysis) align(ctx context.Context,
+	maps Maps) (step estimator.GradientDescent, err error) {
 	step, fitted, err := Estimators(ctx, a.Sigma, a.Fitting)
 	if err != nil {
 		return step, err
@@ -162,7 +164,8 @@ func (a *analysis) align(ctx context.Context, maps Maps) (step estimator.Gradien
 			return step, err
 		}
 		aligned := Aligned{Alignment: alignment, MeanError: average(alignment.Error),
-			MeanDistance: average(alignment.PredictionDistance), MeanMap: figure.Number(average(alignment.MapDistance))}
+			MeanDistance: average(alignment.PredictionDistance),
+			MeanMap:      figure.Number(average(alignment.MapDistance))}
 		if aligned.Mean, err = a.mean(alignment.PerSequence, e.Name()); err != nil {
 			return step, err
 		}

@@ -25,7 +25,8 @@ import (
 // connection and without norm, whose W_q and W_v are invertible.
 func (m *Model) OneStep(eta float64) (*Model, error) {
 	c := m.Config
-	if c.Mixer != "" || c.Depth != 1 || c.Heads != 1 || c.Norm || !c.Residual || c.MLP > 0 || c.Attention != nn.LinearAttention ||
+	if c.Mixer != "" || c.Depth != 1 || c.Heads != 1 || c.Norm || !c.Residual || c.MLP > 0 ||
+		c.Attention != nn.LinearAttention ||
 		c.Position != nn.NoPosition || c.Tokens != ar.Augmented || c.Embed != c.Width {
 		return nil, errors.New("a gradient step can be constructed for one linear layer of one head without norm, MLP and positions on augmented tokens: train with --norm=false")
 	}
@@ -39,7 +40,8 @@ func (m *Model) OneStep(eta float64) (*Model, error) {
 		scores.Set(2*d+i, d+i, math.Sqrt(float64(width)))
 		values.Set(i, d+i, eta)
 	}
-	q, v := mat.NewDense(width, width, own["layers.0.q.weight"]), mat.NewDense(width, width, own["layers.0.v.weight"])
+	q, v := mat.NewDense(width, width, own["layers.0.q.weight"]), mat.NewDense(width, width,
+		own["layers.0.v.weight"])
 	var k, o mat.Dense
 	if err := errors.Join(k.Solve(q.T(), scores.T()), o.Solve(v.T(), values.T())); err != nil {
 		return nil, fmt.Errorf("the queries or values of the model are singular: %w", err)
@@ -59,7 +61,8 @@ func (m *Model) OneStep(eta float64) (*Model, error) {
 
 // Interpolate returns the mean squared errors of the models between m, at 0,
 // and to, at 1, whose parameters are mixed: (1-α) of the one and α of the other.
-func (m *Model) Interpolate(ctx context.Context, to *Model, alphas []float64, s ar.Batch[float64]) ([]float64, error) {
+func (m *Model) Interpolate(ctx context.Context, to *Model, alphas []float64,
+	s ar.Batch[float64]) ([]float64, error) {
 	if m.Config.Config != to.Config.Config {
 		return nil, errors.New("the models have different shapes: interpolate between models of one configuration")
 	}
@@ -85,7 +88,8 @@ func (m *Model) Interpolate(ctx context.Context, to *Model, alphas []float64, s 
 
 // PathToStep implements Constructible: the errors of 21 models between m and one
 // that does a gradient step of size eta.
-func (m *Model) PathToStep(ctx context.Context, eta float64, s ar.Batch[float64]) (path PathToStep, err error) {
+func (m *Model) PathToStep(ctx context.Context, eta float64,
+	s ar.Batch[float64]) (path PathToStep, err error) {
 	built, err := m.OneStep(eta)
 	if err != nil { // the model is of another shape
 		return path, fmt.Errorf("%w: %w", ErrNotOffered, err)

@@ -78,7 +78,8 @@ func newEntry(name string, errors estimator.Errors) Entry {
 	e := Entry{Name: name, MSE: student(errors.PerSequence())}
 	for t := range errors.T {
 		m := student(at(errors, t))
-		e.Position, e.Low, e.High = append(e.Position, m.Value), append(e.Low, m.Low), append(e.High, m.High)
+		e.Position, e.Low, e.High = append(e.Position, m.Value), append(e.Low,
+			m.Low), append(e.High, m.High)
 	}
 	return e
 }
@@ -123,7 +124,10 @@ func (c *Contest) lead(errors []estimator.Errors) {
 	}
 	c.Overall = leader(estimator.Errors.PerSequence)
 	for t := range errors[0].T {
-		c.Leaders = append(c.Leaders, leader(func(e estimator.Errors) []float64 { return at(e, t) }))
+		c.Leaders = append(c.Leaders, leader(func(e estimator.Errors) []float64 {
+			return at(e,
+				t)
+		}))
 	}
 }
 
@@ -133,7 +137,8 @@ func tooWide(d int) (names []string) {
 	for _, e := range []struct {
 		name string
 		most int
-	}{{"preconditioned descent by position", preconditionedUpTo}, {estimator.LinearAttention{}.Name(), attentionUpTo}} {
+	}{{"preconditioned descent by position", preconditionedUpTo},
+		{estimator.LinearAttention{}.Name(), attentionUpTo}} {
 		if d > e.most {
 			names = append(names, fmt.Sprintf("%s: it is fitted up to d = %d", e.name, e.most))
 		}

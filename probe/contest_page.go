@@ -12,7 +12,8 @@ import (
 // Summary says in sentences who is best.
 func (c Contest) Summary() string {
 	ahead := c.ranked()[0]
-	text := fmt.Sprintf("Over all positions %s has the least mean squared error, %s. ", ahead.Name, within(ahead.MSE))
+	text := fmt.Sprintf("Over all positions %s has the least mean squared error, %s. ", ahead.Name,
+		within(ahead.MSE))
 	switch tied := c.Overall.Tied; {
 	case c.Sequences == 1:
 		text += "From one sequence nothing can be said of how much of that is chance."
@@ -53,7 +54,9 @@ func (c Contest) Sections() []figure.Section {
 }
 
 func (c Contest) overall() figure.Section {
-	s := figure.Section{Title: "Who is best", Header: []string{"ESTIMATOR", "MSE [95 % over sequences]", "BEST AT T", "NOT TOLD FROM THE BEST AT T"},
+	s := figure.Section{Title: "Who is best",
+		Header: []string{"ESTIMATOR", "MSE [95 % over sequences]", "BEST AT T",
+			"NOT TOLD FROM THE BEST AT T"},
 		Text: "Mean squared error over positions and coordinates. An estimator is told from the best one if it is worse by more than chance, in differences by sequence whose intervals hold together with 95 % for all estimators and positions."}
 	for _, e := range c.ranked() {
 		s.Rows = append(s.Rows, []string{e.Name, within(e.MSE),
@@ -86,11 +89,13 @@ func (c Contest) positions(holds func(Leader) bool) string {
 }
 
 func (c Contest) byPosition() figure.Section {
-	s := figure.Section{Title: "By position", Header: []string{"T", "BEST", "ITS MSE [95 %]", "NOT TOLD FROM IT"},
-		Text: "Each predicts s_{T+1} from s_1 … s_T. All numbers are in estimate.json and in the figure."}
+	s := figure.Section{Title: "By position",
+		Header: []string{"T", "BEST", "ITS MSE [95 %]", "NOT TOLD FROM IT"},
+		Text:   "Each predicts s_{T+1} from s_1 … s_T. All numbers are in estimate.json and in the figure."}
 	for _, t := range shownPositions(len(c.Leaders)) {
 		l := c.Leaders[t]
-		best := c.Estimators[slices.IndexFunc(c.Estimators, func(e Entry) bool { return e.Name == l.Best })]
+		best := c.Estimators[slices.IndexFunc(c.Estimators,
+			func(e Entry) bool { return e.Name == l.Best })]
 		s.Rows = append(s.Rows, []string{strconv.Itoa(t + 1), l.Best,
 			within(Mean{best.Position[t], best.Low[t], best.High[t]}), c.tied(l)})
 	}
@@ -123,7 +128,8 @@ const contestants = 7
 // for comparison.
 func (c Contest) Figures() []figure.Figure {
 	positions := figure.Positions(len(c.Leaders))
-	panel := figure.Panel{Kind: figure.Lines, Title: "error by position", X: figure.Axis{Label: "position T"}, Y: figure.Axis{Label: "MSE", Log: true}}
+	panel := figure.Panel{Kind: figure.Lines, Title: "error by position",
+		X: figure.Axis{Label: "position T"}, Y: figure.Axis{Label: "MSE", Log: true}}
 	for i, e := range c.ranked() {
 		style := figure.Solid
 		if e.Name == c.Estimators[0].Name {
@@ -131,8 +137,10 @@ func (c Contest) Figures() []figure.Figure {
 		} else if i >= contestants {
 			continue
 		}
-		panel.Series = append(panel.Series, figure.NewSeries(e.Name, style, positions, e.Position).Between(e.Low, e.High))
+		panel.Series = append(panel.Series, figure.NewSeries(e.Name, style, positions,
+			e.Position).Between(e.Low, e.High))
 	}
-	return []figure.Figure{{Name: "contest", Title: "The estimators", Columns: 1, Panels: []figure.Panel{panel},
+	return []figure.Figure{{Name: "contest", Title: "The estimators", Columns: 1,
+		Panels:  []figure.Panel{panel},
 		Caption: fmt.Sprintf("Mean squared error of the %d best over all positions, and of predicting 0, with intervals of 95 %% over sequences.", contestants)}}
 }

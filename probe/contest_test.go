@@ -33,21 +33,25 @@ func TestLeastSquaresWinsWithoutNoise(t *testing.T) {
 	}
 	last := c.Estimators[len(c.Estimators)-1]
 	own, err := estimator.MSE(t.Context(), test, estimator.LeastSquares{})
-	if err != nil || last.Name != (estimator.LeastSquares{}).Name() || !near(last.Position, own.PerPosition(), 1e-12) ||
+	if err != nil || last.Name != (estimator.LeastSquares{}).Name() ||
+		!near(last.Position, own.PerPosition(), 1e-12) ||
 		math.Abs(last.MSE.Value-own.Mean()) > 1e-12 {
 		t.Errorf("%+v, want errors %v (%v)", last, own.PerPosition(), err)
 	}
 	interval, err := estimator.StudentInterval(own.PerSequence(), 0.95)
-	if err != nil || last.MSE.Low != interval.Low || last.High[1] <= last.Position[1] || last.Low[1] >= last.Position[1] {
+	if err != nil || last.MSE.Low != interval.Low || last.High[1] <= last.Position[1] ||
+		last.Low[1] >= last.Position[1] {
 		t.Errorf("intervals %+v about %v, want %v", last, last.Position, interval)
 	}
 	for t0 := 3; t0 < test.T; t0++ {
-		if l := c.Leaders[t0]; l.Best != last.Name && !slices.Contains(l.Tied, last.Name) || slices.Contains(l.Tied, (estimator.CopyLast{}).Name()) {
+		if l := c.Leaders[t0]; l.Best != last.Name && !slices.Contains(l.Tied, last.Name) ||
+			slices.Contains(l.Tied, (estimator.CopyLast{}).Name()) {
 			t.Errorf("at T = %d: %+v", t0+1, l)
 		}
 	}
 	// Of one state nothing is known: all but those that make something up are tied.
-	if l := c.Leaders[0]; !slices.Contains(append(l.Tied, l.Best), (estimator.Zero{}).Name()) || !slices.Contains(append(l.Tied, l.Best), last.Name) {
+	if l := c.Leaders[0]; !slices.Contains(append(l.Tied, l.Best), (estimator.Zero{}).Name()) ||
+		!slices.Contains(append(l.Tied, l.Best), last.Name) {
 		t.Errorf("at T = 1: %+v", l)
 	}
 	if c.Sequences != 100 || c.Fitted != 100 || len(c.Leaders) != 8 {
@@ -62,18 +66,22 @@ func TestRidgeWinsUnderNoise(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !strings.HasPrefix(c.Overall.Best, "ridge") || slices.Contains(c.Overall.Tied, (estimator.LeastSquares{}).Name()) {
+	if !strings.HasPrefix(c.Overall.Best, "ridge") || slices.Contains(c.Overall.Tied,
+		(estimator.LeastSquares{}).Name()) {
 		t.Errorf("overall %+v", c.Overall)
 	}
 	sections := c.Sections()
-	if !strings.Contains(c.Summary(), "Over all positions ridge") || sections[0].Rows[0][0] != c.Overall.Best {
+	if !strings.Contains(c.Summary(), "Over all positions ridge") ||
+		sections[0].Rows[0][0] != c.Overall.Best {
 		t.Errorf("%s; %q first", c.Summary(), sections[0].Rows[0])
 	}
-	if last := sections[1].Rows[len(sections[1].Rows)-1]; last[0] != "8" || last[1] != c.Leaders[7].Best {
+	if last := sections[1].Rows[len(sections[1].Rows)-1]; last[0] != "8" ||
+		last[1] != c.Leaders[7].Best {
 		t.Errorf("last position %q, want %+v", last, c.Leaders[7])
 	}
 	f := c.Figures()
-	if series := f[0].Panels[0].Series; len(f) != 1 || len(series) != contestants+1 || len(series[0].Low) != 8 || series[0].Label != c.Overall.Best {
+	if series := f[0].Panels[0].Series; len(f) != 1 || len(series) != contestants+1 ||
+		len(series[0].Low) != 8 || series[0].Label != c.Overall.Best {
 		t.Errorf("%d curves, the first %+v", len(series), series[0])
 	}
 }
@@ -84,7 +92,8 @@ func TestContestOverOneSequence(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(c.Estimators) != 7 || len(c.Overall.Tied) != 6 || !strings.HasPrefix(c.Missing[0], "gradient descent, the normalised step") {
+	if len(c.Estimators) != 7 || len(c.Overall.Tied) != 6 ||
+		!strings.HasPrefix(c.Missing[0], "gradient descent, the normalised step") {
 		t.Errorf("%+v", c)
 	}
 	if !strings.Contains(c.Summary(), "From one sequence nothing can be said") {
@@ -101,13 +110,15 @@ func TestContestNamesWhatIsTooWide(t *testing.T) {
 	if got := tooWide(preconditionedUpTo); got != nil {
 		t.Errorf("up to d = %d: %q", preconditionedUpTo, got)
 	}
-	if got := tooWide(attentionUpTo + 1); len(got) != 2 || got[1] != "linear attention: it is fitted up to d = 12" {
+	if got := tooWide(attentionUpTo + 1); len(got) != 2 ||
+		got[1] != "linear attention: it is fitted up to d = 12" {
 		t.Errorf("%q", got)
 	}
 }
 
 func TestPositionsAreWrittenAsRanges(t *testing.T) {
-	c := Contest{Leaders: []Leader{{Best: "a"}, {Best: "a"}, {Best: "b"}, {Best: "a"}, {Best: "b"}, {Best: "b"}}}
+	c := Contest{Leaders: []Leader{{Best: "a"}, {Best: "a"}, {Best: "b"}, {Best: "a"}, {Best: "b"},
+		{Best: "b"}}}
 	for name, want := range map[string]string{"a": "1–2, 4", "b": "3, 5–6", "c": "–"} {
 		if got := c.positions(func(l Leader) bool { return l.Best == name }); got != want {
 			t.Errorf("%s at %s, want %s", name, got, want)

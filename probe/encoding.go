@@ -96,7 +96,8 @@ func (m *Model) Encodings() ([]Encoding, error) {
 		}
 		for h := range c.Heads {
 			last := t.Data[(h*c.Length+c.Length-1)*c.Length:][:c.Length]
-			if err := add(fmt.Sprintf("layer %d, head %d", layerOf(t.Name)+1, h+1), last); err != nil {
+			if err := add(fmt.Sprintf("layer %d, head %d", layerOf(t.Name)+1, h+1),
+				last); err != nil {
 				return nil, err
 			}
 		}

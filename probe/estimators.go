@@ -25,7 +25,8 @@ const (
 // Estimators returns what a model is compared with: the fixed algorithms, and
 // those fitted on sequences of a law with noise of level sigma, of which one is a gradient step and
 // those by position end with the length of these sequences.
-func Estimators(ctx context.Context, sigma float64, fitting ar.Batch[float64]) (estimator.GradientDescent, []estimator.Estimator, error) {
+func Estimators(ctx context.Context, sigma float64,
+	fitting ar.Batch[float64]) (estimator.GradientDescent, []estimator.Estimator, error) {
 	step, err := estimator.FitGradientStep(ctx, fitting)
 	if err != nil {
 		return step, nil, err
@@ -73,7 +74,8 @@ func Estimators(ctx context.Context, sigma float64, fitting ar.Batch[float64]) (
 // context first, least squares last.
 func unfitted() []estimator.Estimator {
 	return []estimator.Estimator{estimator.Zero{}, estimator.CopyLast{}, estimator.Kaczmarz{K: 1},
-		estimator.NewtonSchulz{K: 4}, estimator.Chebyshev{K: 4}, estimator.ConjugateGradient{K: 2}, estimator.LeastSquares{}}
+		estimator.NewtonSchulz{K: 4}, estimator.Chebyshev{K: 4}, estimator.ConjugateGradient{K: 2},
+		estimator.LeastSquares{}}
 }
 
 // fitRidge fits λ and names the estimator after the edge of the range if the

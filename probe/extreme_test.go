@@ -33,8 +33,10 @@ func TestSequenceOfExtremeSizes(t *testing.T) {
 	}
 	r := ar.Rand(1, "extreme", 0)
 	for _, sizes := range [][]float64{
-		{1, 1, 1}, {1e-150, 1e-150, 1e-150}, {1e-165, 1e-160, 1e-155}, {1e20, 1e20, 1e20}, {1e80, 1, 1e-80},
-		{1, 1e-65, 1e-66}, {1e155, 1e155, 1e155}, {1e300, 1e-300, 1}, {math.MaxFloat64, 1, 0}, {5e-324, 0, 0},
+		{1, 1, 1}, {1e-150, 1e-150, 1e-150}, {1e-165, 1e-160, 1e-155}, {1e20, 1e20, 1e20},
+		{1e80, 1, 1e-80},
+		{1, 1e-65, 1e-66}, {1e155, 1e155, 1e155}, {1e300, 1e-300, 1}, {math.MaxFloat64, 1, 0},
+		{5e-324, 0, 0},
 	} {
 		t.Run(fmt.Sprint(sizes), func(t *testing.T) {
 			states := make([]float64, 8*3)
@@ -53,7 +55,8 @@ func TestSequenceOfExtremeSizes(t *testing.T) {
 				t.Fatal(err)
 			}
 			if len(predictions) != len(all)+1 || len(document) < 1000 {
-				t.Errorf("%d predictions of %d, %d bytes", len(predictions), len(all)+1, len(document))
+				t.Errorf("%d predictions of %d, %d bytes", len(predictions), len(all)+1,
+					len(document))
 			}
 		})
 	}

@@ -40,11 +40,15 @@ func (m *Model) Heads() ([]Heads, error) {
 		weight := func(name string, rows int) *mat.Dense {
 			return mat.NewDense(rows, c.Embed, own[fmt.Sprintf("layers.%d.%s.weight", l, name)])
 		}
-		q, k, v, o := weight("q", c.Heads*c.Embed), weight("k", c.Heads*c.Embed), weight("v", c.Heads*c.Embed), weight("o", c.Embed)
+		q, k, v, o := weight("q", c.Heads*c.Embed), weight("k", c.Heads*c.Embed), weight("v",
+			c.Heads*c.Embed), weight("o", c.Embed)
 		var values, scores [][]float64
 		g := Heads{Layer: l}
 		for h := range c.Heads {
-			head := func(w *mat.Dense) mat.Matrix { return w.Slice(h*c.Embed, (h+1)*c.Embed, 0, c.Embed) }
+			head := func(w *mat.Dense) mat.Matrix {
+				return w.Slice(h*c.Embed, (h+1)*c.Embed, 0,
+					c.Embed)
+			}
 			var u, a mat.Dense
 			u.Mul(o, head(v))
 			a.Mul(head(k).T(), head(q))

@@ -58,7 +58,8 @@ func (m *Model) maps(ctx context.Context, b nn.Batch[float64]) (Maps, error) {
 	if err != nil {
 		return Maps{}, err
 	}
-	maps := Maps{N: b.N, T: b.T, D: d, Predictions: m.coordinates(out), Gamma: make([]float64, b.N*b.T*d*d)}
+	maps := Maps{N: b.N, T: b.T, D: d, Predictions: m.coordinates(out),
+		Gamma: make([]float64, b.N*b.T*d*d)}
 	if states > 1 {
 		maps.Previous = make([]float64, len(maps.Gamma))
 	}
@@ -105,7 +106,8 @@ type Distance struct {
 // Distance compares the maps with the hidden matrices of the sequences, which
 // have to be known and real.
 func (m Maps) Distance(s ar.Batch[float64]) (Distance, error) {
-	r := Distance{make([]float64, m.T), make([]float64, m.T), make([]float64, m.T), make([]float64, m.T)}
+	r := Distance{make([]float64, m.T), make([]float64, m.T), make([]float64, m.T),
+		make([]float64, m.T)}
 	if len(s.Contexts) != m.N || s.Contexts[0].W == nil {
 		return r, errors.New("the hidden matrices of the sequences are not known, or not real")
 	}

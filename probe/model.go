@@ -34,7 +34,8 @@ func New(c train.Config, m *nn.Transformer[float32]) (*Model, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := nn.Import(nn.Tensors(net.Parameters()), nn.Export(nn.Tensors(m.Parameters()))); err != nil {
+	if err := nn.Import(nn.Tensors(net.Parameters()),
+		nn.Export(nn.Tensors(m.Parameters()))); err != nil {
 		return nil, err
 	}
 	return &Model{c, net}, nil
@@ -54,7 +55,8 @@ func Open(path string, catalogue *train.Catalogue) (*Model, error) {
 	}
 	net, err := train.Load(config, r.Checkpoint())
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("%s has no checkpoint: train it first, icar train --resume %s", path, path)
+		return nil, fmt.Errorf("%s has no checkpoint: train it first, icar train --resume %s", path,
+			path)
 	}
 	if err != nil {
 		return nil, err
@@ -74,7 +76,8 @@ func (m *Model) Given(n int) (g Given, err error) {
 	}
 	if m.Config.OfProcess() {
 		g.Sigma = m.Config.Sigma
-		if floor, err := estimator.BayesFloor(m.Config.Process, g.Test.T); err == nil { // none is known under noise
+		if floor, err := estimator.BayesFloor(m.Config.Process,
+			g.Test.T); err == nil { // none is known under noise
 			g.Floor = floor
 		}
 	}

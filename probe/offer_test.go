@@ -38,7 +38,8 @@ func (m mapped) Maps(ctx context.Context, s ar.Batch[float64]) (Maps, error) {
 	maps := Maps{N: s.N, T: s.T, D: s.D, Predictions: predictions}
 	gamma := make([]float64, s.D*s.D)
 	for n := range s.N {
-		err = errors.Join(err, estimator.Walk(m, estimator.Sequence{D: s.D, T: s.T}, s.States[n*(s.T+1)*s.D:],
+		err = errors.Join(err, estimator.Walk(m, estimator.Sequence{D: s.D, T: s.T},
+			s.States[n*(s.T+1)*s.D:],
 			func(_ int, _ []float64, stream estimator.Stream) {
 				stream.Map(gamma)
 				maps.Gamma = append(maps.Gamma, gamma...)
@@ -65,7 +66,8 @@ func TestAnalyseOfAPredictor(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := []string{"in-context maps", "layers beside algorithms", "heads", "positional encodings", "attention", "parts to take out"}
+	want := []string{"in-context maps", "layers beside algorithms", "heads", "positional encodings",
+		"attention", "parts to take out"}
 	if !slices.Equal(a.Missing, want) {
 		t.Errorf("missing is %q, want %q", a.Missing, want)
 	}
@@ -78,17 +80,23 @@ func TestAnalyseOfAPredictor(t *testing.T) {
 			t.Errorf("%s is %v apart", e.Estimator, e.MeanDistance)
 		}
 	}
-	if data, err := json.Marshal(a); err != nil || !strings.Contains(string(data), `"missing":["in-context maps"`) {
+	if data, err := json.Marshal(a); err != nil ||
+		!strings.Contains(string(data), `"missing":["in-context maps"`) {
 		t.Errorf("%.200s, %v", data, err)
 	}
 	if s := a.Sections(); len(s) != 3 || s[2].Title != "Left out" || len(s[2].Rows) != len(want) {
 		t.Errorf("sections %+v", s)
 	}
-	if f := a.Figures(); len(f) != 2 || len(f[0].Panels) != 1 || len(f[1].Panels) != 1 || len(f[1].Panels[0].Series) != 5 {
+	if f := a.Figures(); len(f) != 2 || len(f[0].Panels) != 1 || len(f[1].Panels) != 1 ||
+		len(f[1].Panels[0].Series) != 5 {
 		t.Errorf("figures %+v", f)
 	}
-	short := foreign{func(s ar.Batch[float64]) ([]float64, error) { return make([]float64, 7), nil }}
-	if _, err := Analyse(t.Context(), short, g); err == nil || !strings.Contains(err.Error(), "7 numbers of predictions, want") {
+	short := foreign{func(s ar.Batch[float64]) ([]float64, error) {
+		return make([]float64,
+			7), nil
+	}}
+	if _, err := Analyse(t.Context(), short, g); err == nil ||
+		!strings.Contains(err.Error(), "7 numbers of predictions, want") {
 		t.Errorf("a model of another shape: %v", err)
 	}
 }
@@ -104,11 +112,13 @@ func TestAnalyseOfAMapper(t *testing.T) {
 		t.Fatal(err)
 	}
 	last := a.Alignments[len(a.Alignments)-1]
-	if last.Estimator != (estimator.LeastSquares{}).Name() || last.MeanMap != 0 || last.Mean.Value < 1-1e-12 {
+	if last.Estimator != (estimator.LeastSquares{}).Name() || last.MeanMap != 0 ||
+		last.Mean.Value < 1-1e-12 {
 		t.Errorf("beside itself: %+v", last)
 	}
 	// With more than d tokens least squares has W.
-	if end := g.Test.T - 1; a.Distance.Whole[end] > 1e-8 || a.Distance.Whole[0] < 0.5 || len(a.Spectra) != spectraShown {
+	if end := g.Test.T - 1; a.Distance.Whole[end] > 1e-8 || a.Distance.Whole[0] < 0.5 ||
+		len(a.Spectra) != spectraShown {
 		t.Errorf("Γ is off W by %v", a.Distance.Whole)
 	}
 	if !slices.Contains(a.Missing, "attention") || slices.Contains(a.Missing, "in-context maps") {

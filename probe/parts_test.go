@@ -79,14 +79,16 @@ func TestAblationsAreTheModelsThatAreLeft(t *testing.T) {
 			return own[name]
 		}},
 		Biases: {rich, func(name string) []float64 {
-			if strings.HasSuffix(name, ".q.bias") || strings.HasSuffix(name, ".k.bias") || strings.HasSuffix(name, ".v.bias") {
+			if strings.HasSuffix(name, ".q.bias") || strings.HasSuffix(name, ".k.bias") ||
+				strings.HasSuffix(name, ".v.bias") {
 				return nil
 			}
 			return own[name]
 		}},
 		"layer norm": {func(c *train.Config) { rich(c); c.Norm = false }, same},
 		"layer 1": {func(c *train.Config) { rich(c); c.Depth = 2 }, func(name string) []float64 {
-			return own[strings.NewReplacer("layers.0.", "layers.1.", "layers.1.", "layers.2.").Replace(name)]
+			return own[strings.NewReplacer("layers.0.", "layers.1.", "layers.1.",
+				"layers.2.").Replace(name)]
 		}},
 		"layer 2": {func(c *train.Config) { rich(c); c.Depth = 2 }, func(name string) []float64 {
 			return own[strings.Replace(name, "layers.1.", "layers.2.", 1)]
@@ -103,11 +105,14 @@ func TestAblationsAreTheModelsThatAreLeft(t *testing.T) {
 			t.Fatal(err)
 		}
 		i := slices.IndexFunc(all, func(a Ablation) bool { return a.Part == part })
-		if i < 0 || !near(all[i].PerSequence, want, 1e-12) || math.Abs(all[i].MSE-average(want)) > 1e-12 || all[i].Head != strings.Contains(part, "head") {
+		if i < 0 || !near(all[i].PerSequence, want, 1e-12) ||
+			math.Abs(all[i].MSE-average(want)) > 1e-12 ||
+			all[i].Head != strings.Contains(part, "head") {
 			t.Errorf("without %s: %+v, want the errors %v", part, all, want)
 		}
 	}
-	if original, err := m.MSE(t.Context(), s); err != nil || !near(all[0].PerSequence, original, 0) {
+	if original, err := m.MSE(t.Context(), s); err != nil ||
+		!near(all[0].PerSequence, original, 0) {
 		t.Errorf("the model itself was changed (%v)", err)
 	}
 }
@@ -177,7 +182,8 @@ func affine(x []float64, width int) (rows []float64) {
 
 // similar recomputes one row of similarities: a ridge regression on one batch,
 // by QR with the penalty as further rows, judged on another.
-func similar(t *testing.T, m *Model, fitting, test ar.Batch[float64], targets []float64, l int, algorithm []float64) float64 {
+func similar(t *testing.T, m *Model, fitting, test ar.Batch[float64], targets []float64, l int,
+	algorithm []float64) float64 {
 	t.Helper()
 	fit, err := m.Hidden(t.Context(), fitting)
 	if err != nil {
@@ -248,9 +254,12 @@ func TestResemblanceRecomputed(t *testing.T) {
 			for name, c := range map[string]struct {
 				got, want float64
 			}{
-				"trained":   {r.Trained[l*2+j], similar(t, m, fitting, s, s.Targets(), l, algorithm)},
-				"untrained": {r.Untrained[l*2+j], similar(t, untrained, fitting, s, s.Targets(), l, algorithm)},
-				"permuted":  {r.Permuted[l*2+j], similar(t, m, fitting, shuffled, s.Targets(), l, algorithm)},
+				"trained": {r.Trained[l*2+j],
+					similar(t, m, fitting, s, s.Targets(), l, algorithm)},
+				"untrained": {r.Untrained[l*2+j],
+					similar(t, untrained, fitting, s, s.Targets(), l, algorithm)},
+				"permuted": {r.Permuted[l*2+j],
+					similar(t, m, fitting, shuffled, s.Targets(), l, algorithm)},
 			} {
 				if math.Abs(c.got-c.want) > 1e-9 {
 					t.Errorf("layer %d, %s, %s: %v, want %v", l+1, a.Name(), name, c.got, c.want)
@@ -272,7 +281,8 @@ func TestTotalMapGoesThroughTheInverse(t *testing.T) {
 	if err := back.Inverse(w); err != nil {
 		t.Fatal(err)
 	}
-	m := Maps{N: 1, T: 1, D: 2, Gamma: []float64{10, 20, 30, 40}, Previous: previous.RawMatrix().Data}
+	m := Maps{N: 1, T: 1, D: 2, Gamma: []float64{10, 20, 30, 40},
+		Previous: previous.RawMatrix().Data}
 	if got := m.total(0, 0, &back); !near(got, []float64{11, 22, 30, 43}, 1e-12) {
 		t.Errorf("the total map is %v, want 11, 22, 30, 43", got)
 	}
@@ -295,13 +305,15 @@ func TestMostLikeIsAboveItsControls(t *testing.T) {
 	if a := []float64{11, -8, 8, 0}; exceeds(a, b, 0.95) {
 		t.Error("1, 2 and 3 exceed 0 by chance")
 	}
-	if a := []float64{12, -7, 9, 0}; !exceeds(a, b, 0.95) || exceeds(b, a, 0.95) || exceeds(a, b, 0.99) {
+	if a := []float64{12, -7, 9, 0}; !exceeds(a, b, 0.95) || exceeds(b, a, 0.95) || exceeds(a, b,
+		0.99) {
 		t.Error("2, 3 and 4 exceed 0, and not the other way round")
 	}
 	if exceeds([]float64{5}, []float64{1}, 0.95) {
 		t.Error("one sequence shows nothing")
 	}
-	r := Resemblance{Algorithms: []string{"a", "b", "c"}, Trained: figure.Values{0.9, 0.5, 0.6, 0.9, 0.8, 0.7, -0.2, -0.1, -0.3},
+	r := Resemblance{Algorithms: []string{"a", "b", "c"},
+		Trained: figure.Values{0.9, 0.5, 0.6, 0.9, 0.8, 0.7, -0.2, -0.1, -0.3},
 		Exceeds: []bool{false, true, true, false, false, false, true, true, true}}
 	for l, want := range []int{2, 0, 1} {
 		if column, ok := r.MostLike(l); ok != (l != 1) || column != want {
@@ -316,7 +328,8 @@ func TestMostLikeIsAboveItsControls(t *testing.T) {
 	}
 	s := sequences(t, m.Config, 200)
 	reversed := func(int) []int { return []int{8, 7, 6, 5, 4, 3, 2, 1, 0} }
-	found, err := Resemble(t.Context(), m, s, s, []estimator.Estimator{estimator.Zero{}, estimator.LeastSquares{}}, reversed)
+	found, err := Resemble(t.Context(), m, s, s,
+		[]estimator.Estimator{estimator.Zero{}, estimator.LeastSquares{}}, reversed)
 	if err != nil || !(found.Trained[1] > found.Permuted[1]+0.02) {
 		t.Fatalf("reversing the context changes nothing: %+v (%v)", found, err)
 	}
@@ -329,17 +342,19 @@ func TestMostLikeIsAboveItsControls(t *testing.T) {
 // of each coordinate are read out again; less than half a period is none.
 func TestEncodingsOfKnownCosines(t *testing.T) {
 	want := []theory.Cosine{
-		{Mean: 0.5, Amplitude: 0.25, Frequency: 1.1, Phase: 0.3, R2: 1}, {Mean: -1, Amplitude: 2, Frequency: 0.5, Phase: -1.2, R2: 1},
+		{Mean: 0.5, Amplitude: 0.25, Frequency: 1.1, Phase: 0.3, R2: 1},
+		{Mean: -1, Amplitude: 2, Frequency: 0.5, Phase: -1.2, R2: 1},
 		{Mean: 0, Amplitude: 1, Frequency: 2.2, Phase: 2.5, R2: 1}, {Amplitude: 1, Frequency: 0.2},
 		{Mean: 3}, {Amplitude: 1, Frequency: 3.05},
 	}
-	m := built(t, func(c *train.Config) { plain(c); c.Position = nn.AdditivePosition }, func(own map[string][]float64, c train.Config) {
-		for i, cosine := range want {
-			for at, v := range cosine.Curve(c.Length) {
-				own["pos"][at*c.Embed+i] = v
+	m := built(t, func(c *train.Config) { plain(c); c.Position = nn.AdditivePosition },
+		func(own map[string][]float64, c train.Config) {
+			for i, cosine := range want {
+				for at, v := range cosine.Curve(c.Length) {
+					own["pos"][at*c.Embed+i] = v
+				}
 			}
-		}
-	})
+		})
 	all, err := m.Encodings()
 	if err != nil || len(all) != 6 {
 		t.Fatalf("%d encodings, %v", len(all), err)
@@ -357,7 +372,8 @@ func TestEncodingsOfKnownCosines(t *testing.T) {
 		if e.Periodic() != (i < 3) {
 			t.Errorf("%s, of frequency %v: periodic is %v", e.Name, e.Fit.Frequency, e.Periodic())
 		}
-		if f := e.Fit; i < 3 && !near([]float64{f.Mean, f.Amplitude, f.Frequency, f.Phase, f.R2}, []float64{want[i].Mean, want[i].Amplitude, want[i].Frequency, want[i].Phase, 1}, 1e-6) {
+		if f := e.Fit; i < 3 && !near([]float64{f.Mean, f.Amplitude, f.Frequency, f.Phase, f.R2},
+			[]float64{want[i].Mean, want[i].Amplitude, want[i].Frequency, want[i].Phase, 1}, 1e-6) {
 			t.Errorf("%s: %+v, want %+v", e.Name, f, want[i])
 		}
 	}
@@ -369,7 +385,8 @@ func TestEncodingsOfKnownCosines(t *testing.T) {
 		t.Error("0.5005 periods are less than half a period")
 	}
 	data, err := all[1].MarshalJSON()
-	if err != nil || !strings.Contains(string(data), `"fit":{"mean":-`) || !strings.Contains(string(data), `"r2":`) {
+	if err != nil || !strings.Contains(string(data), `"fit":{"mean":-`) ||
+		!strings.Contains(string(data), `"r2":`) {
 		t.Errorf("in JSON %s (%v)", data, err)
 	}
 }
@@ -378,17 +395,20 @@ func TestEncodingsOfKnownCosines(t *testing.T) {
 // coordinate h and k_j the logarithm of the weight, so that the softmax over
 // the positions is the weight. The row before ends one position earlier.
 func TestProductEncodingIsTheLastRow(t *testing.T) {
-	curves := []theory.Cosine{{Mean: 1, Amplitude: 0.5, Frequency: 0.9, Phase: 0.4}, {Mean: 1, Amplitude: 0.3, Frequency: 1.7, Phase: -1}, {Mean: 1, Amplitude: 0.6, Frequency: 0.5, Phase: 2}}
-	m := built(t, func(c *train.Config) { plain(c); c.Depth = 1 }, func(own map[string][]float64, c train.Config) {
-		e := c.Embed
-		for h, curve := range curves {
-			own["layers.0.q.bias"][h*e+h] = math.Sqrt(float64(e))
-			put(own["layers.0.k.weight"], e, h*e, 0, e, 1)
-			for at, v := range curve.Curve(c.Length) {
-				own["pos"][at*e+h] = math.Log(v)
+	curves := []theory.Cosine{{Mean: 1, Amplitude: 0.5, Frequency: 0.9, Phase: 0.4},
+		{Mean: 1, Amplitude: 0.3, Frequency: 1.7, Phase: -1},
+		{Mean: 1, Amplitude: 0.6, Frequency: 0.5, Phase: 2}}
+	m := built(t, func(c *train.Config) { plain(c); c.Depth = 1 },
+		func(own map[string][]float64, c train.Config) {
+			e := c.Embed
+			for h, curve := range curves {
+				own["layers.0.q.bias"][h*e+h] = math.Sqrt(float64(e))
+				put(own["layers.0.k.weight"], e, h*e, 0, e, 1)
+				for at, v := range curve.Curve(c.Length) {
+					own["pos"][at*e+h] = math.Log(v)
+				}
 			}
-		}
-	})
+		})
 	all, err := m.Encodings()
 	if err != nil || len(all) != 3 {
 		t.Fatalf("%d encodings, %v", len(all), err)
@@ -404,7 +424,8 @@ func TestProductEncodingIsTheLastRow(t *testing.T) {
 		if !near(e.Values, want, 1e-12) || e.Name != "layer 1, head "+string(rune('1'+h)) {
 			t.Errorf("%s: %v, want %v", e.Name, e.Values, want)
 		}
-		if math.Abs(e.Fit.Frequency-curves[h].Frequency) > 1e-6 || math.Abs(e.Fit.Amplitude-curves[h].Amplitude/sum) > 1e-6 {
+		if math.Abs(e.Fit.Frequency-curves[h].Frequency) > 1e-6 ||
+			math.Abs(e.Fit.Amplitude-curves[h].Amplitude/sum) > 1e-6 {
 			t.Errorf("%s: %+v, want %+v over %v", e.Name, e.Fit, curves[h], sum)
 		}
 	}
@@ -432,7 +453,8 @@ func TestProductEncodingIsTheLastRow(t *testing.T) {
 				for n := range 3 {
 					mean += math.Abs(state(tokens, n, j)[h%3]+1) / 3
 				}
-				if want := mean * x.Data[(h*9+8)*9+j]; math.Abs(a.Values[8*9+j]-want) > 1e-12 || a.Head != h || a.Layer != 0 {
+				if want := mean * x.Data[(h*9+8)*9+j]; math.Abs(a.Values[8*9+j]-want) > 1e-12 ||
+					a.Head != h || a.Layer != 0 {
 					t.Fatalf("head %d: attention %v to %d, want %v", h, a.Values[8*9+j], j, want)
 				}
 			}
@@ -465,7 +487,8 @@ func TestInterpolateMixesParameters(t *testing.T) {
 			t.Errorf("α = %v: error %v, want %v", alpha, got[k], want)
 		}
 	}
-	if _, err := one.Interpolate(t.Context(), random(t, rich), []float64{0}, s); err == nil || !strings.Contains(err.Error(), "different shapes") {
+	if _, err := one.Interpolate(t.Context(), random(t, rich), []float64{0}, s); err == nil ||
+		!strings.Contains(err.Error(), "different shapes") {
 		t.Errorf("another shape: %v", err)
 	}
 }
@@ -474,29 +497,36 @@ func TestInterpolateMixesParameters(t *testing.T) {
 func TestSequenceByHand(t *testing.T) {
 	m := copier(t)
 	states := []float64{1, 0, 0, 0, 1, 0, 0, 3, 4}
-	all, err := m.Sequence(t.Context(), states, 3, []estimator.Estimator{estimator.Zero{}, estimator.LeastSquares{}})
+	all, err := m.Sequence(t.Context(), states, 3,
+		[]estimator.Estimator{estimator.Zero{}, estimator.LeastSquares{}})
 	if err != nil || len(all) != 3 {
 		t.Fatal(len(all), err)
 	}
 	for i, want := range []Prediction{
-		{"the model", []float64{0, 3, 4}, []float64{2. / 3, 20. / 3}, 11. / 3, []float64{1, 0, 0, 0, 1, 0, 0, 0, 1}},
+		{"the model", []float64{0, 3, 4}, []float64{2. / 3, 20. / 3}, 11. / 3,
+			[]float64{1, 0, 0, 0, 1, 0, 0, 0, 1}},
 		{"zero", []float64{0, 0, 0}, []float64{1. / 3, 25. / 3}, 13. / 3, make([]float64, 9)},
 		// W e_1 = e_2 and W e_2 = 3e_2 + 4e_3, so that s_4 is 3 W e_2, and 4 e_3 is unknown.
-		{"least squares", []float64{0, 9, 12}, []float64{1. / 3, 25. / 3}, 13. / 3, []float64{0, 0, 0, 1, 3, 0, 0, 4, 0}},
+		{"least squares", []float64{0, 9, 12}, []float64{1. / 3, 25. / 3}, 13. / 3,
+			[]float64{0, 0, 0, 1, 3, 0, 0, 4, 0}},
 	} {
-		if got := all[i]; got.Name != want.Name || !near(got.Next, want.Next, 1e-12) || !near(got.Error, want.Error, 1e-12) ||
+		if got := all[i]; got.Name != want.Name || !near(got.Next, want.Next, 1e-12) ||
+			!near(got.Error, want.Error, 1e-12) ||
 			math.Abs(float64(got.MSE-want.MSE)) > 1e-12 || !near(got.Gamma, want.Gamma, 1e-12) {
 			t.Errorf("%+v, want %+v", got, want)
 		}
 	}
 	// Where Γ differs from one position to the next, it is that of all tokens.
 	other := random(t, bare)
-	maps := mapsOf(t, other, ar.Batch[float64]{N: 1, T: 3, D: 3, States: append(slices.Clone(states), 0, 0, 0)})
+	maps := mapsOf(t, other, ar.Batch[float64]{N: 1, T: 3, D: 3,
+		States: append(slices.Clone(states), 0, 0, 0)})
 	one, err := other.Sequence(t.Context(), states, 3, nil)
-	if err != nil || !near(one[0].Gamma, maps.At(0, 2), 1e-15) || near(one[0].Gamma, maps.At(0, 1), 1e-3) {
+	if err != nil || !near(one[0].Gamma, maps.At(0, 2), 1e-15) || near(one[0].Gamma, maps.At(0, 1),
+		1e-3) {
 		t.Errorf("Γ = %v (%v), want %v", one, err, maps.At(0, 2))
 	}
-	if _, err := m.Sequence(t.Context(), []float64{1, 0, 0, 0, math.Inf(1), 0}, 3, nil); err == nil || err.Error() != "s_2 is +Inf in coordinate 2: every number has to be finite" {
+	if _, err := m.Sequence(t.Context(), []float64{1, 0, 0, 0, math.Inf(1), 0}, 3,
+		nil); err == nil || err.Error() != "s_2 is +Inf in coordinate 2: every number has to be finite" {
 		t.Errorf("an infinite state: %v", err)
 	}
 }
@@ -522,11 +552,15 @@ func TestAnalysisRecomputed(t *testing.T) {
 		positions[i/3%9] += e / (3 * n)
 		sample[i/27] += e / 27
 	}
-	interval, err := estimator.Bootstrap(sample, 0.95, 2000, ar.Rand(m.Config.Seed, "probe bootstrap mse", 0))
-	if err != nil || !near(a.PositionMSE, positions, 1e-12) || !near([]float64{a.MSE.Value, a.MSE.Low, a.MSE.High}, []float64{average(sample), interval.Low, interval.High}, 1e-12) {
+	interval, err := estimator.Bootstrap(sample, 0.95, 2000,
+		ar.Rand(m.Config.Seed, "probe bootstrap mse", 0))
+	if err != nil || !near(a.PositionMSE, positions, 1e-12) ||
+		!near([]float64{a.MSE.Value, a.MSE.Low, a.MSE.High},
+			[]float64{average(sample), interval.Low, interval.High}, 1e-12) {
 		t.Errorf("error %+v, by position %v (%v)", a.MSE, a.PositionMSE, err)
 	}
-	if floor, err := estimator.BayesFloor(m.Config.Process, 9); err != nil || !near(a.Floor, floor, 0) || a.Sequences != n {
+	if floor, err := estimator.BayesFloor(m.Config.Process,
+		9); err != nil || !near(a.Floor, floor, 0) || a.Sequences != n {
 		t.Errorf("floor %v of %d sequences", a.Floor, a.Sequences)
 	}
 	// Each estimator by itself, fitted here.
@@ -545,8 +579,10 @@ func TestAnalysisRecomputed(t *testing.T) {
 			t.Fatal(err)
 		}
 		got := a.Alignments[i]
-		if got.Estimator != e.Name() || math.Abs(got.MeanError-errors.Mean()) > 1e-12 || !near(got.Error, errors.PerPosition(), 1e-12) ||
-			math.Abs(got.MeanDistance-average(alone.PredictionDistance)) > 1e-12 || math.Abs(got.MeanMap.Float()-average(alone.MapDistance)) > 1e-12 ||
+		if got.Estimator != e.Name() || math.Abs(got.MeanError-errors.Mean()) > 1e-12 ||
+			!near(got.Error, errors.PerPosition(), 1e-12) ||
+			math.Abs(got.MeanDistance-average(alone.PredictionDistance)) > 1e-12 ||
+			math.Abs(got.MeanMap.Float()-average(alone.MapDistance)) > 1e-12 ||
 			math.Abs(got.Mean.Value-alone.MeanCosine()) > 1e-12 && e.Name() != "zero" {
 			t.Errorf("%s: %+v", e.Name(), got)
 		}
@@ -563,34 +599,44 @@ func TestAnalysisRecomputed(t *testing.T) {
 			var twice mat.Dense
 			x := mat.NewDense(3, 3, c.matrix)
 			twice.Mul(x, x)
-			if scale := 1 + mat.Norm(&twice, 2); math.Abs(sum-mat.Trace(x)) > 1e-11*scale || math.Abs(imaginary) > 1e-11 || math.Abs(square-mat.Trace(&twice)) > 1e-10*scale {
-				t.Errorf("sequence %d, %s: eigenvalues %v of trace %v, square %v", i, name, c.pairs, mat.Trace(x), mat.Trace(&twice))
+			if scale := 1 + mat.Norm(&twice, 2); math.Abs(sum-mat.Trace(x)) > 1e-11*scale ||
+				math.Abs(imaginary) > 1e-11 || math.Abs(square-mat.Trace(&twice)) > 1e-10*scale {
+				t.Errorf("sequence %d, %s: eigenvalues %v of trace %v, square %v", i, name, c.pairs,
+					mat.Trace(x), mat.Trace(&twice))
 			}
 		}
 	}
 	few := test
 	few.N, few.States = 64, test.States[:64*10*3]
 	attention, err := m.Attention(ctx, few)
-	if err != nil || len(a.Attention) != 1 || !near(a.Attention[0].Values, attention[0].Values, 1e-12) {
+	if err != nil || len(a.Attention) != 1 ||
+		!near(a.Attention[0].Values, attention[0].Values, 1e-12) {
 		t.Errorf("attention (%v)", err)
 	}
 	step, err := estimator.FitGradientStep(ctx, fitting)
-	if err != nil || a.Path == nil || a.Path.Eta != step.Eta[0] || len(a.Path.Alpha) != 21 || a.Path.Alpha[1] != 0.05 || a.Path.Alpha[20] != 1 {
+	if err != nil || a.Path == nil || a.Path.Eta != step.Eta[0] || len(a.Path.Alpha) != 21 ||
+		a.Path.Alpha[1] != 0.05 || a.Path.Alpha[20] != 1 {
 		t.Fatalf("the path %+v, want η = %v (%v)", a.Path, step.Eta, err)
 	}
 	end, err := estimator.MSE(ctx, test, step)
-	if err != nil || math.Abs(a.Path.MSE[20]-end.Mean()) > 1e-9 || math.Abs(a.Path.MSE[0]-a.MSE.Value) > 1e-12 {
-		t.Errorf("the path leads from %v to %v, want %v to %v", a.Path.MSE[0], a.Path.MSE[20], a.MSE.Value, end.Mean())
+	if err != nil || math.Abs(a.Path.MSE[20]-end.Mean()) > 1e-9 ||
+		math.Abs(a.Path.MSE[0]-a.MSE.Value) > 1e-12 {
+		t.Errorf("the path leads from %v to %v, want %v to %v", a.Path.MSE[0], a.Path.MSE[20],
+			a.MSE.Value, end.Mean())
 	}
 	algorithms, err := iterations(ctx, fitting)
 	if err != nil {
 		t.Fatal(err)
 	}
-	r, err := Resemble(ctx, m, fitting, test, algorithms, func(n int) []int { return ar.Rand(m.Config.Seed, "probe order", uint64(n)).Perm(9) })
-	if err != nil || !near(a.Resemblance.Trained, r.Trained, 0) || !near(a.Resemblance.Permuted, r.Permuted, 0) || !slices.Equal(a.Resemblance.Exceeds, r.Exceeds) {
+	r, err := Resemble(ctx, m, fitting, test, algorithms,
+		func(n int) []int { return ar.Rand(m.Config.Seed, "probe order", uint64(n)).Perm(9) })
+	if err != nil || !near(a.Resemblance.Trained, r.Trained, 0) ||
+		!near(a.Resemblance.Permuted, r.Permuted, 0) ||
+		!slices.Equal(a.Resemblance.Exceeds, r.Exceeds) {
 		t.Errorf("resemblance %+v, want %+v (%v)", a.Resemblance, r, err)
 	}
-	if distance, err := maps.Distance(test); err != nil || !near(a.Distance.Whole, distance.Whole, 0) || !near(a.Distance.On, distance.On, 0) {
+	if distance, err := maps.Distance(test); err != nil ||
+		!near(a.Distance.Whole, distance.Whole, 0) || !near(a.Distance.On, distance.On, 0) {
 		t.Errorf("distance %+v (%v)", a.Distance, err)
 	}
 }
@@ -629,7 +675,8 @@ func TestEstimatorsByName(t *testing.T) {
 	const fixed = "zero; copy last; gradient descent, k = 1; gradient descent by position, k = 1; gradient descent, k = 4; normalised step; " +
 		"linear attention; Kaczmarz, k = 1; Newton-Schulz, k = 4; Chebyshev, k = 4; conjugate gradient, k = 2; "
 	quiet, noisy, large := names(0, fitting), names(0.2, fitting), names(0, wideFitting)
-	if !strings.HasPrefix(quiet, fixed+"ridge, λ") || !strings.HasSuffix(quiet, "; preconditioned descent by position, k = 1; least squares") {
+	if !strings.HasPrefix(quiet, fixed+"ridge, λ") ||
+		!strings.HasSuffix(quiet, "; preconditioned descent by position, k = 1; least squares") {
 		t.Errorf("without noise: %s", quiet)
 	}
 	if !strings.HasSuffix(noisy, "; preconditioned descent by position, k = 1; Kalman, σ = 0.2; least squares") {
@@ -656,7 +703,8 @@ func TestEstimatorsByName(t *testing.T) {
 // Exact data have their best λ at the lowest: the row says that it is least
 // squares. Data of which nothing can be predicted have it at the highest.
 func TestRidgeAtTheEdgeIsNamed(t *testing.T) {
-	s := ar.Batch[float64]{N: 1, T: 4, D: 1, Contexts: make([]ar.Context, 1), States: []float64{1, 0.5, 0.25, 0.125, 0.0625}}
+	s := ar.Batch[float64]{N: 1, T: 4, D: 1, Contexts: make([]ar.Context, 1),
+		States: []float64{1, 0.5, 0.25, 0.125, 0.0625}}
 	e, err := fitRidge(t.Context(), s)
 	if err != nil || e.Name() != "ridge, λ → 0: least squares" {
 		t.Errorf("%v, %v", e, err)
@@ -679,12 +727,14 @@ func TestMeansOfWhatIsThere(t *testing.T) {
 		t.Errorf("the mean of nothing is %+v (%v)", nothing, err)
 	}
 	got, err := m.mean([]float64{1, math.NaN(), 2, 6}, "x")
-	want, failed := estimator.Bootstrap([]float64{1, 2, 6}, 0.95, 2000, ar.Rand(7, "probe bootstrap x", 0))
+	want, failed := estimator.Bootstrap([]float64{1, 2, 6}, 0.95, 2000,
+		ar.Rand(7, "probe bootstrap x", 0))
 	if err != nil || failed != nil || got != (Mean{3, want.Low, want.High}) {
 		t.Errorf("%+v, want 3 in %v (%v, %v)", got, want, err, failed)
 	}
 	for want, v := range map[string]interface{ MarshalJSON() ([]byte, error) }{
-		"[1,null,null]": figure.Values{1, math.NaN(), math.Inf(-1)}, "null": figure.Values(nil), "0.5": figure.Number(0.5), `{"value":null,"low":null,"high":null}`: nothing,
+		"[1,null,null]": figure.Values{1, math.NaN(), math.Inf(-1)}, "null": figure.Values(nil),
+		"0.5": figure.Number(0.5), `{"value":null,"low":null,"high":null}`: nothing,
 		`{"value":1,"low":0.5,"high":2}`: Mean{1, 0.5, 2},
 	} {
 		if data, err := v.MarshalJSON(); err != nil || string(data) != want {

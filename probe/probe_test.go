@@ -138,7 +138,8 @@ func TestOneStepIsOneGradientStep(t *testing.T) {
 		t.Fatal(err)
 	}
 	zeros := make([]float64, s.T)
-	if !near(a.PredictionDistance, zeros, 1e-12) || !near(a.MapDistance, zeros, 1e-12) || math.Abs(a.MeanCosine()-1) > 1e-12 {
+	if !near(a.PredictionDistance, zeros, 1e-12) || !near(a.MapDistance, zeros, 1e-12) ||
+		math.Abs(a.MeanCosine()-1) > 1e-12 {
 		t.Errorf("not one gradient step: %+v", a)
 	}
 	if !math.IsNaN(a.Cosine[0]) || math.Abs(a.Cosine[1]-1) > 1e-12 {
@@ -157,10 +158,13 @@ func TestOneStepIsOneGradientStep(t *testing.T) {
 		t.Fatal(err)
 	}
 	first, err := m.MSE(t.Context(), s)
-	if err != nil || math.Abs(path[0]-average(first)) > 1e-12 || math.Abs(path[2]-want.Mean()) > 1e-12 {
-		t.Errorf("the path goes from %v to %v, want %v to %v (%v)", path[0], path[2], average(first), want.Mean(), err)
+	if err != nil || math.Abs(path[0]-average(first)) > 1e-12 ||
+		math.Abs(path[2]-want.Mean()) > 1e-12 {
+		t.Errorf("the path goes from %v to %v, want %v to %v (%v)", path[0], path[2],
+			average(first), want.Mean(), err)
 	}
-	if _, err := trained(t, configuration(plain)).OneStep(eta); err == nil || !strings.Contains(err.Error(), "--norm=false") {
+	if _, err := trained(t, configuration(plain)).OneStep(eta); err == nil ||
+		!strings.Contains(err.Error(), "--norm=false") {
 		t.Errorf("a model that cannot hold a gradient step: %v", err)
 	}
 }
@@ -199,7 +203,9 @@ func TestDistance(t *testing.T) {
 	}
 	zeros := make([]float64, s.T)
 	clear(maps.Previous)
-	if r := fill(func(estimator.Stream, []float64) {}); !near(r.Total, zeros, 1e-12) || !near(r.Whole, zeros, 1e-12) || !near(r.On, zeros, 1e-7) || r.Off[0] < 0.99 || r.Off[4] > 1e-7 {
+	if r := fill(func(estimator.Stream, []float64) {}); !near(r.Total, zeros, 1e-12) ||
+		!near(r.Whole, zeros, 1e-12) || !near(r.On, zeros, 1e-7) || r.Off[0] < 0.99 ||
+		r.Off[4] > 1e-7 {
 		t.Errorf("W itself: %+v", r)
 	}
 	// Half of W, and W/2 more through the slot of s_{T-1} as W²/2.
@@ -220,14 +226,16 @@ func TestDistance(t *testing.T) {
 		t.Errorf("W in two halves: %+v", halves)
 	}
 	r := fill(func(stream estimator.Stream, gamma []float64) { stream.Map(gamma) })
-	if !near(r.On, zeros, 1e-6) || !near(r.Off, zeros, 1e-6) || math.Abs(r.Whole[0]-1) > 1e-9 || math.Abs(r.Whole[1]-math.Sqrt(0.75)) > 1e-6 {
+	if !near(r.On, zeros, 1e-6) || !near(r.Off, zeros, 1e-6) || math.Abs(r.Whole[0]-1) > 1e-9 ||
+		math.Abs(r.Whole[1]-math.Sqrt(0.75)) > 1e-6 {
 		t.Errorf("least squares knows W on the span and nothing off it: %+v", r)
 	}
 }
 
 func TestSpectrum(t *testing.T) {
 	values, err := Spectrum([]float64{0, -2, 2, 0}, 2)
-	if err != nil || len(values) != 2 || math.Abs(imag(values[0]))-2 > 1e-12 || real(values[0]) > 1e-12 {
+	if err != nil || len(values) != 2 || math.Abs(imag(values[0]))-2 > 1e-12 ||
+		real(values[0]) > 1e-12 {
 		t.Errorf("eigenvalues of a quarter turn times 2: %v, %v", values, err)
 	}
 	if _, err := Spectrum([]float64{math.NaN()}, 1); err == nil {
@@ -245,7 +253,8 @@ func TestResemble(t *testing.T) {
 		t.Fatal(err)
 	}
 	s := sequences(t, m.Config, 60)
-	algorithms := []estimator.Estimator{estimator.Zero{}, estimator.ConjugateGradient{K: 1}, estimator.LeastSquares{}}
+	algorithms := []estimator.Estimator{estimator.Zero{}, estimator.ConjugateGradient{K: 1},
+		estimator.LeastSquares{}}
 	r, err := Resemble(t.Context(), m, fitting, s, algorithms, func(n int) []int {
 		return ar.Rand(1, "permute", uint64(n)).Perm(s.T)
 	})
@@ -258,10 +267,12 @@ func TestResemble(t *testing.T) {
 	}
 	for j := 1; j < 3; j++ {
 		if !(r.Trained[3+j] > r.Permuted[3+j]+0.1) {
-			t.Errorf("%s: the trained model is not more like it than with its context permuted", r.Algorithms[j])
+			t.Errorf("%s: the trained model is not more like it than with its context permuted",
+				r.Algorithms[j])
 		}
 	}
-	if got := average(similarities([]float64{1, 0, 2, 2}, []float64{2, 0, 1, -1}, 2)); math.Abs(got-0.5) > 1e-15 {
+	if got := average(similarities([]float64{1, 0, 2, 2}, []float64{2, 0, 1, -1},
+		2)); math.Abs(got-0.5) > 1e-15 {
 		t.Errorf("similarity %v, want the mean of 1 and 0", got)
 	}
 }
@@ -279,11 +290,14 @@ func TestHeads(t *testing.T) {
 		t.Fatalf("%d layers, %v", len(heads), err)
 	}
 	g := heads[0]
-	if math.Abs(g.Values[1]-1) > 1e-12 || math.Abs(g.Scores[1]-1) > 1e-12 || math.Abs(g.Values[2]) > 0.99 || math.Abs(g.Norms[0]-g.Norms[1]) > 1e-12 {
+	if math.Abs(g.Values[1]-1) > 1e-12 || math.Abs(g.Scores[1]-1) > 1e-12 ||
+		math.Abs(g.Values[2]) > 0.99 || math.Abs(g.Norms[0]-g.Norms[1]) > 1e-12 {
 		t.Errorf("heads 1 and 2 are equal, head 3 another: %+v", g)
 	}
-	if !(g.EffectiveRank > 1 && g.EffectiveRank < 2+1e-9) || !(heads[1].EffectiveRank > g.EffectiveRank) {
-		t.Errorf("effective ranks %v and %v, want at most 2 and more", g.EffectiveRank, heads[1].EffectiveRank)
+	if !(g.EffectiveRank > 1 && g.EffectiveRank < 2+1e-9) ||
+		!(heads[1].EffectiveRank > g.EffectiveRank) {
+		t.Errorf("effective ranks %v and %v, want at most 2 and more", g.EffectiveRank,
+			heads[1].EffectiveRank)
 	}
 }
 
@@ -300,7 +314,9 @@ func TestEncodings(t *testing.T) {
 	if err != nil || len(all) != m.Config.Embed {
 		t.Fatalf("%d encodings, %v", len(all), err)
 	}
-	if f := all[2].Fit; math.Abs(f.Frequency-1.1) > 1e-6 || math.Abs(math.Abs(f.Amplitude)-0.25) > 1e-6 || f.R2 < 1-1e-9 || all[2].Name != "coordinate 3" {
+	if f := all[2].Fit; math.Abs(f.Frequency-1.1) > 1e-6 ||
+		math.Abs(math.Abs(f.Amplitude)-0.25) > 1e-6 || f.R2 < 1-1e-9 ||
+		all[2].Name != "coordinate 3" {
 		t.Errorf("%+v", all[2])
 	}
 	all, err = trained(t, configuration(plain)).Encodings()
@@ -308,7 +324,8 @@ func TestEncodings(t *testing.T) {
 		t.Fatalf("%d encodings, %v", len(all), err)
 	}
 	for _, e := range all {
-		if sum := dot(e.Values, slices.Repeat([]float64{1}, len(e.Values))); math.Abs(sum-1) > 1e-12 {
+		if sum := dot(e.Values, slices.Repeat([]float64{1},
+			len(e.Values))); math.Abs(sum-1) > 1e-12 {
 			t.Errorf("%s sums to %v, want 1", e.Name, sum)
 		}
 	}
@@ -358,14 +375,17 @@ func TestAblate(t *testing.T) {
 	for _, a := range all {
 		byPart[a.Part], parts = a.MSE, append(parts, a.Part)
 	}
-	want := []string{"nothing", "layer 1, head 1", "layer 1, head 2", "layer 1, head 3", "layer 2, head 1", "layer 2, head 2", "layer 2, head 3",
+	want := []string{"nothing", "layer 1, head 1", "layer 1, head 2", "layer 1, head 3",
+		"layer 2, head 1", "layer 2, head 2", "layer 2, head 3",
 		"positions", Biases, "layer norm", "layer 1", "layer 2"}
 	if !slices.Equal(parts, want) {
 		t.Errorf("parts %q, want %q", parts, want)
 	}
 	whole, err := m.MSE(t.Context(), s)
-	if err != nil || byPart["nothing"] != average(whole) || byPart["layer 1, head 2"] != byPart["nothing"] {
-		t.Errorf("nothing and a head that writes nothing: %v, %v, want %v (%v)", byPart["nothing"], byPart["layer 1, head 2"], average(whole), err)
+	if err != nil || byPart["nothing"] != average(whole) ||
+		byPart["layer 1, head 2"] != byPart["nothing"] {
+		t.Errorf("nothing and a head that writes nothing: %v, %v, want %v (%v)", byPart["nothing"],
+			byPart["layer 1, head 2"], average(whole), err)
 	}
 	for _, part := range want[1:] {
 		if part != "layer 1, head 2" && byPart[part] == byPart["nothing"] {
@@ -378,9 +398,11 @@ func TestAblate(t *testing.T) {
 func TestWrongSequences(t *testing.T) {
 	m := trained(t, configuration(plain))
 	for want, s := range map[string]ar.Batch[float64]{
-		"tokens of dimension 2 and the model was trained on 3": {N: 1, T: 3, D: 2, States: make([]float64, 8)},
-		"has 10 tokens and the model's table of positions 9":   {N: 1, T: 10, D: 3, States: make([]float64, 33)},
-		"the sequence has no tokens":                           {N: 1, T: 0, D: 3},
+		"tokens of dimension 2 and the model was trained on 3": {N: 1, T: 3, D: 2,
+			States: make([]float64, 8)},
+		"has 10 tokens and the model's table of positions 9": {N: 1, T: 10, D: 3,
+			States: make([]float64, 33)},
+		"the sequence has no tokens": {N: 1, T: 0, D: 3},
 	} {
 		if _, err := m.Maps(t.Context(), s); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%v, want %s", err, want)
@@ -391,20 +413,26 @@ func TestWrongSequences(t *testing.T) {
 // The analysis of a model is whole, and can be written as JSON: what has no
 // value is null.
 func TestAnalyse(t *testing.T) {
-	for _, change := range []func(*train.Config){bare, plain, func(c *train.Config) { c.Sigma = 0.1 }} {
+	for _, change := range []func(*train.Config){bare, plain,
+		func(c *train.Config) { c.Sigma = 0.1 }} {
 		m := trained(t, configuration(change))
 		a, err := m.Analyse(t.Context(), 40)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if math.Abs(a.MSE.Value-average(a.PositionMSE)) > 1e-12 || a.MSE.Low > a.MSE.Value || a.MSE.High < a.MSE.Value || a.Ablations[0].MSE != a.MSE.Value {
-			t.Errorf("the mean squared error is %+v, by position %v, with nothing taken out %v", a.MSE, average(a.PositionMSE), a.Ablations[0].MSE)
+		if math.Abs(a.MSE.Value-average(a.PositionMSE)) > 1e-12 || a.MSE.Low > a.MSE.Value ||
+			a.MSE.High < a.MSE.Value || a.Ablations[0].MSE != a.MSE.Value {
+			t.Errorf("the mean squared error is %+v, by position %v, with nothing taken out %v",
+				a.MSE, average(a.PositionMSE), a.Ablations[0].MSE)
 		}
 		if (a.Floor == nil) != (m.Config.Sigma > 0) || (a.Path == nil) != m.Config.Norm {
-			t.Errorf("floor %v and path %v at σ = %v, norm %v", a.Floor, a.Path, m.Config.Sigma, m.Config.Norm)
+			t.Errorf("floor %v and path %v at σ = %v, norm %v", a.Floor, a.Path, m.Config.Sigma,
+				m.Config.Norm)
 		}
-		if len(a.Alignments) < 12 || len(a.Spectra) != spectraShown || len(a.Spectra[0].Gamma) != 3 || len(a.Resemblance.Trained) != m.Config.Depth*len(a.Resemblance.Algorithms) {
-			t.Errorf("%d alignments, %d spectra, %d similarities", len(a.Alignments), len(a.Spectra), len(a.Resemblance.Trained))
+		if len(a.Alignments) < 12 || len(a.Spectra) != spectraShown ||
+			len(a.Spectra[0].Gamma) != 3 || len(a.Resemblance.Trained) != m.Config.Depth*len(a.Resemblance.Algorithms) {
+			t.Errorf("%d alignments, %d spectra, %d similarities", len(a.Alignments),
+				len(a.Spectra), len(a.Resemblance.Trained))
 		}
 		data, err := json.Marshal(a)
 		if err != nil || !strings.Contains(string(data), `"cosine":[null,`) {

@@ -56,7 +56,8 @@ const ridge = 1e-6
 // Resemble compares the layers of a model with estimators on test sequences;
 // the readouts are fitted on fitting. permute returns an order of the first T
 // states of a sequence for the control.
-func Resemble(ctx context.Context, m Layered, fitting, test ar.Batch[float64], algorithms []estimator.Estimator, permute func(n int) []int) (Resemblance, error) {
+func Resemble(ctx context.Context, m Layered, fitting, test ar.Batch[float64],
+	algorithms []estimator.Estimator, permute func(n int) []int) (Resemblance, error) {
 	untrained, err := m.Initial()
 	if err != nil {
 		return Resemblance{}, err
@@ -90,7 +91,8 @@ func Resemble(ctx context.Context, m Layered, fitting, test ar.Batch[float64], a
 	}
 	level := jointLevel(2 * len(cells[0]))
 	for c, trained := range cells[0] {
-		r.Exceeds = append(r.Exceeds, exceeds(trained, cells[1][c], level) && exceeds(trained, cells[2][c], level))
+		r.Exceeds = append(r.Exceeds, exceeds(trained, cells[1][c], level) && exceeds(trained,
+			cells[2][c], level))
 	}
 	return r, nil
 }
@@ -145,7 +147,8 @@ func permuted(s ar.Batch[float64], order func(n int) []int) ar.Batch[float64] {
 
 // layerErrors returns the errors (N, T, d) of every layer's prediction of the
 // targets on test, through readouts fitted on fitting.
-func layerErrors(ctx context.Context, m Layered, fitting, test ar.Batch[float64], targets []float64) ([][]float64, error) {
+func layerErrors(ctx context.Context, m Layered, fitting, test ar.Batch[float64],
+	targets []float64) ([][]float64, error) {
 	features, err := m.Hidden(ctx, fitting)
 	if err != nil {
 		return nil, err

@@ -64,7 +64,8 @@ func errorSection(a Analysis) figure.Section {
 
 func alignmentSection(a Analysis) figure.Section {
 	s := figure.Section{
-		Title: "Beside the estimators", Header: []string{"ESTIMATOR", "ITS MSE", "PREDICTIONS APART", "COSINE OF SENSITIVITIES [95 %]", "MAPS APART"},
+		Title: "Beside the estimators", Header: []string{"ESTIMATOR", "ITS MSE",
+			"PREDICTIONS APART", "COSINE OF SENSITIVITIES [95 %]", "MAPS APART"},
 		Text: "Apart: the root mean square in a coordinate. The sensitivities are Γ and the estimator's map; their cosine is 1 if they differ by a factor only.",
 	}
 	for _, e := range a.Alignments {
@@ -72,14 +73,16 @@ func alignmentSection(a Analysis) figure.Section {
 		if math.IsNaN(e.Mean.Value) {
 			cosine = "–"
 		}
-		s.Rows = append(s.Rows, []string{e.Estimator, short(e.MeanError), short(e.MeanDistance), cosine, short(e.MeanMap.Float())})
+		s.Rows = append(s.Rows, []string{e.Estimator, short(e.MeanError), short(e.MeanDistance),
+			cosine, short(e.MeanMap.Float())})
 	}
 	return s
 }
 
 func distanceSection(a Analysis) figure.Section {
 	s := figure.Section{
-		Title: "Γ beside W", Header: []string{"T", "MSE", "|Γ - W|", "ON THE SPAN", "OFF IT", "WITH Γ'"},
+		Title: "Γ beside W", Header: []string{"T", "MSE", "|Γ - W|", "ON THE SPAN", "OFF IT",
+			"WITH Γ'"},
 		Text: "In units of |W|. On the span of s_1 … s_{T-1} the context shows what W does; what Γ is off it is made up. With Γ': |Γ + Γ'W⁻¹ - W|, counting what an augmented query carries in its second slot.",
 	}
 	for _, t := range shownPositions(len(a.PositionMSE)) {
@@ -100,29 +103,34 @@ func shownPositions(n int) (shown []int) {
 }
 
 func distanceRow(a Analysis, t int) []string {
-	return []string{strconv.Itoa(t + 1), short(a.PositionMSE[t]), short(a.Distance.Whole[t]), short(a.Distance.On[t]), short(a.Distance.Off[t]), short(a.Distance.Total[t])}
+	return []string{strconv.Itoa(t + 1), short(a.PositionMSE[t]), short(a.Distance.Whole[t]),
+		short(a.Distance.On[t]), short(a.Distance.Off[t]), short(a.Distance.Total[t])}
 }
 
 func resemblanceSection(a Analysis) figure.Section {
 	s := figure.Section{
-		Title: "What each layer is like", Header: []string{"LAYER", "MOST LIKE", "SIMILARITY", "THE SAME UNTRAINED", "THE SAME PERMUTED"},
+		Title: "What each layer is like", Header: []string{"LAYER", "MOST LIKE", "SIMILARITY",
+			"THE SAME UNTRAINED", "THE SAME PERMUTED"},
 		Text: "Cosine of errors, through a linear readout fitted for each layer. A similarity means something as far as it exceeds the two controls: the model before its first step, and the model seeing its context in another order. Of the algorithms whose similarity does, by intervals over sequences that all hold together with 95 %, the layer is most like the one named; a dash where there is none.",
 	}
 	r := a.Resemblance
 	for l := range len(r.Trained) / len(r.Algorithms) {
 		best, ok := r.MostLike(l)
 		if !ok {
-			s.Rows = append(s.Rows, []string{strconv.Itoa(l + 1), "–: none exceeds its controls", "–", "–", "–"})
+			s.Rows = append(s.Rows, []string{strconv.Itoa(l + 1), "–: none exceeds its controls",
+				"–", "–", "–"})
 			continue
 		}
 		at := func(matrix []float64) string { return short(matrix[l*len(r.Algorithms)+best]) }
-		s.Rows = append(s.Rows, []string{strconv.Itoa(l + 1), r.Algorithms[best], at(r.Trained), at(r.Untrained), at(r.Permuted)})
+		s.Rows = append(s.Rows, []string{strconv.Itoa(l + 1), r.Algorithms[best], at(r.Trained),
+			at(r.Untrained), at(r.Permuted)})
 	}
 	return s
 }
 
 func ablationSection(a Analysis) figure.Section {
-	s := figure.Section{Title: "Taken out", Header: []string{"WITHOUT", "MSE"}, Text: "Nothing is trained again, so an error says what the rest leans on."}
+	s := figure.Section{Title: "Taken out", Header: []string{"WITHOUT", "MSE"},
+		Text: "Nothing is trained again, so an error says what the rest leans on."}
 	for _, ablation := range a.Ablations {
 		s.Rows = append(s.Rows, []string{ablation.Part, short(ablation.MSE)})
 	}
@@ -131,7 +139,8 @@ func ablationSection(a Analysis) figure.Section {
 
 func headSection(a Analysis) figure.Section {
 	s := figure.Section{
-		Title: "Heads", Header: []string{"LAYER", "HEADS", "EFFECTIVE RANK", "LARGEST COSINE, VALUES", "LARGEST COSINE, SCORES"},
+		Title: "Heads", Header: []string{"LAYER", "HEADS", "EFFECTIVE RANK",
+			"LARGEST COSINE, VALUES", "LARGEST COSINE, SCORES"},
 		Text: "Cosines between different heads, of what they write and of where they look. The effective rank says how many are different.",
 	}
 	for _, h := range a.Heads {
@@ -145,7 +154,8 @@ func headSection(a Analysis) figure.Section {
 				}
 			}
 		}
-		s.Rows = append(s.Rows, []string{strconv.Itoa(h.Layer + 1), strconv.Itoa(n), short(h.EffectiveRank), short(values), short(scores)})
+		s.Rows = append(s.Rows, []string{strconv.Itoa(h.Layer + 1), strconv.Itoa(n),
+			short(h.EffectiveRank), short(values), short(scores)})
 	}
 	return s
 }
@@ -163,13 +173,15 @@ func encodingSection(a Analysis) figure.Section {
 		text = "Each coordinate of the position vectors, fitted by a cosine."
 	}
 	text += " A dash where the positions show less than half a period: they show no frequency."
-	s := figure.Section{Title: "Positional encoding", Text: text, Header: []string{"", "FREQUENCY", "AMPLITUDE", "MEAN", "R²"}}
+	s := figure.Section{Title: "Positional encoding", Text: text,
+		Header: []string{"", "FREQUENCY", "AMPLITUDE", "MEAN", "R²"}}
 	for _, e := range a.Encodings {
 		if !e.Periodic() {
 			s.Rows = append(s.Rows, []string{e.Name, "–", "–", "–", "–"})
 			continue
 		}
-		s.Rows = append(s.Rows, []string{e.Name, short(e.Fit.Frequency), short(e.Fit.Amplitude), short(e.Fit.Mean), short(e.Fit.R2)})
+		s.Rows = append(s.Rows, []string{e.Name, short(e.Fit.Frequency), short(e.Fit.Amplitude),
+			short(e.Fit.Mean), short(e.Fit.R2)})
 	}
 	return s
 }

@@ -15,7 +15,8 @@ import (
 // EstimatorsUpTo returns the estimators, fitted on training sequences of the
 // model, for a sequence of a length, and the names of those that are fitted by
 // position and end before it.
-func (m *Model) EstimatorsUpTo(ctx context.Context, length int) (all []estimator.Estimator, tooLong []string, err error) {
+func (m *Model) EstimatorsUpTo(ctx context.Context,
+	length int) (all []estimator.Estimator, tooLong []string, err error) {
 	fitting, err := train.Sequences(m.Config, train.TrainStream, fittedOn)
 	if err != nil {
 		return nil, nil, err
@@ -36,8 +37,9 @@ const Shown = 6
 
 // SequenceSection is the table of what each predictor makes of a sequence.
 func SequenceSection(predictions []Prediction, d int) figure.Section {
-	s := figure.Section{Title: "Predictions", Header: []string{"PREDICTOR", "MSE", "ERROR OF THE LAST TOKEN", "NEXT TOKEN"},
-		Text: "Squared error, mean over coordinates, and what comes after the sequence's end."}
+	s := figure.Section{Title: "Predictions",
+		Header: []string{"PREDICTOR", "MSE", "ERROR OF THE LAST TOKEN", "NEXT TOKEN"},
+		Text:   "Squared error, mean over coordinates, and what comes after the sequence's end."}
 	for _, p := range predictions {
 		last := "–"
 		if len(p.Error) > 0 {
@@ -50,7 +52,8 @@ func SequenceSection(predictions []Prediction, d int) figure.Section {
 		if d > Shown {
 			next = append(next, "…")
 		}
-		s.Rows = append(s.Rows, []string{p.Name, short(float64(p.MSE)), last, strings.Join(next, " ")})
+		s.Rows = append(s.Rows, []string{p.Name, short(float64(p.MSE)), last,
+			strings.Join(next, " ")})
 	}
 	return s
 }
@@ -63,23 +66,29 @@ func SequenceFigures(predictions []Prediction, d int) []figure.Figure {
 
 // sequenceMaps has the maps Γ at the last token.
 func sequenceMaps(predictions []Prediction, d int) figure.Figure {
-	f := figure.Figure{Name: "sequence-map", Title: "The map at the last token", Columns: 4, Caption: "Γ_T, from s_T to the prediction of s_{T+1}, of the model and of each estimator."}
+	f := figure.Figure{Name: "sequence-map", Title: "The map at the last token", Columns: 4,
+		Caption: "Γ_T, from s_T to the prediction of s_{T+1}, of the model and of each estimator."}
 	for _, p := range predictions {
 		if p.Name == (estimator.Zero{}).Name() || p.Name == (estimator.CopyLast{}).Name() {
 			continue
 		}
-		f.Panels = append(f.Panels, figure.Panel{Kind: figure.Heatmap, Title: p.Name, X: figure.Axis{Label: "column"}, Y: figure.Axis{Label: "row"}, Matrix: figure.NewMatrix(d, d, p.Gamma)})
+		f.Panels = append(f.Panels, figure.Panel{Kind: figure.Heatmap, Title: p.Name,
+			X: figure.Axis{Label: "column"}, Y: figure.Axis{Label: "row"},
+			Matrix: figure.NewMatrix(d, d, p.Gamma)})
 	}
 	return f
 }
 
 func sequenceFigure(predictions []Prediction) figure.Figure {
-	panel := figure.Panel{Kind: figure.Lines, Title: "error by position", X: figure.Axis{Label: "position T"}, Y: figure.Axis{Label: "squared error", Log: true}}
+	panel := figure.Panel{Kind: figure.Lines, Title: "error by position",
+		X: figure.Axis{Label: "position T"}, Y: figure.Axis{Label: "squared error", Log: true}}
 	for _, p := range predictions {
 		if p.Name != (estimator.Zero{}).Name() {
-			panel.Series = append(panel.Series, figure.NewSeries(p.Name, figure.Solid, figure.Positions(len(p.Error)), p.Error))
+			panel.Series = append(panel.Series,
+				figure.NewSeries(p.Name, figure.Solid, figure.Positions(len(p.Error)), p.Error))
 		}
 	}
-	return figure.Figure{Name: "sequence", Title: "Your sequence", Columns: 1, Panels: []figure.Panel{panel},
+	return figure.Figure{Name: "sequence", Title: "Your sequence", Columns: 1,
+		Panels:  []figure.Panel{panel},
 		Caption: "Squared error of the prediction of each next token."}
 }

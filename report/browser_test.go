@@ -32,7 +32,8 @@ func openPage(t *testing.T, figures ...figure.Figure) context.Context {
 	if err != nil {
 		t.Fatal(err)
 	}
-	options := append(slices.Clone(chromedp.DefaultExecAllocatorOptions[:]), chromedp.ExecPath(path),
+	options := append(slices.Clone(chromedp.DefaultExecAllocatorOptions[:]),
+		chromedp.ExecPath(path),
 		chromedp.NoSandbox, chromedp.DisableGPU, chromedp.UserDataDir(t.TempDir()),
 		chromedp.WindowSize(1280, 1000))
 	ctx, cancel := chromedp.NewExecAllocator(t.Context(), options...)
@@ -76,7 +77,8 @@ func TestSavedAndPrintedFiguresAreWhole(t *testing.T) {
 	if len(saved) != 2 {
 		t.Fatalf("%d files were saved", len(saved))
 	}
-	for _, want := range []string{">every kind</text>", ">dashed</text>", ">bars</text>", ">heatmap</text>"} {
+	for _, want := range []string{">every kind</text>", ">dashed</text>", ">bars</text>",
+		">heatmap</text>"} {
 		if !strings.Contains(saved[0], want) {
 			t.Errorf("the saved figure lacks %s", want)
 		}
@@ -84,7 +86,8 @@ func TestSavedAndPrintedFiguresAreWhole(t *testing.T) {
 	if n := strings.Count(saved[0], ">solid</text>"); n != 0 { // both curves of the name are hidden
 		t.Errorf("the saved figure says %q %d times", "solid", n)
 	}
-	for _, want := range []string{">0.2</text>", ">0.5</text>", ">1</text>", ">2</text>", ">3</text>"} {
+	for _, want := range []string{">0.2</text>", ">0.5</text>", ">1</text>", ">2</text>",
+		">3</text>"} {
 		if !strings.Contains(saved[1], want) {
 			t.Errorf("the narrow figure lacks a tick %s", want)
 		}

@@ -30,7 +30,8 @@ func TestFiguresOfExtremeNumbers(t *testing.T) {
 		for _, logarithmic := range []bool{false, true} {
 			axis := figure.Axis{Log: logarithmic}
 			picture := figure.Figure{Columns: 2, Panels: []figure.Panel{
-				{Kind: figure.Lines, Y: axis, Series: []figure.Series{figure.NewSeries("s", figure.Solid, x, y)}},
+				{Kind: figure.Lines, Y: axis,
+					Series: []figure.Series{figure.NewSeries("s", figure.Solid, x, y)}},
 				{Kind: figure.Heatmap, Matrix: figure.NewMatrix(1, len(y), y)},
 			}}
 			ended := make(chan error, 1)
@@ -41,8 +42,10 @@ func TestFiguresOfExtremeNumbers(t *testing.T) {
 				if err != nil {
 					t.Errorf("%s, logarithmic %v: %v", name, logarithmic, err)
 				}
-				if bytes.Contains(b.Bytes(), []byte("NaN")) || bytes.Contains(b.Bytes(), []byte("Inf")) {
-					t.Errorf("%s, logarithmic %v: the drawing has coordinates that are no numbers", name, logarithmic)
+				if bytes.Contains(b.Bytes(), []byte("NaN")) || bytes.Contains(b.Bytes(),
+					[]byte("Inf")) {
+					t.Errorf("%s, logarithmic %v: the drawing has coordinates that are no numbers",
+						name, logarithmic)
 				}
 			case <-time.After(10 * time.Second):
 				t.Fatalf("%s, logarithmic %v: the drawing does not end", name, logarithmic)

@@ -23,7 +23,8 @@ import (
 func Colour(i int) color.Color {
 	okabeIto := [...]color.RGBA{
 		{0, 114, 178, 255}, {213, 94, 0, 255}, {0, 158, 115, 255}, {204, 121, 167, 255},
-		{230, 159, 0, 255}, {86, 180, 233, 255}, {0, 0, 0, 255}, {136, 34, 85, 255}, {120, 120, 60, 255},
+		{230, 159, 0, 255}, {86, 180, 233, 255}, {0, 0, 0, 255}, {136, 34, 85, 255},
+		{120, 120, 60, 255},
 	}
 	return okabeIto[i%len(okabeIto)]
 }
@@ -113,7 +114,8 @@ func colourScale(colours palette.ColorMap) *plot.Plot {
 	p.Y.Tick.Label.Font = sans(tickSize).Font
 	top := colours.Max()
 	p.Y.Tick.Marker = plot.ConstantTicks{
-		{Value: -top, Label: fmt.Sprintf("%.2g", -top)}, {Value: 0, Label: "0"}, {Value: top, Label: fmt.Sprintf("%.2g", top)},
+		{Value: -top, Label: fmt.Sprintf("%.2g", -top)}, {Value: 0, Label: "0"},
+		{Value: top, Label: fmt.Sprintf("%.2g", top)},
 	}
 	p.Y.Padding = 0
 	p.X.Padding = 0

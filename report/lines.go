@@ -112,7 +112,8 @@ func addBand(p *plot.Plot, s figure.Series, colour color.Color) error {
 	if s.Style == figure.Points {
 		bars := intervals{XYs: points(s.X, s.Y)}
 		for i, at := range bars.XYs {
-			bars.YErrors = append(bars.YErrors, struct{ Low, High float64 }{low[i].Y - at.Y, high[i].Y - at.Y})
+			bars.YErrors = append(bars.YErrors,
+				struct{ Low, High float64 }{low[i].Y - at.Y, high[i].Y - at.Y})
 		}
 		b, err := plotter.NewYErrorBars(bars)
 		if err != nil {
@@ -131,7 +132,8 @@ func addBand(p *plot.Plot, s figure.Series, colour color.Color) error {
 		return err
 	}
 	r, g, b, _ := colour.RGBA()
-	band.Color, band.LineStyle.Width = color.NRGBA{uint8(r >> 8), uint8(g >> 8), uint8(b >> 8), 45}, 0
+	band.Color, band.LineStyle.Width = color.NRGBA{uint8(r >> 8), uint8(g >> 8), uint8(b >> 8),
+		45}, 0
 	p.Add(band)
 	return nil
 }

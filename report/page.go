@@ -55,11 +55,13 @@ func LoadOthers(out string, order, but []string) ([]Entry, error) {
 		if slices.Contains(but, f.Name()) {
 			continue
 		}
-		if _, err := os.Stat(path); !f.IsDir() || f.Name()[0] == '.' || errors.Is(err, os.ErrNotExist) {
+		if _, err := os.Stat(path); !f.IsDir() || f.Name()[0] == '.' || errors.Is(err,
+			os.ErrNotExist) {
 			continue
 		}
 		var e Entry
-		if err := errors.Join(readOutcome(path, &e.Outcome), readJSON(filepath.Join(out, f.Name(), CostFile), &e.Cost)); err != nil {
+		if err := errors.Join(readOutcome(path, &e.Outcome),
+			readJSON(filepath.Join(out, f.Name(), CostFile), &e.Cost)); err != nil {
 			return nil, err
 		}
 		if e.Version != outcome.DocumentVersion {
@@ -158,8 +160,9 @@ func render(w io.Writer, entries []Entry) error {
 		return err
 	}
 	return t.Execute(w, map[string]any{
-		"Entries": entries, "Verdict": verdict, "Conditions": DescribeConditions(entries), "Mixed": len(ByConditions(entries)) > 1,
-		"Pass": !slices.ContainsFunc(claims, func(c outcome.Claim) bool { return !c.Pass }),
+		"Entries": entries, "Verdict": verdict, "Conditions": DescribeConditions(entries),
+		"Mixed": len(ByConditions(entries)) > 1,
+		"Pass":  !slices.ContainsFunc(claims, func(c outcome.Claim) bool { return !c.Pass }),
 	})
 }
 

@@ -51,7 +51,8 @@ func newPDFCanvas(width, height vg.Length) *pdfCanvas {
 	doc.SetLineJoinStyle("round") // as in the PNG, without spikes
 	doc.AddUTF8FontFromBytes(pdfFont, "", liberationsansregular.TTF)
 	doc.AddPage()
-	c := &pdfCanvas{doc: doc, width: width, height: height, images: map[int]bool{}, pens: make([]pen, 1)}
+	c := &pdfCanvas{doc: doc, width: width, height: height, images: map[int]bool{},
+		pens: make([]pen, 1)}
 	vg.Initialize(c)
 	return c
 }

@@ -53,7 +53,8 @@ func (p press) put(t *testing.T, name string, data []byte) {
 func (p press) run(t *testing.T, name string, arguments ...string) []byte {
 	t.Helper()
 	c := exec.Command(name, arguments...)
-	c.Dir, c.Env = p.dir, append(os.Environ(), "FONTCONFIG_FILE="+filepath.Join(p.dir, "fonts.conf"))
+	c.Dir, c.Env = p.dir, append(os.Environ(),
+		"FONTCONFIG_FILE="+filepath.Join(p.dir, "fonts.conf"))
 	output, err := c.Output()
 	if err != nil {
 		t.Fatalf("%v: %v", c.Args, err)
@@ -232,7 +233,8 @@ func TestBandsBelowZeroOnALogAxis(t *testing.T) {
 	}
 	below, tenth := draw(-1), draw(0.1)
 	if below != tenth || below < 20000 {
-		t.Errorf("%d pixels of a band that reaches below 0, %d of one that ends at a tenth", below, tenth)
+		t.Errorf("%d pixels of a band that reaches below 0, %d of one that ends at a tenth", below,
+			tenth)
 	}
 }
 

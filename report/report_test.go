@@ -23,26 +23,37 @@ func everyKind() figure.Figure {
 	x, y := []float64{1, 2, 3, 4}, []float64{1, math.NaN(), math.Inf(1), 0.01}
 	solid := figure.NewSeries("solid", figure.Solid, x, []float64{2, 2, 3, 4})
 	return figure.Figure{Title: "every kind", Columns: 2, Panels: []figure.Panel{
-		{Kind: figure.Lines, Title: "lines", X: figure.Axis{Label: "x"}, Y: figure.Axis{Label: "loss", Log: true},
-			Series: []figure.Series{solid, figure.NewSeries("dashed", figure.Dashed, x, y), figure.NewSeries("points", figure.Points, x, y),
+		{Kind: figure.Lines, Title: "lines", X: figure.Axis{Label: "x"},
+			Y: figure.Axis{Label: "loss", Log: true},
+			Series: []figure.Series{solid, figure.NewSeries("dashed", figure.Dashed, x, y),
+				figure.NewSeries("points", figure.Points, x, y),
 				solid.Between([]float64{1, 1, math.NaN(), 3}, []float64{3, 3, 4, 5}),
-				figure.NewSeries("bars", figure.Points, x, y).Between([]float64{0.5, 1, 1, -1}, []float64{2, 2, 2, 2})}},
-		{Kind: figure.Heatmap, Title: "heatmap", Matrix: figure.NewMatrix(2, 2, []float64{1, -2, math.NaN(), 0})},
+				figure.NewSeries("bars", figure.Points, x, y).Between([]float64{0.5, 1, 1, -1},
+					[]float64{2, 2, 2, 2})}},
+		{Kind: figure.Heatmap, Title: "heatmap",
+			Matrix: figure.NewMatrix(2, 2, []float64{1, -2, math.NaN(), 0})},
 	}}
 }
 
 func collected() outcome.Outcome {
 	return outcome.Outcome{
-		Version: outcome.DocumentVersion, Name: "toy", Source: "ours", Summary: "a <toy>", Scale: outcome.Quick,
+		Version: outcome.DocumentVersion, Name: "toy", Source: "ours", Summary: "a <toy>",
+		Scale: outcome.Quick,
 		Claims: []outcome.Claim{
-			{ID: "toy/one", Source: "ours", Statement: "one & one", Measured: 2, Predicted: 2, Relation: outcome.Equals, Pass: true},
-			{ID: "toy/nan", Source: "ours", Statement: "diverged", Measured: figure.Number(math.NaN()), Relation: outcome.AtMost},
+			{ID: "toy/one", Source: "ours", Statement: "one & one", Measured: 2, Predicted: 2,
+				Relation: outcome.Equals, Pass: true},
+			{ID: "toy/nan", Source: "ours", Statement: "diverged",
+				Measured: figure.Number(math.NaN()), Relation: outcome.AtMost},
 		},
 		Figures: []figure.Figure{everyKind()},
-		Results: []outcome.Result{{Trial: outcome.Trial{ID: "toy-1", Config: json.RawMessage(`{"n":1}`)}, Found: json.RawMessage(`{}`)}},
+		Results: []outcome.Result{{Trial: outcome.Trial{ID: "toy-1",
+			Config: json.RawMessage(`{"n":1}`)}, Found: json.RawMessage(`{}`)}},
 		Data: figure.Data{
-			Arrays: []figure.Array{{Name: "A", Shape: []int{2, 3}, Values: []float64{1, 2, 3, 4, 5, 0.1}}, {Name: "v", Shape: []int{2}, Values: []float64{7, 8}}},
-			Tables: []figure.Table{{Name: "mse", Columns: []string{"depth", "mse"}, Rows: [][]any{{1, 0.5}, {2, 0.25}}}},
+			Arrays: []figure.Array{{Name: "A", Shape: []int{2, 3},
+				Values: []float64{1, 2, 3, 4, 5, 0.1}},
+				{Name: "v", Shape: []int{2}, Values: []float64{7, 8}}},
+			Tables: []figure.Table{{Name: "mse", Columns: []string{"depth", "mse"},
+				Rows: [][]any{{1, 0.5}, {2, 0.25}}}},
 		},
 	}
 }
@@ -81,7 +92,8 @@ func TestHeatmapsOfOneSizeAreTheSameBytes(t *testing.T) {
 		for i := range values {
 			values[i] = float64((k + 2) * i % 7)
 		}
-		f.Panels = append(f.Panels, figure.Panel{Kind: figure.Heatmap, Matrix: figure.NewMatrix(3, 3, values)})
+		f.Panels = append(f.Panels, figure.Panel{Kind: figure.Heatmap,
+			Matrix: figure.NewMatrix(3, 3, values)})
 	}
 	var first bytes.Buffer
 	if err := Draw(&first, f, "pdf"); err != nil {
@@ -104,10 +116,12 @@ func TestLegendFlows(t *testing.T) {
 	}
 	places, rows := flow(row[1].keys)
 	for i, at := range places {
-		if end := at.left + thumbnailWidth + keyGap + sans(tickSize).Width(row[1].keys[i].label); end > panelWidth-2*margin {
+		if end := at.left + thumbnailWidth + keyGap +
+			sans(tickSize).Width(row[1].keys[i].label); end > panelWidth-2*margin {
 			t.Errorf("key %d ends at %v, beyond its panel", i, end)
 		}
-		if i > 0 && (at.row < places[i-1].row || at.row == places[i-1].row && at.left <= places[i-1].left) {
+		if i > 0 && (at.row < places[i-1].row ||
+			at.row == places[i-1].row && at.left <= places[i-1].left) {
 			t.Errorf("key %d at %v does not follow %v", i, at, places[i-1])
 		}
 	}
@@ -123,9 +137,12 @@ func TestLegendFlows(t *testing.T) {
 // ticks run to -∞.
 func TestDrawLogarithmicAxisOfOneValueOrNone(t *testing.T) {
 	for _, y := range []float64{5, -5, math.NaN()} {
-		panel := figure.Panel{Kind: figure.Lines, X: figure.Axis{Log: true}, Y: figure.Axis{Log: true},
-			Series: []figure.Series{figure.NewSeries("one", figure.Solid, []float64{1}, []float64{y})}}
-		if err := Draw(&bytes.Buffer{}, figure.Figure{Panels: []figure.Panel{panel}}, "svg"); err != nil {
+		panel := figure.Panel{Kind: figure.Lines, X: figure.Axis{Log: true},
+			Y: figure.Axis{Log: true},
+			Series: []figure.Series{figure.NewSeries("one", figure.Solid, []float64{1},
+				[]float64{y})}}
+		if err := Draw(&bytes.Buffer{}, figure.Figure{Panels: []figure.Panel{panel}},
+			"svg"); err != nil {
 			t.Errorf("y = %g: %v", y, err)
 		}
 	}
@@ -137,7 +154,8 @@ func TestDrawErrors(t *testing.T) {
 		{Kind: figure.Heatmap},
 		{Kind: figure.Heatmap, Matrix: figure.NewMatrix(2, 2, []float64{1})},
 	} {
-		if err := Draw(&bytes.Buffer{}, figure.Figure{Panels: []figure.Panel{p}}, "svg"); err == nil {
+		if err := Draw(&bytes.Buffer{}, figure.Figure{Panels: []figure.Panel{p}},
+			"svg"); err == nil {
 			t.Errorf("%+v was drawn", p)
 		}
 	}
@@ -148,7 +166,8 @@ func TestDrawErrors(t *testing.T) {
 
 func TestSaveAndLoad(t *testing.T) {
 	out := t.TempDir()
-	if err := Save(out, collected(), outcome.Cost{Seconds: 1.5, PeakHeap: 3 << 20, Workers: 2}); err != nil {
+	if err := Save(out, collected(), outcome.Cost{Seconds: 1.5, PeakHeap: 3 << 20,
+		Workers: 2}); err != nil {
 		t.Fatal(err)
 	}
 	read := func(name string) []byte {
@@ -159,21 +178,26 @@ func TestSaveAndLoad(t *testing.T) {
 		return data
 	}
 	var m mat.Dense
-	if err := npyio.Read(bytes.NewReader(read("data/A.npy")), &m); err != nil || !mat.Equal(&m, mat.NewDense(2, 3, []float64{1, 2, 3, 4, 5, 0.1})) {
+	if err := npyio.Read(bytes.NewReader(read("data/A.npy")), &m); err != nil ||
+		!mat.Equal(&m, mat.NewDense(2, 3, []float64{1, 2, 3, 4, 5, 0.1})) {
 		t.Errorf("A.npy holds %v, %v", mat.Formatted(&m), err)
 	}
 	var v []float64
-	if err := npyio.Read(bytes.NewReader(read("data/v.npy")), &v); err != nil || len(v) != 2 || v[1] != 8 {
+	if err := npyio.Read(bytes.NewReader(read("data/v.npy")), &v); err != nil || len(v) != 2 ||
+		v[1] != 8 {
 		t.Errorf("v.npy holds %v, %v", v, err)
 	}
 	for name, want := range map[string]string{
-		"data/A.csv": "1,2,3\n4,5,0.1\n", "data/v.csv": "7\n8\n", "data/mse.csv": "depth,mse\n1,0.5\n2,0.25\n",
+		"data/A.csv": "1,2,3\n4,5,0.1\n", "data/v.csv": "7\n8\n",
+		"data/mse.csv": "depth,mse\n1,0.5\n2,0.25\n",
 	} {
 		if got := string(read(name)); got != want {
 			t.Errorf("%s holds %q, want %q", name, got, want)
 		}
 	}
-	if picture := string(read("data/figure.csv")); !strings.Contains(picture, "heatmap,,2,1,-2,,\n") || !strings.Contains(picture, "lines,dashed,1,1,,,\n") || !strings.Contains(picture, "lines,bars,1,1,,0.5,2\n") {
+	if picture := string(read("data/figure.csv")); !strings.Contains(picture,
+		"heatmap,,2,1,-2,,\n") || !strings.Contains(picture, "lines,dashed,1,1,,,\n") ||
+		!strings.Contains(picture, "lines,bars,1,1,,0.5,2\n") {
 		t.Errorf("figure.csv holds %s", picture)
 	}
 
@@ -183,7 +207,8 @@ func TestSaveAndLoad(t *testing.T) {
 		t.Fatal(err)
 	}
 	entries, err := Load(out, []string{"toy"})
-	if err != nil || len(entries) != 2 || entries[0].Name != "toy" || entries[0].Cost.Seconds != 1.5 {
+	if err != nil || len(entries) != 2 || entries[0].Name != "toy" ||
+		entries[0].Cost.Seconds != 1.5 {
 		t.Fatalf("loaded %d entries, %v", len(entries), err)
 	}
 	page, err := WritePage(out, entries)
@@ -194,7 +219,9 @@ func TestSaveAndLoad(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{"2 of 4 claims hold: 2 of 4 of our own", "quick scale, seed 0", "a &lt;toy&gt;", "one &amp; one", "not finite", "<svg", "data-figure", "1.50 s, largest live heap 3 MiB", "{&#34;n&#34;:1}"} {
+	for _, want := range []string{"2 of 4 claims hold: 2 of 4 of our own", "quick scale, seed 0",
+		"a &lt;toy&gt;", "one &amp; one", "not finite", "<svg", "data-figure",
+		"1.50 s, largest live heap 3 MiB", "{&#34;n&#34;:1}"} {
 		if !bytes.Contains(html, []byte(want)) {
 			t.Errorf("the page lacks %q", want)
 		}
@@ -205,7 +232,8 @@ func TestSaveAndLoad(t *testing.T) {
 		}
 	}
 	var claims []outcome.Claim
-	if err := readJSON(filepath.Join(out, ClaimsFile), &claims); err != nil || len(claims) != 4 || !math.IsNaN(claims[1].Measured.Float()) {
+	if err := readJSON(filepath.Join(out, ClaimsFile), &claims); err != nil || len(claims) != 4 ||
+		!math.IsNaN(claims[1].Measured.Float()) {
 		t.Errorf("claims.json holds %v, %v", claims, err)
 	}
 }

@@ -62,8 +62,10 @@ func ours(dir string) error {
 	}
 	for _, e := range entries {
 		name := e.Name()
-		if name != ResultFile && name != CostFile && name != dataFolder && !strings.HasPrefix(name, figureStem) {
-			return fmt.Errorf("%s is not an experiment's folder: it holds %s; choose another --out", dir, name)
+		if name != ResultFile && name != CostFile && name != dataFolder &&
+			!strings.HasPrefix(name, figureStem) {
+			return fmt.Errorf("%s is not an experiment's folder: it holds %s; choose another --out",
+				dir, name)
 		}
 	}
 	return nil
@@ -95,12 +97,18 @@ func saveFigures(dir string, figures []figure.Figure) error {
 	for _, f := range figures {
 		for _, format := range Formats() {
 			path := filepath.Join(dir, FigureFile(f, format))
-			if err := run.WriteFile(path, func(w io.Writer) error { return Draw(w, f, format) }); err != nil {
+			if err := run.WriteFile(path, func(w io.Writer) error {
+				return Draw(w, f,
+					format)
+			}); err != nil {
 				return err
 			}
 		}
 		path := filepath.Join(dir, dataFolder, FigureFile(f, "csv"))
-		if err := run.WriteFile(path, func(w io.Writer) error { return writeFigureCSV(w, f) }); err != nil {
+		if err := run.WriteFile(path, func(w io.Writer) error {
+			return writeFigureCSV(w,
+				f)
+		}); err != nil {
 			return err
 		}
 	}
@@ -117,15 +125,18 @@ func FigureFile(f figure.Figure, format string) string {
 
 func saveData(dir string, data figure.Data) error {
 	for _, a := range data.Arrays {
-		if err := run.WriteFile(filepath.Join(dir, a.Name+".npy"), func(w io.Writer) error { return writeNPY(w, a) }); err != nil {
+		if err := run.WriteFile(filepath.Join(dir, a.Name+".npy"),
+			func(w io.Writer) error { return writeNPY(w, a) }); err != nil {
 			return err
 		}
-		if err := run.WriteFile(filepath.Join(dir, a.Name+".csv"), func(w io.Writer) error { return writeArrayCSV(w, a) }); err != nil {
+		if err := run.WriteFile(filepath.Join(dir, a.Name+".csv"),
+			func(w io.Writer) error { return writeArrayCSV(w, a) }); err != nil {
 			return err
 		}
 	}
 	for _, t := range data.Tables {
-		if err := run.WriteFile(filepath.Join(dir, t.Name+".csv"), func(w io.Writer) error { return writeTableCSV(w, t) }); err != nil {
+		if err := run.WriteFile(filepath.Join(dir, t.Name+".csv"),
+			func(w io.Writer) error { return writeTableCSV(w, t) }); err != nil {
 			return err
 		}
 	}
@@ -176,7 +187,8 @@ func writeFigureCSV(w io.Writer, f figure.Figure) error {
 	for _, p := range f.Panels {
 		if m := p.Matrix; m != nil {
 			for i, v := range m.Values {
-				t.Rows = append(t.Rows, []any{p.Title, "", i%m.Columns + 1, i/m.Columns + 1, v, "", ""})
+				t.Rows = append(t.Rows, []any{p.Title, "", i%m.Columns + 1, i/m.Columns + 1, v, "",
+					""})
 			}
 		}
 		for _, s := range p.Series {

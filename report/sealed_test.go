@@ -22,15 +22,22 @@ func TestChangedResults(t *testing.T) {
 		err   string
 		pass  bool // of toy/one
 	}{
-		"as it was":          {pass: true},
-		"a digit":            {edits: []string{`"measured": 2`, `"measured": 3`}, err: "result.json is damaged: its content does not match its checksum; run the experiment again"},
-		"a verdict":          {edits: []string{`"pass": true`, `"pass": false`}, err: "does not match its checksum"},
-		"a space":            {edits: []string{`"toy",`, `"toy" ,`}, err: "does not match its checksum"},
-		"old":                {old: true, pass: true},
-		"old, a verdict":     {old: true, edits: []string{`"pass": true`, `"pass": false`}, pass: true},
-		"old, a digit":       {old: true, edits: []string{`"measured": 2`, `"measured": 3`}},
-		"old, no such claim": {old: true, edits: []string{`"relation": "equals"`, `"relation": "alike"`}, err: `claim toy/one: unknown relation "alike"; run the experiment again`},
-		"old, beyond":        {old: true, edits: []string{`"predicted": 2`, `"predicted": 1e308`, `"tolerance": 0`, `"tolerance": 1e308`}, err: "the prediction is 1e+308 and the tolerance 1e+308"},
+		"as it was": {pass: true},
+		"a digit": {edits: []string{`"measured": 2`, `"measured": 3`},
+			err: "result.json is damaged: its content does not match its checksum; run the experiment again"},
+		"a verdict": {edits: []string{`"pass": true`, `"pass": false`},
+			err: "does not match its checksum"},
+		"a space": {edits: []string{`"toy",`, `"toy" ,`},
+			err: "does not match its checksum"},
+		"old": {old: true, pass: true},
+		"old, a verdict": {old: true, edits: []string{`"pass": true`, `"pass": false`},
+			pass: true},
+		"old, a digit": {old: true, edits: []string{`"measured": 2`, `"measured": 3`}},
+		"old, no such claim": {old: true, edits: []string{`"relation": "equals"`,
+			`"relation": "alike"`}, err: `claim toy/one: unknown relation "alike"; run the experiment again`},
+		"old, beyond": {old: true, edits: []string{`"predicted": 2`, `"predicted": 1e308`,
+			`"tolerance": 0`, `"tolerance": 1e308`},
+			err: "the prediction is 1e+308 and the tolerance 1e+308"},
 	} {
 		out := t.TempDir()
 		if err := Save(out, collected(), outcome.Cost{}); err != nil {
@@ -58,7 +65,8 @@ func TestChangedResults(t *testing.T) {
 			if err == nil || !strings.Contains(err.Error(), test.err) {
 				t.Errorf("%s: %v, want %q", name, err, test.err)
 			}
-		case err != nil || len(entries) != 1 || entries[0].Claims[0].Pass != test.pass || entries[0].Claims[1].Pass:
+		case err != nil || len(entries) != 1 || entries[0].Claims[0].Pass != test.pass ||
+			entries[0].Claims[1].Pass:
 			t.Errorf("%s: %+v, %v, want %v", name, entries, err, test.pass)
 		}
 	}

@@ -21,9 +21,11 @@ func TestDemandHasNoNegativeTolerance(t *testing.T) {
 		{outcome.AtLeast, 2, 0.5, "≥ 2 - 0.5"},
 		{outcome.AtLeast, 2, -0.5, "≥ 2 + 0.5"},
 	} {
-		got := Demand(outcome.Claim{Relation: c.relation, Predicted: c.predicted, Tolerance: c.tolerance})
+		got := Demand(outcome.Claim{Relation: c.relation, Predicted: c.predicted,
+			Tolerance: c.tolerance})
 		if got != c.want {
-			t.Errorf("%s %g, tolerance %g: %q, want %q", c.relation, c.predicted, c.tolerance, got, c.want)
+			t.Errorf("%s %g, tolerance %g: %q, want %q", c.relation, c.predicted, c.tolerance, got,
+				c.want)
 		}
 	}
 }
@@ -31,7 +33,8 @@ func TestDemandHasNoNegativeTolerance(t *testing.T) {
 func TestVerdictCountsThePaperApart(t *testing.T) {
 	claims := []outcome.Claim{
 		{Source: "ours", Pass: true}, {Source: "Fig. 5", Pass: true}, {Source: "ours"},
-		{Source: "paper, unitary", Pass: true}, {Source: "Fu et al. 2024"}, {Source: "ours", Pass: true},
+		{Source: "paper, unitary", Pass: true}, {Source: "Fu et al. 2024"},
+		{Source: "ours", Pass: true},
 	}
 	got, err := Verdict(claims)
 	want := "4 of 6 claims hold: 2 of 2 of the paper, 0 of 1 after other papers, 2 of 3 of our own"
@@ -55,7 +58,8 @@ func TestConditionsTellRunsApart(t *testing.T) {
 	if got, want := DescribeConditions(alike), "quick scale, seed 1"; got != want {
 		t.Errorf("%q, want %q", got, want)
 	}
-	mixed := slices.Concat([]Entry{entry("c", "paper", 1), entry("d", "quick", 1, d6, heads)}, alike)
+	mixed := slices.Concat([]Entry{entry("c", "paper", 1), entry("d", "quick", 1, d6, heads)},
+		alike)
 	want := "quick scale, seed 1 (a, b); paper scale, seed 1 (c); quick scale, seed 1 with d = 6 and heads = 4 (d)"
 	if got := DescribeConditions(mixed); got != want {
 		t.Errorf("%q, want %q", got, want)

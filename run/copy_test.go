@@ -33,7 +33,8 @@ func TestCopyIsOpened(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer copied.Close()
-	if saved.Checkpoint.Step != 2 || len(saved.Metrics) != 2 || saved.Done || string(saved.Config) != "d: 2\n" {
+	if saved.Checkpoint.Step != 2 || len(saved.Metrics) != 2 || saved.Done ||
+		string(saved.Config) != "d: 2\n" {
 		t.Errorf("copied %+v", saved)
 	}
 	if err := os.Remove(filepath.Join(folder, "a", checkpointFile)); err != nil {
@@ -42,7 +43,8 @@ func TestCopyIsOpened(t *testing.T) {
 	if err := Copy(root, "a", filepath.Join(folder, "c")); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("a run without a checkpoint: %v", err)
 	}
-	if err := os.Symlink(filepath.Join(to, checkpointFile), filepath.Join(folder, "a", checkpointFile)); err != nil {
+	if err := os.Symlink(filepath.Join(to, checkpointFile),
+		filepath.Join(folder, "a", checkpointFile)); err != nil {
 		t.Skip(err)
 	}
 	if err := Copy(root, "a", filepath.Join(folder, "c")); err == nil {
@@ -89,7 +91,8 @@ func TestOpenCheckpoint(t *testing.T) {
 			t.Fatal(err)
 		}
 		data, err := io.ReadAll(f)
-		if err = errors.Join(err, f.Close()); err != nil || string(data) != want || name != "a/"+want {
+		if err = errors.Join(err, f.Close()); err != nil || string(data) != want ||
+			name != "a/"+want {
 			t.Errorf("%s holds %s, %v, want %s", name, data, err, want)
 		}
 	}

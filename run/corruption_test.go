@@ -36,7 +36,8 @@ func opened(t *testing.T, path string) (Saved, error) {
 
 func TestGoldenRunOpens(t *testing.T) {
 	saved, err := opened(t, golden(t))
-	if err != nil || saved.Done || saved.Damaged != nil || saved.Checkpoint.Step != 8 || len(saved.Metrics) != 8 || saved.Metrics[7].Evaluation == nil {
+	if err != nil || saved.Done || saved.Damaged != nil || saved.Checkpoint.Step != 8 ||
+		len(saved.Metrics) != 8 || saved.Metrics[7].Evaluation == nil {
 		t.Errorf("%+v, %v", saved, err)
 	}
 }
@@ -58,7 +59,8 @@ func TestCorruptions(t *testing.T) {
 			corruptions["truncated after "+string(good[max(0, n-20):n])] = good[:n]
 		}
 	}
-	for _, at := range []int{0, 3, 8, header / 2, header - 1, header, (header + len(good)) / 2, len(good) - 1} {
+	for _, at := range []int{0, 3, 8, header / 2, header - 1, header, (header + len(good)) / 2,
+		len(good) - 1} {
 		flipped := bytes.Clone(good)
 		flipped[at] ^= 1
 		corruptions["flipped near "+string(flipped[max(0, at-20):at+1])] = flipped
@@ -71,18 +73,22 @@ func TestCorruptions(t *testing.T) {
 		t.Fatal(err)
 	}
 	for name, content := range corruptions {
-		err := errors.Join(os.WriteFile(checkpoint, content, 0o644), os.WriteFile(previous, before, 0o644),
+		err := errors.Join(os.WriteFile(checkpoint, content, 0o644),
+			os.WriteFile(previous, before, 0o644),
 			os.WriteFile(filepath.Join(path, metricsFile), metrics, 0o644))
 		if err != nil {
 			t.Fatal(err)
 		}
-		if saved, err := opened(t, path); err != nil || saved.Damaged == nil || saved.Checkpoint.Step != 6 || len(saved.Metrics) != 6 {
+		if saved, err := opened(t, path); err != nil || saved.Damaged == nil ||
+			saved.Checkpoint.Step != 6 || len(saved.Metrics) != 6 {
 			t.Errorf("%q: step %d, %v, %v", name, saved.Checkpoint.Step, saved.Damaged, err)
 		}
-		if err := errors.Join(os.WriteFile(checkpoint, content, 0o644), os.WriteFile(previous, content, 0o644)); err != nil {
+		if err := errors.Join(os.WriteFile(checkpoint, content, 0o644),
+			os.WriteFile(previous, content, 0o644)); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := opened(t, path); err == nil || !strings.Contains(err.Error(), "has no checkpoint that is whole") {
+		if _, err := opened(t, path); err == nil ||
+			!strings.Contains(err.Error(), "has no checkpoint that is whole") {
 			t.Errorf("%q twice: %v", name, err)
 		}
 		if _, err := ReadWeights(checkpoint); err == nil {
@@ -101,26 +107,35 @@ func TestOpenSaysWhatIsWrong(t *testing.T) {
 		}
 	}
 	write := func(name, content string) func(string) error {
-		return func(path string) error { return os.WriteFile(filepath.Join(path, name), []byte(content), 0o644) }
+		return func(path string) error {
+			return os.WriteFile(filepath.Join(path, name),
+				[]byte(content), 0o644)
+		}
 	}
 	for name, test := range map[string]struct {
 		damage func(path string) error
 		step   int
 		err    string
 	}{
-		"no config":        {remove(ConfigFile), 0, "holds no run: there is no config.yaml in it"},
-		"no info":          {remove(infoFile), 0, "has no readable run.json"},
-		"broken info":      {write(infoFile, "{"), 0, "has no readable run.json: unexpected end"},
-		"next version":     {write(infoFile, `{"version":2}`), 0, "is a run of version 2, this icar reads version 1: use the icar that wrote it"},
-		"endless config":   {write(ConfigFile, strings.Repeat("#", maxConfig+1)), 0, "config.yaml is longer than 65536 bytes"},
-		"other config":     {write(ConfigFile, "seed: 2\n"), 0, "checkpoint.safetensors is of another configuration than config.yaml: put back the file"},
-		"other arithmetic": {write(infoFile, `{"version":1,"arithmetic":"abacus"}`), 0, "was computed in the arithmetic abacus, this would be go, whose bits differ: resume it on a machine like the first, or use --allow-different-arithmetic"},
-		"no checkpoint":    {remove(checkpointFile), 6, ""},
-		"no checkpoints":   {remove(checkpointFile, previousFile), 0, ""},
+		"no config":   {remove(ConfigFile), 0, "holds no run: there is no config.yaml in it"},
+		"no info":     {remove(infoFile), 0, "has no readable run.json"},
+		"broken info": {write(infoFile, "{"), 0, "has no readable run.json: unexpected end"},
+		"next version": {write(infoFile, `{"version":2}`), 0,
+			"is a run of version 2, this icar reads version 1: use the icar that wrote it"},
+		"endless config": {write(ConfigFile, strings.Repeat("#", maxConfig+1)), 0,
+			"config.yaml is longer than 65536 bytes"},
+		"other config": {write(ConfigFile, "seed: 2\n"), 0,
+			"checkpoint.safetensors is of another configuration than config.yaml: put back the file"},
+		"other arithmetic": {write(infoFile, `{"version":1,"arithmetic":"abacus"}`), 0,
+			"was computed in the arithmetic abacus, this would be go, whose bits differ: resume it on a machine like the first, or use --allow-different-arithmetic"},
+		"no checkpoint":  {remove(checkpointFile), 6, ""},
+		"no checkpoints": {remove(checkpointFile, previousFile), 0, ""},
 		"nor its own start": {func(p string) error {
-			return errors.Join(remove(checkpointFile, previousFile)(p), write(infoFile, `{"version":1,"arithmetic":"go","init":"00"}`)(p))
+			return errors.Join(remove(checkpointFile, previousFile)(p),
+				write(infoFile, `{"version":1,"arithmetic":"go","init":"00"}`)(p))
 		}, 0, "has no checkpoint: remove it and start again"},
-		"no metrics": {remove(metricsFile), 0, "has no checkpoint that is whole: checkpoint.safetensors counts"},
+		"no metrics": {remove(metricsFile), 0,
+			"has no checkpoint that is whole: checkpoint.safetensors counts"},
 		"no timings": {remove(timingsFile), 8, ""},
 		"half a line of more": {func(p string) error {
 			f, err := os.OpenFile(filepath.Join(p, metricsFile), os.O_APPEND|os.O_WRONLY, 0)
@@ -137,8 +152,10 @@ func TestOpenSaysWhatIsWrong(t *testing.T) {
 			t.Fatal(err)
 		}
 		saved, err := opened(t, path)
-		if test.err == "" && (err != nil || saved.Checkpoint.Step != test.step || len(saved.Metrics) != test.step || saved.Damaged != nil) {
-			t.Errorf("%s: step %d of %d, %v, %v", name, saved.Checkpoint.Step, test.step, saved.Damaged, err)
+		if test.err == "" && (err != nil || saved.Checkpoint.Step != test.step ||
+			len(saved.Metrics) != test.step || saved.Damaged != nil) {
+			t.Errorf("%s: step %d of %d, %v, %v", name, saved.Checkpoint.Step, test.step,
+				saved.Damaged, err)
 		}
 		if test.err != "" && (err == nil || !strings.Contains(err.Error(), test.err)) {
 			t.Errorf("%s: %v", name, err)
@@ -156,7 +173,8 @@ func TestMixedArithmeticIsRecorded(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := opened(t, path); err == nil || !strings.Contains(err.Error(), "in the arithmetic go+abacus, this would be go") {
+	if _, err := opened(t, path); err == nil ||
+		!strings.Contains(err.Error(), "in the arithmetic go+abacus, this would be go") {
 		t.Errorf("%v", err)
 	}
 }

@@ -28,7 +28,8 @@ func TestDirHoldsTheRun(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "runs", "a")
 	d := newDir(t, path)
 	weights := []safetensors.Tensor{safetensors.FromSlice("out.bias", []int{2}, []float32{1, 2})}
-	state := []safetensors.Tensor{safetensors.FromSlice("adam.m/out.bias", []int{2}, []float32{3, 4})}
+	state := []safetensors.Tensor{safetensors.FromSlice("adam.m/out.bias", []int{2},
+		[]float32{3, 4})}
 	err := errors.Join(
 		d.Record(Metric{Step: 1, Loss: 0.5, LearningRate: 0.01}, Timing{1, 2}),
 		d.Record(Metric{2, 0.25, 0.01, &Evaluation{0.125, []float64{0.25, 0}}}, Timing{2, 3}),
@@ -38,7 +39,8 @@ func TestDirHoldsTheRun(t *testing.T) {
 		t.Fatal(err)
 	}
 	metrics := `{"step":1,"loss":0.5,"learning_rate":0.01}` + "\n" +
-		`{"step":2,"loss":0.25,"learning_rate":0.01,"test_mse":0.125,"position_mse":[0.25,0]}` + "\n"
+		`{"step":2,"loss":0.25,"learning_rate":0.01,"test_mse":0.125,"position_mse":[0.25,0]}` +
+		"\n"
 	for name, want := range map[string]string{
 		"config.yaml":   "seed: 1\n",
 		"metrics.jsonl": metrics,
@@ -51,7 +53,9 @@ func TestDirHoldsTheRun(t *testing.T) {
 	}
 	data, err := os.ReadFile(filepath.Join(path, "run.json"))
 	var info Info
-	if err := errors.Join(err, json.Unmarshal(data, &info)); err != nil || info != NewInfo(1, "go") || info.Arithmetic != "go" || info.Go == "" {
+	if err := errors.Join(err, json.Unmarshal(data,
+		&info)); err != nil || info != NewInfo(1, "go") || info.Arithmetic != "go" ||
+		info.Go == "" {
 		t.Errorf("run.json holds %+v, %v", info, err)
 	}
 
@@ -70,7 +74,8 @@ func TestDirHoldsTheRun(t *testing.T) {
 	if err := safetensors.Integers(step, file.Tensors[0]); err != nil || step[0] != 2 {
 		t.Errorf("the checkpoint is of step %d, %v", step[0], err)
 	}
-	if file.Metadata["config"] != hash([]byte("seed: 1\n")) || file.Metadata["metrics"] != "128" || len(metrics) != 128 {
+	if file.Metadata["config"] != hash([]byte("seed: 1\n")) || file.Metadata["metrics"] != "128" ||
+		len(metrics) != 128 {
 		t.Errorf("metadata %v; metrics.jsonl has %d bytes", file.Metadata, len(metrics))
 	}
 }
@@ -79,7 +84,8 @@ func TestDirHoldsTheRun(t *testing.T) {
 func TestCheckpointCountsMetrics(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "a")
 	d := newDir(t, path)
-	if err := errors.Join(d.Checkpoint(Checkpoint{}), d.Record(Metric{Step: 1}, Timing{})); err != nil {
+	if err := errors.Join(d.Checkpoint(Checkpoint{}),
+		d.Record(Metric{Step: 1}, Timing{})); err != nil {
 		t.Fatal(err)
 	}
 	file, err := safetensors.ReadFile(filepath.Join(path, "checkpoint.safetensors"))
@@ -98,28 +104,32 @@ func TestCreateRefusesWhatExists(t *testing.T) {
 	}
 	for _, path := range []string{filepath.Join(dir, "a"), file, dir} {
 		_, err := Create(path, nil, NewInfo(2, "go"))
-		if !errors.Is(err, os.ErrExist) || !strings.Contains(err.Error(), "choose another directory") {
+		if !errors.Is(err, os.ErrExist) || !strings.Contains(err.Error(),
+			"choose another directory") {
 			t.Errorf("%s: %v", path, err)
 		}
 	}
 	if after := entries(t, filepath.Join(dir, "a")); !slices.Equal(before, after) {
 		t.Errorf("a refused directory went from %v to %v", before, after)
 	}
-	if _, err := Create(filepath.Join(file, "below"), nil, NewInfo(2, "go")); err == nil || errors.Is(err, os.ErrExist) {
+	if _, err := Create(filepath.Join(file, "below"), nil, NewInfo(2, "go")); err == nil ||
+		errors.Is(err, os.ErrExist) {
 		t.Errorf("below a file: %v", err)
 	}
 }
 
 // of is the directory of a run that has recorded nothing.
 func of(config string) *Dir {
-	return &Dir{settings: []byte(config), arithmetic: "go", program: "p", metrics: &lines{hash: sha256.New()}}
+	return &Dir{settings: []byte(config), arithmetic: "go", program: "p",
+		metrics: &lines{hash: sha256.New()}}
 }
 
 func TestReadWeights(t *testing.T) {
 	dir := t.TempDir()
 	bias := safetensors.FromSlice("out.bias", []int{1}, []float32{1})
 	slashed := safetensors.FromSlice("adam.m/out.bias", []int{1}, []float32{1})
-	checkpoint, err := Checkpoint{3, []safetensors.Tensor{bias}, []safetensors.Tensor{slashed}}.file(of("d: 2\n"))
+	checkpoint, err := Checkpoint{3, []safetensors.Tensor{bias},
+		[]safetensors.Tensor{slashed}}.file(of("d: 2\n"))
 	newer, err2 := Checkpoint{}.file(of("d: 2\n"))
 	newer.Metadata["version"] = "2"
 	var err3 error
@@ -144,7 +154,8 @@ func TestReadWeights(t *testing.T) {
 		if len(weights) != test.names {
 			t.Errorf("%s: %d tensors, want %d", name, len(weights), test.names)
 		}
-		if (err != nil) != (test.err != "") || err != nil && !strings.Contains(err.Error(), test.err) {
+		if (err != nil) != (test.err != "") ||
+			err != nil && !strings.Contains(err.Error(), test.err) {
 			t.Errorf("%s: %v, want %q", name, err, test.err)
 		}
 	}
@@ -155,7 +166,8 @@ func TestReadWeights(t *testing.T) {
 func TestFlippedBits(t *testing.T) {
 	bias := safetensors.FromSlice("out.bias", []int{2}, []float32{1, 2})
 	state := safetensors.FromSlice("adam.m/out.bias", []int{2}, []float32{3, 4})
-	good, err := Checkpoint{3, []safetensors.Tensor{bias}, []safetensors.Tensor{state}}.file(of("d: 2\n"))
+	good, err := Checkpoint{3, []safetensors.Tensor{bias},
+		[]safetensors.Tensor{state}}.file(of("d: 2\n"))
 	var file bytes.Buffer
 	if err := errors.Join(err, check(good), safetensors.Write(&file, good)); err != nil {
 		t.Fatal(err)

@@ -38,7 +38,8 @@ func TestEveryFault(t *testing.T) {
 	good := &run.FaultyDisk{}
 	dir, err := good.CreateOn(whole, c.YAML(), info)
 	if err == nil {
-		_, _, err = train.Train(t.Context(), c, train.Options{Backend: nn.OnKernel(plain), Dir: dir})
+		_, _, err = train.Train(t.Context(), c,
+			train.Options{Backend: nn.OnKernel(plain), Dir: dir})
 	}
 	if err := errors.Join(err, dir.Close()); err != nil {
 		t.Fatal(err)
@@ -47,8 +48,10 @@ func TestEveryFault(t *testing.T) {
 		t.Fatalf("%d checkpoints, want those of steps 0, 2, 4, 6, 8", len(good.Committed))
 	}
 	for name, fault := range map[string]run.Fault{
-		"fails": {}, "torn": {Tear: true}, "stops": {Dead: true}, "torn and stops": {Tear: true, Dead: true},
-		"stops and loses": {Dead: true, Lose: true}, "torn, stops and loses": {Tear: true, Dead: true, Lose: true},
+		"fails": {}, "torn": {Tear: true}, "stops": {Dead: true},
+		"torn and stops":        {Tear: true, Dead: true},
+		"stops and loses":       {Dead: true, Lose: true},
+		"torn, stops and loses": {Tear: true, Dead: true, Lose: true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -57,11 +60,13 @@ func TestEveryFault(t *testing.T) {
 				bad := &run.FaultyDisk{Fault: fault}
 				dir, err := bad.CreateOn(path, c.YAML(), info)
 				if err == nil {
-					_, _, err = train.Train(t.Context(), c, train.Options{Backend: nn.OnKernel(plain), Dir: dir})
+					_, _, err = train.Train(t.Context(), c,
+						train.Options{Backend: nn.OnKernel(plain), Dir: dir})
 					err = errors.Join(err, dir.Close())
 				}
 				if !errors.Is(err, run.ErrFault) || bad.Changes < fault.At {
-					t.Fatalf("fault %d of %d did not fire: %d changes, %v", fault.At, good.Changes, bad.Changes, err)
+					t.Fatalf("fault %d of %d did not fire: %d changes, %v", fault.At, good.Changes,
+						bad.Changes, err)
 				}
 				reopen(t, fault.At, path, c, info, good.Committed)
 				for _, file := range files {
@@ -77,7 +82,8 @@ func TestEveryFault(t *testing.T) {
 }
 
 // reopen goes on with what a fault has left and checks what it finds.
-func reopen(t *testing.T, at int, path string, c train.Config, info run.Info, committed map[[sha256.Size]byte]int) {
+func reopen(t *testing.T, at int, path string, c train.Config, info run.Info,
+	committed map[[sha256.Size]byte]int) {
 	t.Helper()
 	if _, err := os.Stat(path); errors.Is(err, os.ErrNotExist) { // the run could not be created
 		dir, err := run.Create(path, c.YAML(), info)
@@ -97,7 +103,8 @@ func reopen(t *testing.T, at int, path string, c train.Config, info run.Info, co
 	}
 	if data, err := os.ReadFile(filepath.Join(path, "checkpoint.safetensors")); err == nil {
 		if _, ok := committed[sha256.Sum256(data)]; !ok {
-			t.Errorf("fault %d: the checkpoint of step %d was never committed", at, saved.Checkpoint.Step)
+			t.Errorf("fault %d: the checkpoint of step %d was never committed", at,
+				saved.Checkpoint.Step)
 		}
 	} else if saved.Checkpoint.Step != 0 {
 		t.Errorf("fault %d: %v", at, err)

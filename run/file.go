@@ -32,7 +32,9 @@ func writeFile(on disk, path, previous string, write func(io.Writer) error) (err
 	}
 	defer func() {
 		if err != nil {
-			err = fmt.Errorf("%s was not written: %w", path, errors.Join(err, ignore(os.ErrClosed, f.Close()), ignore(os.ErrNotExist, os.Remove(f.Name()))))
+			err = fmt.Errorf("%s was not written: %w", path,
+				errors.Join(err, ignore(os.ErrClosed, f.Close()),
+					ignore(os.ErrNotExist, os.Remove(f.Name()))))
 		}
 	}()
 	buffered := bufio.NewWriter(onDisk{on, f})
@@ -119,7 +121,8 @@ func recoverFolder(path string) error {
 	parent, name := filepath.Split(path)
 	left, err := leftovers(parent, name)
 	for _, l := range left {
-		if _, missing := os.Lstat(path); errors.Is(missing, os.ErrNotExist) && strings.HasSuffix(l, oldSuffix) {
+		if _, missing := os.Lstat(path); errors.Is(missing, os.ErrNotExist) && strings.HasSuffix(l,
+			oldSuffix) {
 			err = errors.Join(err, os.Rename(filepath.Join(parent, l), path))
 			continue
 		}

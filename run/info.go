@@ -27,7 +27,8 @@ func NewInfo(seed uint64, arithmetic string) Info {
 	version, revision := Build()
 	program, _ := Program() // "" is no identity
 	return Info{
-		Version: formatVersion, Icar: version, Revision: revision, Program: program, Go: runtime.Version(),
+		Version: formatVersion, Icar: version, Revision: revision, Program: program,
+		Go:         runtime.Version(),
 		Arithmetic: arithmetic, Seed: seed,
 	}
 }

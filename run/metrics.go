@@ -43,7 +43,8 @@ type lines struct {
 
 // createLines creates a file in dir that must not exist.
 func createLines(on disk, dir, name string) (*lines, error) {
-	f, err := os.OpenFile(filepath.Join(dir, name), os.O_WRONLY|os.O_CREATE|os.O_EXCL, filePermission)
+	f, err := os.OpenFile(filepath.Join(dir, name), os.O_WRONLY|os.O_CREATE|os.O_EXCL,
+		filePermission)
 	if err != nil {
 		return nil, err
 	}

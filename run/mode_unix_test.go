@@ -23,7 +23,8 @@ func TestUmaskDecides(t *testing.T) {
 			_, err := io.WriteString(w, "whole")
 			return err
 		}))
-		err = errors.Join(err, WriteFolder(filepath.Join(root, "folder"), func(string) error { return nil }))
+		err = errors.Join(err, WriteFolder(filepath.Join(root, "folder"),
+			func(string) error { return nil }))
 		syscall.Umask(before)
 		if err != nil {
 			t.Fatal(err)

@@ -68,9 +68,11 @@ func open(on disk, path, arithmetic string, mixed bool) (d *Dir, s Saved, err er
 	}
 	if s.Info.Arithmetic != arithmetic && !mixed && !s.Done {
 		return nil, s, fmt.Errorf("was computed in the arithmetic %s, this would be %s, whose bits differ: "+
-			"resume it on a machine like the first, or use --allow-different-arithmetic", s.Info.Arithmetic, arithmetic)
+			"resume it on a machine like the first, or use --allow-different-arithmetic",
+			s.Info.Arithmetic, arithmetic)
 	}
-	d = &Dir{on: on, path: path, settings: s.Config, arithmetic: s.Info.Arithmetic, program: s.Info.Program}
+	d = &Dir{on: on, path: path, settings: s.Config, arithmetic: s.Info.Arithmetic,
+		program: s.Info.Program}
 	if s.Done {
 		err = d.finished(&s)
 		return nil, s, err
@@ -185,7 +187,8 @@ func (d *Dir) load(s *Saved, name string) (length int64, err error) {
 		return 0, fmt.Errorf("%s counts %d bytes of %s: %w", name, counted.bytes, metricsFile, err)
 	}
 	if len(metrics) != c.Step {
-		return 0, fmt.Errorf("%s is of step %d and counts %d lines of %s", name, c.Step, len(metrics), metricsFile)
+		return 0, fmt.Errorf("%s is of step %d and counts %d lines of %s", name, c.Step,
+			len(metrics), metricsFile)
 	}
 	s.Checkpoint, s.Metrics = c, metrics
 	return counted.bytes, nil
@@ -219,7 +222,8 @@ func (d *Dir) rewind(s Saved, length int64, previous bool, arithmetic string) er
 		}
 	}
 	if previous {
-		if err := d.on.rename(filepath.Join(d.path, previousFile), filepath.Join(d.path, checkpointFile)); err != nil {
+		if err := d.on.rename(filepath.Join(d.path, previousFile),
+			filepath.Join(d.path, checkpointFile)); err != nil {
 			return err
 		}
 		if err := d.on.syncFolder(d.path); err != nil {
@@ -239,7 +243,8 @@ func (d *Dir) rewind(s Saved, length int64, previous bool, arithmetic string) er
 	length = 0
 	for line := range bytes.Lines(data) {
 		var t Timing
-		if json.Unmarshal(line, &t) != nil || !bytes.HasSuffix(line, []byte("\n")) || t.Step > s.Checkpoint.Step {
+		if json.Unmarshal(line, &t) != nil || !bytes.HasSuffix(line, []byte("\n")) ||
+			t.Step > s.Checkpoint.Step {
 			break // a damaged line is no loss: nothing depends on timings
 		}
 		length += int64(len(line))

@@ -31,7 +31,8 @@ func written(t *testing.T, program string) string {
 	info.Program = program
 	d, err := Create(path, []byte("seed: 1\n"), info)
 	for step := 1; step <= 2 && err == nil; step++ {
-		err = errors.Join(d.Record(Metric{Step: step, Loss: 0.5, LearningRate: 0.01}, Timing{step, 1}), d.Checkpoint(Checkpoint{Step: step}))
+		err = errors.Join(d.Record(Metric{Step: step, Loss: 0.5, LearningRate: 0.01},
+			Timing{step, 1}), d.Checkpoint(Checkpoint{Step: step}))
 	}
 	if err := errors.Join(err, d.Close()); err != nil {
 		t.Fatal(err)
@@ -61,11 +62,14 @@ func TestChangedMetricsAreNoticed(t *testing.T) {
 		saved, err := opened(t, path)
 		switch {
 		case test.step == 0:
-			if err == nil || !strings.Contains(err.Error(), "they were changed since and do not match their checksum; remove it") {
+			if err == nil || !strings.Contains(err.Error(),
+				"they were changed since and do not match their checksum; remove it") {
 				t.Errorf("line %d changed: step %d, %v", test.line, saved.Checkpoint.Step, err)
 			}
-		case err != nil || saved.Checkpoint.Step != test.step || (saved.Damaged != nil) != (test.line > 0):
-			t.Errorf("line %d changed: step %d, %v, %v; want step %d", test.line, saved.Checkpoint.Step, saved.Damaged, err, test.step)
+		case err != nil || saved.Checkpoint.Step != test.step ||
+			(saved.Damaged != nil) != (test.line > 0):
+			t.Errorf("line %d changed: step %d, %v, %v; want step %d", test.line,
+				saved.Checkpoint.Step, saved.Damaged, err, test.step)
 		}
 	}
 }
@@ -77,8 +81,10 @@ func TestChecksumGoesOn(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	err = errors.Join(d.Record(Metric{Step: 3, Loss: 0.25}, Timing{3, 1}), d.Checkpoint(Checkpoint{Step: 3}), d.Close())
-	if saved, err2 := opened(t, path); err != nil || err2 != nil || saved.Checkpoint.Step != 3 || saved.Damaged != nil {
+	err = errors.Join(d.Record(Metric{Step: 3, Loss: 0.25}, Timing{3, 1}),
+		d.Checkpoint(Checkpoint{Step: 3}), d.Close())
+	if saved, err2 := opened(t, path); err != nil || err2 != nil || saved.Checkpoint.Step != 3 ||
+		saved.Damaged != nil {
 		t.Errorf("step %d, %v, %v, %v", saved.Checkpoint.Step, saved.Damaged, err, err2)
 	}
 }
@@ -88,7 +94,8 @@ func TestChecksumGoesOn(t *testing.T) {
 func TestProgramsAreRecorded(t *testing.T) {
 	me := this(t)
 	for was, want := range map[string]string{
-		me: me, "0123456789abcdef": "0123456789abcdef+" + me, "a+" + me: "a+" + me, me + "+a": me + "+a", "": "unknown+" + me,
+		me: me, "0123456789abcdef": "0123456789abcdef+" + me, "a+" + me: "a+" + me,
+		me + "+a": me + "+a", "": "unknown+" + me,
 	} {
 		path := written(t, was)
 		d, saved, err := Open(path, "go", false)
@@ -96,7 +103,8 @@ func TestProgramsAreRecorded(t *testing.T) {
 			t.Fatal(err)
 		}
 		if saved.Info.Program != was || saved.Info.Ours() != (was == me) {
-			t.Errorf("%q: opened as a run of %q, ours: %v", was, saved.Info.Program, saved.Info.Ours())
+			t.Errorf("%q: opened as a run of %q, ours: %v", was, saved.Info.Program,
+				saved.Info.Ours())
 		}
 		err = errors.Join(d.Checkpoint(saved.Checkpoint), d.Close())
 		data, err2 := os.ReadFile(filepath.Join(path, infoFile))
@@ -106,7 +114,8 @@ func TestProgramsAreRecorded(t *testing.T) {
 			t.Fatal(err)
 		}
 		if info.Program != want || file.Metadata[metaProgram] != want {
-			t.Errorf("%q: run.json names %q, the checkpoint %q, want %q", was, info.Program, file.Metadata[metaProgram], want)
+			t.Errorf("%q: run.json names %q, the checkpoint %q, want %q", was, info.Program,
+				file.Metadata[metaProgram], want)
 		}
 	}
 }

@@ -214,7 +214,8 @@ func filesOf(path string) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	known := []string{doneFile, previousFile, checkpointFile, timingsFile, metricsFile, ConfigFile, infoFile}
+	known := []string{doneFile, previousFile, checkpointFile, timingsFile, metricsFile, ConfigFile,
+		infoFile}
 	var files []string
 	for _, name := range known {
 		left, err := leftovers(path, name)

@@ -35,7 +35,8 @@ func TestRead(t *testing.T) {
 	state := func(want State) Run {
 		t.Helper()
 		r, err := Read(path)
-		if err != nil || r.State != want || len(r.Metrics) != 2 || r.Metrics[1].Loss != 0.5 || r.Seconds != 1 || string(r.Config) != "d: 2\n" || r.Info.Seed != 3 {
+		if err != nil || r.State != want || len(r.Metrics) != 2 || r.Metrics[1].Loss != 0.5 ||
+			r.Seconds != 1 || string(r.Config) != "d: 2\n" || r.Info.Seed != 3 {
 			t.Errorf("read %+v, %v, want %s", r, err, want)
 		}
 		return r
@@ -137,7 +138,8 @@ func TestListFindsRunsAndNamesDamagedOnes(t *testing.T) {
 	}
 	write := func(name, content string) {
 		t.Helper()
-		if err := errors.Join(os.MkdirAll(filepath.Dir(filepath.Join(root, name)), 0o755), os.WriteFile(filepath.Join(root, name), []byte(content), 0o644)); err != nil {
+		if err := errors.Join(os.MkdirAll(filepath.Dir(filepath.Join(root, name)), 0o755),
+			os.WriteFile(filepath.Join(root, name), []byte(content), 0o644)); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -154,8 +156,10 @@ func TestListFindsRunsAndNamesDamagedOnes(t *testing.T) {
 		name  string
 		state State
 	}{{"a", Stopped}, {"b", Damaged}, {filepath.Join("deep", "er", "c"), Stopped}} {
-		if r := runs[i]; r.Path != filepath.Join(root, want.name) || r.State != want.state || (r.Err != nil) != (want.state == Damaged) {
-			t.Errorf("run %d is %s, %s (%v), want %s, %s", i, r.Path, r.State, r.Err, want.name, want.state)
+		if r := runs[i]; r.Path != filepath.Join(root, want.name) || r.State != want.state ||
+			(r.Err != nil) != (want.state == Damaged) {
+			t.Errorf("run %d is %s, %s (%v), want %s, %s", i, r.Path, r.State, r.Err, want.name,
+				want.state)
 		}
 	}
 	if _, err := List(filepath.Join(root, "nowhere")); !errors.Is(err, fs.ErrNotExist) {
@@ -184,14 +188,17 @@ func TestRemoveTakesRunsOnly(t *testing.T) {
 		}
 	}
 	for name, want := range map[string]string{
-		"busy": "is being written by another process: stop it first", "more": "holds notes.txt, which is no file of a run",
-		"link": "is a symbolic link", "link/": "is a symbolic link", "link/.": "is a symbolic link", "empty": "holds no run", "nowhere": "holds no run",
+		"busy": "is being written by another process: stop it first",
+		"more": "holds notes.txt, which is no file of a run",
+		"link": "is a symbolic link", "link/": "is a symbolic link", "link/.": "is a symbolic link",
+		"empty": "holds no run", "nowhere": "holds no run",
 	} {
 		if err := Remove(root + "/" + name); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v, want %s", name, err, want)
 		}
 	}
-	for _, left := range []string{"busy/config.yaml", "more/checkpoint.safetensors", "target/run.json", "empty"} {
+	for _, left := range []string{"busy/config.yaml", "more/checkpoint.safetensors",
+		"target/run.json", "empty"} {
 		if _, err := os.Stat(path(left)); err != nil {
 			t.Errorf("%s is gone: %v", left, err)
 		}

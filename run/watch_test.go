@@ -59,8 +59,10 @@ func TestWatchReadsWhatIsNew(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if p.Step != step || p.Loss != loss || p.Evaluation == nil || p.Evaluation.TestMSE != test || p.Behind || (read > 0) != reads {
-			t.Errorf("step %d, loss %v, evaluation %v, behind %v, read %d; want %d, %v, %v", p.Step, p.Loss, p.Evaluation, p.Behind, read, step, loss, test)
+		if p.Step != step || p.Loss != loss || p.Evaluation == nil ||
+			p.Evaluation.TestMSE != test || p.Behind || (read > 0) != reads {
+			t.Errorf("step %d, loss %v, evaluation %v, behind %v, read %d; want %d, %v, %v", p.Step,
+				p.Loss, p.Evaluation, p.Behind, read, step, loss, test)
 		}
 		return p
 	}
@@ -81,16 +83,19 @@ func TestWatchReadsWhatIsNew(t *testing.T) {
 	if err := os.Remove(filepath.Join(dir, metricsFile)); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.WriteFile(filepath.Join(dir, metricsFile), []byte(strings.Repeat(`{"step":1,"loss":7,"test_mse":8}`+"\n", 300)), 0o600); err != nil {
+	if err := os.WriteFile(filepath.Join(dir, metricsFile),
+		[]byte(strings.Repeat(`{"step":1,"loss":7,"test_mse":8}`+"\n", 300)), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	look(300, 7, 8, true)
-	if err := os.WriteFile(filepath.Join(dir, metricsFile), []byte(strings.Repeat(`{"step":1,"loss":9,"test_mse":8}`+"\n", 400)), 0o600); err != nil {
+	if err := os.WriteFile(filepath.Join(dir, metricsFile),
+		[]byte(strings.Repeat(`{"step":1,"loss":9,"test_mse":8}`+"\n", 400)), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	p = look(400, 9, 8, true) // rewritten in place, and longer
 	if p.Curve[0].Loss != 9 || p.State != Stopped {
-		t.Errorf("the curve begins with the loss %v of the file before; the run is %s", p.Curve[0].Loss, p.State)
+		t.Errorf("the curve begins with the loss %v of the file before; the run is %s",
+			p.Curve[0].Loss, p.State)
 	}
 	if err := os.WriteFile(filepath.Join(dir, doneFile), []byte("400\n"), 0o600); err != nil {
 		t.Fatal(err)
@@ -119,8 +124,10 @@ func TestWatchOfALongRun(t *testing.T) {
 			continue
 		}
 		last := p.Curve[len(p.Curve)-1]
-		if p.Step != 60_000 || last.Step != 60_000 || p.Curve[0].Step != 1 || len(p.Curve) < maxPoints || looks < 2 {
-			t.Errorf("step %d after %d looks, %d points to step %d", p.Step, looks, len(p.Curve), last.Step)
+		if p.Step != 60_000 || last.Step != 60_000 || p.Curve[0].Step != 1 ||
+			len(p.Curve) < maxPoints || looks < 2 {
+			t.Errorf("step %d after %d looks, %d points to step %d", p.Step, looks, len(p.Curve),
+				last.Step)
 		}
 		for i, m := range p.Curve[:len(p.Curve)-1] {
 			if every := p.Curve[1].Step - 1; m.Step != 1+i*every {
@@ -141,7 +148,8 @@ func TestSparseMetrics(t *testing.T) {
 	start := time.Now()
 	var w Watch
 	for range 3 {
-		if _, _, err := w.Look(budget.Folder(dir), 1<<20); err == nil || !strings.Contains(err.Error(), "line 4 is longer than") {
+		if _, _, err := w.Look(budget.Folder(dir), 1<<20); err == nil ||
+			!strings.Contains(err.Error(), "line 4 is longer than") {
 			t.Errorf("a look: %v", err)
 		}
 	}
@@ -157,7 +165,8 @@ func TestSparseMetrics(t *testing.T) {
 // their size.
 func TestManyShortLines(t *testing.T) {
 	dir := watchedRun(t, 0)
-	if err := os.WriteFile(filepath.Join(dir, metricsFile), []byte(strings.Repeat("{}\n", 1_300_000)), 0o600); err != nil {
+	if err := os.WriteFile(filepath.Join(dir, metricsFile),
+		[]byte(strings.Repeat("{}\n", 1_300_000)), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := Read(dir); !errors.Is(err, budget.ErrTooMuch) {

@@ -66,7 +66,8 @@ func checkScale(path string, data []float64) error {
 		largest = max(largest, math.Abs(x))
 	}
 	if largest > scale || largest < 1/scale {
-		return fmt.Errorf("%s: its largest number is %.3g: scale the states to between %g and %g", path, largest, 1/scale, scale)
+		return fmt.Errorf("%s: its largest number is %.3g: scale the states to between %g and %g",
+			path, largest, 1/scale, scale)
 	}
 	return nil
 }

@@ -31,7 +31,8 @@ func saved(t *testing.T, at int, x float64, shape ...int) string {
 
 func TestReadTakesManySequencesOrOne(t *testing.T) {
 	s, err := Read(saved(t, -1, 0, 4, 3, 2))
-	if err != nil || s.N != 4 || s.T != 2 || s.D != 2 || len(s.Contexts) != 4 || s.States[2*6+1*2+1] != 16 {
+	if err != nil || s.N != 4 || s.T != 2 || s.D != 2 || len(s.Contexts) != 4 ||
+		s.States[2*6+1*2+1] != 16 {
 		t.Errorf("%+v, %v", s, err)
 	}
 	s, err = Read(saved(t, -1, 0, 3, 2))
@@ -44,7 +45,8 @@ func TestReadTakesManySequencesOrOne(t *testing.T) {
 func TestReadNamesTheFault(t *testing.T) {
 	constant := saved(t, -1, 0, 4, 3, 1)
 	for path, want := range map[string]string{
-		saved(t, 2*6+1*2+1, math.NaN(), 4, 3, 2):  "sequence 2, row 1, column 1 is NaN, counted from 0",
+		saved(t, 2*6+1*2+1, math.NaN(), 4, 3,
+			2): "sequence 2, row 1, column 1 is NaN, counted from 0",
 		saved(t, 5, math.Inf(-1), 4, 3, 2):        "sequence 0, row 2, column 1 is -Inf",
 		saved(t, 4, math.Inf(1), 3, 2):            "sequence 0, row 2, column 0 is +Inf",
 		saved(t, 3, 1e200, 4, 3, 2):               "its largest number is 1e+200: scale the states to between 1e-30 and 1e+30",
@@ -71,7 +73,9 @@ func TestReadNamesAConstantCoordinate(t *testing.T) {
 			t.Fatal(err)
 		}
 		_, err := Read(path)
-		if constant := last == 7; constant != (err != nil) || constant && !strings.Contains(err.Error(), "column 1, counted from 0, is 7 in all rows from 0 to 1 of every sequence") {
+		if constant := last == 7; constant != (err != nil) ||
+			constant && !strings.Contains(err.Error(),
+				"column 1, counted from 0, is 7 in all rows from 0 to 1 of every sequence") {
 			t.Errorf("with %v at the end: %v", last, err)
 		}
 	}
@@ -81,20 +85,25 @@ func TestReadNamesAConstantCoordinate(t *testing.T) {
 func TestPartedSequences(t *testing.T) {
 	path, other := saved(t, -1, 0, 5, 3, 2), saved(t, -1, 0, 3, 3, 2)
 	p, err := ReadParted(path, "")
-	if err != nil || p.Fitting.N != 2 || p.Test.N != 3 || p.Fitting.States[11] != 12 || p.Test.States[0] != 13 || len(p.Test.Contexts) != 3 {
+	if err != nil || p.Fitting.N != 2 || p.Test.N != 3 || p.Fitting.States[11] != 12 ||
+		p.Test.States[0] != 13 || len(p.Test.Contexts) != 3 {
 		t.Errorf("%+v, %v", p, err)
 	}
 	p, err = ReadParted(path, other)
-	if err != nil || p.Fitting.N != 3 || p.Test.N != 5 || !strings.Contains(p.How, "first 3 of the 3") {
+	if err != nil || p.Fitting.N != 3 || p.Test.N != 5 ||
+		!strings.Contains(p.How, "first 3 of the 3") {
 		t.Errorf("%+v, %v", p, err)
 	}
-	if p, err = ReadParted(saved(t, -1, 0, 3, 2), ""); err != nil || p.Fitting.N != 0 || p.Test.N != 1 {
+	if p, err = ReadParted(saved(t, -1, 0, 3, 2), ""); err != nil || p.Fitting.N != 0 ||
+		p.Test.N != 1 {
 		t.Errorf("of one: %+v, %v", p, err)
 	}
-	if p, err = ReadParted(saved(t, -1, 0, 1100, 2, 2), ""); err != nil || p.Fitting.N != mostFitted || p.Test.N != 1100-mostFitted {
+	if p, err = ReadParted(saved(t, -1, 0, 1100, 2, 2),
+		""); err != nil || p.Fitting.N != mostFitted || p.Test.N != 1100-mostFitted {
 		t.Errorf("of many: %d and %d, %v", p.Fitting.N, p.Test.N, err)
 	}
-	if _, err = ReadParted(path, saved(t, -1, 0, 3, 4, 2)); err == nil || !strings.Contains(err.Error(), "has sequences of 4 states of 2 numbers and") {
+	if _, err = ReadParted(path, saved(t, -1, 0, 3, 4, 2)); err == nil ||
+		!strings.Contains(err.Error(), "has sequences of 4 states of 2 numbers and") {
 		t.Errorf("of two lengths: %v", err)
 	}
 }

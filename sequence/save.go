@@ -36,7 +36,8 @@ func Arrays(s ar.Batch[float64], tokens ar.Encoding) ([]npy.Array, error) {
 		return all, nil
 	}
 	x, err := s.Inputs(tokens)
-	return append(all, npy.Array{Name: Tokens, Shape: []int{s.N, s.T, tokens.Width(s.D)}, Data: x}), err
+	return append(all, npy.Array{Name: Tokens, Shape: []int{s.N, s.T, tokens.Width(s.D)},
+		Data: x}), err
 }
 
 // endings say which format a file has.

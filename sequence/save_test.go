@@ -30,7 +30,8 @@ func TestArraysAreWhatTheyAreCalled(t *testing.T) {
 		t.Fatalf("%d arrays, %v", len(arrays), err)
 	}
 	w, tokens := arrays[1], arrays[2]
-	if w.Name != Hidden || !slices.Equal(w.Shape, []int{2, 3, 3}) || tokens.Name != Tokens || !slices.Equal(tokens.Shape, []int{2, 4, 9}) {
+	if w.Name != Hidden || !slices.Equal(w.Shape, []int{2, 3, 3}) || tokens.Name != Tokens ||
+		!slices.Equal(tokens.Shape, []int{2, 4, 9}) {
 		t.Errorf("%s %v, %s %v", w.Name, w.Shape, tokens.Name, tokens.Shape)
 	}
 	second, last := s.States[5*3:], 0.0 // the second sequence
@@ -40,7 +41,8 @@ func TestArraysAreWhatTheyAreCalled(t *testing.T) {
 	if math.Abs(last-second[3+2]) > 1e-12 {
 		t.Errorf("(W s_1)_3 = %v, s_2 has %v", last, second[5])
 	}
-	if at := tokens.Data[9*4+9:][:9]; !slices.Equal(at[3:6], second[3:6]) || !slices.Equal(at[6:], second[:3]) {
+	if at := tokens.Data[9*4+9:][:9]; !slices.Equal(at[3:6], second[3:6]) ||
+		!slices.Equal(at[6:], second[:3]) {
 		t.Errorf("e_2 = %v of s_1, s_2 = %v", at, second[:6])
 	}
 	s.Contexts = make([]ar.Context, s.N)
@@ -62,7 +64,8 @@ func TestSaveByTheEnding(t *testing.T) {
 	}
 	for i, name := range []string{"a.npy", "a-w.npy"} {
 		shape, data, err := npy.ReadFile(filepath.Join(dir, name))
-		if err != nil || !slices.Equal(shape, arrays[i].Shape) || !slices.Equal(data, arrays[i].Data) {
+		if err != nil || !slices.Equal(shape, arrays[i].Shape) ||
+			!slices.Equal(data, arrays[i].Data) {
 			t.Errorf("%s has %v %v, %v", name, shape, data, err)
 		}
 	}
@@ -80,7 +83,8 @@ func TestSaveByTheEnding(t *testing.T) {
 		t.Fatalf("%d tensors, %v", len(f.Tensors), err)
 	}
 	data := make([]float64, len(arrays[0].Data))
-	if err := safetensors.Floats(data, f.Tensors[0]); err != nil || f.Tensors[0].Name != States || !slices.Equal(data, arrays[0].Data) {
+	if err := safetensors.Floats(data, f.Tensors[0]); err != nil || f.Tensors[0].Name != States ||
+		!slices.Equal(data, arrays[0].Data) {
 		t.Errorf("%s: %v", f.Tensors[0].Name, err)
 	}
 	if err := Save(filepath.Join(dir, "a.csv"), arrays); err == nil {

@@ -69,7 +69,8 @@ func checkPassfile(text string, isURL bool, config *pgx.ConnConfig) error {
 	with := func(path string) (*pgx.ConnConfig, error) { // what comes last counts
 		switch {
 		case !isURL:
-			return pgx.ParseConfig(text + " passfile='" + strings.NewReplacer(`\`, `\\`, `'`, `\'`).Replace(path) + "'")
+			return pgx.ParseConfig(text + " passfile='" +
+				strings.NewReplacer(`\`, `\\`, `'`, `\'`).Replace(path) + "'")
 		case strings.Contains(text, "?"):
 			return pgx.ParseConfig(text + "&passfile=" + url.PathEscape(path))
 		}
@@ -83,7 +84,8 @@ func checkPassfile(text string, isURL bool, config *pgx.ConnConfig) error {
 		path = filepath.Join(home, ".pgpass")
 	}
 	if all := passfile.FindAllStringSubmatch(" "+text, -1); all != nil {
-		path = strings.NewReplacer(`\\`, `\`, `\'`, `'`).Replace(strings.Trim(all[len(all)-1][1], "'"))
+		path = strings.NewReplacer(`\\`, `\`, `\'`, `'`).Replace(strings.Trim(all[len(all)-1][1],
+			"'"))
 		if plain, err := url.PathUnescape(path); err == nil && isURL {
 			path = plain
 		}
@@ -94,7 +96,8 @@ func checkPassfile(text string, isURL bool, config *pgx.ConnConfig) error {
 		return errors.New("the database's password comes from a passfile that the address does not name plainly: give it as passfile=PATH, at the address's end")
 	}
 	if !private(info) {
-		return fmt.Errorf("the passfile %s has mode %04o and others can read it: chmod 600 %[1]s", path, info.Mode().Perm())
+		return fmt.Errorf("the passfile %s has mode %04o and others can read it: chmod 600 %[1]s",
+			path, info.Mode().Perm())
 	}
 	return nil
 }
@@ -134,7 +137,8 @@ func ReadAddress(path string) (Address, error) {
 		return Address{}, err
 	}
 	if !private(info) {
-		return Address{}, fmt.Errorf("%s has mode %04o and others can read it: chmod 600 %[1]s", path, info.Mode().Perm())
+		return Address{}, fmt.Errorf("%s has mode %04o and others can read it: chmod 600 %[1]s",
+			path, info.Mode().Perm())
 	}
 	if info.Size() > maxAddress || !info.Mode().IsRegular() {
 		return Address{}, fmt.Errorf("%s holds no address: write one line, postgres://USER:PASSWORD@HOST:PORT/NAME", path)
@@ -155,7 +159,8 @@ func (a Address) String() string {
 	if a.postgres == nil {
 		return a.file
 	}
-	return fmt.Sprintf("postgres at %s:%d/%s", a.postgres.Host, a.postgres.Port, a.postgres.Database)
+	return fmt.Sprintf("postgres at %s:%d/%s", a.postgres.Host, a.postgres.Port,
+		a.postgres.Database)
 }
 
 // GoString is String, for %#v.
@@ -173,7 +178,8 @@ func (a Address) redact(err error) error {
 		return err
 	}
 	text := err.Error()
-	for _, secret := range []string{a.postgres.Password, url.QueryEscape(a.postgres.Password), url.PathEscape(a.postgres.Password)} {
+	for _, secret := range []string{a.postgres.Password, url.QueryEscape(a.postgres.Password),
+		url.PathEscape(a.postgres.Password)} {
 		text = strings.ReplaceAll(text, secret, "REDACTED")
 	}
 	if text == err.Error() {

@@ -70,7 +70,8 @@ func below(above *os.Root, name string, make bool) (*os.Root, error) {
 	}
 	info, err := above.Lstat(name)
 	if err == nil && !info.IsDir() {
-		err = fmt.Errorf("%s is no folder: remove it, or choose another folder with --files", filepath.Join(above.Name(), name))
+		err = fmt.Errorf("%s is no folder: remove it, or choose another folder with --files",
+			filepath.Join(above.Name(), name))
 	}
 	if err != nil {
 		return nil, err
@@ -108,7 +109,8 @@ func (a Attempts) Inherit(c Claim, arithmetic string) (dir *run.Dir, saved *run.
 			}
 		}
 		if !errors.Is(err, fs.ErrNotExist) {
-			a.Log.Warn("an earlier attempt cannot be gone on with", "trial", c.ID, "epoch", c.Epoch, "earlier", epoch, "error", err)
+			a.Log.Warn("an earlier attempt cannot be gone on with", "trial", c.ID, "epoch", c.Epoch,
+				"earlier", epoch, "error", err)
 		}
 		if err := trial.RemoveAll(attempt(c.Epoch)); err != nil {
 			return nil, nil, err

@@ -66,13 +66,15 @@ const (
 // raises the trial's epoch. Trials that no worker was lost with come first. Of
 // a trial that has lost workers, each counts as an attempt, and the last one is
 // for ClaimAlone. The error is ErrNone, or the database's.
-func (s *Store) Claim(ctx context.Context, w Sweep, worker string, lease time.Duration) (Claim, error) {
+func (s *Store) Claim(ctx context.Context, w Sweep, worker string,
+	lease time.Duration) (Claim, error) {
 	return s.first(ctx, "NOT ", w, worker, lease)
 }
 
 // ClaimAlone is Claim of a trial that may end its worker. The process should do
 // nothing else meanwhile.
-func (s *Store) ClaimAlone(ctx context.Context, w Sweep, worker string, lease time.Duration) (Claim, error) {
+func (s *Store) ClaimAlone(ctx context.Context, w Sweep, worker string,
+	lease time.Duration) (Claim, error) {
 	return s.first(ctx, "", w, worker, lease)
 }
 
@@ -108,7 +110,8 @@ func (s *Store) first(ctx context.Context, not string, w Sweep, worker string,
 func (s *Store) claim(ctx context.Context, condition string, w Sweep, worker string,
 	lease time.Duration) (c Claim, err error) {
 	question := fmt.Sprintf(`SELECT position, id, substr(config, 1, %d), epoch, state, failures, losses
-		FROM trials WHERE sweep = $1 AND %s ORDER BY due, position LIMIT 1 %s`, maxConfig, condition, s.dialect.lock)
+		FROM trials WHERE sweep = $1 AND %s ORDER BY due, position LIMIT 1 %s`, maxConfig,
+		condition, s.dialect.lock)
 	err = s.within(ctx, func(tx *sql.Tx) error {
 		c = Claim{Sweep: w.ID, of: w}
 		var config, state string
@@ -150,7 +153,8 @@ func (s *Store) claim(ctx context.Context, condition string, w Sweep, worker str
 // check refuses a trial that is not what its id says, or that has lost as many
 // workers as its sweep allows attempts, the last one now.
 func (c Claim) check(lost bool) error {
-	err := errors.Join(Spec{c.ID, c.Config}.check(c.of.Arithmetic), checkCounts(c.Epoch, c.failures, c.losses))
+	err := errors.Join(Spec{c.ID, c.Config}.check(c.of.Arithmetic),
+		checkCounts(c.Epoch, c.failures, c.losses))
 	if err == nil && lost && c.failures+c.losses >= c.of.Attempts {
 		err = fmt.Errorf("%w %d times by now: it may have run out of memory", errPoison, c.losses)
 	}
@@ -162,7 +166,8 @@ var errPoison = errors.New("its worker was lost")
 
 // giveUp fails a trial for good that a condition has found and that cannot be
 // claimed. It reports whether the condition still held.
-func (s *Store) giveUp(ctx context.Context, c Claim, condition string, failure error) (given bool, err error) {
+func (s *Store) giveUp(ctx context.Context, c Claim, condition string,
+	failure error) (given bool, err error) {
 	err = s.within(ctx, func(tx *sql.Tx) error {
 		n, err := s.changed(ctx, tx, `UPDATE trials SET state = 'failed', losses = $3, error = $4
 			WHERE sweep = $1 AND position = $5 AND `+condition,
@@ -219,7 +224,8 @@ const mine = " WHERE sweep = $1 AND position = $2 AND epoch = $3 AND state = 'ru
 // fenced runs a statement on the claim's trial; ErrLost if it is no longer the
 // worker's.
 func (s *Store) fenced(ctx context.Context, tx *sql.Tx, c Claim, set string, args ...any) error {
-	n, err := s.changed(ctx, tx, "UPDATE trials SET "+set+mine, append([]any{c.Sweep, c.position, c.Epoch}, args...)...)
+	n, err := s.changed(ctx, tx, "UPDATE trials SET "+set+mine,
+		append([]any{c.Sweep, c.position, c.Epoch}, args...)...)
 	if err == nil && n == 0 {
 		err = ErrLost
 	}
@@ -229,7 +235,10 @@ func (s *Store) fenced(ctx context.Context, tx *sql.Tx, c Claim, set string, arg
 // Heartbeat lets the lease of a claim begin anew. The error is ErrLost, or
 // the database's.
 func (s *Store) Heartbeat(ctx context.Context, c Claim) error {
-	return s.within(ctx, func(tx *sql.Tx) error { return s.fenced(ctx, tx, c, "due = {now} + lease") })
+	return s.within(ctx, func(tx *sql.Tx) error {
+		return s.fenced(ctx, tx, c,
+			"due = {now} + lease")
+	})
 }
 
 // Metric is a number that a trial measured after a step.
@@ -254,7 +263,8 @@ func (s *Store) Complete(ctx context.Context, c Claim, result []byte, metrics []
 		for i, m := range metrics {
 			rows[i] = []any{c.Sweep, c.ID, m.Step, m.Name, m.Value}
 		}
-		if err := s.insert(ctx, tx, "INSERT INTO metrics (sweep, trial, step, name, value)", rows, ""); err != nil {
+		if err := s.insert(ctx, tx, "INSERT INTO metrics (sweep, trial, step, name, value)", rows,
+			""); err != nil {
 			return err
 		}
 		return s.end(ctx, tx, c, Done, "")
@@ -306,11 +316,13 @@ func (s *Store) Survived(ctx context.Context, c Claim) error {
 		// The trial first, as a claim does: two transactions wait for each other in one order.
 		n, err := s.changed(ctx, tx, `UPDATE trials SET losses = losses - 1,
 			state = CASE WHEN state = 'failed' AND losses - 1 + failures < $4 THEN 'pending' ELSE state END
-			WHERE sweep = $1 AND id = $2 AND losses > 0 AND EXISTS (SELECT 1 FROM attempts WHERE `+lost+")", c.Sweep, c.ID, c.Epoch, c.of.Attempts)
+			WHERE sweep = $1 AND id = $2 AND losses > 0 AND EXISTS (SELECT 1 FROM attempts WHERE `+
+			lost+")", c.Sweep, c.ID, c.Epoch, c.of.Attempts)
 		if err != nil || n == 0 {
 			return err
 		}
-		_, err = s.changed(ctx, tx, "UPDATE attempts SET outcome = 'dropped' WHERE "+lost, c.Sweep, c.ID, c.Epoch)
+		_, err = s.changed(ctx, tx, "UPDATE attempts SET outcome = 'dropped' WHERE "+lost, c.Sweep,
+			c.ID, c.Epoch)
 		return err
 	})
 }

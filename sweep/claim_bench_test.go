@@ -26,8 +26,10 @@ func BenchmarkClaim(b *testing.B) {
 			create(b, open(b, a), sweep.Sweep{}, 1_000_000)
 			b.Logf("%s: 10⁶ trials inserted in %v", kind, time.Since(start).Round(time.Second))
 			for _, workers := range []int{1, 2, 8, 32} {
-				b.Run(fmt.Sprintf("in a row/%d", workers), func(b *testing.B) { benchmarkClaim(b, a, workers, false) })
-				b.Run(fmt.Sprintf("at work/%d", workers), func(b *testing.B) { benchmarkClaim(b, a, workers, true) })
+				b.Run(fmt.Sprintf("in a row/%d", workers),
+					func(b *testing.B) { benchmarkClaim(b, a, workers, false) })
+				b.Run(fmt.Sprintf("at work/%d", workers),
+					func(b *testing.B) { benchmarkClaim(b, a, workers, true) })
 			}
 		})
 	}

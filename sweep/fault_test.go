@@ -25,15 +25,24 @@ func TestFaultOf(t *testing.T) {
 		err  error
 		want sweep.Fault
 	}{
-		{nil, sweep.Answer}, {sweep.ErrNone, sweep.Answer}, {fmt.Errorf("x: %w", sweep.ErrLost), sweep.Answer},
-		{io.ErrUnexpectedEOF, sweep.Away}, {&net.OpError{Op: "dial", Err: errors.New("refused")}, sweep.Away},
-		{context.DeadlineExceeded, sweep.Away}, {errors.New("unheard of"), sweep.Away}, {sweep.ErrAway, sweep.Away},
-		{sweep.ErrRow, sweep.Refusal}, {sweep.ErrBroken, sweep.Broken}, {sweep.ErrNoSweep, sweep.Broken},
-		{state("08006"), sweep.Away}, {state("40P01"), sweep.Away}, {state("53100"), sweep.Away}, {state("53300"), sweep.Away},
-		{state("57P01"), sweep.Away}, {state("57P03"), sweep.Away}, {state("57014"), sweep.Away}, {state("25P03"), sweep.Away},
+		{nil, sweep.Answer}, {sweep.ErrNone, sweep.Answer},
+		{fmt.Errorf("x: %w", sweep.ErrLost), sweep.Answer},
+		{io.ErrUnexpectedEOF, sweep.Away}, {&net.OpError{Op: "dial", Err: errors.New("refused")},
+			sweep.Away},
+		{context.DeadlineExceeded, sweep.Away}, {errors.New("unheard of"), sweep.Away},
+		{sweep.ErrAway, sweep.Away},
+		{sweep.ErrRow, sweep.Refusal}, {sweep.ErrBroken, sweep.Broken},
+		{sweep.ErrNoSweep, sweep.Broken},
+		{state("08006"), sweep.Away}, {state("40P01"), sweep.Away}, {state("53100"), sweep.Away},
+		{state("53300"), sweep.Away},
+		{state("57P01"), sweep.Away}, {state("57P03"), sweep.Away}, {state("57014"), sweep.Away},
+		{state("25P03"), sweep.Away},
 		{state("25006"), sweep.Away}, {state("58030"), sweep.Away}, {state("55P03"), sweep.Away},
-		{state("22021"), sweep.Refusal}, {state("22003"), sweep.Refusal}, {state("23505"), sweep.Refusal}, {state("23502"), sweep.Refusal}, {state("54000"), sweep.Refusal},
-		{state("28P01"), sweep.Broken}, {state("3D000"), sweep.Broken}, {state("42P01"), sweep.Broken}, {state("42501"), sweep.Broken},
+		{state("22021"), sweep.Refusal}, {state("22003"), sweep.Refusal},
+		{state("23505"), sweep.Refusal}, {state("23502"), sweep.Refusal},
+		{state("54000"), sweep.Refusal},
+		{state("28P01"), sweep.Broken}, {state("3D000"), sweep.Broken},
+		{state("42P01"), sweep.Broken}, {state("42501"), sweep.Broken},
 		{state("XX001"), sweep.Broken}, {state("57P04"), sweep.Broken}, {state(""), sweep.Broken},
 	} {
 		if got := sweep.FaultOf(c.err); got != c.want {
@@ -54,9 +63,11 @@ func TestFaultsOfDatabases(t *testing.T) {
 		if err := s.Complete(ctx, c, []byte("{}"), twice); sweep.FaultOf(err) != sweep.Refusal {
 			t.Errorf("a metric twice: %v", err)
 		}
-		want(t, s.Fail(ctx, c, errors.New("bytes \xff and \x00, "+strings.Repeat("long", 5000)), 0), nil)
+		want(t, s.Fail(ctx, c, errors.New("bytes \xff and \x00, "+strings.Repeat("long", 5000)), 0),
+			nil)
 		want(t, s.Run(ctx, "DROP TABLE metrics"), nil)
-		if err := s.Complete(ctx, claim(t, s), []byte("{}"), twice); sweep.FaultOf(err) != sweep.Broken {
+		if err := s.Complete(ctx, claim(t, s), []byte("{}"),
+			twice); sweep.FaultOf(err) != sweep.Broken {
 			t.Errorf("no table: %v", err)
 		}
 		ended, cancel := context.WithCancel(ctx)
@@ -71,7 +82,8 @@ func TestFaultsOfDatabases(t *testing.T) {
 	})
 	t.Run("opened", func(t *testing.T) {
 		text := filepath.Join(t.TempDir(), "x.db")
-		if err := os.WriteFile(text, []byte(strings.Repeat("no database ", 1000)), 0o644); err != nil {
+		if err := os.WriteFile(text, []byte(strings.Repeat("no database ", 1000)),
+			0o644); err != nil {
 			t.Fatal(err)
 		}
 		a, err := sweep.ParseAddress(text)
@@ -102,7 +114,8 @@ func TestFaultsOfDatabases(t *testing.T) {
 // not keep a worker from those that nobody has changed.
 func TestForgedRows(t *testing.T) {
 	changes := []string{
-		"id = '../../../victim'", "id = upper(id)", "config = config || ' '", "epoch = -1", "epoch = 9223372036854775807",
+		"id = '../../../victim'", "id = upper(id)", "config = config || ' '", "epoch = -1",
+		"epoch = 9223372036854775807",
 		"failures = -1", "losses = -1",
 	}
 	onBoth(t, func(t *testing.T, s *sweep.Store) {
@@ -120,12 +133,15 @@ func TestForgedRows(t *testing.T) {
 			if trial.Position == int64(len(changes)) {
 				return nil
 			}
-			if trial.State != sweep.Failed || !strings.Contains(trial.Error, sweep.ErrRow.Error()) || trial.Wrong != nil && trial.ID != "" {
+			if trial.State != sweep.Failed ||
+				!strings.Contains(trial.Error, sweep.ErrRow.Error()) ||
+				trial.Wrong != nil && trial.ID != "" {
 				t.Errorf("%s: %+v", changes[trial.Position], trial)
 			}
 			return nil
 		}), nil)
-		for _, change := range []string{"id = 'x'", "kind = 'a b'", "arithmetic = 'go;id'", "attempts = 0", "trials = -1"} {
+		for _, change := range []string{"id = 'x'", "kind = 'a b'", "arithmetic = 'go;id'",
+			"attempts = 0", "trials = -1"} {
 			want(t, s.Run(ctx, "UPDATE sweeps SET id = $1, kind = '', arithmetic = '', attempts = 1, trials = 1", only), nil)
 			want(t, s.Run(ctx, "UPDATE sweeps SET "+change), nil)
 			for _, id := range []string{"", only} {

@@ -13,9 +13,11 @@ func TestAxisOfAGridByFactorsIsLogarithmic(t *testing.T) {
 		grid []float64
 		want bool
 	}{
-		{[]float64{0.001, 0.01, 0.1}, true}, {[]float64{1, 2, 4, 8}, true}, {[]float64{1, 3, 10, 30}, true},
+		{[]float64{0.001, 0.01, 0.1}, true}, {[]float64{1, 2, 4, 8}, true},
+		{[]float64{1, 3, 10, 30}, true},
 		{[]float64{1, 100}, true}, {[]float64{1, 2}, false}, {[]float64{1, 2, 3, 4}, false},
-		{[]float64{0, 1, 10}, false}, {[]float64{-1, 10, 100}, false}, {[]float64{5}, false}, {nil, false},
+		{[]float64{0, 1, 10}, false}, {[]float64{-1, 10, 100}, false}, {[]float64{5}, false},
+		{nil, false},
 		{[]float64{100, 200, 300}, false},
 	} {
 		if multiplies(c.grid) != c.want {
@@ -43,10 +45,12 @@ func TestFigureHasAPointForEachMean(t *testing.T) {
 		t.Fatalf("%+v", p)
 	}
 	points := p.Series[i]
-	if points.Label != "mean over seeds" || !slices.Equal(points.X, figure.Values{1, 10}) || !slices.Equal(points.Y, figure.Values{2, 5}) {
+	if points.Label != "mean over seeds" || !slices.Equal(points.X, figure.Values{1, 10}) ||
+		!slices.Equal(points.Y, figure.Values{2, 5}) {
 		t.Errorf("%+v", points)
 	}
-	if low, high := points.Low[0], points.High[0]; low > 2-12.706 || low < 2-12.707 || high < 14.706 || high > 14.707 {
+	if low, high := points.Low[0], points.High[0]; low > 2-12.706 || low < 2-12.707 ||
+		high < 14.706 || high > 14.707 {
 		t.Errorf("the interval is %g to %g", low, high)
 	}
 	if points.Low[1] != 5 || points.High[1] != 5 {

@@ -63,19 +63,24 @@ func TestSweepOverAnotherLaw(t *testing.T) {
 	}
 	catalogue := walks(t)
 	trials := plan("grid: {step: [0.1, 0.5, 0.50], law: [walk]}", catalogue)
-	if len(trials) != 2 || trials[0].ID == trials[1].ID || !strings.HasPrefix(string(trials[1].Config), "law: walk\nstep: 0.5\ntokens: augmented\n") {
+	if len(trials) != 2 || trials[0].ID == trials[1].ID ||
+		!strings.HasPrefix(string(trials[1].Config), "law: walk\nstep: 0.5\ntokens: augmented\n") {
 		t.Fatalf("%d trials, the second is\n%s", len(trials), trials[1].Config)
 	}
-	if a, b := plan("grid: {law: [process, walk]}", catalogue), plan("", nil); len(a) != 2 || a[0].ID != b[0].ID {
+	if a, b := plan("grid: {law: [process, walk]}", catalogue), plan("", nil); len(a) != 2 ||
+		a[0].ID != b[0].ID {
 		t.Errorf("the process has the identity %s, in the standard catalogue %s", a[0].ID, b[0].ID)
 	}
-	trainer := sweep.Trainer{Attempts: sweep.Attempts{Folder: t.TempDir(), Log: quiet()}, Catalogue: catalogue, Kernel: loops()}
-	result, _, err := trainer.Do(t.Context(), sweep.Claim{Sweep: "walks", ID: trials[1].ID, Epoch: 1, Config: trials[1].Config})
+	trainer := sweep.Trainer{Attempts: sweep.Attempts{Folder: t.TempDir(), Log: quiet()},
+		Catalogue: catalogue, Kernel: loops()}
+	result, _, err := trainer.Do(t.Context(),
+		sweep.Claim{Sweep: "walks", ID: trials[1].ID, Epoch: 1, Config: trials[1].Config})
 	if err != nil || !strings.Contains(string(result), `"steps":4`) {
 		t.Errorf("result %s, %v", result, err)
 	}
 	trainer.Catalogue = nil
-	if _, _, err := trainer.Do(t.Context(), sweep.Claim{Sweep: "walks", ID: trials[0].ID, Epoch: 1, Config: trials[0].Config}); err == nil ||
+	if _, _, err := trainer.Do(t.Context(), sweep.Claim{Sweep: "walks", ID: trials[0].ID, Epoch: 1,
+		Config: trials[0].Config}); err == nil ||
 		!strings.Contains(err.Error(), `unknown law "walk"`) {
 		t.Errorf("a worker that does not know the law: %v", err)
 	}

@@ -65,7 +65,8 @@ func (s *Store) Create(ctx context.Context, w Sweep, trials []Spec) (created boo
 			for i, t := range trials[first:min(first+insertBatch, len(trials))] {
 				rows = append(rows, []any{w.ID, first + i, t.ID, string(t.Config), Pending})
 			}
-			return s.insert(ctx, tx, "INSERT INTO trials (sweep, position, id, config, state)", rows, "ON CONFLICT DO NOTHING")
+			return s.insert(ctx, tx, "INSERT INTO trials (sweep, position, id, config, state)",
+				rows, "ON CONFLICT DO NOTHING")
 		})
 	}
 	return created, err
@@ -87,13 +88,16 @@ func (s *Store) Find(ctx context.Context, id string) (Sweep, error) {
 	case id == "" && len(all) == 1:
 		return all[0], nil
 	case len(all) == 0:
-		return Sweep{}, fmt.Errorf("%w: %v holds none; icar sweep create makes one", ErrNoSweep, s.address)
+		return Sweep{}, fmt.Errorf("%w: %v holds none; icar sweep create makes one", ErrNoSweep,
+			s.address)
 	}
 	last := all[len(all)-1].ID
 	if id == "" {
-		return Sweep{}, fmt.Errorf("%w: name one of the %d in %v, such as %s", ErrNoSweep, len(all), s.address, last)
+		return Sweep{}, fmt.Errorf("%w: name one of the %d in %v, such as %s", ErrNoSweep, len(all),
+			s.address, last)
 	}
-	return Sweep{}, fmt.Errorf("%w as %q in %v: the last one made is %s", ErrNoSweep, id, s.address, last)
+	return Sweep{}, fmt.Errorf("%w as %q in %v: the last one made is %s", ErrNoSweep, id, s.address,
+		last)
 }
 
 // Sweeps returns all sweeps in the order in which they were made. The error is
@@ -102,10 +106,12 @@ func (s *Store) Sweeps(ctx context.Context) ([]Sweep, error) { return s.sweeps(c
 
 func (s *Store) sweeps(ctx context.Context, where string, args ...any) (all []Sweep, err error) {
 	question := fmt.Sprintf("SELECT id, kind, substr(config, 1, %d), arithmetic, %s, trials, attempts, "+
-		"stop_on_failure = 1 FROM sweeps %s ORDER BY created, id", maxConfig, s.programColumn(), where)
+		"stop_on_failure = 1 FROM sweeps %s ORDER BY created, id", maxConfig, s.programColumn(),
+		where)
 	err = s.rows(ctx, question, args, func(r *sql.Rows) error {
 		var w Sweep
-		err := scanned(r.Scan(&w.ID, &w.Kind, &w.Config, &w.Arithmetic, &w.Program, &w.Trials, &w.Attempts, &w.StopOnFailure))
+		err := scanned(r.Scan(&w.ID, &w.Kind, &w.Config, &w.Arithmetic, &w.Program, &w.Trials,
+			&w.Attempts, &w.StopOnFailure))
 		if err == nil {
 			err = errors.Join(w.check(), w.checkRow())
 		}
@@ -135,7 +141,8 @@ func (s Status) Finished() bool { return s.Pending+s.Running+s.Missing == 0 }
 
 // Status returns how far a sweep has come.
 func (s *Store) Status(ctx context.Context, w Sweep) (st Status, err error) {
-	count := map[string]*int64{Pending: &st.Pending, Running: &st.Running, Done: &st.Done, Failed: &st.Failed, Cancelled: &st.Cancelled}
+	count := map[string]*int64{Pending: &st.Pending, Running: &st.Running, Done: &st.Done,
+		Failed: &st.Failed, Cancelled: &st.Cancelled}
 	st.Missing = w.Trials
 	err = s.rows(ctx, "SELECT state, count(*), CAST(coalesce(sum(epoch), 0) AS BIGINT), CAST(coalesce(sum(losses), 0) AS BIGINT) FROM trials WHERE sweep = $1 GROUP BY state", []any{w.ID}, func(r *sql.Rows) error {
 		var state string
@@ -144,7 +151,8 @@ func (s *Store) Status(ctx context.Context, w Sweep) (st Status, err error) {
 			return err
 		}
 		if count[state] == nil {
-			return fmt.Errorf("a trial is in the state %.80q, which this icar does not know: %w", state, ErrRow)
+			return fmt.Errorf("a trial is in the state %.80q, which this icar does not know: %w",
+				state, ErrRow)
 		}
 		*count[state] = n
 		st.Missing -= n

@@ -19,7 +19,8 @@ func (w *world) step() {
 		weight int
 		do     func()
 	}{
-		{8, w.claim}, {8, w.work}, {5, w.kill}, {4, w.stop}, {3, w.forget}, {1, w.editRow}, {5, w.damageFile},
+		{8, w.claim}, {8, w.work}, {5, w.kill}, {4, w.stop}, {3, w.forget}, {1, w.editRow},
+		{5, w.damageFile},
 		{1, w.cancel}, {2, w.retry}, {4, w.tick}, {1, w.create}, {1, w.restart},
 	}
 	total := 0
@@ -113,7 +114,8 @@ func (w *world) record(c sweep.Claim, result []byte, metrics []sweep.Metric, err
 		if err = w.store.Complete(ctx, c, result, metrics); err == nil {
 			w.results++
 			if c.Epoch < w.latest[c.ID] {
-				w.fail("%s: the worker of epoch %d recorded it after epoch %d was claimed", c.ID, c.Epoch, w.latest[c.ID])
+				w.fail("%s: the worker of epoch %d recorded it after epoch %d was claimed", c.ID,
+					c.Epoch, w.latest[c.ID])
 			}
 			w.attempts().Recorded(c)
 			return
@@ -170,21 +172,27 @@ func (w *world) tick() {
 // editRow changes a trial behind icar's back.
 func (w *world) editRow() {
 	edits := []string{
-		"id = '../../../outside'", "id = '../../outside/victim'", "id = '.'", "id = upper(id)", "config = config || ' '", "config = ''",
-		"epoch = -1", "epoch = epoch + 1", "epoch = 9223372036854775807", "epoch = 0", "failures = -5", "losses = 9223372036854775807", "losses = losses + 1",
-		"state = 'pending'", "state = 'running'", "state = 'done'", "state = 'failed'", "due = 0", "due = 1000000000000000", "lease = 0", "lease = 9223372036854775807", "worker = 'x'", "error = 'y'",
+		"id = '../../../outside'", "id = '../../outside/victim'", "id = '.'", "id = upper(id)",
+		"config = config || ' '", "config = ''",
+		"epoch = -1", "epoch = epoch + 1", "epoch = 9223372036854775807", "epoch = 0",
+		"failures = -5", "losses = 9223372036854775807", "losses = losses + 1",
+		"state = 'pending'", "state = 'running'", "state = 'done'", "state = 'failed'", "due = 0",
+		"due = 1000000000000000", "lease = 0", "lease = 9223372036854775807", "worker = 'x'",
+		"error = 'y'",
 	}
 	position, edit := w.Int64N(int64(len(w.trials))), edits[w.IntN(len(edits))]
 	w.edited[position] = true
 	w.note("row %d: %s", position, edit)
 	// A name that another row has is refused, which is fine.
-	w.answered("edit", w.store.Run(w.Context(), "UPDATE trials SET "+edit+" WHERE position = $1", position))
+	w.answered("edit", w.store.Run(w.Context(), "UPDATE trials SET "+edit+" WHERE position = $1",
+		position))
 }
 
 // damageFile harms one of the files of attempts.
 func (w *world) damageFile() {
 	var found []string
-	err := filepath.WalkDir(w.files, func(path string, e fs.DirEntry, err error) error { // follows no link
+	err := filepath.WalkDir(w.files, func(path string, e fs.DirEntry,
+		err error) error { // follows no link
 		// Folders less often: all is gone with one.
 		if err == nil && path != w.files && (!e.IsDir() || w.IntN(8) == 0) {
 			found = append(found, path)

@@ -80,7 +80,8 @@ func calmResults(t *testing.T, trials []sweep.Spec) map[string][]byte {
 	if _, err := s.Create(t.Context(), w, trials); err != nil {
 		t.Fatal(err)
 	}
-	trainer := sweep.Trainer{Attempts: sweep.Attempts{Folder: t.TempDir(), Log: quiet()}, Kernel: loops()}
+	trainer := sweep.Trainer{Attempts: sweep.Attempts{Folder: t.TempDir(), Log: quiet()},
+		Kernel: loops()}
 	want(t, worker(t, s, 2, trainer.Do).Run(t.Context()), nil)
 	calm := map[string][]byte{}
 	want(t, s.Trials(t.Context(), found(t, s), func(trial sweep.Trial) error {
@@ -115,14 +116,18 @@ type world struct {
 	results int
 }
 
-func newWorld(t *testing.T, kind string, seed uint64, plan sweep.Plan, trials []sweep.Spec, calm map[string][]byte) *world {
+func newWorld(t *testing.T, kind string, seed uint64, plan sweep.Plan, trials []sweep.Spec,
+	calm map[string][]byte) *world {
 	t.Helper()
 	root := t.TempDir()
-	w := &world{T: t, Rand: rand.New(rand.NewPCG(seed, 0)), at: address(t, kind), trials: trials, calm: calm,
-		files: filepath.Join(root, "a", "files"), outside: filepath.Join(root, "outside"), edited: map[int64]bool{}, latest: map[string]int64{}}
+	w := &world{T: t, Rand: rand.New(rand.NewPCG(seed, 0)), at: address(t, kind), trials: trials,
+		calm:  calm,
+		files: filepath.Join(root, "a", "files"), outside: filepath.Join(root, "outside"),
+		edited: map[int64]bool{}, latest: map[string]int64{}}
 	for _, dir := range []string{"0", "1", "victim/0", "victim/1"} {
 		path := filepath.Join(w.outside, dir)
-		err := errors.Join(os.MkdirAll(path, 0o755), os.WriteFile(filepath.Join(path, "canary"), []byte(dir), 0o644))
+		err := errors.Join(os.MkdirAll(path, 0o755),
+			os.WriteFile(filepath.Join(path, "canary"), []byte(dir), 0o644))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -130,7 +135,8 @@ func newWorld(t *testing.T, kind string, seed uint64, plan sweep.Plan, trials []
 	w.before = tree(t, w.outside)
 	w.reopen()
 	want(t, w.store.Shift(t.Context()), nil)
-	w.sweep = sweep.Sweep{ID: sweep.Name("0123456789abcdef", trials), Program: "0123456789abcdef", Kind: sweep.Training, Config: chaosPlan, Arithmetic: loops().Arithmetic(),
+	w.sweep = sweep.Sweep{ID: sweep.Name("0123456789abcdef", trials), Program: "0123456789abcdef",
+		Kind: sweep.Training, Config: chaosPlan, Arithmetic: loops().Arithmetic(),
 		Trials: int64(len(trials)), Attempts: int64(plan.Attempts)}
 	w.create()
 	return w
@@ -217,8 +223,10 @@ func (w *world) judge() {
 		switch {
 		case trial.Wrong != nil && !edited:
 			w.fail("a trial that nobody edited is refused: %v", trial.Wrong)
-		case trial.Wrong == nil && trial.Result != nil && !bytes.Equal(trial.Result, w.calm[trial.ID]):
-			w.fail("trial %s has the result %s, of a calm run %s", trial.ID, trial.Result, w.calm[trial.ID])
+		case trial.Wrong == nil && trial.Result != nil &&
+			!bytes.Equal(trial.Result, w.calm[trial.ID]):
+			w.fail("trial %s has the result %s, of a calm run %s", trial.ID, trial.Result,
+				w.calm[trial.ID])
 		case trial.State == sweep.Done && trial.Wrong == nil && trial.Result == nil && !edited:
 			w.fail("trial %s is done without a result", trial.ID)
 		case trial.State != sweep.Done && !edited:
@@ -234,7 +242,8 @@ func (w *world) judge() {
 	if after := tree(w, w.outside); after != w.before {
 		w.fail("outside of the sweep's folders there was\n%s\nand there is\n%s", w.before, after)
 	}
-	w.Logf("%d operations, %d results recorded, %d rows edited", len(w.did), w.results, len(w.edited))
+	w.Logf("%d operations, %d results recorded, %d rows edited", len(w.did), w.results,
+		len(w.edited))
 }
 
 func (w *world) note(format string, args ...any) {

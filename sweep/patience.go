@@ -30,7 +30,8 @@ func (p Patience) Insist(ctx context.Context, what string, ask func(context.Cont
 			return fmt.Errorf("%w for %v: %w", ErrAway, p.GiveUp, err)
 		}
 		if !told {
-			p.Log.Warn("the database does not answer, waiting for it", "question", what, "error", err)
+			p.Log.Warn("the database does not answer, waiting for it", "question", what, "error",
+				err)
 			told = true
 		}
 		if err := pause(ctx, wait); err != nil {

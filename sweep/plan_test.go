@@ -24,11 +24,13 @@ func TestPlan(t *testing.T) {
 		t.Fatal(err)
 	}
 	trials, repeated, err := p.Trials("go")
-	if err != nil || len(trials) != 2*3*2*3 || repeated != 0 || p.Attempts != 2 || !p.StopOnFailure {
+	if err != nil || len(trials) != 2*3*2*3 || repeated != 0 || p.Attempts != 2 ||
+		!p.StopOnFailure {
 		t.Fatalf("%d trials, %d repeated, %v, %+v", len(trials), repeated, err, p)
 	}
 	again, _, err := p.Trials("go")
-	if err != nil || sweep.Name("p", again) != sweep.Name("p", trials) || sweep.Name("q", again) == sweep.Name("p", trials) {
+	if err != nil || sweep.Name("p", again) != sweep.Name("p", trials) ||
+		sweep.Name("q", again) == sweep.Name("p", trials) {
 		t.Errorf("another name the second time: %v", err)
 	}
 	other, _, err := p.Trials("amd64-fma")
@@ -41,8 +43,10 @@ func TestPlan(t *testing.T) {
 			t.Fatal(err)
 		}
 		zip, grid := i/3%2, i/6
-		if c.D != 4 || c.Depth != 1+grid/3 || c.Seed != uint64(grid%3) || c.Heads != 1+zip || c.Embed != 12*(1+zip) ||
-			c.LearningRate < 1e-4 || c.LearningRate > 1e-2 || c.Length < 10 || c.Length > 20 || c.Rho < 0.5 || c.Rho > 1 {
+		if c.D != 4 || c.Depth != 1+grid/3 || c.Seed != uint64(grid%3) || c.Heads != 1+zip ||
+			c.Embed != 12*(1+zip) ||
+			c.LearningRate < 1e-4 || c.LearningRate > 1e-2 || c.Length < 10 || c.Length > 20 ||
+			c.Rho < 0.5 || c.Rho > 1 {
 			t.Errorf("trial %d: %s", i, s.Config)
 		}
 	}
@@ -87,7 +91,8 @@ func TestWrongPlans(t *testing.T) {
 		if err == nil {
 			_, _, err = p.Trials("go")
 		}
-		if err == nil || !strings.Contains(err.Error(), wanted) || strings.Contains(err.Error(), "\n") {
+		if err == nil || !strings.Contains(err.Error(), wanted) || strings.Contains(err.Error(),
+			"\n") {
 			t.Errorf("%s\n got %v\nwant %s", file, err, wanted)
 		}
 	}

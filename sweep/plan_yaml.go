@@ -40,10 +40,12 @@ func DecodePlan(file []byte, catalogue *train.Catalogue) (Plan, error) {
 			})
 		},
 		"grid": func(n ast.Node) error {
-			return settings(n, catalogue, strict.Scalars, func(k string, v []string) { p.Grid = append(p.Grid, List{k, v}) })
+			return settings(n, catalogue, strict.Scalars,
+				func(k string, v []string) { p.Grid = append(p.Grid, List{k, v}) })
 		},
 		"zip": func(n ast.Node) error {
-			return settings(n, catalogue, strict.Scalars, func(k string, v []string) { p.Zip = append(p.Zip, List{k, v}) })
+			return settings(n, catalogue, strict.Scalars,
+				func(k string, v []string) { p.Zip = append(p.Zip, List{k, v}) })
 		},
 		"random":          p.decodeRandom,
 		"attempts":        func(n ast.Node) error { return whole(n, 1, MaxAttempts, &p.Attempts) },
@@ -79,7 +81,8 @@ func (l lined) Error() string { return fmt.Sprintf("line %d: %s: %v", l.line, l.
 func (l lined) Unwrap() error { return l.err }
 
 // settings reads a mapping from keys of the catalogue.
-func settings[V any](n ast.Node, catalogue *train.Catalogue, read func(ast.Node) (V, error), add func(string, V)) error {
+func settings[V any](n ast.Node, catalogue *train.Catalogue, read func(ast.Node) (V, error),
+	add func(string, V)) error {
 	members, ok := strict.Mapping(n)
 	if !ok {
 		return errors.New("want lines KEY: VALUE below it")
@@ -183,7 +186,8 @@ func decodeDraw(name string, n ast.Node) (Draw, error) {
 	if d.Law == "log" && d.Low <= 0 {
 		return d, fmt.Errorf("log from %s: a logarithm needs numbers above 0", values[0])
 	}
-	if d.Law == "integers" && (d.Low != math.Trunc(d.Low) || d.High != math.Trunc(d.High) || math.Abs(d.Low) > 1<<52 || math.Abs(d.High) > 1<<52) {
+	if d.Law == "integers" && (d.Low != math.Trunc(d.Low) || d.High != math.Trunc(d.High) ||
+		math.Abs(d.Low) > 1<<52 || math.Abs(d.High) > 1<<52) {
 		return d, fmt.Errorf("integers from %s to %s: give whole numbers", values[0], values[1])
 	}
 	return d, nil

@@ -26,10 +26,12 @@ func (w Sweep) CheckProgram(program string) error {
 	switch {
 	case w.Program == "":
 		return fmt.Errorf("the sweep %s %w: it was created before programs had identities; "+
-			"work on it with the icar that created it, or create it again in another database", w.ID, ErrProgram)
+			"work on it with the icar that created it, or create it again in another database",
+			w.ID, ErrProgram)
 	case w.Program != program:
 		return fmt.Errorf("the sweep %s %w: it was created by %s and this is %s; "+
-			"work on it with the same file, or create it again with this one", w.ID, ErrProgram, w.Program, program)
+			"work on it with the same file, or create it again with this one", w.ID, ErrProgram,
+			w.Program, program)
 	}
 	return nil
 }
@@ -110,7 +112,8 @@ func ours(saved run.Saved) error {
 func (s *Store) insertVersion(ctx context.Context, tx *sql.Tx) error {
 	id, err := newIdentity()
 	if err == nil {
-		_, err = s.changed(ctx, tx, "INSERT INTO icar_schema (version, identity) VALUES ($1, $2)", schemaVersion, id)
+		_, err = s.changed(ctx, tx, "INSERT INTO icar_schema (version, identity) VALUES ($1, $2)",
+			schemaVersion, id)
 	}
 	return err
 }

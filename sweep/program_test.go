@@ -57,10 +57,12 @@ func TestLeftoversOfAnotherProgram(t *testing.T) {
 	c := sweep.Claim{Sweep: "0123456789ab", Epoch: 1, Config: small(t)}
 	c.ID = sweep.Identity(c.Config, "go")
 	for program, want := range map[string]string{
-		me: "epoch=2 from=6", "0123456789abcdef": "epoch=2 from=0", me + "+0123456789abcdef": "epoch=2 from=0", "": "epoch=2 from=0",
+		me: "epoch=2 from=6", "0123456789abcdef": "epoch=2 from=0",
+		me + "+0123456789abcdef": "epoch=2 from=0", "": "epoch=2 from=0",
 	} {
 		var log bytes.Buffer
-		trainer := sweep.Trainer{Attempts: sweep.Attempts{Folder: t.TempDir(), Log: slog.New(slog.NewTextHandler(&log, nil))}, Kernel: plain}
+		trainer := sweep.Trainer{Attempts: sweep.Attempts{Folder: t.TempDir(),
+			Log: slog.New(slog.NewTextHandler(&log, nil))}, Kernel: plain}
 		calm, _, err := trainer.Do(t.Context(), c)
 		if err != nil {
 			t.Fatal(err)
@@ -94,7 +96,8 @@ func TestCheckProgram(t *testing.T) {
 		"":                 "it was created before programs had identities; work on it with the icar that created it",
 	} {
 		err := sweep.Sweep{ID: "s", Program: created}.CheckProgram("0123456789abcdef")
-		if (err == nil) != (want == "") || err != nil && (!errors.Is(err, sweep.ErrProgram) || !strings.Contains(err.Error(), want)) {
+		if (err == nil) != (want == "") || err != nil &&
+			(!errors.Is(err, sweep.ErrProgram) || !strings.Contains(err.Error(), want)) {
 			t.Errorf("%q: %v", created, err)
 		}
 	}
@@ -105,7 +108,8 @@ func TestDatabasesHaveIdentities(t *testing.T) {
 	for _, kind := range []string{"sqlite", "postgres"} {
 		t.Run(kind, func(t *testing.T) {
 			a := address(t, kind)
-			first, again, other := open(t, a).Identity(), open(t, a).Identity(), open(t, address(t, kind)).Identity()
+			first, again, other := open(t, a).Identity(), open(t, a).Identity(), open(t,
+				address(t, kind)).Identity()
 			if len(first) != 12 || first != again || first == other {
 				t.Errorf("identities %q and %q, another database's %q", first, again, other)
 			}
@@ -127,7 +131,8 @@ func TestTablesWithoutPrograms(t *testing.T) {
 		`CREATE TABLE icar_schema (version BIGINT NOT NULL)`, `INSERT INTO icar_schema VALUES (1)`,
 		`INSERT INTO sweeps VALUES ('0123456789ab', 'train', '', 'go', 1, 3, 0, 1)`,
 		`INSERT INTO trials (sweep, position, id, config, state, epoch) VALUES ('0123456789ab', 0, '`+sweep.Identity([]byte("x"), "go")+`', 'x', 'done', 1)`,
-		`INSERT INTO results VALUES ('0123456789ab', '`+sweep.Identity([]byte("x"), "go")+`', 1, '{}')`)
+		`INSERT INTO results VALUES ('0123456789ab', '`+sweep.Identity([]byte("x"), "go")+
+			`', 1, '{}')`)
 	s := open(t, a)
 	w, err := s.Find(t.Context(), "")
 	if err != nil || w.Program != "" || w.Arithmetic != "go" || s.Identity() != "" {
@@ -144,7 +149,8 @@ func TestTablesWithoutPrograms(t *testing.T) {
 		t.Errorf("%d results, %v", n, err)
 	}
 	_, err = s.Create(t.Context(), w, nil)
-	if err == nil || !strings.Contains(err.Error(), "are of version 1, which knows of no programs: name another database") {
+	if err == nil || !strings.Contains(err.Error(),
+		"are of version 1, which knows of no programs: name another database") {
 		t.Errorf("%v", err)
 	}
 }
@@ -159,7 +165,8 @@ func TestForgedIdentities(t *testing.T) {
 	} {
 		a := address(t, "sqlite")
 		s := open(t, a)
-		w := sweep.Sweep{ID: "0123456789ab", Kind: sweep.Training, Arithmetic: "go", Program: "0123456789abcdef", Attempts: 1}
+		w := sweep.Sweep{ID: "0123456789ab", Kind: sweep.Training, Arithmetic: "go",
+			Program: "0123456789abcdef", Attempts: 1}
 		if _, err := s.Create(t.Context(), w, nil); err != nil {
 			t.Fatal(err)
 		}

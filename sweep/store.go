@@ -87,8 +87,10 @@ func Open(ctx context.Context, a Address) (*Store, error) {
 		if err != nil {
 			return nil, err
 		}
-		set := url.Values{"_txlock": {"immediate"}, "_pragma": {"busy_timeout(30000)", "journal_mode(WAL)", "synchronous(FULL)"}}
-		if s.db, err = sql.Open("sqlite", (&url.URL{Scheme: "file", Path: path, RawQuery: set.Encode()}).String()); err != nil {
+		set := url.Values{"_txlock": {"immediate"},
+			"_pragma": {"busy_timeout(30000)", "journal_mode(WAL)", "synchronous(FULL)"}}
+		if s.db, err = sql.Open("sqlite", (&url.URL{Scheme: "file", Path: path,
+			RawQuery: set.Encode()}).String()); err != nil {
 			return nil, err
 		}
 		s.dialect = sqlite
@@ -99,7 +101,8 @@ func Open(ctx context.Context, a Address) (*Store, error) {
 		s.file, err = identify(a.file)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("the database %v cannot be used: %w", a, errors.Join(err, s.db.Close()))
+		return nil, fmt.Errorf("the database %v cannot be used: %w", a,
+			errors.Join(err, s.db.Close()))
 	}
 	return s, nil
 }
@@ -108,7 +111,8 @@ func Open(ctx context.Context, a Address) (*Store, error) {
 // long, one that was stopped in the middle of it: others pass over the rows that
 // it has locked.
 func cutIdle(ctx context.Context, c *pgx.Conn) error {
-	_, err := c.Exec(ctx, fmt.Sprintf("SET idle_in_transaction_session_timeout = %d", patience.Milliseconds()))
+	_, err := c.Exec(ctx, fmt.Sprintf("SET idle_in_transaction_session_timeout = %d",
+		patience.Milliseconds()))
 	return err
 }
 
@@ -193,7 +197,8 @@ func (s *Store) within(ctx context.Context, f func(*sql.Tx) error) error {
 }
 
 // rows calls f for every row of a question.
-func (s *Store) rows(ctx context.Context, question string, args []any, f func(*sql.Rows) error) error {
+func (s *Store) rows(ctx context.Context, question string, args []any,
+	f func(*sql.Rows) error) error {
 	return s.guarded(func() error {
 		r, err := s.db.QueryContext(ctx, s.sql(question), args...)
 		if err != nil {
@@ -218,7 +223,8 @@ func (s *Store) sql(statement string) string {
 }
 
 // changed returns how many rows a statement changes.
-func (s *Store) changed(ctx context.Context, tx *sql.Tx, statement string, args ...any) (int64, error) {
+func (s *Store) changed(ctx context.Context, tx *sql.Tx, statement string,
+	args ...any) (int64, error) {
 	r, err := tx.ExecContext(ctx, s.sql(statement), args...)
 	if err != nil {
 		return 0, err
@@ -232,7 +238,8 @@ const insertRows = 500
 
 // insert inserts rows of equal length: into is the statement up to the values
 // and last what follows them.
-func (s *Store) insert(ctx context.Context, tx *sql.Tx, into string, rows [][]any, last string) error {
+func (s *Store) insert(ctx context.Context, tx *sql.Tx, into string, rows [][]any,
+	last string) error {
 	for batch := range slices.Chunk(rows, insertRows) {
 		var values strings.Builder
 		var args []any
@@ -247,7 +254,8 @@ func (s *Store) insert(ctx context.Context, tx *sql.Tx, into string, rows [][]an
 			args = append(args, row...)
 			values.WriteString("(" + strings.Join(places, ", ") + ")")
 		}
-		if _, err := s.changed(ctx, tx, into+" VALUES "+values.String()+" "+last, args...); err != nil {
+		if _, err := s.changed(ctx, tx, into+" VALUES "+values.String()+" "+last,
+			args...); err != nil {
 			return err
 		}
 	}

@@ -162,13 +162,15 @@ func TestLifeOfATrial(t *testing.T) {
 		}
 		all := specs(3)
 		a, b, c := claim(t, s), claim(t, s), claim(t, s)
-		if a.ID != all[0].ID || string(a.Config) != "config 0" || a.Epoch != 1 || b.ID != all[1].ID || c.ID != all[2].ID {
+		if a.ID != all[0].ID || string(a.Config) != "config 0" || a.Epoch != 1 ||
+			b.ID != all[1].ID || c.ID != all[2].ID {
 			t.Errorf("claimed %+v, %+v, %+v", a, b, c)
 		}
 		_, err := s.Claim(ctx, w, "w", lease)
 		want(t, err, sweep.ErrNone)
 		want(t, s.Heartbeat(ctx, a), nil)
-		want(t, s.Complete(ctx, a, []byte(`{"x":1}`), []sweep.Metric{{Step: 1, Name: "loss", Value: 0.5}}), nil)
+		want(t, s.Complete(ctx, a, []byte(`{"x":1}`),
+			[]sweep.Metric{{Step: 1, Name: "loss", Value: 0.5}}), nil)
 		want(t, s.Complete(ctx, a, []byte(`{"x":2}`), nil), sweep.ErrLost)
 		want(t, s.Heartbeat(ctx, a), sweep.ErrLost)
 		want(t, s.Release(ctx, b), nil)
@@ -183,7 +185,8 @@ func TestLifeOfATrial(t *testing.T) {
 			t.Errorf("cancelled %d, %v", n, err)
 		}
 		want(t, s.Complete(ctx, c, nil, nil), sweep.ErrLost)
-		if got, wanted := status(t, s, w), (sweep.Status{Done: 1, Failed: 1, Cancelled: 1, Attempts: 5}); got != wanted {
+		if got, wanted := status(t, s, w), (sweep.Status{Done: 1, Failed: 1, Cancelled: 1,
+			Attempts: 5}); got != wanted {
 			t.Errorf("status %+v, want %+v", got, wanted)
 		}
 		var lines []string
@@ -191,7 +194,8 @@ func TestLifeOfATrial(t *testing.T) {
 			lines = append(lines, fmt.Sprint(t.ID, t.State, t.Error, string(t.Result)))
 			return nil
 		})
-		if got := strings.Join(lines, ";"); err != nil || got != all[0].ID+`done{"x":1};`+all[1].ID+"failedsecond;"+all[2].ID+"cancelled" {
+		if got := strings.Join(lines, ";"); err != nil ||
+			got != all[0].ID+`done{"x":1};`+all[1].ID+"failedsecond;"+all[2].ID+"cancelled" {
 			t.Errorf("%s, %v", got, err)
 		}
 		if n, err := s.Retry(ctx, only); n != 2 || err != nil {
@@ -344,7 +348,8 @@ func TestIndexAnswersClaims(t *testing.T) {
 			if at := strings.Index(plan, "Index Cond"); at >= 0 {
 				cond, _, _ = strings.Cut(plan[at:], "\n")
 			}
-			if !strings.Contains(plan, "trials_due") || !strings.Contains(cond, byTime[i]) || strings.Contains(plan, "Seq Scan") || strings.Contains(plan, "TEMP B-TREE") {
+			if !strings.Contains(plan, "trials_due") || !strings.Contains(cond, byTime[i]) ||
+				strings.Contains(plan, "Seq Scan") || strings.Contains(plan, "TEMP B-TREE") {
 				t.Errorf("question %d is answered by\n%s", i+1, plan)
 			}
 		}
@@ -355,12 +360,16 @@ func TestIndexAnswersClaims(t *testing.T) {
 // TestAddress keeps passwords out of flags, files that others read, and prints.
 func TestAddress(t *testing.T) {
 	const canary = "c4n4ry"
-	for _, text := range []string{"postgres://u:" + canary + "@h/d", "postgres:host=h password=" + canary, "postgres://h/d?password=" + canary, "postgres://u:" + canary + "%zz@h/d", "postgres:host=h PASSWORD = " + canary} {
-		if _, err := sweep.ParsePublicAddress(text); !errors.Is(err, sweep.ErrPassword) || strings.Contains(err.Error(), canary) {
+	for _, text := range []string{"postgres://u:" + canary + "@h/d",
+		"postgres:host=h password=" + canary, "postgres://h/d?password=" + canary,
+		"postgres://u:" + canary + "%zz@h/d", "postgres:host=h PASSWORD = " + canary} {
+		if _, err := sweep.ParsePublicAddress(text); !errors.Is(err, sweep.ErrPassword) ||
+			strings.Contains(err.Error(), canary) {
 			t.Errorf("%v", err)
 		}
 		a, err := sweep.ParseAddress(text)
-		if out := fmt.Sprint(a, err) + fmt.Sprintf("%v %+v %#v %s", a, a, a, a); strings.Contains(out, canary) {
+		if out := fmt.Sprint(a, err) + fmt.Sprintf("%v %+v %#v %s", a, a, a,
+			a); strings.Contains(out, canary) {
 			t.Error(out)
 		}
 		if err == nil {
@@ -373,8 +382,10 @@ func TestAddress(t *testing.T) {
 		}
 	}
 	path := filepath.Join(t.TempDir(), "address")
-	for mode, ok := range map[os.FileMode]bool{0o600: true, 0o400: true, 0o640: false, 0o604: false} {
-		if err := errors.Join(os.RemoveAll(path), os.WriteFile(path, []byte("postgres://u:"+canary+"@h/d\n"), mode)); err != nil {
+	for mode, ok := range map[os.FileMode]bool{0o600: true, 0o400: true, 0o640: false,
+		0o604: false} {
+		if err := errors.Join(os.RemoveAll(path),
+			os.WriteFile(path, []byte("postgres://u:"+canary+"@h/d\n"), mode)); err != nil {
 			t.Fatal(err)
 		}
 		if _, err := sweep.ReadAddress(path); (err == nil) != ok {

@@ -45,7 +45,8 @@ func (t Trainer) Do(ctx context.Context, c Claim) ([]byte, []Metric, error) {
 		from = saved.Checkpoint.Step
 	}
 	t.Log.Info("training", "trial", c.ID, "epoch", c.Epoch, "from", from)
-	o := train.Options{Backend: nn.OnKernel(t.Kernel), Notice: t.notice, Dir: dir, Saved: saved, CheckpointEvery: t.CheckpointEvery, Observe: t.observe}
+	o := train.Options{Backend: nn.OnKernel(t.Kernel), Notice: t.notice, Dir: dir, Saved: saved,
+		CheckpointEvery: t.CheckpointEvery, Observe: t.observe}
 	_, history, err := train.Train(ctx, config, o)
 	if err = errors.Join(err, dir.Close()); err != nil {
 		return nil, nil, err
@@ -71,7 +72,8 @@ func found(history train.History) ([]byte, []Metric, error) {
 	var metrics []Metric
 	for _, m := range history {
 		if m.Evaluation != nil {
-			metrics = append(metrics, Metric{m.Step, "loss", m.Loss}, Metric{m.Step, "test_mse", m.TestMSE})
+			metrics = append(metrics, Metric{m.Step, "loss", m.Loss},
+				Metric{m.Step, "test_mse", m.TestMSE})
 		}
 	}
 	return result, metrics, err

@@ -82,7 +82,8 @@ func (w Worker) run(ctx context.Context, busy *sync.RWMutex) error {
 }
 
 // next claims a trial and works on it; it reports whether there was one.
-func (w Worker) next(ctx context.Context, claim func(context.Context, Sweep, string, time.Duration) (Claim, error)) (found bool, err error) {
+func (w Worker) next(ctx context.Context, claim func(context.Context, Sweep, string,
+	time.Duration) (Claim, error)) (found bool, err error) {
 	if ctx.Err() != nil {
 		return false, context.Cause(ctx)
 	}
@@ -141,7 +142,8 @@ func (w Worker) work(ctx context.Context, c Claim) error {
 
 // record records how a trial has ended: with err, or with its result. One that
 // has ended is recorded even when we are being stopped; else it is given back.
-func (w Worker) record(ctx context.Context, c Claim, log *slog.Logger, result []byte, metrics []Metric, err error) error {
+func (w Worker) record(ctx context.Context, c Claim, log *slog.Logger, result []byte,
+	metrics []Metric, err error) error {
 	until := ctx
 	if ctx.Err() != nil {
 		last, cancel := context.WithTimeout(context.WithoutCancel(ctx), patience)
@@ -172,7 +174,10 @@ func (w Worker) record(ctx context.Context, c Claim, log *slog.Logger, result []
 		return context.Cause(ctx)
 	}
 	failure := err
-	err = w.insist(until, "fail", func(ctx context.Context) error { return w.Store.Fail(ctx, c, failure, w.Backoff) })
+	err = w.insist(until, "fail", func(ctx context.Context) error {
+		return w.Store.Fail(ctx, c,
+			failure, w.Backoff)
+	})
 	if err == nil {
 		log.Warn("failed", "error", failure)
 	}

@@ -19,9 +19,11 @@ import (
 )
 
 // worker works on the only sweep of a store.
-func worker(t *testing.T, s *sweep.Store, parallel int, do func(context.Context, sweep.Claim) ([]byte, []sweep.Metric, error)) sweep.Worker {
-	return sweep.Worker{Store: s, Sweep: found(t, s), Name: "w", Parallel: parallel, Lease: lease, Heartbeat: time.Millisecond * 20,
-		GiveUp: time.Second, Log: slog.New(slog.NewTextHandler(io.Discard, nil)), Do: do}
+func worker(t *testing.T, s *sweep.Store, parallel int,
+	do func(context.Context, sweep.Claim) ([]byte, []sweep.Metric, error)) sweep.Worker {
+	return sweep.Worker{Store: s, Sweep: found(t, s), Name: "w", Parallel: parallel, Lease: lease,
+		Heartbeat: time.Millisecond * 20,
+		GiveUp:    time.Second, Log: slog.New(slog.NewTextHandler(io.Discard, nil)), Do: do}
 }
 
 // A trial that ends every process that works on it is given up after as many
@@ -54,8 +56,10 @@ func TestPoison(t *testing.T) {
 			}
 			if dead {
 				deaths++
-				if others += len(held) - 1; deaths == 1 && len(held) != parallel || deaths == attempts && len(held) != 1 {
-					t.Errorf("%d trials are lost with the process that dies as number %d", len(held), deaths)
+				if others += len(held) - 1; deaths == 1 && len(held) != parallel ||
+					deaths == attempts && len(held) != 1 {
+					t.Errorf("%d trials are lost with the process that dies as number %d",
+						len(held), deaths)
 				}
 				want(t, s.Tick(ctx, int64(process)*(lease.Milliseconds()+1)), nil)
 				continue
@@ -64,11 +68,13 @@ func TestPoison(t *testing.T) {
 				want(t, s.Complete(ctx, c, []byte("{}"), nil), nil)
 			}
 		}
-		if st := status(t, s, w); st.Done != 5 || st.Failed != 1 || deaths != attempts || others == 0 {
+		if st := status(t, s, w); st.Done != 5 || st.Failed != 1 || deaths != attempts ||
+			others == 0 {
 			t.Errorf("%d deaths with %d others: %+v", deaths, others, st)
 		}
 		want(t, s.Trials(ctx, w, func(trial sweep.Trial) error {
-			if trial.State == sweep.Failed && (trial.ID != poison || !strings.Contains(trial.Error, "worker was lost 3 times")) {
+			if trial.State == sweep.Failed &&
+				(trial.ID != poison || !strings.Contains(trial.Error, "worker was lost 3 times")) {
 				t.Errorf("%+v", trial)
 			}
 			return nil
@@ -163,8 +169,10 @@ func TestRefusedResultFails(t *testing.T) {
 		w := create(t, s, sweep.Sweep{}, 3)
 		all := specs(3)
 		start := time.Now()
-		err := worker(t, s, 1, func(_ context.Context, c sweep.Claim) ([]byte, []sweep.Metric, error) {
-			twice := []sweep.Metric{{Step: 1, Name: "loss", Value: 1}, {Step: 1, Name: "loss", Value: 2}}
+		err := worker(t, s, 1, func(_ context.Context,
+			c sweep.Claim) ([]byte, []sweep.Metric, error) {
+			twice := []sweep.Metric{{Step: 1, Name: "loss", Value: 1},
+				{Step: 1, Name: "loss", Value: 2}}
 			switch c.ID {
 			case all[0].ID:
 				return []byte("{}"), twice, nil
@@ -174,7 +182,8 @@ func TestRefusedResultFails(t *testing.T) {
 			return []byte("{}"), twice[:1], nil
 		}).Run(t.Context())
 		want(t, err, nil)
-		if st := status(t, s, w); st.Failed != 2 || st.Done != 1 || time.Since(start) > 5*time.Second {
+		if st := status(t, s, w); st.Failed != 2 || st.Done != 1 ||
+			time.Since(start) > 5*time.Second {
 			t.Errorf("%+v after %v", st, time.Since(start))
 		}
 	})
@@ -184,14 +193,16 @@ func TestRefusedResultFails(t *testing.T) {
 func TestBrokenDatabaseEndsWorker(t *testing.T) {
 	onBoth(t, func(t *testing.T, s *sweep.Store) {
 		create(t, s, sweep.Sweep{}, 2)
-		w := worker(t, s, 2, func(ctx context.Context, _ sweep.Claim) ([]byte, []sweep.Metric, error) {
+		w := worker(t, s, 2, func(ctx context.Context,
+			_ sweep.Claim) ([]byte, []sweep.Metric, error) {
 			err := s.Run(t.Context(), "DROP TABLE IF EXISTS trials")
 			<-ctx.Done()
 			return nil, nil, errors.Join(err, context.Cause(ctx))
 		})
 		w.GiveUp = time.Minute
 		start := time.Now()
-		if err := w.Run(t.Context()); sweep.FaultOf(err) != sweep.Broken || time.Since(start) > 10*time.Second {
+		if err := w.Run(t.Context()); sweep.FaultOf(err) != sweep.Broken ||
+			time.Since(start) > 10*time.Second {
 			t.Errorf("%v after %v", err, time.Since(start))
 		}
 	})
@@ -223,7 +234,8 @@ func slow(t *testing.T, server int, delay time.Duration) int {
 			if err != nil {
 				return
 			}
-			out, err := net.DialTCP("tcp", nil, &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: server})
+			out, err := net.DialTCP("tcp", nil,
+				&net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: server})
 			if err != nil {
 				_ = in.Close()
 				return
@@ -244,7 +256,8 @@ func TestManyMetricsFromAfar(t *testing.T) {
 		t.Fatal(err)
 	}
 	port := slow(t, server.Port, time.Millisecond)
-	a, err := sweep.ParseAddress(strings.Replace(text, fmt.Sprint("port=", server.Port), fmt.Sprint("port=", port), 1))
+	a, err := sweep.ParseAddress(strings.Replace(text, fmt.Sprint("port=", server.Port),
+		fmt.Sprint("port=", port), 1))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -252,14 +265,16 @@ func TestManyMetricsFromAfar(t *testing.T) {
 	w := create(t, s, sweep.Sweep{}, 5000)
 	metrics := make([]sweep.Metric, 0, 40_000)
 	for step := range 20_000 {
-		metrics = append(metrics, sweep.Metric{Step: step, Name: "loss", Value: 1}, sweep.Metric{Step: step, Name: "test_mse", Value: 2})
+		metrics = append(metrics, sweep.Metric{Step: step, Name: "loss", Value: 1},
+			sweep.Metric{Step: step, Name: "test_mse", Value: 2})
 	}
 	start := time.Now()
 	want(t, s.Complete(t.Context(), claim(t, s), []byte("{}"), metrics), nil)
 	if took := time.Since(start); took > 10*time.Second {
 		t.Errorf("it took %v", took)
 	}
-	if n, err := s.Count(t.Context(), "SELECT count(*) FROM metrics"); n != 40_000 || err != nil || w.Trials != 5000 {
+	if n, err := s.Count(t.Context(), "SELECT count(*) FROM metrics"); n != 40_000 || err != nil ||
+		w.Trials != 5000 {
 		t.Errorf("%d metrics, %v", n, err)
 	}
 }

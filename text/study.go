@@ -98,9 +98,11 @@ func (w Windows) pairs(lag int, held []bool, outputs []int32) pairs {
 	for i, test := range held {
 		begin, end := i*w.Length, (i+1)*w.Length
 		if test {
-			p.testX, p.testY = append(p.testX, w.Tokens[begin:end-lag]...), append(p.testY, outputs[begin+lag:end]...)
+			p.testX, p.testY = append(p.testX, w.Tokens[begin:end-lag]...), append(p.testY,
+				outputs[begin+lag:end]...)
 		} else {
-			p.x, p.y = append(p.x, w.Tokens[begin:end-lag]...), append(p.y, outputs[begin+lag:end]...)
+			p.x, p.y = append(p.x, w.Tokens[begin:end-lag]...), append(p.y,
+				outputs[begin+lag:end]...)
 		}
 	}
 	return p

@@ -64,7 +64,8 @@ func ReadTable(path string) (*Table, error) {
 		read = ReadLlama2
 	case strings.HasSuffix(name, ".npy"):
 		read = ReadNPY
-	case strings.HasSuffix(name, ".txt"), strings.HasSuffix(name, ".vec"), strings.HasSuffix(name, ".txt.gz"), strings.HasSuffix(name, ".vec.gz"):
+	case strings.HasSuffix(name, ".txt"), strings.HasSuffix(name, ".vec"), strings.HasSuffix(name,
+		".txt.gz"), strings.HasSuffix(name, ".vec.gz"):
 		read = ReadGloVe
 	default:
 		return nil, fmt.Errorf("%s has no known ending: embeddings are .safetensors, .json (index of shards), .bin (llama2.c), .npy, .txt or .txt.gz (GloVe)", path)
@@ -145,17 +146,24 @@ func (w *words) sort() error {
 	for i := range w.order {
 		w.order[i] = uint32(i)
 	}
-	sort.Slice(w.order, func(i, j int) bool { return bytes.Compare(w.at(w.order[i]), w.at(w.order[j])) < 0 })
+	sort.Slice(w.order, func(i, j int) bool {
+		return bytes.Compare(w.at(w.order[i]),
+			w.at(w.order[j])) < 0
+	})
 	for i := 1; i < len(w.order); i++ {
 		if a, b := w.order[i-1], w.order[i]; bytes.Equal(w.at(a), w.at(b)) {
-			return fmt.Errorf("lines %d and %d are both of the word %.40q", min(a, b)+1, max(a, b)+1, w.at(a))
+			return fmt.Errorf("lines %d and %d are both of the word %.40q", min(a, b)+1,
+				max(a, b)+1, w.at(a))
 		}
 	}
 	return nil
 }
 
 func (w *words) find(word string) int {
-	i, found := sort.Find(len(w.order), func(i int) int { return strings.Compare(word, string(w.at(w.order[i]))) })
+	i, found := sort.Find(len(w.order), func(i int) int {
+		return strings.Compare(word,
+			string(w.at(w.order[i])))
+	})
 	if !found {
 		return -1
 	}

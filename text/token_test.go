@@ -111,7 +111,8 @@ func TestFields(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got, err := words.Encode("The white whale,"); err != nil || !slices.Equal(got, []int32{0, -1, 2, 1}) {
+	if got, err := words.Encode("The white whale,"); err != nil ||
+		!slices.Equal(got, []int32{0, -1, 2, 1}) {
 		t.Errorf("%v, %v", got, err)
 	}
 	if _, err := NewWords(&Table{Rows: 1, Dim: 1, Data: []float32{1}}); err == nil {
@@ -135,7 +136,8 @@ func TestReadText(t *testing.T) {
 			t.Fatal(err)
 		}
 		text, err := ReadText(path)
-		if test.want == "" && text != "Call me" || test.want != "" && (err == nil || !strings.Contains(err.Error(), test.want)) {
+		if test.want == "" && text != "Call me" ||
+			test.want != "" && (err == nil || !strings.Contains(err.Error(), test.want)) {
 			t.Errorf("%s: %q, %v, want %q", name, text, err, test.want)
 		}
 	}

@@ -25,7 +25,8 @@ func drawDiagonal(t *rapid.T, maxH, maxD, maxT int) (ar.Family, *Diagonal) {
 	if f == ar.Rotation {
 		d += d % 2
 	}
-	m, err := NewDiagonal(rapid.IntRange(1, maxH).Draw(t, "H"), d, rapid.IntRange(2, maxT).Draw(t, "Tmax"))
+	m, err := NewDiagonal(rapid.IntRange(1, maxH).Draw(t, "H"), d,
+		rapid.IntRange(2, maxT).Draw(t, "Tmax"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -41,7 +42,8 @@ func errorPolynomial(f ar.Family, m *Diagonal, i, T int) *Laurent {
 		for t := 1; t <= T; t++ {
 			p := m.P[(T-2)*m.Tmax+t-1]
 			for j := range m.D {
-				e.Add(complex(p*m.B[h*m.D+i]*m.A[h*m.D+j], 0), Power{i, t - 1}, Power{j, t - 1}, Power{j, -(T - 2)})
+				e.Add(complex(p*m.B[h*m.D+i]*m.A[h*m.D+j], 0), Power{i, t - 1}, Power{j, t - 1},
+					Power{j, -(T - 2)})
 			}
 		}
 	}
@@ -87,7 +89,8 @@ func TestPredictIsTheCouplingC(t *testing.T) {
 				var want complex128
 				for u := range T {
 					for j := range m.D {
-						want += complex(m.P[(T-2)*m.Tmax+u]*c[i*m.D+j], 0) * s[u*m.D+i] * s[u*m.D+j] * cmplx.Conj(s[(T-2)*m.D+j])
+						want += complex(m.P[(T-2)*m.Tmax+u]*c[i*m.D+j],
+							0) * s[u*m.D+i] * s[u*m.D+j] * cmplx.Conj(s[(T-2)*m.D+j])
 					}
 				}
 				if cmplx.Abs(got-want) > 1e-12*float64(m.D*m.H*T) {
@@ -244,8 +247,10 @@ func TestDiagonalRefusesWhatItCannotBe(t *testing.T) {
 		h, d, tmax int
 		want       string
 	}{{0, 4, 5, "H = 1 or more"}, {2, 0, 5, "d = 1 or more"}, {2, 4, 1, "Tmax = 2 or more"}} {
-		if _, err := NewDiagonal(c.h, c.d, c.tmax); err == nil || !strings.Contains(err.Error(), c.want) {
-			t.Errorf("NewDiagonal(%d, %d, %d): error %v, want one that says %q", c.h, c.d, c.tmax, err, c.want)
+		if _, err := NewDiagonal(c.h, c.d, c.tmax); err == nil ||
+			!strings.Contains(err.Error(), c.want) {
+			t.Errorf("NewDiagonal(%d, %d, %d): error %v, want one that says %q", c.h, c.d, c.tmax,
+				err, c.want)
 		}
 	}
 	m, err := NewDiagonal(2, 3, 4)
@@ -280,16 +285,18 @@ func TestDescendFollowsTheGradient(t *testing.T) {
 		}
 		m.Init(ar.Rand(5, "weights", 0), 0.5)
 		slow := &Diagonal{H: m.H, D: m.D, Tmax: m.Tmax}
-		slow.A, slow.B, slow.P = append(slow.A, m.A...), append(slow.B, m.B...), append(slow.P, m.P...)
+		slow.A, slow.B, slow.P = append(slow.A, m.A...), append(slow.B, m.B...), append(slow.P,
+			m.P...)
 		g, _ := NewDiagonal(3, 4, 5)
 		const rate, iterations = 0.01, 7
 		var seen []float64
-		losses, err := m.Descend(t.Context(), f, Descent{LearningRate: rate, Iterations: iterations, Observe: func(k int, loss float64) {
-			if k != len(seen) {
-				t.Errorf("observed %d after %d calls", k, len(seen))
-			}
-			seen = append(seen, loss)
-		}})
+		losses, err := m.Descend(t.Context(), f,
+			Descent{LearningRate: rate, Iterations: iterations, Observe: func(k int, loss float64) {
+				if k != len(seen) {
+					t.Errorf("observed %d after %d calls", k, len(seen))
+				}
+				seen = append(seen, loss)
+			}})
 		if err != nil || len(losses) != iterations+1 {
 			t.Fatalf("%d losses, error %v", len(losses), err)
 		}
@@ -299,12 +306,14 @@ func TestDescendFollowsTheGradient(t *testing.T) {
 				t.Fatal(err)
 			}
 			if losses[k] != loss || seen[k] != loss {
-				t.Fatalf("%s: loss %d is %v, observed %v, step by step %v", f, k, losses[k], seen[k], loss)
+				t.Fatalf("%s: loss %d is %v, observed %v, step by step %v", f, k, losses[k],
+					seen[k], loss)
 			}
 			if k > 0 && losses[k] >= losses[k-1] {
 				t.Errorf("%s: loss %d rises from %v to %v", f, k, losses[k-1], losses[k])
 			}
-			for _, x := range []struct{ w, slope []float64 }{{slow.A, g.A}, {slow.B, g.B}, {slow.P, g.P}} {
+			for _, x := range []struct{ w, slope []float64 }{{slow.A, g.A}, {slow.B, g.B},
+				{slow.P, g.P}} {
 				for i := range x.w {
 					x.w[i] -= rate * x.slope[i]
 				}
@@ -320,33 +329,42 @@ func TestDescendStops(t *testing.T) {
 	}
 	m.Init(ar.Rand(1, "weights", 0), 1)
 	cancelled, cancel := context.WithCancel(t.Context())
-	losses, err := m.Descend(cancelled, ar.Unitary, Descent{LearningRate: 1e-3, Iterations: 100, Observe: func(k int, _ float64) {
-		if k == 9 {
-			cancel()
-		}
-	}})
+	losses, err := m.Descend(cancelled, ar.Unitary,
+		Descent{LearningRate: 1e-3, Iterations: 100, Observe: func(k int, _ float64) {
+			if k == 9 {
+				cancel()
+			}
+		}})
 	if !errors.Is(err, context.Canceled) || len(losses) != 10 {
 		t.Errorf("cancelled after iteration 9: %d losses, error %v", len(losses), err)
 	}
-	if _, err := m.Descend(t.Context(), ar.Unitary, Descent{LearningRate: 0, Iterations: 1}); err == nil {
+	if _, err := m.Descend(t.Context(), ar.Unitary,
+		Descent{LearningRate: 0, Iterations: 1}); err == nil {
 		t.Error("learning rate 0 accepted")
 	}
-	if _, err := m.Descend(t.Context(), ar.Unitary, Descent{LearningRate: 1, Iterations: -1}); err == nil {
+	if _, err := m.Descend(t.Context(), ar.Unitary,
+		Descent{LearningRate: 1, Iterations: -1}); err == nil {
 		t.Error("negative iterations accepted")
 	}
 	losses, err = m.Descend(t.Context(), ar.Unitary, Descent{LearningRate: 10, Iterations: 100})
-	if err == nil || !strings.Contains(err.Error(), "iteration") || !strings.Contains(err.Error(), "tensor ") || len(losses) == 0 {
+	if err == nil || !strings.Contains(err.Error(), "iteration") ||
+		!strings.Contains(err.Error(), "tensor ") || len(losses) == 0 {
 		t.Errorf("divergence: %d losses, error %v", len(losses), err)
 	}
 	for _, name := range []string{"A", "B", "P"} {
 		m.Init(ar.Rand(1, "weights", 0), 1)
 		map[string][]float64{"A": m.A, "B": m.B, "P": m.P}[name][1] = math.Inf(1)
-		if _, err := m.Descend(t.Context(), ar.Unitary, Descent{LearningRate: 1, Iterations: 3}); err == nil || !strings.Contains(err.Error(), "iteration 0, tensor "+name) {
+		if _, err := m.Descend(t.Context(), ar.Unitary,
+			Descent{LearningRate: 1, Iterations: 3}); err == nil ||
+			!strings.Contains(err.Error(), "iteration 0, tensor "+name) {
 			t.Errorf("infinite %s: error %v", name, err)
 		}
 		m.Init(ar.Rand(1, "weights", 0), 1)
-		map[string][]float64{"A": m.A, "B": m.B, "P": m.P}[name][1] = 1e200 // finite, the loss is not
-		if _, err := m.Descend(t.Context(), ar.Unitary, Descent{LearningRate: 1, Iterations: 3}); err == nil || !strings.Contains(err.Error(), "iteration 0, tensor "+name) {
+		map[string][]float64{"A": m.A, "B": m.B,
+			"P": m.P}[name][1] = 1e200 // finite, the loss is not
+		if _, err := m.Descend(t.Context(), ar.Unitary,
+			Descent{LearningRate: 1, Iterations: 3}); err == nil ||
+			!strings.Contains(err.Error(), "iteration 0, tensor "+name) {
 			t.Errorf("huge %s: error %v", name, err)
 		}
 	}
@@ -360,7 +378,8 @@ func TestDescendAllocatesNothingPerIteration(t *testing.T) {
 	m.Init(ar.Rand(1, "weights", 0), 0.1)
 	allocations := func(iterations int) float64 {
 		return testing.AllocsPerRun(3, func() {
-			if _, err := m.Descend(t.Context(), ar.Rotation, Descent{LearningRate: 1e-3, Iterations: iterations}); err != nil {
+			if _, err := m.Descend(t.Context(), ar.Rotation,
+				Descent{LearningRate: 1e-3, Iterations: iterations}); err != nil {
 				t.Fatal(err)
 			}
 		})
@@ -380,7 +399,8 @@ func TestConservedDriftHalvesWithTheLearningRate(t *testing.T) {
 			}
 			m.Init(ar.Rand(11, "weights", 0), 0.5)
 			q0, s0 := Conserved(m)
-			if _, err := m.Descend(t.Context(), f, Descent{LearningRate: rate, Iterations: int(math.Round(0.5 / rate))}); err != nil {
+			if _, err := m.Descend(t.Context(), f,
+				Descent{LearningRate: rate, Iterations: int(math.Round(0.5 / rate))}); err != nil {
 				t.Fatal(err)
 			}
 			q1, s1 := Conserved(m)

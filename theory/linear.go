@@ -105,7 +105,8 @@ func prefixSumsOf(s []complex128, d int) *prefixSums {
 
 // positions calls visit for T = 2 … Tmax of a sequence of Tmax+1 tokens with
 // the sums G after T tokens, s_T, s_{T-1} and the target s_{T+1}.
-func positions(s []complex128, d int, visit func(g *prefixSums, current, previous, target []complex128)) {
+func positions(s []complex128, d int, visit func(g *prefixSums,
+	current, previous, target []complex128)) {
 	g := newPrefixSums(d)
 	g.add(token(s, d, 1), token(s, d, 0))
 	for t := 2; t < len(s)/d; t++ {

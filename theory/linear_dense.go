@@ -74,9 +74,11 @@ func (m *Dense) InContextMap(s []complex128) (current, previous []complex128) {
 		for a, value := range m.V {
 			attended := make([]complex128, d*d)
 			for b := range 2 {
-				cblas128.Gemm(blas.NoTrans, blas.NoTrans, 1, matrix(g[a][b]), matrix(m.M[2*c+b]), 1, matrix(attended))
+				cblas128.Gemm(blas.NoTrans, blas.NoTrans, 1, matrix(g[a][b]), matrix(m.M[2*c+b]), 1,
+					matrix(attended))
 			}
-			cblas128.Gemm(blas.NoTrans, blas.NoTrans, 1, matrix(value), matrix(attended), 1, matrix(maps[c]))
+			cblas128.Gemm(blas.NoTrans, blas.NoTrans, 1, matrix(value), matrix(attended), 1,
+				matrix(maps[c]))
 		}
 	}
 	return maps[0], maps[1]

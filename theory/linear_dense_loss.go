@@ -70,7 +70,8 @@ func NewDensePopulation(family ar.Family, d, first, last int) (*DensePopulation,
 		p.gram = append(p.gram, gramEntry{n, q[0].m, q[1].m, q[0].v, q[1].v})
 	}
 	slices.SortFunc(p.gram, func(x, y gramEntry) int {
-		return cmp.Or(cmp.Compare(x.m1, y.m1), cmp.Compare(x.v1, y.v1), cmp.Compare(x.m2, y.m2), cmp.Compare(x.v2, y.v2))
+		return cmp.Or(cmp.Compare(x.m1, y.m1), cmp.Compare(x.v1, y.v1), cmp.Compare(x.m2, y.m2),
+			cmp.Compare(x.v2, y.v2))
 	})
 	for q, n := range targets {
 		q.count = n

@@ -23,7 +23,8 @@ type DiagonalHeads struct {
 // NewDiagonalHeads returns h heads of width d with all weights 0.
 func NewDiagonalHeads(h, d int) (*DiagonalHeads, error) {
 	if h < 1 || d < 1 {
-		return nil, fmt.Errorf("number of heads H = %d of width d = %d: use at least 1 of each", h, d)
+		return nil, fmt.Errorf("number of heads H = %d of width d = %d: use at least 1 of each", h,
+			d)
 	}
 	return &DiagonalHeads{H: h, D: d, A: make([]float64, h*d), B: make([]float64, h*d)}, nil
 }

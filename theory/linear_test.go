@@ -69,7 +69,8 @@ func laurentLoss(family ar.Family, m *Dense, length int) float64 {
 					for l := range d {
 						for k := range d {
 							weight := m.V[a][i*d+k] * m.M[2*c+b][j*d+l]
-							p.Add(weight, Power{k, t - a - 1}, Power{j, -(t - b - 1)}, Power{l, length - c - 1})
+							p.Add(weight, Power{k, t - a - 1}, Power{j, -(t - b - 1)},
+								Power{l, length - c - 1})
 						}
 					}
 				}
@@ -104,7 +105,8 @@ func laurentHeadsLoss(family ar.Family, m *DiagonalHeads, length int) float64 {
 			for h := range m.H {
 				for j := range m.D {
 					weight := m.B[h*m.D+i] * m.A[h*m.D+j]
-					p.Add(complex(weight, 0), Power{i, t - 1}, Power{j, -(t - 2)}, Power{j, length - 1})
+					p.Add(complex(weight, 0), Power{i, t - 1}, Power{j, -(t - 2)},
+						Power{j, length - 1})
 				}
 			}
 		}
@@ -133,7 +135,8 @@ func TestBlockScalarPopulationIsLaurent(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				got, want := q.Loss(m, make([]float64, 6)), laurentLoss(family, scalarAsDense(m), length)
+				got, want := q.Loss(m, make([]float64, 6)), laurentLoss(family, scalarAsDense(m),
+					length)
 				worst = max(worst, math.Abs(got-want)/want)
 				if far(got, want, 1e-12) {
 					t.Errorf("%s d=%d T=%d: %.15g, Laurent %.15g", family, d, length, got, want)
@@ -200,7 +203,8 @@ func checkGradient(t rapid.TB, m LinearAttention, loss func(gradient []float64) 
 		x[i] = keep
 		m.SetParameters(x)
 		if want := (up - down) / (2 * step); far(gradient[i], want, 1e-7*(1+math.Abs(value))) {
-			t.Fatalf("parameter %d of %d: gradient %.12g, difference %.12g", i, len(x), gradient[i], want)
+			t.Fatalf("parameter %d of %d: gradient %.12g, difference %.12g", i, len(x), gradient[i],
+				want)
 		}
 	}
 }
@@ -228,7 +232,8 @@ func drawBatch(t *rapid.T, d int) [][]complex128 {
 	}
 	family := rapid.SampledFrom(families).Draw(t, "family")
 	rng := ar.Rand(rapid.Uint64().Draw(t, "batch seed"), "batch", 0)
-	return drawSequences(rng, family, d, rapid.IntRange(3, 9).Draw(t, "tokens"), rapid.IntRange(1, 3).Draw(t, "B"))
+	return drawSequences(rng, family, d, rapid.IntRange(3, 9).Draw(t, "tokens"),
+		rapid.IntRange(1, 3).Draw(t, "B"))
 }
 
 func TestSampledLossIsLiteral(t *testing.T) {
@@ -239,7 +244,8 @@ func TestSampledLossIsLiteral(t *testing.T) {
 		for _, s := range batch {
 			want += literalLoss(m, s, d) / float64(len(batch))
 		}
-		if got := m.SampledLoss(batch, make([]float64, len(m.Parameters()))); far(got, want, 1e-11) {
+		if got := m.SampledLoss(batch, make([]float64, len(m.Parameters()))); far(got, want,
+			1e-11) {
 			t.Fatalf("prefix sums %.15g, literal %.15g", got, want)
 		}
 	})
@@ -307,7 +313,8 @@ func TestPopulationLossesRefuseWhatTheyCannotCompute(t *testing.T) {
 		family         ar.Family
 		d, first, last int
 	}{
-		{ar.Haar, 4, 2, 5}, {ar.Rotation, 3, 2, 5}, {ar.Unitary, 0, 2, 5}, {ar.Unitary, 2, 1, 5}, {ar.Unitary, 2, 4, 3},
+		{ar.Haar, 4, 2, 5}, {ar.Rotation, 3, 2, 5}, {ar.Unitary, 0, 2, 5}, {ar.Unitary, 2, 1, 5},
+		{ar.Unitary, 2, 4, 3},
 	} {
 		if _, err := NewBlockScalarPopulation(c.family, c.d, c.first, c.last); err == nil {
 			t.Errorf("block-scalar: no error for %v", c)

@@ -44,7 +44,8 @@ func (m *Diagonal) LeastLosses(f ar.Family) ([]float64, error) {
 		losses[i] = float64(m.D)
 		if trace != 0 { // then F > 0: it holds the diagonal
 			n := float64(i + 1) // T-1
-			losses[i] -= trace * trace / l.distinct * (l.distinct + (n-1)*rest) / (l.distinct + n*rest)
+			losses[i] -= trace * trace / l.distinct * (l.distinct + (n-1)*rest) / (l.distinct +
+				n*rest)
 		}
 	}
 	return losses, nil
@@ -100,7 +101,8 @@ func SharedPlainTrap(d, pairs, tmax int, c float64) (m *Diagonal, loss float64, 
 		return nil, 0, err
 	}
 	if pairs < 1 || pairs > d/2 {
-		return nil, 0, fmt.Errorf("a head that serves %d pairs of width %d: use 1 to %d pairs", pairs, d, d/2)
+		return nil, 0, fmt.Errorf("a head that serves %d pairs of width %d: use 1 to %d pairs",
+			pairs, d, d/2)
 	}
 	if c == 0 || math.IsNaN(c) || math.IsInf(c, 0) {
 		return nil, 0, fmt.Errorf("gauge c = %v: use a finite c other than 0", c)
@@ -162,10 +164,12 @@ func MixedPlainTrap(ctx context.Context, d, minus, tmax int) (m *Diagonal, loss 
 	// (∝ d Tmax/c); the constants bound what was measured for d = 4..16 and
 	// Tmax = 2..50, with a factor of about 2 to spare.
 	rate := 1 / (math.Cbrt(n*n*float64(d)) * (8 + 2.5*n + 2.5*float64(d)))
-	g := &Diagonal{H: h, D: d, Tmax: tmax, A: make([]float64, h*d), B: make([]float64, h*d), P: make([]float64, tmax*tmax)}
+	g := &Diagonal{H: h, D: d, Tmax: tmax, A: make([]float64, h*d), B: make([]float64, h*d),
+		P: make([]float64, tmax*tmax)}
 	const chunk, chunks = 1000, 1000
 	for range chunks {
-		if _, err := m.Descend(ctx, ar.Rotation, Descent{LearningRate: rate, Iterations: chunk}); err != nil {
+		if _, err := m.Descend(ctx, ar.Rotation,
+			Descent{LearningRate: rate, Iterations: chunk}); err != nil {
 			return nil, 0, err
 		}
 		if _, err := m.Gradient(ar.Rotation, g); err != nil {
@@ -182,7 +186,8 @@ func MixedPlainTrap(ctx context.Context, d, minus, tmax int) (m *Diagonal, loss 
 			return m, loss, nil
 		}
 	}
-	return nil, 0, fmt.Errorf("d = %d, %d pairs with κ < 0, Tmax = %d: %w", d, minus, tmax, errNoTrap)
+	return nil, 0, fmt.Errorf("d = %d, %d pairs with κ < 0, Tmax = %d: %w", d, minus, tmax,
+		errNoTrap)
 }
 
 // errNoTrap says that the descent of MixedPlainTrap has not settled.

@@ -206,7 +206,8 @@ func TestSharedPlainTrapIsStationaryAtItsLoss(t *testing.T) {
 		t.Fatal(err)
 	}
 	m.Init(ar.Rand(77, "x", 183), 0.05)
-	losses, err := m.Descend(t.Context(), ar.Rotation, Descent{LearningRate: 0.02, Iterations: 5000})
+	losses, err := m.Descend(t.Context(), ar.Rotation,
+		Descent{LearningRate: 0.02, Iterations: 5000})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -233,7 +234,8 @@ func TestMixedPlainTrapIsStationaryAtItsLoss(t *testing.T) {
 		}
 		got := loss(t, ar.Rotation, m)
 		g := gradientNorm(t, ar.Rotation, m)
-		t.Logf("d = %d, %d of %d pairs, Tmax = %d: loss %.12f, gradient %.1e", c.d, c.minus, c.d/2, c.tmax, want, g)
+		t.Logf("d = %d, %d of %d pairs, Tmax = %d: loss %.12f, gradient %.1e", c.d, c.minus, c.d/2,
+			c.tmax, want, g)
 		if math.Abs(got-want) > 1e-12*want || g > 1e-10*float64(c.d*c.tmax) {
 			t.Errorf("loss %v, formula %v, gradient %v", got, want, g)
 		}
@@ -286,7 +288,8 @@ func TestDescentsEndInTraps(t *testing.T) {
 			t.Fatal(err)
 		}
 		m.Init(ar.Rand(c.seed, "x", 0), 0.1)
-		losses, err := m.Descend(t.Context(), ar.Rotation, Descent{LearningRate: 0.01, Iterations: 30000})
+		losses, err := m.Descend(t.Context(), ar.Rotation,
+			Descent{LearningRate: 0.01, Iterations: 30000})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -322,7 +325,8 @@ func TestPlainValleyLoss(t *testing.T) {
 				t.Fatal(err)
 			}
 			// C is rounded at 1e-16 and p_{T-1} = 1/δ multiplies that.
-			if got := loss(t, ar.Rotation, m); math.Abs(got-want) > 1e-12/delta*want || math.Abs(want-6*delta*delta) > 1e-14 {
+			if got := loss(t, ar.Rotation, m); math.Abs(got-want) > 1e-12/delta*want ||
+				math.Abs(want-6*delta*delta) > 1e-14 {
 				t.Errorf("d = %d H = %d δ = %v: loss %v, formula %v", c.d, c.h, delta, got, want)
 			}
 		}

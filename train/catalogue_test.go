@@ -198,7 +198,8 @@ func TestProcessIsTheSameInEveryCatalogue(t *testing.T) {
 	if err := c.Decode(append([]byte("law: process\n"), small().YAML()...)); err != nil {
 		t.Fatal(err)
 	}
-	if c, err = c.Resolve(); err != nil || string(c.YAML()) != string(want.YAML()) || strings.Contains(string(c.YAML()), "law") {
+	if c, err = c.Resolve(); err != nil || string(c.YAML()) != string(want.YAML()) ||
+		strings.Contains(string(c.YAML()), "law") {
 		t.Errorf("%v: %s", err, c.YAML())
 	}
 }
@@ -226,12 +227,14 @@ func TestWrongSettingsOfParts(t *testing.T) {
 		if err == nil {
 			_, err = c.Resolve()
 		}
-		if err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "\n") {
+		if err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(),
+			"\n") {
 			t.Errorf("%q: %v, want %s", file, err, want)
 		}
 	}
 	c := DefaultConfig()
-	if err := c.Decode([]byte("law: tents\nslope: 1.5\n")); err == nil || err.Error() != `line 2: unknown law "tents": use one of process` {
+	if err := c.Decode([]byte("law: tents\nslope: 1.5\n")); err == nil ||
+		err.Error() != `line 2: unknown law "tents": use one of process` {
 		t.Errorf("another program's law: %v", err)
 	}
 }
@@ -312,7 +315,8 @@ func TestKeysOfACatalogue(t *testing.T) {
 		t.Errorf("tokens: %s", means["tokens"])
 	}
 	tents, process := ofTents(t), own(t).Config()
-	want := []string{"law", "family", "d", "mu", "rho", "sigma", "noise", "slope", "tokens", "power", "width"}
+	want := []string{"law", "family", "d", "mu", "rho", "sigma", "noise", "slope", "tokens",
+		"power", "width"}
 	if got := Names(tents, process); !slices.Equal(got[:len(want)], want) {
 		t.Errorf("names %v, want first %v", got, want)
 	}
@@ -394,7 +398,8 @@ func TestBatchesOfAnotherLaw(t *testing.T) {
 		for p := range c.Length * c.D {
 			at, s := n*c.Length*c.D+p, sequences.States[n*(c.Length+1)*c.D+p:]
 			e := test.X[2*(n*c.Length*c.D+p/c.D*c.D)+p%c.D:]
-			if test.Y[at] != float32(s[c.D]) || e[0] != float32(s[0]) || math.Abs(float64(e[c.D])-math.Pow(s[0], 3)) > 1e-6 {
+			if test.Y[at] != float32(s[c.D]) || e[0] != float32(s[0]) ||
+				math.Abs(float64(e[c.D])-math.Pow(s[0], 3)) > 1e-6 {
 				t.Fatalf("sequence %d, number %d: token (%v, %v), target %v of states %v and %v",
 					n, p, e[0], e[c.D], test.Y[at], s[0], s[c.D])
 			}
@@ -477,7 +482,8 @@ func TestSequenceKeys(t *testing.T) {
 	for _, k := range config.SequenceKeys() {
 		names = append(names, k.Name)
 	}
-	want := []string{"law", "family", "d", "mu", "rho", "sigma", "noise", "tokens", "length", "seed"}
+	want := []string{"law", "family", "d", "mu", "rho", "sigma", "noise", "tokens", "length",
+		"seed"}
 	if !slices.Equal(names, want) {
 		t.Errorf("keys %q, want %q", names, want)
 	}

@@ -92,7 +92,8 @@ func (c Config) Resolve() (Config, error) {
 	if err != nil {
 		return c, err
 	}
-	if _, err := ar.NewSampler[float32](law, 1, 1, 0, ""); err != nil { // the law, and that it is real
+	if _, err := ar.NewSampler[float32](law, 1, 1, 0,
+		""); err != nil { // the law, and that it is real
 		return c, err
 	}
 	if c.OfProcess() {
@@ -123,7 +124,8 @@ func (c Config) Resolve() (Config, error) {
 		return c, fmt.Errorf("coords %d does not fit: "+
 			"a target is a state of d = %d coordinates; use that, or 0", c.Coords, c.D)
 	}
-	for _, check := range []func() error{c.Config.Check, c.checkCounts, c.checkDescent, c.checkSize} {
+	for _, check := range []func() error{c.Config.Check, c.checkCounts, c.checkDescent,
+		c.checkSize} {
 		if err := check(); err != nil {
 			return c, err
 		}
@@ -204,12 +206,15 @@ func (c Config) checkSize() error {
 		numbers float64
 		use     string
 	}{
-		{"the training sequences", sequences * (t + 1) * float64(c.D), "train, length or d, or fresh sequences"},
+		{"the training sequences", sequences * (t + 1) * float64(c.D),
+			"train, length or d, or fresh sequences"},
 		{"the test sequences", float64(c.Test) * tokens, "test, length or d"},
 		{"a batch", float64(c.Batch) * tokens, "batch, length or d"},
 		{"the attention of a sequence", depth * heads * t * (t + 3*d), "length, heads or depth"},
-		{"the hidden units of a sequence", 2 * depth * t * float64(c.MLP) * d, "mlp, length, embed or depth"}, // and their gradients
-		{"the gradients of the blocks of a batch", math.Ceil(float64(c.Batch)/ar.BlockSize) * depth * (3*heads + 1 + 2*float64(c.MLP)) * d * d, "batch, embed, heads or depth"},
+		{"the hidden units of a sequence", 2 * depth * t * float64(c.MLP) * d,
+			"mlp, length, embed or depth"}, // and their gradients
+		{"the gradients of the blocks of a batch",
+			math.Ceil(float64(c.Batch)/ar.BlockSize) * depth * (3*heads + 1 + 2*float64(c.MLP)) * d * d, "batch, embed, heads or depth"},
 	} {
 		if a.numbers > maxNumbers {
 			return fmt.Errorf("%s would be %.3g numbers, more than %d: use a smaller %s",

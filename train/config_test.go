@@ -37,12 +37,14 @@ func TestWrongValuesSayWhatToUse(t *testing.T) {
 		want   string
 	}{
 		{func(c *Config) { c.Family = "har" }, `unknown family "har": did you mean haar?`},
-		{func(c *Config) { c.Family = ar.Unitary }, `unknown family "unitary": use one of haar, rotation, so`},
+		{func(c *Config) { c.Family = ar.Unitary },
+			`unknown family "unitary": use one of haar, rotation, so`},
 		{func(c *Config) { c.Family = ar.Rotation }, "use d = 6"},
 		{func(c *Config) { c.D = 0 }, "use d = 1 or more"},
 		{func(c *Config) { c.Rho = math.NaN() }, "use ρ = 1 for none"},
 		{func(c *Config) { c.Noise = ar.CircularNoise }, `use "real"`},
-		{func(c *Config) { c.Tokens = "augmente" }, `unknown tokens "augmente": did you mean augmented?`},
+		{func(c *Config) { c.Tokens = "augmente" },
+			`unknown tokens "augmente": did you mean augmented?`},
 		{func(c *Config) { c.Width = 5 }, "width 5 does not fit: augmented tokens of d = 5 have width 15; use that, or 0"},
 		{func(c *Config) { c.Embed = 16 }, "embed 16 is not a multiple of width 15: tokens are repeated embed/width times; use embed 15 or 30"},
 		{func(c *Config) { c.Coords = 15 }, "coords 15 does not fit: a target is a state of d = 5 coordinates; use that, or 0"},
@@ -54,29 +56,38 @@ func TestWrongValuesSayWhatToUse(t *testing.T) {
 		{func(c *Config) { c.Test = 0 }, "test 0 is too small: use 1 or more"},
 		{func(c *Config) { c.Epochs = 0 }, "epochs 0 is too small: use 1 or more"},
 		{func(c *Config) { c.EvalEvery = -1 }, "eval_every -1 is too small: use 0 or more"},
-		{func(c *Config) { c.Epochs = 1 << 40 }, "epochs 1099511627776 is too large: use at most 1073741824"},
-		{func(c *Config) { c.Batch = 1 << 15 }, "batch 32768 is more than the 16384 training sequences: use batch 16384 or less"},
+		{func(c *Config) { c.Epochs = 1 << 40 },
+			"epochs 1099511627776 is too large: use at most 1073741824"},
+		{func(c *Config) { c.Batch = 1 << 15 },
+			"batch 32768 is more than the 16384 training sequences: use batch 16384 or less"},
 		{func(c *Config) { c.Batch = 1000 }, "train 16384 is not a multiple of batch 1000: use train 16000 or 17000"},
-		{func(c *Config) { c.LearningRate = -1 }, "learning_rate -1 is not a positive number: use 0.01"},
-		{func(c *Config) { c.LearningRate = math.NaN() }, "learning_rate NaN is not a positive number"},
-		{func(c *Config) { c.LearningRate = math.Inf(1) }, "learning_rate +Inf is not a positive number"},
+		{func(c *Config) { c.LearningRate = -1 },
+			"learning_rate -1 is not a positive number: use 0.01"},
+		{func(c *Config) { c.LearningRate = math.NaN() },
+			"learning_rate NaN is not a positive number"},
+		{func(c *Config) { c.LearningRate = math.Inf(1) },
+			"learning_rate +Inf is not a positive number"},
 		{func(c *Config) { c.Optimiser = "adma" }, `unknown optimiser "adma": did you mean adam?`},
 		{func(c *Config) { c.Schedule = "cos" }, `unknown schedule "cos": did you mean cosine?`},
 		{func(c *Config) { c.Warmup = -1 }, "warmup -1 leaves none of the 3200 steps"},
 		{func(c *Config) { c.Warmup = 3200 }, "use 0 for no warm-up, or at most 3199"},
 		{func(c *Config) { c.Clip = -1 }, "clip -1 is not a norm: use 0 for no clipping"},
 		{func(c *Config) { c.Clip = math.NaN() }, "clip NaN is not a norm"},
-		{func(c *Config) { c.Train = 1 << 30 }, "the training sequences would be 2.74e+11 numbers, more than 2147483648: use a smaller train, length or d, or fresh sequences"},
+		{func(c *Config) { c.Train = 1 << 30 },
+			"the training sequences would be 2.74e+11 numbers, more than 2147483648: use a smaller train, length or d, or fresh sequences"},
 		{func(c *Config) { c.Test = 1 << 30 }, "the test sequences would be"},
 		{func(c *Config) { c.Length = 1 << 20 }, "the training sequences would be"},
-		{func(c *Config) { c.Length, c.Train, c.Batch, c.Test = 1<<20, 1, 1, 1 }, "the attention of a sequence would be"},
-		{func(c *Config) { c.Heads, c.Embed = 64, 1500 }, "the gradients of the blocks of a batch would be"},
+		{func(c *Config) { c.Length, c.Train, c.Batch, c.Test = 1<<20, 1, 1, 1 },
+			"the attention of a sequence would be"},
+		{func(c *Config) { c.Heads, c.Embed = 64, 1500 },
+			"the gradients of the blocks of a batch would be"},
 		{func(c *Config) { c.Batch, c.Train, c.Fresh = 1<<28, 1<<28, true }, "would be"},
 	} {
 		c := DefaultConfig()
 		test.change(&c)
 		_, err := c.Resolve()
-		if err == nil || !strings.Contains(err.Error(), test.want) || strings.Contains(err.Error(), "\n") {
+		if err == nil || !strings.Contains(err.Error(), test.want) || strings.Contains(err.Error(),
+			"\n") {
 			t.Errorf("%v, want %q", err, test.want)
 		}
 	}
@@ -94,7 +105,8 @@ func TestFreshEpochMayBeLarge(t *testing.T) {
 func TestCosineSchedule(t *testing.T) {
 	c := small() // 8 steps
 	c.Schedule = Cosine
-	for k, want := range map[int]float64{1: 0.01, 3: 0.008535533905932738, 5: 0.005, 8: 0.00038060233744356627} {
+	for k, want := range map[int]float64{1: 0.01, 3: 0.008535533905932738, 5: 0.005,
+		8: 0.00038060233744356627} {
 		if got := c.rate(k); math.Abs(got-want) > 1e-17 {
 			t.Errorf("step %d: η = %v, want %v", k, got, want)
 		}

@@ -55,7 +55,8 @@ func NewBatches(ctx context.Context, c Config) (*Batches, error) {
 	if err != nil {
 		return nil, err
 	}
-	b := &Batches{config: c, epoch: -1, drawn: make([]float32, c.states(c.Batch)), last: newBatch(c, c.Batch)}
+	b := &Batches{config: c, epoch: -1, drawn: make([]float32, c.states(c.Batch)),
+		last: newBatch(c, c.Batch)}
 	n := c.Train
 	if c.Fresh {
 		n = c.Batch
@@ -84,7 +85,8 @@ func (c Config) states(n int) int { return n * (c.Length + 1) * c.D }
 
 // draw fills states (n, T+1, d) with a batch of a sampler, its blocks side by
 // side.
-func draw(ctx context.Context, c Config, s *ar.Sampler[float32], states []float32, step uint64) error {
+func draw(ctx context.Context, c Config, s *ar.Sampler[float32], states []float32,
+	step uint64) error {
 	size := c.states(ar.BlockSize)
 	return share(s.Blocks(), func(from, to int) error {
 		for b := from; b < to && ctx.Err() == nil; b++ {
@@ -169,7 +171,8 @@ func Sequences(c Config, stream string, n int) (ar.Batch[float64], error) {
 
 // newBatch makes room for n sequences.
 func newBatch(c Config, n int) nn.Batch[float32] {
-	return nn.Batch[float32]{N: n, T: c.Length, X: make([]float32, n*c.Length*c.Width), Y: make([]float32, n*c.Length*c.D)}
+	return nn.Batch[float32]{N: n, T: c.Length, X: make([]float32, n*c.Length*c.Width),
+		Y: make([]float32, n*c.Length*c.D)}
 }
 
 // encode fills b with the tokens and targets of states (N, T+1, d).

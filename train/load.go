@@ -30,7 +30,8 @@ func Load(c Config, path string) (*nn.Transformer[float32], error) {
 }
 
 // Assemble is Load of weights that were read already, from the file path.
-func Assemble(c Config, weights []safetensors.Tensor, path string) (*nn.Transformer[float32], error) {
+func Assemble(c Config, weights []safetensors.Tensor,
+	path string) (*nn.Transformer[float32], error) {
 	c, err := c.Resolve()
 	if err != nil {
 		return nil, err

@@ -27,7 +27,8 @@ const interpreter = "/usr/bin/python3"
 // needTorch skips the test where PyTorch is not installed; on CI it has to be.
 func needTorch(t *testing.T) {
 	t.Helper()
-	out, err := exec.Command(interpreter, "-c", "import sys, importlib.util as i; sys.exit(None in map(i.find_spec, [\"torch\", \"numpy\", \"yaml\"]))").CombinedOutput()
+	out, err := exec.Command(interpreter, "-c",
+		"import sys, importlib.util as i; sys.exit(None in map(i.find_spec, [\"torch\", \"numpy\", \"yaml\"]))").CombinedOutput()
 	if err == nil {
 		return
 	}
@@ -49,7 +50,8 @@ func python(t *testing.T, args ...string) {
 func icar(t *testing.T, args ...string) {
 	t.Helper()
 	var stdout, stderr bytes.Buffer
-	if code := command.Main(args, &stdout, &stderr, command.WithExperiments(sander2024.All()...)); code != 0 {
+	if code := command.Main(args, &stdout, &stderr,
+		command.WithExperiments(sander2024.All()...)); code != 0 {
 		t.Fatalf("icar %s: exit code %d\n%s", strings.Join(args, " "), code, stderr.String())
 	}
 }
@@ -57,7 +59,8 @@ func icar(t *testing.T, args ...string) {
 func writeArray(t *testing.T, path string, array any) {
 	t.Helper()
 	var b bytes.Buffer
-	if err := errors.Join(npyio.Write(&b, array), os.WriteFile(path, b.Bytes(), 0o644)); err != nil {
+	if err := errors.Join(npyio.Write(&b, array),
+		os.WriteFile(path, b.Bytes(), 0o644)); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -160,9 +163,11 @@ np.save("first.npy", np.array([(error**2).mean()]))
 	_, metrics = readRun(t, "runs/from-pytorch")
 	loss := readArray[float64](t, "first.npy")[0]
 	gap := math.Abs(metrics[0].Loss-loss) / loss
-	t.Logf("loss of PyTorch's weights: %v in PyTorch, %v in icar, apart by %.2g", loss, metrics[0].Loss, gap)
+	t.Logf("loss of PyTorch's weights: %v in PyTorch, %v in icar, apart by %.2g", loss,
+		metrics[0].Loss, gap)
 	if gap > 1e-5 {
-		t.Errorf("icar starts from PyTorch's weights with loss %v, PyTorch has %v", metrics[0].Loss, loss)
+		t.Errorf("icar starts from PyTorch's weights with loss %v, PyTorch has %v", metrics[0].Loss,
+			loss)
 	}
 }
 

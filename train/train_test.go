@@ -50,7 +50,8 @@ func TestSameSeedSameBytes(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		for _, name := range []string{"config.yaml", "run.json", "metrics.jsonl", "checkpoint.safetensors", "DONE"} {
+		for _, name := range []string{"config.yaml", "run.json", "metrics.jsonl",
+			"checkpoint.safetensors", "DONE"} {
 			a, err := os.ReadFile(filepath.Join(dirs[0].Path(), name))
 			b, err2 := os.ReadFile(filepath.Join(dirs[1].Path(), name))
 			if errors.Join(err, err2) != nil || !bytes.Equal(a, b) || len(a) == 0 {
@@ -70,7 +71,8 @@ func TestSameSeedSameBytes(t *testing.T) {
 				t.Errorf("fresh %v: %s in the checkpoint is not the trained one", fresh, p.Name)
 			}
 		}
-		if len(history) != 8 || history[3].Evaluation == nil || history[4].Evaluation != nil || history.Last() != history[7].Evaluation {
+		if len(history) != 8 || history[3].Evaluation == nil || history[4].Evaluation != nil ||
+			history.Last() != history[7].Evaluation {
 			t.Errorf("fresh %v: history %+v", fresh, history)
 		}
 	}
@@ -108,7 +110,8 @@ func TestInterruptSavesTheLastStep(t *testing.T) {
 			cancel(cause)
 		}
 	}})
-	if !errors.Is(err, cause) || !strings.Contains(err.Error(), "stopped after step 5 of 8") || len(history) != 5 {
+	if !errors.Is(err, cause) || !strings.Contains(err.Error(), "stopped after step 5 of 8") ||
+		len(history) != 5 {
 		t.Fatalf("%v after %d steps", err, len(history))
 	}
 	saved, err := Load(c, filepath.Join(d.Path(), "checkpoint.safetensors"))
@@ -131,7 +134,8 @@ func TestInterruptSavesTheLastStep(t *testing.T) {
 		adam.Step(k, c.LearningRate)
 	}
 	for i, p := range reference.Parameters() {
-		if !slices.Equal(p.Data, saved.Parameters()[i].Data) || !slices.Equal(p.Data, m.Parameters()[i].Data) {
+		if !slices.Equal(p.Data, saved.Parameters()[i].Data) ||
+			!slices.Equal(p.Data, m.Parameters()[i].Data) {
 			t.Errorf("%s is not that of step 5", p.Name)
 		}
 	}
@@ -170,7 +174,8 @@ func TestCancelledAtAnyMoment(t *testing.T) {
 	}
 	model := firstModel(t, c)
 	want := [][]float32{snapshot(model)}
-	_, whole, err := Train(t.Context(), c, Options{Model: model, Observe: func(run.Metric) { want = append(want, snapshot(model)) }})
+	_, whole, err := Train(t.Context(), c, Options{Model: model,
+		Observe: func(run.Metric) { want = append(want, snapshot(model)) }})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -188,7 +193,8 @@ func TestCancelledAtAnyMoment(t *testing.T) {
 			t.Errorf("asked %d times: %v, and the model is not that of step %d", asked, err, k)
 		}
 		if k > 0 && (history[k-1].Evaluation == nil) != (whole[k-1].Evaluation == nil) {
-			t.Errorf("asked %d times: step %d has the evaluation %v", asked, k, history[k-1].Evaluation)
+			t.Errorf("asked %d times: step %d has the evaluation %v", asked, k,
+				history[k-1].Evaluation)
 		}
 	}
 	if len(stops) != 8 { // after 0 to 7 steps
@@ -267,7 +273,8 @@ func TestDivergenceNamesStepAndTensor(t *testing.T) {
 		t.Fatalf("%v after %d steps", err, len(history))
 	}
 	t.Log(err)
-	if !strings.Contains(err.Error(), diverged.Err.Tensor) || !strings.Contains(err.Error(), "use a learning_rate below 1e+30") {
+	if !strings.Contains(err.Error(), diverged.Err.Tensor) ||
+		!strings.Contains(err.Error(), "use a learning_rate below 1e+30") {
 		t.Errorf("%v", err)
 	}
 	if _, err := Load(c, filepath.Join(d.Path(), "checkpoint.safetensors")); err != nil {
@@ -280,7 +287,8 @@ func TestNoiseThatOverflows(t *testing.T) {
 	c := small()
 	c.Sigma = 1e39
 	_, _, err := Train(t.Context(), c, Options{})
-	if err == nil || !strings.Contains(err.Error(), "at step 1: x[") || !strings.HasSuffix(err.Error(), "use a smaller sigma") {
+	if err == nil || !strings.Contains(err.Error(), "at step 1: x[") ||
+		!strings.HasSuffix(err.Error(), "use a smaller sigma") {
 		t.Errorf("%v", err)
 	}
 }
@@ -323,7 +331,8 @@ func TestModelOfAnotherShape(t *testing.T) {
 func TestUnknownMixerTrainsOnTheReference(t *testing.T) {
 	c := small()
 	c.Mixer, c.Heads, c.Embed, c.Tokens, c.PreNorm = "multihead", 3, 6, "plain", true
-	for name, want := range map[string]string{"": kernel.Available()[0].Arithmetic(), "multihead": "reference"} {
+	for name, want := range map[string]string{"": kernel.Available()[0].Arithmetic(),
+		"multihead": "reference"} {
 		c := c
 		c.Mixer, c.PreNorm = name, name != ""
 		if got, err := c.Arithmetic(nil); err != nil || got != want {
@@ -336,7 +345,8 @@ func TestUnknownMixerTrainsOnTheReference(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(said) != 1 || !errors.Is(said[0], errors.ErrUnsupported) || !strings.Contains(said[0].Error(), "multihead") {
+	if len(said) != 1 || !errors.Is(said[0], errors.ErrUnsupported) ||
+		!strings.Contains(said[0].Error(), "multihead") {
 		t.Errorf("said %v", said)
 	}
 	if first, last := history[0].Loss, history[len(history)-1].Loss; !(last < first) {

@@ -56,16 +56,20 @@ func TestDecodeErrorsNameTheLine(t *testing.T) {
 	} {
 		c := DefaultConfig()
 		err := c.Decode([]byte(file))
-		if err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "\n") {
+		if err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(),
+			"\n") {
 			t.Errorf("%q: %v, want %q", file, err, want)
 		}
-		if errors.Is(err, ErrSyntax) != strings.HasPrefix(file, "d: 3\nseed") { // the parser itself finds doubles
+		if errors.Is(err, ErrSyntax) != strings.HasPrefix(file,
+			"d: 3\nseed") { // the parser itself finds doubles
 			t.Errorf("%q: a syntax error: %v", file, err)
 		}
 	}
-	for _, file := range []string{"d: [", "a list\n", "- d\n", "d: 3\n---\nd: 4\n", "\td: 3", "d: 3\n x: 1\n", "\x00", "d: \"3"} {
+	for _, file := range []string{"d: [", "a list\n", "- d\n", "d: 3\n---\nd: 4\n", "\td: 3",
+		"d: 3\n x: 1\n", "\x00", "d: \"3"} {
 		c := DefaultConfig()
-		if err := c.Decode([]byte(file)); !errors.Is(err, ErrSyntax) || strings.Contains(err.Error(), "\n") {
+		if err := c.Decode([]byte(file)); !errors.Is(err, ErrSyntax) ||
+			strings.Contains(err.Error(), "\n") {
 			t.Errorf("%q: %v, want one line about no YAML", file, err)
 		}
 	}
@@ -116,13 +120,15 @@ func TestKeysAreDocumented(t *testing.T) {
 // there was a choice of mixers, and hold the choice where one was made.
 func TestUsualLayersAreNotWritten(t *testing.T) {
 	c := DefaultConfig()
-	if file := string(c.YAML()); strings.Contains(file, "mixer") || strings.Contains(file, "pre_norm") {
+	if file := string(c.YAML()); strings.Contains(file, "mixer") || strings.Contains(file,
+		"pre_norm") {
 		t.Errorf("the file of the usual layers is\n%s", file)
 	}
 	if err := c.Decode([]byte("mixer: full\n")); err != nil || c != DefaultConfig() {
 		t.Errorf("mixer: full is %+v, %v", c, err)
 	}
-	if err := c.Decode([]byte("mixer: multihead\npre_norm: true\n")); err != nil || c.Mixer != "multihead" || !c.PreNorm {
+	if err := c.Decode([]byte("mixer: multihead\npre_norm: true\n")); err != nil ||
+		c.Mixer != "multihead" || !c.PreNorm {
 		t.Errorf("%+v, %v", c, err)
 	}
 	back := DefaultConfig()

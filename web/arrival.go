@@ -37,11 +37,14 @@ func (s *Server) arrival(w http.ResponseWriter, r *http.Request) ([]byte, error)
 	var large *http.MaxBytesError
 	switch {
 	case errors.As(err, &large):
-		return nil, refuse(http.StatusRequestEntityTooLarge, "the file is larger than %d bytes", large.Limit)
+		return nil, refuse(http.StatusRequestEntityTooLarge, "the file is larger than %d bytes",
+			large.Limit)
 	case errors.Is(err, os.ErrDeadlineExceeded):
-		return nil, refuse(http.StatusRequestTimeout, "the file comes too slowly: %d bytes in %v", file.Len(), time.Since(began).Round(time.Second))
+		return nil, refuse(http.StatusRequestTimeout, "the file comes too slowly: %d bytes in %v",
+			file.Len(), time.Since(began).Round(time.Second))
 	case err != io.EOF:
 		return nil, refuse(http.StatusBadRequest, "the file did not arrive whole")
 	}
-	return file.Bytes(), errors.Join(control.SetReadDeadline(time.Time{}), control.SetWriteDeadline(time.Now().Add(longestPost)))
+	return file.Bytes(), errors.Join(control.SetReadDeadline(time.Time{}),
+		control.SetWriteDeadline(time.Now().Add(longestPost)))
 }

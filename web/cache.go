@@ -35,7 +35,8 @@ var errPanicked = errors.New("the computation failed: the server's log says how"
 
 // get returns what compute returns for key, now or before. An error is not kept.
 // It is that of ctx when that ends first.
-func (c *cache[K, V]) get(ctx context.Context, key K, compute func(context.Context) (V, error)) (V, error) {
+func (c *cache[K, V]) get(ctx context.Context, key K,
+	compute func(context.Context) (V, error)) (V, error) {
 	work, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	defer cancel()
 	c.mu.Lock()

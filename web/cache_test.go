@@ -153,17 +153,20 @@ func TestInsightsFollowTheCheckpoint(t *testing.T) {
 		t.Errorf("one model was looked into %d times", n)
 	}
 	// Another checkpoint of the same size and time: its checksum tells.
-	first, other := filepath.Join(server.runs, "first", "checkpoint.safetensors"), filepath.Join(server.runs, "other")
+	first, other := filepath.Join(server.runs, "first",
+		"checkpoint.safetensors"), filepath.Join(server.runs, "other")
 	trainRun(t, other, 3, nil)
 	info, err := os.Stat(first)
 	if err != nil {
 		t.Fatal(err)
 	}
 	other = filepath.Join(other, "checkpoint.safetensors")
-	if err := errors.Join(os.Chtimes(other, time.Time{}, info.ModTime()), os.Rename(other, first)); err != nil {
+	if err := errors.Join(os.Chtimes(other, time.Time{}, info.ModTime()),
+		os.Rename(other, first)); err != nil {
 		t.Fatal(err)
 	}
-	if now, err := os.Stat(first); err != nil || now.Size() != info.Size() || !now.ModTime().Equal(info.ModTime()) {
+	if now, err := os.Stat(first); err != nil || now.Size() != info.Size() ||
+		!now.ModTime().Equal(info.ModTime()) {
 		t.Fatalf("the other checkpoint is %v, %v", now, err)
 	}
 	if ask("t=3") == before {

@@ -28,13 +28,18 @@ func TestDearestQuestions(t *testing.T) {
 	server := withRun(t)
 	dearestRun(t, filepath.Join(server.runs, "dearest"))
 	for name, path := range map[string]func(r *rand.Rand) string{
-		"inside": func(r *rand.Rand) string { return fmt.Sprintf("/api/inside?run=dearest&t=%d", 1+r.IntN(40)) },
+		"inside": func(r *rand.Rand) string {
+			return fmt.Sprintf("/api/inside?run=dearest&t=%d",
+				1+r.IntN(40))
+		},
 		"step": func(r *rand.Rand) string {
-			return fmt.Sprintf("/api/step?d=5&family=%s&norm=%s&k=%d", []string{"haar", "so"}[r.IntN(2)], []string{"yes", "no"}[r.IntN(2)], 2+r.IntN(19))
+			return fmt.Sprintf("/api/step?d=5&family=%s&norm=%s&k=%d",
+				[]string{"haar", "so"}[r.IntN(2)], []string{"yes", "no"}[r.IntN(2)], 2+r.IntN(19))
 		},
 		"position": func(r *rand.Rand) string { return fmt.Sprintf("/api/position?tmax=40&mu=%d&logk=6", 1+r.IntN(400)) },
 		"heads": func(r *rand.Rand) string {
-			return fmt.Sprintf("/api/heads?d=16&h=16&tmax=20&iterations=40000&seed=%d", 1+r.IntN(1000))
+			return fmt.Sprintf("/api/heads?d=16&h=16&tmax=20&iterations=40000&seed=%d",
+				1+r.IntN(1000))
 		},
 		"runs": func(*rand.Rand) string { return "/api/runs?run=first&run=dearest" },
 	} {
@@ -51,7 +56,8 @@ func TestDearestQuestions(t *testing.T) {
 				status := 0
 				if err == nil {
 					status = response.StatusCode
-					if name == "heads" && took == &answers && status == 200 { // the first picture is the answer
+					if name == "heads" && took == &answers &&
+						status == 200 { // the first picture is the answer
 						io.CopyN(io.Discard, response.Body, 1<<10)
 					} else {
 						io.Copy(io.Discard, response.Body)
@@ -78,8 +84,10 @@ func TestDearestQuestions(t *testing.T) {
 			})
 			all.Wait()
 			p, q := percentile(answers), percentile(pages)
-			t.Logf("%d answers by status %v, p99 %v; %d pages, p99 %v", len(answers), by, p, len(pages), q)
-			if p > 2*time.Second || q > time.Second/2 || by[200] <= len(pages) || by[0]+by[500] > 0 {
+			t.Logf("%d answers by status %v, p99 %v; %d pages, p99 %v", len(answers), by, p,
+				len(pages), q)
+			if p > 2*time.Second || q > time.Second/2 || by[200] <= len(pages) ||
+				by[0]+by[500] > 0 {
 				t.Errorf("p99 %v of the answers, %v of the page, statuses %v", p, q, by)
 			}
 		})

@@ -24,7 +24,8 @@ type Fact struct {
 }
 
 func (d *Document) figure(name, title, caption string, columns int, panels ...figure.Panel) {
-	d.Figures = append(d.Figures, figure.Figure{Name: name, Title: title, Caption: caption, Columns: columns, Panels: panels})
+	d.Figures = append(d.Figures, figure.Figure{Name: name, Title: title, Caption: caption,
+		Columns: columns, Panels: panels})
 }
 
 func (d *Document) fact(label, format string, args ...any) {
@@ -36,7 +37,8 @@ func (d *Document) factNumber(label string, x float64) {
 }
 
 func heatmap(title, x, y string, rows, columns int, cells []float64) figure.Panel {
-	return figure.Panel{Kind: figure.Heatmap, Title: title, X: figure.Axis{Label: x}, Y: figure.Axis{Label: y}, Matrix: figure.NewMatrix(rows, columns, cells)}
+	return figure.Panel{Kind: figure.Heatmap, Title: title, X: figure.Axis{Label: x},
+		Y: figure.Axis{Label: y}, Matrix: figure.NewMatrix(rows, columns, cells)}
 }
 
 // lines is a panel of curves; a label that begins with "log " makes its axis

@@ -80,7 +80,10 @@ func trained(ctx context.Context, key fitKey) (*probe.Model, error) {
 // that a client cannot cancel it by leaving.
 func (s *Server) fitted(ctx context.Context, key fitKey, k int) (fitted, []assessed, error) {
 	ctx = context.WithoutCancel(ctx)
-	f, err := s.fits.get(ctx, key, func(ctx context.Context) (fitted, error) { return fit(ctx, key) })
+	f, err := s.fits.get(ctx, key, func(ctx context.Context) (fitted, error) {
+		return fit(ctx,
+			key)
+	})
 	if err != nil {
 		return f, nil, err
 	}
@@ -108,8 +111,11 @@ func fit(ctx context.Context, key fitKey) (f fitted, err error) {
 		return f, err
 	}
 	f.eta = one.Eta[0]
-	star := estimator.GradientDescent{K: 1, Eta: []float64{gradientStep(process, norm2(batch.States[:key.d]))}}
-	for at, a := range map[*assessed]named{&f.star: {"one step, η*", star}, &f.linear: {"best linear layer", linear}, &f.least: {"least squares", estimator.LeastSquares{}}} {
+	star := estimator.GradientDescent{K: 1, Eta: []float64{gradientStep(process,
+		norm2(batch.States[:key.d]))}}
+	for at, a := range map[*assessed]named{&f.star: {"one step, η*", star},
+		&f.linear: {"best linear layer", linear},
+		&f.least:  {"least squares", estimator.LeastSquares{}}} {
 		if *at, err = assess(ctx, process, a); err != nil {
 			return f, err
 		}

@@ -43,14 +43,17 @@ func (g guard) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if given := r.URL.Query().Get("token"); r.URL.Path == "/" && g.is(given) {
-		http.SetCookie(w, &http.Cookie{Name: tokenCookie, Value: given, Path: "/", HttpOnly: true, SameSite: http.SameSiteStrictMode})
+		http.SetCookie(w, &http.Cookie{Name: tokenCookie, Value: given, Path: "/", HttpOnly: true,
+			SameSite: http.SameSiteStrictMode})
 		left := r.URL.Query()
 		left.Del("token") // out of the address bar and the history
-		http.Redirect(w, r, (&url.URL{Path: "/", RawQuery: left.Encode()}).String(), http.StatusSeeOther)
+		http.Redirect(w, r, (&url.URL{Path: "/", RawQuery: left.Encode()}).String(),
+			http.StatusSeeOther)
 		return
 	}
 	if !g.authorised(r) {
-		writeError(w, refuse(http.StatusUnauthorized, "this server wants a token: open the address that icar serve printed"))
+		writeError(w, refuse(http.StatusUnauthorized,
+			"this server wants a token: open the address that icar serve printed"))
 		return
 	}
 	g.next.ServeHTTP(w, r)

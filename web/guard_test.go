@@ -23,17 +23,20 @@ func TestGuard(t *testing.T) {
 		want             int
 	}{
 		{"the page", "/", "", nil, 200},
-		{"the page, linked from elsewhere", "/", "", map[string]string{"Sec-Fetch-Site": "cross-site"}, 200},
+		{"the page, linked from elsewhere", "/", "",
+			map[string]string{"Sec-Fetch-Site": "cross-site"}, 200},
 		{"localhost", "/", "localhost:1", nil, 200},
 		{"IPv6", "/api/claims", "[::1]:80", nil, 200},
 		{"a rebound name", "/api/claims", "evil.example", nil, 403},
 		{"another machine's address", "/api/claims", "10.0.0.1", nil, 403},
 		{"a name that begins well", "/api/claims", "localhost.evil.example", nil, 403},
 		{"its own page", "/api/claims", "", map[string]string{"Origin": server.url}, 200},
-		{"another origin", "/api/claims", "", map[string]string{"Origin": "http://evil.example"}, 403},
+		{"another origin", "/api/claims", "", map[string]string{"Origin": "http://evil.example"},
+			403},
 		{"no origin at all", "/api/claims", "", map[string]string{"Origin": "null"}, 403},
 		{"another port", "/api/claims", "", map[string]string{"Origin": "http://127.0.0.1:1"}, 403},
-		{"a script of another site", "/api/claims", "", map[string]string{"Sec-Fetch-Site": "cross-site"}, 403},
+		{"a script of another site", "/api/claims", "",
+			map[string]string{"Sec-Fetch-Site": "cross-site"}, 403},
 		{"no file", "/assets/../server.go", "", nil, 404},
 		{"no such address", "/api", "", nil, 404},
 	} {
@@ -46,7 +49,8 @@ func TestGuard(t *testing.T) {
 			for k, v := range c.header {
 				request.Header.Set(k, v)
 			}
-			if status, body := get(t, request); status != c.want && !(c.want == 404 && status == 307) {
+			if status, body := get(t, request); status != c.want &&
+				!(c.want == 404 && status == 307) {
 				t.Errorf("%d %.100s, want %d", status, body, c.want)
 			}
 		})
@@ -79,12 +83,16 @@ func TestToken(t *testing.T) {
 		return response
 	}
 	none := func(*http.Request) {}
-	for _, path := range []string{"/", "/api/claims", "/assets/page.js", "/?token=wrong", "/api/claims?token=" + token} {
+	for _, path := range []string{"/", "/api/claims", "/assets/page.js", "/?token=wrong",
+		"/api/claims?token=" + token} {
 		if r := ask(path, none); r.StatusCode != http.StatusUnauthorized {
 			t.Errorf("%s without a token: %d", path, r.StatusCode)
 		}
 	}
-	if r := ask("/api/claims", func(r *http.Request) { r.Header.Set("Authorization", "Bearer "+token) }); r.StatusCode != 200 {
+	if r := ask("/api/claims", func(r *http.Request) {
+		r.Header.Set("Authorization",
+			"Bearer "+token)
+	}); r.StatusCode != 200 {
 		t.Errorf("bearer: %d", r.StatusCode)
 	}
 	first := ask("/?token="+token+"&step.t=3", none)
@@ -110,7 +118,8 @@ func TestConfined(t *testing.T) {
 	secret := filepath.Join(outside, "secret")
 	metrics := filepath.Join(runs, "mine", "metrics.jsonl")
 	for _, err := range []error{
-		os.Symlink(secret, filepath.Join(runs, "link")), os.Remove(metrics), os.Symlink(filepath.Join(secret, "metrics.jsonl"), metrics),
+		os.Symlink(secret, filepath.Join(runs, "link")), os.Remove(metrics),
+		os.Symlink(filepath.Join(secret, "metrics.jsonl"), metrics),
 		os.Symlink("/etc/passwd", filepath.Join(runs, "claims.json")),
 	} {
 		if err != nil {
@@ -119,7 +128,8 @@ func TestConfined(t *testing.T) {
 	}
 	server := start(t, Options{Runs: runs, Outcome: runs})
 	for path, want := range map[string]int{
-		"/api/inside?run=link": 404, "/api/inside?run=mine": 422, "/api/runs?run=link": 404, "/api/runs?run=" + url.QueryEscape(secret): 404, "/api/claims": 403,
+		"/api/inside?run=link": 404, "/api/inside?run=mine": 422, "/api/runs?run=link": 404,
+		"/api/runs?run=" + url.QueryEscape(secret): 404, "/api/claims": 403,
 	} {
 		request, err := http.NewRequest("GET", server.url+path, nil)
 		if err != nil {
@@ -135,7 +145,8 @@ func TestConfined(t *testing.T) {
 func TestFull(t *testing.T) {
 	server := start(t, Options{Runs: t.TempDir()})
 	for range maxTrainings {
-		response, err := http.Get(server.url + "/api/heads") // never read: the trainer goes on all the same
+		response, err := http.Get(server.url +
+			"/api/heads") // never read: the trainer goes on all the same
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -145,7 +156,8 @@ func TestFull(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if status, body := get(t, request); status != 429 || !strings.Contains(body, "wait until one is done") {
+	if status, body := get(t, request); status != 429 ||
+		!strings.Contains(body, "wait until one is done") {
 		t.Errorf("%d %s, want 429", status, body)
 	}
 }
@@ -172,7 +184,8 @@ func TestHostile(t *testing.T) {
 		body, _ := io.ReadAll(io.LimitReader(response.Body, 1<<20)) // cut is fine
 		response.Body.Close()
 		answers[response.StatusCode]++
-		if response.StatusCode < 300 || response.StatusCode >= 500 || strings.Contains(string(body), "root:") {
+		if response.StatusCode < 300 || response.StatusCode >= 500 || strings.Contains(string(body),
+			"root:") {
 			t.Fatalf("%s %.200s: %d %.200s", request.Method, request.URL, response.StatusCode, body)
 		}
 	}
@@ -208,7 +221,8 @@ func hostile(t *testing.T, r *rand.Rand, base string, i int) *http.Request {
 	}
 	switch i % 7 {
 	case 0: // parameters
-		return request(route.method, route.path+"?"+url.QueryEscape(noise(12))+"="+url.QueryEscape(noise(300)), nil)
+		return request(route.method, route.path+"?"+url.QueryEscape(noise(12))+"="+
+			url.QueryEscape(noise(300)), nil)
 	case 1: // values
 		if len(route.parameters) == 0 {
 			return request("PUT", route.path, nil)
@@ -216,9 +230,11 @@ func hostile(t *testing.T, r *rand.Rand, base string, i int) *http.Request {
 		p := route.parameters[r.IntN(len(route.parameters))]
 		return request(route.method, route.path+"?"+p.name+"="+url.QueryEscape("~"+noise(200)), nil)
 	case 2: // bodies
-		return request(all[len(all)-1-r.IntN(2)].method, all[len(all)-1-r.IntN(2)].path, strings.NewReader(noise(1<<r.IntN(16))))
+		return request(all[len(all)-1-r.IntN(2)].method, all[len(all)-1-r.IntN(2)].path,
+			strings.NewReader(noise(1<<r.IntN(16))))
 	case 3: // paths out of the folder
-		return request("GET", "/api/inside?run="+url.QueryEscape(strings.Repeat("../", 1+r.IntN(9))+"etc/passwd"), nil)
+		return request("GET", "/api/inside?run="+
+			url.QueryEscape(strings.Repeat("../", 1+r.IntN(9))+"etc/passwd"), nil)
 	case 4:
 		return request("GET", "/assets/"+strings.Repeat("%2e%2e%2f", 1+r.IntN(9))+"etc/passwd", nil)
 	case 5: // foreign hosts
@@ -255,7 +271,8 @@ func slowLoris(t *testing.T, address string, n int) {
 		t.Fatal(err)
 	}
 	defer c.Close()
-	fmt.Fprintf(c, "POST /api/sequence HTTP/1.1\r\nHost: %s\r\nContent-Length: 99999999999\r\n\r\n", address)
+	fmt.Fprintf(c, "POST /api/sequence HTTP/1.1\r\nHost: %s\r\nContent-Length: 99999999999\r\n\r\n",
+		address)
 	go io.CopyN(c, zeros{}, maxSequenceBytes+1<<20) // cut before the end
 	c.SetReadDeadline(time.Now().Add(20 * time.Second))
 	answer, err := http.ReadResponse(bufio.NewReader(c), nil)

@@ -139,19 +139,25 @@ func (l *live) frame(k int, loss float64) frame {
 	l.steps, l.trace = append(l.steps, float64(k)), append(l.trace, loss)
 	m := l.model
 	f := frame{Iteration: k, Iterations: l.iterations, Loss: loss, Minimum: l.minimum}
-	f.figure("weights", fmt.Sprintf("Weights after %d iterations", k), "Rows of A and B are heads. C = BᵀA couples coordinates, P weighs positions.", 2,
-		heatmap("A", "coordinate", "head", m.H, m.D, m.A), heatmap("B", "coordinate", "head", m.H, m.D, m.B),
-		heatmap("C", "coordinate", "coordinate", m.D, m.D, m.C()), heatmap("P", "token t", "T - 1", m.Tmax, m.Tmax, m.P))
+	f.figure("weights", fmt.Sprintf("Weights after %d iterations", k),
+		"Rows of A and B are heads. C = BᵀA couples coordinates, P weighs positions.", 2,
+		heatmap("A", "coordinate", "head", m.H, m.D, m.A),
+		heatmap("B", "coordinate", "head", m.H, m.D, m.B),
+		heatmap("C", "coordinate", "coordinate", m.D, m.D, m.C()),
+		heatmap("P", "token t", "T - 1", m.Tmax, m.Tmax, m.P))
 	end := []float64{0, float64(l.iterations)}
 	series := []figure.Series{
 		figure.NewSeries("loss", figure.Solid, l.steps, l.trace),
 		figure.NewSeries("predicted minimum", figure.Dashed, end, []float64{l.minimum, l.minimum}),
 	}
-	if _, trap, err := theory.PlainTrap(m.D, m.H, m.Tmax, 1); l.family == ar.Rotation && err == nil {
+	if _, trap, err := theory.PlainTrap(m.D, m.H, m.Tmax, 1); l.family == ar.Rotation &&
+		err == nil {
 		trap /= float64(m.Tmax - 1)
-		series = append(series, figure.NewSeries("trap κ = -1", figure.Dashed, end, []float64{trap, trap}))
+		series = append(series, figure.NewSeries("trap κ = -1", figure.Dashed, end,
+			[]float64{trap, trap}))
 	}
-	f.figure("loss", "Loss at a context length, mean over T", l.caption(), 1, lines("", linear("iteration"), linear("mean of ℓ_T"), series...))
+	f.figure("loss", "Loss at a context length, mean over T", l.caption(), 1,
+		lines("", linear("iteration"), linear("mean of ℓ_T"), series...))
 	f.factNumber("loss", loss)
 	f.factNumber("predicted minimum", l.minimum)
 	if c, err := theory.Certify(m, l.family); err == nil {
@@ -178,7 +184,8 @@ func (l *live) caption() string {
 	m, least := l.model, l.minimum
 	switch {
 	case l.family == ar.Unitary && least > 0:
-		return fmt.Sprintf("%s too few: each costs 1 at every T, so no loss is below %v.", plural(int(least), "head"), least)
+		return fmt.Sprintf("%s too few: each costs 1 at every T, so no loss is below %v.",
+			plural(int(least), "head"), least)
 	case l.family == ar.Unitary:
 		return "A head for every coordinate: C = c I, p_T = 1/c, nothing is left."
 	case least > 0:

@@ -52,28 +52,33 @@ func (s *Server) inside(w http.ResponseWriter, r *http.Request, v values) error 
 		return err
 	}
 	t := min(v.integer("t"), c.Length)
-	return s.respond(w, r, question{r.URL.Path, strconv.Itoa(t), id}, func(ctx context.Context) (Document, error) {
-		i, err := s.insights.get(ctx, id, func(ctx context.Context) (insight, error) {
-			net, err := s.shelf.root.loadIn(seen.path, c)
+	return s.respond(w, r, question{r.URL.Path, strconv.Itoa(t), id},
+		func(ctx context.Context) (Document, error) {
+			i, err := s.insights.get(ctx, id, func(ctx context.Context) (insight, error) {
+				net, err := s.shelf.root.loadIn(seen.path, c)
+				if err != nil {
+					return insight{}, err
+				}
+				if now, err := s.shelf.root.identify(seen.path, seen.Config); err != nil ||
+					now != id {
+					return insight{}, refuse(http.StatusTooManyRequests,
+						"the run has just written a checkpoint: try again in a second")
+				}
+				return look(ctx, c, net)
+			})
 			if err != nil {
-				return insight{}, err
+				return Document{}, err
 			}
-			if now, err := s.shelf.root.identify(seen.path, seen.Config); err != nil || now != id {
-				return insight{}, refuse(http.StatusTooManyRequests, "the run has just written a checkpoint: try again in a second")
-			}
-			return look(ctx, c, net)
+			return i.at(t), nil
 		})
-		if err != nil {
-			return Document{}, err
-		}
-		return i.at(t), nil
-	})
 }
 
 // fitsPage refuses models whose pictures would take long.
 func fitsPage(c train.Config) error {
-	if c.Embed > maxEmbed || c.D > maxEmbed || c.Heads*c.Depth > maxHeadDepth || c.Length > maxLength || work(c) > maxWork {
-		return refuse(http.StatusUnprocessableEntity, "the model is too large to be looked into here (d and embed ≤ %d, heads × depth ≤ %d, length ≤ %d, and not all of them at once): use icar probe", maxEmbed, maxHeadDepth, maxLength)
+	if c.Embed > maxEmbed || c.D > maxEmbed || c.Heads*c.Depth > maxHeadDepth ||
+		c.Length > maxLength || work(c) > maxWork {
+		return refuse(http.StatusUnprocessableEntity,
+			"the model is too large to be looked into here (d and embed ≤ %d, heads × depth ≤ %d, length ≤ %d, and not all of them at once): use icar probe", maxEmbed, maxHeadDepth, maxLength)
 	}
 	return nil
 }
@@ -129,15 +134,18 @@ func look(ctx context.Context, c train.Config, net *nn.Transformer[float32]) (in
 	for _, a := range attention[:min(len(attention), maxMaps)] {
 		panels = append(panels, a.Panel())
 	}
-	i.rest.figure("attention", "Attention maps", "Mean size of the attention of a token, the query, to those up to it.", 3, panels...)
+	i.rest.figure("attention", "Attention maps",
+		"Mean size of the attention of a token, the query, to those up to it.", 3, panels...)
 	return i, nil
 }
 
 // at draws what was seen, with the maps after t tokens.
 func (i insight) at(t int) Document {
 	var doc Document
-	doc.figure("gamma", fmt.Sprintf("In-context map after %s", plural(t, "token")), "W of a test sequence, Γ that the model has made of the context, and that of least squares.", 3,
-		heatmap("W", "", "", i.d, i.d, i.w), heatmap("Γ of the model", "", "", i.d, i.d, i.model[t-1]), leastSquaresMap(i.d, i.least[t-1]))
+	doc.figure("gamma", fmt.Sprintf("In-context map after %s", plural(t, "token")),
+		"W of a test sequence, Γ that the model has made of the context, and that of least squares.", 3,
+		heatmap("W", "", "", i.d, i.d, i.w), heatmap("Γ of the model", "", "", i.d, i.d,
+			i.model[t-1]), leastSquaresMap(i.d, i.least[t-1]))
 	return Document{Figures: append(doc.Figures, i.rest.Figures...), Facts: i.rest.Facts}
 }
 
@@ -149,30 +157,36 @@ func leastSquaresMap(d int, gamma []float64) figure.Panel {
 // every T.
 func leastSquaresMaps(b ar.Batch[float64]) (all [][]float64) {
 	// Least squares takes any sequence.
-	_ = estimator.Walk(estimator.LeastSquares{}, estimator.Sequence{D: b.D, T: b.T}, b.States, func(_ int, _ []float64, s estimator.Stream) {
-		gamma := make([]float64, b.D*b.D)
-		s.Map(gamma)
-		all = append(all, gamma)
-	})
+	_ = estimator.Walk(estimator.LeastSquares{}, estimator.Sequence{D: b.D, T: b.T}, b.States,
+		func(_ int, _ []float64, s estimator.Stream) {
+			gamma := make([]float64, b.D*b.D)
+			s.Map(gamma)
+			all = append(all, gamma)
+		})
 	return all
 }
 
 // align draws how like the classical algorithms the model is, by position.
-func (doc *Document) align(ctx context.Context, maps probe.Maps, sequences ar.Batch[float64]) error {
+func (doc *Document) align(ctx context.Context, maps probe.Maps,
+	sequences ar.Batch[float64]) error {
 	one, err := estimator.FitPerPositionStep(ctx, sequences)
 	if err != nil {
 		return err
 	}
 	var series []figure.Series
-	for _, e := range []named{{"one gradient step", one}, {"3 steps of Chebyshev", estimator.Chebyshev{K: 3}}, {"least squares", estimator.LeastSquares{}}} {
+	for _, e := range []named{{"one gradient step", one},
+		{"3 steps of Chebyshev", estimator.Chebyshev{K: 3}},
+		{"least squares", estimator.LeastSquares{}}} {
 		a, err := maps.Align(ctx, sequences, e.Estimator)
 		if err != nil {
 			return err
 		}
-		series = append(series, figure.NewSeries(e.label, figure.Solid, figure.Positions(maps.T), a.Cosine))
+		series = append(series, figure.NewSeries(e.label, figure.Solid, figure.Positions(maps.T),
+			a.Cosine))
 		doc.factNumber("mean cosine with "+e.label, a.MeanCosine())
 	}
-	doc.figure("alignment", "Which algorithm the model is like", "Cosine between Γ of the model and Γ of the algorithm, mean over 8 test sequences.", 1,
+	doc.figure("alignment", "Which algorithm the model is like",
+		"Cosine between Γ of the model and Γ of the algorithm, mean over 8 test sequences.", 1,
 		lines("", linear("context length T"), linear("cosine of Γ and Γ'"), series...))
 	return nil
 }

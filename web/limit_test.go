@@ -19,7 +19,8 @@ import (
 // A query that is not understood whole is not answered in part.
 func TestQueryThatCannotBeRead(t *testing.T) {
 	server := withRun(t)
-	for query, status := range map[string]int{"d=2": 200, "d=99;x": 400, "d=2&%zz=1": 400, "d=2;": 400} {
+	for query, status := range map[string]int{"d=2": 200, "d=99;x": 400, "d=2&%zz=1": 400,
+		"d=2;": 400} {
 		request, err := http.NewRequest("GET", server.url+"/api/process?"+query, nil)
 		if err != nil {
 			t.Fatal(err)
@@ -33,7 +34,8 @@ func TestQueryThatCannotBeRead(t *testing.T) {
 // A server that listens on a name answers to it, and to no other.
 func TestAddressByName(t *testing.T) {
 	g := guard{next: http.NotFoundHandler(), token: "secret", name: "lab-machine.example"}
-	for host, known := range map[string]bool{"lab-machine.example:8402": true, "LAB-machine.example": true, "evil.example": false} {
+	for host, known := range map[string]bool{"lab-machine.example:8402": true,
+		"LAB-machine.example": true, "evil.example": false} {
 		if g.knows(host) != known {
 			t.Errorf("%s: known is %v", host, !known)
 		}
@@ -125,7 +127,8 @@ func TestHostileRuns(t *testing.T) {
 		t.Fatal(err)
 	}
 	status, body := get(t, request)
-	if status != 200 || strings.Count(body, `"state":"damaged"`) != 4 || !strings.Contains(body, `"path":"first","state":"complete","step":8`) ||
+	if status != 200 || strings.Count(body, `"state":"damaged"`) != 4 ||
+		!strings.Contains(body, `"path":"first","state":"complete","step":8`) ||
 		!strings.Contains(body, "batch 0 is too small") {
 		t.Errorf("%d %.2000s", status, body)
 	}

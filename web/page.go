@@ -30,7 +30,8 @@ func addPage(mux *http.ServeMux) error {
 		}
 	}
 	mux.HandleFunc("GET /{$}", serve("page.html", page))
-	for _, name := range []string{"page.css", "page.js", "address.js", "land.js", "visible.js", "icon.svg"} {
+	for _, name := range []string{"page.css", "page.js", "address.js", "land.js", "visible.js",
+		"icon.svg"} {
 		content, err := assets.ReadFile("assets/" + name)
 		if err != nil {
 			return err

@@ -16,7 +16,8 @@ import (
 
 var positionParameters = []parameter{
 	number("mu", "μ", 50, 1, 400, 1, "context spread: angles are U[0, 2π/μ]"),
-	number("logk", "log₁₀ iterations", 3, 0, 6, 0.05, "iterations of gradient descent, as a power of ten"),
+	number("logk", "log₁₀ iterations", 3, 0, 6, 0.05,
+		"iterations of gradient descent, as a power of ten"),
 	number("tmax", "Tmax", 30, 5, 40, 1, "longest context"),
 	number("row", "row T", 30, 5, 40, 1, "the row that a cosine is fitted to, at most Tmax"),
 	number("theta", "θ", 0.5, 0, 3.14, 0.01, "angle of the identity below"),
@@ -45,13 +46,16 @@ func (s *Server) position(ctx context.Context, v values) (Document, error) {
 	k := int(math.Round(math.Pow(10, v.number("logk"))))
 	encoding := descent.At(k)
 	var doc Document
-	doc.figure("encoding", fmt.Sprintf("P after %d iterations", k), "Row T - 1 weighs s_1 … s_T. Close angles (large μ) leave long waves along the rows.", 1,
+	doc.figure("encoding", fmt.Sprintf("P after %d iterations", k),
+		"Row T - 1 weighs s_1 … s_T. Close angles (large μ) leave long waves along the rows.", 1,
 		heatmap("", "token t", "row T - 1", key.tmax, key.tmax, encoding))
 	doc.wave(encoding[(row-2)*key.tmax : (row-2)*key.tmax+row])
 	x, y := lossCurve(descent)
 	loss := descent.Loss(k)
-	doc.figure("loss", "Loss of gradient descent", "Any number of iterations costs the same: the descent is solved in the eigenbasis of each row.", 1,
-		lines("", logarithmic("iterations"), logarithmic("mean loss"), figure.NewSeries("loss", figure.Solid, x, y),
+	doc.figure("loss", "Loss of gradient descent",
+		"Any number of iterations costs the same: the descent is solved in the eigenbasis of each row.", 1,
+		lines("", logarithmic("iterations"), logarithmic("mean loss"),
+			figure.NewSeries("loss", figure.Solid, x, y),
 			figure.NewSeries("now", figure.Points, []float64{float64(k)}, []float64{loss})))
 	doc.factNumber("mean loss now", loss)
 	doc.identity(v.number("theta"), v.integer("t"))
@@ -66,15 +70,18 @@ const enough = 0.95
 // row is.
 func (doc *Document) wave(weights []float64) {
 	row := len(weights)
-	series := []figure.Series{figure.NewSeries("p_t", figure.Points, figure.Positions(row), weights)}
+	series := []figure.Series{figure.NewSeries("p_t", figure.Points, figure.Positions(row),
+		weights)}
 	caption := "The row is constant."
 	if cosine, err := theory.FitCosine(weights); err == nil {
-		series = append(series, figure.NewSeries("the nearest cosine", figure.Solid, figure.Positions(row), cosine.Curve(row)))
+		series = append(series, figure.NewSeries("the nearest cosine", figure.Solid,
+			figure.Positions(row), cosine.Curve(row)))
 		caption = shape(cosine, row)
 		doc.fact("share of the row's variance that the nearest cosine explains", "%.3f", cosine.R2)
 		doc.fact("periods of that cosine along the row", "%.2f", periods(cosine, row))
 	}
-	doc.figure("row", fmt.Sprintf("The row of T = %d and the cosine nearest to it", row), caption, 1,
+	doc.figure("row", fmt.Sprintf("The row of T = %d and the cosine nearest to it", row), caption,
+		1,
 		lines("", linear("token t"), linear("p_t"), series...))
 }
 
@@ -109,7 +116,8 @@ func lossCurve(d *theory.PositionDescent) (x, y []float64) {
 func (doc *Document) identity(theta float64, t int) {
 	power := func(k int) complex128 { return cmplx.Rect(1, theta*float64(k)) }
 	arrow := func(label string, style figure.Style, from, to complex128) figure.Series {
-		return figure.NewSeries(label, style, []float64{real(from), real(to)}, []float64{imag(from), imag(to)})
+		return figure.NewSeries(label, style, []float64{real(from), real(to)},
+			[]float64{imag(from), imag(to)})
 	}
 	twice := complex(2*math.Cos(theta), 0) * power(t)
 	var x, y []float64
@@ -117,13 +125,15 @@ func (doc *Document) identity(theta float64, t int) {
 		z := cmplx.Rect(1, 2*math.Pi*float64(i)/96)
 		x, y = append(x, real(z)), append(y, imag(z))
 	}
-	doc.figure("identity", "λ^{T+1} = 2cosθ λ^T - λ^{T-1}", "From 2cosθ λ^T go back along λ^{T-1}: you are at the next power, on the circle. Rotations are predicted without division.", 1,
-		figure.Panel{Kind: figure.Plane, X: linear("real"), Y: linear("imaginary"), Series: []figure.Series{
-			arrow("2cosθ λ^T", figure.Solid, 0, twice),
-			arrow("-λ^{T-1}", figure.Solid, twice, twice-power(t-1)),
-			arrow("λ^{T+1}", figure.Solid, 0, power(t+1)),
-			arrow("λ^T", figure.Dashed, 0, power(t)),
-			figure.NewSeries("", figure.Dashed, x, y),
-		}})
+	doc.figure("identity", "λ^{T+1} = 2cosθ λ^T - λ^{T-1}",
+		"From 2cosθ λ^T go back along λ^{T-1}: you are at the next power, on the circle. Rotations are predicted without division.", 1,
+		figure.Panel{Kind: figure.Plane, X: linear("real"), Y: linear("imaginary"),
+			Series: []figure.Series{
+				arrow("2cosθ λ^T", figure.Solid, 0, twice),
+				arrow("-λ^{T-1}", figure.Solid, twice, twice-power(t-1)),
+				arrow("λ^{T+1}", figure.Solid, 0, power(t+1)),
+				arrow("λ^T", figure.Dashed, 0, power(t)),
+				figure.NewSeries("", figure.Dashed, x, y),
+			}})
 	doc.fact("2cosθ", "%s", report.Number(2*math.Cos(theta)))
 }

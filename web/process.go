@@ -15,7 +15,8 @@ import (
 )
 
 var processParameters = []parameter{
-	choice("family", "family", "rotation and unitary have d = 2; so and haar have d = 2 or 3", "rotation", "so", "haar", "unitary"),
+	choice("family", "family", "rotation and unitary have d = 2; so and haar have d = 2 or 3",
+		"rotation", "so", "haar", "unitary"),
 	number("d", "d", 2, 2, 3, 1, "token dimension"),
 	number("theta", "θ", 0.7, 0, 6.28, 0.01, "angle of W, in radians"),
 	number("phi", "φ", 1.9, 0, 6.28, 0.01, "unitary: the second angle; d = 3: the tilt of the axis"),
@@ -27,8 +28,10 @@ var processParameters = []parameter{
 	number("gx", "guess, first", 0, -2, 2, 0.01, "first coordinate of the guessed next token"),
 	number("gy", "guess, second", 0, -2, 2, 0.01, "second coordinate of the guess"),
 	number("gz", "guess, third", 0, -2, 2, 0.01, "third coordinate of the guess, for d = 3"),
-	number("turn", "turn the view", 0.6, -3.14, 3.14, 0.02, "azimuth of the view for d = 3, in radians"),
-	number("lift", "lift the view", 0.4, -1.56, 1.56, 0.02, "elevation of the view for d = 3, in radians"),
+	number("turn", "turn the view", 0.6, -3.14, 3.14, 0.02,
+		"azimuth of the view for d = 3, in radians"),
+	number("lift", "lift the view", 0.4, -1.56, 1.56, 0.02,
+		"elevation of the view for d = 3, in radians"),
 }
 
 const processLength = 20
@@ -85,9 +88,11 @@ func (s *Server) process(_ context.Context, v values) (Document, error) {
 		}
 	}
 	x, y := q.axes(look)
-	doc.figure("path", "The tokens s_1 … s_T", q.caption(reveal), 1, figure.Panel{Kind: figure.Plane, X: linear(x), Y: linear(y), Series: series})
+	doc.figure("path", "The tokens s_1 … s_T", q.caption(reveal), 1,
+		figure.Panel{Kind: figure.Plane, X: linear(x), Y: linear(y), Series: series})
 	if reveal {
-		doc.figure("w", "W", "The hidden matrix, here in its real form.", 1, heatmap("", "", "", q.d, q.d, q.w))
+		doc.figure("w", "W", "The hidden matrix, here in its real form.", 1,
+			heatmap("", "", "", q.d, q.d, q.w))
 	} else {
 		doc.fact("W", "hidden: guess the next token, then show W")
 	}
@@ -113,9 +118,10 @@ func guessers() []named {
 
 // predict returns the shown coordinates of the prediction of s_{t+1}.
 func (q sample) predict(e estimator.Estimator, t int) (last []float64, err error) {
-	err = estimator.Walk(e, estimator.Sequence{D: q.d, T: t}, q.states, func(_ int, prediction []float64, _ estimator.Stream) {
-		last = append(last[:0], prediction[:q.show]...)
-	})
+	err = estimator.Walk(e, estimator.Sequence{D: q.d, T: t}, q.states,
+		func(_ int, prediction []float64, _ estimator.Stream) {
+			last = append(last[:0], prediction[:q.show]...)
+		})
 	return last, err
 }
 

@@ -46,7 +46,8 @@ func (r root) identify(p string, settings []byte) (identity, error) {
 	if err != nil {
 		return identity{}, unreadable(fmt.Errorf("%s: %w", name, err))
 	}
-	return identity{p, string(settings), info.Size(), info.ModTime().UnixNano(), run.Checksum(header)}, nil
+	return identity{p, string(settings), info.Size(), info.ModTime().UnixNano(),
+		run.Checksum(header)}, nil
 }
 
 // checkpoint opens the last checkpoint of a run.
@@ -64,7 +65,8 @@ func (r root) checkpoint(p string) (f fs.File, name string, info fs.FileInfo, er
 		return nil, "", nil, refuse(http.StatusNotFound, "%s has no checkpoint yet", p)
 	}
 	if info, err = f.Stat(); err == nil && info.Size() > maxCheckpoint {
-		err = refuse(http.StatusUnprocessableEntity, "%s is no file of at most %d MiB", name, maxCheckpoint>>20)
+		err = refuse(http.StatusUnprocessableEntity, "%s is no file of at most %d MiB", name,
+			maxCheckpoint>>20)
 	}
 	if err != nil {
 		return nil, "", nil, errors.Join(err, f.Close())

@@ -19,21 +19,30 @@ type route struct {
 // routes lists the addresses below /api/. Everything else is the page.
 func routes() []route {
 	return []route{
-		{method: "GET", path: "/api/process", parameters: processParameters, answer: "document", serve: document((*Server).process)},
-		{method: "GET", path: "/api/step", parameters: stepParameters, answer: "document", serve: document((*Server).step)},
-		{method: "GET", path: "/api/heads", parameters: headsParameters, answer: "events", serve: (*Server).heads},
-		{method: "GET", path: "/api/position", parameters: positionParameters, answer: "document", serve: document((*Server).position)},
-		{method: "GET", path: "/api/runs", parameters: runsParameters, answer: "document", serve: (*Server).listRuns},
-		{method: "GET", path: "/api/inside", parameters: insideParameters, answer: "document", serve: (*Server).inside},
-		{method: "GET", path: "/api/claims", answer: "claims", serve: func(s *Server, w http.ResponseWriter, _ *http.Request, _ values) error {
-			all, err := s.claims()
-			if err == nil {
-				writeJSON(w, http.StatusOK, all)
-			}
-			return err
-		}},
-		{method: "POST", path: "/api/sequence", answer: "document", body: maxSequenceBytes, serve: upload((*Server).sequence)},
-		{method: "POST", path: "/api/model", answer: "document", body: maxModelBytes, serve: upload((*Server).model)},
+		{method: "GET", path: "/api/process", parameters: processParameters, answer: "document",
+			serve: document((*Server).process)},
+		{method: "GET", path: "/api/step", parameters: stepParameters, answer: "document",
+			serve: document((*Server).step)},
+		{method: "GET", path: "/api/heads", parameters: headsParameters, answer: "events",
+			serve: (*Server).heads},
+		{method: "GET", path: "/api/position", parameters: positionParameters, answer: "document",
+			serve: document((*Server).position)},
+		{method: "GET", path: "/api/runs", parameters: runsParameters, answer: "document",
+			serve: (*Server).listRuns},
+		{method: "GET", path: "/api/inside", parameters: insideParameters, answer: "document",
+			serve: (*Server).inside},
+		{method: "GET", path: "/api/claims", answer: "claims",
+			serve: func(s *Server, w http.ResponseWriter, _ *http.Request, _ values) error {
+				all, err := s.claims()
+				if err == nil {
+					writeJSON(w, http.StatusOK, all)
+				}
+				return err
+			}},
+		{method: "POST", path: "/api/sequence", answer: "document", body: maxSequenceBytes,
+			serve: upload((*Server).sequence)},
+		{method: "POST", path: "/api/model", answer: "document", body: maxModelBytes,
+			serve: upload((*Server).model)},
 	}
 }
 
@@ -49,17 +58,20 @@ func sizeOf(q question, body []byte) int {
 }
 
 // document serves what a part computes of its parameters alone.
-func document(compute func(*Server, context.Context, values) (Document, error)) func(*Server, http.ResponseWriter, *http.Request, values) error {
+func document(compute func(*Server, context.Context, values) (Document, error)) func(*Server,
+	http.ResponseWriter, *http.Request, values) error {
 	return func(s *Server, w http.ResponseWriter, r *http.Request, v values) error {
-		return s.respond(w, r, question{path: r.URL.Path, parameters: fmt.Sprintf("%q", v)}, func(ctx context.Context) (Document, error) {
-			return compute(s, ctx, v)
-		})
+		return s.respond(w, r, question{path: r.URL.Path, parameters: fmt.Sprintf("%q", v)},
+			func(ctx context.Context) (Document, error) {
+				return compute(s, ctx, v)
+			})
 	}
 }
 
 // respond serves the document that compute makes, as one of a bounded number at
 // a time, or that it made before for the same question.
-func (s *Server) respond(w http.ResponseWriter, r *http.Request, q question, compute func(context.Context) (Document, error)) error {
+func (s *Server) respond(w http.ResponseWriter, r *http.Request, q question,
+	compute func(context.Context) (Document, error)) error {
 	body, err := s.answers.get(r.Context(), q, func(ctx context.Context) ([]byte, error) {
 		give, err := s.computations.take(ctx)
 		if err != nil {
@@ -79,7 +91,8 @@ func (s *Server) respond(w http.ResponseWriter, r *http.Request, q question, com
 }
 
 // upload serves what is computed of the body of a request.
-func upload(compute func(*Server, context.Context, []byte) (Document, error)) func(*Server, http.ResponseWriter, *http.Request, values) error {
+func upload(compute func(*Server, context.Context, []byte) (Document, error)) func(*Server,
+	http.ResponseWriter, *http.Request, values) error {
 	return func(s *Server, w http.ResponseWriter, r *http.Request, _ values) error {
 		file, err := s.arrival(w, r)
 		if err != nil {

@@ -19,7 +19,9 @@ const (
 	freshness  = 500 * time.Millisecond
 )
 
-var runsParameters = []parameter{{name: "run", symbol: "runs", means: fmt.Sprintf("path of a run below the folder of runs; up to %d of them", maxCompare), many: maxCompare}}
+var runsParameters = []parameter{{name: "run", symbol: "runs",
+	means: fmt.Sprintf("path of a run below the folder of runs; up to %d of them", maxCompare),
+	many:  maxCompare}}
 
 // runState is a run in the list.
 type runState struct {
@@ -78,13 +80,16 @@ func (d *Document) curves(runs []shelfRun) {
 		for _, m := range r.Evaluations {
 			tx, ty = append(tx, float64(m.Step)), append(ty, m.TestMSE)
 		}
-		losses = append(losses, figure.NewSeries(r.path, figure.Solid, x, y), figure.NewSeries(r.path+", test", figure.Points, tx, ty))
+		losses = append(losses, figure.NewSeries(r.path, figure.Solid, x, y),
+			figure.NewSeries(r.path+", test", figure.Points, tx, ty))
 		if e := r.Evaluation; e != nil {
-			positions = append(positions, figure.NewSeries(r.path, figure.Solid, figure.Positions(len(e.PositionMSE)), e.PositionMSE))
+			positions = append(positions, figure.NewSeries(r.path, figure.Solid,
+				figure.Positions(len(e.PositionMSE)), e.PositionMSE))
 		}
 	}
 	d.figure("loss", "Loss while training", "Lines: the loss of each batch. Points: the error on the test sequences.", 1, lines("", linear("step"), logarithmic("mean squared error"), losses...))
-	d.figure("positions", "Test error by position", "The last evaluation, at each context length.", 1, lines("", linear("context length T"), logarithmic("mean squared error"), positions...))
+	d.figure("positions", "Test error by position", "The last evaluation, at each context length.",
+		1, lines("", linear("context length T"), logarithmic("mean squared error"), positions...))
 }
 
 // listRuns answers with the list of runs and the curves of some, or with 304 to

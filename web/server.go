@@ -79,17 +79,23 @@ func Listen(o Options) (*Server, error) {
 		return nil, fmt.Errorf("cannot listen on %s: %w; choose another --address", o.Address, err)
 	}
 	s := &Server{
-		options: o, listener: listener, shelf: shelf{root: root(o.Runs), catalogue: o.Catalogue}, outcome: root(o.Outcome),
-		answers:      cache[question, []byte]{limit: maxAnswers, size: sizeOf},
-		insights:     cache[identity, insight]{limit: maxInsights},
-		fits:         cache[fitKey, fitted]{limit: maxFits},
-		steps:        cache[stepsKey, assessed]{limit: maxFits},
-		descents:     cache[positionKey, *theory.PositionDescent]{limit: maxFits},
-		computations: newSlots(runtime.GOMAXPROCS(0), maxWait, "the server is busy with other pictures: try again in a second"),
-		trainings:    newSlots(maxTrainings, maxWait, fmt.Sprintf("%d trainings are running, as many as may: wait until one is done, or close another page", maxTrainings)),
-		viewers:      newSlots(maxViewers, maxWait, "the server is busy with the lists of runs: try again in a second"),
-		arriving:     newSlots(maxArriving, maxArrival, "other files are on their way: try again in a second"),
-		uploads:      newSlots(maxUploads, maxWait, "other files are being read: try again in a second"),
+		options: o, listener: listener, shelf: shelf{root: root(o.Runs), catalogue: o.Catalogue},
+		outcome:  root(o.Outcome),
+		answers:  cache[question, []byte]{limit: maxAnswers, size: sizeOf},
+		insights: cache[identity, insight]{limit: maxInsights},
+		fits:     cache[fitKey, fitted]{limit: maxFits},
+		steps:    cache[stepsKey, assessed]{limit: maxFits},
+		descents: cache[positionKey, *theory.PositionDescent]{limit: maxFits},
+		computations: newSlots(runtime.GOMAXPROCS(0), maxWait,
+			"the server is busy with other pictures: try again in a second"),
+		trainings: newSlots(maxTrainings, maxWait,
+			fmt.Sprintf("%d trainings are running, as many as may: wait until one is done, or close another page", maxTrainings)),
+		viewers: newSlots(maxViewers, maxWait,
+			"the server is busy with the lists of runs: try again in a second"),
+		arriving: newSlots(maxArriving, maxArrival,
+			"other files are on their way: try again in a second"),
+		uploads: newSlots(maxUploads, maxWait,
+			"other files are being read: try again in a second"),
 	}
 	if !local {
 		s.token = rand.Text()
@@ -101,7 +107,8 @@ func Listen(o Options) (*Server, error) {
 // URL is the address of the page, with the token if there is one.
 func (s *Server) URL() string {
 	host := s.listener.Addr().String()
-	if name, _, err := net.SplitHostPort(s.options.Address); err == nil && name != "" && !net.ParseIP(name).IsUnspecified() {
+	if name, _, err := net.SplitHostPort(s.options.Address); err == nil && name != "" &&
+		!net.ParseIP(name).IsUnspecified() {
 		_, port, _ := net.SplitHostPort(host) // it is that of a listener
 		host = net.JoinHostPort(name, port)
 	}
@@ -119,8 +126,10 @@ func (s *Server) Serve(ctx context.Context) error {
 		return errors.Join(err, s.listener.Close())
 	}
 	server := &http.Server{
-		Handler: h, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 30 * time.Second, IdleTimeout: time.Minute,
-		WriteTimeout: 30 * time.Second, MaxHeaderBytes: 16 << 10, ErrorLog: slog.NewLogLogger(s.options.Log.Handler(), slog.LevelDebug),
+		Handler: h, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 30 * time.Second,
+		IdleTimeout:  time.Minute,
+		WriteTimeout: 30 * time.Second, MaxHeaderBytes: 16 << 10,
+		ErrorLog: slog.NewLogLogger(s.options.Log.Handler(), slog.LevelDebug),
 	}
 	ended := make(chan error, 1)
 	go func() { ended <- server.Serve(s.listener) }()

@@ -142,7 +142,8 @@ func (s *shelf) read() (runs []shelfRun, err error) {
 }
 
 // lookIn looks at the run in a folder below an os.Root.
-func (w *watched) lookIn(folder *os.Root, p string, catalogue *train.Catalogue, limit int64) (r shelfRun, read int64) {
+func (w *watched) lookIn(folder *os.Root, p string, catalogue *train.Catalogue,
+	limit int64) (r shelfRun, read int64) {
 	r.path = p
 	dir, err := folder.OpenRoot(p)
 	if err != nil {
@@ -184,7 +185,8 @@ func (s *shelf) find(ctx context.Context, p string) (shelfRun, error) {
 	}
 	i := slices.IndexFunc(runs, func(r shelfRun) bool { return r.path == p })
 	if i < 0 {
-		return shelfRun{}, refuse(http.StatusNotFound, "there is no run %.80q below the folder of runs", p)
+		return shelfRun{}, refuse(http.StatusNotFound,
+			"there is no run %.80q below the folder of runs", p)
 	}
 	if err := runs[i].err; err != nil {
 		return shelfRun{}, refuse(http.StatusUnprocessableEntity, "the run is damaged: %v", err)

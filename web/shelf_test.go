@@ -27,7 +27,8 @@ func TestIdleRunsCostLittle(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := errors.Join(d.Done(1000), d.Close(), os.WriteFile(filepath.Join(path, "metrics.jsonl"), lines, 0o600)); err != nil {
+		if err := errors.Join(d.Done(1000), d.Close(),
+			os.WriteFile(filepath.Join(path, "metrics.jsonl"), lines, 0o600)); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -67,7 +68,8 @@ func TestALookThatHangs(t *testing.T) {
 	if err := catalogue.AddLaw("hangs", func() ar.Law { return law }); err != nil {
 		t.Fatal(err)
 	}
-	d, err := run.Create(filepath.Join(folder, "run"), []byte("law: hangs\nbatch: 32\ntrain: 32000\n"), run.NewInfo(1, "go"))
+	d, err := run.Create(filepath.Join(folder, "run"),
+		[]byte("law: hangs\nbatch: 32\ntrain: 32000\n"), run.NewInfo(1, "go"))
 	if err != nil {
 		t.Fatal(err)
 	}

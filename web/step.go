@@ -52,12 +52,14 @@ func (s *Server) step(ctx context.Context, v values) (Document, error) {
 		return doc, err
 	}
 	w := batch.Contexts[0].W
-	panels := []figure.Panel{heatmap("W", "", "", p.D, p.D, w), heatmap("Γ of the model", "", "", p.D, p.D, maps.At(0, shown-1))}
+	panels := []figure.Panel{heatmap("W", "", "", p.D, p.D, w),
+		heatmap("Γ of the model", "", "", p.D, p.D, maps.At(0, shown-1))}
 	var own []float64
 	for t := range fitLength {
 		own = append(own, offW(maps.At(0, t), w))
 	}
-	distances := []figure.Series{figure.NewSeries("model", figure.Solid, figure.Positions(fitLength), own)}
+	distances := []figure.Series{figure.NewSeries("model", figure.Solid,
+		figure.Positions(fitLength), own)}
 	doc.fact("|Γ - W|/|W|, model", "%s", report.Number(own[shown-1]))
 	for _, a := range algorithms {
 		gamma, distance, err := follow(a.Estimator, batch, shown)
@@ -65,32 +67,40 @@ func (s *Server) step(ctx context.Context, v values) (Document, error) {
 			return doc, err
 		}
 		panels = append(panels, heatmap("Γ of "+a.label, "", "", p.D, p.D, gamma))
-		distances = append(distances, figure.NewSeries(a.label, figure.Solid, figure.Positions(fitLength), distance))
+		distances = append(distances, figure.NewSeries(a.label, figure.Solid,
+			figure.Positions(fitLength), distance))
 		doc.fact("|Γ - W|/|W|, "+a.label, "%s", report.Number(distance[shown-1]))
 	}
-	doc.figure("maps", fmt.Sprintf("In-context maps after %s", plural(shown, "token")), "The prediction of s_{T+1} is Γ s_T. With more context Γ turns into W; least squares is there after d + 1 tokens. Γ of a normalised model is blind along its query.", 6, panels...)
+	doc.figure("maps", fmt.Sprintf("In-context maps after %s", plural(shown, "token")),
+		"The prediction of s_{T+1} is Γ s_T. With more context Γ turns into W; least squares is there after d + 1 tokens. Γ of a normalised model is blind along its query.", 6, panels...)
 	distances = append(distances, here(shown, distances))
-	doc.figure("distance", "How far Γ is from W", "On the sequence above, at every context length.", 1,
+	doc.figure("distance", "How far Γ is from W", "On the sequence above, at every context length.",
+		1,
 		lines("", linear("context length T"), linear("|Γ - W| / |W|"), distances...))
-	doc.figure("errors", "Error at every position", "Mean squared error over 128 other sequences: of the model, one layer trained by Adam on 2,048 sequences; of one step with η*; of more steps, with their best size; of the best linear layer; and the floor that nothing is below, on which least squares is.", 1,
-		lines("", linear("context length T"), logarithmic("mean squared error"), errorSeries(f, algorithms)...))
+	doc.figure("errors", "Error at every position",
+		"Mean squared error over 128 other sequences: of the model, one layer trained by Adam on 2,048 sequences; of one step with η*; of more steps, with their best size; of the best linear layer; and the floor that nothing is below, on which least squares is.", 1,
+		lines("", linear("context length T"), logarithmic("mean squared error"),
+			errorSeries(f, algorithms)...))
 	doc.factNumber("η of the best one step, fitted", f.eta)
-	doc.factNumber("η* = 3/(2Tmax + 3d - 4), the best for unitary contexts", algorithms[0].Estimator.(estimator.GradientDescent).Eta[0])
+	doc.factNumber("η* = 3/(2Tmax + 3d - 4), the best for unitary contexts",
+		algorithms[0].Estimator.(estimator.GradientDescent).Eta[0])
 	return doc, nil
 }
 
 // follow runs an estimator through the one sequence of a batch and returns Γ
 // (D, D) after the shown tokens and |Γ_T - W|/|W| for T = 1, 2, …
-func follow(e estimator.Estimator, b ar.Batch[float64], shown int) (gamma, distance []float64, err error) {
+func follow(e estimator.Estimator, b ar.Batch[float64],
+	shown int) (gamma, distance []float64, err error) {
 	w := b.Contexts[0].W
 	g := make([]float64, b.D*b.D)
-	err = estimator.Walk(e, estimator.Sequence{D: b.D, T: b.T}, b.States, func(t int, _ []float64, s estimator.Stream) {
-		s.Map(g)
-		if t == shown-1 {
-			gamma = append(gamma, g...)
-		}
-		distance = append(distance, offW(g, w))
-	})
+	err = estimator.Walk(e, estimator.Sequence{D: b.D, T: b.T}, b.States,
+		func(t int, _ []float64, s estimator.Stream) {
+			s.Map(g)
+			if t == shown-1 {
+				gamma = append(gamma, g...)
+			}
+			distance = append(distance, offW(g, w))
+		})
 	return gamma, distance, err
 }
 
@@ -98,11 +108,14 @@ func follow(e estimator.Estimator, b ar.Batch[float64], shown int) (gamma, dista
 func offW(gamma, w []float64) float64 { return floats.Distance(gamma, w, 2) / floats.Norm(w, 2) }
 
 func errorSeries(f fitted, algorithms []assessed) []figure.Series {
-	all := []figure.Series{figure.NewSeries("model", figure.Solid, figure.Positions(fitLength), f.modelError)}
+	all := []figure.Series{figure.NewSeries("model", figure.Solid, figure.Positions(fitLength),
+		f.modelError)}
 	for _, a := range algorithms {
-		all = append(all, figure.NewSeries(a.label, figure.Solid, figure.Positions(fitLength), seen(a.errors)))
+		all = append(all, figure.NewSeries(a.label, figure.Solid, figure.Positions(fitLength),
+			seen(a.errors)))
 	}
-	return append(all, figure.NewSeries("floor", figure.Dashed, figure.Positions(fitLength), f.floor))
+	return append(all, figure.NewSeries("floor", figure.Dashed, figure.Positions(fitLength),
+		f.floor))
 }
 
 // seen replaces errors that are rounding by NaN, which is not drawn: their
@@ -125,7 +138,8 @@ func here(x int, all []figure.Series) figure.Series {
 			high = max(high, y)
 		}
 	}
-	return figure.NewSeries("", figure.Dashed, []float64{float64(x), float64(x)}, []float64{0, high})
+	return figure.NewSeries("", figure.Dashed, []float64{float64(x), float64(x)},
+		[]float64{0, high})
 }
 
 func norm2(x []float64) float64 {

@@ -35,12 +35,16 @@ func (s *Server) sequence(ctx context.Context, file []byte) (Document, error) {
 	if err != nil {
 		return doc, unreadable(fmt.Errorf("the sequence: %w", err))
 	}
-	if len(shape) != 2 || shape[0] < 3 || shape[0] > maxTokens || shape[1] < 1 || shape[1] > maxDimension {
-		return doc, refuse(http.StatusUnprocessableEntity, "the sequence has shape %v: it has to be (T, d), 3 ≤ T ≤ %d tokens of d ≤ %d numbers", shape, maxTokens, maxDimension)
+	if len(shape) != 2 || shape[0] < 3 || shape[0] > maxTokens || shape[1] < 1 ||
+		shape[1] > maxDimension {
+		return doc, refuse(http.StatusUnprocessableEntity,
+			"the sequence has shape %v: it has to be (T, d), 3 ≤ T ≤ %d tokens of d ≤ %d numbers",
+			shape, maxTokens, maxDimension)
 	}
 	for i, x := range data {
 		if math.IsNaN(x) || math.IsInf(x, 0) {
-			return doc, refuse(http.StatusUnprocessableEntity, "the sequence has %v at token %d: it has to be finite", x, i/shape[1]+1)
+			return doc, refuse(http.StatusUnprocessableEntity,
+				"the sequence has %v at token %d: it has to be finite", x, i/shape[1]+1)
 		}
 	}
 	t, d := shape[0]-1, shape[1]
@@ -51,11 +55,14 @@ func (s *Server) sequence(ctx context.Context, file []byte) (Document, error) {
 		if err != nil {
 			return doc, unreadable(err)
 		}
-		series = append(series, figure.NewSeries(e.label, figure.Solid, figure.Positions(t), errors.PerPosition()))
+		series = append(series, figure.NewSeries(e.label, figure.Solid, figure.Positions(t),
+			errors.PerPosition()))
 		doc.factNumber("mean squared error, "+e.label, errors.Mean())
 	}
-	doc.figure("sequence", fmt.Sprintf("Your sequence: %d tokens, d = %d", t+1, d), "Squared error of each estimator's prediction of the next token, at every position.", 2,
-		lines("error", linear("position T"), logarithmic("squared error"), series...), leastSquaresMap(d, leastSquaresMaps(batch)[t-1]))
+	doc.figure("sequence", fmt.Sprintf("Your sequence: %d tokens, d = %d", t+1, d),
+		"Squared error of each estimator's prediction of the next token, at every position.", 2,
+		lines("error", linear("position T"), logarithmic("squared error"), series...),
+		leastSquaresMap(d, leastSquaresMaps(batch)[t-1]))
 	return doc, nil
 }
 
@@ -84,7 +91,8 @@ func (s *Server) model(ctx context.Context, file []byte) (Document, error) {
 			size *= n
 		}
 		numbers += size
-		if t.DType != safetensors.F32 || len(t.Shape) != 2 || max(t.Shape[0], t.Shape[1]) > maxSide || size == 0 || len(panels) == maxTensors {
+		if t.DType != safetensors.F32 || len(t.Shape) != 2 ||
+			max(t.Shape[0], t.Shape[1]) > maxSide || size == 0 || len(panels) == maxTensors {
 			continue
 		}
 		entries := make([]float64, size)
@@ -100,14 +108,17 @@ func (s *Server) model(ctx context.Context, file []byte) (Document, error) {
 		err := dropped(ctx, &doc, f, s.options.Catalogue)
 		return doc, err
 	}
-	doc.figure("model", "The matrices of your model", fmt.Sprintf("The first %d of at most %d rows and columns.", maxTensors, maxSide), 3, panels...)
+	doc.figure("model", "The matrices of your model",
+		fmt.Sprintf("The first %d of at most %d rows and columns.", maxTensors, maxSide), 3,
+		panels...)
 	err = dropped(ctx, &doc, f, s.options.Catalogue)
 	return doc, err
 }
 
 // dropped adds to a document what a checkpoint's model computes, if its
 // configuration is known and small enough.
-func dropped(ctx context.Context, doc *Document, f safetensors.File, catalogue *train.Catalogue) error {
+func dropped(ctx context.Context, doc *Document, f safetensors.File,
+	catalogue *train.Catalogue) error {
 	settings := run.Settings(f)
 	if settings == nil {
 		doc.fact("looked into", "no: only a checkpoint of icar train says of which configuration it is")
@@ -134,7 +145,9 @@ func dropped(ctx context.Context, doc *Document, f safetensors.File, catalogue *
 		return err
 	}
 	inside := seen.at(c.Length)
-	doc.fact("trained on", "%s, d = %d, %s", cmp.Or(c.Law, string(c.Family)), c.D, plural(c.Length, "token"))
-	doc.Figures, doc.Facts = append(doc.Figures, inside.Figures...), append(doc.Facts, inside.Facts...)
+	doc.fact("trained on", "%s, d = %d, %s", cmp.Or(c.Law, string(c.Family)), c.D,
+		plural(c.Length, "token"))
+	doc.Figures, doc.Facts = append(doc.Figures, inside.Figures...), append(doc.Facts,
+		inside.Facts...)
 	return nil
 }

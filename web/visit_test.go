@@ -27,7 +27,8 @@ func visit(t *testing.T) (ctx context.Context, server started) {
 // show opens an address of the page, from nothing, so that it is loaded anew.
 func show(t *testing.T, ctx context.Context, address string, width int64) {
 	t.Helper()
-	do(t, ctx, chromedp.EmulateViewport(width, 1080), chromedp.Navigate("about:blank"), chromedp.Navigate(address), until("document.querySelector('#process svg')"))
+	do(t, ctx, chromedp.EmulateViewport(width, 1080), chromedp.Navigate("about:blank"),
+		chromedp.Navigate(address), until("document.querySelector('#process svg')"))
 }
 
 // TestLanding follows links into the page from without and within. The parts
@@ -35,11 +36,14 @@ func show(t *testing.T, ctx context.Context, address string, width int64) {
 func TestLanding(t *testing.T) {
 	ctx, server := visit(t)
 	for _, width := range []int64{380, 1280} {
-		do(t, ctx, chromedp.EmulateViewport(width, 1080), chromedp.Navigate(server.url+"/#position"), until("document.querySelector('#position svg')"))
+		do(t, ctx, chromedp.EmulateViewport(width, 1080),
+			chromedp.Navigate(server.url+"/#position"),
+			until("document.querySelector('#position svg')"))
 		landed(t, ctx, "position", fmt.Sprintf("the address, %d px", width))
 		show(t, ctx, server.url+"/", width)
 		for _, part := range []string{"position", "runs", "step"} {
-			do(t, ctx, script(`document.querySelector('nav a[href="#`+part+`"]').click()`), until("document.querySelector('#"+part+" svg, #"+part+" tbody tr')"))
+			do(t, ctx, script(`document.querySelector('nav a[href="#`+part+`"]').click()`),
+				until("document.querySelector('#"+part+" svg, #"+part+" tbody tr')"))
 			landed(t, ctx, part, fmt.Sprintf("a link, %d px", width))
 		}
 		// A look inside a run opens where one sees it.
@@ -54,7 +58,8 @@ func landed(t *testing.T, ctx context.Context, part, way string) {
 	t.Helper()
 	time.Sleep(300 * time.Millisecond) // for what comes late
 	off := ask[float64](t, ctx, `(() => {
-		const top = document.getElementById('`+part+`').getBoundingClientRect().top - document.querySelector('nav').offsetHeight;
+		const top = document.getElementById('`+part+
+		`').getBoundingClientRect().top - document.querySelector('nav').offsetHeight;
 		return Math.ceil(scrollY + innerHeight) >= document.documentElement.scrollHeight && top > 0 && top < innerHeight / 2 ? 0 : top;
 	})()`)
 	if off < -2 || off > 20 {
@@ -70,7 +75,8 @@ func TestEightTabs(t *testing.T) {
 	for i := range 8 {
 		tab, closeTab := chromedp.NewContext(ctx)
 		defer closeTab()
-		do(t, tab, chromedp.Navigate(server.url+"/?runs.run=first"), until("document.querySelector('#process svg') && document.querySelectorAll('#run-list tr').length === 2"))
+		do(t, tab, chromedp.Navigate(server.url+"/?runs.run=first"),
+			until("document.querySelector('#process svg') && document.querySelectorAll('#run-list tr').length === 2"))
 		if i == 7 { // all are alive
 			trainRun(t, filepath.Join(server.runs, "third"), 2, nil)
 			do(t, tab, until("document.querySelectorAll('#run-list tr').length === 3"))
@@ -88,7 +94,9 @@ func TestBack(t *testing.T) {
 	slide(t, ctx, "process", "reveal", "yes")
 	ridge := "[...document.querySelectorAll('#process .legend button')].find(b => b.textContent === 'ridge')"
 	do(t, ctx, until("!!"+ridge), script(ridge+".click()"),
-		until("document.querySelector('#run-list input')"), script("document.querySelector('#run-list input').click()"), until("document.querySelector('#runs > .pair svg')"))
+		until("document.querySelector('#run-list input')"),
+		script("document.querySelector('#run-list input').click()"),
+		until("document.querySelector('#runs > .pair svg')"))
 	for _, condition := range []string{
 		"!document.querySelector('#run-list input:checked') && document.querySelector('#process .legend button[aria-pressed=false]')",
 		"!document.querySelector('#process .legend button[aria-pressed=false]')",
@@ -120,7 +128,9 @@ func TestFamilyAndDimension(t *testing.T) {
 		if f, n := value(part, "family"), value(part, "d"); f != family || n != d {
 			t.Errorf("%s: %s, d = %s; want %s, d = %s", part, f, n, family, d)
 		}
-		do(t, ctx, until("document.querySelector('#"+part+" .board > .status').textContent.includes('"+note+"') && !document.querySelector('.wrong')"))
+		do(t, ctx, until("document.querySelector('#"+part+
+			" .board > .status').textContent.includes('"+note+
+			"') && !document.querySelector('.wrong')"))
 	}
 	show(t, ctx, server.url+"/", 1280)
 	slide(t, ctx, "process", "d", "3")
@@ -141,7 +151,8 @@ func TestFamilyAndDimension(t *testing.T) {
 
 // inkOf is JavaScript that is the colours of the curves of a figure by their names.
 func inkOf(picture string) string {
-	return `Object.fromEntries([...document.querySelectorAll("` + picture + ` .legend button")].map(b => [b.textContent, getComputedStyle(b.querySelector('svg > *')).fill + getComputedStyle(b.querySelector('svg > *')).stroke]))`
+	return `Object.fromEntries([...document.querySelectorAll("` + picture +
+		` .legend button")].map(b => [b.textContent, getComputedStyle(b.querySelector('svg > *')).fill + getComputedStyle(b.querySelector('svg > *')).stroke]))`
 }
 
 // TestColours chooses runs in this order and that and shows W or not: a name has
@@ -158,30 +169,36 @@ func TestColours(t *testing.T) {
 		}
 	}
 	if _, found := hidden["s_{T+1}"]; found || shown["s_{T+1}"] == "" {
-		t.Errorf("the legends are %v and %v, want the next token in the second alone", hidden, shown)
+		t.Errorf("the legends are %v and %v, want the next token in the second alone", hidden,
+			shown)
 	}
 	top := ask[string](t, ctx, "(e => getComputedStyle(e).fill + getComputedStyle(e).stroke)([...document.querySelectorAll('#process .panel > svg .mark')].at(-1))")
 	if top != shown["s_{T+1}"] {
 		t.Errorf("on top lies what has the colour %s, want s_{T+1}, %s", top, shown["s_{T+1}"])
 	}
 	runs := map[string]map[string]string{}
-	for _, order := range [][]string{{"first", "a-second"}, {"a-second", "first"}, {"a-second"}, {"first"}} {
+	for _, order := range [][]string{{"first", "a-second"}, {"a-second", "first"}, {"a-second"},
+		{"first"}} {
 		show(t, ctx, server.url+"/?runs.run="+strings.Join(order, "&runs.run="), 1280)
 		do(t, ctx, until("document.querySelectorAll('#runs > .pair svg').length > 1"))
 		for _, picture := range []string{"loss", "positions"} {
-			for name, ink := range ask[map[string]string](t, ctx, inkOf("#runs > .pair [data-figure="+picture+"]")) {
+			for name, ink := range ask[map[string]string](t, ctx,
+				inkOf("#runs > .pair [data-figure="+picture+"]")) {
 				if runs[picture] == nil {
 					runs[picture] = map[string]string{}
 				}
 				if before := runs[picture][name]; before != "" && before != ink {
-					t.Errorf("%s: %s has colour %s and, chosen in the order %v, %s", picture, name, before, order, ink)
+					t.Errorf("%s: %s has colour %s and, chosen in the order %v, %s", picture, name,
+						before, order, ink)
 				}
 				runs[picture][name] = ink
 			}
 		}
 	}
-	if runs["loss"]["first"] == runs["loss"]["a-second"] || runs["loss"]["first"] != runs["positions"]["first"] {
-		t.Errorf("the runs have the colours %v, want one of its own for each, in both figures", runs)
+	if runs["loss"]["first"] == runs["loss"]["a-second"] ||
+		runs["loss"]["first"] != runs["positions"]["first"] {
+		t.Errorf("the runs have the colours %v, want one of its own for each, in both figures",
+			runs)
 	}
 }
 
@@ -220,14 +237,16 @@ func TestSpace(t *testing.T) {
 	slide(t, ctx, "process", "turn", "1")
 	slide(t, ctx, "process", "lift", "0.5")
 	// cos 1 = 0.5403, sin 1 = 0.8415; sin 0.5 = 0.4794, cos 0.5 = 0.8776.
-	if text := ask[string](t, ctx, labels); !strings.Contains(text, "|0.54 x₁ + 0.84 x₂|-0.40 x₁ + 0.26 x₂ + 0.88 x₃") {
+	if text := ask[string](t, ctx, labels); !strings.Contains(text,
+		"|0.54 x₁ + 0.84 x₂|-0.40 x₁ + 0.26 x₂ + 0.88 x₃") {
 		t.Errorf("the axes are called %s", text)
 	}
 	if legend := ask[string](t, ctx, "document.querySelector('#process .legend').textContent"); !strings.Contains(legend, "axis x₁axis x₂axis x₃") {
 		t.Errorf("the legend %s does not name the axes of space", legend)
 	}
 	show(t, ctx, server.url+"/?process.family=unitary", 1280)
-	if text := ask[string](t, ctx, labels); !strings.Contains(text, "real part of the first coordinate|its imaginary part") {
+	if text := ask[string](t, ctx, labels); !strings.Contains(text,
+		"real part of the first coordinate|its imaginary part") {
 		t.Errorf("the axes of a complex coordinate are called %s", text)
 	}
 }
@@ -244,7 +263,8 @@ func TestWave(t *testing.T) {
 	}
 	slide(t, ctx, "position", "row", "30")
 	slide(t, ctx, "position", "logk", "3")
-	if text := ask[string](t, ctx, caption); !strings.Contains(text, "The row is no cosine") || !strings.Contains(text, "which is a parabola") {
+	if text := ask[string](t, ctx, caption); !strings.Contains(text, "The row is no cosine") ||
+		!strings.Contains(text, "which is a parabola") {
 		t.Errorf("at the default: %s", text)
 	}
 }
@@ -286,7 +306,8 @@ func TestView(t *testing.T) {
 		xx, xy, yy = xx+x[i]*x[i], xy+x[i]*y[i], yy+y[i]*y[i]
 	}
 	if d := max(xx-1, 1-xx, yy-1, 1-yy, xy, -xy); d > 1e-15 { // rounding of six products
-		t.Errorf("the directions of the drawing have the products %v, %v, %v, want 1, 0, 1", xx, xy, yy)
+		t.Errorf("the directions of the drawing have the products %v, %v, %v, want 1, 0, 1", xx, xy,
+			yy)
 	}
 }
 
@@ -335,7 +356,8 @@ func TestTour(t *testing.T) {
 			t.Errorf("docs/explorer.md does not say: %s", sentence)
 		}
 	}
-	descent, err := theory.NewPositionDescent(theory.Position{Tmax: 30, Mu: 50, Rho: 1, Noise: ar.CircularNoise}.Rows(), positionRate)
+	descent, err := theory.NewPositionDescent(theory.Position{Tmax: 30, Mu: 50, Rho: 1,
+		Noise: ar.CircularNoise}.Rows(), positionRate)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -343,7 +365,8 @@ func TestTour(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if sentence := fmt.Sprintf("is a parabola that explains %.3f of it.", cosine.R2); periods(cosine, 30) >= 0.5 || !strings.Contains(tour, sentence) {
+	if sentence := fmt.Sprintf("is a parabola that explains %.3f of it.",
+		cosine.R2); periods(cosine, 30) >= 0.5 || !strings.Contains(tour, sentence) {
 		t.Errorf("docs/explorer.md does not say: %s", sentence)
 	}
 }

@@ -88,35 +88,40 @@ func TestBrokenLawsAreRefused(t *testing.T) {
 				states[len(states)-1] = math.Inf(1)
 				return nil
 			}},
-		"16 sequences have 1 contexts": {nil, 1, func(states []float64, n int, r *rand.Rand) []ar.Context {
-			return growth(states, n, r)[:1]
-		}},
+		"16 sequences have 1 contexts": {nil, 1,
+			func(states []float64, n int, r *rand.Rand) []ar.Context {
+				return growth(states, n, r)[:1]
+			}},
 		"the hidden matrix of sequence 0 has 0 entries": {nil, 1,
 			func(states []float64, n int, r *rand.Rand) []ar.Context {
 				growth(states, n, r)
 				return make([]ar.Context, len(states)/n)
 			}},
-		"are not those of their sequences": {nil, 1, func(states []float64, n int, r *rand.Rand) []ar.Context {
-			contexts := growth(states, n, r)
-			return append(contexts[1:], contexts[0])
-		}},
-		"two generators draw the same": {nil, 1, func(states []float64, n int, _ *rand.Rand) []ar.Context {
-			return tent(states, n, ar.Rand(1, "tent", 0))
-		}},
-		"other sequences the second time": {nil, 1, func(states []float64, n int, r *rand.Rand) []ar.Context {
-			return tent(states, n, ar.Rand(r.Uint64(), "tent", uint64(calls.Add(1))))
-		}},
-		"1 sequences are not the first of 16": {nil, 1, func(states []float64, n int, r *rand.Rand) []ar.Context {
-			for i := range len(states) / n {
-				states[i*n] = r.Float64() // all first states before the rest
-			}
-			for i := range states {
-				if i%n > 0 {
-					states[i] = states[i-1] + r.NormFloat64()
+		"are not those of their sequences": {nil, 1,
+			func(states []float64, n int, r *rand.Rand) []ar.Context {
+				contexts := growth(states, n, r)
+				return append(contexts[1:], contexts[0])
+			}},
+		"two generators draw the same": {nil, 1,
+			func(states []float64, n int, _ *rand.Rand) []ar.Context {
+				return tent(states, n, ar.Rand(1, "tent", 0))
+			}},
+		"other sequences the second time": {nil, 1,
+			func(states []float64, n int, r *rand.Rand) []ar.Context {
+				return tent(states, n, ar.Rand(r.Uint64(), "tent", uint64(calls.Add(1))))
+			}},
+		"1 sequences are not the first of 16": {nil, 1,
+			func(states []float64, n int, r *rand.Rand) []ar.Context {
+				for i := range len(states) / n {
+					states[i*n] = r.Float64() // all first states before the rest
 				}
-			}
-			return nil
-		}},
+				for i := range states {
+					if i%n > 0 {
+						states[i] = states[i-1] + r.NormFloat64()
+					}
+				}
+				return nil
+			}},
 	} {
 		if err := lawtest.Check(l); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("got %v, want %s", err, want)
@@ -138,7 +143,8 @@ func TestBlocksInAnotherOrder(t *testing.T) {
 		}
 		return nil
 	}}
-	if err := lawtest.Check(l); err == nil || !strings.Contains(err.Error(), "order in which its blocks") {
+	if err := lawtest.Check(l); err == nil ||
+		!strings.Contains(err.Error(), "order in which its blocks") {
 		t.Errorf("got %v", err)
 	}
 }

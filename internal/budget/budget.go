@@ -192,7 +192,8 @@ func (c *count) check() error {
 }
 
 func tooMuch(what string, allowed int) error {
-	return fmt.Errorf("%w: more than the %d %s that a file of its kind may have", ErrTooMuch, allowed, what)
+	return fmt.Errorf("%w: more than the %d %s that a file of its kind may have", ErrTooMuch,
+		allowed, what)
 }
 
 func tooLong(allowed int64) error {

@@ -22,7 +22,8 @@ func TestJSONIsCountedBeforeItIsParsed(t *testing.T) {
 		{"an open text", `"` + strings.Repeat(`\`, 99), ""},
 	} {
 		err := b.JSON([]byte(c.document))
-		if c.over == "" && err != nil || c.over != "" && (!errors.Is(err, ErrTooMuch) || !strings.Contains(err.Error(), c.over)) {
+		if c.over == "" && err != nil || c.over != "" &&
+			(!errors.Is(err, ErrTooMuch) || !strings.Contains(err.Error(), c.over)) {
 			t.Errorf("%s: %v, want %q", c.name, err, c.over)
 		}
 	}
@@ -45,7 +46,8 @@ func TestYAMLIsCountedBeforeItIsParsed(t *testing.T) {
 		{"negative numbers", "[-1, -1, -1, -1, -1, -1]", ""},
 	} {
 		err := b.YAML([]byte(c.file))
-		if c.over == "" && err != nil || c.over != "" && (!errors.Is(err, ErrTooMuch) || !strings.Contains(err.Error(), c.over)) {
+		if c.over == "" && err != nil || c.over != "" &&
+			(!errors.Is(err, ErrTooMuch) || !strings.Contains(err.Error(), c.over)) {
 			t.Errorf("%s: %v, want %q", c.name, err, c.over)
 		}
 	}

@@ -39,7 +39,8 @@ func Safetensors(header Wrap) Wrap {
 func NPY(header Wrap) Wrap {
 	return func(text []byte) []byte {
 		h := header(text)
-		return concat([]byte("\x93NUMPY\x02\x00"), binary.LittleEndian.AppendUint32(nil, uint32(len(h))), h, make([]byte, 64))
+		return concat([]byte("\x93NUMPY\x02\x00"),
+			binary.LittleEndian.AppendUint32(nil, uint32(len(h))), h, make([]byte, 64))
 	}
 }
 
@@ -55,11 +56,16 @@ func Gzip(text []byte) []byte {
 // units are what is repeated. A %d becomes the number of the repetition.
 func units() []string {
 	return []string{
-		"[", "{", "]", "[[],", "{},", `{"a":`, `{"a":[`, `"`, `"a",`, `"k%d":1,`, `"k%d":{},`, ",", ":", "1,", "[1],", "9", "-", "1e999,", "0.",
-		"null,", "true,", "\\", "\\u0000", `\"`, "\n", "\r\n", "{}\n", "[]\n", "1\n", "- ", "? ", "- [", "k%d: 1\n", "k: 1\n", "k%d: {", "  k%d:\n",
-		"&a ", "*a ", "&a [*a,", "!!x ", "|\n ", ">\n ", "'", "''", "#", "# x\n", "---\n", "...\n", "%%YAML 1.2\n", "<<: *a\n", "\t", " ", "\x00",
-		"\ufeff", "\xff", "é", "a", "a 1\n", "word%d 1 2 3\n", "1 ", "(", "(1,", "1,1,", "NaN,", "Infinity,",
-		`"t%d":{"dtype":"F32","shape":[0],"data_offsets":[0,0]},`, `{"step":%d}` + "\n", `{"id":"a","pass":true},`, `{"series":[{"x":[1,1,1]}]},`,
+		"[", "{", "]", "[[],", "{},", `{"a":`, `{"a":[`, `"`, `"a",`, `"k%d":1,`, `"k%d":{},`, ",",
+		":", "1,", "[1],", "9", "-", "1e999,", "0.",
+		"null,", "true,", "\\", "\\u0000", `\"`, "\n", "\r\n", "{}\n", "[]\n", "1\n", "- ", "? ",
+		"- [", "k%d: 1\n", "k: 1\n", "k%d: {", "  k%d:\n",
+		"&a ", "*a ", "&a [*a,", "!!x ", "|\n ", ">\n ", "'", "''", "#", "# x\n", "---\n", "...\n",
+		"%%YAML 1.2\n", "<<: *a\n", "\t", " ", "\x00",
+		"\ufeff", "\xff", "é", "a", "a 1\n", "word%d 1 2 3\n", "1 ", "(", "(1,", "1,1,", "NaN,",
+		"Infinity,",
+		`"t%d":{"dtype":"F32","shape":[0],"data_offsets":[0,0]},`, `{"step":%d}` + "\n",
+		`{"id":"a","pass":true},`, `{"series":[{"x":[1,1,1]}]},`,
 	}
 }
 
@@ -80,7 +86,8 @@ func Inputs(seed uint64, n, size int, valid []byte, places ...Wrap) []Input {
 			length = size
 		}
 		place := r.IntN(len(places))
-		all[i] = Input{fmt.Sprintf("%d: %d bytes of %q in place %d", i, length, unit, place), places[place](repeat(unit, length))}
+		all[i] = Input{fmt.Sprintf("%d: %d bytes of %q in place %d", i, length, unit, place),
+			places[place](repeat(unit, length))}
 	}
 	return all
 }

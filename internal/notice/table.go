@@ -55,7 +55,8 @@ func data(root string, packages []pkg) ([]work, error) {
 		}
 		for _, f := range others {
 			if !strings.Contains(string(said), f) {
-				return nil, fmt.Errorf("%s embeds %s: say in %s where from", p.ImportPath, f, sources)
+				return nil, fmt.Errorf("%s embeds %s: say in %s where from", p.ImportPath, f,
+					sources)
 			}
 		}
 		name := "data in " + p.ImportPath + ": " + strings.Join(others, ", ")

@@ -64,7 +64,8 @@ func Parse(file []byte) (shape []int, data []float64, err error) {
 		shape, count = append(shape, n), count*n
 	}
 	if count*size != len(rest) {
-		return nil, nil, fmt.Errorf("its header claims the shape (%s), %d bytes, and there are %d", m[4], count*size, len(rest))
+		return nil, nil, fmt.Errorf("its header claims the shape (%s), %d bytes, and there are %d",
+			m[4], count*size, len(rest))
 	}
 	var order binary.ByteOrder = binary.LittleEndian
 	if m[1] == ">" {
@@ -100,7 +101,8 @@ func split(file []byte) (text string, rest []byte, err error) {
 		}
 		length, start = int(binary.LittleEndian.Uint32(file[8:])), 12
 	default:
-		return "", nil, fmt.Errorf("it is of version %d of the format: save it with version 1 to 3", major)
+		return "", nil, fmt.Errorf("it is of version %d of the format: save it with version 1 to 3",
+			major)
 	}
 	if length > len(file)-start {
 		return "", nil, fmt.Errorf("its header claims %d bytes, there are %d: the file is cut short", length, len(file)-start)

@@ -29,7 +29,8 @@ func TestWriteIsAsNumpyDoes(t *testing.T) {
 	if err != nil || !slices.Equal(shape, cube.Shape) || !slices.Equal(data, cube.Data) {
 		t.Errorf("read back as %v %v, %v", shape, data, err)
 	}
-	for _, a := range []Array{{"v", []int{3}, []float64{1, 2, 3}}, {"s", nil, []float64{7}}, {"e", []int{0, 2}, nil}} {
+	for _, a := range []Array{{"v", []int{3}, []float64{1, 2, 3}}, {"s", nil, []float64{7}},
+		{"e", []int{0, 2}, nil}} {
 		b.Reset()
 		if err := Write(&b, a); err != nil || b.Len() != 128+8*len(a.Data) {
 			t.Fatalf("%s: %d bytes, %v", a.Name, b.Len(), err)

@@ -23,7 +23,8 @@ func TestInstead(t *testing.T) {
 // A word longer than any name is no mistyped one and is compared with none: for
 // one of a megabyte that would take an hour.
 func TestLongWords(t *testing.T) {
-	if near := Nearest(strings.Repeat("a", 10<<10), []string{strings.Repeat("a", 10<<10)}); near != nil {
+	if near := Nearest(strings.Repeat("a", 10<<10),
+		[]string{strings.Repeat("a", 10<<10)}); near != nil {
 		t.Errorf("%d words are near a word of ten kilobytes", len(near))
 	}
 }

@@ -19,10 +19,11 @@ var cases = map[string]struct{ in, text, written string }{
 	"no UTF-8":       {"a\x9b2J\xffz", `a\x9b2J\xffz`, `a\x9b2J\xffz`},
 	"over the line":  {"ok\rFAIL\b", `ok\rFAIL\u0008`, `ok\rFAIL\u0008`},
 	"two lines":      {"a\nb\tc", `a\nb\tc`, "a\nb\tc"},
-	"directions":     {"a\u202egpj.exe\u2066\u061c", `a\u202egpj.exe\u2066\u061c`, `a\u202egpj.exe\u2066\u061c`},
-	"separators":     {"a\u2028b\u2029", `a\u2028b\u2029`, `a\u2028b\u2029`},
-	"a broken end":   {"a\xe2\x80", `a\xe2\x80`, `a\xe2\x80`},
-	"replacement":    {"a\ufffd", "a\ufffd", "a\ufffd"},
+	"directions": {"a\u202egpj.exe\u2066\u061c", `a\u202egpj.exe\u2066\u061c`,
+		`a\u202egpj.exe\u2066\u061c`},
+	"separators":   {"a\u2028b\u2029", `a\u2028b\u2029`, `a\u2028b\u2029`},
+	"a broken end": {"a\xe2\x80", `a\xe2\x80`, `a\xe2\x80`},
+	"replacement":  {"a\ufffd", "a\ufffd", "a\ufffd"},
 }
 
 // However the bytes are cut into writes, the same comes out.
@@ -41,7 +42,8 @@ func TestEscapes(t *testing.T) {
 				}
 			}
 			if err := w.Flush(); err != nil || b.String() != test.written {
-				t.Errorf("%s, %d bytes a time: %q, %v, want %q", name, size, b.String(), err, test.written)
+				t.Errorf("%s, %d bytes a time: %q, %v, want %q", name, size, b.String(), err,
+					test.written)
 			}
 		}
 	}
@@ -58,7 +60,8 @@ func TestJSONStaysTheSame(t *testing.T) {
 	w := NewWriter(&b)
 	err := errors.Join(json.NewEncoder(w).Encode(want), w.Flush())
 	var got map[string]string
-	if err := errors.Join(err, json.Unmarshal(b.Bytes(), &got)); err != nil || !reflect.DeepEqual(got, want) {
+	if err := errors.Join(err, json.Unmarshal(b.Bytes(), &got)); err != nil ||
+		!reflect.DeepEqual(got, want) {
 		t.Errorf("got %q, %v, want %q", got, err, want)
 	}
 	if i := bytes.IndexFunc(b.Bytes(), func(r rune) bool { return !harmless(r, 2, true) }); i >= 0 {

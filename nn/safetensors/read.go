@@ -106,7 +106,8 @@ type span struct{ begin, end uint64 }
 func layOut(tensors []Tensor, spans map[string]span, size uint64) error {
 	slices.SortFunc(tensors, func(a, b Tensor) int {
 		s, t := spans[a.Name], spans[b.Name]
-		return cmp.Or(cmp.Compare(s.begin, t.begin), cmp.Compare(s.end, t.end), cmp.Compare(a.Name, b.Name))
+		return cmp.Or(cmp.Compare(s.begin, t.begin), cmp.Compare(s.end, t.end),
+			cmp.Compare(a.Name, b.Name))
 	})
 	var at uint64
 	for _, t := range tensors {
@@ -115,9 +116,11 @@ func layOut(tensors []Tensor, spans map[string]span, size uint64) error {
 		case s.begin < at:
 			return fmt.Errorf("tensor %q begins at byte %d, inside the one before it, which ends at %d", t.Name, s.begin, at)
 		case s.begin > at:
-			return fmt.Errorf("tensor %q begins at byte %d: bytes from %d belong to no tensor", t.Name, s.begin, at)
+			return fmt.Errorf("tensor %q begins at byte %d: bytes from %d belong to no tensor",
+				t.Name, s.begin, at)
 		case s.end > size:
-			return fmt.Errorf("tensor %q ends at byte %d of %d: the file is cut short", t.Name, s.end, size)
+			return fmt.Errorf("tensor %q ends at byte %d of %d: the file is cut short", t.Name,
+				s.end, size)
 		}
 		at = s.end
 	}
@@ -198,7 +201,8 @@ func decodeTensor(name string, value json.RawMessage) (Tensor, span, error) {
 	}
 	s := span{offsets[0], offsets[1]}
 	if s.begin > s.end || s.end-s.begin != size {
-		return t, span{}, fmt.Errorf("%s %v takes %d bytes, data_offsets are %v", t.DType, t.Shape, size, offsets)
+		return t, span{}, fmt.Errorf("%s %v takes %d bytes, data_offsets are %v", t.DType, t.Shape,
+			size, offsets)
 	}
 	return t, s, nil
 }

@@ -105,7 +105,8 @@ func encodeHeader(tensors []Tensor, metadata map[string]string) ([]byte, error) 
 		b.WriteByte(' ')
 	}
 	if b.Len() > maxHeader {
-		return nil, fmt.Errorf("the header of %d tensors has %d bytes, more than %d", len(tensors), b.Len(), maxHeader)
+		return nil, fmt.Errorf("the header of %d tensors has %d bytes, more than %d", len(tensors),
+			b.Len(), maxHeader)
 	}
 	return append(binary.LittleEndian.AppendUint64(nil, uint64(b.Len())), b.String()...), nil
 }
@@ -121,7 +122,8 @@ func (t Tensor) check() error {
 		return fmt.Errorf("tensor %q: %w", t.Name, err)
 	}
 	if size != uint64(len(t.Data)) {
-		return fmt.Errorf("tensor %q: %s %v takes %d bytes, the data have %d", t.Name, t.DType, t.Shape, size, len(t.Data))
+		return fmt.Errorf("tensor %q: %s %v takes %d bytes, the data have %d", t.Name, t.DType,
+			t.Shape, size, len(t.Data))
 	}
 	return nil
 }

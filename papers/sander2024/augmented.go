@@ -88,7 +88,8 @@ func augmentedTrials(scale outcome.Scale, seed uint64) []augmentedConfig {
 	base := augmentedConfig{Model: scalarModel, Family: ar.Unitary, D: 5, Heads: 1, Steps: 600,
 		Rate: 0.03, Starts: starts, InitScale: 0.03, Seed: seed}
 	var trials []augmentedConfig
-	for _, t := range []struct{ tmax, sequences int }{{100, 10}, {50, 16}, {20, 32}, {10, 32}, {5, 32}} { // the longest first, so that workers finish together
+	for _, t := range []struct{ tmax, sequences int }{{100, 10}, {50, 16}, {20, 32}, {10, 32},
+		{5, 32}} { // the longest first, so that workers finish together
 		c := base
 		c.Tmax, c.Sequences = t.tmax, t.sequences*more
 		trials = append(trials, c)
@@ -178,12 +179,14 @@ func trainScalars(ctx context.Context, c augmentedConfig) (augmentedResult, erro
 		return augmentedResult{}, err
 	}
 	r.Sampled, r.SampledOthers = scalarProducts(m)
-	fresh, err := ar.NewSampler[complex128](ar.New(c.Family, c.D), errorSequences, c.Tmax, c.Seed, c.stream("error"))
+	fresh, err := ar.NewSampler[complex128](ar.New(c.Family, c.D), errorSequences, c.Tmax, c.Seed,
+		c.stream("error"))
 	if err != nil {
 		return augmentedResult{}, err
 	}
 	// The average over the weights is of the last three quarters of the steps.
-	r.StandardError = etaError(c.D, split(fresh.Batch(0)), r.Sampled, 0.75*float64(c.Steps*c.Sequences))
+	r.StandardError = etaError(c.D, split(fresh.Batch(0)), r.Sampled,
+		0.75*float64(c.Steps*c.Sequences))
 	return r, nil
 }
 
@@ -269,7 +272,10 @@ func descendSingle(ctx context.Context, c augmentedConfig) ([]float64, error) {
 func descendHeads(ctx context.Context, c augmentedConfig) (augmentedResult, error) {
 	losses, err := c.descend(ctx, func() (theory.LinearAttention, func([]float64) float64, error) {
 		m, err := theory.NewDiagonalHeads(c.Heads, c.D)
-		return m, func(gradient []float64) float64 { return m.PopulationLoss(2, c.Tmax, gradient) }, err
+		return m, func(gradient []float64) float64 {
+			return m.PopulationLoss(2, c.Tmax,
+				gradient)
+		}, err
 	}, func(theory.LinearAttention) {})
 	return augmentedResult{Losses: losses}, err
 }

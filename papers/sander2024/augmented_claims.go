@@ -16,7 +16,8 @@ func collectAugmented(all []experiment.Done[augmentedConfig, augmentedResult]) (
 	trained := figure.Table{Name: "gradient_step",
 		Columns: []string{"tmax", "predicted", "eta", "largest_other_product",
 			"sampled_eta", "standard_error", "largest_other_sampled_product"}}
-	optima := figure.Table{Name: "optima", Columns: []string{"model", "family", "d", "heads", "tmax",
+	optima := figure.Table{Name: "optima", Columns: []string{"model", "family", "d", "heads",
+		"tmax",
 		"best_mean_loss", "optimum", "scalar_optimum", "share_of_starts"}}
 	var found experiment.Findings
 	for _, t := range all {
@@ -103,13 +104,15 @@ func stepClaims(c augmentedConfig, r augmentedResult) []outcome.Claim {
 			Reason: "descent ends within 1e-12 of the loss of the zero prediction above the " +
 				"optimum, which bounds η"},
 		{ID: "samples/" + at, Source: "paper, augmented tokens", Relation: outcome.Equals,
-			Measured: figure.Number(r.Sampled / star), Predicted: 1, Tolerance: 4.5 * r.StandardError / star,
+			Measured: figure.Number(r.Sampled / star), Predicted: 1,
+			Tolerance: 4.5 * r.StandardError / star,
 			Statement: fmt.Sprintf("Tmax = %d: training on drawn sequences learns it too: η/η*",
 				c.Tmax),
 			Reason: "4.5 standard errors of the best η on the sequences seen"},
 	}
 	if c.D > 1 { // one coordinate has products that no loss tells apart
-		claims = append(claims, outcome.Claim{ID: "other-products/" + at, Source: "paper, augmented tokens",
+		claims = append(claims, outcome.Claim{ID: "other-products/" + at,
+			Source:    "paper, augmented tokens",
 			Relation:  outcome.AtMost,
 			Measured:  figure.Number(farthest(r.Others, 0) / star),
 			Tolerance: 2 * math.Sqrt(scalarError*n/(d-1)) / star,
@@ -133,7 +136,8 @@ func optimumClaims(c augmentedConfig, r augmentedResult, best, optimum float64) 
 	case c.Model == headsModel:
 		at = fmt.Sprintf("heads/H=%d", c.Heads)
 	}
-	claims := []outcome.Claim{{ID: at, Source: "ours", Relation: outcome.Equals, Measured: figure.Number(best),
+	claims := []outcome.Claim{{ID: at, Source: "ours", Relation: outcome.Equals,
+		Measured:  figure.Number(best),
 		Predicted: optimum, Tolerance: descentError * optimum,
 		Statement: fmt.Sprintf(
 			"%s on %s contexts, d = %d, Tmax = %d: descent ends at the exact optimum: mean loss "+
@@ -210,9 +214,11 @@ func augmentedFigure(all []experiment.Done[augmentedConfig, augmentedResult]) (f
 		for t := 4; t <= 120; t++ {
 			x, y = append(x, float64(t)), append(y, theory.GradientStep(all[0].Config.D, t))
 		}
-		picture.Panels = append(picture.Panels, figure.Panel{Kind: figure.Lines, Title: "inner step η",
-			X: figure.Axis{Label: "Tmax", Log: true}, Y: figure.Axis{Label: "η", Log: true},
-			Series: []figure.Series{figure.NewSeries("", figure.Dashed, x, y), figure.NewSeries("trained", figure.Points, tmax, eta)}})
+		picture.Panels = append(picture.Panels,
+			figure.Panel{Kind: figure.Lines, Title: "inner step η",
+				X: figure.Axis{Label: "Tmax", Log: true}, Y: figure.Axis{Label: "η", Log: true},
+				Series: []figure.Series{figure.NewSeries("", figure.Dashed, x, y),
+					figure.NewSeries("trained", figure.Points, tmax, eta)}})
 	}
 	if len(h) > 0 {
 		picture.Panels = append(picture.Panels, figure.Panel{Kind: figure.Lines, Title: "heads",
@@ -234,8 +240,9 @@ func augmentedFigure(all []experiment.Done[augmentedConfig, augmentedResult]) (f
 		t, branchGain, fullGain = append(t, float64(tm)), append(branchGain, step-branch.MeanLoss),
 			append(fullGain, step-full.MeanLoss)
 	}
-	picture.Panels = append(picture.Panels, figure.Panel{Kind: figure.Lines, Title: "rotations, d = 4: gain",
-		X: figure.Axis{Label: "Tmax"}, Y: figure.Axis{Label: "mean loss"},
+	picture.Panels = append(picture.Panels, figure.Panel{Kind: figure.Lines,
+		Title: "rotations, d = 4: gain",
+		X:     figure.Axis{Label: "Tmax"}, Y: figure.Axis{Label: "mean loss"},
 		Series: []figure.Series{figure.NewSeries("ζ", figure.Solid, t, branchGain),
 			figure.NewSeries("all six", figure.Solid, t, fullGain)}})
 	return picture, nil

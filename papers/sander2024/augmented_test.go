@@ -18,15 +18,17 @@ func within(x, want, share float64) bool { return math.Abs(x/want-1) <= share }
 
 // small is a trial of few steps.
 func small(model augmentedModel, family ar.Family, d, tmax int) augmentedConfig {
-	return augmentedConfig{Model: model, Family: family, D: d, Heads: 1, Tmax: tmax, Steps: 8, Sequences: 3,
-		Rate: 0.03, Starts: 3, InitScale: 0.1, Seed: 5}
+	return augmentedConfig{Model: model, Family: family, D: d, Heads: 1, Tmax: tmax, Steps: 8,
+		Sequences: 3,
+		Rate:      0.03, Starts: 3, InitScale: 0.1, Seed: 5}
 }
 
 func TestAugmentedTrials(t *testing.T) {
 	list := func(scale outcome.Scale) string {
 		var out strings.Builder
 		for _, c := range augmentedTrials(scale, 7) {
-			fmt.Fprintf(&out, "%s %s d=%d H=%d T=%d %dx%d rate %g starts %d init %g seed %d\n", c.Model, c.Family,
+			fmt.Fprintf(&out, "%s %s d=%d H=%d T=%d %dx%d rate %g starts %d init %g seed %d\n",
+				c.Model, c.Family,
 				c.D, c.Heads, c.Tmax, c.Steps, c.Sequences, c.Rate, c.Starts, c.InitScale, c.Seed)
 		}
 		return out.String()
@@ -55,14 +57,16 @@ branch rotation d=8 H=1 T=59 600x2 rate 0.03 starts 3 init 0.03 seed 7
 		t.Errorf("quick trials are\n%s", got)
 	}
 	paper := list(outcome.Paper)
-	if !strings.Contains(paper, "T=100 600x80 rate 0.03 starts 10 ") || !strings.Contains(paper, "dense unitary d=4 H=1 T=8") ||
+	if !strings.Contains(paper, "T=100 600x80 rate 0.03 starts 10 ") ||
+		!strings.Contains(paper, "dense unitary d=4 H=1 T=8") ||
 		strings.Contains(paper, "dense unitary d=5") || strings.Count(paper, "\n") != 20 {
 		t.Errorf("paper trials are\n%s", paper)
 	}
 }
 
 func TestScalarProducts(t *testing.T) {
-	eta, others := scalarProducts(&theory.BlockScalar{D: 2, M: [4]float64{2, 3, 5, 7}, V: [2]float64{11, 13}})
+	eta, others := scalarProducts(&theory.BlockScalar{D: 2, M: [4]float64{2, 3, 5, 7},
+		V: [2]float64{11, 13}})
 	if want := []float64{99, 55, 39, 65, 117}; eta != 33 || !slices.Equal(others, want) {
 		t.Errorf("η = %g, others %v; want 33 and %v", eta, others, want)
 	}
@@ -114,7 +118,8 @@ func TestTrainScalarsDrawsFreshSequences(t *testing.T) {
 		t.Fatal(err)
 	}
 	const of = "/block-scalar/unitary/d=3/H=1/Tmax=4"
-	sampler, err := ar.NewSampler[complex128](ar.New(ar.Unitary, 3), 3, 4, 5, "augmented/sequences"+of)
+	sampler, err := ar.NewSampler[complex128](ar.New(ar.Unitary, 3), 3, 4, 5,
+		"augmented/sequences"+of)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -143,11 +148,14 @@ func TestTrainScalarsDrawsFreshSequences(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if want := etaError(3, split(fresh.Batch(0)), got.Sampled, 18); !within(got.StandardError, want, 1e-12) {
-		t.Errorf("standard error %g, want that from 6 steps of 3 sequences, %g", got.StandardError, want)
+	if want := etaError(3, split(fresh.Batch(0)), got.Sampled, 18); !within(got.StandardError, want,
+		1e-12) {
+		t.Errorf("standard error %g, want that from 6 steps of 3 sequences, %g", got.StandardError,
+			want)
 	}
 	if !within(got.Eta, 3.0/13, 1e-6) || farthest(got.Others, 0) > 1e-6 || len(got.Losses) != 3 {
-		t.Errorf("exact descent ends at η = %g, others %v, %d losses; want 3/13, zeros and 3", got.Eta, got.Others, len(got.Losses))
+		t.Errorf("exact descent ends at η = %g, others %v, %d losses; want 3/13, zeros and 3",
+			got.Eta, got.Others, len(got.Losses))
 	}
 }
 
@@ -162,12 +170,15 @@ func TestAugmentedDescents(t *testing.T) {
 		return r
 	}
 	dense := run(small(denseModel, ar.Unitary, 2, 8))
-	if !within(slices.Min(dense.Losses), 0.625493274, 1e-8) || !within(slices.Min(dense.Single), 2.0/3, 1e-9) ||
-		len(dense.Losses) != 3 || len(dense.Single) != 3 || !(dense.Blocks[0] > 0.1) || dense.Blocks[1] > 1e-4 {
+	if !within(slices.Min(dense.Losses), 0.625493274, 1e-8) ||
+		!within(slices.Min(dense.Single), 2.0/3, 1e-9) ||
+		len(dense.Losses) != 3 || len(dense.Single) != 3 || !(dense.Blocks[0] > 0.1) ||
+		dense.Blocks[1] > 1e-4 {
 		t.Errorf("dense: %+v", dense)
 	}
 	rotation := run(small(scalarModel, ar.Rotation, 4, 10))
-	if !within(slices.Min(rotation.Losses), 1.801619433, 1e-8) || !within(slices.Min(rotation.Single), 13.0/7, 1e-9) ||
+	if !within(slices.Min(rotation.Losses), 1.801619433, 1e-8) ||
+		!within(slices.Min(rotation.Single), 13.0/7, 1e-9) ||
 		!within(rotation.Eta, 0.112348, 1e-5) || !within(rotation.Others[1], -0.012146, 1e-4) {
 		t.Errorf("rotation: %+v", rotation)
 	}
@@ -178,7 +189,8 @@ func TestAugmentedDescents(t *testing.T) {
 	}
 	for tmax, want := range map[int]int{2: 0, 8: 3} {
 		if r := run(small(branchModel, ar.Rotation, 2, tmax)); r.Threshold != want {
-			t.Errorf("Tmax ≤ %d: all six weights do better from %d on, want %d", tmax, r.Threshold, want)
+			t.Errorf("Tmax ≤ %d: all six weights do better from %d on, want %d", tmax, r.Threshold,
+				want)
 		}
 	}
 	if got := norm([]complex128{3, 4i}, []complex128{12}); got != 13 {
@@ -192,20 +204,26 @@ func TestDescendKeepsTheBest(t *testing.T) {
 	var kept []float64
 	starts := []float64{7, 3, 5} // loss (x - m_0)² + start, least at x = start
 	k := -1
-	losses, err := c.descend(context.Background(), func() (theory.LinearAttention, func([]float64) float64, error) {
-		k++
-		m, at := &theory.BlockScalar{D: 2}, starts[k]
-		return m, func(gradient []float64) float64 {
-			clear(gradient)
-			gradient[0] = 2 * (m.M[0] - at)
-			return (m.M[0]-at)*(m.M[0]-at) + 4*at
-		}, nil
-	}, func(m theory.LinearAttention) { kept = append(kept, math.Round(m.(*theory.BlockScalar).M[0])) })
+	losses, err := c.descend(context.Background(),
+		func() (theory.LinearAttention, func([]float64) float64, error) {
+			k++
+			m, at := &theory.BlockScalar{D: 2}, starts[k]
+			return m, func(gradient []float64) float64 {
+				clear(gradient)
+				gradient[0] = 2 * (m.M[0] - at)
+				return (m.M[0]-at)*(m.M[0]-at) + 4*at
+			}, nil
+		}, func(m theory.LinearAttention) {
+			kept = append(kept,
+				math.Round(m.(*theory.BlockScalar).M[0]))
+		})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !within(losses[0], 7, 1e-6) || !within(losses[1], 3, 1e-6) || !within(losses[2], 5, 1e-6) || !slices.Equal(kept, []float64{7, 3}) {
-		t.Errorf("losses %v, kept %v; want 28, 12, 20 over 4 contexts, and the first two", losses, kept)
+	if !within(losses[0], 7, 1e-6) || !within(losses[1], 3, 1e-6) || !within(losses[2], 5, 1e-6) ||
+		!slices.Equal(kept, []float64{7, 3}) {
+		t.Errorf("losses %v, kept %v; want 28, 12, 20 over 4 contexts, and the first two", losses,
+			kept)
 	}
 }
 
@@ -213,8 +231,9 @@ func TestDescendKeepsTheBest(t *testing.T) {
 func TestAugmentedClaims(t *testing.T) {
 	star := 3.0 / 21 // d = 5, Tmax = 5
 	c := small(scalarModel, ar.Unitary, 5, 5)
-	claims := claimsByID(t, stepClaims(c, augmentedResult{Eta: 1.01 * star, Sampled: 0.98 * star, StandardError: 0.01,
-		Others: []float64{0, -0.02 * star, 0.01 * star}, SampledOthers: []float64{1}}))
+	claims := claimsByID(t, stepClaims(c, augmentedResult{Eta: 1.01 * star, Sampled: 0.98 * star,
+		StandardError: 0.01,
+		Others:        []float64{0, -0.02 * star, 0.01 * star}, SampledOthers: []float64{1}}))
 	checkClaim(t, claims["step/Tmax=5"], 1.01, 1, math.Sqrt(2e-12/5/star))
 	checkClaim(t, claims["samples/Tmax=5"], 0.98, 1, 0.045/star)
 	checkClaim(t, claims["other-products/Tmax=5"], 0.02, 0, 2*1e-6/star)
@@ -223,7 +242,8 @@ func TestAugmentedClaims(t *testing.T) {
 	}
 
 	c = small(denseModel, ar.Unitary, 2, 8)
-	claims = claimsByID(t, optimumClaims(c, augmentedResult{Single: []float64{2, 0.8}, Blocks: [2]float64{2, 0.5}}, 0.6, 0.5))
+	claims = claimsByID(t, optimumClaims(c, augmentedResult{Single: []float64{2, 0.8},
+		Blocks: [2]float64{2, 0.5}}, 0.6, 0.5))
 	checkClaim(t, claims["dense/d=2"], 0.6, 0.5, 0.5e-9)
 	checkClaim(t, claims["dense/d=2/gain"], 0.25, 1-0.5/(2.0/3), 2e-9)
 	checkClaim(t, claims["dense/d=2/blocks"], 0.25, 0, math.Sqrt(1e-9))
@@ -233,7 +253,8 @@ func TestAugmentedClaims(t *testing.T) {
 	checkClaim(t, claims["rotation/d=4/gain"], 0.05, 1-1.8/(13.0/7), 2e-9)
 
 	for d, want := range map[int]float64{2: 3, 4: 12, 6: 30, 8: 54} {
-		checkClaim(t, thresholdClaims(small(branchModel, ar.Rotation, d, 9), augmentedResult{Threshold: 7})[0], 7, want, 0)
+		checkClaim(t, thresholdClaims(small(branchModel, ar.Rotation, d, 9),
+			augmentedResult{Threshold: 7})[0], 7, want, 0)
 	}
 	if thresholdClaims(small(branchModel, ar.Rotation, 10, 9), augmentedResult{}) != nil {
 		t.Error("a claim without a known threshold")
@@ -296,7 +317,8 @@ func claimsByID(t *testing.T, claims []outcome.Claim) map[string]outcome.Claim {
 func checkClaim(t *testing.T, c outcome.Claim, measured, predicted, tolerance float64) {
 	t.Helper()
 	same := func(x, y float64) bool { return math.Abs(x-y) <= 1e-8*math.Abs(y)+1e-16 }
-	if !same(c.Measured.Float(), measured) || !same(c.Predicted, predicted) || !same(c.Tolerance, tolerance) {
+	if !same(c.Measured.Float(), measured) || !same(c.Predicted, predicted) ||
+		!same(c.Tolerance, tolerance) {
 		t.Errorf("%q measured %v, predicted %v, tolerance %v; want %v, %v, %v", c.ID,
 			c.Measured, c.Predicted, c.Tolerance, measured, predicted, tolerance)
 	}

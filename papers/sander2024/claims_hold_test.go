@@ -15,13 +15,15 @@ func TestClaimsHoldAndCanFail(t *testing.T) {
 	for _, e := range All() {
 		t.Run(e.Name, func(t *testing.T) {
 			t.Parallel()
-			o, _, err := experiment.Reproduce(context.Background(), e, experiment.Options{Scale: outcome.Quick, Seed: 3}, nil)
+			o, _, err := experiment.Reproduce(context.Background(), e,
+				experiment.Options{Scale: outcome.Quick, Seed: 3}, nil)
 			if err != nil {
 				t.Fatal(err)
 			}
 			for _, c := range o.Claims {
 				if !c.Pass {
-					t.Errorf("%s: measured %v, predicted %v, tolerance %v", c.ID, c.Measured, c.Predicted, c.Tolerance)
+					t.Errorf("%s: measured %v, predicted %v, tolerance %v", c.ID, c.Measured,
+						c.Predicted, c.Tolerance)
 				}
 				if c.Source == "" || c.Statement == "" || c.Reason == "" {
 					t.Errorf("%s lacks a source, statement or reason", c.ID)

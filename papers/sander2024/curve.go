@@ -32,5 +32,6 @@ func newCurve(e estimator.Errors, seed uint64) (curve, error) {
 
 // series draws the curve with its intervals.
 func (c curve) series(label string, style figure.Style) figure.Series {
-	return figure.NewSeries(label, style, figure.Positions(len(c.Mean)), c.Mean).Between(c.Low, c.High)
+	return figure.NewSeries(label, style, figure.Positions(len(c.Mean)), c.Mean).Between(c.Low,
+		c.High)
 }

@@ -87,7 +87,8 @@ func (c depthConfig) models() (models []networkConfig) {
 func byModel(all []experiment.Done[depthConfig, []depthResult]) (models []experiment.Done[networkConfig, depthResult]) {
 	for _, t := range all {
 		for i, c := range t.Config.models() {
-			models = append(models, experiment.Done[networkConfig, depthResult]{Config: c, Found: t.Found[i]})
+			models = append(models, experiment.Done[networkConfig, depthResult]{Config: c,
+				Found: t.Found[i]})
 		}
 	}
 	return models
@@ -160,7 +161,8 @@ type algorithms struct {
 }
 
 func (c networkConfig) algorithms(ctx context.Context) (a algorithms, err error) {
-	a.test, err = train.Sequences(c.Config, train.TestStream, min(c.Test, comparedSequences(c.Scale)))
+	a.test, err = train.Sequences(c.Config, train.TestStream,
+		min(c.Test, comparedSequences(c.Scale)))
 	if err != nil {
 		return a, err
 	}
@@ -193,7 +195,8 @@ func (c networkConfig) algorithms(ctx context.Context) (a algorithms, err error)
 }
 
 // measure holds a model of c beside the iterations of every algorithm.
-func (a algorithms) measure(ctx context.Context, c networkConfig, model *probe.Model) (r depthResult, err error) {
+func (a algorithms) measure(ctx context.Context, c networkConfig,
+	model *probe.Model) (r depthResult, err error) {
 	predictions, err := model.Predict(ctx, a.test)
 	if err != nil {
 		return r, err
@@ -216,7 +219,8 @@ func (a algorithms) measure(ctx context.Context, c networkConfig, model *probe.M
 }
 
 // quarterErrors are the Within of a model.
-func (a algorithms) quarterErrors(ctx context.Context, c networkConfig, model *probe.Model) ([]float64, error) {
+func (a algorithms) quarterErrors(ctx context.Context, c networkConfig,
+	model *probe.Model) ([]float64, error) {
 	test, err := train.Sequences(c.Config, train.TestStream, c.Test)
 	if err != nil {
 		return nil, err
@@ -270,8 +274,10 @@ func (c networkConfig) iterates(ctx context.Context) ([]iterate, error) {
 		if err != nil {
 			return nil, err
 		}
-		all = append(all, iterate{descent, descentAlgorithm, k}, iterate{estimator.NewtonSchulz{K: k}, newtonAlgorithm, k},
-			iterate{estimator.Chebyshev{K: k}, chebyshevAlgorithm, k}, iterate{estimator.ConjugateGradient{K: k}, conjugateAlgorithm, k})
+		all = append(all, iterate{descent, descentAlgorithm, k},
+			iterate{estimator.NewtonSchulz{K: k}, newtonAlgorithm, k},
+			iterate{estimator.Chebyshev{K: k}, chebyshevAlgorithm, k},
+			iterate{estimator.ConjugateGradient{K: k}, conjugateAlgorithm, k})
 	}
 	return all, nil
 }
@@ -367,7 +373,8 @@ func conditioning(s ar.Batch[float64]) (byKappa, error) {
 		}
 	}
 	for q := range quarters {
-		b.median = append(b.median, stat.Quantile((float64(q)+0.5)/quarters, stat.Empirical, regular, nil))
+		b.median = append(b.median, stat.Quantile((float64(q)+0.5)/quarters, stat.Empirical,
+			regular, nil))
 	}
 	return b, nil
 }

@@ -12,14 +12,16 @@ import (
 
 func collectDepth(all []experiment.Done[networkConfig, depthResult]) (experiment.Findings, error) {
 	claims, err := depthClaims(all)
-	return experiment.Findings{Data: figure.Data{Tables: []figure.Table{nearestTable(all), conditioningTable(all)}},
+	return experiment.Findings{Data: figure.Data{Tables: []figure.Table{nearestTable(all),
+		conditioningTable(all)}},
 		Figures: []figure.Figure{depthFigure(all)}, Claims: claims}, err
 }
 
 // nearestTable has the iterate of each algorithm that is nearest to each model.
 // at_end says that k is the largest: more steps could be nearer still.
 func nearestTable(all []experiment.Done[networkConfig, depthResult]) figure.Table {
-	table := figure.Table{Name: "nearest", Columns: []string{"layers", "seed", "mse", "floor", "algorithm",
+	table := figure.Table{Name: "nearest", Columns: []string{"layers", "seed", "mse", "floor",
+		"algorithm",
 		"k", "steps", "at_end", "apart", "algorithm_mse"}}
 	for _, t := range all {
 		for _, name := range depthAlgorithms {
@@ -68,7 +70,8 @@ func depthClaims(all []experiment.Done[networkConfig, depthResult]) ([]outcome.C
 	if err != nil {
 		return nil, err
 	}
-	nearer, err := seedClaim(outcome.Claim{ID: "one-layer", Source: "ours", Relation: outcome.AtLeast,
+	nearer, err := seedClaim(outcome.Claim{ID: "one-layer", Source: "ours",
+		Relation: outcome.AtLeast,
 		Statement: fmt.Sprintf(
 			"one layer with norm is nearer to some number of Newton-Schulz steps than to any "+
 				"number of gradient steps up to %d: relative margin of the distances", last)},
@@ -88,7 +91,8 @@ func depthClaims(all []experiment.Done[networkConfig, depthResult]) ([]outcome.C
 			rival[t.Config.Seed] = rivalGain(before, t.Found.Within)
 		}
 	}
-	conditioning, err := seedClaim(outcome.Claim{ID: "conditioning", Source: "ours", Relation: outcome.AtMost,
+	conditioning, err := seedClaim(outcome.Claim{ID: "conditioning", Source: "ours",
+		Relation:  outcome.AtMost,
 		Predicted: 1,
 		Statement: "a second layer gains most where the context is well conditioned: what it gains " +
 			"on the other quarter where that is most, over what it gains on the best conditioned, " +
@@ -113,12 +117,15 @@ func rivalGain(before, after []float64) float64 {
 }
 
 func depthFigure(all []experiment.Done[networkConfig, depthResult]) figure.Figure {
-	errors := figure.Panel{Kind: figure.Lines, Title: "error by iterations", X: figure.Axis{Label: "iterations k"},
+	errors := figure.Panel{Kind: figure.Lines, Title: "error by iterations",
+		X: figure.Axis{Label: "iterations k"},
 		Y: figure.Axis{Label: "MSE", Log: true}}
-	apart := figure.Panel{Kind: figure.Lines, Title: "steps of Newton-Schulz", X: figure.Axis{Label: "iterations k"},
+	apart := figure.Panel{Kind: figure.Lines, Title: "steps of Newton-Schulz",
+		X: figure.Axis{Label: "iterations k"},
 		Y: figure.Axis{Label: "apart from the model", Log: true}}
 	kappa := figure.Panel{Kind: figure.Lines, Title: "error by conditioning",
-		X: figure.Axis{Label: "κ of the context", Log: true}, Y: figure.Axis{Label: "MSE", Log: true}}
+		X: figure.Axis{Label: "κ of the context", Log: true},
+		Y: figure.Axis{Label: "MSE", Log: true}}
 	first := all[0] // the deepest model
 	for _, name := range depthAlgorithms {
 		errors.Series = append(errors.Series,
@@ -133,16 +140,20 @@ func depthFigure(all []experiment.Done[networkConfig, depthResult]) figure.Figur
 		s := t.Found.curve(newtonAlgorithm, func(p depthPredictor) float64 { return p.Apart })
 		s.Label = m.Name
 		apart.Series = append(apart.Series, s)
-		kappa.Series = append(kappa.Series, figure.NewSeries(m.Name, figure.Solid, t.Found.Kappa, m.Kappa))
+		kappa.Series = append(kappa.Series, figure.NewSeries(m.Name, figure.Solid, t.Found.Kappa,
+			m.Kappa))
 	}
-	errors.Series = append(errors.Series, figure.NewSeries("Bayes floor", figure.Dashed, []float64{1, last},
+	errors.Series = append(errors.Series, figure.NewSeries("Bayes floor", figure.Dashed,
+		[]float64{1, last},
 		[]float64{first.Found.Floor, first.Found.Floor}))
 	for _, name := range depthAlgorithms[:2] {
 		p := first.Found.nearest(name)
 		kappa.Series = append(kappa.Series,
-			figure.NewSeries(fmt.Sprintf("%s, k = %d", name, p.K), figure.Dashed, first.Found.Kappa, p.Kappa))
+			figure.NewSeries(fmt.Sprintf("%s, k = %d", name, p.K), figure.Dashed, first.Found.Kappa,
+				p.Kappa))
 	}
-	return figure.Figure{Title: "Layers and iterations", Columns: 3, Panels: []figure.Panel{errors, apart, kappa},
+	return figure.Figure{Title: "Layers and iterations", Columns: 3,
+		Panels: []figure.Panel{errors, apart, kappa},
 		Caption: "Errors of algorithms by iterations, with those of trained models as lines of " +
 			"one seed; nearest.csv has all seeds; how far the predictions of Newton-Schulz are " +
 			"from those of each model; errors on the contexts of more than d tokens, where Bayes " +

@@ -33,12 +33,14 @@ func TestConditioningIsThatOfTheKeys(t *testing.T) {
 	}
 	allNear(t, "median κ", q.median, []float64{1, 9, 25, 49}, 1e-9)
 	means := q.means(estimator.Errors{N: 8, T: 3, Squared: squared})
-	allNear(t, "means", means, []float64{(1 + 8) / 2., (27 + 64) / 2., (125 + 216) / 2., (343 + 512) / 2.}, 1e-9)
+	allNear(t, "means", means, []float64{(1 + 8) / 2., (27 + 64) / 2., (125 + 216) / 2.,
+		(343 + 512) / 2.}, 1e-9)
 }
 
 // Predictions are 3, 4, 5 and 12, 13 times √2 apart… of d = 2: 5/√2, 13/√2, 0.
 func TestDistanceIsTheMedian(t *testing.T) {
-	near(t, "distance", distance([]float64{3, 4, 0, 0, 5, 12}, make([]float64, 6), 2), 5/math.Sqrt2, 1e-12)
+	near(t, "distance", distance([]float64{3, 4, 0, 0, 5, 12}, make([]float64, 6), 2), 5/math.Sqrt2,
+		1e-12)
 }
 
 // The distances of one algorithm lie on a parabola, those of another fall to the end.
@@ -97,7 +99,8 @@ func TestDepthOfAModelThatIsAGradientStep(t *testing.T) {
 		return []float64{eta * g[0], eta * g[1]}
 	})
 	near(t, "mse", r.Model.MSE, mean(squared), single)
-	if p := r.nearest(descentAlgorithm); p.K != 1 || p.Apart > 1e-4 { // η is searched for, to its tolerance
+	if p := r.nearest(descentAlgorithm); p.K != 1 ||
+		p.Apart > 1e-4 { // η is searched for, to its tolerance
 		t.Errorf("nearest is descent of k = %d, %v apart", p.K, p.Apart)
 	}
 	near(t, "floor", r.Floor, (1./2+1./4)/8, 1e-12) // (d - t)/d² of the first two of eight positions
@@ -115,7 +118,8 @@ func TestDepthOfAModelThatIsAGradientStep(t *testing.T) {
 		case conjugateAlgorithm:
 			e = estimator.ConjugateGradient{K: p.K}
 		case descentAlgorithm:
-			if e, err = estimator.FitDescent(t.Context(), testBatch(t, c, "train", 20), p.K); err != nil {
+			if e, err = estimator.FitDescent(t.Context(), testBatch(t, c, "train", 20),
+				p.K); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -165,7 +169,8 @@ func TestDepthClaimsCompareSeeds(t *testing.T) {
 			var r depthResult
 			for k := 1; k <= 20; k++ {
 				x := float64(k) - 1.6*luck*float64(layers)
-				r.Iterate = append(r.Iterate, depthPredictor{Name: newtonAlgorithm, K: k, Apart: 1 + x*x},
+				r.Iterate = append(r.Iterate,
+					depthPredictor{Name: newtonAlgorithm, K: k, Apart: 1 + x*x},
 					depthPredictor{Name: descentAlgorithm, K: k, Apart: 1})
 			}
 			r.Margin = 0.25 * float64(layers)
@@ -185,7 +190,8 @@ func TestDepthClaimsCompareSeeds(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	measured(t, claims, map[string]float64{"iterations": 2, "one-layer": 0.25, "conditioning": 0.75})
+	measured(t, claims, map[string]float64{"iterations": 2, "one-layer": 0.25,
+		"conditioning": 0.75})
 	// With nothing gained on the best conditioned quarter nothing is claimed to hold.
 	if x := rivalGain([]float64{1, 2, 2, 2}, []float64{1, 1, 1, 1}); !math.IsNaN(x) {
 		t.Errorf("of no gain the share is %v", x)

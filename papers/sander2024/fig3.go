@@ -70,7 +70,8 @@ func runFig3(ctx context.Context, c fig3Config) (fig3Result, error) {
 	m.Init(ar.Rand(c.Seed, "fig3/"+string(c.Family), c.Start), c.InitScale)
 	var r fig3Result
 	r.Q, _ = theory.Conserved(m)
-	losses, err := m.Descend(ctx, c.Family, theory.Descent{LearningRate: c.LearningRate, Iterations: c.Iterations})
+	losses, err := m.Descend(ctx, c.Family, theory.Descent{LearningRate: c.LearningRate,
+		Iterations: c.Iterations})
 	if err != nil {
 		return fig3Result{}, err
 	}
@@ -100,7 +101,8 @@ func (c fig3Config) descent() fig3Config { return c }
 func plainly[C descentConfig](all []experiment.Done[C, fig3Result]) []experiment.Done[fig3Config, fig3Result] {
 	plain := make([]experiment.Done[fig3Config, fig3Result], len(all))
 	for i, d := range all {
-		plain[i] = experiment.Done[fig3Config, fig3Result]{Config: d.Config.descent(), Found: d.Found}
+		plain[i] = experiment.Done[fig3Config, fig3Result]{Config: d.Config.descent(),
+			Found: d.Found}
 	}
 	return plain
 }
@@ -108,7 +110,8 @@ func plainly[C descentConfig](all []experiment.Done[C, fig3Result]) []experiment
 func certifyFig3(all []experiment.Done[fig3Config, fig3Result]) ([]fig3Run, error) {
 	runs := make([]fig3Run, len(all))
 	for i, d := range all {
-		m := &theory.Diagonal{H: d.Config.Heads, D: d.Config.D, Tmax: d.Config.Tmax, A: d.Found.A, B: d.Found.B, P: d.Found.P}
+		m := &theory.Diagonal{H: d.Config.Heads, D: d.Config.D, Tmax: d.Config.Tmax, A: d.Found.A,
+			B: d.Found.B, P: d.Found.P}
 		c, err := theory.Certify(m, d.Config.Family)
 		if err != nil {
 			return nil, err
@@ -122,19 +125,28 @@ func certifyFig3(all []experiment.Done[fig3Config, fig3Result]) ([]fig3Run, erro
 func (r fig3Run) findings(title, caption string) experiment.Findings {
 	c, m := r.Config, r.model
 	data := figure.Data{Arrays: []figure.Array{
-		{Name: "A", Shape: []int{c.Heads, c.D}, Values: m.A}, {Name: "B", Shape: []int{c.Heads, c.D}, Values: m.B},
-		{Name: "C", Shape: []int{c.D, c.D}, Values: m.C()}, {Name: "P", Shape: []int{c.Tmax, c.Tmax}, Values: m.P},
+		{Name: "A", Shape: []int{c.Heads, c.D}, Values: m.A},
+		{Name: "B", Shape: []int{c.Heads, c.D}, Values: m.B},
+		{Name: "C", Shape: []int{c.D, c.D}, Values: m.C()},
+		{Name: "P", Shape: []int{c.Tmax, c.Tmax}, Values: m.P},
 	}}
 	coordinate := figure.Axis{Label: "coordinate"}
 	picture := figure.Figure{Title: title, Caption: caption, Columns: 3, Panels: []figure.Panel{
-		{Kind: figure.Heatmap, Title: "A (query-key)", X: coordinate, Y: figure.Axis{Label: "head"}, Matrix: figure.NewMatrix(c.Heads, c.D, m.A)},
-		{Kind: figure.Heatmap, Title: "B (value)", X: coordinate, Y: figure.Axis{Label: "head"}, Matrix: figure.NewMatrix(c.Heads, c.D, m.B)},
-		{Kind: figure.Heatmap, Title: "C = BᵀA", X: coordinate, Y: coordinate, Matrix: figure.NewMatrix(c.D, c.D, m.C())},
+		{Kind: figure.Heatmap, Title: "A (query-key)", X: coordinate, Y: figure.Axis{Label: "head"},
+			Matrix: figure.NewMatrix(c.Heads, c.D, m.A)},
+		{Kind: figure.Heatmap, Title: "B (value)", X: coordinate, Y: figure.Axis{Label: "head"},
+			Matrix: figure.NewMatrix(c.Heads, c.D, m.B)},
+		{Kind: figure.Heatmap, Title: "C = BᵀA", X: coordinate, Y: coordinate,
+			Matrix: figure.NewMatrix(c.D, c.D, m.C())},
 		encodingPanel("P (positional encoding)", c.Tmax, m.P),
-		{Kind: figure.Heatmap, Title: "cosines between heads of A", X: figure.Axis{Label: "head"}, Y: figure.Axis{Label: "head"},
+		{Kind: figure.Heatmap, Title: "cosines between heads of A", X: figure.Axis{Label: "head"},
+			Y:      figure.Axis{Label: "head"},
 			Matrix: figure.NewMatrix(c.Heads, c.Heads, headCosines(m.A, c.D))},
-		{Kind: figure.Lines, Title: "loss above its exact minimum", X: figure.Axis{Label: "iteration", Log: true}, Y: figure.Axis{Label: "excess loss", Log: true},
-			Series: []figure.Series{figure.NewSeries("", figure.Solid, r.Found.At, above(r.Found.Losses, r.certificate.Minimum))}},
+		{Kind: figure.Lines, Title: "loss above its exact minimum",
+			X: figure.Axis{Label: "iteration", Log: true},
+			Y: figure.Axis{Label: "excess loss", Log: true},
+			Series: []figure.Series{figure.NewSeries("", figure.Solid, r.Found.At,
+				above(r.Found.Losses, r.certificate.Minimum))}},
 	}}
 	return experiment.Findings{Data: data, Figures: []figure.Figure{picture}}
 }
@@ -171,9 +183,13 @@ func fig3Unitary() experiment.Experiment {
 		Summary: "descent of the diagonal multi-head attention on unitary contexts finds a global minimum with orthogonal heads",
 		Quick:   100 * time.Millisecond, Paper: 100 * time.Millisecond,
 		Trials: func(_ outcome.Scale, seed uint64) []unitaryConfig {
-			return []unitaryConfig{{fig3Config{Family: ar.Unitary, D: 10, Heads: 10, Tmax: 20, LearningRate: 1e-3, Iterations: 10_000, InitScale: 0.1, Seed: seed}}}
+			return []unitaryConfig{{fig3Config{Family: ar.Unitary, D: 10, Heads: 10, Tmax: 20,
+				LearningRate: 1e-3, Iterations: 10_000, InitScale: 0.1, Seed: seed}}}
 		},
-		Run: func(ctx context.Context, c unitaryConfig) (fig3Result, error) { return runFig3(ctx, c.fig3Config) },
+		Run: func(ctx context.Context, c unitaryConfig) (fig3Result, error) {
+			return runFig3(ctx,
+				c.fig3Config)
+		},
 		Collect: func(all []experiment.Done[unitaryConfig, fig3Result]) (experiment.Findings, error) {
 			return collectFig3Unitary(plainly(all))
 		},
@@ -196,14 +212,20 @@ func collectFig3Unitary(all []experiment.Done[fig3Config, fig3Result]) (experime
 	reason := "an excess of 1e-12 of the loss of the zero prediction; the loss bounds the squares of all deviations"
 	overlap, drift := conservedOverlap(r)
 	found.Claims = []outcome.Claim{
-		{ID: "minimum", Source: "paper, unitary", Relation: outcome.AtMost, Measured: figure.Number(c.Excess), Tolerance: allowed,
+		{ID: "minimum", Source: "paper, unitary", Relation: outcome.AtMost,
+			Measured: figure.Number(c.Excess), Tolerance: allowed,
 			Statement: "descent reaches the exact minimum max(0, d - H) of the population loss: loss above it",
 			Reason:    "1e-12 of the loss of the zero prediction, four digits above rounding"},
-		{ID: "C", Source: "paper, unitary", Relation: outcome.AtMost, Measured: figure.Number(c.ResidualC), Tolerance: 2 * root / math.Sqrt(float64(r.Config.D)),
+		{ID: "C", Source: "paper, unitary", Relation: outcome.AtMost,
+			Measured:  figure.Number(c.ResidualC),
+			Tolerance: 2 * root / math.Sqrt(float64(r.Config.D)),
 			Statement: fmt.Sprintf("C = BᵀA is c times a projector of rank H, the identity for H = d, with c = %.4f: relative distance", c.Gauge), Reason: reason},
-		{ID: "P", Source: "paper, unitary", Relation: outcome.AtMost, Measured: figure.Number(c.ResidualP), Tolerance: 2 * root,
-			Statement: "the superdiagonal of P is 1/c and the rest is 0: relative distance", Reason: reason},
-		{ID: "heads", Source: "paper, unitary", Relation: outcome.Equals, Measured: figure.Number(c.HeadOverlap), Predicted: overlap, Tolerance: drift + 2*root,
+		{ID: "P", Source: "paper, unitary", Relation: outcome.AtMost,
+			Measured: figure.Number(c.ResidualP), Tolerance: 2 * root,
+			Statement: "the superdiagonal of P is 1/c and the rest is 0: relative distance",
+			Reason:    reason},
+		{ID: "heads", Source: "paper, unitary", Relation: outcome.Equals,
+			Measured: figure.Number(c.HeadOverlap), Predicted: overlap, Tolerance: drift + 2*root,
 			Statement: "heads are orthogonal but for what the start leaves: descent conserves Q = AAᵀ - BBᵀ: largest |cosine| between two heads",
 			Reason: "AAᵀ = Q/2 + √(Q²/4 + c²) and BBᵀ = AAᵀ - Q at a minimum with H ≤ d; the tolerance is " +
 				"the change of Q by steps of finite size and the excess"},
@@ -236,13 +258,15 @@ func conservedOverlap(r fig3Run) (overlap, drift float64) {
 		for i := range h {
 			least = min(least, gram.At(i, i))
 			for j := range i {
-				overlap = max(overlap, math.Abs(gram.At(i, j))/math.Sqrt(gram.At(i, i)*gram.At(j, j)))
+				overlap = max(overlap, math.Abs(gram.At(i,
+					j))/math.Sqrt(gram.At(i, i)*gram.At(j, j)))
 			}
 		}
 	}
 	end, _ := theory.Conserved(r.model)
 	change := floats.Distance(end, r.Found.Q, 2)
-	return overlap, 2 * change / max(least-change, least/2) // a larger change is not one by finite steps
+	return overlap, 2 * change / max(least-change,
+		least/2) // a larger change is not one by finite steps
 }
 
 // headCosines is the cosine between each two of the heads in rows of length d,

@@ -53,7 +53,10 @@ func fig3Rotation() experiment.Experiment {
 			}
 			return trials
 		},
-		Run: func(ctx context.Context, c rotationConfig) (fig3Result, error) { return runFig3(ctx, c.fig3Config) },
+		Run: func(ctx context.Context, c rotationConfig) (fig3Result, error) {
+			return runFig3(ctx,
+				c.fig3Config)
+		},
 		Collect: func(all []experiment.Done[rotationConfig, fig3Result]) (experiment.Findings, error) {
 			return collectFig3Rotation(plainly(all))
 		},
@@ -81,7 +84,8 @@ func collectFig3Rotation(all []experiment.Done[fig3Config, fig3Result]) (experim
 	table := figure.Table{Name: "starts", Columns: []string{"start", "excess", "verdict", "gauge",
 		"min_kappa", "max_kappa", "kappa_bound", "worst_ratio_deviation", "worst_ratio_bound",
 		"largest_head_cosine"}}
-	curves := figure.Panel{Kind: figure.Lines, Title: "every start", X: figure.Axis{Label: "iteration", Log: true},
+	curves := figure.Panel{Kind: figure.Lines, Title: "every start",
+		X: figure.Axis{Label: "iteration", Log: true},
 		Y: figure.Axis{Label: "excess loss", Log: true}}
 	for _, r := range runs {
 		c := r.certificate
@@ -111,7 +115,8 @@ func rotationClaims(r fig3Run, starts int) []outcome.Claim {
 		kappa += k / float64(len(c.Kappa))
 	}
 	claims := []outcome.Claim{
-		{ID: "minimum", Source: "paper, orthogonal", Relation: outcome.AtMost, Measured: figure.Number(c.Excess),
+		{ID: "minimum", Source: "paper, orthogonal", Relation: outcome.AtMost,
+			Measured:  figure.Number(c.Excess),
 			Tolerance: 1e-5 * r.zeroLoss(),
 			Statement: fmt.Sprintf(
 				"the best of %d starts reaches the exact minimum max(0, d - 2H): loss above it",
@@ -128,13 +133,16 @@ func rotationClaims(r fig3Run, starts int) []outcome.Claim {
 		proved("ratio", "paper, orthogonal",
 			"p_{T-1}/p_T = -1/2 for every T, the trigonometric identity λ^{T+1} = 2cosθ λ^T - "+
 				"λ^{T-1}: largest deviation", farthest(c.Ratio, -0.5), ratioBound),
-		proved("ratio-kappa", "paper, orthogonal", "p_{T-1}/p_T = -κ/(1 + κ) for every T: largest deviation", farthest(c.Ratio, -kappa/(1+kappa)), ratioBound+c.KappaBound/(2*(2-c.KappaBound))),
+		proved("ratio-kappa", "paper, orthogonal",
+			"p_{T-1}/p_T = -κ/(1 + κ) for every T: largest deviation",
+			farthest(c.Ratio, -kappa/(1+kappa)), ratioBound+c.KappaBound/(2*(2-c.KappaBound))),
 		proved("P", "paper, orthogonal",
 			"P is 1/c on the superdiagonal, the ratio left of it, else 0: relative distance",
 			c.ResidualP, form+ratioBound),
 	}
 	if welch := welchBound(r.Config.Heads, r.Config.D/2); welch > 0 {
-		claims = append(claims, outcome.Claim{ID: "heads", Source: "ours", Relation: outcome.AtLeast,
+		claims = append(claims, outcome.Claim{ID: "heads", Source: "ours",
+			Relation: outcome.AtLeast,
 			Measured: figure.Number(c.HeadOverlap), Predicted: welch,
 			Statement: fmt.Sprintf(
 				"the %d heads are not orthogonal, unlike those on unitary contexts: "+

@@ -15,17 +15,20 @@ import (
 )
 
 func fig3Small(family ar.Family, d, heads int) fig3Config {
-	return fig3Config{Family: family, D: d, Heads: heads, Tmax: 4, LearningRate: 0.01, Iterations: 60, InitScale: 0.1, Start: 2, Seed: 8}
+	return fig3Config{Family: family, D: d, Heads: heads, Tmax: 4, LearningRate: 0.01,
+		Iterations: 60, InitScale: 0.1, Start: 2, Seed: 8}
 }
 
 func TestFig3Trials(t *testing.T) {
-	for scale, iterations := range map[outcome.Scale]int{outcome.Quick: 20_000, outcome.Paper: 100_000} {
+	for scale, iterations := range map[outcome.Scale]int{outcome.Quick: 20_000,
+		outcome.Paper: 100_000} {
 		var c unitaryConfig
 		unitary := fig3Unitary().Trials(scale, 5)
 		if err := json.Unmarshal(unitary[0].Config, &c); err != nil {
 			t.Fatal(err)
 		}
-		want := fig3Config{Family: ar.Unitary, D: 10, Heads: 10, Tmax: 20, LearningRate: 1e-3, Iterations: 10_000, InitScale: 0.1, Seed: 5}
+		want := fig3Config{Family: ar.Unitary, D: 10, Heads: 10, Tmax: 20, LearningRate: 1e-3,
+			Iterations: 10_000, InitScale: 0.1, Seed: 5}
 		if len(unitary) != 1 || c.fig3Config != want {
 			t.Errorf("%d unitary trials: %+v", len(unitary), c)
 		}
@@ -35,8 +38,9 @@ func TestFig3Trials(t *testing.T) {
 			if err := json.Unmarshal(trial.Config, &c); err != nil {
 				t.Fatal(err)
 			}
-			want := fig3Config{Family: ar.Rotation, D: 10, Heads: 8, Tmax: 20, LearningRate: 1e-3, Iterations: iterations,
-				InitScale: 0.1, Start: uint64(i), Seed: 5}
+			want := fig3Config{Family: ar.Rotation, D: 10, Heads: 8, Tmax: 20, LearningRate: 1e-3,
+				Iterations: iterations,
+				InitScale:  0.1, Start: uint64(i), Seed: 5}
 			if len(rotation) != 12 || c.fig3Config != want {
 				t.Errorf("rotation trial %d of %d: %+v", i, len(rotation), c)
 			}
@@ -61,7 +65,8 @@ func TestRunFig3(t *testing.T) {
 	if !slices.Equal(q, r.Q) {
 		t.Errorf("Q = %v, want that of the start, %v", r.Q, q)
 	}
-	losses, err := m.Descend(context.Background(), ar.Rotation, theory.Descent{LearningRate: 0.01, Iterations: 60})
+	losses, err := m.Descend(context.Background(), ar.Rotation,
+		theory.Descent{LearningRate: 0.01, Iterations: 60})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -73,7 +78,8 @@ func TestRunFig3(t *testing.T) {
 			t.Errorf("loss %g at iteration %g, want %g", r.Losses[i], k, losses[int(k)])
 		}
 	}
-	if n := len(r.At); r.At[0] != 1 || r.At[20] != 21 || r.At[38] != 39 || r.At[40] != 42 || r.At[n-1] < 56 {
+	if n := len(r.At); r.At[0] != 1 || r.At[20] != 21 || r.At[38] != 39 || r.At[40] != 42 ||
+		r.At[n-1] < 56 {
 		t.Errorf("iterations %v: each at first, then a twentieth apart", r.At)
 	}
 }
@@ -87,7 +93,8 @@ func TestConservedOverlap(t *testing.T) {
 		t.Fatal(err)
 	}
 	c := fig3Config{Family: ar.Unitary, D: 2, Heads: 2, Tmax: 3}
-	runs, err := certifyFig3([]experiment.Done[fig3Config, fig3Result]{{Config: c, Found: fig3Result{A: m.A, B: m.B, P: m.P, Q: []float64{0, q, q, 0}}}})
+	runs, err := certifyFig3([]experiment.Done[fig3Config, fig3Result]{{Config: c,
+		Found: fig3Result{A: m.A, B: m.B, P: m.P, Q: []float64{0, q, q, 0}}}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -102,7 +109,8 @@ func TestConservedOverlap(t *testing.T) {
 	}
 	runs[0].Found.Q = []float64{0.1, 0, 0, 0} // diagonal: heads are orthogonal, BBᵀ has the least norm
 	overlap, drift = conservedOverlap(runs[0])
-	if least := math.Hypot(0.05, 1) - 0.05; overlap != 0 || !within(drift, 2*0.1/(least-0.1), 1e-12) {
+	if least := math.Hypot(0.05, 1) - 0.05; overlap != 0 ||
+		!within(drift, 2*0.1/(least-0.1), 1e-12) {
 		t.Errorf("overlap %g and drift %g, want 0 and %g", overlap, drift, 2*0.1/(least-0.1))
 	}
 }
@@ -119,7 +127,9 @@ func TestHeadCosines(t *testing.T) {
 
 // Three vectors at 120° in the plane are the best there are.
 func TestWelchBound(t *testing.T) {
-	if !within(welchBound(3, 2), 0.5, 1e-15) || !within(welchBound(8, 5), math.Sqrt(3.0/35), 1e-15) || welchBound(5, 5) != 0 || welchBound(2, 3) != 0 {
+	if !within(welchBound(3, 2), 0.5, 1e-15) ||
+		!within(welchBound(8, 5), math.Sqrt(3.0/35), 1e-15) || welchBound(5, 5) != 0 ||
+		welchBound(2, 3) != 0 {
 		t.Errorf("bounds %g, %g, %g", welchBound(3, 2), welchBound(8, 5), welchBound(5, 5))
 	}
 }
@@ -139,7 +149,8 @@ func rotationRun(t *testing.T, kappa, ratio float64) fig3Run {
 		p[(T-2)*4+T-2], p[(T-2)*4+T-1] = ratio, 1
 	}
 	c := fig3Config{Family: ar.Rotation, D: 4, Heads: 3, Tmax: 4}
-	runs, err := certifyFig3([]experiment.Done[fig3Config, fig3Result]{{Config: c, Found: fig3Result{A: a, B: b, P: p, Q: make([]float64, 9)}}})
+	runs, err := certifyFig3([]experiment.Done[fig3Config, fig3Result]{{Config: c,
+		Found: fig3Result{A: a, B: b, P: p, Q: make([]float64, 9)}}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -152,7 +163,8 @@ func TestRotationClaims(t *testing.T) {
 	measured := func(id string) float64 { return claims[id].Measured.Float() }
 	// κ is 0.99 and 1; mean 0.995, so that -κ/(1+κ) is -0.995/1.995.
 	for id, want := range map[string]float64{
-		"kappa": 0.01, "ratio": 0.001, "ratio-kappa": 0.501 - 0.995/1.995, "C": math.Sqrt(2*0.01*0.01) / math.Sqrt(8),
+		"kappa": 0.01, "ratio": 0.001, "ratio-kappa": 0.501 - 0.995/1.995,
+		"C":       math.Sqrt(2*0.01*0.01) / math.Sqrt(8),
 		"minimum": r.certificate.Loss, "heads": 0,
 		"P": 0.001 / math.Sqrt(1.25), // per T the ratio is off by 0.001 beside 1 and -1/2
 	} {
@@ -168,13 +180,15 @@ func TestRotationClaims(t *testing.T) {
 	root := math.Sqrt(slices.Min(r.certificate.ExcessPerT))
 	k, ratio := r.certificate.KappaBound, slices.Max(r.certificate.RatioBound)
 	form := (root*(1+math.Sqrt2) + 2*k) / (2 * (1 - root/2))
-	for id, want := range map[string]float64{"kappa": k, "ratio": ratio, "C": form, "P": form + ratio,
+	for id, want := range map[string]float64{"kappa": k, "ratio": ratio, "C": form,
+		"P":           form + ratio,
 		"ratio-kappa": ratio + k/(2*(2-k)), "minimum": 1e-5 * 12} {
 		if !within(claims[id].Tolerance, want, 1e-12) {
 			t.Errorf("%s may be off by %g, want %g", id, claims[id].Tolerance, want)
 		}
 	}
-	if !within(claims["heads"].Predicted, 0.5, 1e-12) || claims["heads"].Relation != outcome.AtLeast || !(measured("heads") < 0.5) {
+	if !within(claims["heads"].Predicted, 0.5, 1e-12) ||
+		claims["heads"].Relation != outcome.AtLeast || !(measured("heads") < 0.5) {
 		t.Errorf("three heads in two directions: %+v", claims["heads"])
 	}
 
@@ -183,7 +197,8 @@ func TestRotationClaims(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	valley, err := certifyFig3([]experiment.Done[fig3Config, fig3Result]{{Config: r.Config, Found: fig3Result{A: m.A, B: m.B, P: m.P}}})
+	valley, err := certifyFig3([]experiment.Done[fig3Config, fig3Result]{{Config: r.Config,
+		Found: fig3Result{A: m.A, B: m.B, P: m.P}}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -221,7 +236,8 @@ func TestCollectFig3Unitary(t *testing.T) {
 	}
 	m.P[1] += 0.1 // p_T at T = 2: 0.6 in place of 1/c = 0.5
 	c := fig3Config{Family: ar.Unitary, D: 2, Heads: 2, Tmax: 3}
-	found, err := collectFig3Unitary([]experiment.Done[fig3Config, fig3Result]{{Config: c, Found: fig3Result{A: m.A, B: m.B, P: m.P, Q: make([]float64, 4)}}})
+	found, err := collectFig3Unitary([]experiment.Done[fig3Config, fig3Result]{{Config: c,
+		Found: fig3Result{A: m.A, B: m.B, P: m.P, Q: make([]float64, 4)}}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -231,7 +247,8 @@ func TestCollectFig3Unitary(t *testing.T) {
 	checkClaim(t, claims["P"], 0.2/math.Sqrt2, 0, 2*root) // cP is 1.2 and 1 beside 1 and 1
 	checkClaim(t, claims["C"], 0, 0, 2*root/math.Sqrt2)   // C = 2I
 	checkClaim(t, claims["heads"], 0, 0, 2*root)          // balanced, orthogonal
-	if got := found.Data.Arrays[2]; got.Name != "C" || farthest([]float64{got.Values[0], got.Values[3]}, 2) > 1e-15 || got.Values[1] != 0 {
+	if got := found.Data.Arrays[2]; got.Name != "C" ||
+		farthest([]float64{got.Values[0], got.Values[3]}, 2) > 1e-15 || got.Values[1] != 0 {
 		t.Errorf("C = %+v", got)
 	}
 }

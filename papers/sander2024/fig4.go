@@ -241,7 +241,8 @@ func textRun(load func() (*text.Sequence, error)) func(context.Context,
 		}
 		switch shuffled := ar.Rand(c.Seed, stream("shuffled"), 0); c.Part {
 		case authorsPart:
-			r.Real, r.Shuffled = bothRollouts(s.Unit(), s.First(c.Length, c.Windows), authorsError(c, s.Dim()), shuffled)
+			r.Real, r.Shuffled = bothRollouts(s.Unit(), s.First(c.Length, c.Windows),
+				authorsError(c, s.Dim()), shuffled)
 			return r, nil
 		case windowsPart:
 			if s, err = s.Reduced(w.Tokens, c.Dims); err != nil {

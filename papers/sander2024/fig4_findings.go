@@ -17,7 +17,8 @@ import (
 // collectText draws the figure and writes the table, which both scales and the
 // user's text share.
 func collectText(all []experiment.Done[textConfig, textResult]) (experiment.Findings, error) {
-	summary := figure.Table{Name: "summary", Columns: []string{"measure", "split", "k", "lag", "value",
+	summary := figure.Table{Name: "summary", Columns: []string{"measure", "split", "k", "lag",
+		"value",
 		"low", "high", "p_tokens", "p_windows", "p_markov"}}
 	nulls := gather(all)
 	picture := figure.Figure{Title: "Is a sentence an autoregressive process? (Fig. 4)", Columns: 3,
@@ -77,7 +78,8 @@ func collectText(all []experiment.Done[textConfig, textResult]) (experiment.Find
 		}
 	}
 	picture.Panels = append(append(append(windows, lags), singular...), passages...)
-	return experiment.Findings{Data: figure.Data{Tables: []figure.Table{summary}}, Figures: []figure.Figure{picture}}, nil
+	return experiment.Findings{Data: figure.Data{Tables: []figure.Table{summary}},
+		Figures: []figure.Figure{picture}}, nil
 }
 
 // nullKey names the texts of a null that a fit is compared with.
@@ -168,7 +170,8 @@ func lagSeries(c textConfig, r textResult, nulls map[nullKey][]float64, first in
 
 func addSingular(panels []figure.Panel, c textConfig, r textResult) []figure.Panel {
 	if len(panels) == 0 {
-		panels = []figure.Panel{{Kind: figure.Lines, Title: "singular values of W", X: figure.Axis{Label: "rank / k"},
+		panels = []figure.Panel{{Kind: figure.Lines, Title: "singular values of W",
+			X: figure.Axis{Label: "rank / k"},
 			Y: figure.Axis{Label: "σ; 1 where W is orthogonal"}}}
 	}
 	if c.Frequent > 0 || c.Windows == everyWindow {
@@ -194,7 +197,8 @@ func authorsPanel(c textConfig, r textResult) figure.Panel {
 		y := slices.Clone(side.of.Bins)
 		floats.Scale(float64(side.of.Windows), y)
 		panel.Series = append(panel.Series,
-			figure.NewSeries(fmt.Sprintf("%s, %.0f windows", side.name, floats.Sum(y)), figure.Solid, x, y))
+			figure.NewSeries(fmt.Sprintf("%s, %.0f windows", side.name, floats.Sum(y)),
+				figure.Solid, x, y))
 	}
 	return panel
 }
@@ -222,14 +226,16 @@ func windowPanels(r textResult) []figure.Panel {
 		X: figure.Axis{Label: "relative error of the window, 0: exact"},
 		Y: figure.Axis{Label: "share of windows"}}
 	rest := figure.Panel{Kind: figure.Lines, Title: "without those fitted exactly",
-		X: figure.Axis{Label: "relative error of the window"}, Y: figure.Axis{Label: "share of these windows"}}
+		X: figure.Axis{Label: "relative error of the window"},
+		Y: figure.Axis{Label: "share of these windows"}}
 	for _, side := range []struct {
 		name string
 		of   *rollouts
 	}{{"text", r.Real}, {"shuffled", r.Shuffled}} {
 		y := append([]float64{side.of.Exact}, side.of.Bins...)
 		whole.Series = append(whole.Series,
-			figure.NewSeries(fmt.Sprintf("%s, %.0f %% exact", side.name, 100*side.of.Exact), figure.Solid, x, y))
+			figure.NewSeries(fmt.Sprintf("%s, %.0f %% exact", side.name, 100*side.of.Exact),
+				figure.Solid, x, y))
 		shares := append([]float64{}, side.of.Bins...)
 		if sum := floats.Sum(shares); sum > 0 {
 			floats.Scale(1/sum, shares)

@@ -65,18 +65,23 @@ func TestFig4OnKnownTexts(t *testing.T) {
 		holds map[string]bool
 	}{
 		{"independent tokens", 0, map[string]bool{
-			"permutation/k=8": false, "shuffled/k=8": true, "memory/lag=2": false, "memory/lag=3": false,
+			"permutation/k=8": false, "shuffled/k=8": true, "memory/lag=2": false,
+			"memory/lag=3":          false,
 			"frequent-removed/left": false, "frequent-removed/less": false,
-			"authors/fewer": false, "authors/alike": true, "windows/branches": true, "windows/counted": true,
-			"context/own": false, "context/pooled": false, // nothing is common either
+			"authors/fewer": false, "authors/alike": true, "windows/branches": true,
+			"windows/counted": true,
+			"context/own":     false, "context/pooled": false, // nothing is common either
 		}},
 		{"a first-order chain", 1, map[string]bool{
-			"permutation/k=8": true, "shuffled/k=8": true, "memory/lag=2": false, "memory/lag=3": false, "memory/lag=4": false,
-			"windows/branches": true, "windows/counted": true, "context/own": false, "context/pooled": true, "frequent-removed/less": true,
+			"permutation/k=8": true, "shuffled/k=8": true, "memory/lag=2": false,
+			"memory/lag=3": false, "memory/lag=4": false,
+			"windows/branches": true, "windows/counted": true, "context/own": false,
+			"context/pooled": true, "frequent-removed/less": true,
 			"frequent-removed/left": false, // what it has is in the 20 words that lead to one another
 		}},
 		{"what the last but one says", 2, map[string]bool{
-			"permutation/k=8": false, "memory/lag=2": true, "memory/lag=3": false, "memory/lag=4": true,
+			"permutation/k=8": false, "memory/lag=2": true, "memory/lag=3": false,
+			"memory/lag=4": true,
 		}},
 	} {
 		claims, err := fig4Claims(runText(t, made(1, 40_000, of.back), trials))
@@ -92,7 +97,8 @@ func TestFig4OnKnownTexts(t *testing.T) {
 		}
 		for id, holds := range of.holds {
 			if c, made := found[id]; !made || c.Pass != holds {
-				t.Errorf("%s: %s %v, want %v: %v %s %v ± %v", of.name, id, c.Pass, holds, c.Measured, c.Relation, c.Predicted, c.Tolerance)
+				t.Errorf("%s: %s %v, want %v: %v %s %v ± %v", of.name, id, c.Pass, holds,
+					c.Measured, c.Relation, c.Predicted, c.Tolerance)
 			}
 		}
 	}
@@ -124,7 +130,8 @@ func TestTextRunByLagAndSplit(t *testing.T) {
 	inds := make([]int, 300)
 	floats.Argsort(counts, inds)
 	if want := floats.Sum(counts[275:]) / 20_000; math.Abs(all[2].Found.Removed-want) > 1e-12 {
-		t.Errorf("%v of the text are its 25 most frequent tokens, counted %v", all[2].Found.Removed, want)
+		t.Errorf("%v of the text are its 25 most frequent tokens, counted %v", all[2].Found.Removed,
+			want)
 	}
 }
 
@@ -164,7 +171,8 @@ func TestAuthorsProtocol(t *testing.T) {
 		}
 	}
 	r := found.Real
-	if math.Abs(r.Mean-mean) > 1e-9 || math.Abs((1-r.Exact)*windows-kept) > 1e-6 || kept < 5 || math.Abs(r.Rest-mean*windows/kept) > 1e-7 {
+	if math.Abs(r.Mean-mean) > 1e-9 || math.Abs((1-r.Exact)*windows-kept) > 1e-6 || kept < 5 ||
+		math.Abs(r.Rest-mean*windows/kept) > 1e-7 {
 		t.Errorf("%+v, plainly a mean of %v, %v windows with an error", r, mean, kept)
 	}
 	if floats.Scale(windows, r.Bins); !floats.EqualApprox(r.Bins, bins, 1e-6) {
@@ -200,7 +208,8 @@ func TestBeyond(t *testing.T) {
 	if passed < 15 || passed > 65 || near < 2*passed {
 		t.Errorf("%d of %d pass the bound, %d seven tenths of it", passed, draws, near)
 	}
-	if p := distuv.UnitNormal.Survival(oneSided); math.Abs(p-1e-4) > 1e-9 || math.Abs(distuv.UnitNormal.Survival(twoSided)-5e-5) > 1e-9 {
+	if p := distuv.UnitNormal.Survival(oneSided); math.Abs(p-1e-4) > 1e-9 ||
+		math.Abs(distuv.UnitNormal.Survival(twoSided)-5e-5) > 1e-9 {
 		t.Errorf("%v and %v standard errors", oneSided, twoSided)
 	}
 }
@@ -217,12 +226,14 @@ func TestClaimsTakeTheirNull(t *testing.T) {
 		}
 	}
 	for i, claim := range memoryClaims(c, r, nulls) {
-		if want := beyond([]float64{float64(10 * (i + 1)), float64(10*(i+1) + 1)}); claim.Predicted != want {
+		if want := beyond([]float64{float64(10 * (i + 1)),
+			float64(10*(i+1) + 1)}); claim.Predicted != want {
 			t.Errorf("%s: the bound is %v, want %v", claim.ID, claim.Predicted, want)
 		}
 	}
 	claims := fitClaims(c, r, nulls)
-	if len(claims) != 2 || claims[0].Predicted != beyond([]float64{12, 13}) || math.Abs(claims[1].Predicted+8.0/3200) > 1e-15 {
+	if len(claims) != 2 || claims[0].Predicted != beyond([]float64{12, 13}) ||
+		math.Abs(claims[1].Predicted+8.0/3200) > 1e-15 {
 		t.Errorf("%+v", claims)
 	}
 }

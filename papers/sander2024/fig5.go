@@ -25,17 +25,20 @@ func fig5() experiment.Experiment {
 			}
 			var variants []networkVariant
 			for depth := deepest; depth >= 1; depth-- { // the longest first
-				variants = append(variants, networkVariant{depthLabel(depth), func(c *train.Config) { c.Depth = depth }})
+				variants = append(variants, networkVariant{depthLabel(depth),
+					func(c *train.Config) { c.Depth = depth }})
 			}
 			if scale == outcome.Paper {
 				for depth := deepest; depth >= 1; depth-- {
-					variants = append(variants, networkVariant{wellTrained(depth), func(c *train.Config) {
-						c.Depth = depth
-						trainWell(c)
-					}})
+					variants = append(variants,
+						networkVariant{wellTrained(depth), func(c *train.Config) {
+							c.Depth = depth
+							trainWell(c)
+						}})
 				}
 			}
-			variants = append(variants, networkVariant{noNorm, func(c *train.Config) { c.Norm = false }})
+			variants = append(variants, networkVariant{noNorm,
+				func(c *train.Config) { c.Norm = false }})
 			base := augmentedSetting(scale)
 			if scale == outcome.Quick {
 				base.Test = 1024
@@ -65,9 +68,10 @@ func collectFig5(all []experiment.Done[networkConfig, networkResult]) (experimen
 		return experiment.Findings{}, err
 	}
 	var found experiment.Findings
-	found.Data, err = networkTables(networks, []string{"model", "depth", "norm"}, func(c networkConfig) []any {
-		return []any{c.Label, c.Depth, c.Norm}
-	})
+	found.Data, err = networkTables(networks, []string{"model", "depth", "norm"},
+		func(c networkConfig) []any {
+			return []any{c.Label, c.Depth, c.Norm}
+		})
 	if err != nil {
 		return experiment.Findings{}, err
 	}
@@ -75,7 +79,8 @@ func collectFig5(all []experiment.Done[networkConfig, networkResult]) (experimen
 	for _, n := range networks {
 		deepest = max(deepest, n.Config.Depth)
 	}
-	panel := figure.Panel{Kind: figure.Lines, Title: "test error by depth", X: figure.Axis{Label: "layers L"}, Y: figure.Axis{Label: "MSE", Log: true}}
+	panel := figure.Panel{Kind: figure.Lines, Title: "test error by depth",
+		X: figure.Axis{Label: "layers L"}, Y: figure.Axis{Label: "MSE", Log: true}}
 	for _, way := range []struct {
 		name  string
 		label func(int) string
@@ -101,7 +106,8 @@ func collectFig5(all []experiment.Done[networkConfig, networkResult]) (experimen
 	if err != nil {
 		return experiment.Findings{}, err
 	}
-	found.Figures = []figure.Figure{{Title: "Augmented tokens, non-commuting contexts (Fig. 5)", Columns: 3, Panels: append([]figure.Panel{panel}, curves...),
+	found.Figures = []figure.Figure{{Title: "Augmented tokens, non-commuting contexts (Fig. 5)",
+		Columns: 3, Panels: append([]figure.Panel{panel}, curves...),
 		Caption: "Test error by depth, by position, and the training loss. Dashed: what the classical estimators do on the same sequences. " + intervalCaption}}
 	found.Claims, err = fig5Claims(networks, deepest)
 	return found, err

@@ -197,12 +197,15 @@ func collectFig6(all []experiment.Done[fig6Config, fig6Result]) (experiment.Find
 			encodingPanel(fmt.Sprintf("μ = %g, %d iterations", c.Mu, r.Iterations), c.Tmax, r.P))
 		t := figure.Positions(c.Tmax)
 		rows.Panels = append(rows.Panels,
-			figure.Panel{Kind: figure.Lines, Title: fmt.Sprintf("μ = %g, R² = %.4f", c.Mu, r.R2[len(r.R2)-1]),
+			figure.Panel{Kind: figure.Lines, Title: fmt.Sprintf("μ = %g, R² = %.4f", c.Mu,
+				r.R2[len(r.R2)-1]),
 				X: figure.Axis{Label: "position t"}, Y: figure.Axis{Label: "p_t"},
-				Series: []figure.Series{figure.NewSeries("encoding", figure.Points, t, r.P[(c.Tmax-2)*c.Tmax:][:c.Tmax]),
+				Series: []figure.Series{figure.NewSeries("encoding", figure.Points, t,
+					r.P[(c.Tmax-2)*c.Tmax:][:c.Tmax]),
 					figure.NewSeries("cosine", figure.Dashed, t, r.Cosine)}})
-		found.Data.Arrays = append(found.Data.Arrays, figure.Array{Name: fmt.Sprintf("pe_mu_%g", c.Mu),
-			Shape: []int{c.Tmax, c.Tmax}, Values: withoutSuperdiagonal(r.P, c.Tmax)})
+		found.Data.Arrays = append(found.Data.Arrays,
+			figure.Array{Name: fmt.Sprintf("pe_mu_%g", c.Mu),
+				Shape: []int{c.Tmax, c.Tmax}, Values: withoutSuperdiagonal(r.P, c.Tmax)})
 		counts.Rows = append(counts.Rows,
 			[]any{c.Mu, r.Iterations, r.Descended, r.R2[len(r.R2)-1], median(r.R2)})
 		found.Claims = append(found.Claims, fig6Claims(c, r)...)
@@ -256,7 +259,8 @@ func fig6Claims(c fig6Config, r fig6Result) []outcome.Claim {
 // last are shorter and follow it longer.
 func (c fig6Config) cosineClaim(r fig6Result, quantile float64) outcome.Claim {
 	modes := 2 * float64(c.Tmax) / c.Mu
-	claim := outcome.Claim{ID: fmt.Sprintf("cosine/μ=%g", c.Mu), Source: "Fig. 6", Relation: outcome.AtMost,
+	claim := outcome.Claim{ID: fmt.Sprintf("cosine/μ=%g", c.Mu), Source: "Fig. 6",
+		Relation: outcome.AtMost,
 		Measured: figure.Number(r.Missed), Predicted: quantile * r.RowError,
 		Reason: "Student's t of the mean last row over the trainings on drawn sequences, " +
 			"two-sided 1e-5"}

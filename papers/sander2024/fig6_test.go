@@ -31,7 +31,8 @@ func TestFig6Trials(t *testing.T) {
 // The iterations are those of the paper's protocol in closed form, and the
 // encodings on drawn sequences those of streams named by μ.
 func TestRunFig6(t *testing.T) {
-	c := fig6Config{Mu: 300, Tmax: 30, LearningRate: 0.5, Target: 1e-3, Limit: 10_000, Replicas: 3, Sequences: 5, Seed: 4}
+	c := fig6Config{Mu: 300, Tmax: 30, LearningRate: 0.5, Target: 1e-3, Limit: 10_000, Replicas: 3,
+		Sequences: 5, Seed: 4}
 	r, err := runFig6(context.Background(), c)
 	if err != nil {
 		t.Fatal(err)
@@ -43,7 +44,8 @@ func TestRunFig6(t *testing.T) {
 	if got, want := r.Missed, math.Sqrt(1-r.R2[22]); !within(got, want, 1e-4) || want > 1e-3 {
 		t.Errorf("the cosine misses %g of the last row, R² says %g, below 1e-3", got, want)
 	}
-	sampler, err := ar.NewSampler[complex128](theory.Position{Tmax: 30, Mu: 300, Rho: 1}.Process(), 5, 30, 4, "fig6/μ=300")
+	sampler, err := ar.NewSampler[complex128](theory.Position{Tmax: 30, Mu: 300, Rho: 1}.Process(),
+		5, 30, 4, "fig6/μ=300")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -93,7 +95,8 @@ func TestMeanBeside(t *testing.T) {
 
 func TestFig6Claims(t *testing.T) {
 	c := fig6Config{Mu: 120, Tmax: 30, LearningRate: 0.5, Target: 1e-3, Replicas: 3}
-	r := fig6Result{P: []float64{0.5, -2}, Iterations: 700, Descended: 701, Deviation: 0.25, Sampled: 0.1, Error: 0.01,
+	r := fig6Result{P: []float64{0.5, -2}, Iterations: 700, Descended: 701, Deviation: 0.25,
+		Sampled: 0.1, Error: 0.01,
 		R2: []float64{0.1, 0.9}, Missed: 0.3, RowError: 0.02}
 	// Student's t of 2 degrees of freedom has its quantiles in closed form.
 	p := 1 - 5e-6
@@ -103,17 +106,20 @@ func TestFig6Claims(t *testing.T) {
 	checkClaim(t, claims["descent/μ=120"], 0.25, 0, 700*32*0x1p-52*(30*2+1)*2*0.5/29)
 	checkClaim(t, claims["samples/μ=120"], 0.1, 0, quantile*0.01)
 	checkClaim(t, claims["cosine/μ=120"], 0.3, quantile*0.02, 0)
-	if claim := claims["cosine/μ=120"]; claim.Relation != outcome.AtMost || !strings.Contains(claim.Statement, "R² = 0.9000") {
+	if claim := claims["cosine/μ=120"]; claim.Relation != outcome.AtMost ||
+		!strings.Contains(claim.Statement, "R² = 0.9000") {
 		t.Errorf("half a mode is a cosine, and the R² is that of the last row: %+v", claim)
 	}
 	c.Mu = 119
-	if claim := c.cosineClaim(r, quantile); claim.Relation != outcome.AtLeast || claim.Source != "ours" {
+	if claim := c.cosineClaim(r, quantile); claim.Relation != outcome.AtLeast ||
+		claim.Source != "ours" {
 		t.Errorf("more than half a mode is no cosine: %+v", claim)
 	}
 }
 
 func TestCollectFig6(t *testing.T) {
-	c := fig6Config{Mu: 50, Tmax: 8, LearningRate: 0.5, Target: 0.1, Limit: 1000, Replicas: 3, Sequences: 2}
+	c := fig6Config{Mu: 50, Tmax: 8, LearningRate: 0.5, Target: 0.1, Limit: 1000, Replicas: 3,
+		Sequences: 2}
 	r, err := runFig6(context.Background(), c)
 	if err != nil {
 		t.Fatal(err)
@@ -138,7 +144,8 @@ func TestCollectFig6(t *testing.T) {
 	drawn := found.Figures[1].Panels[0].Series
 	for k := range 8 {
 		if drawn[0].Y[k] != r.P[6*8+k] || drawn[1].Y[k] != r.Cosine[k] {
-			t.Errorf("point %d of the last row and its cosine is %v and %v", k, drawn[0].Y[k], drawn[1].Y[k])
+			t.Errorf("point %d of the last row and its cosine is %v and %v", k, drawn[0].Y[k],
+				drawn[1].Y[k])
 		}
 	}
 	want := []any{50.0, r.Iterations, r.Descended, r.R2[0], r.R2[0]}

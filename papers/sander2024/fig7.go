@@ -28,12 +28,14 @@ func fig7() experiment.Experiment {
 			var variants []networkVariant
 			for _, heads := range counts {
 				for _, width := range []int{2, 1} {
-					variants = append(variants, networkVariant{headsLabel(heads, width), func(c *train.Config) {
-						c.Heads, c.Embed = heads, width*c.D
-					}})
+					variants = append(variants,
+						networkVariant{headsLabel(heads, width), func(c *train.Config) {
+							c.Heads, c.Embed = heads, width*c.D
+						}})
 				}
 			}
-			variants = append(variants, networkVariant{noPosition, func(c *train.Config) { c.Heads, c.Position = most, nn.NoPosition }})
+			variants = append(variants, networkVariant{noPosition,
+				func(c *train.Config) { c.Heads, c.Position = most, nn.NoPosition }})
 			return networkTrials(scale, plainSetting(scale), seed, seeds, variants)
 		},
 		Train: runNetwork, Collect: collectFig7,
@@ -50,13 +52,15 @@ func collectFig7(all []experiment.Done[networkConfig, networkResult]) (experimen
 		return experiment.Findings{}, err
 	}
 	var found experiment.Findings
-	found.Data, err = networkTables(networks, []string{"heads", "width", "position"}, func(c networkConfig) []any {
-		return []any{c.Heads, c.Embed / c.D, c.Config.Position}
-	})
+	found.Data, err = networkTables(networks, []string{"heads", "width", "position"},
+		func(c networkConfig) []any {
+			return []any{c.Heads, c.Embed / c.D, c.Config.Position}
+		})
 	if err != nil {
 		return experiment.Findings{}, err
 	}
-	panel := figure.Panel{Kind: figure.Lines, Title: "test error by heads", X: figure.Axis{Label: "heads H", Log: true}, Y: figure.Axis{Label: "MSE", Log: true}}
+	panel := figure.Panel{Kind: figure.Lines, Title: "test error by heads",
+		X: figure.Axis{Label: "heads H", Log: true}, Y: figure.Axis{Label: "MSE", Log: true}}
 	most := 1
 	for _, n := range networks {
 		most = max(most, n.Config.Heads)
@@ -80,7 +84,8 @@ func collectFig7(all []experiment.Done[networkConfig, networkResult]) (experimen
 	if err != nil {
 		return experiment.Findings{}, err
 	}
-	found.Figures = []figure.Figure{{Title: "Plain tokens, non-commuting contexts (Fig. 7)", Columns: 3, Panels: append([]figure.Panel{panel}, curves...),
+	found.Figures = []figure.Figure{{Title: "Plain tokens, non-commuting contexts (Fig. 7)",
+		Columns: 3, Panels: append([]figure.Panel{panel}, curves...),
 		Caption: "Test error by number of heads, by position, and the training loss. Dashed: what the classical estimators do on the same sequences. " + intervalCaption}}
 	found.Claims, err = fig7Claims(networks, most)
 	return found, err
@@ -101,7 +106,8 @@ func fig7Claims(networks []network, most int) ([]outcome.Claim, error) {
 	}
 	widest := headsLabel(most, 2)
 	if err := add(lowerClaim(networks, "position", "ours",
-		fmt.Sprintf("plain tokens need the position: H = %d with against without", most), widest, noPosition)); err != nil {
+		fmt.Sprintf("plain tokens need the position: H = %d with against without", most), widest,
+		noPosition)); err != nil {
 		return nil, err
 	}
 	if has(networks, widest) {
@@ -130,7 +136,8 @@ func biasesClaim(networks []network, label string) outcome.Claim {
 		}
 		lowest = math.Min(lowest, mean(gap)/standardError(gap))
 	}
-	return outcome.Claim{ID: "biases", Source: "ours", Relation: outcome.AtLeast, Measured: figure.Number(lowest), Tolerance: 4.3,
+	return outcome.Claim{ID: "biases", Source: "ours", Relation: outcome.AtLeast,
+		Measured: figure.Number(lowest), Tolerance: 4.3,
 		Statement: fmt.Sprintf("what plain tokens allow rests on biases: %s without those before its norm "+
 			"is no better than predicting 0 (mean ratio of errors %.3g): least difference in standard errors, paired by sequence",
 			label, mean(ratio.values())),

@@ -139,7 +139,8 @@ func transferFigure(title string, r transferResult, label string) figure.Figure 
 	f := figure.Figure{Title: title + " (" + label + ")", Columns: 3,
 		Caption: fmt.Sprintf("Squared error over the energy of the targets, by position; bands: 95 %% bootstrap over W. The steps are fitted on the law that the model was trained on; the Kalman filter is ridge regression with λ = σ²d. Errors below %g, exact but for rounding, and above %g are not drawn, where the line is broken, and bands end there: least squares divides the noise by what may be near 0.", drawnFrom, drawnTo)}
 	for _, t := range r.Tests {
-		p := figure.Panel{Kind: figure.Lines, Title: t.Name, X: figure.Axis{Label: "position T"}, Y: figure.Axis{Label: "relative error", Log: true}}
+		p := figure.Panel{Kind: figure.Lines, Title: t.Name, X: figure.Axis{Label: "position T"},
+			Y: figure.Axis{Label: "relative error", Log: true}}
 		for _, e := range append([]transferErrors{t.Model}, t.Beside...) {
 			if e.Name == copyLast || e.Name == ridgeName {
 				continue

@@ -48,7 +48,9 @@ func (s *stopAfter) Err() error {
 // before, and is named.
 func TestNetworkGoesOn(t *testing.T) {
 	e := fig5()
-	set := []outcome.Setting{{Key: "train", Value: "64"}, {Key: "batch", Value: "32"}, {Key: "test", Value: "16"}, {Key: "length", Value: "5"}, {Key: "d", Value: "2"}, {Key: "epochs", Value: "12"}, {Key: "warmup", Value: "0"}}
+	set := []outcome.Setting{{Key: "train", Value: "64"}, {Key: "batch", Value: "32"},
+		{Key: "test", Value: "16"}, {Key: "length", Value: "5"}, {Key: "d", Value: "2"},
+		{Key: "epochs", Value: "12"}, {Key: "warmup", Value: "0"}}
 	plan, err := experiment.Plan(e, experiment.Options{Scale: outcome.Quick, Set: set})
 	if err != nil {
 		t.Fatal(err)
@@ -63,7 +65,10 @@ func TestNetworkGoesOn(t *testing.T) {
 		"trained from the st": func(dir string) error {
 			return os.WriteFile(filepath.Join(dir, "config.yaml"), []byte("d: 3\n"), 0o644)
 		},
-		"holds no run": func(dir string) error { return os.Remove(filepath.Join(dir, "config.yaml")) },
+		"holds no run": func(dir string) error {
+			return os.Remove(filepath.Join(dir,
+				"config.yaml"))
+		},
 		"cannot be gone on with: it is another program's": func(dir string) error {
 			path := filepath.Join(dir, "run.json")
 			data, err := os.ReadFile(path)
@@ -71,7 +76,8 @@ func TestNetworkGoesOn(t *testing.T) {
 				return err
 			}
 			program := regexp.MustCompile(`"program": "[0-9a-f]+"`)
-			return os.WriteFile(path, program.ReplaceAll(data, []byte(`"program": "0123456789abcdef"`)), 0o644)
+			return os.WriteFile(path, program.ReplaceAll(data,
+				[]byte(`"program": "0123456789abcdef"`)), 0o644)
 		},
 		"going on from": func(dir string) error {
 			return os.WriteFile(filepath.Join(dir, "checkpoint.safetensors"), []byte("{}"), 0o644)
@@ -97,7 +103,8 @@ func TestNetworkGoesOn(t *testing.T) {
 				t.Errorf("%q: %v, or not the result of one go", fault, err)
 			}
 		}
-		if said := strings.Join(n.said, "\n"); !strings.Contains(said, fault) || (fault == "") != (said == "") {
+		if said := strings.Join(n.said, "\n"); !strings.Contains(said, fault) ||
+			(fault == "") != (said == "") {
 			t.Errorf("%q: said %q", fault, said)
 		}
 	}
@@ -124,7 +131,8 @@ func TestKernelOfTheOptions(t *testing.T) {
 		if err != nil || other.ID == plan[0].ID {
 			t.Errorf("%s: %s in two arithmetics (%v)", e, other.ID, err)
 		}
-		if err := made.Check(other); err == nil || !strings.Contains(err.Error(), `no kernel here has the arithmetic "abacus"`) {
+		if err := made.Check(other); err == nil ||
+			!strings.Contains(err.Error(), `no kernel here has the arithmetic "abacus"`) {
 			t.Errorf("%s: got %v", e, err)
 		}
 	}

@@ -33,7 +33,8 @@ func checkGolden(t *testing.T, o outcome.Outcome) {
 	t.Helper()
 	if a := kernel.Available()[0].Arithmetic(); a != goldenArithmetic {
 		if os.Getenv("CI") == "true" {
-			t.Fatalf("the recorded results are of %s, this machine's are of %s", goldenArithmetic, a)
+			t.Fatalf("the recorded results are of %s, this machine's are of %s", goldenArithmetic,
+				a)
 		}
 		t.Skipf("the recorded results are of %s, this machine's are of %s", goldenArithmetic, a)
 	}
@@ -81,20 +82,23 @@ func goldenLines(o outcome.Outcome) []string {
 		for _, p := range f.Panels {
 			at := fmt.Sprintf("panel %s/%s (%s, %s)", f.Name, p.Title, p.X.Label, p.Y.Label)
 			if p.Matrix != nil {
-				lines = append(lines, summed(fmt.Sprintf("%s %d", at, p.Matrix.Rows), anys(p.Matrix.Values)))
+				lines = append(lines, summed(fmt.Sprintf("%s %d", at, p.Matrix.Rows),
+					anys(p.Matrix.Values)))
 			}
 			for _, s := range p.Series {
 				name := strings.TrimSpace(fmt.Sprintf("%s: %s %s", at, s.Label, s.Style))
 				for k, v := range []figure.Values{s.X, s.Y, s.Low, s.High} {
 					if len(v) > 0 {
-						lines = append(lines, summed(name+", "+[]string{"x", "y", "low", "high"}[k], anys(v)))
+						lines = append(lines,
+							summed(name+", "+[]string{"x", "y", "low", "high"}[k], anys(v)))
 					}
 				}
 			}
 		}
 	}
 	for _, c := range o.Claims {
-		lines = append(lines, summed(fmt.Sprintf("claim %s (%s) %s: %s", c.ID, c.Source, c.Relation, c.Statement),
+		lines = append(lines, summed(fmt.Sprintf("claim %s (%s) %s: %s", c.ID, c.Source, c.Relation,
+			c.Statement),
 			[]any{c.Measured, c.Predicted, c.Tolerance}))
 	}
 	return lines

@@ -70,7 +70,8 @@ func (c gradientConfig) Check() error {
 				return errors.Join(err,
 					fmt.Errorf(
 						"%s on rotations of d = %d, Tmax = %d: η and ζ alone are not the optimum "+
-							"there; use d = 4 with length at most 11, or d = 6 with at most 29", c.Label,
+							"there; use d = 4 with length at most 11, or d = 6 with at most 29",
+						c.Label,
 						c.D, c.Length))
 			}
 		}
@@ -132,7 +133,8 @@ func gradientTrials(scale outcome.Scale, seed uint64) []gradientConfig {
 	}
 	var trials []gradientConfig
 	add := func(model gradientModel, c train.Config) {
-		trials = append(trials, gradientConfig{networkConfig{Label: string(model), Scale: scale, Config: c}, model, 0.03})
+		trials = append(trials, gradientConfig{networkConfig{Label: string(model), Scale: scale,
+			Config: c}, model, 0.03})
 	}
 	for _, family := range []ar.Family{ar.Haar, ar.Rotation} {
 		for s := range uint64(comparedSeeds) {
@@ -183,7 +185,8 @@ func btoi(b bool) int {
 	return 0
 }
 
-func runGradient(ctx context.Context, c gradientConfig, m experiment.Env) (r gradientResult, err error) {
+func runGradient(ctx context.Context, c gradientConfig,
+	m experiment.Env) (r gradientResult, err error) {
 	switch c.Model {
 	case scalarLayer:
 		r.Exact, err = c.runScalar(ctx)

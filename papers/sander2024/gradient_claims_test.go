@@ -22,7 +22,8 @@ func TestNormedStepClaimLeavesOutWhatHasNotLearnt(t *testing.T) {
 			if s < worse {
 				r.MSE, r.CosineNorm = 0.8, -95
 			}
-			all = append(all, experiment.Done[gradientConfig, gradientResult]{Config: c, Found: gradientResult{Layer: r}})
+			all = append(all, experiment.Done[gradientConfig, gradientResult]{Config: c,
+				Found: gradientResult{Layer: r}})
 		}
 		return all
 	}
@@ -43,10 +44,12 @@ func TestNormedStepClaimLeavesOutWhatHasNotLearnt(t *testing.T) {
 	// 99.8 % is 10.2145.
 	c := norm(1)
 	near(t, "lower end", c.Measured.Float(), 2.5-10.2145*math.Sqrt(5./3)/2, 1e-3)
-	if !strings.Contains(c.Statement, "1 run left out") || !strings.Contains(c.Statement, "over 4 seeds") {
+	if !strings.Contains(c.Statement, "1 run left out") ||
+		!strings.Contains(c.Statement, "over 4 seeds") {
 		t.Errorf("the claim says %s", c.Statement)
 	}
-	if c := norm(0); strings.Contains(c.Statement, "left out") || !strings.Contains(c.Statement, "over 5 seeds") {
+	if c := norm(0); strings.Contains(c.Statement, "left out") ||
+		!strings.Contains(c.Statement, "over 5 seeds") {
 		t.Errorf("of five good runs: %s", c.Statement)
 	}
 	if c := norm(2); strings.Contains(c.Statement, "left out") || c.Measured > -100 {

@@ -21,8 +21,12 @@ func (c gradientConfig) runScalar(ctx context.Context) (exactResult, error) {
 	}
 	m := &theory.BlockScalar{D: c.D}
 	theory.Initialise(m, ar.Rand(c.Seed, c.stream("weights"), 0), c.InitScale)
-	loss := func(step uint64, gradient []float64) float64 { return m.SampledLoss(sequences(step), gradient) }
-	if err := theory.Fit(ctx, m, loss, theory.Schedule{Steps: c.Steps(), Rate: c.LearningRate}); err != nil {
+	loss := func(step uint64, gradient []float64) float64 {
+		return m.SampledLoss(sequences(step),
+			gradient)
+	}
+	if err := theory.Fit(ctx, m, loss, theory.Schedule{Steps: c.Steps(),
+		Rate: c.LearningRate}); err != nil {
 		return exactResult{}, err
 	}
 	optimum, _, err := c.optimum()
@@ -51,11 +55,13 @@ func (c gradientConfig) optimum() (theory.LinearAttention, float64, error) {
 		return o.Model, o.MeanLoss, err
 	case c.Family == ar.Rotation:
 		o, err := theory.RotationBranch(c.D, c.Length)
-		return &theory.BlockScalar{D: c.D, M: [4]float64{1: o.Eta, 2: o.Zeta}, V: [2]float64{1, 0}}, o.MeanLoss, err
+		return &theory.BlockScalar{D: c.D, M: [4]float64{1: o.Eta, 2: o.Zeta},
+			V: [2]float64{1, 0}}, o.MeanLoss, err
 	default:
 		η := theory.GradientStep(c.D, c.Length)
 		// Σ_n (1 - nη) over n = 1 … N is N(1 - η(N+1)/2).
-		return &theory.BlockScalar{D: c.D, M: [4]float64{1: η}, V: [2]float64{1, 0}}, float64(c.D) * (1 - η*float64(c.Length)/2), nil
+		return &theory.BlockScalar{D: c.D, M: [4]float64{1: η},
+			V: [2]float64{1, 0}}, float64(c.D) * (1 - η*float64(c.Length)/2), nil
 	}
 }
 
@@ -92,7 +98,8 @@ func (c gradientConfig) runDense(ctx context.Context) (exactResult, error) {
 			return exactResult{}, err
 		}
 		theory.Initialise(m, ar.Rand(c.Seed, c.stream("start"), start), c.InitScale)
-		total, err := theory.Minimise(ctx, m, func(gradient []float64) float64 { return population.Loss(m, gradient) })
+		total, err := theory.Minimise(ctx, m,
+			func(gradient []float64) float64 { return population.Loss(m, gradient) })
 		if err != nil {
 			return exactResult{}, err
 		}
@@ -100,7 +107,8 @@ func (c gradientConfig) runDense(ctx context.Context) (exactResult, error) {
 			best, least = m, total
 		}
 	}
-	step := &theory.BlockScalar{D: c.D, M: [4]float64{1: theory.GradientStep(c.D, c.Length)}, V: [2]float64{1, 0}}
+	step := &theory.BlockScalar{D: c.D, M: [4]float64{1: theory.GradientStep(c.D, c.Length)},
+		V: [2]float64{1, 0}}
 	r, err := c.beside(best, step)
 	if err != nil {
 		return r, err

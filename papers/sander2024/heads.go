@@ -48,7 +48,8 @@ func headsTrials(scale outcome.Scale, seed uint64) []networkConfig {
 	c.Embed = c.D
 	var variants []networkVariant
 	for _, h := range counts {
-		variants = append(variants, networkVariant{headCount(h), func(c *train.Config) { c.Heads = h }})
+		variants = append(variants, networkVariant{headCount(h),
+			func(c *train.Config) { c.Heads = h }})
 	}
 	return modelTrials(scale, c, seed, seeds, variants)
 }
@@ -81,9 +82,11 @@ func runHeads(ctx context.Context, c networkConfig, m experiment.Env) (r headsRe
 
 // measureHeads looks into a model with squared errors (N, T) on the test
 // sequences, mean over coordinates.
-func measureHeads(ctx context.Context, c networkConfig, model *probe.Model, squared []float64) (r headsResult, err error) {
+func measureHeads(ctx context.Context, c networkConfig, model *probe.Model,
+	squared []float64) (r headsResult, err error) {
 	for n := range c.Test {
-		r.Loss = append(r.Loss, float64(c.D)*mean(squared[n*c.Length+1:(n+1)*c.Length])) // of T = 1 nothing is known
+		known := squared[n*c.Length+1 : (n+1)*c.Length] // of T = 1 nothing is known
+		r.Loss = append(r.Loss, float64(c.D)*mean(known))
 	}
 	geometry, err := model.Heads()
 	if err != nil {
@@ -126,7 +129,8 @@ func measureHeads(ctx context.Context, c networkConfig, model *probe.Model, squa
 }
 
 func collectHeads(all []experiment.Done[networkConfig, headsResult]) (experiment.Findings, error) {
-	table := figure.Table{Name: "loss", Columns: []string{"heads", "seed", "loss", "diagonal_minimum", "constructed",
+	table := figure.Table{Name: "loss", Columns: []string{"heads", "seed", "loss",
+		"diagonal_minimum", "constructed",
 		"effective_rank", "unbiased", "largest_cosine"}}
 	removed := figure.Table{Name: "removed", Columns: []string{"heads", "seed", "head", "rise"}}
 	served, excess, runs, unbiased := math.Inf(-1), math.Inf(1), 0, math.Inf(1)
@@ -161,9 +165,11 @@ func collectHeads(all []experiment.Done[networkConfig, headsResult]) (experiment
 	if err != nil {
 		return experiment.Findings{}, err
 	}
-	found := experiment.Findings{Data: figure.Data{Tables: []figure.Table{table, summary, removed}}, Figures: []figure.Figure{picture}}
+	found := experiment.Findings{Data: figure.Data{Tables: []figure.Table{table, summary, removed}},
+		Figures: []figure.Figure{picture}}
 	if !math.IsInf(served, -1) {
-		found.Claims = append(found.Claims, outcome.Claim{ID: "constructed", Source: "ours", Relation: outcome.AtMost,
+		found.Claims = append(found.Claims, outcome.Claim{ID: "constructed", Source: "ours",
+			Relation: outcome.AtMost,
 			Measured: figure.Number(served), Tolerance: constructedRounding,
 			Statement: "H ≤ d heads whose weights are written down predict H coordinates exactly from T = 2 on, by products of s_2 and s_T with constant values, and so have the loss d - H: largest mean squared error on those coordinates",
 			Reason:    "rounding, squared: T products of d terms of size 2, each to 2⁻⁵³, with T and d at most 16"})
@@ -176,11 +182,13 @@ func collectHeads(all []experiment.Done[networkConfig, headsResult]) (experiment
 		found.Claims = append(found.Claims, more...)
 	}
 	if runs > 0 {
-		found.Claims = append(found.Claims, outcome.Claim{ID: "not-diagonal", Source: "ours", Relation: outcome.AtLeast, Measured: figure.Number(excess), Predicted: 5,
+		found.Claims = append(found.Claims, outcome.Claim{ID: "not-diagonal", Source: "ours",
+			Relation: outcome.AtLeast, Measured: figure.Number(excess), Predicted: 5,
 			Statement: fmt.Sprintf("no trained model of %d with H < d reaches the minimum max(0, d - 2H) of the diagonal layer, whose query is s_{T-1} where that of the whole Transformer is s_T: least excess in standard errors", runs),
 			Reason:    "five standard errors over the test sequences of each model: 3e-7 for one that reaches it"})
 	}
-	found.Claims = append(found.Claims, outcome.Claim{ID: "biases", Source: "ours", Relation: outcome.AtLeast, Measured: figure.Number(unbiased), Tolerance: 5,
+	found.Claims = append(found.Claims, outcome.Claim{ID: "biases", Source: "ours",
+		Relation: outcome.AtLeast, Measured: figure.Number(unbiased), Tolerance: 5,
 		Statement: fmt.Sprintf("all that each of %d models predicts rests on biases: without those of queries, keys and values it has terms of third order only, which by parity are uncorrelated with s_{T+1}: error less that of predicting 0, least in standard errors", len(all)),
 		Reason:    "exact in the mean over angles; five standard errors over the test sequences, 3e-7 for each model"})
 	return found, nil
@@ -193,7 +201,8 @@ const constructedRounding = (1 << 18) / float64(1<<53) / (1 << 53)
 // where there are two seeds or more; of the rise without the most needed head,
 // which has no mean to speak of, the least and the largest.
 func headsSummary(all []experiment.Done[networkConfig, headsResult]) (figure.Table, error) {
-	table := figure.Table{Name: "summary", Columns: []string{"heads", "seeds", "loss", "loss_low", "loss_high",
+	table := figure.Table{Name: "summary", Columns: []string{"heads", "seeds", "loss", "loss_low",
+		"loss_high",
 		"effective_rank", "effective_rank_low", "effective_rank_high", "effective_rank_least",
 		"effective_rank_most", "rise_least", "rise_median", "rise_most"}}
 	loss, rank, rise := map[int]bySeed{}, map[int]bySeed{}, map[int][]float64{}
@@ -222,7 +231,8 @@ func headsSummary(all []experiment.Done[networkConfig, headsResult]) (figure.Tab
 		ranks := slices.Sorted(maps.Values(rank[h]))
 		row = append(row, ranks[0], ranks[len(ranks)-1])
 		if slices.Sort(rise[h]); len(rise[h]) > 0 {
-			row = append(row, rise[h][0], stat.Quantile(0.5, stat.LinInterp, rise[h], nil), rise[h][len(rise[h])-1])
+			row = append(row, rise[h][0], stat.Quantile(0.5, stat.LinInterp, rise[h], nil),
+				rise[h][len(rise[h])-1])
 		} else {
 			row = append(row, "", "", "")
 		}
@@ -241,23 +251,31 @@ func standardError(x []float64) float64 {
 }
 
 func headsFigure(all []experiment.Done[networkConfig, headsResult]) (figure.Figure, error) {
-	loss := figure.Panel{Kind: figure.Lines, Title: "loss by heads", X: figure.Axis{Label: "heads H"}, Y: figure.Axis{Label: "loss summed over coordinates"}}
-	removed := figure.Panel{Kind: figure.Lines, Title: "what the loss rises by without a head", X: figure.Axis{Label: "head, the most needed first"}, Y: figure.Axis{Label: "rise of the loss", Log: true}}
-	rank := figure.Panel{Kind: figure.Lines, Title: "effective rank of the heads", X: figure.Axis{Label: "heads H"}, Y: figure.Axis{Label: "effective rank"}}
+	loss := figure.Panel{Kind: figure.Lines, Title: "loss by heads",
+		X: figure.Axis{Label: "heads H"}, Y: figure.Axis{Label: "loss summed over coordinates"}}
+	removed := figure.Panel{Kind: figure.Lines, Title: "what the loss rises by without a head",
+		X: figure.Axis{Label: "head, the most needed first"},
+		Y: figure.Axis{Label: "rise of the loss", Log: true}}
+	rank := figure.Panel{Kind: figure.Lines, Title: "effective rank of the heads",
+		X: figure.Axis{Label: "heads H"}, Y: figure.Axis{Label: "effective rank"}}
 	bySequence, ranks, losses := map[int][]float64{}, map[int][]float64{}, map[int][]float64{}
 	d, most := all[0].Config.D, 0
 	for _, t := range all {
 		h := t.Config.Heads
 		most = max(most, h)
-		bySequence[h], ranks[h] = append(bySequence[h], t.Found.Loss...), append(ranks[h], t.Found.EffectiveRank)
+		bySequence[h], ranks[h] = append(bySequence[h], t.Found.Loss...), append(ranks[h],
+			t.Found.EffectiveRank)
 		losses[h] = append(losses[h], mean(t.Found.Loss))
 		if t.Config.Seed == all[0].Config.Seed && len(t.Found.Removed) > 1 {
-			removed.Series = append(removed.Series, figure.NewSeries(t.Config.Label, figure.Solid, figure.Positions(h), t.Found.Removed))
+			removed.Series = append(removed.Series,
+				figure.NewSeries(t.Config.Label, figure.Solid, figure.Positions(h),
+					t.Found.Removed))
 		}
 	}
 	var x, y, low, high, effective, diagonal, constructed []float64
 	for h := 1; h <= most; h++ {
-		diagonal, constructed = append(diagonal, float64(max(0, d-2*h))), append(constructed, float64(max(0, d-h)))
+		diagonal, constructed = append(diagonal, float64(max(0, d-2*h))), append(constructed,
+			float64(max(0, d-h)))
 		if bySequence[h] == nil {
 			continue
 		}
@@ -265,14 +283,19 @@ func headsFigure(all []experiment.Done[networkConfig, headsResult]) (figure.Figu
 		if err != nil {
 			return figure.Figure{}, err
 		}
-		x, y, low, high = append(x, float64(h)), append(y, mean(bySequence[h])), append(low, i.Low), append(high, i.High)
+		x, y, low, high = append(x, float64(h)), append(y, mean(bySequence[h])), append(low,
+			i.Low), append(high, i.High)
 		effective = append(effective, mean(ranks[h]))
 	}
 	counts := figure.Positions(most)
-	loss.Series = []figure.Series{figure.NewSeries("trained", figure.Points, x, y).Between(low, high),
-		figure.NewSeries("constructed, d - H", figure.Dashed, counts, constructed), figure.NewSeries("diagonal layer, max(0, d - 2H)", figure.Dashed, counts, diagonal)}
-	rank.Series = []figure.Series{figure.NewSeries("trained", figure.Points, x, effective), figure.NewSeries("as many as there are heads", figure.Dashed, counts, counts)}
-	return figure.Figure{Title: "Heads of the whole Transformer on rotations", Columns: 3, Panels: []figure.Panel{loss, removed, rank},
+	loss.Series = []figure.Series{figure.NewSeries("trained", figure.Points, x, y).Between(low,
+		high),
+		figure.NewSeries("constructed, d - H", figure.Dashed, counts, constructed),
+		figure.NewSeries("diagonal layer, max(0, d - 2H)", figure.Dashed, counts, diagonal)}
+	rank.Series = []figure.Series{figure.NewSeries("trained", figure.Points, x, effective),
+		figure.NewSeries("as many as there are heads", figure.Dashed, counts, counts)}
+	return figure.Figure{Title: "Heads of the whole Transformer on rotations", Columns: 3,
+		Panels:  []figure.Panel{loss, removed, rank},
 		Caption: "Loss on contexts from T = 2 on, with 95 % intervals over seeds where there are several, else over test sequences; what removing one head costs, of the first seed; how many heads differ."}, nil
 }
 

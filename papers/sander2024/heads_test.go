@@ -17,7 +17,9 @@ func TestRotationIsBilinearInSecondAndLast(t *testing.T) {
 	}
 	s := sampler.Batch(0)
 	targets := s.Targets()
-	state := func(i, at int) []float64 { return targets[(i*T+at-2)*d:][:d] } // s_at, the target of s_{at-1}
+	state := func(i, at int) []float64 {
+		return targets[(i*T+at-2)*d:][:d]
+	} // s_at, the target of s_{at-1}
 	for i := range n {
 		for last := 2; last <= T; last++ {
 			second, now, next := state(i, 2), state(i, last), state(i, last+1)
@@ -25,7 +27,8 @@ func TestRotationIsBilinearInSecondAndLast(t *testing.T) {
 				re := (second[p]*now[p] - second[p+1]*now[p+1]) / math.Sqrt2
 				im := (second[p]*now[p+1] + second[p+1]*now[p]) / math.Sqrt2
 				if math.Abs(re-next[p]) > 1e-12 || math.Abs(im-next[p+1]) > 1e-12 {
-					t.Fatalf("sequence %d, T = %d, pair %d: (%v, %v), want (%v, %v)", i, last, p/2, re, im, next[p], next[p+1])
+					t.Fatalf("sequence %d, T = %d, pair %d: (%v, %v), want (%v, %v)", i, last, p/2,
+						re, im, next[p], next[p+1])
 				}
 			}
 		}

@@ -62,7 +62,8 @@ func TestHeadsOfAConstructedModel(t *testing.T) {
 		t.Fatal(err)
 	}
 	if len(r.Loss) != c.Test || len(r.Unbiased) != c.Test || len(r.Removed) != 2 {
-		t.Fatalf("%d losses, %d without biases, %d heads", len(r.Loss), len(r.Unbiased), len(r.Removed))
+		t.Fatalf("%d losses, %d without biases, %d heads", len(r.Loss), len(r.Unbiased),
+			len(r.Removed))
 	}
 	for n := range r.Loss {
 		near(t, "loss", r.Loss[n], 2, 1e-12)
@@ -309,7 +310,8 @@ func TestOtherLaws(t *testing.T) {
 		rho, sigma float64
 		length     int
 	}{
-		"its own": {ar.Haar, 1, 0, 16}, "SO(d)": {ar.Special, 1, 0, 16}, "twice as long": {ar.Haar, 1, 0, 32},
+		"its own": {ar.Haar, 1, 0, 16}, "SO(d)": {ar.Special, 1, 0, 16},
+		"twice as long":  {ar.Haar, 1, 0, 32},
 		"noise σ = 0.05": {ar.Haar, 1, 0.05, 16}, "contraction ρ = 0.95": {ar.Haar, 0.95, 0, 16},
 		"rotations": {ar.Rotation, 1, 0, 16},
 	}
@@ -319,7 +321,8 @@ func TestOtherLaws(t *testing.T) {
 	}
 	for _, l := range laws {
 		w, p := want[l.name], l.process
-		if p.Family != w.family || p.Rho != w.rho || p.Sigma != w.sigma || l.length != w.length || p.D != 4 {
+		if p.Family != w.family || p.Rho != w.rho || p.Sigma != w.sigma || l.length != w.length ||
+			p.D != 4 {
 			t.Errorf("%s: %+v of length %d", l.name, p, l.length)
 		}
 	}
@@ -340,8 +343,10 @@ func TestGrowthAndLeaning(t *testing.T) {
 	r := transferResult{Tests: []transferTest{
 		{Name: longerLaw, Model: errorsOf("model", 0, 2), Beside: []transferErrors{
 			errorsOf(copyLast, 100), errorsOf("gradient descent, k = 1", 4, 6)}},
-		{Name: ownLaw, Model: errorsOf("model", 1, 3), Beside: []transferErrors{errorsOf(leastSquaresName, 1, 1)}},
-		{Name: rotationLaw, Model: errorsOf("model", 5, 7), Beside: []transferErrors{errorsOf(leastSquaresName, 1, 3)}},
+		{Name: ownLaw, Model: errorsOf("model", 1, 3),
+			Beside: []transferErrors{errorsOf(leastSquaresName, 1, 1)}},
+		{Name: rotationLaw, Model: errorsOf("model", 5, 7),
+			Beside: []transferErrors{errorsOf(leastSquaresName, 1, 3)}},
 	}}
 	g, err := r.growth()
 	if err != nil || g != 1-5 {

@@ -159,7 +159,9 @@ func drifts(ctx context.Context, c minimaConfig) ([]float64, error) {
 		}
 		m.Init(ar.Rand(c.Seed, fmt.Sprintf("minima/drift/%s", c.Family), 0), 0.3)
 		before := conserved(m)
-		if _, err := m.Descend(ctx, c.Family, theory.Descent{LearningRate: c.LearningRate / 20 / float64(part), Iterations: 2000 * part}); err != nil {
+		if _, err := m.Descend(ctx, c.Family,
+			theory.Descent{LearningRate: c.LearningRate / 20 / float64(part),
+				Iterations: 2000 * part}); err != nil {
 			return nil, err
 		}
 		moved = append(moved, floats.Distance(conserved(m).q, before.q, 2))
@@ -250,7 +252,8 @@ func (start conservedQuantities) gaugeError(m *theory.Diagonal, c minimaConfig,
 		drift += p * p
 	}
 	left := 2 * math.Sqrt(max(0, certificate.Excess))
-	return (math.Abs(start.s+trace/2)+drift+square/(8*max(math.Abs(certificate.Gauge), 0.1)))/(h*star) + left
+	return (math.Abs(start.s+trace/2)+drift+square/(8*max(math.Abs(certificate.Gauge),
+		0.1)))/(h*star) + left
 }
 
 func collectMinima(all []experiment.Done[minimaConfig, minimaResult]) (experiment.Findings, error) {

@@ -23,7 +23,8 @@ func minimaFigure(all []experiment.Done[minimaConfig, minimaResult]) (figure.Fig
 			"minimum (dashed), for every number of heads. Right: descents on rotations with d = " +
 			"4 and H = 2 end at the minimum or in a trap of known loss (dashed)."}
 	for _, family := range []ar.Family{ar.Unitary, ar.Rotation} {
-		panel := figure.Panel{Kind: figure.Lines, Title: string(family), X: figure.Axis{Label: "heads H"},
+		panel := figure.Panel{Kind: figure.Lines, Title: string(family),
+			X: figure.Axis{Label: "heads H"},
 			Y: figure.Axis{Label: "loss per context"}}
 		for _, d := range []int{2, 4, 6, 8} {
 			var h, exact, lowest []float64
@@ -55,15 +56,17 @@ func minimaFigure(all []experiment.Done[minimaConfig, minimaResult]) (figure.Fig
 }
 
 func trapPanel(c minimaConfig, curves [][]float64) (figure.Panel, error) {
-	panel := figure.Panel{Kind: figure.Lines, Title: fmt.Sprintf("rotation, d = %d, H = %d", c.D, c.Heads),
-		X: figure.Axis{Label: "iteration"}, Y: figure.Axis{Label: "excess loss"}}
+	panel := figure.Panel{Kind: figure.Lines,
+		Title: fmt.Sprintf("rotation, d = %d, H = %d", c.D, c.Heads),
+		X:     figure.Axis{Label: "iteration"}, Y: figure.Axis{Label: "excess loss"}}
 	levels, err := trapLevels(c)
 	if err != nil {
 		return figure.Panel{}, err
 	}
 	for _, level := range levels {
 		panel.Series = append(panel.Series,
-			figure.NewSeries("", figure.Dashed, []float64{0, float64(c.Iterations)}, []float64{level, level}))
+			figure.NewSeries("", figure.Dashed, []float64{0, float64(c.Iterations)},
+				[]float64{level, level}))
 	}
 	for _, curve := range curves {
 		at := make([]float64, len(curve))
@@ -155,13 +158,15 @@ func unitaryClaims(all []experiment.Done[minimaConfig, minimaResult]) []outcome.
 		return nil
 	}
 	return []outcome.Claim{
-		{ID: "reached/unitary", Source: "paper, unitary", Relation: outcome.AtMost, Measured: figure.Number(worst),
+		{ID: "reached/unitary", Source: "paper, unitary", Relation: outcome.AtMost,
+			Measured:  figure.Number(worst),
 			Tolerance: 1e-4,
 			Statement: fmt.Sprintf(
 				"unitary: descent reaches max(0, d - H) from every start, in all %d cases: "+
 					"farthest end from it over the loss of the zero prediction", cases),
 			Reason: "coefficients right to 1e-2; what is left falls exponentially"},
-		{ID: "gauge/unitary", Source: "ours", Relation: outcome.AtMost, Measured: figure.Number(gauge),
+		{ID: "gauge/unitary", Source: "ours", Relation: outcome.AtMost,
+			Measured:  figure.Number(gauge),
 			Predicted: 1,
 			Statement: "unitary: descent from a small start finds the gauge |c|³ = (Tmax - " +
 				"1)/min(H, d): largest deviation, in units of what the start allows",
@@ -204,7 +209,8 @@ func rotationReached(all []experiment.Done[minimaConfig, minimaResult]) []outcom
 	low, _ := shareInterval(full.reached, full.starts)
 	_, high := shareInterval(few.reached, few.starts)
 	return []outcome.Claim{
-		{ID: "undercut/rotation", Source: "ours", Relation: outcome.AtLeast, Measured: figure.Number(least),
+		{ID: "undercut/rotation", Source: "ours", Relation: outcome.AtLeast,
+			Measured:  figure.Number(least),
 			Tolerance: 1e-12,
 			Reason:    "rounding: 1e-12 of the loss of the zero prediction",
 			Statement: "rotation: no descent from any start goes below max(0, d - 2H): " +
@@ -214,7 +220,8 @@ func rotationReached(all []experiment.Done[minimaConfig, minimaResult]) []outcom
 			Statement: "rotation, H = d: descent reaches the minimum 0 from every start: " +
 				"farthest end from it over the loss of the zero prediction",
 			Reason: "the lowest trap is at least 1/Tmax above"},
-		{ID: "missed/rotation", Source: "ours", Relation: outcome.AtMost, Measured: figure.Number(high),
+		{ID: "missed/rotation", Source: "ours", Relation: outcome.AtMost,
+			Measured:  figure.Number(high),
 			Predicted: low,
 			Statement: fmt.Sprintf(
 				"rotation, H ≤ d/2: many starts miss the minimum, %d of %d reach it%s: "+
@@ -279,14 +286,17 @@ func trapClaims(all []experiment.Done[minimaConfig, minimaResult]) ([]outcome.Cl
 		farthest = math.NaN()
 	}
 	return []outcome.Claim{
-		{ID: "trap/loss", Source: "ours", Relation: outcome.AtMost, Measured: figure.Number(formula),
+		{ID: "trap/loss", Source: "ours", Relation: outcome.AtMost,
+			Measured:  figure.Number(formula),
 			Tolerance: 1e-13, Reason: "rounding",
 			Statement: "rotation: the trap κ = -1 of H ≤ d/2 heads has loss (Tmax - 1)(d - 2H) + " +
 				"2H Σ 1/T: largest relative miss"},
-		{ID: "trap/stationary", Source: "ours", Relation: outcome.AtMost, Measured: figure.Number(gradient),
+		{ID: "trap/stationary", Source: "ours", Relation: outcome.AtMost,
+			Measured:  figure.Number(gradient),
 			Tolerance: 1e-12, Reason: "rounding",
 			Statement: "rotation: that trap is stationary: norm of the gradient"},
-		{ID: "trap/ends", Source: "ours", Relation: outcome.AtMost, Measured: figure.Number(farthest),
+		{ID: "trap/ends", Source: "ours", Relation: outcome.AtMost,
+			Measured:  figure.Number(farthest),
 			Tolerance: 1e-3,
 			Statement: fmt.Sprintf(
 				"rotation, d ≤ 4, H ≤ d/2: descents come to rest at the minimum or at a trap of "+
@@ -308,7 +318,8 @@ func driftClaims(all []experiment.Done[minimaConfig, minimaResult]) []outcome.Cl
 		// ratio = 2 + a·lr + …, so the next ratio is off by half as much: their
 		// difference estimates the deviation, and twice that covers it.
 		coarse, fine := d[0]/d[1], d[1]/d[2]
-		claims = append(claims, outcome.Claim{ID: "conserved/" + string(t.Config.Family), Source: "ours",
+		claims = append(claims, outcome.Claim{ID: "conserved/" + string(t.Config.Family),
+			Source:   "ours",
 			Relation: outcome.Equals,
 			Measured: figure.Number(fine), Predicted: 2, Tolerance: 2*math.Abs(coarse-fine) + 1e-6,
 			Statement: fmt.Sprintf(

@@ -17,11 +17,13 @@ import (
 )
 
 func minimaSmall(family ar.Family, d, heads int) minimaConfig {
-	return minimaConfig{Family: family, D: d, Heads: heads, Tmax: 4, Starts: 3, LearningRate: 0.02, Iterations: 400, InitScale: 0.05, Seed: 6}
+	return minimaConfig{Family: family, D: d, Heads: heads, Tmax: 4, Starts: 3, LearningRate: 0.02,
+		Iterations: 400, InitScale: 0.05, Seed: 6}
 }
 
 func TestMinimaTrials(t *testing.T) {
-	for scale, size := range map[outcome.Scale][2]int{outcome.Quick: {8, 5000}, outcome.Paper: {64, 20_000}} {
+	for scale, size := range map[outcome.Scale][2]int{outcome.Quick: {8, 5000},
+		outcome.Paper: {64, 20_000}} {
 		trials := minimaTrials(scale, 3)
 		cases := map[string]bool{}
 		for _, c := range trials {
@@ -31,7 +33,8 @@ func TestMinimaTrials(t *testing.T) {
 				rate = 0.004
 			}
 			want := minimaConfig{c.Family, c.D, c.Heads, 5, size[0], rate, size[1], 0.05, 3}
-			if c != want || c.Heads < 1 || c.Heads > c.D || c.D > 8 || c.Family == ar.Rotation && c.D%2 != 0 {
+			if c != want || c.Heads < 1 || c.Heads > c.D || c.D > 8 ||
+				c.Family == ar.Rotation && c.D%2 != 0 {
 				t.Errorf("%+v", c)
 			}
 		}
@@ -48,7 +51,8 @@ func TestRunMinima(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if r.Minimum != 0 || r.Constructed > 1e-14 || r.Drifts != nil || len(r.Ends) != 3 || len(r.Curves) != 3 {
+	if r.Minimum != 0 || r.Constructed > 1e-14 || r.Drifts != nil || len(r.Ends) != 3 ||
+		len(r.Curves) != 3 {
 		t.Errorf("%+v", r)
 	}
 	for start := range 3 {
@@ -57,7 +61,8 @@ func TestRunMinima(t *testing.T) {
 			t.Fatal(err)
 		}
 		m.Init(ar.Rand(6, "minima/starts/rotation/d=4/H=2", uint64(start)), 0.05)
-		losses, err := m.Descend(context.Background(), ar.Rotation, theory.Descent{LearningRate: 0.02, Iterations: 400})
+		losses, err := m.Descend(context.Background(), ar.Rotation,
+			theory.Descent{LearningRate: 0.02, Iterations: 400})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -66,8 +71,10 @@ func TestRunMinima(t *testing.T) {
 			t.Fatal(err)
 		}
 		curve := r.Curves[start] // every second loss, for 200 of them
-		if r.Ends[start] != end.Excess || r.Gauges[start] != end.Gauge || r.Verdicts[start] != end.Verdict || curve[7] != losses[14] {
-			t.Errorf("start %d ends at %g, gauge %g, %s; want %g, %g, %s", start, r.Ends[start], r.Gauges[start],
+		if r.Ends[start] != end.Excess || r.Gauges[start] != end.Gauge ||
+			r.Verdicts[start] != end.Verdict || curve[7] != losses[14] {
+			t.Errorf("start %d ends at %g, gauge %g, %s; want %g, %g, %s", start, r.Ends[start],
+				r.Gauges[start],
 				r.Verdicts[start], end.Excess, end.Gauge, end.Verdict)
 		}
 	}
@@ -83,10 +90,12 @@ func TestWorstMinimiser(t *testing.T) {
 	for _, c := range []struct {
 		minimaConfig
 		want float64
-	}{{minimaSmall(ar.Unitary, 5, 2), 3}, {minimaSmall(ar.Unitary, 3, 3), 0}, {minimaSmall(ar.Rotation, 6, 2), 2}, {minimaSmall(ar.Rotation, 4, 4), 0}} {
+	}{{minimaSmall(ar.Unitary, 5, 2), 3}, {minimaSmall(ar.Unitary, 3, 3), 0},
+		{minimaSmall(ar.Rotation, 6, 2), 2}, {minimaSmall(ar.Rotation, 4, 4), 0}} {
 		right, err := worstMinimiser(c.minimaConfig, c.want)
 		if err != nil || right > 1e-13 {
-			t.Errorf("%s, d = %d, H = %d misses %g by %g (%v)", c.Family, c.D, c.Heads, c.want, right, err)
+			t.Errorf("%s, d = %d, H = %d misses %g by %g (%v)", c.Family, c.D, c.Heads, c.want,
+				right, err)
 		}
 		if wrong, _ := worstMinimiser(c.minimaConfig, c.want+0.25); math.Abs(wrong-0.25) > 1e-13 {
 			t.Errorf("a minimum that is 0.25 off is off by %g", wrong)
@@ -118,8 +127,10 @@ func TestGaugeError(t *testing.T) {
 	for what, pair := range map[string][2]float64{
 		"s":      {allowed(end, 0), 1 / (2 * star)},
 		"change": {allowed(conservedQuantities{zero, 0.75}, 0), (0.75 + 0.25) / (2 * star)},
-		"trace":  {allowed(conservedQuantities{[]float64{0.5, 0, 0, 0}, 1}, 0), (1.25 + 0.25 + 1.0/8) / (2 * star)},
-		"corner": {allowed(conservedQuantities{[]float64{0, 0.25, 0, 0}, 1}, 0), (1 + 0.25/8) / (2 * star)},
+		"trace": {allowed(conservedQuantities{[]float64{0.5, 0, 0, 0}, 1}, 0),
+			(1.25 + 0.25 + 1.0/8) / (2 * star)},
+		"corner": {allowed(conservedQuantities{[]float64{0, 0.25, 0, 0}, 1}, 0),
+			(1 + 0.25/8) / (2 * star)},
 		"excess": {allowed(end, 0.01), 1/(2*star) + 0.2},
 	} {
 		if !within(pair[0], pair[1], 1e-12) {
@@ -171,9 +182,12 @@ func ended(c minimaConfig, ends ...float64) experiment.Done[minimaConfig, minima
 
 func TestMinimaClaims(t *testing.T) {
 	found, err := collectMinima([]experiment.Done[minimaConfig, minimaResult]{
-		ended(minimaSmall(ar.Unitary, 3, 1), 0, 0.02, 1e-10), ended(minimaSmall(ar.Unitary, 3, 3), -0.03),
-		ended(minimaSmall(ar.Rotation, 6, 6), 0, 0.0009, 0), ended(minimaSmall(ar.Rotation, 6, 3), 0.5, 0, 0.2),
-		ended(minimaSmall(ar.Rotation, 6, 4), 0.4, -0.001, 0), ended(minimaSmall(ar.Rotation, 6, 1), 0.5, 0.2, 0.1),
+		ended(minimaSmall(ar.Unitary, 3, 1), 0, 0.02, 1e-10),
+		ended(minimaSmall(ar.Unitary, 3, 3), -0.03),
+		ended(minimaSmall(ar.Rotation, 6, 6), 0, 0.0009, 0),
+		ended(minimaSmall(ar.Rotation, 6, 3), 0.5, 0, 0.2),
+		ended(minimaSmall(ar.Rotation, 6, 4), 0.4, -0.001, 0),
+		ended(minimaSmall(ar.Rotation, 6, 1), 0.5, 0.2, 0.1),
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -189,12 +203,15 @@ func TestMinimaClaims(t *testing.T) {
 	// is the p at which one or none of six has 2.5 %, the lower the cube root of that.
 	missed := claims["missed/rotation"]
 	p := missed.Measured.Float()
-	if none, one := math.Pow(1-p, 6), 6*p*math.Pow(1-p, 5); !within(none+one, 0.025, 1e-6) || !within(missed.Predicted, math.Cbrt(0.025), 1e-9) ||
+	if none, one := math.Pow(1-p, 6), 6*p*math.Pow(1-p, 5); !within(none+one, 0.025, 1e-6) ||
+		!within(missed.Predicted, math.Cbrt(0.025), 1e-9) ||
 		!strings.Contains(missed.Statement, "1 of 6 reach it; d = 6, H = 3: 1 of 3:") {
 		t.Errorf("%+v", missed)
 	}
-	for id, want := range map[string]outcome.Relation{"attained/unitary": outcome.AtMost, "reached/unitary": outcome.AtMost, "gauge/unitary": outcome.AtMost,
-		"undercut/rotation": outcome.AtLeast, "reached/rotation": outcome.AtMost, "missed/rotation": outcome.AtMost} {
+	for id, want := range map[string]outcome.Relation{"attained/unitary": outcome.AtMost,
+		"reached/unitary": outcome.AtMost, "gauge/unitary": outcome.AtMost,
+		"undercut/rotation": outcome.AtLeast, "reached/rotation": outcome.AtMost,
+		"missed/rotation": outcome.AtMost} {
 		if claims[id].Relation != want {
 			t.Errorf("%s has to be %s", id, claims[id].Relation)
 		}
@@ -214,18 +231,22 @@ func TestTrapClaims(t *testing.T) {
 		t.Fatal(err)
 	}
 	all := 4 * (1.0/2 + 1.0/3 + 1.0/4) // 2H Σ 1/T
-	if len(levels) != 3 || levels[0] != 0 || !within(levels[1], all, 1e-12) || !(levels[2] > 0 && levels[2] < all) {
+	if len(levels) != 3 || levels[0] != 0 || !within(levels[1], all, 1e-12) ||
+		!(levels[2] > 0 && levels[2] < all) {
 		t.Fatalf("levels %v, want 0, %g and one between", levels, all)
 	}
 	trial := ended(c, 0, (levels[1]+0.06)/12, (levels[2]-0.03)/12, 0.9)
-	trial.Found.Verdicts = []theory.Verdict{theory.GlobalMinimum, theory.Trap, theory.Trap, theory.NotMinimum}
-	found, err := trapClaims([]experiment.Done[minimaConfig, minimaResult]{trial, ended(minimaSmall(ar.Rotation, 6, 2), 0.7), ended(minimaSmall(ar.Rotation, 4, 3), 0.7)})
+	trial.Found.Verdicts = []theory.Verdict{theory.GlobalMinimum, theory.Trap, theory.Trap,
+		theory.NotMinimum}
+	found, err := trapClaims([]experiment.Done[minimaConfig, minimaResult]{trial,
+		ended(minimaSmall(ar.Rotation, 6, 2), 0.7), ended(minimaSmall(ar.Rotation, 4, 3), 0.7)})
 	if err != nil {
 		t.Fatal(err)
 	}
 	claims := claimsByID(t, found)
 	checkClaim(t, claims["trap/ends"], 0.06/12, 0, 1e-3)
-	if claims["trap/loss"].Measured > 1e-13 || claims["trap/stationary"].Measured > 1e-12 || !strings.Contains(claims["trap/ends"].Statement, "(3 did)") {
+	if claims["trap/loss"].Measured > 1e-13 || claims["trap/stationary"].Measured > 1e-12 ||
+		!strings.Contains(claims["trap/ends"].Statement, "(3 did)") {
 		t.Errorf("%+v", claims)
 	}
 	none, err := trapClaims([]experiment.Done[minimaConfig, minimaResult]{ended(c, 0.7)})
@@ -237,8 +258,10 @@ func TestTrapClaims(t *testing.T) {
 func TestDriftClaims(t *testing.T) {
 	trial := ended(minimaSmall(ar.Unitary, 4, 4), 0)
 	trial.Found.Drifts = []float64{9, 4.5, 2.4}
-	claims := driftClaims([]experiment.Done[minimaConfig, minimaResult]{trial, ended(minimaSmall(ar.Unitary, 3, 3), 0)})
-	if len(claims) != 1 || claims[0].Relation != outcome.Equals || claims[0].ID != "conserved/unitary" {
+	claims := driftClaims([]experiment.Done[minimaConfig, minimaResult]{trial,
+		ended(minimaSmall(ar.Unitary, 3, 3), 0)})
+	if len(claims) != 1 || claims[0].Relation != outcome.Equals ||
+		claims[0].ID != "conserved/unitary" {
 		t.Fatalf("%+v", claims)
 	}
 	checkClaim(t, claims[0], 4.5/2.4, 2, 2*(2-4.5/2.4)+1e-6)
@@ -260,20 +283,25 @@ func TestClaimsFailWithoutTraining(t *testing.T) {
 		set  []outcome.Setting
 		fail []string
 	}{
-		{fig3Unitary(), []outcome.Setting{{Key: "iterations", Value: "50"}}, []string{"minimum", "C", "P"}},
-		{fig3Rotation(), []outcome.Setting{{Key: "iterations", Value: "50"}}, []string{"minimum", "kappa", "ratio", "C", "P", "ratio-kappa"}},
+		{fig3Unitary(), []outcome.Setting{{Key: "iterations", Value: "50"}},
+			[]string{"minimum", "C", "P"}},
+		{fig3Rotation(), []outcome.Setting{{Key: "iterations", Value: "50"}},
+			[]string{"minimum", "kappa", "ratio", "C", "P", "ratio-kappa"}},
 		{minima(), []outcome.Setting{{Key: "iterations", Value: "5"}, {Key: "starts", Value: "2"}},
 			[]string{"reached/unitary", "reached/rotation", "missed/rotation", "trap/ends"}},
-		{augmented(), []outcome.Setting{{Key: "steps", Value: "20"}, {Key: "rate", Value: "0.001"}}, []string{"samples/Tmax=5", "samples/Tmax=100"}},
+		{augmented(), []outcome.Setting{{Key: "steps", Value: "20"}, {Key: "rate", Value: "0.001"}},
+			[]string{"samples/Tmax=5", "samples/Tmax=100"}},
 	} {
-		o, _, err := experiment.Reproduce(context.Background(), c.e, experiment.Options{Scale: outcome.Quick, Seed: 3, Set: c.set}, nil)
+		o, _, err := experiment.Reproduce(context.Background(), c.e,
+			experiment.Options{Scale: outcome.Quick, Seed: 3, Set: c.set}, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
 		claims := claimsByID(t, o.Claims)
 		for _, id := range c.fail {
 			if claim, ok := claims[c.e.Name+"/"+id]; !ok || claim.Pass {
-				t.Errorf("%s/%s is there (%v) and holds without training: %v", c.e.Name, id, ok, claim.Measured)
+				t.Errorf("%s/%s is there (%v) and holds without training: %v", c.e.Name, id, ok,
+					claim.Measured)
 			}
 		}
 	}

@@ -151,7 +151,8 @@ func probed(ctx context.Context, m experiment.Env, c train.Config) (*probe.Model
 }
 
 // tested is probed with the model's squared errors on the test sequences.
-func tested(ctx context.Context, m experiment.Env, c networkConfig) (*probe.Model, []float64, error) {
+func tested(ctx context.Context, m experiment.Env,
+	c networkConfig) (*probe.Model, []float64, error) {
 	model, err := probed(ctx, m, c.Config)
 	if err != nil {
 		return nil, nil, err
@@ -234,8 +235,10 @@ func (c networkConfig) runBaselines(ctx context.Context,
 		name string
 		estimator.Estimator
 	}{
-		{zeroName, estimator.Zero{}}, {copyLast, estimator.CopyLast{}}, {gradientStep, oneStep}, {denseLayer, dense},
-		{positionStep, perPosition}, {positionStepHere, here}, {"normalised step", normalised}, {leastSquares, estimator.LeastSquares{}},
+		{zeroName, estimator.Zero{}}, {copyLast, estimator.CopyLast{}}, {gradientStep, oneStep},
+		{denseLayer, dense},
+		{positionStep, perPosition}, {positionStepHere, here}, {"normalised step", normalised},
+		{leastSquares, estimator.LeastSquares{}},
 	} {
 		errors, err := estimator.MSE(ctx, test, e.Estimator)
 		if err != nil {
@@ -310,7 +313,8 @@ func networkTrials(scale outcome.Scale, base train.Config, seed uint64, seeds in
 			v.change(&model.Config)
 			trials = append(trials, model)
 		}
-		trials = append(trials, networkConfig{Label: "baselines", Scale: scale, Baselines: true, Config: c})
+		trials = append(trials, networkConfig{Label: "baselines", Scale: scale, Baselines: true,
+			Config: c})
 	}
 	return trials
 }

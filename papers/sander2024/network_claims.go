@@ -24,7 +24,8 @@ func leakClaims(networks []network) []outcome.Claim {
 			}
 		}
 	}
-	return []outcome.Claim{{ID: "no-leak", Source: "ours", Relation: outcome.AtLeast, Measured: figure.Number(lowest),
+	return []outcome.Claim{{ID: "no-leak", Source: "ours", Relation: outcome.AtLeast,
+		Measured: figure.Number(lowest),
 		Statement: fmt.Sprintf("no model is below the Bayes predictor at any position: "+
 			"lowest difference in standard errors (%s)", at), Tolerance: 5.5,
 		Reason: "5.5 standard errors of the paired difference: 1e-4 over up to 5,000 models and positions"}}
@@ -42,7 +43,8 @@ func normClaim(networks []network) outcome.Claim {
 			ratio = math.Min(ratio, n.Found.mse()/n.baseline(positionStepHere).mse())
 		}
 	}
-	return outcome.Claim{ID: "norm", Source: "ours", Relation: outcome.AtMost, Measured: figure.Number(lowest), Predicted: -4.3,
+	return outcome.Claim{ID: "norm", Source: "ours", Relation: outcome.AtMost,
+		Measured: figure.Number(lowest), Predicted: -4.3,
 		Statement: fmt.Sprintf("layer norm lets one layer do better than one gradient step with η per position, "+
 			"which no layer trained without beats: the best run against the step (ratio of test errors %.3g), "+
 			"difference in standard errors, paired by sequence", ratio),
@@ -74,8 +76,10 @@ func positionStepClaim(networks []network) outcome.Claim {
 			lowest, seed = z, n.Config.Seed
 		}
 	}
-	return outcome.Claim{ID: "no-norm/position-step", Source: "ours", Relation: outcome.AtLeast, Measured: figure.Number(lowest), Tolerance: 4.3,
+	return outcome.Claim{ID: "no-norm/position-step", Source: "ours", Relation: outcome.AtLeast,
+		Measured: figure.Number(lowest), Tolerance: 4.3,
 		Statement: fmt.Sprintf("without norm no layer beats one gradient step with η per position: "+
-			"least difference of test errors in standard errors, paired by sequence (seed %d)", seed),
+			"least difference of test errors in standard errors, paired by sequence (seed %d)",
+			seed),
 		Reason: "4.3 standard errors: 1e-5 for each of up to ten runs"}
 }

@@ -19,17 +19,21 @@ func madeNetworks(scale outcome.Scale, errors map[string]float64, order ...strin
 	var networks []network
 	for i, l := range luck {
 		var baselines []baseline
-		for j, name := range []string{zeroName, copyLast, gradientStep, denseLayer, positionStep, positionStepHere, leastSquares} {
+		for j, name := range []string{zeroName, copyLast, gradientStep, denseLayer, positionStep,
+			positionStepHere, leastSquares} {
 			e := l * (3 + float64(j))
-			baselines = append(baselines, baseline{name, []float64{e, e + 0.01, e - 0.01}, []float64{e, e}})
+			baselines = append(baselines, baseline{name, []float64{e, e + 0.01, e - 0.01},
+				[]float64{e, e}})
 		}
 		for _, label := range order {
 			e := l * errors[label]
 			c := networkConfig{Label: label, Scale: scale}
 			c.Process = ar.New(ar.Haar, 3)
 			c.Seed, c.D, c.Embed, c.Heads, c.Depth, c.Tokens = uint64(10+i), 3, 6, 1, 1, ar.Augmented
-			r := networkResult{PerSequence: []float64{e - 0.1, e + 0.1}, PerPosition: []float64{2 * e, e / 2},
-				Gap: []float64{0, 0.1}, GapError: []float64{0.1, 0.1}, Losses: []float64{5 * e, 2 * e, e}, LossEvery: 7}
+			r := networkResult{PerSequence: []float64{e - 0.1, e + 0.1},
+				PerPosition: []float64{2 * e, e / 2},
+				Gap:         []float64{0, 0.1}, GapError: []float64{0.1, 0.1},
+				Losses: []float64{5 * e, 2 * e, e}, LossEvery: 7}
 			networks = append(networks, network{experiment.Done[networkConfig, networkResult]{Config: c, Found: r}, baselines})
 		}
 	}
@@ -63,7 +67,8 @@ func TestNetworkClaimsCompareWhatTheySay(t *testing.T) {
 		t.Fatal(err)
 	}
 	measured(t, claims, map[string]float64{"depth": overBest(t, 8./23), "depth/beyond-3": 8. / 17})
-	claims, err = fig5Claims(madeNetworks(outcome.Quick, errors, "L = 3", "L = 2", "L = 1", noNorm), 3)
+	claims, err = fig5Claims(madeNetworks(outcome.Quick, errors, "L = 3", "L = 2", "L = 1", noNorm),
+		3)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -71,7 +76,8 @@ func TestNetworkClaimsCompareWhatTheySay(t *testing.T) {
 
 	errors = map[string]float64{"H = 8, width 2x": 11, "H = 8, width 1x": 13, "H = 1, width 2x": 17,
 		"H = 1, width 1x": 19, "no position": 23}
-	networks := madeNetworks(outcome.Quick, errors, "H = 8, width 2x", "H = 8, width 1x", "H = 1, width 2x", "H = 1, width 1x", "no position")
+	networks := madeNetworks(outcome.Quick, errors, "H = 8, width 2x", "H = 8, width 1x",
+		"H = 1, width 2x", "H = 1, width 1x", "no position")
 	for i := range networks { // 0 errs 3l: apart by 1, 2, 3, whose mean is 2 standard errors of 1/√3
 		zero := networks[i].baseline(zeroName).PerSequence
 		networks[i].Found.Unbiased = []float64{zero[0] + 1, zero[1] + 2, zero[2] + 3}
@@ -85,11 +91,13 @@ func TestNetworkClaimsCompareWhatTheySay(t *testing.T) {
 	errors = map[string]float64{"plain, linear": 7, "plain, no position": 11, "augmented, MLP": 13,
 		"augmented, linear": 17, "augmented, softmax": 19}
 	claims, err = softmaxClaims(madeNetworks(outcome.Paper, errors,
-		"plain, linear", "plain, no position", "augmented, MLP", "augmented, linear", "augmented, softmax"))
+		"plain, linear", "plain, no position", "augmented, MLP", "augmented, linear",
+		"augmented, softmax"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	measured(t, claims, map[string]float64{"plain/position": 7. / 11, "augmented/mlp": 13. / 17, "augmented/softmax": 17. / 19})
+	measured(t, claims, map[string]float64{"plain/position": 7. / 11, "augmented/mlp": 13. / 17,
+		"augmented/softmax": 17. / 19})
 }
 
 // overBest is the upper end of the interval of runs over the best of others, where their
@@ -111,13 +119,16 @@ func overBest(t *testing.T, ratio float64) float64 {
 // that of deviation √7 over √3, and larger for the others. With norm they are as large
 // below it, and the lowest is that of 23.
 func TestPositionStepClaimPairsSequences(t *testing.T) {
-	networks := madeNetworks(outcome.Quick, map[string]float64{noNorm: 1, "L = 1": 1}, noNorm, "L = 1")
+	networks := madeNetworks(outcome.Quick, map[string]float64{noNorm: 1, "L = 1": 1}, noNorm,
+		"L = 1")
 	for i, n := range networks {
 		here, fitted := n.baseline(positionStepHere).PerSequence, n.baseline(positionStep).PerSequence
 		gap := 1 + 10*math.Abs(float64(n.Config.Seed)-12)
-		networks[i].Found.PerSequence = []float64{fitted[0] + gap, fitted[1] + gap + 1, fitted[2] + gap + 5}
+		networks[i].Found.PerSequence = []float64{fitted[0] + gap, fitted[1] + gap + 1,
+			fitted[2] + gap + 5}
 		if n.Config.Label != noNorm {
-			networks[i].Found.PerSequence = []float64{here[0] - gap, here[1] - gap - 1, here[2] - gap - 5}
+			networks[i].Found.PerSequence = []float64{here[0] - gap, here[1] - gap - 1,
+				here[2] - gap - 5}
 		}
 	}
 	c := positionStepClaim(networks)
@@ -138,7 +149,8 @@ func TestSeedClaimMeasuresTheEndNearestToThePrediction(t *testing.T) {
 	p := 0.999
 	half := (2*p - 1) / math.Sqrt(2*p*(1-p)) / math.Sqrt(3)
 	x := bySeed{5: -1, 2: -3, 9: -2}
-	for relation, want := range map[outcome.Relation]float64{outcome.AtMost: -2 + half, outcome.AtLeast: -2 - half} {
+	for relation, want := range map[outcome.Relation]float64{outcome.AtMost: -2 + half,
+		outcome.AtLeast: -2 - half} {
 		claims, err := seedClaim(outcome.Claim{ID: "id", Relation: relation}, x)
 		if err != nil || len(claims) != 1 {
 			t.Fatal(claims, err)
@@ -148,13 +160,16 @@ func TestSeedClaimMeasuresTheEndNearestToThePrediction(t *testing.T) {
 		if err != nil || len(claims) != 1 {
 			t.Fatal(claims, err)
 		}
-		near(t, "ratio "+string(relation), claims[0].Measured.Float(), math.Exp(want), 1e-5*math.Exp(want))
+		near(t, "ratio "+string(relation), claims[0].Measured.Float(), math.Exp(want),
+			1e-5*math.Exp(want))
 	}
-	if claims, err := seedClaim(outcome.Claim{Relation: outcome.AtMost}, bySeed{1: 1, 2: 2}); err != nil || claims != nil {
+	if claims, err := seedClaim(outcome.Claim{Relation: outcome.AtMost},
+		bySeed{1: 1, 2: 2}); err != nil || claims != nil {
 		t.Errorf("two seeds make a claim: %v, %v", claims, err)
 	}
 	got := logRatio(bySeed{1: 2, 2: 6, 3: 5}, bySeed{2: 3, 1: 8, 4: 1})
-	if len(got) != 2 || math.Abs(got[1]-math.Log(0.25)) > 1e-15 || math.Abs(got[2]-math.Log(2)) > 1e-15 {
+	if len(got) != 2 || math.Abs(got[1]-math.Log(0.25)) > 1e-15 ||
+		math.Abs(got[2]-math.Log(2)) > 1e-15 {
 		t.Errorf("log ratios %v", got)
 	}
 }
@@ -224,14 +239,16 @@ func TestNetworkTablesAndCurves(t *testing.T) {
 	near(t, "second position", curve.Y[1], 11.2, 1e-12)
 	near(t, "its upper end", curve.High[1], (22.4+half)/2, 1e-4)
 	near(t, "its lower end, below 0", curve.Low[1], (22.4-half)/2, 1e-4)
-	data, err := networkTables(networks, []string{"model"}, func(c networkConfig) []any { return []any{c.Label} })
+	data, err := networkTables(networks, []string{"model"},
+		func(c networkConfig) []any { return []any{c.Label} })
 	if err != nil {
 		t.Fatal(err)
 	}
 	for i, want := range []string{
 		"[a 10 10]", "[a 5 22.4 -0.7", "[a 10 1 20 0 0.1]", "[zero 6.72",
 	} {
-		if got := fmt.Sprint(data.Tables[i].Rows[0]); len(got) < len(want) || got[:len(want)] != want {
+		if got := fmt.Sprint(data.Tables[i].Rows[0]); len(got) < len(want) ||
+			got[:len(want)] != want {
 			t.Errorf("%s: first row %s, want %s", data.Tables[i].Name, got, want)
 		}
 	}
@@ -264,7 +281,8 @@ func TestPairJoinsSeeds(t *testing.T) {
 			c := networkConfig{Label: "a", Baselines: baselines, Config: train.Config{Seed: seed}}
 			var r networkResult
 			if baselines {
-				r.Baselines = []baseline{{zeroName, []float64{float64(seed)}, nil}, {copyLast, []float64{9}, nil}}
+				r.Baselines = []baseline{{zeroName, []float64{float64(seed)}, nil},
+					{copyLast, []float64{9}, nil}}
 			}
 			all = append(all, experiment.Done[networkConfig, networkResult]{Config: c, Found: r})
 		}

@@ -17,7 +17,8 @@ import (
 // smallConfig is a model on augmented tokens, d = 2, T = 6, without norm, of few
 // sequences.
 func smallConfig() networkConfig {
-	c := networkConfig{Label: "small", Scale: outcome.Quick, Config: augmentedSetting(outcome.Quick)}
+	c := networkConfig{Label: "small", Scale: outcome.Quick,
+		Config: augmentedSetting(outcome.Quick)}
 	c.Process, c.Norm = ar.New(ar.Haar, 2), false
 	c.Length, c.Train, c.Test, c.Batch, c.Seed = 6, 256, 64, 64, 7
 	c.Warmup = 0
@@ -26,7 +27,8 @@ func smallConfig() networkConfig {
 
 // written returns the model of c whose parameters set writes, by name; all others
 // are 0.
-func written(t *testing.T, c train.Config, set func(name string, data []float32)) *nn.Transformer[float32] {
+func written(t *testing.T, c train.Config, set func(name string,
+	data []float32)) *nn.Transformer[float32] {
 	t.Helper()
 	c, err := c.Resolve()
 	if err != nil {

@@ -12,20 +12,24 @@ import (
 )
 
 // networkTables are the tables of an experiment and the arrays of its curves.
-func networkTables(networks []network, key []string, keys func(networkConfig) []any) (figure.Data, error) {
+func networkTables(networks []network, key []string,
+	keys func(networkConfig) []any) (figure.Data, error) {
 	test := figure.Table{Name: "test_mse", Columns: append(slices.Clone(key), "seed", "test_mse")}
-	positions := figure.Table{Name: "per_position", Columns: append(slices.Clone(key), "seed", "position", "mse", "gap", "gap_standard_error")}
+	positions := figure.Table{Name: "per_position",
+		Columns: append(slices.Clone(key), "seed", "position", "mse", "gap", "gap_standard_error")}
 	lines := figure.Table{Name: "baselines", Columns: []string{"name", "mse"}}
 	for _, n := range networks {
 		test.Rows = append(test.Rows, append(keys(n.Config), n.Config.Seed, n.Found.mse()))
 		for t, e := range n.Found.PerPosition {
-			positions.Rows = append(positions.Rows, append(keys(n.Config), n.Config.Seed, t+1, e, n.Found.Gap[t], n.Found.GapError[t]))
+			positions.Rows = append(positions.Rows,
+				append(keys(n.Config), n.Config.Seed, t+1, e, n.Found.Gap[t], n.Found.GapError[t]))
 		}
 	}
 	for _, b := range baselinesOf(networks) {
 		lines.Rows = append(lines.Rows, []any{b.Name, b.mse()})
 	}
-	summary := figure.Table{Name: "summary", Columns: []string{"model", "seeds", "test_mse", "low", "high"}}
+	summary := figure.Table{Name: "summary", Columns: []string{"model", "seeds", "test_mse", "low",
+		"high"}}
 	for _, label := range labelsOf(networks) {
 		s, err := spreadOf(networks, label)
 		if err != nil {
@@ -60,7 +64,8 @@ func spreadOf(networks []network, label string) (spread, error) {
 }
 
 // spreadPoints draw the errors of kinds of models at x.
-func spreadPoints(networks []network, name string, x []float64, labels []string) (figure.Series, error) {
+func spreadPoints(networks []network, name string, x []float64,
+	labels []string) (figure.Series, error) {
 	var y, low, high []float64
 	for _, label := range labels {
 		s, err := spreadOf(networks, label)
@@ -85,7 +90,8 @@ func baselinesOf(networks []network) []baseline {
 		seeds[n.Config.Seed] = true
 		for i, b := range n.baselines {
 			if i == len(all) {
-				all = append(all, baseline{Name: b.Name, PerPosition: make([]float64, len(b.PerPosition))})
+				all = append(all, baseline{Name: b.Name,
+					PerPosition: make([]float64, len(b.PerPosition))})
 			}
 			all[i].PerSequence = append(all[i].PerSequence, b.PerSequence...)
 			floats.Add(all[i].PerPosition, b.PerPosition)
@@ -104,7 +110,8 @@ func horizontal(networks []network, low, high float64) []figure.Series {
 		if b.Name == positionStepHere { // of claims only: it has seen the answers
 			continue
 		}
-		lines = append(lines, figure.NewSeries(b.Name, figure.Dashed, []float64{low, high}, []float64{b.mse(), b.mse()}))
+		lines = append(lines, figure.NewSeries(b.Name, figure.Dashed, []float64{low, high},
+			[]float64{b.mse(), b.mse()}))
 	}
 	return lines
 }
@@ -112,9 +119,11 @@ func horizontal(networks []network, low, high float64) []figure.Series {
 // curvePanels show errors by position, means over seeds with their intervals, and
 // the training losses of the first seed.
 func curvePanels(networks []network) ([]figure.Panel, error) {
-	positionPanel := figure.Panel{Kind: figure.Lines, Title: "test error by position", X: figure.Axis{Label: "position T"}, Y: figure.Axis{Label: "MSE", Log: true}}
-	training := figure.Panel{Kind: figure.Lines, Title: fmt.Sprintf("training, seed %d", networks[0].Config.Seed),
-		X: figure.Axis{Label: "step", Log: true}, Y: figure.Axis{Label: "loss", Log: true}}
+	positionPanel := figure.Panel{Kind: figure.Lines, Title: "test error by position",
+		X: figure.Axis{Label: "position T"}, Y: figure.Axis{Label: "MSE", Log: true}}
+	training := figure.Panel{Kind: figure.Lines,
+		Title: fmt.Sprintf("training, seed %d", networks[0].Config.Seed),
+		X:     figure.Axis{Label: "step", Log: true}, Y: figure.Axis{Label: "loss", Log: true}}
 	baselines := network{baselines: baselinesOf(networks)}
 	for _, label := range labelsOf(networks) {
 		s, err := positionSeries(networks, label)
@@ -131,11 +140,13 @@ func curvePanels(networks []network) ([]figure.Panel, error) {
 		for i := range steps {
 			steps[i] = float64(1 + i*n.Found.LossEvery)
 		}
-		training.Series = append(training.Series, figure.NewSeries(n.Config.Label, figure.Solid, steps, n.Found.Losses))
+		training.Series = append(training.Series,
+			figure.NewSeries(n.Config.Label, figure.Solid, steps, n.Found.Losses))
 	}
 	for _, name := range []string{gradientStep, positionStep, leastSquares} {
 		b := baselines.baseline(name)
-		curve := figure.NewSeries(b.Name, figure.Dashed, figure.Positions(len(b.PerPosition)), b.PerPosition)
+		curve := figure.NewSeries(b.Name, figure.Dashed, figure.Positions(len(b.PerPosition)),
+			b.PerPosition)
 		for t, e := range b.PerPosition {
 			if e < 1e-9 {
 				curve.Y[t] = math.NaN() // rounding: it would stretch the axis to 1e-31

@@ -35,7 +35,8 @@ func noise() experiment.Experiment {
 			}
 			return trials
 		},
-		Train: func(ctx context.Context, c networkConfig, m experiment.Env) (transferResult, error) {
+		Train: func(ctx context.Context, c networkConfig,
+			m experiment.Env) (transferResult, error) {
 			var laws []law
 			for _, sigma := range noiseLevels {
 				p := c.Process
@@ -71,7 +72,8 @@ func collectNoise(all []experiment.Done[networkConfig, transferResult]) (experim
 			with[t.Config.Seed] = test.Model.mean()
 			kalman[t.Config.Seed] = test.of(kalmanName).mean()
 			if len(found.Figures) == 0 {
-				found.Figures = []figure.Figure{transferFigure("Under noise", t.Found, t.Config.Label)}
+				found.Figures = []figure.Figure{transferFigure("Under noise", t.Found,
+					t.Config.Label)}
 			}
 		case 0:
 			without[t.Config.Seed] = test.Model.mean()
@@ -83,7 +85,8 @@ func collectNoise(all []experiment.Done[networkConfig, transferResult]) (experim
 			}
 		}
 	}
-	found.Claims = []outcome.Claim{{ID: "kalman", Source: "ours", Relation: outcome.AtMost, Measured: figure.Number(apart),
+	found.Claims = []outcome.Claim{{ID: "kalman", Source: "ours", Relation: outcome.AtMost,
+		Measured:  figure.Number(apart),
 		Tolerance: kalmanRounding,
 		Statement: "the Kalman filter with a prior of variance 1/d is ridge regression with λ = " +
 			"σ²d: " +

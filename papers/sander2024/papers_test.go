@@ -15,7 +15,8 @@ import (
 func TestAllExperiments(t *testing.T) {
 	ids := map[string]bool{}
 	for _, e := range All() {
-		if e.Name == "" || e.Source == "" || e.Summary == "" || e.Cost[outcome.Quick] <= 0 || e.Cost[outcome.Paper] <= 0 {
+		if e.Name == "" || e.Source == "" || e.Summary == "" || e.Cost[outcome.Quick] <= 0 ||
+			e.Cost[outcome.Paper] <= 0 {
 			t.Errorf("%q lacks a name, source, summary or cost", e.Name)
 		}
 		if e.Cost[outcome.Quick] > 5*time.Second {
@@ -24,7 +25,8 @@ func TestAllExperiments(t *testing.T) {
 		for _, scale := range []outcome.Scale{outcome.Quick, outcome.Paper} {
 			plan, err := experiment.Plan(e, experiment.Options{Scale: scale, Seed: 1})
 			if err != nil || len(plan) != len(e.Trials(scale, 1)) {
-				t.Errorf("%s: %d of %d trials at %s scale are distinct and valid: %v", e.Name, len(plan), len(e.Trials(scale, 1)), scale, err)
+				t.Errorf("%s: %d of %d trials at %s scale are distinct and valid: %v", e.Name,
+					len(plan), len(e.Trials(scale, 1)), scale, err)
 			}
 			for _, trial := range plan {
 				if scale == outcome.Quick && ids[trial.ID] {
@@ -45,18 +47,22 @@ func TestOverrideNamesKinds(t *testing.T) {
 		{Key: "mu", Value: "null"}:      "mu=null is not a number",
 		{Key: "tmx", Value: "9"}:        `fig6 has no setting "tmx"`,
 	} {
-		if _, err := experiment.Plan(fig6(), experiment.Options{Scale: outcome.Quick, Set: []outcome.Setting{set}}); err == nil || !strings.Contains(err.Error(), want) {
+		if _, err := experiment.Plan(fig6(), experiment.Options{Scale: outcome.Quick,
+			Set: []outcome.Setting{set}}); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%v: %v, want %s", set, err, want)
 		}
 	}
 	// A word needs no quotes, and the later of two settings holds.
-	plan, err := experiment.Plan(minima(), experiment.Options{Scale: outcome.Quick, Seed: 1, Set: []outcome.Setting{{Key: "family", Value: "unitary"}, {Key: "d", Value: "2"}, {Key: "heads", Value: "1"}, {Key: "heads", Value: "2"}}})
+	plan, err := experiment.Plan(minima(), experiment.Options{Scale: outcome.Quick, Seed: 1,
+		Set: []outcome.Setting{{Key: "family", Value: "unitary"}, {Key: "d", Value: "2"},
+			{Key: "heads", Value: "1"}, {Key: "heads", Value: "2"}}})
 	if err != nil {
 		t.Fatal(err)
 	}
 	for _, trial := range plan {
 		var c minimaConfig
-		if err := json.Unmarshal(trial.Config, &c); err != nil || c.Family != "unitary" || c.D != 2 || c.Heads != 2 {
+		if err := json.Unmarshal(trial.Config,
+			&c); err != nil || c.Family != "unitary" || c.D != 2 || c.Heads != 2 {
 			t.Errorf("%+v, %v", c, err)
 		}
 	}

@@ -71,7 +71,8 @@ type positionResult struct {
 // diagonal layer below 1e-3 for μ of 50 and more (Fig. 6).
 const theoryIterations = 1000
 
-func runPosition(ctx context.Context, c networkConfig, m experiment.Env) (r positionResult, err error) {
+func runPosition(ctx context.Context, c networkConfig,
+	m experiment.Env) (r positionResult, err error) {
 	model, squared, err := tested(ctx, m, c)
 	if err != nil {
 		return r, err
@@ -99,7 +100,8 @@ func measurePosition(ctx context.Context, c networkConfig, model *probe.Model,
 	for _, e := range learnt {
 		r.Heads, r.R2 = append(r.Heads, e.Values), append(r.R2, e.Fit.R2)
 	}
-	law := theory.Position{Tmax: c.Length, Mu: c.Mu, Rho: c.Rho, Sigma: c.Sigma, Noise: ar.CircularNoise}
+	law := theory.Position{Tmax: c.Length, Mu: c.Mu, Rho: c.Rho, Sigma: c.Sigma,
+		Noise: ar.CircularNoise}
 	descent, err := theory.NewPositionDescent(law.Rows(), 0.5)
 	if err != nil {
 		return r, err
@@ -115,7 +117,8 @@ func measurePosition(ctx context.Context, c networkConfig, model *probe.Model,
 func early(p []float64) float64 { return floats.Sum(p[:2]) / floats.Sum(p) }
 
 func collectPosition(all []experiment.Done[networkConfig, positionResult]) (experiment.Findings, error) {
-	table := figure.Table{Name: "encodings", Columns: []string{"mu", "seed", "head", "mse", "copy_last",
+	table := figure.Table{Name: "encodings", Columns: []string{"mu", "seed", "head", "mse",
+		"copy_last",
 		"first_two", "cosine_r2", "theory_cosine_r2"}}
 	wide, narrow := math.Inf(1), 0.0
 	for _, t := range all {
@@ -164,7 +167,8 @@ func collectPosition(all []experiment.Done[networkConfig, positionResult]) (expe
 // positionSummary holds means over seeds with 95 % intervals, where there are
 // two seeds or more.
 func positionSummary(all []experiment.Done[networkConfig, positionResult]) (figure.Table, error) {
-	table := figure.Table{Name: "summary", Columns: []string{"mu", "seeds", "first_two", "first_two_low",
+	table := figure.Table{Name: "summary", Columns: []string{"mu", "seeds", "first_two",
+		"first_two_low",
 		"first_two_high", "cosine_r2", "cosine_r2_low", "cosine_r2_high", "theory_cosine_r2"}}
 	var spreads []float64
 	for _, t := range all {
@@ -201,7 +205,8 @@ func positionSummary(all []experiment.Done[networkConfig, positionResult]) (figu
 }
 
 func positionFigure(all []experiment.Done[networkConfig, positionResult]) figure.Figure {
-	f := figure.Figure{Title: "Encodings of the whole Transformer and of the diagonal layer", Columns: 2,
+	f := figure.Figure{Title: "Encodings of the whole Transformer and of the diagonal layer",
+		Columns: 2,
 		Caption: "p_1 … p_T of the longest context, each over the sum of its sizes: the two " +
 			"heads of a trained Transformer, and the closed form of the diagonal layer (dashed), " +
 			"by the range of angles 2π/μ."}
@@ -209,7 +214,8 @@ func positionFigure(all []experiment.Done[networkConfig, positionResult]) figure
 		if t.Config.Seed != all[0].Config.Seed {
 			continue
 		}
-		p := figure.Panel{Kind: figure.Lines, Title: t.Config.Label, X: figure.Axis{Label: "position t"},
+		p := figure.Panel{Kind: figure.Lines, Title: t.Config.Label,
+			X: figure.Axis{Label: "position t"},
 			Y: figure.Axis{Label: "weight"}}
 		for h, values := range t.Found.Heads {
 			p.Series = append(p.Series, figure.NewSeries(fmt.Sprintf("head %d", h+1), figure.Solid,
@@ -217,7 +223,8 @@ func positionFigure(all []experiment.Done[networkConfig, positionResult]) figure
 		}
 		scaled := slices.Clone(t.Found.Theory)
 		floats.Scale(1/floats.Norm(scaled, 1), scaled)
-		p.Series = append(p.Series, figure.NewSeries("diagonal layer", figure.Dashed, figure.Positions(len(scaled)),
+		p.Series = append(p.Series, figure.NewSeries("diagonal layer", figure.Dashed,
+			figure.Positions(len(scaled)),
 			scaled))
 		f.Panels = append(f.Panels, p)
 	}

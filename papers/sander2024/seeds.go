@@ -75,7 +75,10 @@ func seedClaim(c outcome.Claim, x bySeed) ([]outcome.Claim, error) {
 }
 
 // ratioClaim is seedClaim of a ratio, whose logarithms are x.
-func ratioClaim(c outcome.Claim, x bySeed) ([]outcome.Claim, error) { return overSeeds(c, x, math.Exp) }
+func ratioClaim(c outcome.Claim, x bySeed) ([]outcome.Claim, error) {
+	return overSeeds(c, x,
+		math.Exp)
+}
 
 func overSeeds(c outcome.Claim, x bySeed, scale func(float64) float64) ([]outcome.Claim, error) {
 	values := x.values()

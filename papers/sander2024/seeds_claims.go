@@ -52,7 +52,8 @@ func belowClaim(id, source, statement string, a, b bySeed) ([]outcome.Claim, err
 	if errors.Is(err, errFewSeeds) {
 		return nil, nil
 	}
-	return []outcome.Claim{{ID: id, Source: source, Relation: outcome.AtMost, Measured: strictly(interval.High),
+	return []outcome.Claim{{ID: id, Source: source, Relation: outcome.AtMost,
+		Measured: strictly(interval.High),
 		Statement: fmt.Sprintf(
 			"%s: upper end of the interval of the difference, whose mean is %.3g",
 			statement, m),

@@ -55,7 +55,8 @@ func TestBelowClaimNeedsTheSignOfEverySeedsMean(t *testing.T) {
 			t.Errorf("%v: pass %v, %v, want %v", c.a, claims[0].Pass, err, c.pass)
 		}
 	}
-	if claims, err := belowClaim("id", "ours", "a", bySeed{1: 0}, bySeed{1: 1}); err != nil || claims != nil {
+	if claims, err := belowClaim("id", "ours", "a", bySeed{1: 0}, bySeed{1: 1}); err != nil ||
+		claims != nil {
 		t.Errorf("one seed makes a claim: %v, %v", claims, err)
 	}
 }

@@ -23,8 +23,10 @@ func softmax() experiment.Experiment {
 			if scale == outcome.Paper {
 				seeds = 3
 			}
-			trials := networkTrials(scale, plainSetting(scale), seed, seeds, switches("plain", func(c *train.Config) { c.Heads = 4 }))
-			augmented := networkTrials(scale, softmaxSetting(scale), seed, seeds, switches("augmented", func(*train.Config) {}))
+			trials := networkTrials(scale, plainSetting(scale), seed, seeds,
+				switches("plain", func(c *train.Config) { c.Heads = 4 }))
+			augmented := networkTrials(scale, softmaxSetting(scale), seed, seeds,
+				switches("augmented", func(*train.Config) {}))
 			for _, t := range augmented {
 				if !t.Baselines { // those of the plain tokens are on the same sequences
 					trials = append(trials, t)
@@ -53,10 +55,12 @@ func switches(tokens string, base func(*train.Config)) []networkVariant {
 		{"no norm", func(c *train.Config) { c.Norm = false }},
 	}
 	if tokens == "plain" {
-		variants = append(variants, networkVariant{noPosition, func(c *train.Config) { c.Position = nn.NoPosition }})
+		variants = append(variants, networkVariant{noPosition,
+			func(c *train.Config) { c.Position = nn.NoPosition }})
 	}
 	for i, v := range variants {
-		variants[i] = networkVariant{tokens + ", " + v.label, func(c *train.Config) { base(c); v.change(c) }}
+		variants[i] = networkVariant{tokens + ", " + v.label,
+			func(c *train.Config) { base(c); v.change(c) }}
 	}
 	return variants
 }
@@ -67,11 +71,13 @@ func collectSoftmax(all []experiment.Done[networkConfig, networkResult]) (experi
 		return experiment.Findings{}, err
 	}
 	var found experiment.Findings
-	found.Data, err = networkTables(networks, []string{"model"}, func(c networkConfig) []any { return []any{c.Label} })
+	found.Data, err = networkTables(networks, []string{"model"},
+		func(c networkConfig) []any { return []any{c.Label} })
 	if err != nil {
 		return experiment.Findings{}, err
 	}
-	picture := figure.Figure{Title: "Softmax, MLP, norm and position, one switch at a time", Columns: 3,
+	picture := figure.Figure{Title: "Softmax, MLP, norm and position, one switch at a time",
+		Columns: 3,
 		Caption: "Test error, test error by position and the training loss, for plain tokens (top) and augmented ones. Dashed: classical estimators. " + intervalCaption}
 	for _, tokens := range []ar.Tokens{ar.Plain, ar.Augmented} {
 		var same []network
@@ -103,7 +109,9 @@ func collectSoftmax(all []experiment.Done[networkConfig, networkResult]) (experi
 
 // modelPanel shows the error of each kind of model, in the colours of its curves.
 func modelPanel(networks []network) (figure.Panel, error) {
-	panel := figure.Panel{Kind: figure.Lines, Title: "test error", X: figure.Axis{Label: "model, in the order of the legend"}, Y: figure.Axis{Label: "MSE", Log: true}}
+	panel := figure.Panel{Kind: figure.Lines, Title: "test error",
+		X: figure.Axis{Label: "model, in the order of the legend"},
+		Y: figure.Axis{Label: "MSE", Log: true}}
 	for i, label := range labelsOf(networks) {
 		s, err := spreadPoints(networks, label, []float64{float64(i + 1)}, []string{label})
 		if err != nil {
@@ -118,13 +126,15 @@ func softmaxClaims(networks []network) ([]outcome.Claim, error) {
 	claims := leakClaims(networks)
 	type comparison struct{ id, statement, better, worse string }
 	comparisons := []comparison{
-		{"plain/position", "plain tokens need the position: with against without", "plain, linear", "plain, " + noPosition},
+		{"plain/position", "plain tokens need the position: with against without", "plain, linear",
+			"plain, " + noPosition},
 	}
 	if networks[0].Config.Scale == outcome.Paper {
 		// Of the small models of the quick scale one in eight stays on a plateau,
 		// with an MLP and with softmax, whatever the descent.
 		comparisons = append(comparisons,
-			comparison{"augmented/mlp", "augmented tokens: an MLP lowers the error", "augmented, MLP", "augmented, linear"},
+			comparison{"augmented/mlp", "augmented tokens: an MLP lowers the error",
+				"augmented, MLP", "augmented, linear"},
 			comparison{"augmented/softmax", "augmented tokens: over all positions linear attention has a lower error than softmax",
 				"augmented, linear", "augmented, softmax"})
 	}

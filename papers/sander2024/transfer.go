@@ -65,7 +65,8 @@ type law struct {
 // transfer trains a model of c and measures it on laws. Step sizes of
 // estimators are fitted on the model's own training sequences; Kalman knows the
 // noise of each law.
-func transfer(ctx context.Context, c networkConfig, m experiment.Env, laws []law) (transferResult, error) {
+func transfer(ctx context.Context, c networkConfig, m experiment.Env,
+	laws []law) (transferResult, error) {
 	model, err := probed(ctx, m, c.Config)
 	if err != nil {
 		return transferResult{}, err
@@ -93,7 +94,8 @@ func measureTransfer(ctx context.Context, c networkConfig, model *probe.Model,
 		beside := []named{{copyLast, estimator.CopyLast{}}, {step.Name(), step},
 			{normalised.Name(), normalised}, {leastSquaresName, estimator.LeastSquares{}}}
 		if σ, d := l.process.Sigma, float64(l.process.D); σ > 0 {
-			beside = append(beside, named{ridgeName, estimator.Ridge{Lambda: σ * σ * d}}, named{kalmanName, estimator.Kalman{Sigma: σ, Variance: 1 / d}})
+			beside = append(beside, named{ridgeName, estimator.Ridge{Lambda: σ * σ * d}},
+				named{kalmanName, estimator.Kalman{Sigma: σ, Variance: 1 / d}})
 		}
 		t, err := measureOn(ctx, model, l, c.Test, beside)
 		if err != nil {
@@ -121,7 +123,8 @@ const (
 func measureOn(ctx context.Context, model *probe.Model, l law, n int,
 	beside []named) (transferTest, error) {
 	t := transferTest{Name: l.name}
-	sampler, err := ar.NewSampler[float64](l.process, n, l.length, model.Config.Seed, "transfer/"+l.name)
+	sampler, err := ar.NewSampler[float64](l.process, n, l.length, model.Config.Seed,
+		"transfer/"+l.name)
 	if err != nil {
 		return t, err
 	}
@@ -138,7 +141,8 @@ func measureOn(ctx context.Context, model *probe.Model, l law, n int,
 		if trained := model.Config.Length; s.T > trained {
 			for n := range e.N {
 				row := e.Squared[n*e.T:][:e.T]
-				r.PastTraining = append(r.PastTraining, mean(row[trained:])-mean(row[trained-max(1, trained/4):trained]))
+				r.PastTraining = append(r.PastTraining,
+					mean(row[trained:])-mean(row[trained-max(1, trained/4):trained]))
 			}
 		}
 		r.PerPosition, err = newCurve(e, model.Config.Seed)

@@ -67,7 +67,9 @@ func TestKubernetesJob(t *testing.T) {
 			t.Errorf("%+v", c.Resources)
 		}
 		volume := pod.Volumes[0]
-		if c.VolumeMounts[0].Name != volume.Name || (volume.PersistentVolumeClaim == nil) != (claim == "") || (volume.EmptyDir == nil) != (claim != "") {
+		if c.VolumeMounts[0].Name != volume.Name ||
+			(volume.PersistentVolumeClaim == nil) != (claim == "") ||
+			(volume.EmptyDir == nil) != (claim != "") {
 			t.Errorf("claim %q: %+v", claim, volume)
 		}
 	}
