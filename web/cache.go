@@ -62,6 +62,9 @@ func (c *cache[K, V]) get(ctx context.Context, key K,
 	case <-e.done:
 		return e.value, e.err
 	case <-ctx.Done():
+		if stay() { // ctx has ended, but its functions have not all been called
+			c.leave(key, e)
+		}
 		var none V
 		return none, ctx.Err()
 	}
