@@ -28,7 +28,10 @@ func randomConfig(r *rand.Rand) Config {
 // which the engine does not have.
 func anyConfig(r *rand.Rand) Config {
 	c := randomConfig(r)
-	c.PreNorm = c.Norm && pick(r, true, false)
+	c.PreNorm, c.FinalNorm = c.Norm && pick(r, true, false), pick(r, true, false)
+	if c.MLP > 0 {
+		c.MLPNorm, c.Activation = pick(r, true, false), pick(r, "", GELU)
+	}
 	if c.Embed%c.Heads == 0 && c.Position != ProductPosition {
 		c.Mixer = pick(r, "", "multihead")
 	}
