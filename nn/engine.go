@@ -37,27 +37,14 @@ type Engine struct {
 }
 
 // NewEngine returns an Engine for model on the loops of k. It has a fast form of
-// FullHeads without a layer norm or before one, and of relu; about other layers the error is
-// errors.ErrUnsupported.
+// FullHeads and MultiHead; about other mixers the error is errors.ErrUnsupported.
 func NewEngine(model *Transformer[float32], k kernel.Kernel) (*Engine, error) {
-	if _, ok := model.mixer.(fullHeads[float32]); !ok {
-		return nil, fmt.Errorf("the engine has no fast form of the mixer %q: %w",
-			model.config.Mixer, errors.ErrUnsupported)
+	switch model.mixer.(type) {
+	case fullHeads[float32], multiHead[float32]:
+		return &Engine{model: model, kernel: k, segment: segmentSize}, nil
 	}
-	c := model.config
-	for _, part := range []struct {
-		present bool
-		name    string
-	}{
-		{c.PreNorm, "a norm before the mixer"}, {c.MLPNorm, "a norm before the MLP"},
-		{c.FinalNorm, "a norm before the readout"}, {c.Activation == GELU, "GELU"},
-	} {
-		if part.present {
-			return nil, fmt.Errorf("the engine has no fast form of %s: %w", part.name,
-				errors.ErrUnsupported)
-		}
-	}
-	return &Engine{model: model, kernel: k, segment: segmentSize}, nil
+	return nil, fmt.Errorf("the engine has no fast form of the mixer %q: %w",
+		model.config.Mixer, errors.ErrUnsupported)
 }
 
 // Model returns the Transformer whose parameters the Engine reads and whose

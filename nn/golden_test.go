@@ -3,7 +3,6 @@ package nn_test
 import (
 	"errors"
 	"path/filepath"
-	"slices"
 	"testing"
 
 	"icar/nn"
@@ -48,8 +47,7 @@ func TestGolden(t *testing.T) {
 	}
 }
 
-// TestEngineGolden compares every kernel with PyTorch, on the cases that the
-// engine has a fast form for.
+// TestEngineGolden compares every kernel with PyTorch.
 func TestEngineGolden(t *testing.T) {
 	for _, c := range cases(t) {
 		for _, k := range kernel.Available() {
@@ -58,12 +56,6 @@ func TestEngineGolden(t *testing.T) {
 				t.Fatal(err)
 			}
 			e, err := nn.NewEngine(m, k)
-			if unknown := slices.Contains([]string{"multihead-L2", "prenorm-L2", "gpt-L2"}, c.Name); unknown {
-				if !errors.Is(err, errors.ErrUnsupported) {
-					t.Errorf("%s: %v, want ErrUnsupported", c.Name, err)
-				}
-				continue
-			}
 			if err == nil {
 				err = mixertest.Compare(c, m, mixertest.Computer[float32](e), 1e-4)
 			}

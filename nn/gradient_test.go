@@ -24,8 +24,8 @@ func randomConfig(r *rand.Rand) Config {
 	}
 }
 
-// anyConfig is randomConfig with any mixer and the norm on either side of it,
-// which the engine does not have.
+// anyConfig is randomConfig with any mixer, the norm on either side of it, and
+// norms before the MLP and the readout.
 func anyConfig(r *rand.Rand) Config {
 	c := randomConfig(r)
 	c.PreNorm, c.FinalNorm = c.Norm && pick(r, true, false), pick(r, true, false)
