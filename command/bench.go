@@ -15,6 +15,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"icar/bench"
+	"icar/internal/visible"
 	"icar/nn/kernel"
 	"icar/outcome"
 	"icar/report"
@@ -45,7 +46,9 @@ With --against each round also runs another program on the case, and the ratio
 of the least times is printed. In the command, which is split into words and
 not given to a shell, {case} and {steps} stand for those; without {case} the
 name is added as the last word. It has to print a line of JSON with case,
-seconds_per_step and peak_mib, as nn/testdata/oracle.py does. Without CASE the
+seconds_per_step and peak_mib, and may say in program what it is, as
+nn/testdata/oracle.py does: PyTorch in the best of several forms, if its BLAS is
+fit to be compared with. Without CASE the
 standard models are compared.
 
 The environment's ICAR_KERNEL chooses the kernel: go, avx2 or avx512.`,
@@ -247,6 +250,11 @@ func (d *benchDocument) table(out io.Writer) error {
 	}
 	if err := w.Flush(); err != nil {
 		return err
+	}
+	for _, r := range d.Cases {
+		if a := r.Against; a != nil && a.Program != "" {
+			fmt.Fprintf(out, "%s is against %s.\n", r.Case, visible.Text(a.Program))
+		}
 	}
 	for _, e := range d.Exponents {
 		fmt.Fprintf(out, "%s: time grows as T^%.2f, memory as T^%s\n", e.Case, e.Seconds,
