@@ -211,14 +211,21 @@ func listing(t *testing.T, folder string) string {
 // slowPlan has a trial that lasts until somebody ends it.
 const slowPlan = "base: {d: 2, embed: 60, depth: 6, length: 2, batch: 2, train: 2, test: 2, epochs: 4000, checkpoint_every: 10}\ngrid: {seed: [0, 1]}\n"
 
-// The file of SQLite that is deleted, replaced or made read-only under a worker
-// ends it at once: what it writes from then on nobody would see.
+// The file of SQLite that is deleted, replaced, overwritten or made read-only under a
+// worker ends it at once: what it writes from then on nobody would see.
 func TestDatabaseFileChangesUnderWorker(t *testing.T) {
 	t.Parallel()
 	for name, harm := range map[string]func(path string) error{
 		"deleted":   os.Remove,
 		"replaced":  func(path string) error { return os.Rename(path+".other", path) },
 		"read-only": func(path string) error { return os.Chmod(path, 0o444) },
+		"overwritten": func(path string) error {
+			data, err := os.ReadFile(path + ".other")
+			if err != nil {
+				return err
+			}
+			return os.WriteFile(path, data, 0o644) // as cp does: it stays the same file
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
-	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -83,14 +82,10 @@ func Open(ctx context.Context, a Address) (*Store, error) {
 		if err := localDisk(a.file); err != nil {
 			return nil, fmt.Errorf("%w: %w", ErrBroken, err)
 		}
-		path, err := filepath.Abs(a.file)
-		if err != nil {
-			return nil, err
-		}
+		var err error
 		set := url.Values{"_txlock": {"immediate"},
 			"_pragma": {"busy_timeout(30000)", "journal_mode(WAL)", "synchronous(FULL)"}}
-		if s.db, err = sql.Open("sqlite", (&url.URL{Scheme: "file", Path: path,
-			RawQuery: set.Encode()}).String()); err != nil {
+		if s.db, err = openSQLite(a.file, set); err != nil {
 			return nil, err
 		}
 		s.dialect = sqlite
@@ -98,7 +93,7 @@ func Open(ctx context.Context, a Address) (*Store, error) {
 	}
 	err := s.prepare(ctx)
 	if err == nil && a.postgres == nil {
-		s.file, err = identify(a.file)
+		s.file, err = s.identify(ctx)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("the database %v cannot be used: %w", a,
@@ -164,13 +159,13 @@ func (s *Store) catalogue() string {
 
 // guarded runs f, a question to the database, if that is still the one that was
 // opened, and sees afterwards whether it was. The error has no password in it.
-func (s *Store) guarded(f func() error) error {
-	err := s.file.check()
+func (s *Store) guarded(ctx context.Context, f func() error) error {
+	err := s.file.check(ctx)
 	if err != nil {
 		return err
 	}
 	err = f()
-	if gone := s.file.check(); gone != nil {
+	if gone := s.file.check(ctx); FaultOf(gone) == Broken {
 		return gone // what f has heard, or written, is of no use
 	}
 	return s.address.redact(err)
@@ -183,7 +178,7 @@ func (s *Store) within(ctx context.Context, f func(*sql.Tx) error) error {
 	if s.address.postgres == nil {
 		defer queue{s.address.file + ".queue"}.enter(ctx)()
 	}
-	return s.guarded(func() error {
+	return s.guarded(ctx, func() error {
 		tx, err := s.db.BeginTx(ctx, nil)
 		if err != nil {
 			return err
@@ -199,7 +194,7 @@ func (s *Store) within(ctx context.Context, f func(*sql.Tx) error) error {
 // rows calls f for every row of a question.
 func (s *Store) rows(ctx context.Context, question string, args []any,
 	f func(*sql.Rows) error) error {
-	return s.guarded(func() error {
+	return s.guarded(ctx, func() error {
 		r, err := s.db.QueryContext(ctx, s.sql(question), args...)
 		if err != nil {
 			return err
