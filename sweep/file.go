@@ -38,10 +38,14 @@ func (f *openedFile) check(ctx context.Context) error {
 		return fmt.Errorf("%w: the file %s is read-only: chmod u+w %[2]s", ErrBroken, f.path)
 	}
 	stamp, err := stampOn(context.WithoutCancel(ctx), f.path)
-	if FaultOf(err) == Broken || err == nil && stamp != f.stamp {
-		return errors.Join(fmt.Errorf("%w: the file %s was overwritten while it was open: stop all workers, "+
+	if err == nil && stamp != f.stamp {
+		err = fmt.Errorf("%w: it is stamped %08x, not %08x", ErrBroken, uint32(stamp),
+			uint32(f.stamp))
+	}
+	if FaultOf(err) == Broken {
+		return fmt.Errorf("the file %s was overwritten while it was open: %w: stop all workers, "+
 			"remove it with its -wal and -shm, which belong to what was there before, and bring "+
-			"back a copy of the one that is meant", ErrBroken, f.path), err)
+			"back a copy of the one that is meant", f.path, err)
 	}
 	return err
 }
