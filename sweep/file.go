@@ -39,16 +39,18 @@ func (f *openedFile) check(ctx context.Context) error {
 	}
 	stamp, err := stampOn(context.WithoutCancel(ctx), f.path)
 	if err == nil && stamp != f.stamp {
-		err = fmt.Errorf("%w: it is stamped %08x, not %08x", ErrBroken, uint32(stamp),
-			uint32(f.stamp))
+		err = fmt.Errorf("stamped %08x and not %08x: %w", uint32(stamp), uint32(f.stamp), errStamp)
 	}
-	if FaultOf(err) == Broken {
-		return fmt.Errorf("the file %s was overwritten while it was open: %w: stop all workers, "+
+	if errors.Is(err, errStamp) || FaultOf(err) == Broken {
+		return fmt.Errorf("%w: the file %s was overwritten while it was open (%w): stop all workers, "+
 			"remove it with its -wal and -shm, which belong to what was there before, and bring "+
-			"back a copy of the one that is meant", f.path, err)
+			"back a copy of the one that is meant", ErrBroken, f.path, err)
 	}
 	return err
 }
+
+// errStamp is the error about a file with the stamp of another database.
+var errStamp = errors.New("another database's")
 
 // openSQLite opens the file at a path with these settings of the driver.
 func openSQLite(path string, set url.Values) (*sql.DB, error) {
