@@ -4,6 +4,7 @@ package sweep_test
 
 import (
 	"bytes"
+	"context"
 	"crypto/sha256"
 	"errors"
 	"flag"
@@ -14,8 +15,10 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
+	"time"
 
 	"icar/nn/kernel"
 	"icar/sweep"
@@ -25,7 +28,8 @@ import (
 var seedOfChaos = flag.Uint64("seed", 0, "replay TestMetamorphic with this seed (0: its own)")
 
 // TestMetamorphic does random things to a sweep: it works on it, kills, stops
-// and forgets workers, edits rows, damages files, cancels, retries, steps the
+// and forgets workers, in this process and with SIGKILL in others, edits rows,
+// damages files, leaves some to another program, cancels, retries, steps the
 // clock and restarts the database. Whatever happened, each result is that of a
 // calm run, a trial that nobody edited gets its result in the end, and one that
 // has none says why. Nothing outside of the sweep's folders is touched.
@@ -60,7 +64,7 @@ func TestMetamorphic(t *testing.T) {
 					w.step()
 				}
 				w.settle()
-				w.judge()
+				w.within(w.judge)
 			})
 		}
 	}
@@ -68,7 +72,7 @@ func TestMetamorphic(t *testing.T) {
 
 // chaosPlan has trials of 16 steps with checkpoints in between.
 const chaosPlan = `base: {d: 2, length: 3, train: 4, batch: 2, test: 2, epochs: 8, checkpoint_every: 3}
-grid: {seed: [0, 1, 2, 3, 4, 5]}
+grid: {seed: [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11]}
 attempts: 3
 `
 
@@ -114,6 +118,8 @@ type world struct {
 	clock   int64
 	did     []string // what has happened, for a failure's report
 	results int
+	killed  int             // processes
+	limited context.Context // of the operation that goes on
 }
 
 func newWorld(t *testing.T, kind string, seed uint64, plan sweep.Plan, trials []sweep.Spec,
@@ -140,6 +146,43 @@ func newWorld(t *testing.T, kind string, seed uint64, plan sweep.Plan, trials []
 		Trials: int64(len(trials)), Attempts: int64(plan.Attempts)}
 	w.create()
 	return w
+}
+
+// Context is that of the operation that goes on, which ends at its time limit.
+func (w *world) Context() context.Context {
+	if w.limited != nil {
+		return w.limited
+	}
+	return w.T.Context()
+}
+
+// limit is how long an operation may take: the longest, a restart of Postgres, takes
+// some seconds.
+const limit = 20 * time.Second
+
+// within does something and fails the test if it does not end in time, or has
+// failed: what comes after a failure explains nothing.
+func (w *world) within(do func()) {
+	w.Helper()
+	var cancel context.CancelFunc
+	w.limited, cancel = context.WithTimeout(w.T.Context(), limit)
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended) // also when do ends the test
+		do()
+	}()
+	select {
+	case <-ended:
+	case <-time.After(limit + time.Second): // it does not listen
+		stacks := make([]byte, 64<<10)
+		w.Fatalf("an operation after these does not end within %v:\n%s\n%s", limit,
+			strings.Join(w.did, "\n"), stacks[:runtime.Stack(stacks, true)])
+	}
+	cancel()
+	w.limited = nil
+	if w.Failed() {
+		w.FailNow()
+	}
 }
 
 // reopen closes the database, if it is open, and opens it again.
@@ -194,20 +237,27 @@ func tree(t testing.TB, folder string) string {
 func (w *world) settle() {
 	w.held = nil
 	w.note("settle")
-	w.create() // what a cut-off create has left out
-	if _, err := w.store.Retry(w.Context(), w.sweep.ID); err != nil {
-		w.fail("retry: %v", err)
-	}
-	for range 20 * len(w.trials) {
-		w.clock += lease.Milliseconds() + 5*60_000 + 1
-		want(w, w.store.Tick(w.Context(), w.clock), nil)
-		w.claim()
-		for len(w.held) > 0 {
-			w.work()
+	w.within(func() {
+		w.create() // what a cut-off create has left out
+		if _, err := w.store.Retry(w.Context(), w.sweep.ID); err != nil {
+			w.fail("retry: %v", err)
 		}
-		if finished, err := w.store.Finished(w.Context(), w.sweep); err != nil {
-			w.fail("finished: %v", err)
-		} else if finished {
+	})
+	finished := false
+	for range 20 * len(w.trials) {
+		w.within(func() {
+			w.clock += lease.Milliseconds() + 5*60_000 + 1
+			want(w, w.store.Tick(w.Context(), w.clock), nil)
+			w.claim()
+			for len(w.held) > 0 {
+				w.work()
+			}
+			var err error
+			if finished, err = w.store.Finished(w.Context(), w.sweep); err != nil {
+				w.fail("finished: %v", err)
+			}
+		})
+		if finished {
 			return
 		}
 	}
@@ -242,8 +292,8 @@ func (w *world) judge() {
 	if after := tree(w, w.outside); after != w.before {
 		w.fail("outside of the sweep's folders there was\n%s\nand there is\n%s", w.before, after)
 	}
-	w.Logf("%d operations, %d results recorded, %d rows edited", len(w.did), w.results,
-		len(w.edited))
+	w.Logf("%d operations, %d results recorded here, %d rows edited, %d processes killed",
+		len(w.did), w.results, len(w.edited), w.killed)
 }
 
 func (w *world) note(format string, args ...any) {

@@ -9,7 +9,6 @@ import (
 	"strings"
 	"testing"
 
-	"icar/internal/pgtest"
 	"icar/sweep"
 )
 
@@ -37,8 +36,7 @@ func copied(t *testing.T, a sweep.Address) sweep.Address {
 		name := fmt.Sprint("copy", server.names.Add(1))
 		from := a.String()[strings.LastIndex(a.String(), "/")+1:]
 		want(t, other.Run(t.Context(), "CREATE DATABASE "+name+" TEMPLATE "+from), nil)
-		text = fmt.Sprintf("postgres:host=127.0.0.1 port=%d user=icar password='%s' dbname=%s sslmode=disable",
-			server.Port, pgtest.Password, name)
+		text = server.Address(name)
 	}
 	a, err := sweep.ParseAddress(text)
 	want(t, err, nil)
@@ -47,37 +45,37 @@ func copied(t *testing.T, a sweep.Address) sweep.Address {
 
 // A copy of a database has a place of its own, from the first time on that it is
 // worked on, unless it is said to be the same.
-func TestPlaces(t *testing.T) {
-	for _, kind := range []string{"sqlite", "postgres"} {
-		t.Run(kind, func(t *testing.T) {
-			a := address(t, kind)
-			first := settled(t, a, false)
-			if len(first.Name) != 12 || first.Moved || settled(t, a, true) != first {
-				t.Errorf("%+v", first)
-			}
-			moved := settled(t, copied(t, a), false)
-			if !moved.Moved || len(moved.Name) != 12 || moved.Name == first.Name {
-				t.Errorf("a copy is at %+v, its original at %+v", moved, first)
-			}
-			b := copied(t, a)
-			if p := settled(t, b, true); p != first {
-				t.Errorf("restored it is at %+v, not at %+v", p, first)
-			}
-			if p := settled(t, b, false); p != first {
-				t.Errorf("later it is at %+v, not at %+v", p, first)
-			}
-			c := copied(t, a)
-			p := settled(t, c, false) // somebody forgot to say it
-			if again := settled(t, c, false); again.Name != p.Name || again.Moved {
-				t.Errorf("again at %+v, not %+v", again, p)
-			}
-			if again := settled(t, c, true); again != first {
-				t.Errorf("restored later it is at %+v, not at %+v", again, first)
-			}
-			if p := settled(t, a, false); p != first {
-				t.Errorf("the original is now at %+v, not at %+v", p, first)
-			}
-		})
+func TestPlacesOfFiles(t *testing.T) { checkPlaces(t, address(t, "sqlite")) }
+
+func TestPlacesOfServers(t *testing.T) { checkPlaces(t, address(t, "postgres")) }
+
+func checkPlaces(t *testing.T, a sweep.Address) {
+	t.Helper()
+	first := settled(t, a, false)
+	if len(first.Name) != 12 || first.Moved || settled(t, a, true) != first {
+		t.Errorf("%+v", first)
+	}
+	moved := settled(t, copied(t, a), false)
+	if !moved.Moved || len(moved.Name) != 12 || moved.Name == first.Name {
+		t.Errorf("a copy is at %+v, its original at %+v", moved, first)
+	}
+	b := copied(t, a)
+	if p := settled(t, b, true); p != first {
+		t.Errorf("restored it is at %+v, not at %+v", p, first)
+	}
+	if p := settled(t, b, false); p != first {
+		t.Errorf("later it is at %+v, not at %+v", p, first)
+	}
+	c := copied(t, a)
+	p := settled(t, c, false) // somebody forgot to say it
+	if again := settled(t, c, false); again.Name != p.Name || again.Moved {
+		t.Errorf("again at %+v, not %+v", again, p)
+	}
+	if again := settled(t, c, true); again != first {
+		t.Errorf("restored later it is at %+v, not at %+v", again, first)
+	}
+	if p := settled(t, a, false); p != first {
+		t.Errorf("the original is now at %+v, not at %+v", p, first)
 	}
 }
 
