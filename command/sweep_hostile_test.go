@@ -341,7 +341,8 @@ func TestCopiedDatabase(t *testing.T) {
 	if after := listing(t, original[0]); after != before {
 		t.Errorf("the copy's worker has changed\n%s to\n%s", before, after)
 	}
-	if n, said := work(third, "--restored"); n != 2 || strings.Contains(said, copied) {
+	if n, said := work(third, "--restored"); n != 2 || strings.Contains(said, copied) ||
+		strings.Contains(said, "msg=failed") || strings.Count(said, "epoch=1 from=1") != 3 {
 		t.Errorf("%d folders with the restored one's: %s", n, said)
 	}
 }
