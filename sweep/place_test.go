@@ -79,6 +79,31 @@ func checkPlaces(t *testing.T, a sweep.Address) {
 	}
 }
 
+// A server may keep from its users which cluster it is; the database and the table
+// are told all the same.
+func TestPlaceOfAPlainUser(t *testing.T) {
+	a := address(t, "postgres")
+	s := open(t, a)
+	name := a.String()[strings.LastIndex(a.String(), "/")+1:]
+	for _, statement := range []string{
+		"REVOKE EXECUTE ON FUNCTION pg_control_system() FROM PUBLIC",
+		"CREATE ROLE plain LOGIN PASSWORD 'plain'",
+		"GRANT ALL ON ALL TABLES IN SCHEMA public TO plain",
+	} {
+		want(t, s.Run(t.Context(), statement), nil)
+	}
+	b, err := sweep.ParseAddress(fmt.Sprintf(
+		"postgres:host=127.0.0.1 port=%d user=plain password=plain dbname=%s sslmode=disable",
+		server.Port, name))
+	want(t, err, nil)
+	if p := settled(t, b, false); !p.Moved || len(p.Name) != 12 { // he is told another place
+		t.Errorf("%+v", p)
+	}
+	if p := settled(t, b, true); p.Moved || p.Name != s.Identity() {
+		t.Errorf("%+v, not %s", p, s.Identity())
+	}
+}
+
 // A file stays at its place when it is renamed and rewritten by a VACUUM, and a
 // database of before there were places is where it always was.
 func TestPlaceStays(t *testing.T) {
