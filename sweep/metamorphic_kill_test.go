@@ -19,6 +19,9 @@ import (
 // of TestMetamorphic, on the database that it names.
 const chaosDatabase = "ICAR_CHAOS_DATABASE"
 
+// endOfTrial is what a chaosWorker says before it records a result.
+const endOfTrial = "an end"
+
 // chaosWorker works, in a process of its own, on a sweep of the database with two
 // trials at a time, and writes a line for everything that happens. It returns the
 // exit code.
@@ -38,14 +41,14 @@ func chaosWorker(files, id string) int {
 		if err != nil {
 			return err
 		}
-		happened := func() { fmt.Println("and") }
+		happened := func() { fmt.Println("a thing") }
 		trainer := sweep.Trainer{Attempts: sweep.Attempts{Folder: files, Log: quiet()},
 			Kernel: loops(), Step: happened}
 		return sweep.Worker{Store: s, Sweep: of, Name: "child", Parallel: 2, Lease: lease,
 			Heartbeat: 5 * time.Millisecond, GiveUp: time.Second, Log: quiet(),
 			Do: func(ctx context.Context, c sweep.Claim) ([]byte, []sweep.Metric, error) {
 				happened()
-				defer happened()
+				defer fmt.Println(endOfTrial)
 				return trainer.Do(ctx, c)
 			},
 			Recorded: func(c sweep.Claim) {
@@ -63,9 +66,14 @@ func chaosWorker(files, id string) int {
 
 // killProcess lets a worker work in a process of its own and kills that, after as
 // many things as are drawn have happened and a little later, or when it has had
-// nothing to do for a while. All is the seed's but the very moment.
+// nothing to do for a while. Half of the time the things are ends of trials, which
+// are recorded then. All is the seed's but the very moment.
 func (w *world) killProcess() {
 	things, later := w.IntN(60), time.Duration(w.IntN(3_000))*time.Microsecond
+	ends := w.IntN(2) == 0
+	if ends {
+		things, later = w.IntN(4), time.Duration(w.IntN(20_000))*time.Microsecond
+	}
 	binary, err := os.Executable()
 	if err != nil {
 		w.Fatal(err)
@@ -80,14 +88,16 @@ func (w *world) killProcess() {
 	go func() {
 		defer close(ended)
 		for s := bufio.NewScanner(out); s.Scan(); {
-			lines <- true
+			lines <- !ends || s.Text() == endOfTrial
 		}
 	}()
 	happened, done := 0, false
 	for happened <= things && !done {
 		select {
-		case <-lines:
-			happened++
+		case counts := <-lines:
+			if counts {
+				happened++
+			}
 		case <-ended:
 			done = true
 		case <-time.After(150 * time.Millisecond): // nothing is due
