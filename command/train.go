@@ -51,6 +51,7 @@ was stopped or killed goes on with --resume from its last checkpoint, to the
 same bits as in one go.`,
 		Example: `  icar train --epochs 20
   icar train --config runs/a/config.yaml --seed 1 --out runs/b
+  icar train --optimiser adamw --weight_decay 0.01 --warmup 200 --clip 1 --schedule cosine
   icar train --resume runs/b
   icar train --tokens plain --embed 10 --heads 8 --position product --residual=false`,
 		Args: noArguments,
@@ -113,6 +114,10 @@ func (h *house) trainRun(c *cobra.Command, f trainFlags) error {
 	config, err := h.trainConfig(c.Flags(), f.config)
 	if err != nil {
 		return err
+	}
+	if config.Optimiser == nn.AdamWName && config.WeightDecay == 0 {
+		fmt.Fprintf(c.ErrOrStderr(), "icar: %s without weight_decay is %s: PyTorch's default is "+
+			"--weight_decay %v\n", nn.AdamWName, nn.AdamName, nn.UsualDecay)
 	}
 	loops, err := chooseKernel()
 	if err != nil {

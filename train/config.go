@@ -3,6 +3,7 @@ package train
 import (
 	"fmt"
 	"math"
+	"slices"
 
 	"icar/ar"
 	"icar/nn"
@@ -47,6 +48,7 @@ type Config struct {
 
 	Epochs       int      `json:"epochs"`
 	Optimiser    string   `json:"optimiser"`
+	WeightDecay  float64  `json:"weight_decay,omitempty"`
 	LearningRate float64  `json:"learning_rate"`
 	Schedule     Schedule `json:"schedule"`
 	Warmup       int      `json:"warmup"`
@@ -167,10 +169,11 @@ func (c Config) checkDescent() error {
 		return fmt.Errorf("learning_rate %v is not a positive number: use 0.01, as the paper does",
 			c.LearningRate)
 	}
-	switch c.Optimiser {
-	case nn.SGDName, nn.MomentumName, nn.AdamName:
-	default:
-		return setting.Unknown("optimiser", c.Optimiser, nn.SGDName, nn.MomentumName, nn.AdamName)
+	if !slices.Contains(nn.Optimisers(), c.Optimiser) {
+		return setting.Unknown("optimiser", c.Optimiser, nn.Optimisers()...)
+	}
+	if err := c.checkDecay(); err != nil {
+		return err
 	}
 	switch c.Schedule {
 	case Constant, Cosine:
@@ -184,6 +187,21 @@ func (c Config) checkDescent() error {
 	if !(c.Clip >= 0) || math.IsInf(c.Clip, 1) {
 		return fmt.Errorf("clip %v is not a norm: "+
 			"use 0 for no clipping, or a positive number such as 1", c.Clip)
+	}
+	return nil
+}
+
+func (c Config) checkDecay() error {
+	switch {
+	case !(c.WeightDecay >= 0) || math.IsInf(c.WeightDecay, 1):
+		return fmt.Errorf("weight_decay %v is not a number from 0 on: use %v, as PyTorch does",
+			c.WeightDecay, nn.UsualDecay)
+	case c.WeightDecay > 0 && c.Optimiser != nn.AdamWName:
+		return fmt.Errorf("weight_decay %v is a setting of the optimiser %s: use that, or "+
+			"weight_decay 0", c.WeightDecay, nn.AdamWName)
+	case c.LearningRate*c.WeightDecay >= 1:
+		return fmt.Errorf("weight_decay %v at the learning_rate %v takes away all of a weight in "+
+			"a step: use one below %v", c.WeightDecay, c.LearningRate, 1/c.LearningRate)
 	}
 	return nil
 }

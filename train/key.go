@@ -109,6 +109,10 @@ func (c *Config) ownKeys() []setting.Key {
 	preNorm := setting.New("pre_norm", "the layer norm before the attention: `true` or `false`",
 		&c.PreNorm)
 	preNorm.Usual = "false"
+	decay := setting.New("weight_decay", "weight decay λ of `adamw`, which at 0 is `adam`: "+
+		"a step shrinks the weights by a factor 1 - ηλ; PyTorch's default is 0.01",
+		&c.WeightDecay)
+	decay.Usual = "0"
 	return []setting.Key{
 		setting.New("width", "numbers in a token; 0 for what the tokens have, d or 3d", &c.Width),
 		setting.New("embed", "dimension inside the model, a multiple of width; 0 for width",
@@ -136,7 +140,8 @@ func (c *Config) ownKeys() []setting.Key {
 		setting.New("test", "test sequences", &c.Test),
 		setting.New("epochs", "passes over the training sequences, of train/batch steps each",
 			&c.Epochs),
-		setting.New("optimiser", "`adam`, `momentum` or `sgd`", &c.Optimiser),
+		setting.New("optimiser", "`adam`, `adamw`, `momentum` or `sgd`", &c.Optimiser),
+		decay,
 		setting.New("learning_rate", "learning rate η > 0", &c.LearningRate),
 		setting.New("schedule", "of the learning rate: `constant`, or `cosine` from η to 0",
 			(*string)(&c.Schedule)),
