@@ -199,6 +199,9 @@ func showRun(out io.Writer, d described) error {
 		return err
 	}
 	fmt.Fprintln(w)
+	if why := d.Info.Diverged; why != "" {
+		fmt.Fprintf(w, "diverged\t%s\n", visible.Text(why))
+	}
 	fmt.Fprintf(w, "icar\t%s\n", visible.Text(d.Info.Icar+" "+d.Info.Revision))
 	fmt.Fprintf(w, "program\t%s\n", visible.Text(strings.Join(d.Info.Programs(), " and ")))
 	fmt.Fprintf(w, "Go\t%s\n", visible.Text(d.Info.Go))

@@ -36,7 +36,8 @@ func (h *house) trainResume(c *cobra.Command, f trainFlags) error {
 	dir, saved, err := run.Open(f.resume.dir, h.resumedArithmetic(f.resume.dir, loops),
 		f.resume.mixed)
 	switch {
-	case errors.Is(err, run.ErrUnwritable), errors.Is(err, fs.ErrPermission):
+	case errors.Is(err, run.ErrUnwritable), errors.Is(err, fs.ErrPermission),
+		errors.Is(err, run.ErrDiverged):
 		return runFailed(err)
 	case errors.Is(err, run.ErrRunning):
 		return usage(err)

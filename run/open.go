@@ -36,12 +36,16 @@ var ErrRunning = errors.New("is being written by another process")
 // ErrUnwritable is the error about a run whose directory cannot be written.
 var ErrUnwritable = errors.New("cannot be written")
 
+// ErrDiverged is the error about a run whose numbers have grown beyond use, which
+// they would do again.
+var ErrDiverged = errors.New("has diverged")
+
 // maxConfig is more than any config.yaml or run.json needs, in bytes.
 const maxConfig = 1 << 16
 
 // Open opens the directory of a run to go on with it at its last checkpoint,
 // or at the one before if that is damaged. What was recorded after it is cut
-// off. A run of another arithmetic is refused, unless mixed; then run.json
+// off. A run that has diverged is refused. A run of another arithmetic is refused, unless mixed; then run.json
 // names both from now on, and so is one whose initial weights came from a file
 // and which has no checkpoint. A run of another program is gone on with, and
 // run.json and the checkpoints name both from now on: whoever wants the bits of
@@ -66,13 +70,16 @@ func open(on disk, path, arithmetic string, mixed bool) (d *Dir, s Saved, err er
 	if s, err = readRun(budget.Folder(path)); err != nil {
 		return nil, s, err
 	}
+	if s.Info.Diverged != "" {
+		return nil, s, fmt.Errorf("%w: %s", ErrDiverged, s.Info.Diverged)
+	}
 	if s.Info.Arithmetic != arithmetic && !mixed && !s.Done {
 		return nil, s, fmt.Errorf("was computed in the arithmetic %s, this would be %s, whose bits differ: "+
 			"resume it on a machine like the first, or use --allow-different-arithmetic",
 			s.Info.Arithmetic, arithmetic)
 	}
 	d = &Dir{on: on, path: path, settings: s.Config, arithmetic: s.Info.Arithmetic,
-		program: s.Info.Program}
+		program: s.Info.Program, info: s.Info}
 	if s.Done {
 		err = d.finished(&s)
 		return nil, s, err

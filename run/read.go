@@ -19,9 +19,10 @@ type State string
 // The states of a run.
 const (
 	Complete State = "complete"
-	Running  State = "running" // a process is writing it
-	Stopped  State = "stopped" // before its end
-	Damaged  State = "damaged" // its files cannot be read, see Run.Err
+	Running  State = "running"  // a process is writing it
+	Stopped  State = "stopped"  // before its end
+	Diverged State = "diverged" // its numbers have grown beyond use, see Info.Diverged
+	Damaged  State = "damaged"  // its files cannot be read, see Run.Err
 )
 
 // Run is what the directory of a run tells without its weights. Reading
@@ -62,6 +63,8 @@ func ReadFS(fsys fs.FS, path string) (Run, error) {
 		r.State = Complete
 	case busy:
 		r.State = Running
+	case saved.Info.Diverged != "":
+		r.State = Diverged
 	}
 	return r, nil
 }
