@@ -78,6 +78,7 @@ type described struct {
 	Steps      int             `json:"steps"`
 	Loss       *float64        `json:"loss"`
 	Evaluation *run.Evaluation `json:"evaluation"`
+	Best       *train.Best     `json:"best"`
 	Seconds    float64         `json:"seconds"`
 	Info       *run.Info       `json:"info"`
 	Config     *train.Config   `json:"config"`
@@ -105,7 +106,7 @@ func (h *house) describe(runs []run.Run) []described {
 		if d.Step > 0 {
 			d.Loss = &r.Metrics[d.Step-1].Loss
 		}
-		d.Evaluation = train.History(r.Metrics).Last()
+		d.Evaluation, d.Best = train.History(r.Metrics).Last(), train.History(r.Metrics).Best()
 		all = append(all, d)
 	}
 	return all
@@ -139,25 +140,29 @@ func printRuns(out io.Writer, runs []described) error {
 
 // cells are the columns of a run that tables share.
 func (d described) cells() string {
-	loss, test := "", ""
+	loss, test, best := "", "", ""
 	if d.Loss != nil {
 		loss = report.Number(*d.Loss)
 	}
 	if d.Evaluation != nil {
 		test = report.Number(d.Evaluation.TestMSE)
 	}
+	if d.Best != nil {
+		best = fmt.Sprintf("%s at %d", report.Number(d.Best.TestMSE), d.Best.Step)
+	}
 	took := time.Duration(d.Seconds * float64(time.Second)).Round(time.Second / 10)
-	return fmt.Sprintf("%s\t%d/%d\t%s\t%s\t%v", d.State, d.Step, d.Steps, loss, test, took)
+	return fmt.Sprintf("%s\t%d/%d\t%s\t%s\t%s\t%v", d.State, d.Step, d.Steps, loss, test, best,
+		took)
 }
 
-const cellTitles = "STATE\tSTEP\tLOSS\tTEST MSE\tTIME"
+const cellTitles = "STATE\tSTEP\tLOSS\tTEST MSE\tBEST\tTIME"
 
 func listRuns(out io.Writer, runs []described) error {
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(w, "RUN\t"+cellTitles+"\tOTHER THAN THE DEFAULTS")
 	for _, d := range runs {
 		if d.Error != "" {
-			fmt.Fprintf(w, "%s\t%s\t\t\t\t\t%s\n", visible.Text(d.Path), d.State,
+			fmt.Fprintf(w, "%s\t%s\t\t\t\t\t\t%s\n", visible.Text(d.Path), d.State,
 				visible.Text(d.Error))
 			continue
 		}

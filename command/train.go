@@ -263,6 +263,12 @@ func printTrained(ctx context.Context, out io.Writer, c train.Config, history tr
 	fmt.Fprintf(w, "steps\t%d\n", last.Step)
 	fmt.Fprintf(w, "train loss\t%s\tlast batch\n", report.Number(last.Loss))
 	fmt.Fprintf(w, "test MSE\t%s\t%d sequences\n", report.Number(last.TestMSE), c.Test)
+	if best := history.Best(); best.Step < last.Step {
+		fmt.Fprintf(w, "  best\t%s\tafter step %d; the checkpoint is the last\n",
+			report.Number(best.TestMSE), best.Step)
+	} else {
+		fmt.Fprintf(w, "  best\t%s\tthe last\n", report.Number(best.TestMSE))
+	}
 	for _, e := range []estimator.Estimator{estimator.Zero{}, estimator.CopyLast{}} {
 		errors, err := estimator.MSE(ctx, test, e)
 		if err != nil {

@@ -36,20 +36,6 @@ type Options struct {
 	Observe func(run.Metric)
 }
 
-// History is what every step measured, step k at index k-1.
-type History []run.Metric
-
-// Last returns the last evaluation, that of the trained model if the run is
-// complete; nil if there was none.
-func (h History) Last() *run.Evaluation {
-	for i := len(h) - 1; i >= 0; i-- {
-		if h[i].Evaluation != nil {
-			return h[i].Evaluation
-		}
-	}
-	return nil
-}
-
 // Train trains a model of c to the end and returns it with the history. The
 // result is a function of c, the initial weights, the sequences if they are none
 // of c, and the arithmetic of the backend, bit by bit.
