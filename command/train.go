@@ -48,11 +48,13 @@ paper at depth 1.
 
 The first Ctrl-C saves a checkpoint and stops, the second stops at once. What
 was stopped or killed goes on with --resume from its last checkpoint, to the
-same bits as in one go.`,
+same bits as in one go. With --resume --epochs a run becomes longer, also one
+that is complete.`,
 		Example: `  icar train --epochs 20
   icar train --config runs/a/config.yaml --seed 1 --out runs/b
   icar train --optimiser adamw --weight_decay 0.01 --warmup 200 --clip 1 --schedule cosine
   icar train --resume runs/b
+  icar train --resume runs/b --epochs 40
   icar train --tokens plain --embed 10 --heads 8 --position product --residual=false`,
 		Args: noArguments,
 		RunE: func(c *cobra.Command, _ []string) error {

@@ -54,10 +54,12 @@ const maxConfig = 1 << 16
 //
 // The Dir of a run that is done is nil.
 func Open(path, arithmetic string, mixed bool) (*Dir, Saved, error) {
-	return open(system{}, path, arithmetic, mixed)
+	return open(system{}, path, arithmetic, mixed, nil)
 }
 
-func open(on disk, path, arithmetic string, mixed bool) (d *Dir, s Saved, err error) {
+// open opens a run, or with a configuration extends it to that.
+func open(on disk, path, arithmetic string, mixed bool,
+	extended []byte) (d *Dir, s Saved, err error) {
 	defer func() {
 		if err != nil {
 			err = fmt.Errorf("%s %w", path, err)
@@ -73,14 +75,15 @@ func open(on disk, path, arithmetic string, mixed bool) (d *Dir, s Saved, err er
 	if s.Info.Diverged != "" {
 		return nil, s, fmt.Errorf("%w: %s", ErrDiverged, s.Info.Diverged)
 	}
-	if s.Info.Arithmetic != arithmetic && !mixed && !s.Done {
+	finished := s.Done && extended == nil
+	if s.Info.Arithmetic != arithmetic && !mixed && !finished {
 		return nil, s, fmt.Errorf("was computed in the arithmetic %s, this would be %s, whose bits differ: "+
 			"resume it on a machine like the first, or use --allow-different-arithmetic",
 			s.Info.Arithmetic, arithmetic)
 	}
 	d = &Dir{on: on, path: path, settings: s.Config, arithmetic: s.Info.Arithmetic,
 		program: s.Info.Program, info: s.Info}
-	if s.Done {
+	if finished {
 		err = d.finished(&s)
 		return nil, s, err
 	}
@@ -98,6 +101,9 @@ func open(on disk, path, arithmetic string, mixed bool) (d *Dir, s Saved, err er
 	}
 	if d.timings, err = openLines(on, path, timingsFile); err == nil {
 		err = d.rewind(s, length, previous, arithmetic)
+	}
+	if err == nil && extended != nil {
+		err = d.extend(&s, extended)
 	}
 	if err != nil {
 		err = fmt.Errorf("%w: %w; resume it when it can be", ErrUnwritable, err)
@@ -159,6 +165,10 @@ func readSmall(fsys fs.FS, path string) ([]byte, error) {
 // of metrics.jsonl that belong to it, and whether it is the previous one.
 func (d *Dir) choose(s *Saved) (length int64, previous bool, err error) {
 	length, err = d.load(s, checkpointFile)
+	if errors.As(err, new(foreign)) && d.halfExtended() {
+		length, err = d.load(s, previousFile)
+		return length, true, err
+	}
 	if err == nil || errors.As(err, new(foreign)) {
 		return length, false, err
 	}
