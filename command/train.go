@@ -34,6 +34,7 @@ type trainFlags struct {
 	config, init, out string
 	seconds           float64 // between checkpoints
 	resume            resumeFlags
+	label             run.Label
 }
 
 func (h *house) newTrain() *cobra.Command {
@@ -84,6 +85,7 @@ that is complete.`,
 		"resume a run of another kernel arithmetic, to other bits")
 	flags.Float64Var(&f.seconds, "checkpoint-seconds", 60,
 		"longest time without a checkpoint, in `seconds`; 0 for any")
+	labelFlags(flags, &f.label)
 	addSettings(flags, h.catalogue.Keys())
 	return c
 }
@@ -117,6 +119,9 @@ func (h *house) trainRun(c *cobra.Command, f trainFlags) error {
 	if err != nil {
 		return err
 	}
+	if err := f.label.Check(); err != nil {
+		return usage(err)
+	}
 	if config.Optimiser == nn.AdamWName && config.WeightDecay == 0 {
 		fmt.Fprintf(c.ErrOrStderr(), "icar: %s without weight_decay is %s: PyTorch's default is "+
 			"--weight_decay %v\n", nn.AdamWName, nn.AdamName, nn.UsualDecay)
@@ -149,6 +154,9 @@ func (h *house) trainRun(c *cobra.Command, f trainFlags) error {
 	if err != nil {
 		return runFailed(fmt.Errorf("--out %s cannot be written: %w; choose another directory",
 			f.out, err))
+	}
+	if _, err := run.SetLabel(f.out, func(l *run.Label) { *l = f.label }); err != nil {
+		return runFailed(errors.Join(err, dir.Close()))
 	}
 	return trainIn(c, config, f, train.Options{Model: model, Backend: nn.OnKernel(loops), Dir: dir})
 }

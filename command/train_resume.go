@@ -24,6 +24,12 @@ type resumeFlags struct {
 
 // trainResume goes on with a run at its last checkpoint.
 func (h *house) trainResume(c *cobra.Command, f trainFlags) error {
+	for _, name := range []string{"name", "note", "tag"} {
+		if c.Flags().Changed(name) {
+			return usage(fmt.Errorf("--%s cannot go with --resume: use icar runs %[1]s %s", name,
+				f.resume.dir))
+		}
+	}
 	for _, name := range []string{"config", "init", "out"} {
 		if c.Flags().Changed(name) {
 			return usage(fmt.Errorf("--%s cannot go with --resume, which takes everything from "+

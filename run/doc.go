@@ -8,6 +8,7 @@
 //	checkpoint.safetensors  weights, optimiser and step, replaced whole, see Checkpoint
 //	checkpoint.previous.safetensors  the one before it, until the run is complete
 //	DONE                    written last: the run is complete
+//	label.json              what people call it and say of it, if they do, see Label
 //
 // Of two runs of the same configuration by the same program on the same
 // arithmetic every file but timings.jsonl holds the same bytes. Of two programs

@@ -33,6 +33,7 @@ type Run struct {
 	State   State
 	Config  []byte // config.yaml
 	Info    Info
+	Label   Label
 	Metrics []Metric
 	Seconds float64 // wall time of the steps, as far as recorded
 	Err     error   // why it is damaged
@@ -55,6 +56,9 @@ func ReadFS(fsys fs.FS, path string) (Run, error) {
 	}
 	if r.Seconds, err = readSeconds(fsys); err != nil {
 		return Run{}, fmt.Errorf("%s: %w", filepath.Join(path, timingsFile), err)
+	}
+	if r.Label, err = readLabel(fsys); err != nil {
+		return Run{}, fmt.Errorf("%s: %w", path, err)
 	}
 	switch busy, err := running(fsys); {
 	case err != nil:
@@ -217,7 +221,7 @@ func filesOf(path string) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	known := []string{doneFile, previousFile, checkpointFile, timingsFile, metricsFile, ConfigFile,
+	known := []string{labelFile, doneFile, previousFile, checkpointFile, timingsFile, metricsFile, ConfigFile,
 		infoFile}
 	var files []string
 	for _, name := range known {
