@@ -35,6 +35,7 @@ type trainFlags struct {
 	seconds           float64 // between checkpoints
 	resume            resumeFlags
 	label             run.Label
+	quiet             bool
 }
 
 func (h *house) newTrain() *cobra.Command {
@@ -86,6 +87,7 @@ that is complete.`,
 	flags.Float64Var(&f.seconds, "checkpoint-seconds", 60,
 		"longest time without a checkpoint, in `seconds`; 0 for any")
 	labelFlags(flags, &f.label)
+	flags.BoolVar(&f.quiet, "quiet", false, "show no progress: results, warnings and errors only")
 	addSettings(flags, h.catalogue.Keys())
 	return c
 }
@@ -171,7 +173,10 @@ func trainIn(c *cobra.Command, config train.Config, f trainFlags, o train.Option
 	o.Notice = func(why error) {
 		fmt.Fprintf(c.ErrOrStderr(), "icar: training on the reference, which is slow: %v\n", why)
 	}
-	history, err := trainObserved(c.Context(), c.ErrOrStderr(), config, o)
+	watch := newTrainWatch(c.ErrOrStderr(), config, o, f.quiet)
+	o.Observe = watch.step
+	_, history, err := train.Train(c.Context(), config, o)
+	watch.end(err)
 	if err = errors.Join(err, o.Dir.Close()); err != nil {
 		err = fmt.Errorf("%s: %w", path, err)
 		if !errors.As(err, new(train.DivergedError)) {
@@ -249,16 +254,6 @@ func hashFile(path string) (string, error) {
 	h := sha256.New()
 	_, err = io.Copy(h, f)
 	return hex.EncodeToString(h.Sum(nil)), err
-}
-
-// trainObserved trains with a bar on a terminal and a log elsewhere.
-func trainObserved(ctx context.Context, stderr io.Writer, c train.Config,
-	o train.Options) (train.History, error) {
-	watch := newTrainWatch(stderr, c, o)
-	o.Observe = watch.step
-	_, history, err := train.Train(ctx, c, o)
-	watch.end(err)
-	return history, err
 }
 
 // printTrained prints what a run has come to.
