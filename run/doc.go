@@ -7,6 +7,7 @@
 //	timings.jsonl           a line a step, appended, see Timing
 //	checkpoint.safetensors  weights, optimiser and step, replaced whole, see Checkpoint
 //	checkpoint.previous.safetensors  the one before it, until the run is complete
+//	checkpoint.step-000000100.safetensors  the weights after a step, which stay, see Kept
 //	DONE                    written last: the run is complete
 //	label.json              what people call it and say of it, if they do, see Label
 //

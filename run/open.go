@@ -238,6 +238,9 @@ func (d *Dir) rewind(s Saved, length int64, previous bool, arithmetic string) er
 			return err
 		}
 	}
+	if err := d.forget(s.Checkpoint.Step); err != nil {
+		return err
+	}
 	if previous {
 		if err := d.on.rename(filepath.Join(d.path, previousFile),
 			filepath.Join(d.path, checkpointFile)); err != nil {

@@ -221,9 +221,16 @@ func filesOf(path string) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	known := []string{labelFile, doneFile, previousFile, checkpointFile, timingsFile, metricsFile, ConfigFile,
-		infoFile}
-	var files []string
+	kept, err := keptIn(os.DirFS(path))
+	if err != nil {
+		return nil, err
+	}
+	files, err := keptLeftovers(path)
+	if err != nil {
+		return nil, err
+	}
+	known := append(kept, labelFile, doneFile, previousFile, checkpointFile, timingsFile, metricsFile, ConfigFile,
+		infoFile)
 	for _, name := range known {
 		left, err := leftovers(path, name)
 		if err != nil {

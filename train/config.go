@@ -57,6 +57,7 @@ type Config struct {
 
 	EvalEvery       int `json:"eval_every"`
 	CheckpointEvery int `json:"checkpoint_every"`
+	KeepEvery       int `json:"keep_every,omitempty"`
 
 	catalogue *Catalogue // of Law and Tokens; nil is the standard one
 }
@@ -126,7 +127,7 @@ func (c Config) Resolve() (Config, error) {
 		return c, fmt.Errorf("coords %d does not fit: "+
 			"a target is a state of d = %d coordinates; use that, or 0", c.Coords, c.D)
 	}
-	for _, check := range []func() error{c.Config.Check, c.checkCounts, c.checkDescent,
+	for _, check := range []func() error{c.Config.Check, c.checkCounts, c.checkDescent, c.checkKept,
 		c.checkSize} {
 		if err := check(); err != nil {
 			return c, err
@@ -145,6 +146,7 @@ func (c Config) checkCounts() error {
 	}{
 		{"batch", c.Batch, 1}, {"train", c.Train, 1}, {"test", c.Test, 1}, {"epochs", c.Epochs, 1},
 		{"eval_every", c.EvalEvery, 0}, {"checkpoint_every", c.CheckpointEvery, 0},
+		{"keep_every", c.KeepEvery, 0},
 	} {
 		if f.value < f.least {
 			return fmt.Errorf("%s %d is too small: use %d or more", f.key, f.value, f.least)
@@ -160,6 +162,17 @@ func (c Config) checkCounts() error {
 	if r := c.Train % c.Batch; r != 0 {
 		return fmt.Errorf("train %d is not a multiple of batch %d: use train %d or %d",
 			c.Train, c.Batch, c.Train-r, c.Train-r+c.Batch)
+	}
+	return nil
+}
+
+// maxKept bounds the checkpoints that stay: a mistyped interval fills no disk.
+const maxKept = 10_000
+
+func (c Config) checkKept() error {
+	if steps := c.Steps(); c.KeepEvery > 0 && steps/c.KeepEvery > maxKept {
+		return fmt.Errorf("keep_every %d keeps %d checkpoints of the %d steps: use %d or more, or 0 "+
+			"for none", c.KeepEvery, steps/c.KeepEvery, steps, (steps+maxKept-1)/maxKept)
 	}
 	return nil
 }

@@ -109,6 +109,9 @@ func (c *Config) ownKeys() []setting.Key {
 	preNorm := setting.New("pre_norm", "the layer norm before the attention: `true` or `false`",
 		&c.PreNorm)
 	preNorm.Usual = "false"
+	keep := setting.New("keep_every", "steps from one checkpoint that stays to the next, which "+
+		"`icar probe --over-training` looks at; 0 for none", &c.KeepEvery)
+	keep.Usual = "0"
 	decay := setting.New("weight_decay", "weight decay λ of `adamw`, which at 0 is `adam`: "+
 		"a step shrinks the weights by a factor 1 - ηλ; PyTorch's default is 0.01",
 		&c.WeightDecay)
@@ -160,6 +163,7 @@ func (c *Config) ownKeys() []setting.Key {
 		setting.New("checkpoint_every",
 			"steps from one checkpoint to the next; 0 for one at the start and one at the end",
 			&c.CheckpointEvery),
+		keep,
 	}
 }
 

@@ -129,7 +129,7 @@ type trainer struct {
 func (t *trainer) run(ctx context.Context) (err error) {
 	steps := t.config.Steps()
 	if t.first == 0 { // a disk that cannot be written shows before any work
-		if err := t.checkpoint(0); err != nil {
+		if err := errors.Join(t.keep(0), t.checkpoint(0)); err != nil {
 			return err
 		}
 	}
@@ -150,7 +150,7 @@ func (t *trainer) run(ctx context.Context) (err error) {
 		if err != nil {
 			return t.stop(ctx, k-1, err)
 		}
-		err = t.record(metric, time.Since(start))
+		err = errors.Join(t.record(metric, time.Since(start)), t.keep(k))
 		if excess := t.excess(metric); err == nil && excess != nil {
 			return t.diverged(k, excess)
 		}
@@ -225,6 +225,15 @@ func (t *trainer) record(m run.Metric, took time.Duration) error {
 		return nil
 	}
 	return t.Dir.Record(m, run.Timing{Step: m.Step, Seconds: took.Seconds()})
+}
+
+// keep saves the weights after step k for good, if that is due: before the checkpoint
+// of the step, so that a run which goes on from that has it.
+func (t *trainer) keep(k int) error {
+	if t.Dir == nil || !due(k, t.config.KeepEvery) {
+		return nil
+	}
+	return t.Dir.Keep(k, nn.Export(nn.Tensors(t.Model.Parameters())))
 }
 
 // checkpoint saves the state after step k.
