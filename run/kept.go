@@ -49,6 +49,27 @@ func (r Run) Kept() ([]Kept, error) {
 	return all, err
 }
 
+// Last returns the last checkpoint, which is none that stays. The error says that there
+// is none, or that it is damaged.
+func (r Run) Last() (Kept, error) {
+	last := Kept{Path: r.Checkpoint()}
+	f, err := safetensors.ReadFile(last.Path)
+	if err == nil {
+		err = check(f)
+	}
+	if err != nil {
+		return last, fmt.Errorf("%s: %w", last.Path, err)
+	}
+	step := make([]int64, 1)
+	for _, t := range f.Tensors {
+		if t.Name == stepName {
+			err = safetensors.Integers(step, t)
+		}
+	}
+	last.Step = int(step[0])
+	return last, err
+}
+
 // keptIn returns the names of the checkpoints that stay in a folder, in order.
 func keptIn(folder fs.FS) (names []string, err error) {
 	entries, err := fs.ReadDir(folder, ".") // sorted
