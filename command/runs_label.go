@@ -38,7 +38,7 @@ func newRunsName() *cobra.Command {
 func newRunsNote() *cobra.Command {
 	return &cobra.Command{
 		Use:     "note RUN TEXT",
-		Short:   "Note something about a run in place of what was noted; an empty text takes it away",
+		Short:   "Note something about a run; an empty text takes the note away",
 		Example: `  icar runs note runs/1a2b3c4d "the loss jumps at step 800"`,
 		Args:    exactlyTwo("a run and a note: icar runs note RUN TEXT"),
 		RunE: func(c *cobra.Command, args []string) error {
@@ -56,7 +56,8 @@ func newRunsTag() *cobra.Command {
   icar runs tag --remove runs/1a2b3c4d keep`,
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) < 2 {
-				return usage(errors.New("name a run and one or more words: icar runs tag RUN TAG..."))
+				return usage(errors.New(
+					"name a run and one or more words: icar runs tag RUN TAG"))
 			}
 			return nil
 		},

@@ -48,7 +48,8 @@ func (s *selection) flags(flags *pflag.FlagSet) {
 }
 
 func states() (names []string) {
-	for _, s := range []run.State{run.Complete, run.Running, run.Stopped, run.Diverged, run.Damaged} {
+	for _, s := range []run.State{run.Complete, run.Running, run.Stopped, run.Diverged,
+		run.Damaged} {
 		names = append(names, string(s))
 	}
 	return names

@@ -142,7 +142,8 @@ func TestOptimiserResumes(t *testing.T) {
 
 func TestUnknownOptimiser(t *testing.T) {
 	_, err := NewOptimiser("adagrad", oneParameter[float32](1))
-	if want := `unknown optimiser "adagrad": use one of [adam adamw momentum sgd]`; err == nil || err.Error() != want {
+	const want = `unknown optimiser "adagrad": use one of [adam adamw momentum sgd]`
+	if err == nil || err.Error() != want {
 		t.Errorf("%v, want %s", err, want)
 	}
 }

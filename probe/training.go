@@ -23,11 +23,13 @@ type Snapshot struct {
 // Training is what a model was like while it was trained: at each moment how far its
 // predictions and maps are from those of the estimators.
 type Training struct {
-	Sequences  int           `json:"sequences"`  // N
-	Estimators []string      `json:"estimators"` // (E)
-	Errors     figure.Values `json:"errors"`     // (E) mean squared error of the estimators themselves
-	Floor      figure.Number `json:"floor"`      // Bayes floor, mean over positions; NaN where it is not known
-	Moments    []Moment      `json:"moments"`    // (K) by step
+	Sequences  int      `json:"sequences"`  // N
+	Estimators []string `json:"estimators"` // (E)
+	// Errors (E) are the mean squared errors of the estimators themselves, and Floor is
+	// the Bayes floor, mean over positions; NaN where it is not known.
+	Errors  figure.Values `json:"errors"`
+	Floor   figure.Number `json:"floor"`
+	Moments []Moment      `json:"moments"` // (K) by step
 }
 
 // Moment is a model after a step, beside the estimators. Intervals are Student's of

@@ -63,7 +63,10 @@ func (t Training) Sections() []figure.Section {
 	bySteps := figure.Section{Title: "Along the training",
 		Header: []string{"AFTER STEP", "MSE [95 % over W]", "NEAREST", "PREDICTIONS APART",
 			"NOT TOLD FROM IT", "COSINE OF SENSITIVITIES", "COSINE OF Γ AND W [95 %]"},
-		Text: "Apart: the root mean square in a coordinate. An estimator is told from the nearest one if the predictions are farther from it by more than chance, in differences by sequence whose intervals hold together with 95 % for all steps and estimators. The sensitivities are Γ and the map of the nearest estimator."}
+		Text: "Apart: the root mean square in a coordinate. An estimator is told from the nearest " +
+			"one if the predictions are farther from it by more than chance, in differences by " +
+			"sequence whose intervals hold together with 95 % for all steps and estimators. The " +
+			"sensitivities are Γ and the map of the nearest estimator."}
 	for _, m := range t.Moments {
 		bySteps.Rows = append(bySteps.Rows, []string{strconv.Itoa(m.Step), within(m.MSE),
 			t.Estimators[m.Nearest], short(m.Distance[m.Nearest]), t.names(m.Tied),
@@ -76,7 +79,8 @@ func (t Training) Sections() []figure.Section {
 	all := figure.Section{Title: "Beside the estimators",
 		Header: []string{"ESTIMATOR", "ITS MSE", at("APART", first), at("APART", last),
 			at("COSINE", first), at("COSINE", last)},
-		Text: "All estimators, the nearest at the end first. All numbers of all steps are in over-training.json."}
+		Text: "All estimators, the nearest at the end first. All numbers of all steps are in " +
+			"over-training.json."}
 	for _, e := range t.ranked() {
 		all.Rows = append(all.Rows, []string{t.Estimators[e], short(t.Errors[e]),
 			short(first.Distance[e]), short(last.Distance[e]), short(first.Cosine[e]),
@@ -143,8 +147,9 @@ func (t Training) Figures() []figure.Figure {
 	_, low := over(func(m Moment) float64 { return m.MSE.Low })
 	_, high := over(func(m Moment) float64 { return m.MSE.High })
 	errors := figure.Panel{Kind: figure.Lines, Title: "error", X: step,
-		Y: figure.Axis{Label: "MSE", Log: true}, Series: []figure.Series{series("model", figure.Solid,
-			func(m Moment) float64 { return m.MSE.Value }).Between(low, high)}}
+		Y: figure.Axis{Label: "MSE", Log: true}}
+	errors.Series = append(errors.Series, series("model", figure.Solid,
+		func(m Moment) float64 { return m.MSE.Value }).Between(low, high))
 	if floor := t.Floor.Float(); !math.IsNaN(floor) {
 		errors.Series = append(errors.Series,
 			series("Bayes floor", figure.Dashed, func(Moment) float64 { return floor }))
@@ -168,5 +173,8 @@ func (t Training) Figures() []figure.Figure {
 	}
 	return []figure.Figure{{Name: "over-training", Title: "The model along its training",
 		Columns: len(panels), Panels: panels,
-		Caption: "After each step: the model's error, with an interval of 95 % over sequences; how far its predictions are from those of the estimators; and how much its Γ points along their maps, and along W. Shown are the estimators that were nearest at some step, and others that are near at the end."}}
+		Caption: "After each step: the model's error, with an interval of 95 % over sequences; how " +
+			"far its predictions are from those of the estimators; and how much its Γ points along " +
+			"their maps, and along W. Shown are the estimators that were nearest at some step, and " +
+			"others that are near at the end."}}
 }

@@ -135,7 +135,8 @@ func TestOverTrainingWithoutMaps(t *testing.T) {
 		t.Fatal(err)
 	}
 	m := found.Moments[0]
-	if found.Estimators[m.Nearest] != (estimator.LeastSquares{}).Name() || m.Distance[m.Nearest] != 0 {
+	if found.Estimators[m.Nearest] != (estimator.LeastSquares{}).Name() ||
+		m.Distance[m.Nearest] != 0 {
 		t.Errorf("nearest to %s", found.Estimators[m.Nearest])
 	}
 	if !math.IsNaN(m.Cosine[m.Nearest]) || !math.IsNaN(m.WithW.Value) {

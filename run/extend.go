@@ -12,9 +12,10 @@ import (
 
 // Extend is [Open] of a run that is to become longer than it was begun, which may be
 // done: config is its config.yaml from now on, with more epochs and nothing else that
-// is other; nil for the one that it has, as Open. Checkpoints say of which configuration they are, so the last one is
-// written anew. Whenever the process or the machine stops meanwhile, the run is
-// found as it was, though no longer marked as done, or extended.
+// is other; nil for the one that it has, as Open. Checkpoints say of which
+// configuration they are, so the last one is written anew. Whenever the process or the
+// machine stops meanwhile, the run is found as it was, though no longer marked as done,
+// or extended.
 func Extend(path, arithmetic string, mixed bool, config []byte) (*Dir, Saved, error) {
 	return open(system{}, path, arithmetic, mixed, config)
 }

@@ -44,8 +44,8 @@ func (l Label) Check() error {
 	}{{"name", l.Name, maxName}, {"note", l.Note, maxNote}} {
 		switch {
 		case !utf8.ValidString(text.is) || strings.ContainsFunc(text.is, unicode.IsControl):
-			return fmt.Errorf("the %s %.80q is no line of text: leave out what ends lines and other "+
-				"control characters", text.what, text.is)
+			return fmt.Errorf("the %s %.80q is no line of text: leave out what ends lines and "+
+				"other control characters", text.what, text.is)
 		case utf8.RuneCountInString(text.is) > text.most:
 			return fmt.Errorf("the %s has %d characters: use at most %d", text.what,
 				utf8.RuneCountInString(text.is), text.most)

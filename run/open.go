@@ -45,12 +45,12 @@ const maxConfig = 1 << 16
 
 // Open opens the directory of a run to go on with it at its last checkpoint,
 // or at the one before if that is damaged. What was recorded after it is cut
-// off. A run that has diverged is refused. A run of another arithmetic is refused, unless mixed; then run.json
-// names both from now on, and so is one whose initial weights came from a file
-// and which has no checkpoint. A run of another program is gone on with, and
-// run.json and the checkpoints name both from now on: whoever wants the bits of
-// one program asks the saved [Info.Ours]. Nothing is changed when there is an
-// error.
+// off. A run that has diverged is refused. A run of another arithmetic is
+// refused, unless mixed; then run.json names both from now on, and so is one
+// whose initial weights came from a file and which has no checkpoint. A run of
+// another program is gone on with, and run.json and the checkpoints name both
+// from now on: whoever wants the bits of one program asks the saved
+// [Info.Ours]. Nothing is changed when there is an error.
 //
 // The Dir of a run that is done is nil.
 func Open(path, arithmetic string, mixed bool) (*Dir, Saved, error) {

@@ -229,7 +229,8 @@ func filesOf(path string) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	known := append(kept, labelFile, doneFile, previousFile, checkpointFile, timingsFile, metricsFile, ConfigFile,
+	known := append(kept, labelFile, doneFile, previousFile, checkpointFile, timingsFile,
+		metricsFile, ConfigFile,
 		infoFile)
 	for _, name := range known {
 		left, err := leftovers(path, name)

@@ -298,8 +298,9 @@ func (s *Store) Fail(ctx context.Context, c Claim, failure error, backoff time.D
 	}
 	wait := min(backoff<<min(c.failures, 20), maxBackoff)
 	return s.within(ctx, func(tx *sql.Tx) error {
-		if err := s.fenced(ctx, tx, c, "state = $4, failures = failures + $7, error = $5, due = {now} + $6", state, message,
-			wait.Milliseconds(), more); err != nil {
+		const set = "state = $4, failures = failures + $7, error = $5, due = {now} + $6"
+		if err := s.fenced(ctx, tx, c, set, state, message, wait.Milliseconds(),
+			more); err != nil {
 			return err
 		}
 		if state == Failed {

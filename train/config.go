@@ -171,8 +171,8 @@ const maxKept = 10_000
 
 func (c Config) checkKept() error {
 	if steps := c.Steps(); c.KeepEvery > 0 && steps/c.KeepEvery > maxKept {
-		return fmt.Errorf("keep_every %d keeps %d checkpoints of the %d steps: use %d or more, or 0 "+
-			"for none", c.KeepEvery, steps/c.KeepEvery, steps, (steps+maxKept-1)/maxKept)
+		return fmt.Errorf("keep_every %d keeps %d checkpoints of the %d steps: use %d or more, "+
+			"or 0 for none", c.KeepEvery, steps/c.KeepEvery, steps, (steps+maxKept-1)/maxKept)
 	}
 	return nil
 }

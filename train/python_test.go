@@ -259,7 +259,8 @@ func TestCurveOfPyTorch(t *testing.T) {
 	}
 	python(t, script, oracle, "adam.yaml", "adamw.yaml")
 	adam := readArray[float64](t, "adam.yaml.npy")
-	if other := readArray[float64](t, "adamw.yaml.npy"); math.Abs(other[99]-adam[99]) < 1e-3*adam[99] {
+	other := readArray[float64](t, "adamw.yaml.npy")
+	if math.Abs(other[99]-adam[99]) < 1e-3*adam[99] {
 		t.Errorf("the two descents end at the same loss, %v and %v", adam[99], other[99])
 	}
 	reference := func(m *nn.Transformer[float32]) (nn.Backend, error) { return m, nil }
