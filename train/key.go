@@ -116,6 +116,13 @@ func (c *Config) ownKeys() []setting.Key {
 		"a step shrinks the weights by a factor 1 - ηλ; PyTorch's default is 0.01",
 		&c.WeightDecay)
 	decay.Usual = "0"
+	activation := setting.Key{Name: "activation", Means: "of the MLP: `relu` or `gelu`",
+		Value: byName{(*string)(&c.Activation), string(nn.Relu)}, Usual: string(nn.Relu)}
+	mlpNorm := setting.New("mlp_norm", "a layer norm before the MLP: `true` or `false`", &c.MLPNorm)
+	mlpNorm.Usual = "false"
+	finalNorm := setting.New("final_norm", "a layer norm before the readout: `true` or `false`",
+		&c.FinalNorm)
+	finalNorm.Usual = "false"
 	return []setting.Key{
 		setting.New("width", "numbers in a token; 0 for what the tokens have, d or 3d", &c.Width),
 		setting.New("embed", "dimension inside the model, a multiple of width; 0 for width",
@@ -129,6 +136,7 @@ func (c *Config) ownKeys() []setting.Key {
 		setting.New("residual", "skip connection around the attention: `true` or `false`",
 			&c.Residual),
 		setting.New("mlp", "hidden dimension of the MLP over embed; 0 for no MLP", &c.MLP),
+		activation, mlpNorm, finalNorm,
 		setting.New("position", "`none`, `additive` or `product` (the P of the paper)",
 			(*string)(&c.Position)),
 		setting.New("length", "context length n: inputs s_1 … s_n, targets s_2 … s_{n+1}",

@@ -39,6 +39,30 @@ func (k assembly) ReluBackward(dx, y Matrix) {
 	}
 }
 
+// GELU implements Kernel.
+func (k assembly) GELU(y, x Matrix) {
+	for i := range x.Rows {
+		to, from := y.row(i), x.row(i)
+		if k.wide {
+			geluAVX512(&to[0], &from[0], x.Cols)
+		} else {
+			geluAVX2(&to[0], &from[0], x.Cols)
+		}
+	}
+}
+
+// GELUBackward implements Kernel.
+func (k assembly) GELUBackward(dx, x Matrix) {
+	for i := range x.Rows {
+		to, from := dx.row(i), x.row(i)
+		if k.wide {
+			geluBackwardAVX512(&to[0], &from[0], x.Cols)
+		} else {
+			geluBackwardAVX2(&to[0], &from[0], x.Cols)
+		}
+	}
+}
+
 // Weigh implements Kernel.
 func (k assembly) Weigh(s, p Matrix) {
 	for i := range s.Rows {
