@@ -12,7 +12,7 @@
 //	label.json              what people call it and say of it, if they do, see Label
 //
 // Of two runs of the same configuration by the same program on the same
-// arithmetic every file but timings.jsonl holds the same bytes. Of two programs
+// arithmetic every file but timings.jsonl and label.json holds the same bytes. Of two programs
 // run.json and the metadata of checkpoints differ by their identities, see
 // Program, and nothing else when they compute the same.
 package run
