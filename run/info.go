@@ -19,6 +19,7 @@ type Info struct {
 	Arithmetic string `json:"arithmetic"`         // order and rounding of the operations of a step, see package kernel; bits are the same only under the same one
 	Seed       uint64 `json:"seed"`               // of all randomness
 	Init       string `json:"init,omitempty"`     // SHA-256, in hex, of the file of initial weights; "" if drawn from the seed
+	Diverged   string `json:"diverged,omitempty"` // why it is over before its end; "" if not
 }
 
 // NewInfo returns the Info of a run by this program. Where its own file cannot
