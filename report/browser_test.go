@@ -100,7 +100,8 @@ func TestSavedAndPrintedFiguresAreWhole(t *testing.T) {
 	printOn(t, ctx, 640)
 }
 
-// printOn checks that the page printed at a width has no panel beyond it.
+// printOn checks that the page printed at a width has no panel beyond it and none that is
+// pressed together or drawn small in a frame that stays as high.
 func printOn(t *testing.T, ctx context.Context, width int64) {
 	t.Helper()
 	paper := emulation.SetEmulatedMediaParams{Media: "print"}
@@ -112,10 +113,13 @@ func printOn(t *testing.T, ctx context.Context, width int64) {
 	beyond := evaluate[[]string](t, ctx, `(() => {
 		document.body.style.width = "`+fmt.Sprint(width)+`px";
 		const edge = document.body.getBoundingClientRect().right + 1;
-		return [...document.querySelectorAll(".panel > svg")].filter((s) => s.getBoundingClientRect().right > edge)
+		return [...document.querySelectorAll(".panel > svg")].filter((s) => {
+			const r = s.getBoundingClientRect(), whole = s.viewBox.baseVal;
+			return r.right > edge || Math.abs(r.height / r.width * whole.width / whole.height - 1) > .02;
+		})
 			.map((s) => s.getAttribute("aria-label"));
 	})()`)
 	if len(beyond) > 0 {
-		t.Errorf("printed %d pixels wide, these leave the page: %q", width, beyond)
+		t.Errorf("printed %d pixels wide, these leave the page or lose their proportions: %q", width, beyond)
 	}
 }
