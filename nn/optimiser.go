@@ -6,6 +6,7 @@ package nn
 import (
 	"math"
 	"slices"
+	"sync"
 )
 
 // Optimiser is a rule of descent with its state.
@@ -133,12 +134,30 @@ func (o *Adam[F]) Step(t int, rate float64) {
 	root := F(math.Sqrt(1 - math.Pow(adamBeta2, float64(t))))
 	for i, p := range o.parameters {
 		m, v := o.m[i].Data, o.v[i].Data
-		for j, g := range p.Grad {
-			m[j] += F((1 - adamBeta1) * (g - m[j]))
-			v[j] = F(adamBeta2*v[j]) + F((1-adamBeta2)*g*g)
-			p.Data[j] -= step * m[j] / (F(math.Sqrt(float64(v[j])))/root + adamEpsilon)
-		}
+		pieces(len(p.Grad), func(from, to int) {
+			for j := from; j < to; j++ {
+				g := p.Grad[j]
+				m[j] += F((1 - adamBeta1) * (g - m[j]))
+				v[j] = F(adamBeta2*v[j]) + F((1-adamBeta2)*g*g)
+				p.Data[j] -= step * m[j] / (F(math.Sqrt(float64(v[j])))/root + adamEpsilon)
+			}
+		})
 	}
+}
+
+// pieces calls f on parts of [0, n) that make it up, side by side where n is large.
+// What f does to one entry must not depend on another.
+func pieces(n int, f func(from, to int)) {
+	const size = 1 << 14
+	if n <= size {
+		f(0, n)
+		return
+	}
+	var parts sync.WaitGroup
+	for from := 0; from < n; from += size {
+		parts.Go(func() { f(from, min(from+size, n)) })
+	}
+	parts.Wait()
 }
 
 // State implements Optimiser: adam.m/NAME of all parameters, then adam.v/NAME.

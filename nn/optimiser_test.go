@@ -167,3 +167,29 @@ func BenchmarkAdam(b *testing.B) {
 		})
 	}
 }
+
+// A large parameter is taken in pieces, each entry of it once.
+func TestAdamTakesEveryEntry(t *testing.T) {
+	const n = 1<<15 + 3
+	whole := Parameter[float32]{Tensor[float32]{Data: make([]float32, n)}, make([]float32, n)}
+	for i := range n {
+		whole.Data[i], whole.Grad[i] = float32(i%7), float32(i%5)-2
+	}
+	one := whole
+	one.Data = slices.Clone(whole.Data)
+	large := newAdam([]Parameter[float32]{whole})
+	var rest []Parameter[float32] // the same in parameters of 1000 entries
+	for from := 0; from < n; from += 1000 {
+		to := min(from+1000, n)
+		rest = append(rest, Parameter[float32]{
+			Tensor[float32]{Data: one.Data[from:to]}, one.Grad[from:to]})
+	}
+	small := newAdam(rest)
+	for step := 1; step <= 3; step++ {
+		large.Step(step, 1e-2)
+		small.Step(step, 1e-2)
+	}
+	if !slices.Equal(whole.Data, one.Data) || whole.Data[n-1] == float32((n-1)%7) {
+		t.Error("a large parameter moves in another way than the same in small ones")
+	}
+}
