@@ -1,6 +1,7 @@
 package command
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"path/filepath"
@@ -14,6 +15,7 @@ import (
 	"icar/probe"
 	"icar/report"
 	"icar/run"
+	"icar/train"
 )
 
 type probeFlags struct {
@@ -41,9 +43,9 @@ a (T, d) array in NumPy's .npy format, and each estimator does so beside it.`,
   icar probe --over-training runs/1a2b3c4d`,
 		Args: exactlyOne("a run: icar probe RUN"),
 		RunE: func(c *cobra.Command, args []string) error {
-			if f.sequences < 40 || f.sequences > 1<<16 {
-				return usage(fmt.Errorf("--sequences %d is not from 40 to %d: use 256", f.sequences,
-					1<<16))
+			if f.sequences < probe.Fewest || f.sequences > 1<<16 {
+				return usage(fmt.Errorf("--sequences %d is not from %d to %d: use 256", f.sequences,
+					probe.Fewest, 1<<16))
 			}
 			if f.overTraining {
 				return h.probeTraining(c, args[0], f)
@@ -86,6 +88,9 @@ func probeModel(c *cobra.Command, path string, model *probe.Model, f probeFlags)
 		return runFailed(err)
 	}
 	a, err := model.Analyse(c.Context(), f.sequences)
+	if errors.As(err, new(train.FileError)) {
+		return badInput(err)
+	}
 	if err != nil {
 		return runFailed(err)
 	}
@@ -155,7 +160,7 @@ func saveProbe(out, path string, a probe.Analysis) (page string, err error) {
 	}
 	return saveArticle(out, report.Article{
 		Title: "What has it learnt?",
-		Lead: fmt.Sprintf("The model of %s, taken apart on %d sequences of its process. The "+
+		Lead: fmt.Sprintf("The model of %s, taken apart on %d test sequences. The "+
 			"paper's idea: from the context a Transformer makes a matrix Γ, then it predicts Γ s.",
 			path, a.Sequences),
 		Sections: a.Sections(),

@@ -70,7 +70,11 @@ func (h *house) trainResume(c *cobra.Command, f trainFlags) error {
 	if saved.Done {
 		fmt.Fprintf(c.ErrOrStderr(), "icar: %s is complete: there is nothing to go on with\n",
 			visible.Text(f.resume.dir))
-		return printTrained(c.Context(), c.OutOrStdout(), config, saved.Metrics, f.resume.dir)
+		err := printTrained(c.Context(), c.OutOrStdout(), config, saved.Metrics, f.resume.dir)
+		if errors.As(err, new(train.FileError)) {
+			return badInput(err)
+		}
+		return err
 	}
 	if !saved.Info.Ours() {
 		fmt.Fprintf(c.ErrOrStderr(),
@@ -78,8 +82,13 @@ func (h *house) trainResume(c *cobra.Command, f trainFlags) error {
 				"those of one go; run.json names both\n",
 			f.resume.dir, programs(saved.Info.Programs()), thisProgram())
 	}
-	return trainIn(c, config, f, train.Options{Backend: nn.OnKernel(loops), Dir: dir,
-		Saved: &saved})
+	o := train.Options{Backend: nn.OnKernel(loops), Dir: dir, Saved: &saved}
+	if config.Data != "" { // a file that has changed is refused before anything is
+		if o.Source, err = train.NewBatches(c.Context(), config); err != nil {
+			return badInput(errors.Join(fmt.Errorf("%s: %w", f.resume.dir, err), dir.Close()))
+		}
+	}
+	return trainIn(c, config, f, o)
 }
 
 // extended returns the configuration of a run with more epochs, if the flags give
