@@ -43,9 +43,9 @@ a (T, d) array in NumPy's .npy format, and each estimator does so beside it.`,
   icar probe --over-training runs/1a2b3c4d`,
 		Args: exactlyOne("a run: icar probe RUN"),
 		RunE: func(c *cobra.Command, args []string) error {
-			if f.sequences < probe.Fewest || f.sequences > 1<<16 {
-				return usage(fmt.Errorf("--sequences %d is not from %d to %d: use 256", f.sequences,
-					probe.Fewest, 1<<16))
+			if f.sequences < 40 || f.sequences > 1<<16 {
+				return usage(fmt.Errorf("--sequences %d is not from 40 to %d: use 256", f.sequences,
+					1<<16))
 			}
 			if f.overTraining {
 				return h.probeTraining(c, args[0], f)
@@ -160,7 +160,7 @@ func saveProbe(out, path string, a probe.Analysis) (page string, err error) {
 	}
 	return saveArticle(out, report.Article{
 		Title: "What has it learnt?",
-		Lead: fmt.Sprintf("The model of %s, taken apart on %d test sequences. The "+
+		Lead: fmt.Sprintf("The model of %s, taken apart on %d sequences of its process. The "+
 			"paper's idea: from the context a Transformer makes a matrix Γ, then it predicts Γ s.",
 			path, a.Sequences),
 		Sections: a.Sections(),

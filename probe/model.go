@@ -84,8 +84,8 @@ func (m *Model) Given(n int) (g Given, err error) {
 	return g, nil
 }
 
-// Fewest is the smallest number of test sequences that a model is looked at with.
-const Fewest = 40
+// fewest is the smallest number of test sequences that a model is looked at with.
+const fewest = 40
 
 // Analyse runs every probe on n test sequences of the model's training, of those in a
 // file at most as many as there are. The error is a probe's, or the context's.
@@ -97,10 +97,10 @@ func (m *Model) Analyse(ctx context.Context, n int) (Analysis, error) {
 	if m.Config.Data == "" {
 		return Analyse(ctx, m, g)
 	}
-	if g.Test.N < Fewest {
+	if g.Test.N < fewest {
 		return Analysis{}, train.FileError{Err: fmt.Errorf("%d sequences of %s were held out, and "+
 			"a probe needs %d: train with --test %[3]d or --test-data", g.Test.N, m.Config.Data,
-			Fewest)}
+			fewest)}
 	}
 	a, err := Analyse(ctx, m, g)
 	a.Missing = append(a.Missing, unknownLaw)
