@@ -69,7 +69,8 @@ class Serving(unittest.TestCase):
                 return part
 
         sink = io.BytesIO()
-        self.assertEqual(icar.serve(lambda s: s, Alternating(self.states, sink), sink), 3)
+        pipe = io.BufferedWriter(sink)  # holds back what is not flushed
+        self.assertEqual(icar.serve(lambda s: s, Alternating(self.states, sink), pipe), 3)
 
     def test_integers_and_lists_are_predictions(self):
         sink = io.BytesIO()

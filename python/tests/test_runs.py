@@ -131,6 +131,7 @@ class Runs(unittest.TestCase):
             data = file.read()
         for fault, words in ((data[:5], "cut short"), (data[:-1], "does not take the bytes"),
                              (data.replace(b"F32", b"F16"), "F16"),
+                             (data.replace(b"[2, 3]", b"[2, 2]"), "does not take the bytes"),
                              (b"\xff" * 16, "no safetensors file")):
             with open(self.path("bad"), "wb") as file:
                 file.write(fault)
