@@ -82,6 +82,19 @@ def document(arguments: Iterable[str]) -> dict[str, Any]:
     return json.loads(call([*arguments, "--json"]))
 
 
+def may_write(out: str | os.PathLike[str] | None, overwrite: bool) -> None:
+    """Raise FileExistsError about a folder with a report that is not to be replaced."""
+    if out is not None and not overwrite and os.path.lexists(os.path.join(out, "report.html")):
+        raise FileExistsError(f"{os.fspath(out)} has a report already: choose another folder, or "
+                              "replace it with overwrite=True")
+
+
+def keep(folder: str, out: str | os.PathLike[str] | None) -> None:
+    """Copy the page and the figures of a folder to where they are to be kept, if anywhere."""
+    if out is not None:
+        shutil.copytree(folder, out, dirs_exist_ok=True)
+
+
 def frame(columns: Mapping[str, Any]) -> Any:
     """Return a pandas DataFrame of columns.
 

@@ -44,23 +44,25 @@ class Estimates:
 
 
 def estimate(states: np.ndarray, *, fit: np.ndarray | None = None,
-             out: str | os.PathLike[str] | None = None) -> Estimates:
+             out: str | os.PathLike[str] | None = None, overwrite: bool = False) -> Estimates:
     """Predict every next state of sequences (N, T+1, d), or (T+1, d) of one, with the
     classical estimators.
 
     What has to be fitted is fitted on the first half of them, 512 at most, and all errors
     are those on the rest; or on the sequences ``fit``. ``out`` is a folder to keep the
-    page and the figure in.
+    page and the figure in; a report that is there is replaced with ``overwrite`` only.
 
     Raises :class:`icar.IcarError`, which names row and column, about states that cannot
     be used.
     """
+    command.may_write(out, overwrite)
     with tempfile.TemporaryDirectory() as folder:
+        page = os.path.join(folder, "out")
         arguments = ["estimate", save(folder, "states", states)]
         if fit is not None:
             arguments.append(f"--fit={save(folder, 'fit', fit)}")
-        arguments.append(f"--out={os.path.join(folder, 'out') if out is None else os.fspath(out)}")
-        found = command.document(arguments)
+        found = command.document([*arguments, f"--out={page}"])
+        command.keep(page, out)
     contest = found["contest"]
     entries = sorted(contest["estimators"], key=lambda e: numbers([e["mse"]["value"]])[0])
     return Estimates(

@@ -42,6 +42,13 @@ class Probe:
         """The estimator whose predictions are nearest to those of the model."""
         return self.estimators[0]
 
+    @property
+    def above_controls(self) -> Optional[bool]:
+        """Whether the nearest is nearer than every control, such as a predictor that uses
+        no context, by more than chance: else its name means nothing. None where a command
+        that knows of no controls was called."""
+        return (self.document["analysis"].get("nearest") or {}).get("above")
+
     def frame(self) -> Any:
         """Return the model beside the estimators as a pandas DataFrame, the nearest first."""
         return command.frame({"estimator": self.estimators, "distance": self.distance,
@@ -50,7 +57,7 @@ class Probe:
 
 def probe(model: Any, *, states: Optional[np.ndarray] = None,
           fit: Optional[np.ndarray] = None, out: Union[str, os.PathLike[str], None] = None,
-          timeout: Optional[float] = None, **settings: Any) -> Probe:
+          overwrite: bool = False, timeout: Optional[float] = None, **settings: Any) -> Probe:
     """Find out which algorithm a model has learnt.
 
     ``model`` is a run (a :class:`Run` or the path of one), which is looked into with all
@@ -61,23 +68,25 @@ def probe(model: Any, *, states: Optional[np.ndarray] = None,
     ``fit`` are other sequences to fit the estimators on; ``settings`` are those of the law
     and of ``icar probe``, such as ``sequences=256``; ``timeout`` is the longest time in
     seconds that the model may take over a batch. ``out`` is a folder to keep the page and
-    the figures in.
+    the figures in; a report that is there is replaced with ``overwrite`` only.
 
     Raises what the model raises, and :class:`icar.IcarError` with what the command said.
     """
     if timeout is not None:
         settings["timeout"] = f"{timeout}s"
+    command.may_write(out, overwrite)
     with tempfile.TemporaryDirectory() as folder:
         for name, array in (("states", states), ("fit", fit)):
             if array is not None:
                 settings[name] = save(folder, name, array)
-        settings["out"] = os.path.join(folder, "out") if out is None else os.fspath(out)
+        settings["out"] = page = os.path.join(folder, "out")
         if isinstance(model, (str, os.PathLike, Run)):
             run = os.fspath(model.path if isinstance(model, Run) else model)
             found = command.document(["probe", run, *command.flags(settings)])
         else:
             with tempfile.TemporaryDirectory(dir=_plain_folder()) as meeting:
                 found = _asked(protocol.numpy_model(model), command.flags(settings), meeting)
+        command.keep(page, out)
     return _probe(found)
 
 

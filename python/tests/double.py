@@ -15,6 +15,7 @@ if sys.argv[1] != "probe" or "json" not in flags:
 if "fail" in flags:
     print("level=INFO msg=progress\nicar: no such law", file=sys.stderr)
     sys.exit(3)
+os.mkdir(flags["out"])
 states = np.load(flags["states"])[:, :-1]
 program = subprocess.Popen(flags["program"].split(), stdin=subprocess.PIPE,
                            stdout=subprocess.PIPE, env={**os.environ, "ICAR_PROTOCOL": "1"})
@@ -43,4 +44,5 @@ error = float(np.mean((np.concatenate(answers) - states) ** 2))
 near = [{"estimator": name, "mean_prediction_distance": d, "mean_error": 1, "mean_cosine": c}
         for name, d, c in (("far", 2, {"value": None}), ("near", 1, {"value": 0.5}))]
 print(json.dumps({"code": code, "flags": flags, "analysis": {
+    "nearest": {"above": "clear" in flags},
     "mse": {"value": error}, "position_mse": [error, None], "alignments": near}}))

@@ -48,8 +48,11 @@ class AgainstADouble(unittest.TestCase):
         np.testing.assert_array_equal(found.distance, [1, 2])
         np.testing.assert_array_equal(found.cosine, [0.5, np.nan])
         np.testing.assert_array_equal(found.position_mse, [found.mse, np.nan])
-        np.testing.assert_array_equal(np.concatenate([a for a, _ in asked]), self.states[:, :-1])
+        np.testing.assert_array_equal(np.concatenate([a for a, _ in asked[:2]]),
+                                      self.states[:, :-1])
         self.assertEqual({thread for _, thread in asked}, {threading.main_thread()})
+        self.assertIs(found.above_controls, False)
+        self.assertIs(icar.probe(model, states=self.states, clear=True).above_controls, True)
         self.assertEqual(found.document["code"], 0)
         self.assertEqual(found.document["flags"]["sequences"], "7")
         self.assertEqual(found.document["flags"]["timeout"], "2s")
@@ -103,7 +106,11 @@ class AgainstTheCommand(unittest.TestCase):
         with tempfile.TemporaryDirectory() as folder:
             run = icar.train(os.path.join(folder, "run"), d=2, length=5, train=64, batch=32,
                              test=80, epochs=2)
-            direct = icar.probe(run, sequences=80)
+            page = os.path.join(folder, "page")
+            direct = icar.probe(run, sequences=80, out=page)
+            self.assertTrue(os.path.exists(os.path.join(page, "report.html")))
+            with self.assertRaisesRegex(FileExistsError, "has a report already.*overwrite=True"):
+                icar.probe(run, sequences=80, out=page)
             self.assertAlmostEqual(direct.mse, run.test_mse[-1], places=6)
             if not offers_program():
                 self.skipTest("the command has no probe --program")

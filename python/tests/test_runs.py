@@ -175,7 +175,12 @@ class Sequences(unittest.TestCase):
         self.assertEqual((len(found.best_at), found.position_mse.shape),
                          (5, (len(found.names), 5)))
         self.assertTrue((found.low <= found.mse).all() and (found.mse <= found.high).all())
-        fitted = icar.estimate(rest, fit=states[:30])
+        with tempfile.TemporaryDirectory() as out:
+            fitted = icar.estimate(rest, fit=states[:30], out=out)
+            icar.estimate(rest, fit=states[:30], out=out, overwrite=True)
+            self.assertIn("report.html", os.listdir(out))
+            with self.assertRaises(FileExistsError):
+                icar.estimate(rest, out=out)
         np.testing.assert_array_equal(fitted.mse, found.mse)
         alone = icar.estimate(states[0])
         self.assertTrue(np.isnan(alone.low).all())
