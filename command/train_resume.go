@@ -1,6 +1,7 @@
 package command
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -40,6 +41,10 @@ func (h *house) trainResume(c *cobra.Command, f trainFlags) error {
 	if err != nil {
 		return err
 	}
+	source, err := h.ownSource(c.Context(), f.resume.dir) // a changed file changes nothing
+	if err != nil {
+		return err
+	}
 	extended, err := h.extended(c, f.resume.dir)
 	if err != nil {
 		return err
@@ -70,11 +75,7 @@ func (h *house) trainResume(c *cobra.Command, f trainFlags) error {
 	if saved.Done {
 		fmt.Fprintf(c.ErrOrStderr(), "icar: %s is complete: there is nothing to go on with\n",
 			visible.Text(f.resume.dir))
-		err := printTrained(c.Context(), c.OutOrStdout(), config, saved.Metrics, f.resume.dir)
-		if errors.As(err, new(train.FileError)) {
-			return badInput(err)
-		}
-		return err
+		return printTrained(c.Context(), c.OutOrStdout(), config, saved.Metrics, f.resume.dir)
 	}
 	if !saved.Info.Ours() {
 		fmt.Fprintf(c.ErrOrStderr(),
@@ -82,13 +83,26 @@ func (h *house) trainResume(c *cobra.Command, f trainFlags) error {
 				"those of one go; run.json names both\n",
 			f.resume.dir, programs(saved.Info.Programs()), thisProgram())
 	}
-	o := train.Options{Backend: nn.OnKernel(loops), Dir: dir, Saved: &saved}
-	if config.Data != "" { // a file that has changed is refused before anything is
-		if o.Source, err = train.NewBatches(c.Context(), config); err != nil {
-			return badInput(errors.Join(fmt.Errorf("%s: %w", f.resume.dir, err), dir.Close()))
-		}
+	return trainIn(c, config, f, train.Options{Backend: nn.OnKernel(loops), Dir: dir,
+		Saved: &saved, Source: source})
+}
+
+// ownSource returns the sequences of a run on files; nil of any other, and of what cannot
+// be read, which is for run.Extend to refuse.
+func (h *house) ownSource(ctx context.Context, dir string) (train.Source, error) {
+	r, err := run.Read(dir)
+	if err != nil {
+		return nil, nil
 	}
-	return trainIn(c, config, f, o)
+	config, err := h.catalogue.Read(r.Config)
+	if err != nil || config.Data == "" {
+		return nil, nil
+	}
+	batches, err := train.NewBatches(ctx, config)
+	if err != nil {
+		return nil, badInput(fmt.Errorf("%s: %w", dir, err))
+	}
+	return batches, nil
 }
 
 // extended returns the configuration of a run with more epochs, if the flags give
