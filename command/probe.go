@@ -1,6 +1,7 @@
 package command
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"path/filepath"
@@ -14,6 +15,7 @@ import (
 	"icar/probe"
 	"icar/report"
 	"icar/run"
+	"icar/train"
 )
 
 type probeFlags struct {
@@ -86,6 +88,9 @@ func probeModel(c *cobra.Command, path string, model *probe.Model, f probeFlags)
 		return runFailed(err)
 	}
 	a, err := model.Analyse(c.Context(), f.sequences)
+	if errors.As(err, new(train.FileError)) {
+		return badInput(err)
+	}
 	if err != nil {
 		return runFailed(err)
 	}

@@ -245,9 +245,12 @@ func showRun(out io.Writer, d described) error {
 	if d.Info.Init != "" {
 		fmt.Fprintf(w, "initial weights\tSHA-256 %s\n", visible.Text(d.Info.Init))
 	}
+	if d.Config.Data != "" {
+		fmt.Fprintf(w, "sequences\t%s\n", visible.Text(split(*d.Config)))
+	}
 	fmt.Fprintln(w)
 	for _, k := range d.Config.FileKeys() {
-		fmt.Fprintf(w, "%s\t%s\n", k.Name, k.String())
+		fmt.Fprintf(w, "%s\t%s\n", k.Name, visible.Text(k.String()))
 	}
 	if err := w.Flush(); err != nil || d.Evaluation == nil {
 		return err

@@ -79,6 +79,9 @@ func (h *house) sample(c *cobra.Command, f sampleFlags) error {
 		return err
 	}
 	s, err := train.Sequences(config, f.stream, f.sequences)
+	if errors.As(err, new(train.FileError)) {
+		return badInput(err)
+	}
 	if err != nil {
 		return usage(err)
 	}
@@ -147,6 +150,9 @@ func (h *house) sampleConfig(c *cobra.Command, f *sampleFlags) (train.Config, er
 	if err := config.Assign(settings...); err != nil {
 		return config, usage(err)
 	}
+	if config.Data != "" {
+		return config, f.checkOwn(config)
+	}
 	const most = 1 << 28 // numbers, 2 GiB
 	n := float64(f.sequences) * (float64(config.Length) + 1) * float64(config.D)
 	if config.Length > 0 && n > most {
@@ -155,6 +161,21 @@ func (h *house) sampleConfig(c *cobra.Command, f *sampleFlags) (train.Config, er
 			most))
 	}
 	return config, nil
+}
+
+// checkOwn returns an error unless the sequences are those that a run has taken from
+// files.
+func (f sampleFlags) checkOwn(config train.Config) error {
+	if f.of == "" {
+		return usage(fmt.Errorf("%s is a file of sequences already, and no law to draw from: "+
+			"leave data out", config.Data))
+	}
+	most := map[string]int{train.TrainStream: config.Train, train.TestStream: config.Test}[f.stream]
+	if most > 0 && f.sequences > most {
+		return usage(fmt.Errorf("--sequences %d is more than the %d of the stream %s in %s: use "+
+			"that or fewer", f.sequences, most, f.stream, config.Data))
+	}
+	return nil
 }
 
 // mayWrite returns an error about a file that is there and is not to be replaced.

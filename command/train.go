@@ -48,6 +48,10 @@ weights. Settings come from --config, a YAML file, and from flags of the same
 names, which go before the file. What neither gives is that of Fig. 5 of the
 paper at depth 1.
 
+With --data the sequences are your own, a .npy file of states (N, T+1, d). The last
+ones are held out and tested on, or those of --test-data; docs/own-data.md says how
+they are shared out and what is checked.
+
 The first Ctrl-C saves a checkpoint and stops, the second stops at once. What
 was stopped or killed goes on with --resume from its last checkpoint, to the
 same bits as in one go. With --resume --epochs a run becomes longer, also one
@@ -57,6 +61,7 @@ that is complete.`,
   icar train --optimiser adamw --weight_decay 0.01 --warmup 200 --clip 1 --schedule cosine
   icar train --resume runs/b
   icar train --resume runs/b --epochs 40
+  icar train --data mine.npy --batch 64 --epochs 20 --out runs/mine
   icar train --tokens plain --embed 10 --heads 8 --position product --residual=false`,
 		Args: noArguments,
 		RunE: func(c *cobra.Command, _ []string) error {
@@ -137,6 +142,7 @@ func (h *house) trainRun(c *cobra.Command, f trainFlags) error {
 		return usage(err)
 	}
 	info := run.NewInfo(config.Seed, arithmetic)
+	info.Data, info.TestData = config.DataSum, config.TestSum
 	var model *nn.Transformer[float32] // nil for the seed's
 	if f.init != "" {
 		if model, err = train.Load(config, f.init); err == nil {
@@ -199,7 +205,13 @@ func (h *house) trainConfig(flags *pflag.FlagSet, path string) (train.Config, er
 	}
 	err = c.Assign(given(flags, h.catalogue.Keys())...)
 	if err == nil {
+		c, err = new(train.Files).Fill(c)
+	}
+	if err == nil {
 		c, err = c.Resolve()
+	}
+	if errors.As(err, new(train.FileError)) {
+		return c, badInput(err)
 	}
 	if err != nil {
 		return c, usage(err)
@@ -263,6 +275,9 @@ func printTrained(ctx context.Context, out io.Writer, c train.Config, history tr
 	if err != nil {
 		return err
 	}
+	if c.Data != "" {
+		fmt.Fprintln(out, visible.Text(split(c)))
+	}
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	last := history[len(history)-1]
 	fmt.Fprintf(w, "steps\t%d\n", last.Step)
@@ -287,4 +302,14 @@ func printTrained(ctx context.Context, out io.Writer, c train.Config, history tr
 	}
 	fmt.Fprintf(w, "directory\t%s\n", visible.Text(dir))
 	return w.Flush()
+}
+
+// split says which sequences of files a run was trained and tested on.
+func split(c train.Config) string {
+	if c.TestData != "" {
+		return fmt.Sprintf("trained on the first %d sequences of %s, tested on the last %d of %s",
+			c.Train, c.Data, c.Test, c.TestData)
+	}
+	return fmt.Sprintf("trained on the first %d sequences of %s, tested on the last %d", c.Train,
+		c.Data, c.Test)
 }

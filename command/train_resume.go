@@ -1,6 +1,7 @@
 package command
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -37,6 +38,10 @@ func (h *house) trainResume(c *cobra.Command, f trainFlags) error {
 		}
 	}
 	loops, err := chooseKernel()
+	if err != nil {
+		return err
+	}
+	source, err := h.ownSource(c.Context(), f.resume.dir) // a changed file changes nothing
 	if err != nil {
 		return err
 	}
@@ -79,7 +84,25 @@ func (h *house) trainResume(c *cobra.Command, f trainFlags) error {
 			f.resume.dir, programs(saved.Info.Programs()), thisProgram())
 	}
 	return trainIn(c, config, f, train.Options{Backend: nn.OnKernel(loops), Dir: dir,
-		Saved: &saved})
+		Saved: &saved, Source: source})
+}
+
+// ownSource returns the sequences of a run on files; nil of any other, and of what cannot
+// be read, which is for run.Extend to refuse.
+func (h *house) ownSource(ctx context.Context, dir string) (train.Source, error) {
+	r, err := run.Read(dir)
+	if err != nil {
+		return nil, nil
+	}
+	config, err := h.catalogue.Read(r.Config)
+	if err != nil || config.Data == "" {
+		return nil, nil
+	}
+	batches, err := train.NewBatches(ctx, config)
+	if err != nil {
+		return nil, badInput(fmt.Errorf("%s: %w", dir, err))
+	}
+	return batches, nil
 }
 
 // extended returns the configuration of a run with more epochs, if the flags give

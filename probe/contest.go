@@ -59,7 +59,7 @@ func Compete(ctx context.Context, fitting, test ar.Batch[float64]) (Contest, err
 	} else {
 		c.Missing = []string{"gradient descent, the normalised step, linear attention and ridge regression: there is nothing to fit them on"}
 	}
-	c.Missing = append(c.Missing, "the Bayes floor and the Kalman filter: the law of the sequences is not known")
+	c.Missing = append(c.Missing, unknownLaw)
 	var errors []estimator.Errors
 	for _, e := range entrants {
 		measured, err := estimator.MSE(ctx, test, e)
@@ -130,6 +130,9 @@ func (c *Contest) lead(errors []estimator.Errors) {
 		}))
 	}
 }
+
+// unknownLaw names what is left out of sequences whose law is not known.
+const unknownLaw = "the Bayes floor and the Kalman filter: the law of the sequences is not known"
 
 // tooWide names the estimators that are not fitted in a dimension, since that costs
 // O(d⁶).

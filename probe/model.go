@@ -84,14 +84,27 @@ func (m *Model) Given(n int) (g Given, err error) {
 	return g, nil
 }
 
-// Analyse runs every probe on n test sequences of the model's training. The
-// error is a probe's, or the context's.
+// fewest is the smallest number of test sequences that a model is looked at with.
+const fewest = 40
+
+// Analyse runs every probe on n test sequences of the model's training, of those in a
+// file at most as many as there are. The error is a probe's, or the context's.
 func (m *Model) Analyse(ctx context.Context, n int) (Analysis, error) {
 	g, err := m.Given(n)
 	if err != nil {
 		return Analysis{}, err
 	}
-	return Analyse(ctx, m, g)
+	if m.Config.Data == "" {
+		return Analyse(ctx, m, g)
+	}
+	if g.Test.N < fewest {
+		return Analysis{}, train.FileError{Err: fmt.Errorf("%d sequences of %s were held out, and "+
+			"a probe needs %d: train with --test %[3]d or --test-data", g.Test.N, m.Config.Data,
+			fewest)}
+	}
+	a, err := Analyse(ctx, m, g)
+	a.Missing = append(a.Missing, unknownLaw)
+	return a, err
 }
 
 // Untrained returns the model of c before its first step.

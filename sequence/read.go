@@ -16,10 +16,22 @@ import (
 // scale, or which coordinate never changes; sequences, rows and columns are counted
 // from 0, as numpy does.
 func Read(path string) (ar.Batch[float64], error) {
-	shape, data, err := npy.ReadFile(path)
+	s, _, err := ReadSum(path)
+	return s, err
+}
+
+// ReadSum is Read that also returns the SHA-256 of the file, in hex.
+func ReadSum(path string) (ar.Batch[float64], string, error) {
+	shape, data, sum, err := npy.ReadSum(path)
 	if err != nil {
-		return ar.Batch[float64]{}, err
+		return ar.Batch[float64]{}, "", err
 	}
+	s, err := check(path, shape, data)
+	return s, sum, err
+}
+
+// check makes states of an array that was read from a file.
+func check(path string, shape []int, data []float64) (ar.Batch[float64], error) {
 	if len(shape) == 2 {
 		shape = append([]int{1}, shape...)
 	}
@@ -95,11 +107,11 @@ const mostFitted = 512
 // mostFitted, from the rest to measure on. Of a single sequence none is set apart.
 func split(s ar.Batch[float64]) (fitting, rest ar.Batch[float64]) {
 	n := min(mostFitted, s.N/2)
-	return part(s, 0, n), part(s, n, s.N)
+	return Part(s, 0, n), Part(s, n, s.N)
 }
 
-// part returns the sequences [from, to).
-func part(s ar.Batch[float64], from, to int) ar.Batch[float64] {
+// Part returns the sequences [from, to) of s, which share its numbers.
+func Part(s ar.Batch[float64], from, to int) ar.Batch[float64] {
 	size := (s.T + 1) * s.D
 	return ar.Batch[float64]{N: to - from, T: s.T, D: s.D,
 		States: s.States[from*size : to*size], Contexts: s.Contexts[from:to]}
@@ -137,7 +149,7 @@ func ReadParted(path, fit string) (p Parted, err error) {
 			fit, p.Fitting.T+1, p.Fitting.D, path, p.Test.T+1, p.Test.D)
 	}
 	n := p.Fitting.N
-	p.Fitting = part(p.Fitting, 0, min(n, mostFitted))
+	p.Fitting = Part(p.Fitting, 0, min(n, mostFitted))
 	p.How = fmt.Sprintf("Estimators are fitted on the first %d of the %d sequences of %s; all errors are those on the %d of %s.", p.Fitting.N, n, fit, p.Test.N, path)
 	return p, nil
 }

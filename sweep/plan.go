@@ -54,18 +54,22 @@ const MaxAttempts = 1000
 // Trials returns the resolved configurations of the plan, the grid's last key
 // changing faster than those before it, then zip, then the draws, and how many
 // were left out because an earlier one resolves to the same. The identity of a
-// trial is the hash of its configuration and the arithmetic. The error names
-// the trial that cannot be run.
+// trial is the hash of its configuration and the arithmetic; of sequences in files,
+// which are read here, their SHA-256 is in it. The error names the trial that cannot
+// be run.
 func (p Plan) Trials(arithmetic string) (trials []Spec, repeated int, err error) {
 	total := p.size()
 	if total > MaxTrials {
 		return nil, 0, fmt.Errorf("the plan has more than %d trials: make it smaller", MaxTrials)
 	}
-	seen := map[string]bool{}
+	seen, files := map[string]bool{}, train.Files{}
 	for i := range int(total) {
 		settings := p.settings(i)
 		c := p.Catalogue.Config()
 		if err = c.Assign(settings...); err == nil {
+			c, err = files.Fill(c)
+		}
+		if err == nil {
 			c, err = c.Resolve()
 		}
 		if err != nil {

@@ -88,7 +88,9 @@ func (t Trainer) open(c Claim, config train.Config) (*run.Dir, *run.Saved, error
 	}
 	dir, saved, err := t.Inherit(c, arithmetic)
 	if err == nil && dir == nil {
-		dir, err = run.Create(t.Path(c), c.Config, run.NewInfo(config.Seed, arithmetic))
+		info := run.NewInfo(config.Seed, arithmetic)
+		info.Data, info.TestData = config.DataSum, config.TestSum
+		dir, err = run.Create(t.Path(c), c.Config, info)
 	}
 	return dir, saved, err
 }

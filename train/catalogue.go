@@ -110,14 +110,16 @@ func (c *Catalogue) Keys() []setting.Key {
 		keys = append(keys, k)
 	}
 	keys = c.laws.describe(keys, "law")
-	keys = append(keys, config.tokensKey())
+	keys = append(append(keys, config.dataKeys()...), config.tokensKey())
 	keys = c.encodings.describe(keys, "tokens")
 	return append(keys, config.ownKeys()...)
 }
 
 // OfProcess reports whether the sequences of c follow the law of its Process, and
-// no other of the catalogue.
-func (c Config) OfProcess() bool { return c.Law == "" || c.Law == processLaw }
+// no other of the catalogue and no files.
+func (c Config) OfProcess() bool {
+	return c.Data == "" && (c.Law == "" || c.Law == processLaw)
+}
 
 // law returns the law of the sequences of c. The error is about its name, or the
 // family of a process without real states, the only kind that a Transformer

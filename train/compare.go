@@ -25,6 +25,11 @@ func (c Config) Changed() (set []setting.Setting) {
 	defaults := c.catalogue.Config()
 	were := defaults.Values()
 	defaults.Law, defaults.Tokens = c.Law, c.Tokens // which have keys of their own
+
+	if c.Data != "" { // from which these follow
+		defaults.Recorded, defaults.D, defaults.Length = c.Recorded, c.D, c.Length
+		defaults.Train, defaults.Test = c.Train, c.Test
+	}
 	for name, value := range defaults.Values() {
 		if rank(name) > 0 {
 			were[name] = value

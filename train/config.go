@@ -32,9 +32,11 @@ const (
 type Config struct {
 	// Law is the name of the law of the sequences in the catalogue; "" is the
 	// process of the paper, whose settings are the fields of ar.Process. Of any
-	// other law only D is left of these, the dimension of its states.
+	// other law only D is left of these, the dimension of its states, and so it is
+	// of sequences in files.
 	Law string `json:"law,omitempty"`
 	ar.Process
+	Recorded
 	// Tokens is the name of the encoding.
 	Tokens ar.Tokens `json:"tokens"`
 	// Own are the settings of the law and the encoding that are no fields here.
@@ -90,19 +92,12 @@ func (c Config) Steps() int {
 // Resolve returns c with width, embed and coords filled in where they are 0:
 // the width of the tokens, the width, and d; and with every setting of a law or
 // an encoding written out. The error says what to change when c cannot be run.
+//
+// It opens no files: sequences in files have been read before, by [Files.Fill].
 func (c Config) Resolve() (Config, error) {
-	law, err := c.law()
+	c, err := c.resolveSequences()
 	if err != nil {
 		return c, err
-	}
-	if _, err := ar.NewSampler[float32](law, 1, 1, 0,
-		""); err != nil { // the law, and that it is real
-		return c, err
-	}
-	if c.OfProcess() {
-		c.Law = ""
-	} else {
-		c.Process = ar.Process{D: law.Dim()}
 	}
 	tokens, err := c.Encoding()
 	if err != nil {
@@ -132,6 +127,35 @@ func (c Config) Resolve() (Config, error) {
 		if err := check(); err != nil {
 			return c, err
 		}
+	}
+	return c, nil
+}
+
+// resolveSequences returns c with the settings of its law, or of its files, alone.
+func (c Config) resolveSequences() (Config, error) {
+	if err := c.checkData(); err != nil {
+		return c, err
+	}
+	if c.Data != "" {
+		if c.D < 1 {
+			return c, fmt.Errorf("d %d does not fit: leave it out, and it follows from %s", c.D,
+				c.Data)
+		}
+		c.Process = ar.Process{D: c.D}
+		return c, nil
+	}
+	law, err := c.law()
+	if err != nil {
+		return c, err
+	}
+	if _, err := ar.NewSampler[float32](law, 1, 1, 0,
+		""); err != nil { // the law, and that it is real
+		return c, err
+	}
+	if c.OfProcess() {
+		c.Law = ""
+	} else {
+		c.Process = ar.Process{D: law.Dim()}
 	}
 	return c, nil
 }

@@ -21,7 +21,7 @@ const (
 )
 
 // Source is where the sequences of a run come from: [Batches] draws them from the
-// law of its configuration. A run goes on to the same bits only if batch k is a
+// law of its configuration, or takes them from its files. A run goes on to the same bits only if batch k is a
 // function of k alone.
 type Source interface {
 	// Batch returns the batch of step k = 1, 2, …, which the next call may
@@ -39,8 +39,9 @@ var _ Source = (*Batches)(nil)
 type Batches struct {
 	config  Config
 	tokens  ar.Encoding
-	sampler *ar.Sampler[float32] // of a batch, or of the whole training set
+	sampler *ar.Sampler[float32] // of a batch, or of the whole training set; nil with files
 	states  []float32            // (train, T+1, D); nil if sequences are fresh
+	held    []float32            // (test, T+1, D) of files; nil without
 	epoch   int
 	order   []int // of the training sequences in that epoch
 
@@ -49,7 +50,8 @@ type Batches struct {
 }
 
 // NewBatches draws the training sequences of c, unless they are fresh each
-// step. The error is that of [Config.Resolve] or the context's.
+// step, or reads them from its files. The error is that of [Config.Resolve], a
+// FileError, or the context's.
 func NewBatches(ctx context.Context, c Config) (*Batches, error) {
 	c, err := c.Resolve()
 	if err != nil {
@@ -61,7 +63,12 @@ func NewBatches(ctx context.Context, c Config) (*Batches, error) {
 	if c.Fresh {
 		n = c.Batch
 	}
-	if b.tokens, err = c.Encoding(); err == nil {
+	if b.tokens, err = c.Encoding(); err == nil && c.Data != "" {
+		training, test, err := c.own()
+		b.states, b.held = rounded(training.States), rounded(test.States)
+		return b, err
+	}
+	if err == nil {
 		b.sampler, err = newSampler[float32](c, n, TrainStream)
 	}
 	if err == nil && !c.Fresh {
@@ -131,13 +138,26 @@ func (b *Batches) Batch(ctx context.Context, k int) (nn.Batch[float32], error) {
 	return b.last, encode(c, b.tokens, b.last, b.drawn)
 }
 
+// rounded returns states in the arithmetic of training.
+func rounded(states []float64) []float32 {
+	all := make([]float32, len(states))
+	for i, x := range states {
+		all[i] = float32(x)
+	}
+	return all
+}
+
 // Test is [TestSet] of the configuration.
 func (b *Batches) Test(ctx context.Context) (nn.Batch[float32], error) {
+	if b.held != nil {
+		test := newBatch(b.config, b.config.Test)
+		return test, encode(b.config, b.tokens, test, b.held)
+	}
 	return TestSet(ctx, b.config)
 }
 
 // TestSet returns the test sequences of c, which no training batch holds. The
-// error is that of [Config.Resolve] or the context's.
+// error is that of [Config.Resolve], a FileError, or the context's.
 func TestSet(ctx context.Context, c Config) (nn.Batch[float32], error) {
 	c, err := c.Resolve()
 	if err != nil {
@@ -147,11 +167,19 @@ func TestSet(ctx context.Context, c Config) (nn.Batch[float32], error) {
 	if err != nil {
 		return nn.Batch[float32]{}, err
 	}
+	test := newBatch(c, c.Test)
+	if c.Data != "" {
+		_, held, err := c.own()
+		if err != nil {
+			return test, err
+		}
+		return test, encode(c, tokens, test, rounded(held.States))
+	}
 	sampler, err := newSampler[float32](c, c.Test, TestStream)
 	if err != nil {
 		return nn.Batch[float32]{}, err
 	}
-	states, test := make([]float32, c.states(c.Test)), newBatch(c, c.Test)
+	states := make([]float32, c.states(c.Test))
 	if err := draw(ctx, c, sampler, states, 0); err != nil {
 		return nn.Batch[float32]{}, err
 	}
@@ -161,7 +189,13 @@ func TestSet(ctx context.Context, c Config) (nn.Batch[float32], error) {
 // Sequences returns the first n sequences of TrainStream or TestStream in
 // float64, of which those that the run trains or is tested on are the
 // roundings. The error is that of [ar.NewSampler], or about the name of the law.
+//
+// Sequences in files have these two streams only, whose hidden matrices are not
+// known, and there are at most as many as the settings say. The error is a FileError.
 func Sequences(c Config, stream string, n int) (ar.Batch[float64], error) {
+	if c.Data != "" {
+		return c.ownSequences(stream, n)
+	}
 	sampler, err := newSampler[float64](c, n, stream)
 	if err != nil {
 		return ar.Batch[float64]{}, err

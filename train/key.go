@@ -13,7 +13,8 @@ import (
 // Keys returns the keys of c in the order of its file; setting one sets the
 // field of c. The names are those of nn/testdata/oracle.py where it has them.
 func (c *Config) Keys() []setting.Key {
-	return slices.Concat(c.lawKeys(), []setting.Key{c.tokensKey()}, c.encodingKeys(), c.ownKeys())
+	return slices.Concat(c.lawKeys(), c.dataKeys(), []setting.Key{c.tokensKey()},
+		c.encodingKeys(), c.ownKeys())
 }
 
 // processKeys are those of the law of the paper.
@@ -41,6 +42,9 @@ func (c *Config) lawKeys() []setting.Key {
 	}
 	if c.OfProcess() {
 		return append([]setting.Key{name}, c.processKeys()...)
+	}
+	if c.Data != "" {
+		return []setting.Key{name, setting.New("d", "token dimension", &c.D)}
 	}
 	law, err := c.catalogue.or().laws.find("law", c.Law)
 	if err != nil { // for Resolve to say
@@ -176,24 +180,28 @@ func (c *Config) ownKeys() []setting.Key {
 }
 
 // SequenceKeys are those of the keys of c that decide which sequences there are and
-// what their tokens are: the others are of the model and of its training.
+// what their tokens are: the others are of the model and of its training. Files are
+// among them where there are any.
 func (c *Config) SequenceKeys() []setting.Key { return c.ofSequences(c.Keys()) }
 
 // SequenceKeys are the SequenceKeys of all configurations of the catalogue.
+// Files of sequences are no law to draw from and have none.
 func (c *Catalogue) SequenceKeys() []setting.Key {
 	config := c.Config()
-	return config.ofSequences(c.Keys())
+	return slices.DeleteFunc(config.ofSequences(c.Keys()),
+		func(k setting.Key) bool { return hasKey(config.dataKeys(), k.Name) })
 }
 
 // ofSequences leaves out the keys of the model and of its training.
 func (c *Config) ofSequences(keys []setting.Key) []setting.Key {
 	return slices.DeleteFunc(keys, func(k setting.Key) bool {
-		return k.Name != "length" && k.Name != "seed" && hasKey(c.ownKeys(), k.Name)
+		return k.Name != "length" && k.Name != "seed" && hasKey(c.ownKeys(), k.Name) ||
+			!k.Written() && hasKey(c.dataKeys(), k.Name)
 	})
 }
 
-// Assign sets keys of c, the law and the tokens first, since these decide which
-// keys there are besides. The error is about a key that c has not, and then
+// Assign sets keys of c, the law, the files and the tokens first, since these decide
+// which keys there are besides. The error is about a key that c has not, and then
 // names the nearest one or the law that has it, or about a value of the wrong
 // type. Whether the values make sense is for Resolve to say.
 func (c *Config) Assign(settings ...setting.Setting) error {
@@ -211,7 +219,8 @@ func (c *Config) Assign(settings ...setting.Setting) error {
 
 // rank puts the keys first that decide which others there are.
 func rank(key string) int {
-	if key == "law" || key == "tokens" {
+	switch key {
+	case "law", "tokens", "data", "test_data":
 		return 0
 	}
 	return 1
@@ -234,6 +243,10 @@ func (c *Config) key(name string) (setting.Key, error) {
 		if k.Name == name {
 			return k, nil
 		}
+	}
+	if c.Data != "" {
+		return setting.Key{}, fmt.Errorf("the sequences are those of %s: %w", c.Data,
+			c.catalogue.unknown(name))
 	}
 	if !c.OfProcess() { // of an unknown law it is not known
 		if _, err := c.catalogue.or().laws.find("law", c.Law, processLaw); err != nil {

@@ -2,6 +2,7 @@ package web
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"slices"
@@ -100,7 +101,7 @@ func work(c train.Config) float64 {
 // is drawn of all T at once.
 type insight struct {
 	d            int
-	w            []float64   // (d, d) of a test sequence
+	w            []float64   // (d, d) of a test sequence; nil where it is not known
 	model, least [][]float64 // (T, d, d) the maps Γ of the model and of least squares
 	rest         Document
 }
@@ -112,6 +113,10 @@ func look(ctx context.Context, c train.Config, net *nn.Transformer[float32]) (in
 		return insight{}, err
 	}
 	sequences, err := train.Sequences(c, train.TestStream, probed)
+	if errors.As(err, new(train.FileError)) { // which of them is not for a page to say
+		return insight{}, unreadable(fmt.Errorf("the sequences of this run, %s, cannot be read or "+
+			"have changed: icar probe says which", c.Data))
+	}
 	if err != nil {
 		return insight{}, err
 	}
@@ -142,10 +147,16 @@ func look(ctx context.Context, c train.Config, net *nn.Transformer[float32]) (in
 // at draws what was seen, with the maps after t tokens.
 func (i insight) at(t int) Document {
 	var doc Document
-	doc.figure("gamma", fmt.Sprintf("In-context map after %s", plural(t, "token")),
-		"W of a test sequence, Γ that the model has made of the context, and that of least squares.", 3,
-		heatmap("W", "", "", i.d, i.d, i.w), heatmap("Γ of the model", "", "", i.d, i.d,
-			i.model[t-1]), leastSquaresMap(i.d, i.least[t-1]))
+	about := "Γ that the model has made of a test sequence, whose W is not known, and that of least squares."
+	var panels []figure.Panel
+	if i.w != nil {
+		about = "W of a test sequence, Γ that the model has made of the context, and that of least squares."
+		panels = append(panels, heatmap("W", "", "", i.d, i.d, i.w))
+	}
+	panels = append(panels, heatmap("Γ of the model", "", "", i.d, i.d, i.model[t-1]),
+		leastSquaresMap(i.d, i.least[t-1]))
+	doc.figure("gamma", fmt.Sprintf("In-context map after %s", plural(t, "token")), about, 3,
+		panels...)
 	return Document{Figures: append(doc.Figures, i.rest.Figures...), Facts: i.rest.Facts}
 }
 

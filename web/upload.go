@@ -128,6 +128,10 @@ func dropped(ctx context.Context, doc *Document, f safetensors.File,
 	if err != nil {
 		return unreadable(fmt.Errorf("the model's configuration: %w", err))
 	}
+	if c.Data != "" { // a page opens no file that an upload names
+		doc.fact("looked into", "no: its sequences are in %s, which icar probe reads", c.Data)
+		return nil
+	}
 	if err := fitsPage(c); err != nil {
 		doc.fact("looked into", "no: %v", err)
 		return nil

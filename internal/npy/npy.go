@@ -8,7 +8,9 @@ package npy
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"encoding/binary"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"math"
@@ -25,14 +27,22 @@ const maxFile = 1 << 28
 // ReadFile reads a file of float32 or float64 numbers and returns its shape and
 // its content, row-major. The error says what is wrong with the file.
 func ReadFile(path string) (shape []int, data []float64, err error) {
+	shape, data, _, err = ReadSum(path)
+	return shape, data, err
+}
+
+// ReadSum is ReadFile that also returns the SHA-256 of the bytes that it has read, in
+// hex: so a file cannot change between what is hashed and what is used.
+func ReadSum(path string) (shape []int, data []float64, sum string, err error) {
 	file, err := budget.ReadFile(path, maxFile)
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, "", err
 	}
 	if shape, data, err = Parse(file); err != nil {
-		return nil, nil, fmt.Errorf("%s: %w", path, err)
+		return nil, nil, "", fmt.Errorf("%s: %w", path, err)
 	}
-	return shape, data, nil
+	digest := sha256.Sum256(file)
+	return shape, data, hex.EncodeToString(digest[:]), nil
 }
 
 // header is the Python dictionary that describes an array.

@@ -1,0 +1,1 @@
+"""Tests of the package, against the command that the environment variable ICAR names."""
