@@ -22,14 +22,14 @@ var writeCorpus = flag.Bool("corpus", false,
 
 const (
 	corpusFolder = "testdata/hostile"
-	takenFile    = "testdata/hostile_taken.txt"
+	takenFile    = "testdata/hostile_taken.list"
 	corpusSeed   = 20
 	corpusSize   = 200_000 // bytes of all files at most
 )
 
 // TestHostileCorpus runs every reader on every file of testdata/hostile, whatever
 // kind of file that was made from. None panics or hangs, and each takes the files
-// that testdata/hostile_taken.txt says, no others: one that is taken from now on is
+// that testdata/hostile_taken.list says, no others: one that is taken from now on is
 // either looked at, or a check that was lost. After such a look
 //
 //	go test ./command -run HostileCorpus -corpus
