@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"math"
 	"slices"
-	"strings"
 
 	"icar/ar"
 	"icar/internal/npy"
@@ -25,7 +24,7 @@ func Read(path string) (ar.Batch[float64], error) {
 	}
 	if len(shape) != 3 || slices.Min(shape) < 1 || shape[1] < 2 {
 		return ar.Batch[float64]{}, fmt.Errorf("%s has the shape %s: save states as an array (N, T+1, d), N sequences of two states or more of d numbers, or (T+1, d)",
-			path, tuple(shape))
+			path, npy.Tuple(shape))
 	}
 	if err := checkFinite(path, shape, data); err != nil {
 		return ar.Batch[float64]{}, err
@@ -36,11 +35,6 @@ func Read(path string) (ar.Batch[float64], error) {
 	s := ar.Batch[float64]{N: shape[0], T: shape[1] - 1, D: shape[2], States: data,
 		Contexts: make([]ar.Context, shape[0])}
 	return s, checkVaries(path, s)
-}
-
-// tuple writes a shape as Python does.
-func tuple(shape []int) string {
-	return "(" + strings.Trim(strings.Join(strings.Fields(fmt.Sprint(shape)), ", "), "[]") + ")"
 }
 
 // checkFinite names the first number that is not finite, by its place in states.
