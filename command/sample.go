@@ -125,12 +125,8 @@ func (h *house) sampleConfig(c *cobra.Command, f *sampleFlags) (train.Config, er
 		if f.config != "" {
 			return config, usage(errors.New("--config and --of both give settings: leave one out"))
 		}
-		r, err := run.Read(f.of)
-		if err == nil {
-			config, err = h.catalogue.Read(r.Config)
-		}
-		if err != nil {
-			return config, badInput(err)
+		if config, err = h.runConfig(f.of); err != nil {
+			return config, err
 		}
 		for _, s := range settings {
 			if s.Key != "tokens" {
@@ -153,6 +149,18 @@ func (h *house) sampleConfig(c *cobra.Command, f *sampleFlags) (train.Config, er
 		return config, usage(fmt.Errorf("%d sequences of %d states of d = %d are %.3g numbers, more than %d: "+
 			"write fewer, under several --stream words", f.sequences, config.Length+1, config.D, n,
 			most))
+	}
+	return config, nil
+}
+
+// runConfig are the settings of a run.
+func (h *house) runConfig(path string) (config train.Config, err error) {
+	r, err := run.Read(path)
+	if err == nil {
+		config, err = h.catalogue.Read(r.Config)
+	}
+	if err != nil {
+		return config, badInput(err)
 	}
 	return config, nil
 }

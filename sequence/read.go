@@ -39,13 +39,15 @@ func Read(path string) (ar.Batch[float64], error) {
 
 // checkFinite names the first number that is not finite, by its place in states.
 func checkFinite(path string, shape []int, data []float64) error {
+	columns := shape[len(shape)-1]
+	rows := max(1, len(data)/shape[0]/columns) // of a sequence
 	for i, x := range data {
 		if !math.IsNaN(x) && !math.IsInf(x, 0) {
 			continue
 		}
-		row := i / shape[2]
+		row := i / columns
 		return fmt.Errorf("%s: sequence %d, row %d, column %d is %v, counted from 0: every number has to be finite",
-			path, row/shape[1], row%shape[1], i%shape[2], x)
+			path, row/rows, row%rows, i%columns, x)
 	}
 	return nil
 }
@@ -103,7 +105,8 @@ func part(s ar.Batch[float64], from, to int) ar.Batch[float64] {
 // to measure on.
 type Parted struct {
 	Fitting, Test ar.Batch[float64]
-	How           string // they were told apart, in words for a page
+	All           ar.Batch[float64] // of the file; Test is a part of it, and Fitting, unless it is of another one
+	How           string            // they were told apart, in words for a page
 }
 
 // ReadParted reads the states in a file and takes those in the file fit to fit on,
@@ -113,6 +116,7 @@ func ReadParted(path, fit string) (p Parted, err error) {
 	if p.Test, err = Read(path); err != nil {
 		return p, err
 	}
+	p.All = p.Test
 	if fit == "" {
 		n := p.Test.N
 		p.Fitting, p.Test = split(p.Test)
