@@ -241,11 +241,13 @@ func (h *house) lawSequences(c *cobra.Command, f probeFlags) (foreign, error) {
 	if f.sequences <= size {
 		return on, nil
 	}
+	// Every estimator has predictions of a piece, so that these are small.
+	each := max(ar.BlockSize, size/8/ar.BlockSize*ar.BlockSize)
 	bar := newProgress(c.ErrOrStderr())
-	done := bar.bar("probe", (f.sequences-1)/size)
+	done := bar.bar("probe", (f.sequences-size+each-1)/each)
 	on.end = func() { done.abort(); bar.wait() }
 	on.More = func(yield func(ar.Batch[float64], error) bool) {
-		for s, err := range train.Pieces(config, train.TestStream, size, f.sequences, size) {
+		for s, err := range train.Pieces(config, train.TestStream, size, f.sequences, each) {
 			if !yield(s, err) {
 				return
 			}

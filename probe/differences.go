@@ -5,6 +5,7 @@ package probe
 import (
 	"context"
 	"math"
+	"slices"
 
 	"icar/ar"
 	"icar/estimator"
@@ -33,9 +34,12 @@ type Differenced struct {
 	Step   figure.Number `json:"step"`   // h
 	Single bool          `json:"single"` // whether the model computes in float32
 	// Error is the largest difference between the maps at h and at 2h of the first
-	// sequences, over the root mean square of all maps of the sequence: a bound in
-	// practice, not a proof.
-	Error figure.Number `json:"error"`
+	// sequences, over the root mean square of all maps of the sequence, and Typical the
+	// median: measurements, not bounds. Where a model has kinks, as with relu, the two
+	// sides of a difference may lie on either side of one: few maps are then far off,
+	// by more than Error may see.
+	Error   figure.Number `json:"error"`
+	Typical figure.Number `json:"typical"`
 	// Ahead is the largest change of an earlier prediction with a later state, in the
 	// same units: 0 up to rounding, or the model sees what it has to predict.
 	Ahead figure.Number `json:"ahead"`
@@ -62,6 +66,7 @@ func (f Differences) Maps(ctx context.Context, s ar.Batch[float64]) (Maps, error
 	mapped := min(s.N, mostMapped, max(fewestMapped, walked/(s.T*s.T*s.D)))
 	single := isSingle(predictions)
 	h := step(s, single)
+	var off []float64
 	by := Differenced{Step: figure.Number(h), Single: single}
 	for n := range mapped {
 		gamma, ahead, err := f.jacobians(ctx, s, n, h, single)
@@ -79,10 +84,11 @@ func (f Differences) Maps(ctx context.Context, s ar.Batch[float64]) (Maps, error
 			return Maps{}, err
 		}
 		for at := 0; at < len(gamma); at += s.D * s.D {
-			off := distance(gamma[at:at+s.D*s.D], coarse[at:at+s.D*s.D])
-			by.Error = max(by.Error, figure.Number(off/size))
+			off = append(off, distance(gamma[at:at+s.D*s.D], coarse[at:at+s.D*s.D])/size)
 		}
 	}
+	slices.Sort(off)
+	by.Error, by.Typical = figure.Number(off[len(off)-1]), figure.Number(off[len(off)/2])
 	m.Differences = &by
 	return m, nil
 }

@@ -97,8 +97,7 @@ func (a Analysis) limits() (all []string) {
 	if a.Maps == nil {
 		all = append(all, "no in-context map is known, only predictions")
 	} else if by := a.Maps.By; by != nil {
-		all = append(all, fmt.Sprintf("maps are finite differences, off by %s at most where that was measured",
-			percent(by.Error.Float())))
+		all = append(all, "maps are finite differences, "+by.off())
 	}
 	return append(all, fmt.Sprintf("predicting alike on sequences of one law and %d positions is not computing alike",
 		len(a.PositionMSE)))

@@ -90,13 +90,18 @@ func (m MapNote) sentence(sequences int) string {
 		text += ", the estimators' maps too"
 	}
 	if m.By != nil {
-		text += fmt.Sprintf(", at the step %s, off by %s at most where that was measured",
-			short(m.By.Step.Float()), percent(m.By.Error.Float()))
+		text += fmt.Sprintf(", at the step %s, %s", short(m.By.Step.Float()), m.By.off())
 	}
 	if m.Sequences < sequences {
 		text += fmt.Sprintf(", of the first %d sequences", m.Sequences)
 	}
 	return text + "."
+}
+
+// off says how far off the differences are.
+func (d Differenced) off() string {
+	return fmt.Sprintf("off by %s in the median and %s at most where that was measured",
+		percent(d.Typical.Float()), percent(d.Error.Float()))
 }
 
 func distanceSection(a Analysis) figure.Section {
