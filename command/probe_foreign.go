@@ -185,13 +185,14 @@ type foreign struct {
 	end func()            // of the progress that is shown
 }
 
-// inMemory bounds the numbers of sequences that are held at a time; what is more is
-// taken a piece at a time.
-const inMemory = 1 << 20
+// mostDetailed and inMemory bound the sequences of a law, and their numbers, that are
+// held at a time: all is found out on these, errors and distances of predictions on
+// further ones too, as many at a time.
+const mostDetailed, inMemory = 1024, 1 << 20
 
 // piece is the number of sequences of such a size that are held at a time.
 func piece(length, d int) int {
-	n := min(4096, inMemory/((length+1)*d))
+	n := min(mostDetailed, inMemory/((length+1)*d))
 	return max(ar.BlockSize, n/ar.BlockSize*ar.BlockSize)
 }
 
@@ -241,13 +242,11 @@ func (h *house) lawSequences(c *cobra.Command, f probeFlags) (foreign, error) {
 	if f.sequences <= size {
 		return on, nil
 	}
-	// Every estimator has predictions of a piece, so that these are small.
-	each := max(ar.BlockSize, size/8/ar.BlockSize*ar.BlockSize)
 	bar := newProgress(c.ErrOrStderr())
-	done := bar.bar("probe", (f.sequences-size+each-1)/each)
+	done := bar.bar("probe", (f.sequences-1)/size)
 	on.end = func() { done.abort(); bar.wait() }
 	on.More = func(yield func(ar.Batch[float64], error) bool) {
-		for s, err := range train.Pieces(config, train.TestStream, size, f.sequences, each) {
+		for s, err := range train.Pieces(config, train.TestStream, size, f.sequences, size) {
 			if !yield(s, err) {
 				return
 			}

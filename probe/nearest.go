@@ -125,9 +125,30 @@ func initial(m Predictor) (Predictor, error) {
 	return nil, ErrNotOffered
 }
 
+// atOnce is the number of sequences of which the predictions of all estimators are held
+// at a time.
+const atOnce = 256
+
 // add takes in sequences; predictions are the model's, which add asks for if they are
 // nil. Sums are taken in the order of the sequences, whoever predicts first.
 func (c *nearness) add(ctx context.Context, s ar.Batch[float64], predictions []float64) error {
+	states, made := (s.T+1)*s.D, s.T*s.D
+	for from := 0; from < s.N; from += atOnce {
+		to := min(from+atOnce, s.N)
+		part := ar.Batch[float64]{N: to - from, T: s.T, D: s.D,
+			States: s.States[from*states : to*states], Contexts: s.Contexts[from:to]}
+		var own []float64
+		if predictions != nil {
+			own = predictions[from*made : to*made]
+		}
+		if err := c.addPart(ctx, part, own); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (c *nearness) addPart(ctx context.Context, s ar.Batch[float64], predictions []float64) error {
 	all := make([][]float64, len(c.models))
 	for i, m := range c.models {
 		if i == 0 && predictions != nil {
