@@ -91,7 +91,7 @@ func (a Analysis) limits() (all []string) {
 	}
 	for _, what := range a.Missing {
 		if control, ok := strings.CutPrefix(what, "a control: "); ok {
-			all = append(all, "there is no control with "+control)
+			all = append(all, "a control is missing, "+control)
 		}
 	}
 	if a.Maps == nil {

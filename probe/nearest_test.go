@@ -159,7 +159,7 @@ func TestNearestOfATransformer(t *testing.T) {
 		t.Errorf("controls %+v", r.Controls)
 	}
 	if !strings.Contains(a.Summary(), "By the cosine of errors, ") ||
-		strings.Contains(a.Summary(), "there is no control") {
+		strings.Contains(a.Summary(), "a control is missing") {
 		t.Error(a.Summary())
 	}
 	untrained, err := Untrained(m.Config)
