@@ -12,6 +12,7 @@ import (
 	"math"
 	"os"
 	"os/exec"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -123,6 +124,13 @@ func behave(how string) int {
 			return 5
 		}
 		return echoes(8)
+	case "parent": // starts a program itself, and says which
+		p, err := Start(context.Background(), Options{Words: []string{os.Args[0], "hangs"}})
+		if err != nil {
+			return 5
+		}
+		fmt.Println(p.c.Process.Pid)
+		time.Sleep(time.Minute)
 	case "early": // answers before it reads
 		os.Stdout.Write(right())
 		return echoes(8)
@@ -360,6 +368,39 @@ func TestProgramIsInterrupted(t *testing.T) {
 		}
 		gone(t, p)
 	}
+}
+
+// Who is killed takes its program along, where the kernel can be asked for that.
+func TestProgramDiesWithItsParent(t *testing.T) {
+	t.Parallel()
+	if runtime.GOOS != "linux" {
+		t.Skip("only Linux kills a program with its parent")
+	}
+	c := exec.Command(os.Args[0], "parent")
+	c.Env = append(os.Environ(), "ICAR_PROTOCOL=1")
+	out, err := c.StdoutPipe()
+	if err == nil {
+		err = c.Start()
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	var program int
+	if _, err := fmt.Fscan(out, &program); err != nil {
+		t.Fatal(err)
+	}
+	if err := c.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	for range 500 {
+		status, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", program))
+		if err != nil || strings.Contains(string(status), ") Z ") {
+			_ = c.Wait() // it was killed
+			return
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
+	t.Errorf("process %d outlives who started it", program)
 }
 
 // Standard error is shown line by line behind the program's name, each character
