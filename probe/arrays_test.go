@@ -105,11 +105,13 @@ func TestArraysWithHiddenStates(t *testing.T) {
 		f.Panels[1].Title != r.Control {
 		t.Errorf("figure %+v", f)
 	}
-	still, err := tokens{1}.Hidden(t.Context(), arrays.Sequences)
-	if err != nil {
-		t.Fatal(err)
+	var still []float64 // s_1 … s_T of each
+	for n := range arrays.Sequences.N {
+		for i := range arrays.Sequences.T {
+			still = append(still, state(arrays.Sequences, n, i)...)
+		}
 	}
-	arrays.Hidden = still
+	arrays.Hidden = [][]float64{still}
 	r = nearestOf(t, arrays.Layers(), g).Resemblance
 	if !slices.Equal(r.Trained, r.Untrained) || slices.Contains(r.Exceeds, true) {
 		t.Errorf("the token exceeds itself: %v, %v", r.Trained, r.Exceeds)
