@@ -14,6 +14,7 @@ import (
 	"icar/outcome"
 	"icar/probe"
 	"icar/protocol"
+	"icar/run"
 	"icar/sequence"
 	"icar/setting"
 	"icar/train"
@@ -275,6 +276,18 @@ func (h *house) lawConfig(c *cobra.Command, f probeFlags) (train.Config, error) 
 	if config.Length < 1 || config.D < 1 {
 		return config, usage(fmt.Errorf("sequences of T = %d states of d = %d: use positive numbers",
 			config.Length, config.D))
+	}
+	return config, nil
+}
+
+// runConfig are the settings of a run.
+func (h *house) runConfig(path string) (config train.Config, err error) {
+	r, err := run.Read(path)
+	if err == nil {
+		config, err = h.catalogue.Read(r.Config)
+	}
+	if err != nil {
+		return config, badInput(err)
 	}
 	return config, nil
 }

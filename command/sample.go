@@ -15,7 +15,6 @@ import (
 	"icar/internal/visible"
 	"icar/outcome"
 	"icar/report"
-	"icar/run"
 	"icar/sequence"
 	"icar/train"
 )
@@ -149,18 +148,6 @@ func (h *house) sampleConfig(c *cobra.Command, f *sampleFlags) (train.Config, er
 		return config, usage(fmt.Errorf("%d sequences of %d states of d = %d are %.3g numbers, more than %d: "+
 			"write fewer, under several --stream words", f.sequences, config.Length+1, config.D, n,
 			most))
-	}
-	return config, nil
-}
-
-// runConfig are the settings of a run.
-func (h *house) runConfig(path string) (config train.Config, err error) {
-	r, err := run.Read(path)
-	if err == nil {
-		config, err = h.catalogue.Read(r.Config)
-	}
-	if err != nil {
-		return config, badInput(err)
 	}
 	return config, nil
 }

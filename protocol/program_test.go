@@ -125,7 +125,7 @@ func behave(how string) int {
 		}
 		return echoes(8)
 	case "parent": // starts a program itself, and says which
-		p, err := Start(context.Background(), Options{Words: []string{os.Args[0], "hangs"}})
+		p, err := Start(context.Background(), Options{Words: []string{os.Args[0], "closes"}})
 		if err != nil {
 			return 5
 		}
