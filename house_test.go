@@ -17,7 +17,7 @@ var house = strings.Fields(`
 	ar ar/lawtest theory estimator
 	nn/safetensors nn/kernel nn/kernel/gen nn nn/mixertest nn/backendtest
 	text text/moby
-	run internal/notice sequence train probe
+	run internal/notice sequence train probe protocol
 	sweep sweep/cluster
 	experiment report
 	papers/sander2024

@@ -23,13 +23,18 @@ type probeFlags struct {
 	sequences     int
 	overTraining  bool
 	asJSON        bool
+	foreign       foreignFlags
 }
+
+// mostSequences is the largest number of sequences of a run, which are held in memory,
+// and mostOfProgram that of a program, which are not.
+const mostSequences, mostOfProgram = 1 << 16, 100_000_000
 
 func (h *house) newProbe() *cobra.Command {
 	var f probeFlags
 	c := &cobra.Command{
-		Use:   "probe RUN",
-		Short: "Take the in-context algorithm out of a trained model",
+		Use:   "probe [RUN]",
+		Short: "Take the in-context algorithm out of a trained model of any make",
 		Long: `Find out what the model of a run has learnt: the matrix Γ that it makes of its
 context, beside W and beside the maps of the classical estimators; which
 iteration of which algorithm each layer is like, with controls; its heads,
@@ -37,15 +42,33 @@ positions and attention; what it cannot do without. docs/probing.md says what
 each number means and what may be concluded from it.
 
 With --sequence the model predicts the next tokens of a sequence of your own,
-a (T, d) array in NumPy's .npy format, and each estimator does so beside it.`,
+a (T, d) array in NumPy's .npy format, and each estimator does so beside it.
+
+A model of another make is probed by what it predicts. With --predictions that
+was saved: p.npy (N, T, d) of the sequences s.npy (N, T+1, d). With --program it
+is asked: the program reads sequences as .npy arrays on its standard input and
+writes predictions on its standard output, of --states or of a law, whose settings
+are those of icar sample. docs/protocol.md is the contract. What a model does not
+offer is left out by name.`,
 		Example: `  icar probe runs/1a2b3c4d
   icar probe runs/1a2b3c4d --sequence mine.npy
-  icar probe --over-training runs/1a2b3c4d`,
-		Args: exactlyOne("a run: icar probe RUN"),
+  icar probe --over-training runs/1a2b3c4d
+  icar probe --states s.npy --predictions p.npy
+  icar probe --program "python3 model.py" --family rotation --d 4 --length 16`,
+		Args: func(c *cobra.Command, args []string) error {
+			return usageOf(h.checkForeign(c, args, f.foreign))
+		},
 		RunE: func(c *cobra.Command, args []string) error {
-			if f.sequences < 40 || f.sequences > 1<<16 {
+			most := mostSequences
+			if f.foreign.program != "" {
+				most = mostOfProgram
+			}
+			if f.sequences < 40 || f.sequences > most {
 				return usage(fmt.Errorf("--sequences %d is not from 40 to %d: use 256", f.sequences,
-					1<<16))
+					most))
+			}
+			if f.foreign.asked() {
+				return h.probeForeign(c, f)
 			}
 			if f.overTraining {
 				return h.probeTraining(c, args[0], f)
@@ -80,7 +103,16 @@ a (T, d) array in NumPy's .npy format, and each estimator does so beside it.`,
 		"look at all steps that a run trained with keep_every has kept, not the last alone")
 	c.Flags().IntVar(&f.sequences, "sequences", 256, "test sequences to average over")
 	c.Flags().BoolVar(&f.asJSON, "json", false, "print one JSON document instead of the tables")
+	h.addForeign(c, &f.foreign)
 	return c
+}
+
+// usageOf is usage of an error that may be nil.
+func usageOf(err error) error {
+	if err == nil {
+		return nil
+	}
+	return usage(err)
 }
 
 func probeModel(c *cobra.Command, path string, model *probe.Model, f probeFlags) error {
@@ -94,14 +126,28 @@ func probeModel(c *cobra.Command, path string, model *probe.Model, f probeFlags)
 	if err != nil {
 		return runFailed(err)
 	}
-	page, err := saveProbe(f.out, path, a)
+	return reportProbe(c, f, probeDocument{Version: outcome.DocumentVersion, Run: path, Analysis: a},
+		a, fmt.Sprintf("The model of %s, taken apart on %d sequences of its process. The "+
+			"paper's idea: from the context a Transformer makes a matrix Γ, then it predicts Γ s.",
+			path, a.Sequences))
+}
+
+// reportProbe writes the document, the figures and the page of an analysis, and prints
+// what it has come to; about says what the analysis is of.
+func reportProbe(c *cobra.Command, f probeFlags, document any, a probe.Analysis,
+	about string) error {
+	if err := report.WriteJSON(filepath.Join(f.out, analysisFile), document); err != nil {
+		return runFailed(err)
+	}
+	page, err := saveArticle(f.out, report.Article{Title: "What has it learnt?",
+		Lead: a.Summary() + " " + about, Sections: a.Sections()}, a.Figures())
 	if err != nil {
 		return runFailed(err)
 	}
 	if f.asJSON {
-		return printJSON(c.OutOrStdout(), probeDocument{Version: outcome.DocumentVersion, Run: path,
-			Analysis: a})
+		return printJSON(c.OutOrStdout(), document)
 	}
+	fmt.Fprintf(c.OutOrStdout(), "%s\n\n", visible.Text(a.Summary()))
 	return printSections(c.OutOrStdout(), a.Sections(), page)
 }
 
@@ -152,22 +198,8 @@ func printSection(out io.Writer, s figure.Section) error {
 	return w.Flush()
 }
 
-// saveProbe writes the analysis, the figures and the page.
-func saveProbe(out, path string, a probe.Analysis) (page string, err error) {
-	if err := report.WriteJSON(filepath.Join(out, analysisFile),
-		probeDocument{Version: outcome.DocumentVersion, Run: path, Analysis: a}); err != nil {
-		return "", err
-	}
-	return saveArticle(out, report.Article{
-		Title: "What has it learnt?",
-		Lead: fmt.Sprintf("The model of %s, taken apart on %d sequences of its process. The "+
-			"paper's idea: from the context a Transformer makes a matrix Γ, then it predicts Γ s.",
-			path, a.Sequences),
-		Sections: a.Sections(),
-	}, a.Figures())
-}
-
-// saveArticle writes figures, each by itself and all at the end of a page.
+// saveArticle writes figures, each by itself, their numbers together, and all at the
+// end of a page.
 func saveArticle(out string, article report.Article, figures []figure.Figure) (page string,
 	err error) {
 	for i := range figures {
@@ -182,6 +214,9 @@ func saveArticle(out string, article report.Article, figures []figure.Figure) (p
 				return "", err
 			}
 		}
+	}
+	if err := report.SaveArrays(out, figures); err != nil {
+		return "", err
 	}
 	page = filepath.Join(out, report.PageFile)
 	return page, report.WriteArticle(page, article)

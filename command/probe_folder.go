@@ -48,7 +48,7 @@ func base(path string) string {
 
 // subject is what a report is about, as its document says: paths, of which those
 // that it has nothing to do with are "".
-type subject struct{ Run, Sequence, File string }
+type subject struct{ Run, Sequence, File, Program, Predicted string }
 
 // ownFolder refuses a folder whose report is not one of the same subject, which is
 // in the document of that name: nothing is overwritten that was not asked for.
@@ -70,7 +70,8 @@ func ownFolder(out, document string, of subject) error {
 	}
 	for _, part := range []struct{ what, made, of string }{
 		{"run", made.Run, of.Run}, {"sequence", made.Sequence, of.Sequence},
-		{"file", made.File, of.File},
+		{"file", made.File, of.File}, {"program", made.Program, of.Program},
+		{"predictions", made.Predicted, of.Predicted},
 	} {
 		switch {
 		case sameFile(part.made, part.of):

@@ -51,9 +51,10 @@ func probeSequence(c *cobra.Command, path string, model *probe.Model, f probeFla
 			"positions of the training and the sequence has %d: %s.", model.Config.Length, length,
 			strings.Join(tooLong, ", "))
 	}
+	summary := probe.SequenceSummary(predictions, d)
 	page, err := saveArticle(f.out, report.Article{
 		Title: "Your sequence",
-		Lead: fmt.Sprintf("%s, %d tokens of dimension %d, as the model of %s predicts it, "+
+		Lead: summary + " " + fmt.Sprintf("%s, %d tokens of dimension %d, as the model of %s predicts it, "+
 			"beside the estimators.", f.sequence, length, d, path),
 		Sections: []figure.Section{table},
 	}, probe.SequenceFigures(predictions, d))
@@ -64,6 +65,7 @@ func probeSequence(c *cobra.Command, path string, model *probe.Model, f probeFla
 	if f.asJSON {
 		return printJSON(c.OutOrStdout(), document)
 	}
+	fmt.Fprintf(c.OutOrStdout(), "%s\n\n", summary)
 	return printPredictions(c.OutOrStdout(), table, predictions[0], d, f.out, page)
 }
 

@@ -15,7 +15,6 @@ import (
 	"icar/internal/visible"
 	"icar/outcome"
 	"icar/report"
-	"icar/run"
 	"icar/sequence"
 	"icar/train"
 )
@@ -128,12 +127,8 @@ func (h *house) sampleConfig(c *cobra.Command, f *sampleFlags) (train.Config, er
 		if f.config != "" {
 			return config, usage(errors.New("--config and --of both give settings: leave one out"))
 		}
-		r, err := run.Read(f.of)
-		if err == nil {
-			config, err = h.catalogue.Read(r.Config)
-		}
-		if err != nil {
-			return config, badInput(err)
+		if config, err = h.runConfig(f.of); err != nil {
+			return config, err
 		}
 		for _, s := range settings {
 			if s.Key != "tokens" {

@@ -160,7 +160,7 @@ func (t *tall) general() blas64.General {
 func memories(ctx context.Context, batch ar.Batch[float64], visit func(m *memory, target []float64)) error {
 	d := batch.D
 	for n := range batch.N {
-		if err := ctx.Err(); err != nil {
+		if err := context.Cause(ctx); err != nil {
 			return err
 		}
 		m := newMemory(d)

@@ -86,7 +86,7 @@ func walk(ctx context.Context, batch ar.Batch[float64], e Estimator,
 	visit func(n, t int, prediction, target []float64)) error {
 	d := batch.D
 	for n := range batch.N {
-		if err := ctx.Err(); err != nil {
+		if err := context.Cause(ctx); err != nil {
 			return err
 		}
 		s := states(batch, n)

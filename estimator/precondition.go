@@ -86,7 +86,7 @@ func FitPreconditionedStep(ctx context.Context,
 	}
 	sts, stTarget, row := square(d, make([]float64, d*d)), make([]float64, d), make([]float64, d*d)
 	for n := range batch.N {
-		if err := ctx.Err(); err != nil {
+		if err := context.Cause(ctx); err != nil {
 			return fit, err
 		}
 		m := newMoments(d)

@@ -6,6 +6,8 @@ import (
 	"context"
 	"math"
 
+	"gonum.org/v1/gonum/floats"
+
 	"icar/ar"
 	"icar/estimator"
 	"icar/figure"
@@ -47,7 +49,8 @@ func average(x []float64) float64 {
 }
 
 // Align compares maps with an estimator on the same sequences. Without Gamma it
-// compares predictions alone. The error is the estimator's, or the context's.
+// compares predictions alone; where Gamma is the total derivative so is the
+// estimator's map. The error is the estimator's, or the context's.
 func (m Maps) Align(ctx context.Context, s ar.Batch[float64],
 	e estimator.Estimator) (Alignment, error) {
 	nan := func() figure.Values {
@@ -57,11 +60,10 @@ func (m Maps) Align(ctx context.Context, s ar.Batch[float64],
 		}
 		return x
 	}
-	d, n := m.D, float64(m.N)
+	d, n, of := m.D, float64(m.N), m.Mapped()
 	a := Alignment{Estimator: e.Name(), PredictionDistance: make([]float64, m.T), Cosine: nan(),
 		Error: make([]float64, m.T)}
-	mapped := m.Gamma != nil
-	if mapped {
+	if m.Gamma != nil {
 		a.MapDistance = make([]float64, m.T)
 	}
 	cosines := make([]float64, m.N*m.T)
@@ -74,15 +76,25 @@ func (m Maps) Align(ctx context.Context, s ar.Batch[float64],
 		if i < len(s.Contexts) {
 			sequence.W = s.Contexts[i].W
 		}
+		var totals []float64 // (T, d, d)
+		if m.Total && i < of {
+			var err error
+			if totals, err = totalMaps(ctx, e, sequence, s.States[i*(m.T+1)*d:]); err != nil {
+				return a, err
+			}
+		}
 		err := estimator.Walk(e, sequence, s.States[i*(m.T+1)*d:],
 			func(t int, prediction []float64, stream estimator.Stream) {
 				stream.Map(gamma)
+				if totals != nil {
+					copy(gamma, totals[t*d*d:])
+				}
 				p := i*m.T + t
 				a.PredictionDistance[t] += distance(m.Predictions[p*d:(p+1)*d],
 					prediction) / (n * math.Sqrt(float64(d)))
 				e := distance(prediction, state(s, i, t+1))
 				a.Error[t] += e * e / (n * float64(d))
-				if cosines[p] = math.NaN(); mapped {
+				if cosines[p] = math.NaN(); i < of {
 					a.MapDistance[t] += distance(m.At(i, t), gamma) / (n * math.Sqrt(float64(d)))
 					cosines[p] = cosine(m.At(i, t), gamma)
 				}
@@ -90,6 +102,9 @@ func (m Maps) Align(ctx context.Context, s ar.Batch[float64],
 		if err != nil {
 			return a, err
 		}
+	}
+	if 0 < of && of < m.N { // the means are over all sequences so far
+		floats.Scale(n/float64(of), a.MapDistance)
 	}
 	for i := range m.N {
 		a.PerSequence = append(a.PerSequence, average(cosines[i*m.T:(i+1)*m.T]))

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"math"
 
 	"icar/ar"
@@ -21,6 +22,10 @@ type Given struct {
 	Floor   []float64         // (T) error of the Bayes predictor; nil where it is not known
 	Sigma   float64           // noise level of the law: above 0 the Kalman filter is an estimator
 	Seed    uint64            // of bootstraps, and of the orders that contexts are permuted to
+	// More yields further test sequences of the same shape, a piece at a time, nil
+	// for none: errors and predictions are measured on them too, in the memory of one
+	// piece, while all else is found out on Test.
+	More iter.Seq2[ar.Batch[float64], error]
 }
 
 const (
@@ -33,13 +38,14 @@ const (
 type analysis struct {
 	Analysis
 	Given
-	model Predictor
+	model  Predictor
+	fitted []estimator.Estimator
 }
 
 // Analyse finds out all that a model offers to be found out. The error is the
 // model's, an estimator's, or the context's.
 func Analyse(ctx context.Context, m Predictor, g Given) (Analysis, error) {
-	a := analysis{Analysis{Sequences: g.Test.N, Floor: g.Floor}, g, m}
+	a := analysis{Analysis: Analysis{Sequences: g.Test.N, Floor: g.Floor}, Given: g, model: m}
 	maps, err := a.maps(ctx)
 	if err != nil {
 		return a.Analysis, err
@@ -49,6 +55,9 @@ func Analyse(ctx context.Context, m Predictor, g Given) (Analysis, error) {
 	}
 	step, err := a.align(ctx, maps)
 	if err != nil {
+		return a.Analysis, err
+	}
+	if err := a.near(ctx, maps.Predictions); err != nil {
 		return a.Analysis, err
 	}
 	return a.Analysis, a.dissect(ctx, step)
@@ -75,12 +84,18 @@ func (a *analysis) maps(ctx context.Context) (Maps, error) {
 		return maps, err
 	}
 	maps = Maps{N: a.Test.N, T: a.Test.T, D: a.Test.D}
-	maps.Predictions, err = a.model.Predict(ctx, a.Test)
-	if want := a.Test.N * a.Test.T * a.Test.D; err == nil && len(maps.Predictions) != want {
-		err = fmt.Errorf("the model made %d numbers of predictions, want %d: N = %d sequences of T = %d positions of d = %d",
-			len(maps.Predictions), want, a.Test.N, a.Test.T, a.Test.D)
-	}
+	maps.Predictions, err = predict(ctx, a.model, a.Test)
 	return maps, err
+}
+
+// checkCount returns an error unless there are as many predictions as sequences ask for.
+func checkCount(predictions []float64, s ar.Batch[float64]) error {
+	want := s.N * s.T * s.D
+	if len(predictions) == want {
+		return nil
+	}
+	return fmt.Errorf("the model made %d numbers of predictions, want %d: N = %d sequences of T = %d positions of d = %d",
+		len(predictions), want, s.N, s.T, s.D)
 }
 
 // measure sets what concerns the error and the map beside W.
@@ -98,6 +113,11 @@ func (a *analysis) measure(maps Maps) (err error) {
 	if maps.Gamma == nil {
 		return nil
 	}
+	a.Maps = newMapNote(maps)
+	if maps.Total {
+		a.Missing = append(a.Missing, "Γ beside W: a total derivative is not W, even of a model that has found W")
+		return nil
+	}
 	if len(test.Contexts) != test.N || test.Contexts[0].W == nil {
 		a.Missing = append(a.Missing, "Γ beside W, which is not known")
 		return nil
@@ -112,7 +132,7 @@ func (a *analysis) measure(maps Maps) (err error) {
 // spectra are the eigenvalues of W and of the map at the last position, of the
 // first sequences.
 func (m Maps) spectra(test ar.Batch[float64]) (all []Spectra, err error) {
-	for i := range min(spectraShown, test.N) {
+	for i := range min(spectraShown, m.Mapped()) {
 		w, err := Spectrum(test.Contexts[i].W, test.D)
 		if err != nil {
 			return nil, err
@@ -154,11 +174,11 @@ func (a *analysis) mean(sample []float64, name string) (Mean, error) {
 // gradient step.
 func (a *analysis) align(ctx context.Context,
 	maps Maps) (step estimator.GradientDescent, err error) {
-	step, fitted, err := Estimators(ctx, a.Sigma, a.Fitting)
+	step, a.fitted, err = Estimators(ctx, a.Sigma, a.Fitting)
 	if err != nil {
 		return step, err
 	}
-	for _, e := range fitted {
+	for _, e := range a.fitted {
 		alignment, err := maps.Align(ctx, a.Test, e)
 		if err != nil {
 			return step, err
@@ -172,6 +192,54 @@ func (a *analysis) align(ctx context.Context,
 		a.Alignments = append(a.Alignments, aligned)
 	}
 	return step, nil
+}
+
+// near sets which estimator the predictions are nearest to, and takes in the further
+// sequences.
+func (a *analysis) near(ctx context.Context, predictions []float64) error {
+	order := func(n, t int) []int { return ar.Rand(a.Seed, "probe order", uint64(n)).Perm(t) }
+	c, missing, err := newNearness(ctx, a.model, a.fitted, order, a.Test)
+	if err != nil {
+		return err
+	}
+	a.Missing = append(a.Missing, missing...)
+	if err := c.add(ctx, a.Test, predictions); err != nil {
+		return err
+	}
+	if a.More != nil {
+		for piece, err := range a.More {
+			if err == nil {
+				err = c.add(ctx, piece, nil)
+			}
+			if err != nil {
+				return err
+			}
+		}
+		a.recount(c)
+	}
+	nearest := c.nearest()
+	a.Nearest = &nearest
+	return nil
+}
+
+// recount puts the means over all sequences in the place of those over Test. The
+// interval of the error is Student's then, since a bootstrap would need all at once.
+func (a *analysis) recount(c *nearness) {
+	n := float64(c.seen)
+	over := func(sums []float64) []float64 {
+		means := append([]float64(nil), sums...)
+		for i := range means {
+			means[i] /= n
+		}
+		return means
+	}
+	a.Detailed, a.Sequences = a.Sequences, c.seen
+	a.MSE, a.PositionMSE = c.mse.interval(0, 0.95), over(c.squares)
+	for i := range a.Alignments {
+		e := &a.Alignments[i]
+		e.PredictionDistance, e.Error = over(c.apart[i]), over(c.errors[i])
+		e.MeanError, e.MeanDistance = average(e.Error), average(e.PredictionDistance)
+	}
 }
 
 // dissect sets what concerns the parts of the model.

@@ -13,12 +13,17 @@ import (
 // What a model does not offer, or what is not known of its sequences, is nil or
 // null here and named in Missing.
 type Analysis struct {
-	Sequences   int           `json:"sequences"`    // N
-	MSE         Mean          `json:"mse"`          // mean squared error
-	PositionMSE figure.Values `json:"position_mse"` // (T)
-	Floor       figure.Values `json:"floor"`        // (T) the Bayes floor; null where none is known
-	Distance    Distance      `json:"distance"`     // of the in-context map from W
-	Spectra     []Spectra     `json:"spectra"`      // at the last position, of the first sequences
+	Sequences int `json:"sequences"` // N
+	// Detailed is the number of sequences, the first ones, that all but errors and
+	// distances of predictions is found out on, 0 if it is all of them.
+	Detailed    int           `json:"detailed,omitempty"`
+	Nearest     *Nearest      `json:"nearest"`
+	Maps        *MapNote      `json:"maps,omitempty"` // what the in-context maps are
+	MSE         Mean          `json:"mse"`            // mean squared error
+	PositionMSE figure.Values `json:"position_mse"`   // (T)
+	Floor       figure.Values `json:"floor"`          // (T) the Bayes floor; null where none is known
+	Distance    Distance      `json:"distance"`       // of the in-context map from W
+	Spectra     []Spectra     `json:"spectra"`        // at the last position, of the first sequences
 	Alignments  []Aligned     `json:"alignments"`
 	Resemblance Resemblance   `json:"resemblance"`
 	Heads       []Heads       `json:"heads"`
@@ -30,6 +35,26 @@ type Analysis struct {
 	Missing []string `json:"missing,omitempty"`
 
 	Attention []AttentionMap `json:"-"`
+}
+
+// MapNote says what the in-context maps of an analysis are.
+type MapNote struct {
+	Kind      string       `json:"kind"`
+	Total     bool         `json:"total"`
+	Sequences int          `json:"sequences"` // that they are of, the first ones
+	By        *Differenced `json:"differences,omitempty"`
+}
+
+func newMapNote(m Maps) *MapNote {
+	n := &MapNote{Total: m.Total, Kind: "derivative in s_T with keys and values held fixed",
+		Sequences: m.Mapped(), By: m.Differences}
+	if m.Total {
+		n.Kind = "total derivative in s_T"
+	}
+	if m.Differences != nil {
+		n.Kind += ", by finite differences"
+	}
+	return n
 }
 
 // Mean is a mean over sequences with its 95 % bootstrap interval over W. All

@@ -53,5 +53,5 @@ func ExampleAnalyse() {
 	// Output:
 	// copy last: predictions 0 apart
 	// error 0.70, floor 0.00
-	// not offered: in-context maps, layers beside algorithms, heads, positional encodings, attention, parts to take out
+	// not offered: in-context maps, a control: the model before training, layers beside algorithms, heads, positional encodings, attention, parts to take out
 }

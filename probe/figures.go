@@ -122,11 +122,18 @@ func resemblanceFigure(a Analysis) figure.Figure {
 	for i, name := range r.Algorithms {
 		names += fmt.Sprintf("%d %s; ", i+1, name)
 	}
-	return figure.Figure{Name: "resemblance", Title: "What each layer is like", Columns: 3,
-		Panels: []figure.Panel{panel("trained", r.Trained), panel("untrained", r.Untrained),
-			panel("context permuted", r.Permuted)},
+	control := "untrained"
+	if r.Control != "" {
+		control = r.Control
+	}
+	panels := []figure.Panel{panel("trained", r.Trained), panel(control, r.Untrained)}
+	if r.Permuted != nil {
+		panels = append(panels, panel("context permuted", r.Permuted))
+	}
+	return figure.Figure{Name: "resemblance", Title: "What each layer is like",
+		Columns: len(panels), Panels: panels,
 		Caption: "Cosine of the errors of a layer and of an algorithm: " + names +
-			"what exceeds the two controls means something."}
+			"what exceeds the controls means something."}
 }
 
 func attentionFigure(a Analysis) figure.Figure {

@@ -25,12 +25,21 @@ type Maps struct {
 	// Gamma (N, T, d, d) is Γ_T, the Jacobian of the prediction in s_T with the
 	// keys and values of every layer held fixed; nil of a model that offers no
 	// maps. Of one linear layer without norm and biases the prediction is Γ_T s_T,
-	// plus what Previous maps.
+	// plus what Previous maps. Of a model of which less is known it may be of the
+	// first sequences only, and the total derivative, see Total.
 	Gamma []float64
 	// Previous (N, T, d, d) is the same in the s_{T-1} of the query; nil if its
 	// token has no s_{T-1}.
 	Previous []float64
+	// Total says that Gamma is the total derivative of the prediction in s_T: what
+	// s_T changes in the keys and values is counted too.
+	Total bool
+	// Differences says how Gamma was found if that is by finite differences.
+	Differences *Differenced
 }
+
+// Mapped is the number of sequences, the first ones, that Gamma is of.
+func (m Maps) Mapped() int { return len(m.Gamma) / (m.T * m.D * m.D) }
 
 // Maps computes the in-context maps on sequences, by d passes of the backward
 // along the query path. The error is about sequences that do not fit the
@@ -108,13 +117,13 @@ type Distance struct {
 func (m Maps) Distance(s ar.Batch[float64]) (Distance, error) {
 	r := Distance{make([]float64, m.T), make([]float64, m.T), make([]float64, m.T),
 		make([]float64, m.T)}
-	if len(s.Contexts) != m.N || s.Contexts[0].W == nil {
+	if len(s.Contexts) != s.N || s.Contexts[0].W == nil {
 		return r, errors.New("the hidden matrices of the sequences are not known, or not real")
 	}
-	d := m.D
-	for n := range m.N {
+	d, mapped := m.D, m.Mapped()
+	for n := range mapped {
 		w := s.Contexts[n].W
-		size := norm(w) * float64(m.N)
+		size := norm(w) * float64(mapped)
 		var back mat.Dense
 		if err := back.Inverse(mat.NewDense(d, d, slices.Clone(w))); err != nil {
 			return r, fmt.Errorf("the hidden matrix of sequence %d has no inverse: %w", n, err)

@@ -66,17 +66,21 @@ func Open(path string, catalogue *train.Catalogue) (*Model, error) {
 
 // Given draws n test sequences of the model's training, and others of its
 // training sequences to fit on.
-func (m *Model) Given(n int) (g Given, err error) {
-	g.Seed = m.Config.Seed
-	if g.Test, err = train.Sequences(m.Config, train.TestStream, n); err != nil {
+func (m *Model) Given(n int) (Given, error) { return Draw(m.Config, n) }
+
+// Draw draws n test sequences of a configuration, others of its training stream to fit
+// on, and what is known of its law.
+func Draw(c train.Config, n int) (g Given, err error) {
+	g.Seed = c.Seed
+	if g.Test, err = train.Sequences(c, train.TestStream, n); err != nil {
 		return g, err
 	}
-	if g.Fitting, err = train.Sequences(m.Config, train.TrainStream, fittedOn); err != nil {
+	if g.Fitting, err = train.Sequences(c, train.TrainStream, fittedOn); err != nil {
 		return g, err
 	}
-	if m.Config.OfProcess() {
-		g.Sigma = m.Config.Sigma
-		if floor, err := estimator.BayesFloor(m.Config.Process,
+	if c.OfProcess() {
+		g.Sigma = c.Sigma
+		if floor, err := estimator.BayesFloor(c.Process,
 			g.Test.T); err == nil { // none is known under noise
 			g.Floor = floor
 		}

@@ -66,7 +66,7 @@ func TestAnalyseOfAPredictor(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := []string{"in-context maps", "layers beside algorithms", "heads", "positional encodings",
+	want := []string{"in-context maps", "a control: the model before training", "layers beside algorithms", "heads", "positional encodings",
 		"attention", "parts to take out"}
 	if !slices.Equal(a.Missing, want) {
 		t.Errorf("missing is %q, want %q", a.Missing, want)
@@ -84,7 +84,7 @@ func TestAnalyseOfAPredictor(t *testing.T) {
 		!strings.Contains(string(data), `"missing":["in-context maps"`) {
 		t.Errorf("%.200s, %v", data, err)
 	}
-	if s := a.Sections(); len(s) != 3 || s[2].Title != "Left out" || len(s[2].Rows) != len(want) {
+	if s := a.Sections(); len(s) != 4 || s[3].Title != "Left out" || len(s[3].Rows) != len(want) {
 		t.Errorf("sections %+v", s)
 	}
 	if f := a.Figures(); len(f) != 2 || len(f[0].Panels) != 1 || len(f[1].Panels) != 1 ||

@@ -4,6 +4,7 @@ package probe
 
 import (
 	"context"
+	stderrors "errors"
 	"fmt"
 	"math"
 
@@ -29,7 +30,9 @@ type Resemblance struct {
 	// is what no one can know. A similarity means something only as far as it
 	// exceeds these.
 	Untrained figure.Values `json:"untrained"` // (L, columns) before the first step, readouts fitted too
-	Permuted  figure.Values `json:"permuted"`  // (L, columns) the model sees its context in another order than the algorithm
+	Permuted  figure.Values `json:"permuted"`  // (L, columns) the model sees its context in another order than the algorithm; nil if it cannot be asked
+	// Control says what Untrained is where the model before training cannot be asked.
+	Control string `json:"control,omitempty"`
 	// Exceeds (L, columns) says where Trained is above both controls by more
 	// than chance: the intervals over sequences of both differences, paired by
 	// sequence, are above 0, at a level at which all of a table's hold together with
@@ -73,12 +76,19 @@ func Resemble(ctx context.Context, m Layered, fitting, test ar.Batch[float64],
 	}
 	shuffled := permuted(test, permute)
 	var cells [3][][]float64 // of each run (L, columns) similarities of sequences
+	if _, ok := untrained.(tokens); ok {
+		r.Control = "a readout of s_T alone"
+	}
 	for i, run := range []struct {
 		model Layered
 		test  ar.Batch[float64]
 		to    *figure.Values
 	}{{m, test, &r.Trained}, {untrained, test, &r.Untrained}, {m, shuffled, &r.Permuted}} {
 		layers, err := layerErrors(ctx, run.model, fitting, run.test, test.Targets())
+		if i == 2 && stderrors.Is(err, ErrNotOffered) {
+			cells[2] = cells[1] // the other control stands alone
+			break
+		}
 		if err != nil {
 			return r, err
 		}

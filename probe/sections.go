@@ -4,13 +4,14 @@ import (
 	"fmt"
 	"math"
 	"strconv"
+	"strings"
 
 	"icar/figure"
 )
 
 // Sections are the tables of what was found out, and what was not.
 func (a Analysis) Sections() []figure.Section {
-	sections := []figure.Section{errorSection(a), alignmentSection(a)}
+	sections := []figure.Section{errorSection(a), nearestSection(a), alignmentSection(a)}
 	for _, s := range []struct {
 		found bool
 		write func(Analysis) figure.Section
@@ -68,6 +69,9 @@ func alignmentSection(a Analysis) figure.Section {
 			"PREDICTIONS APART", "COSINE OF SENSITIVITIES [95 %]", "MAPS APART"},
 		Text: "Apart: the root mean square in a coordinate. The sensitivities are Γ and the estimator's map; their cosine is 1 if they differ by a factor only.",
 	}
+	if a.Maps != nil {
+		s.Text += " Γ is the " + a.Maps.sentence(a.Sequences)
+	}
 	for _, e := range a.Alignments {
 		cosine := within(e.Mean)
 		if math.IsNaN(e.Mean.Value) {
@@ -77,6 +81,27 @@ func alignmentSection(a Analysis) figure.Section {
 			cosine, short(e.MeanMap.Float())})
 	}
 	return s
+}
+
+// sentence says what the maps are, and of which sequences.
+func (m MapNote) sentence(sequences int) string {
+	text := m.Kind
+	if m.Total {
+		text += ", the estimators' maps too"
+	}
+	if m.By != nil {
+		text += fmt.Sprintf(", at the step %s, %s", short(m.By.Step.Float()), m.By.off())
+	}
+	if m.Sequences < sequences {
+		text += fmt.Sprintf(", of the first %d sequences", m.Sequences)
+	}
+	return text + "."
+}
+
+// off says how far off the differences are.
+func (d Differenced) off() string {
+	return fmt.Sprintf("off by %s in the median and %s at most where that was measured",
+		percent(d.Typical.Float()), percent(d.Error.Float()))
 }
 
 func distanceSection(a Analysis) figure.Section {
@@ -114,6 +139,13 @@ func resemblanceSection(a Analysis) figure.Section {
 		Text: "Cosine of errors, through a linear readout fitted for each layer. A similarity means something as far as it exceeds the two controls: the model before its first step, and the model seeing its context in another order. Of the algorithms whose similarity does, by intervals over sequences that all hold together with 95 %, the layer is most like the one named; a dash where there is none.",
 	}
 	r := a.Resemblance
+	if r.Control != "" {
+		s.Header[3] = "BY " + strings.ToUpper(r.Control)
+		s.Text += " The model before training cannot be asked; in its place is " + r.Control + "."
+	}
+	if r.Permuted == nil {
+		s.Text += " The model cannot be asked with its context in another order, so that control is missing."
+	}
 	for l := range len(r.Trained) / len(r.Algorithms) {
 		best, ok := r.MostLike(l)
 		if !ok {
@@ -121,7 +153,12 @@ func resemblanceSection(a Analysis) figure.Section {
 				"–", "–", "–"})
 			continue
 		}
-		at := func(matrix []float64) string { return short(matrix[l*len(r.Algorithms)+best]) }
+		at := func(matrix []float64) string {
+			if matrix == nil {
+				return "–"
+			}
+			return short(matrix[l*len(r.Algorithms)+best])
+		}
 		s.Rows = append(s.Rows, []string{strconv.Itoa(l + 1), r.Algorithms[best], at(r.Trained),
 			at(r.Untrained), at(r.Permuted)})
 	}

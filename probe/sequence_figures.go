@@ -3,6 +3,7 @@ package probe
 import (
 	"context"
 	"fmt"
+	"math"
 	"strings"
 
 	"icar/estimator"
@@ -56,6 +57,19 @@ func SequenceSection(predictions []Prediction, d int) figure.Section {
 			strings.Join(next, " ")})
 	}
 	return s
+}
+
+// SequenceSummary says in a sentence which estimator the model, the first of the
+// predictions, is nearest to on a sequence, and what limits that.
+func SequenceSummary(predictions []Prediction, d int) string {
+	model, best := predictions[0], predictions[1]
+	for _, p := range predictions[2:] {
+		if distance(p.Next, model.Next) < distance(best.Next, model.Next) {
+			best = p
+		}
+	}
+	return fmt.Sprintf("Nothing above the controls: from one sequence nothing can be told from chance. The next token that the model predicts is nearest to that of %s, %s apart (root mean square in a coordinate).",
+		best.Name, short(distance(best.Next, model.Next)/math.Sqrt(float64(d))))
 }
 
 // SequenceFigures draws the errors of the predictors of a sequence of dimension d

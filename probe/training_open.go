@@ -37,7 +37,7 @@ func Moments(path string, catalogue *train.Catalogue) ([]Snapshot, error) {
 		return nil, err
 	}
 	var all []Snapshot
-	for _, k := range moments(kept, last) {
+	for _, k := range shown(kept, last) {
 		net, err := train.Load(config, k.Path)
 		if err != nil {
 			return nil, err
@@ -51,14 +51,14 @@ func Moments(path string, catalogue *train.Catalogue) ([]Snapshot, error) {
 	return all, nil
 }
 
-// moments are evenly spaced ones of those that were kept before the last, and the last.
-func moments(kept []run.Kept, last run.Kept) (all []run.Kept) {
+// shown are evenly spaced ones of those that were kept before the last, and the last.
+func shown(kept []run.Kept, last run.Kept) (all []run.Kept) {
 	for len(kept) > 0 && kept[len(kept)-1].Step >= last.Step { // written meanwhile
 		kept = kept[:len(kept)-1]
 	}
-	shown := min(len(kept), maxMoments-1)
-	for i := range shown {
-		all = append(all, kept[i*len(kept)/shown])
+	n := min(len(kept), maxMoments-1)
+	for i := range n {
+		all = append(all, kept[i*len(kept)/n])
 	}
 	return append(all, last)
 }

@@ -15,8 +15,8 @@ import (
 	"icar/train"
 )
 
-// given are a few sequences to look at a model with.
-func given(t *testing.T, c train.Config) Given {
+// fewOf are a few sequences to look at a model with.
+func fewOf(t *testing.T, c train.Config) Given {
 	t.Helper()
 	var g Given
 	var err, err2 error
@@ -33,7 +33,7 @@ func given(t *testing.T, c train.Config) Given {
 // its map.
 func TestOverTrainingOfKnownModels(t *testing.T) {
 	zero := built(t, bare, func(map[string][]float64, train.Config) {})
-	g := given(t, zero.Config)
+	g := fewOf(t, zero.Config)
 	step, _, err := Estimators(t.Context(), 0, g.Fitting)
 	if err != nil {
 		t.Fatal(err)
@@ -95,7 +95,7 @@ func TestOverTrainingIsAlign(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	g := given(t, model.Config)
+	g := fewOf(t, model.Config)
 	_, estimators, err := Estimators(t.Context(), 0, g.Fitting)
 	if err != nil {
 		t.Fatal(err)
@@ -126,7 +126,7 @@ func TestOverTrainingIsAlign(t *testing.T) {
 // A model that is none of package nn, which offers predictions alone, is told by these;
 // there is no panel of cosines then.
 func TestOverTrainingWithoutMaps(t *testing.T) {
-	g := given(t, configuration(bare))
+	g := fewOf(t, configuration(bare))
 	model := foreign{func(s ar.Batch[float64]) ([]float64, error) {
 		return estimator.Predict(t.Context(), s, estimator.LeastSquares{})
 	}}
@@ -162,11 +162,11 @@ func TestMoments(t *testing.T) {
 	for k := range 101 {
 		kept = append(kept, run.Kept{Step: 10 * k})
 	}
-	all := moments(kept, run.Kept{Step: 1000, Path: "last"})
+	all := shown(kept, run.Kept{Step: 1000, Path: "last"})
 	if len(all) != 32 || all[0].Step != 0 || all[1].Step != 30 || all[31].Path != "last" {
 		t.Errorf("%v", all)
 	}
-	if all := moments(kept[:3], run.Kept{Step: 15}); len(all) != 3 || all[1].Step != 10 ||
+	if all := shown(kept[:3], run.Kept{Step: 15}); len(all) != 3 || all[1].Step != 10 ||
 		all[2].Step != 15 {
 		t.Errorf("%v", all)
 	}

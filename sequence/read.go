@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"math"
 	"slices"
-	"strings"
 
 	"icar/ar"
 	"icar/internal/npy"
@@ -37,7 +36,7 @@ func check(path string, shape []int, data []float64) (ar.Batch[float64], error) 
 	}
 	if len(shape) != 3 || slices.Min(shape) < 1 || shape[1] < 2 {
 		return ar.Batch[float64]{}, fmt.Errorf("%s has the shape %s: save states as an array (N, T+1, d), N sequences of two states or more of d numbers, or (T+1, d)",
-			path, tuple(shape))
+			path, npy.Tuple(shape))
 	}
 	if err := checkFinite(path, shape, data); err != nil {
 		return ar.Batch[float64]{}, err
@@ -50,20 +49,17 @@ func check(path string, shape []int, data []float64) (ar.Batch[float64], error) 
 	return s, checkVaries(path, s)
 }
 
-// tuple writes a shape as Python does.
-func tuple(shape []int) string {
-	return "(" + strings.Trim(strings.Join(strings.Fields(fmt.Sprint(shape)), ", "), "[]") + ")"
-}
-
 // checkFinite names the first number that is not finite, by its place in states.
 func checkFinite(path string, shape []int, data []float64) error {
+	columns := shape[len(shape)-1]
+	rows := max(1, len(data)/shape[0]/columns) // of a sequence
 	for i, x := range data {
 		if !math.IsNaN(x) && !math.IsInf(x, 0) {
 			continue
 		}
-		row := i / shape[2]
+		row := i / columns
 		return fmt.Errorf("%s: sequence %d, row %d, column %d is %v, counted from 0: every number has to be finite",
-			path, row/shape[1], row%shape[1], i%shape[2], x)
+			path, row/rows, row%rows, i%columns, x)
 	}
 	return nil
 }
@@ -121,7 +117,8 @@ func Part(s ar.Batch[float64], from, to int) ar.Batch[float64] {
 // to measure on.
 type Parted struct {
 	Fitting, Test ar.Batch[float64]
-	How           string // they were told apart, in words for a page
+	All           ar.Batch[float64] // of the file; Test is a part of it, and Fitting, unless it is of another one
+	How           string            // they were told apart, in words for a page
 }
 
 // ReadParted reads the states in a file and takes those in the file fit to fit on,
@@ -131,6 +128,7 @@ func ReadParted(path, fit string) (p Parted, err error) {
 	if p.Test, err = Read(path); err != nil {
 		return p, err
 	}
+	p.All = p.Test
 	if fit == "" {
 		n := p.Test.N
 		p.Fitting, p.Test = split(p.Test)

@@ -50,7 +50,7 @@ func TestReadNamesTheFault(t *testing.T) {
 		saved(t, 5, math.Inf(-1), 4, 3, 2):        "sequence 0, row 2, column 1 is -Inf",
 		saved(t, 4, math.Inf(1), 3, 2):            "sequence 0, row 2, column 0 is +Inf",
 		saved(t, 3, 1e200, 4, 3, 2):               "its largest number is 1e+200: scale the states to between 1e-30 and 1e+30",
-		saved(t, -1, 0, 12):                       "has the shape (12): save states as an array (N, T+1, d)",
+		saved(t, -1, 0, 12):                       "has the shape (12,): save states as an array (N, T+1, d)",
 		saved(t, -1, 0, 4, 1, 2):                  "has the shape (4, 1, 2)",
 		saved(t, -1, 0, 2, 2, 2, 2):               "has the shape (2, 2, 2, 2)",
 		filepath.Join(t.TempDir(), "nowhere.npy"): "no such file",

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"math"
-	"strconv"
 	"strings"
 )
 
@@ -35,15 +34,7 @@ func Write(w io.Writer, a Array) error {
 	if err := a.check(); err != nil {
 		return err
 	}
-	lengths := make([]string, len(a.Shape))
-	for i, n := range a.Shape {
-		lengths[i] = strconv.Itoa(n)
-	}
-	shape := strings.Join(lengths, ", ")
-	if len(lengths) == 1 {
-		shape += "," // as Python writes a tuple of one
-	}
-	text := fmt.Sprintf("{'descr': '<f8', 'fortran_order': False, 'shape': (%s), }", shape)
+	text := fmt.Sprintf("{'descr': '<f8', 'fortran_order': False, 'shape': %s, }", Tuple(a.Shape))
 	const before = 10 // bytes of magic, version and length; with the header a multiple of 64
 	text += strings.Repeat(" ", 63-(before+len(text))%64) + "\n"
 	head := binary.LittleEndian.AppendUint16([]byte("\x93NUMPY\x01\x00"), uint16(len(text)))

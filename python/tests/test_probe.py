@@ -1,7 +1,6 @@
 """Probing a model of this process: against a double of the command, and the command."""
 
 import os
-import subprocess
 import sys
 import tempfile
 import threading
@@ -12,13 +11,6 @@ import numpy as np
 
 import icar
 from tests.helpers import need
-
-
-def offers_program():
-    """Whether the command asks programs."""
-    told = subprocess.run([icar.binary(), "probe", "--help"], capture_output=True, text=True,
-                          check=True).stdout
-    return "--program" in told
 
 
 class AgainstADouble(unittest.TestCase):
@@ -84,9 +76,6 @@ class AgainstADouble(unittest.TestCase):
 
 class AgainstTheCommand(unittest.TestCase):
     def test_least_squares_is_found_in_a_function(self):
-        if not offers_program():
-            self.skipTest("the command has no probe --program")
-
         def least_squares(states):
             out = np.zeros_like(states)
             for n, s in enumerate(states):
@@ -112,8 +101,6 @@ class AgainstTheCommand(unittest.TestCase):
             with self.assertRaisesRegex(FileExistsError, "has a report already.*overwrite=True"):
                 icar.probe(run, sequences=80, out=page)
             self.assertAlmostEqual(direct.mse, run.test_mse[-1], places=6)
-            if not offers_program():
-                self.skipTest("the command has no probe --program")
             asked = icar.probe(icar.to_torch(run), of=run.path, sequences=80)
         self.assertEqual(asked.estimators, direct.estimators)
         np.testing.assert_allclose(asked.distance, direct.distance, atol=1e-5)

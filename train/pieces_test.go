@@ -1,0 +1,38 @@
+package train
+
+import (
+	"slices"
+	"testing"
+)
+
+// The pieces of a stream are its sequences, bit for bit, and no more of them.
+func TestPiecesAreTheSequences(t *testing.T) {
+	c := DefaultConfig()
+	c.D, c.Length = 3, 5
+	whole, err := Sequences(c, TestStream, 75)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, from := range []int{0, 32} {
+		var states []float64
+		n := 0
+		for piece, err := range Pieces(c, TestStream, from, 75, 32) {
+			if err != nil || piece.N > 32 {
+				t.Fatal(piece.N, err)
+			}
+			if w := whole.Contexts[from+n].W; !slices.Equal(piece.Contexts[0].W, w) {
+				t.Errorf("W of sequence %d is %v, want %v", from+n, piece.Contexts[0].W, w)
+			}
+			states, n = append(states, piece.States...), n+piece.N
+		}
+		if !slices.Equal(states, whole.States[from*6*3:]) {
+			t.Errorf("%d sequences from %d are others", n, from)
+		}
+	}
+	c.D = -1
+	for _, err := range Pieces(c, TestStream, 0, 75, 32) {
+		if err == nil {
+			t.Error("d = -1 has sequences")
+		}
+	}
+}
