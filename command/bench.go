@@ -47,7 +47,7 @@ name is added as the last word. It has to print a line of JSON with case,
 seconds_per_step and peak_mib, as nn/testdata/oracle.py does. Without CASE all
 models are compared.
 
-The environment's ICAR_KERNEL chooses the kernel: go, avx2 or avx512.`,
+The environment's ICAR_KERNEL chooses the kernel: go, avx2, avx512 or neon.`,
 		Example: `  icar bench
   icar bench fig7-H64 --json
   icar bench fig5-L1 --length 50,100,200,400,800,1600,3200,6400

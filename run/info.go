@@ -3,6 +3,7 @@ package run
 import (
 	"runtime"
 	"runtime/debug"
+	"strings"
 )
 
 // formatVersion is the version of the directory's layout. Within it files and
@@ -19,6 +20,19 @@ type Info struct {
 	Arithmetic string `json:"arithmetic"`         // order and rounding of the operations of a step, see package kernel; bits are the same only under the same one
 	Seed       uint64 `json:"seed"`               // of all randomness
 	Init       string `json:"init,omitempty"`     // SHA-256, in hex, of the file of initial weights; "" if drawn from the seed
+}
+
+// Arithmetic returns today's name of an arithmetic that a document has: fma was
+// amd64-fma until other processors gave its bits. A run that went on in others
+// has several names with a + between them.
+func Arithmetic(name string) string {
+	names := strings.Split(name, "+")
+	for i, n := range names {
+		if n == "amd64-fma" {
+			names[i] = "fma"
+		}
+	}
+	return strings.Join(names, "+")
 }
 
 // NewInfo returns the Info of a run by this program. Where its own file cannot

@@ -26,7 +26,7 @@ import (
 var update = flag.Bool("update", false, "record the results of a quick reproduction in testdata/golden")
 
 // goldenArithmetic is that of the recorded results, on which their bits depend.
-const goldenArithmetic = "amd64-fma"
+const goldenArithmetic = "fma"
 
 // checkGolden compares an outcome with the recorded one.
 func checkGolden(t *testing.T, o outcome.Outcome) {
