@@ -5,17 +5,17 @@ package kernel
 // multiplyNEON computes the tiles of t, the first of which starts at c, a and b.
 //
 //go:noescape
-func multiplyNEON(c *float32, a *float32, b *float32, t *[10]int)
+func multiplyNEON(c, a, b *float32, t *[10]int)
 
 // multiplySharedNEON computes the tiles of t, the first of which starts at c, a and b.
 //
 //go:noescape
-func multiplySharedNEON(c *float32, a *float32, b *float32, t *[10]int)
+func multiplySharedNEON(c, a, b *float32, t *[10]int)
 
 // addNEON writes a + b to n entries, those of b step bytes apart.
 //
 //go:noescape
-func addNEON(dst *float32, a *float32, b *float32, n int, step int)
+func addNEON(dst, a, b *float32, n, step int)
 
 // reluNEON replaces n entries by max(x, 0).
 //
@@ -25,17 +25,17 @@ func reluNEON(x *float32, n int)
 // reluBackwardNEON zeroes dx in n entries where y is 0.
 //
 //go:noescape
-func reluBackwardNEON(dx *float32, y *float32, n int)
+func reluBackwardNEON(dx, y *float32, n int)
 
 // weighNEON multiplies n entries of s by the numbers p.
 //
 //go:noescape
-func weighNEON(s *float32, p *float32, n int)
+func weighNEON(s, p *float32, n int)
 
 // weighBackwardNEON writes s∘t, p∘s and p∘t to n entries of q, s and t.
 //
 //go:noescape
-func weighBackwardNEON(q *float32, s *float32, t *float32, p *float32, n int)
+func weighBackwardNEON(q, s, t, p *float32, n int)
 
 // softmaxNEON replaces n entries by their softmax.
 //
@@ -45,67 +45,67 @@ func softmaxNEON(s *float32, n int)
 // softmaxBackwardNEON writes a∘t, p∘a and a∘(p∘t - Σ p∘a∘t) to n entries of q, s = a and t.
 //
 //go:noescape
-func softmaxBackwardNEON(q *float32, s *float32, t *float32, p *float32, n int)
+func softmaxBackwardNEON(q, s, t, p *float32, n int)
 
 // attend2NEON is attend for E of its name; stride is in bytes.
 //
 //go:noescape
-func attend2NEON(y *float32, z *float32, x *float32, p *float32, rows int, stride int)
+func attend2NEON(y, z, x, p *float32, rows, stride int)
 
 // attendBackward2NEON is attendBackward for E of its name.
 //
 //go:noescape
-func attendBackward2NEON(q *float32, d *float32, z *float32, v *float32, x *float32, p *float32, n int)
+func attendBackward2NEON(q, d, z, v, x, p *float32, n int)
 
 // attend3NEON is attend for E of its name; stride is in bytes.
 //
 //go:noescape
-func attend3NEON(y *float32, z *float32, x *float32, p *float32, rows int, stride int)
+func attend3NEON(y, z, x, p *float32, rows, stride int)
 
 // attendBackward3NEON is attendBackward for E of its name.
 //
 //go:noescape
-func attendBackward3NEON(q *float32, d *float32, z *float32, v *float32, x *float32, p *float32, n int)
+func attendBackward3NEON(q, d, z, v, x, p *float32, n int)
 
 // attend4NEON is attend for E of its name; stride is in bytes.
 //
 //go:noescape
-func attend4NEON(y *float32, z *float32, x *float32, p *float32, rows int, stride int)
+func attend4NEON(y, z, x, p *float32, rows, stride int)
 
 // attendBackward4NEON is attendBackward for E of its name.
 //
 //go:noescape
-func attendBackward4NEON(q *float32, d *float32, z *float32, v *float32, x *float32, p *float32, n int)
+func attendBackward4NEON(q, d, z, v, x, p *float32, n int)
 
 // attend5NEON is attend for E of its name; stride is in bytes.
 //
 //go:noescape
-func attend5NEON(y *float32, z *float32, x *float32, p *float32, rows int, stride int)
+func attend5NEON(y, z, x, p *float32, rows, stride int)
 
 // attendBackward5NEON is attendBackward for E of its name.
 //
 //go:noescape
-func attendBackward5NEON(q *float32, d *float32, z *float32, v *float32, x *float32, p *float32, n int)
+func attendBackward5NEON(q, d, z, v, x, p *float32, n int)
 
 // attend6NEON is attend for E of its name; stride is in bytes.
 //
 //go:noescape
-func attend6NEON(y *float32, z *float32, x *float32, p *float32, rows int, stride int)
+func attend6NEON(y, z, x, p *float32, rows, stride int)
 
 // attendBackward6NEON is attendBackward for E of its name.
 //
 //go:noescape
-func attendBackward6NEON(q *float32, d *float32, z *float32, v *float32, x *float32, p *float32, n int)
+func attendBackward6NEON(q, d, z, v, x, p *float32, n int)
 
 // normNEON writes the layer norm of a row.
 //
 //go:noescape
-func normNEON(y *float32, normal *float32, rstd *float32, x *float32, gamma *float32, beta *float32, n int, scale float32, epsilon float32, one float32)
+func normNEON(y, normal, rstd, x, gamma, beta *float32, n int, scale, epsilon, one float32)
 
 // normBackwardNEON turns the gradient of a row after the layer norm into that before it.
 //
 //go:noescape
-func normBackwardNEON(dy *float32, normal *float32, rstd *float32, gamma *float32, dgamma *float32, dbeta *float32, n int, scale float32)
+func normBackwardNEON(dy, normal, rstd, gamma, dgamma, dbeta *float32, n int, scale float32)
 
 // busyNEON adds a product to each of 24 registers of sums, rounds times.
 //
@@ -115,4 +115,4 @@ func busyNEON(s *float32, rounds int)
 // sumNEON adds to n numbers the sums of the lanes of n entries.
 //
 //go:noescape
-func sumNEON(dst *float32, src *float32, n int)
+func sumNEON(dst, src *float32, n int)

@@ -2,7 +2,7 @@
 
 #include "textflag.h"
 
-// func multiplyNEON(c *float32, a *float32, b *float32, t *[10]int)
+// func multiplyNEON(c, a, b *float32, t *[10]int)
 TEXT ·multiplyNEON(SB), NOSPLIT, $0-32
 	MOVD t+24(FP), R0
 	MOVD 24(R0), R1
@@ -1135,7 +1135,7 @@ k1x1:
 not1x1:
 	RET
 
-// func multiplySharedNEON(c *float32, a *float32, b *float32, t *[10]int)
+// func multiplySharedNEON(c, a, b *float32, t *[10]int)
 TEXT ·multiplySharedNEON(SB), NOSPLIT, $0-32
 	MOVD t+24(FP), R0
 	MOVD 24(R0), R1
@@ -2256,7 +2256,7 @@ k1x1:
 not1x1:
 	RET
 
-// func addNEON(dst *float32, a *float32, b *float32, n int, step int)
+// func addNEON(dst, a, b *float32, n, step int)
 TEXT ·addNEON(SB), NOSPLIT, $0-40
 	MOVD dst+0(FP), R0
 	MOVD a+8(FP), R1
@@ -2299,7 +2299,7 @@ entries:
 	CBNZ R1, entries
 	RET
 
-// func reluBackwardNEON(dx *float32, y *float32, n int)
+// func reluBackwardNEON(dx, y *float32, n int)
 TEXT ·reluBackwardNEON(SB), NOSPLIT, $0-24
 	MOVD y+8(FP), R0
 	MOVD n+16(FP), R1
@@ -2322,7 +2322,7 @@ entries:
 	CBNZ R1, entries
 	RET
 
-// func weighNEON(s *float32, p *float32, n int)
+// func weighNEON(s, p *float32, n int)
 TEXT ·weighNEON(SB), NOSPLIT, $0-24
 	MOVD s+0(FP), R0
 	MOVD p+8(FP), R1
@@ -2340,7 +2340,7 @@ entries:
 	CBNZ R2, entries
 	RET
 
-// func weighBackwardNEON(q *float32, s *float32, t *float32, p *float32, n int)
+// func weighBackwardNEON(q, s, t, p *float32, n int)
 TEXT ·weighBackwardNEON(SB), NOSPLIT, $0-40
 	MOVD q+0(FP), R0
 	MOVD s+8(FP), R1
@@ -2551,7 +2551,7 @@ scale:
 	CBNZ R3, scale
 	RET
 
-// func softmaxBackwardNEON(q *float32, s *float32, t *float32, p *float32, n int)
+// func softmaxBackwardNEON(q, s, t, p *float32, n int)
 TEXT ·softmaxBackwardNEON(SB), NOSPLIT, $0-40
 	MOVD q+0(FP), R0
 	MOVD s+8(FP), R1
@@ -2606,7 +2606,7 @@ slope:
 	CBNZ R4, slope
 	RET
 
-// func attend2NEON(y *float32, z *float32, x *float32, p *float32, rows int, stride int)
+// func attend2NEON(y, z, x, p *float32, rows, stride int)
 TEXT ·attend2NEON(SB), NOSPLIT, $0-48
 	MOVD rows+32(FP), R0
 	MOVD stride+40(FP), R1
@@ -2663,7 +2663,7 @@ column:
 	BNE half
 	RET
 
-// func attendBackward2NEON(q *float32, d *float32, z *float32, v *float32, x *float32, p *float32, n int)
+// func attendBackward2NEON(q, d, z, v, x, p *float32, n int)
 TEXT ·attendBackward2NEON(SB), NOSPLIT, $0-56
 	MOVD $0, R0
 
@@ -2711,7 +2711,7 @@ column:
 	BNE half
 	RET
 
-// func attend3NEON(y *float32, z *float32, x *float32, p *float32, rows int, stride int)
+// func attend3NEON(y, z, x, p *float32, rows, stride int)
 TEXT ·attend3NEON(SB), NOSPLIT, $0-48
 	MOVD rows+32(FP), R0
 	MOVD stride+40(FP), R1
@@ -2777,7 +2777,7 @@ column:
 	BNE half
 	RET
 
-// func attendBackward3NEON(q *float32, d *float32, z *float32, v *float32, x *float32, p *float32, n int)
+// func attendBackward3NEON(q, d, z, v, x, p *float32, n int)
 TEXT ·attendBackward3NEON(SB), NOSPLIT, $0-56
 	MOVD $0, R0
 
@@ -2832,7 +2832,7 @@ column:
 	BNE half
 	RET
 
-// func attend4NEON(y *float32, z *float32, x *float32, p *float32, rows int, stride int)
+// func attend4NEON(y, z, x, p *float32, rows, stride int)
 TEXT ·attend4NEON(SB), NOSPLIT, $0-48
 	MOVD rows+32(FP), R0
 	MOVD stride+40(FP), R1
@@ -2907,7 +2907,7 @@ column:
 	BNE half
 	RET
 
-// func attendBackward4NEON(q *float32, d *float32, z *float32, v *float32, x *float32, p *float32, n int)
+// func attendBackward4NEON(q, d, z, v, x, p *float32, n int)
 TEXT ·attendBackward4NEON(SB), NOSPLIT, $0-56
 	MOVD $0, R0
 
@@ -2969,7 +2969,7 @@ column:
 	BNE half
 	RET
 
-// func attend5NEON(y *float32, z *float32, x *float32, p *float32, rows int, stride int)
+// func attend5NEON(y, z, x, p *float32, rows, stride int)
 TEXT ·attend5NEON(SB), NOSPLIT, $0-48
 	MOVD rows+32(FP), R0
 	MOVD stride+40(FP), R1
@@ -3053,7 +3053,7 @@ column:
 	BNE half
 	RET
 
-// func attendBackward5NEON(q *float32, d *float32, z *float32, v *float32, x *float32, p *float32, n int)
+// func attendBackward5NEON(q, d, z, v, x, p *float32, n int)
 TEXT ·attendBackward5NEON(SB), NOSPLIT, $0-56
 	MOVD $0, R0
 
@@ -3122,7 +3122,7 @@ column:
 	BNE half
 	RET
 
-// func attend6NEON(y *float32, z *float32, x *float32, p *float32, rows int, stride int)
+// func attend6NEON(y, z, x, p *float32, rows, stride int)
 TEXT ·attend6NEON(SB), NOSPLIT, $0-48
 	MOVD rows+32(FP), R0
 	MOVD stride+40(FP), R1
@@ -3219,7 +3219,7 @@ column:
 	BNE half
 	RET
 
-// func attendBackward6NEON(q *float32, d *float32, z *float32, v *float32, x *float32, p *float32, n int)
+// func attendBackward6NEON(q, d, z, v, x, p *float32, n int)
 TEXT ·attendBackward6NEON(SB), NOSPLIT, $0-56
 	MOVD $0, R0
 
@@ -3295,7 +3295,7 @@ column:
 	BNE half
 	RET
 
-// func normNEON(y *float32, normal *float32, rstd *float32, x *float32, gamma *float32, beta *float32, n int, scale float32, epsilon float32, one float32)
+// func normNEON(y, normal, rstd, x, gamma, beta *float32, n int, scale, epsilon, one float32)
 TEXT ·normNEON(SB), NOSPLIT, $0-68
 	MOVD y+0(FP), R0
 	MOVD normal+8(FP), R1
@@ -3392,7 +3392,7 @@ scale:
 	CBNZ R6, scale
 	RET
 
-// func normBackwardNEON(dy *float32, normal *float32, rstd *float32, gamma *float32, dgamma *float32, dbeta *float32, n int, scale float32)
+// func normBackwardNEON(dy, normal, rstd, gamma, dgamma, dbeta *float32, n int, scale float32)
 TEXT ·normBackwardNEON(SB), NOSPLIT, $0-60
 	MOVD dy+0(FP), R0
 	MOVD normal+8(FP), R1
@@ -3525,7 +3525,7 @@ rounds:
 	VST1.P [V20.S4, V21.S4, V22.S4, V23.S4], 64(R0)
 	RET
 
-// func sumNEON(dst *float32, src *float32, n int)
+// func sumNEON(dst, src *float32, n int)
 TEXT ·sumNEON(SB), NOSPLIT, $0-24
 	MOVD dst+0(FP), R0
 	MOVD src+8(FP), R1

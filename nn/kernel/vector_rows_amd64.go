@@ -58,7 +58,8 @@ func (k assembly) softmaxBackwardRow(q, s, t, p *float32, n int) {
 	}
 }
 
-func (k assembly) normRow(y, normal, rstd, x, gamma, beta *float32, n int, scale, epsilon, one float32) {
+func (k assembly) normRow(y, normal, rstd, x, gamma, beta *float32, n int,
+	scale, epsilon, one float32) {
 	if k.wide {
 		normAVX512(y, normal, rstd, x, gamma, beta, n, scale, epsilon, one)
 	} else {
@@ -66,7 +67,8 @@ func (k assembly) normRow(y, normal, rstd, x, gamma, beta *float32, n int, scale
 	}
 }
 
-func (k assembly) normBackwardRow(dy, normal, rstd, gamma, dgamma, dbeta *float32, n int, scale float32) {
+func (k assembly) normBackwardRow(dy, normal, rstd, gamma, dgamma, dbeta *float32, n int,
+	scale float32) {
 	if k.wide {
 		normBackwardAVX512(dy, normal, rstd, gamma, dgamma, dbeta, n, scale)
 	} else {

@@ -30,10 +30,12 @@ func (assembly) softmaxBackwardRow(q, s, t, p *float32, n int) {
 	softmaxBackwardNEON(q, s, t, p, n)
 }
 
-func (assembly) normRow(y, normal, rstd, x, gamma, beta *float32, n int, scale, epsilon, one float32) {
+func (assembly) normRow(y, normal, rstd, x, gamma, beta *float32, n int,
+	scale, epsilon, one float32) {
 	normNEON(y, normal, rstd, x, gamma, beta, n, scale, epsilon, one)
 }
 
-func (assembly) normBackwardRow(dy, normal, rstd, gamma, dgamma, dbeta *float32, n int, scale float32) {
+func (assembly) normBackwardRow(dy, normal, rstd, gamma, dgamma, dbeta *float32, n int,
+	scale float32) {
 	normBackwardNEON(dy, normal, rstd, gamma, dgamma, dbeta, n, scale)
 }

@@ -9,7 +9,8 @@ const mostEntries = 6
 // attend is causal linear attention with weights, y_i = Σ_{j≤i} p_ij (z_i·x_j) x_j,
 // for rows of E entries, the last of x 1.
 func attend(p *program, e int) {
-	f := p.function(fmt.Sprintf("attend%d", e), "is attend for E of its name; stride is in bytes.", "y,z,x,p *float32", "rows,stride int")
+	f := p.function(fmt.Sprintf("attend%d", e), "is attend for E of its name; stride is in bytes.",
+		"y,z,x,p *float32", "rows,stride int")
 	rows, stride := f.load("rows"), f.load("stride")
 	f.halves(func(offset reg) {
 		y, z, x, p := f.shifted("y", offset), f.shifted("z", offset), f.shifted("x", offset), f.load("p")
@@ -78,9 +79,11 @@ func attendColumn(f *function, e int, query, sums vec, x, p reg) {
 // attendBackward is the start of the backward of one row: with s_j = z·x_j and
 // t_j = v·x_j it writes q_j = s_j t_j and d_j = p_j t_j.
 func attendBackward(p *program, e int) {
-	f := p.function(fmt.Sprintf("attendBackward%d", e), "is attendBackward for E of its name.", "q,d,z,v,x,p *float32", "n int")
+	f := p.function(fmt.Sprintf("attendBackward%d", e), "is attendBackward for E of its name.",
+		"q,d,z,v,x,p *float32", "n int")
 	f.halves(func(offset reg) {
-		q, d, z, v, x := f.shifted("q", offset), f.shifted("d", offset), f.shifted("z", offset), f.shifted("v", offset), f.shifted("x", offset)
+		q, d := f.shifted("q", offset), f.shifted("d", offset)
+		z, v, x := f.shifted("z", offset), f.shifted("v", offset), f.shifted("x", offset)
 		p, n := f.load("p"), f.load("n")
 		step := f.reg()
 		f.op("MOVD $%d, %v", block, step)

@@ -3,7 +3,8 @@ package main
 // elementwise writes the loops that treat every entry by itself, an entry in
 // four registers.
 func elementwise(p *program) {
-	f := p.function("add", "writes a + b to n entries, those of b step bytes apart.", "dst,a,b *float32", "n,step int")
+	f := p.function("add", "writes a + b to n entries, those of b step bytes apart.",
+		"dst,a,b *float32", "n,step int")
 	dst, a, b, n, step := f.load("dst"), f.load("a"), f.load("b"), f.load("n"), f.load("step")
 	f.loop("entries", n, func() {
 		v, w := f.vecs(4), f.vecs(4)
@@ -56,7 +57,8 @@ func replaceByZero(f *function, read, n reg, mask func(v vec), written string) {
 }
 
 func weighBackward(p *program) {
-	f := p.function("weighBackward", "writes s∘t, p∘s and p∘t to n entries of q, s and t.", "q,s,t,p *float32", "n int")
+	f := p.function("weighBackward", "writes s∘t, p∘s and p∘t to n entries of q, s and t.",
+		"q,s,t,p *float32", "n int")
 	q, s, t, at, n := f.load("q"), f.load("s"), f.load("t"), f.load("p"), f.load("n")
 	f.loop("entries", n, func() {
 		score, slope, product, weight := f.vecs(4), f.vecs(4), f.vecs(4), f.vec()
@@ -80,7 +82,8 @@ const busySums = 24
 // busy adds products to sums that stay in registers and does nothing else: the
 // peak of the processor. The number that it multiplies is entry 12.
 func busy(p *program) {
-	f := p.function("busy", "adds a product to each of 24 registers of sums, rounds times.", "s *float32", "rounds int")
+	f := p.function("busy", "adds a product to each of 24 registers of sums, rounds times.",
+		"s *float32", "rounds int")
 	s, rounds := f.load("s"), f.load("rounds")
 	sums, a := f.vecs(busySums), f.vec()
 	f.scope(func() {
@@ -103,7 +106,8 @@ func busy(p *program) {
 // sum adds the lanes of entries as a tree: lanes at distance 8, then
 // neighbours. It takes four entries at a time, transposing as it adds.
 func sum(p *program) {
-	f := p.function("sum", "adds to n numbers the sums of the lanes of n entries.", "dst,src *float32", "n int")
+	f := p.function("sum", "adds to n numbers the sums of the lanes of n entries.",
+		"dst,src *float32", "n int")
 	dst, src, n := f.load("dst"), f.load("src"), f.load("n")
 	// entry leaves in v the four sums of lanes 0, 1, 8, 9; 2, 3, 10, 11; and so on.
 	entry := func(v vec) {

@@ -23,7 +23,8 @@ var codes = map[string]uint32{
 
 // word writes d = n op m.
 func (f *function) word(op string, d, n, m vec) {
-	f.op("WORD $%#08x // %s v%d.4s, v%d.4s, v%d.4s", codes[op]|uint32(m)<<16|uint32(n)<<5|uint32(d), op, d, n, m)
+	code := codes[op] | uint32(m)<<16 | uint32(n)<<5 | uint32(d)
+	f.op("WORD $%#08x // %s v%d.4s, v%d.4s, v%d.4s", code, op, d, n, m)
 }
 
 // unary writes d = op n.
@@ -32,7 +33,8 @@ func (f *function) unary(op string, d, n vec) {
 	if strings.HasPrefix(op, "fcm") {
 		zero = ", #0.0"
 	}
-	f.op("WORD $%#08x // %s v%d.4s, v%d.4s%s", codes[op]|uint32(n)<<5|uint32(d), op, d, n, zero)
+	code := codes[op] | uint32(n)<<5 | uint32(d)
+	f.op("WORD $%#08x // %s v%d.4s, v%d.4s%s", code, op, d, n, zero)
 }
 
 func (f *function) add(d, n, m vec) { f.word("fadd", d, n, m) }

@@ -60,7 +60,8 @@ func TestNumbersAreTheInstructions(t *testing.T) {
 	var comments []string
 	var code []byte
 	seen := map[string]bool{}
-	for _, m := range regexp.MustCompile(`WORD \$(0x[0-9a-f]{8}) // (.*)`).FindAllStringSubmatch(assembly, -1) {
+	written := regexp.MustCompile(`WORD \$(0x[0-9a-f]{8}) // (.*)`)
+	for _, m := range written.FindAllStringSubmatch(assembly, -1) {
 		word, err := strconv.ParseUint(m[1], 0, 32)
 		if err != nil {
 			t.Fatal(err)
@@ -80,11 +81,13 @@ func TestNumbersAreTheInstructions(t *testing.T) {
 		t.Fatal(err)
 	}
 	if len(got) != len(comments) || strings.Count(assembly, "WORD") != len(comments) {
-		t.Fatalf("%d instructions, %d comments on %d numbers", len(got), len(comments), strings.Count(assembly, "WORD"))
+		t.Fatalf("%d instructions, %d comments on %d numbers", len(got), len(comments),
+			strings.Count(assembly, "WORD"))
 	}
 	for i, want := range comments {
 		if got[i] != want {
-			t.Errorf("%#08x is %s, the comment says %s", binary.LittleEndian.Uint32(code[4*i:]), got[i], want)
+			t.Errorf("%#08x is %s, the comment says %s",
+				binary.LittleEndian.Uint32(code[4*i:]), got[i], want)
 		}
 	}
 }

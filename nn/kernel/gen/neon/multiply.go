@@ -25,7 +25,8 @@ const (
 // multiply computes tiles of c = a·b side by side along a row: each keeps its
 // sums in registers while k runs. With shared, entries of a are plain numbers.
 func multiply(p *program, name string, shared bool) {
-	f := p.function(name, "computes the tiles of t, the first of which starts at c, a and b.", "c,a,b *float32", "t *[10]int")
+	f := p.function(name, "computes the tiles of t, the first of which starts at c, a and b.",
+		"c,a,b *float32", "t *[10]int")
 	t := f.load("t")
 	for rows := mostRows; rows > 0; rows-- {
 		for cols := mostCols; cols > 0; cols-- {

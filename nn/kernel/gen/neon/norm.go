@@ -2,7 +2,9 @@ package main
 
 // norm is the layer norm of one row of n coordinates; scale is 1/n.
 func norm(p *program) {
-	f := p.function("norm", "writes the layer norm of a row.", "y,normal,rstd,x,gamma,beta *float32", "n int", "scale,epsilon,one float32")
+	f := p.function("norm", "writes the layer norm of a row.",
+		"y,normal,rstd,x,gamma,beta *float32", "n int",
+		"scale,epsilon,one float32")
 	y, normal, rstd, x := f.load("y"), f.load("normal"), f.load("rstd"), f.load("x")
 	gamma, beta, n := f.load("gamma"), f.load("beta"), f.load("n")
 	mean, variance := f.vecs(4), f.vecs(4)
@@ -58,7 +60,9 @@ func norm(p *program) {
 
 // normBackward is the backward of one row.
 func normBackward(p *program) {
-	f := p.function("normBackward", "turns the gradient of a row after the layer norm into that before it.", "dy,normal,rstd,gamma,dgamma,dbeta *float32", "n int", "scale float32")
+	f := p.function("normBackward",
+		"turns the gradient of a row after the layer norm into that before it.",
+		"dy,normal,rstd,gamma,dgamma,dbeta *float32", "n int", "scale float32")
 	dy, normal, rstd := f.load("dy"), f.load("normal"), f.load("rstd")
 	gamma, dgamma, dbeta, n := f.load("gamma"), f.load("dgamma"), f.load("dbeta"), f.load("n")
 	mean, along, scale := f.vecs(4), f.vecs(4), f.broadcast("scale")

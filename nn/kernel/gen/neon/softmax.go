@@ -12,7 +12,10 @@ type series struct {
 func (f *function) series() series {
 	const ln2High = 0x1.62ep-1
 	number := func(x float64) vec { return f.constant(math.Float32bits(float32(x))) }
-	s := series{least: number(-87.33654), log2e: number(math.Log2E), shift: number(3 << 22), high: number(ln2High), low: number(math.Ln2 - ln2High)}
+	s := series{
+		least: number(-87.33654), log2e: number(math.Log2E), shift: number(3 << 22),
+		high: number(ln2High), low: number(math.Ln2 - ln2High),
+	}
 	for _, c := range []float64{1.0 / 5040, 1.0 / 720, 1.0 / 120, 1.0 / 24, 1.0 / 6, 1.0 / 2, 1} {
 		s.taylor = append(s.taylor, number(c))
 	}
@@ -93,7 +96,9 @@ func softmax(p *program) {
 }
 
 func softmaxBackward(p *program) {
-	f := p.function("softmaxBackward", "writes a∘t, p∘a and a∘(p∘t - Σ p∘a∘t) to n entries of q, s = a and t.", "q,s,t,p *float32", "n int")
+	f := p.function("softmaxBackward",
+		"writes a∘t, p∘a and a∘(p∘t - Σ p∘a∘t) to n entries of q, s = a and t.",
+		"q,s,t,p *float32", "n int")
 	q, s, t, at, n := f.load("q"), f.load("s"), f.load("t"), f.load("p"), f.load("n")
 	mean := f.vecs(4)
 	each(4, func(i vec) { f.zero(mean + i) })
