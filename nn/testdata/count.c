@@ -6,7 +6,7 @@
        GOMAXPROCS=1 qemu-aarch64 -plugin ./count.so -d plugin nn.test -test.run XXX \
            -test.bench 'Engine/fig7-H8/neon$' -test.benchtime 1x
 
-   and the same with 2x, which makes one step more. It needs qemu-aarch64 of
+   and the same with 3x, which makes two steps more. It needs qemu-aarch64 of
    Debian's qemu-user, whose interface for plugins, version 1, is declared here as
    far as it is used: Debian has no header of it. */
 
