@@ -21,8 +21,10 @@ size_t qemu_plugin_tb_n_insns(const struct qemu_plugin_tb *);
 struct qemu_plugin_insn *qemu_plugin_tb_get_insn(const struct qemu_plugin_tb *, size_t);
 const void *qemu_plugin_insn_data(const struct qemu_plugin_insn *);
 enum qemu_plugin_op { QEMU_PLUGIN_INLINE_ADD_U64 };
-void qemu_plugin_register_vcpu_insn_exec_inline(struct qemu_plugin_insn *, enum qemu_plugin_op, void *, uint64_t);
-void qemu_plugin_register_vcpu_tb_trans_cb(qemu_plugin_id_t, void (*)(qemu_plugin_id_t, struct qemu_plugin_tb *));
+void qemu_plugin_register_vcpu_insn_exec_inline(struct qemu_plugin_insn *, enum qemu_plugin_op,
+						void *, uint64_t);
+void qemu_plugin_register_vcpu_tb_trans_cb(qemu_plugin_id_t,
+					   void (*)(qemu_plugin_id_t, struct qemu_plugin_tb *));
 void qemu_plugin_register_atexit_cb(qemu_plugin_id_t, void (*)(qemu_plugin_id_t, void *), void *);
 void qemu_plugin_outs(const char *);
 
@@ -30,7 +32,8 @@ __attribute__((visibility("default"))) int qemu_plugin_version = 1;
 
 /* Loads and stores are counted in registers: one of four registers is four. */
 enum { ALL, FMA, SIMD, LOADS, STORES, KINDS };
-static const char *names[KINDS] = {"instructions", "vector multiply-adds", "other SIMD and float", "registers loaded", "registers stored"};
+static const char *names[KINDS] = {"instructions", "vector multiply-adds",
+	"other SIMD and float", "registers loaded", "registers stored"};
 static uint64_t counts[KINDS];
 
 static void count(struct qemu_plugin_insn *i, int kind, uint64_t n)
@@ -86,7 +89,8 @@ static void done(qemu_plugin_id_t id, void *unused)
 	}
 }
 
-__attribute__((visibility("default"))) int qemu_plugin_install(qemu_plugin_id_t id, const void *info, int argc, char **argv)
+__attribute__((visibility("default")))
+int qemu_plugin_install(qemu_plugin_id_t id, const void *info, int argc, char **argv)
 {
 	(void)info, (void)argc, (void)argv;
 	qemu_plugin_register_vcpu_tb_trans_cb(id, translated);
