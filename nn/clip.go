@@ -13,7 +13,7 @@ func Clip[F Float](parameters []Parameter[F], bound float64) {
 	square := 0.0
 	for _, p := range parameters {
 		for _, g := range p.Grad {
-			square += float64(float64(g) * float64(g)) // not fused on any machine
+			square += float64(g) * float64(g)
 		}
 	}
 	norm := math.Sqrt(square)
