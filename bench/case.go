@@ -1,6 +1,7 @@
 // Package bench times the standard cases: steps of training of the models of
-// the paper's experiments at their batch of 1024 sequences, and sampling. Each
-// case runs in a process of its own, so that its peak memory is its own.
+// the paper's experiments at their batch of 1024 sequences, sampling, and models of
+// other sizes. Each case runs in a process of its own, so that its peak memory is its
+// own.
 package bench
 
 // Shapes: N batch, T context length, D embed, H heads, L layers.
@@ -25,8 +26,26 @@ type Case struct {
 	Config train.Config // its batch, length and model
 }
 
-// Cases returns the standard cases.
-func Cases() []Case {
+// Cases returns the standard cases, those of the paper, and then the others.
+func Cases() []Case { return append(Standard(), Others()...) }
+
+// Others returns wide models on small batches: a standard block of GPT-2 (gpt), the
+// paper's layers at D = 64 and D = 256 (w64, w256), and long contexts of high
+// dimension (d32).
+func Others() []Case {
+	w64 := train.DefaultConfig()
+	w64.D, w64.Tokens, w64.Embed, w64.Heads, w64.Depth, w64.MLP = 16, ar.Plain, 64, 4, 4, 4
+	w64.Attention, w64.Position, w64.Batch = nn.SoftmaxAttention, nn.AdditivePosition, 64
+	gpt, w256, d32 := w64, w64, train.DefaultConfig()
+	gpt.Mixer, gpt.Activation = nn.MultiHead{}.Name(), nn.GELU
+	gpt.PreNorm, gpt.MLPNorm, gpt.FinalNorm = true, true, true
+	w256.Embed, w256.Heads, w256.Depth = 256, 1, 12
+	d32.D, d32.Depth, d32.Length, d32.Batch = 32, 4, 128, 256
+	return []Case{{"gpt", gpt}, {"w64", w64}, {"w256", w256}, {"d32", d32}}
+}
+
+// Standard returns the cases of the paper's models, and sampling.
+func Standard() []Case {
 	fig5 := train.DefaultConfig()
 	fig7 := fig5
 	fig7.Tokens, fig7.Embed, fig7.Heads, fig7.Residual, fig7.Position = ar.Plain, 10, 8, false, nn.ProductPosition
@@ -51,7 +70,7 @@ func Names(cases []Case) []string {
 	return names
 }
 
-// Choose returns the standard cases of those names, in the order of [Cases].
+// Choose returns the cases of those names, in the order of [Cases].
 func Choose(names []string) ([]Case, error) {
 	all := Cases()
 	wanted := map[string]bool{}

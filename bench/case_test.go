@@ -28,8 +28,8 @@ func TestCasesAreTheOracles(t *testing.T) {
 		oracle[m[1]] = keys
 	}
 	cases := Cases()
-	if len(oracle) != 6 || len(cases) != 7 {
-		t.Fatalf("%d cases of the oracle and %d here, want 6 and 7", len(oracle), len(cases))
+	if len(oracle) != 10 || len(cases) != 11 {
+		t.Fatalf("%d cases of the oracle and %d here, want 10 and 11", len(oracle), len(cases))
 	}
 	for _, c := range cases {
 		if c.Name == Sampling {

@@ -40,6 +40,7 @@ type Other struct {
 	Case    string   `json:"case"`
 	Seconds float64  `json:"seconds_per_step"` // its least
 	PeakMiB *float64 `json:"peak_mib"`
+	Program string   `json:"program"` // what it says that it is, "" if nothing
 }
 
 // Against runs another program on a case. In its words {case} and {steps}

@@ -22,7 +22,8 @@ type Result struct {
 
 // Ratio compares a case with another program's.
 type Ratio struct {
-	SecondsPerStep float64  `json:"seconds_per_step"` // the other's least
+	Program        string   `json:"program,omitempty"` // of its last round
+	SecondsPerStep float64  `json:"seconds_per_step"`  // the other's least
 	PeakMiB        *float64 `json:"peak_mib"`
 	Ratio          float64  `json:"ratio"`       // of the other's least to ours
 	WorstRound     float64  `json:"worst_round"` // the least of the ratios of the rounds, least against least
@@ -57,7 +58,7 @@ func Summarise(c Case, kernel string, peak float64, ours []Sample, others []Othe
 		a := r.Against
 		a.SecondsPerStep = min(a.SecondsPerStep, o.Seconds)
 		a.WorstRound = min(a.WorstRound, ratio)
-		a.PeakMiB = larger(a.PeakMiB, o.PeakMiB)
+		a.PeakMiB, a.Program = larger(a.PeakMiB, o.PeakMiB), o.Program
 		a.Ratio = a.SecondsPerStep / r.SecondsPerStep
 	}
 	return r, nil

@@ -22,10 +22,13 @@ func TestSummary(t *testing.T) {
 		t.Fatal(err)
 	}
 	ours := []Sample{{[]float64{4, 2}, pointer(10)}, {[]float64{8, 3}, pointer(12)}}
-	others := []Other{{c.Name, 40, nil}, {c.Name, 30, pointer(100)}}
+	others := []Other{{c.Name, 40, nil, "old"}, {c.Name, 30, pointer(100), "new"}}
 	r, err := Summarise(c, "go", flops, ours, others)
 	if err != nil {
 		t.Fatal(err)
+	}
+	if r.Against.Program != "new" {
+		t.Errorf("against %q", r.Against.Program)
 	}
 	for _, check := range []struct {
 		what      string

@@ -15,6 +15,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"icar/bench"
+	"icar/internal/visible"
 	"icar/nn/kernel"
 	"icar/outcome"
 	"icar/report"
@@ -31,11 +32,12 @@ func newBench() *cobra.Command {
 	var f benchFlags
 	c := &cobra.Command{
 		Use:   "bench [CASE...]",
-		Short: "Time the standard cases; all of them when none is named",
+		Short: "Time the standard cases, or those that are named",
 		Long: `Time steps of training of the standard models, each case in a process of its
 own: seconds per step, peak memory, and how much of the processor's peak in
-multiply-adds, measured first, is used. Cases: ` + strings.Join(bench.Names(bench.Cases()), ", ") +
-			`.
+multiply-adds, measured first, is used. Cases: ` +
+			strings.Join(bench.Names(bench.Standard()), ", ") + `;
+by name also ` + strings.Join(bench.Names(bench.Others()), ", ") + `.
 
 With --length a case runs at each length, on 64 sequences, and the exponent of
 time and memory is fitted; without CASE it is fig5-L1.
@@ -44,8 +46,10 @@ With --against each round also runs another program on the case, and the ratio
 of the least times is printed. In the command, which is split into words and
 not given to a shell, {case} and {steps} stand for those; without {case} the
 name is added as the last word. It has to print a line of JSON with case,
-seconds_per_step and peak_mib, as nn/testdata/oracle.py does. Without CASE all
-models are compared.
+seconds_per_step and peak_mib, and may say in program what it is, as
+nn/testdata/oracle.py does: PyTorch in the best of several forms, if its BLAS is
+fit to be compared with. Without CASE the
+standard models are compared.
 
 The environment's ICAR_KERNEL chooses the kernel: go, avx2, avx512 or neon.`,
 		Example: `  icar bench
@@ -125,7 +129,7 @@ func benchFailed(err error) error {
 // cases returns what to run: the named cases at every length.
 func (f benchFlags) cases(names []string) ([]bench.Case, error) {
 	if len(names) == 0 {
-		names = bench.Names(bench.Cases())
+		names = bench.Names(bench.Standard())
 		switch {
 		case f.against != "":
 			names = slices.DeleteFunc(names, func(n string) bool { return n == bench.Sampling })
@@ -246,6 +250,11 @@ func (d *benchDocument) table(out io.Writer) error {
 	}
 	if err := w.Flush(); err != nil {
 		return err
+	}
+	for _, r := range d.Cases {
+		if a := r.Against; a != nil && a.Program != "" {
+			fmt.Fprintf(out, "%s is against %s.\n", r.Case, visible.Text(a.Program))
+		}
 	}
 	for _, e := range d.Exponents {
 		fmt.Fprintf(out, "%s: time grows as T^%.2f, memory as T^%s\n", e.Case, e.Seconds,

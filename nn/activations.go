@@ -19,7 +19,10 @@ import (
 //	layers.0.norm                  (T, D) after the layer norm, if there is one; here, or
 //	                               before the mixer
 //	layers.0.skip                  (T, D) after the skip connection, if there is one
-//	layers.0.hidden, .mlp          (T, M), (T, D) relu and output of the MLP, if there is one
+//	layers.0.mlp_norm              (T, D) after the layer norm before the MLP, if there is one
+//	layers.0.hidden, .mlp          (T, M), (T, D) hidden units after the activation, and
+//	                               output of the MLP, if there is one
+//	final_norm                     (T, D) after the last layer norm, if there is one
 //	out                            (T, c) predictions
 //
 // They may be infinite or NaN. The error is a misshapen x.
@@ -55,8 +58,12 @@ func (m *Transformer[F]) activations(w *workspace[F]) []Tensor[F] {
 		add(true, "o", row, act.o)
 		add(c.postNorm(), "norm", row, act.n)
 		add(c.Residual, "skip", row, act.r)
+		add(c.MLPNorm, "mlp_norm", row, act.inner.y)
 		add(c.MLP > 0, "hidden", []int{length, c.MLP * c.Embed}, act.hidden)
 		add(c.MLP > 0, "mlp", row, act.y)
+	}
+	if c.FinalNorm {
+		list = append(list, Tensor[F]{"final_norm", row, w.final.y})
 	}
 	return append(list, Tensor[F]{"out", []int{length, c.Width}, w.output})
 }

@@ -4,10 +4,10 @@ package nn
 
 import "icar/nn/kernel"
 
-// quadratic returns whether attention needs all T² scores: the linear kind
-// without a product position does not.
+// quadratic returns whether attention is computed from all T² scores: the linear kind
+// of FullHeads without a product position is not.
 func (c Config) quadratic() bool {
-	return c.Attention == SoftmaxAttention || c.Position == ProductPosition
+	return c.Attention == SoftmaxAttention || c.Position == ProductPosition || c.split()
 }
 
 // headLanes is a head of a layer at work: its parameters M (E, E), U (D, E) and

@@ -31,6 +31,19 @@ const (
 	ProductPosition Position = "product"
 )
 
+// Activation is the nonlinearity of an MLP, number by number.
+type Activation string
+
+const (
+	// Relu is max(x, 0). Its derivative at 0 is taken as 0, as in PyTorch.
+	Relu Activation = "relu"
+	// GELU is x Φ(x), Φ being the distribution function of a standard normal.
+	//
+	// Reference: Hendrycks, Gimpel, "Gaussian error linear units (GELUs)", arXiv
+	// 1606.08415; the exact form, not the one with a tanh.
+	GELU Activation = "gelu"
+)
+
 // Config is the shape of a Transformer. The zero value is not valid: decode
 // into DefaultConfig().
 type Config struct {
@@ -56,6 +69,13 @@ type Config struct {
 	Residual bool `json:"residual" yaml:"residual"`
 	// MLP is M/D, the hidden units of the MLP over D; 0 for no MLP.
 	MLP int `json:"mlp" yaml:"mlp"`
+	// Activation is what the hidden units of the MLP go through: "" for Relu.
+	Activation Activation `json:"activation,omitempty" yaml:"activation,omitempty"`
+	// MLPNorm is whether there is a layer norm before the MLP, inside its skip
+	// connection.
+	MLPNorm bool `json:"mlp_norm,omitempty" yaml:"mlp_norm,omitempty"`
+	// FinalNorm is whether there is a layer norm before the readout.
+	FinalNorm bool `json:"final_norm,omitempty" yaml:"final_norm,omitempty"`
 	// Position is none, additive or product.
 	Position Position `json:"position" yaml:"position"`
 	// Length is the longest context: positions have this many vectors.
@@ -109,6 +129,12 @@ func (c Config) Check() error {
 	}
 	if c.PreNorm && !c.Norm {
 		return errors.New("pre_norm puts the layer norm before the mixer: use norm true")
+	}
+	if c.MLP == 0 && (c.MLPNorm || c.Activation != "") {
+		return errors.New("mlp_norm and activation are about the MLP, and there is none: use mlp 4")
+	}
+	if err := allowed("activation", cmp.Or(c.Activation, Relu), Relu, GELU); err != nil {
+		return err
 	}
 	if err := allowed("attention", c.Attention, LinearAttention, SoftmaxAttention); err != nil {
 		return err

@@ -7,8 +7,11 @@
 // D/c times to the width D inside the model,
 //
 //	y       = mixer(x), with a layer norm after it (post) or before it (pre), or none
-//	x      ← x + y (residual) or y, then x ← x + W_down relu(W_up x + b_up) + b_down
+//	x      ← x + y (residual) or y, then x ← x + W_down φ(W_up x + b_up) + b_down
 //	output  = W_out x + b_out
+//
+// φ being the relu or GELU, with layer norms of their own before the MLP and before
+// the readout where the configuration has them,
 //
 // and [FullHeads], the mixer of the paper, is
 //

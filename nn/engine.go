@@ -37,18 +37,14 @@ type Engine struct {
 }
 
 // NewEngine returns an Engine for model on the loops of k. It has a fast form of
-// FullHeads without or before a layer norm only; about other layers the error is
-// errors.ErrUnsupported.
+// FullHeads and MultiHead; about other mixers the error is errors.ErrUnsupported.
 func NewEngine(model *Transformer[float32], k kernel.Kernel) (*Engine, error) {
-	if _, ok := model.mixer.(fullHeads[float32]); !ok {
-		return nil, fmt.Errorf("the engine has no fast form of the mixer %q: %w",
-			model.config.Mixer, errors.ErrUnsupported)
+	switch model.mixer.(type) {
+	case fullHeads[float32], multiHead[float32]:
+		return &Engine{model: model, kernel: k, segment: segmentSize}, nil
 	}
-	if model.config.PreNorm {
-		return nil, fmt.Errorf("the engine has no fast form of a norm before the mixer: %w",
-			errors.ErrUnsupported)
-	}
-	return &Engine{model: model, kernel: k, segment: segmentSize}, nil
+	return nil, fmt.Errorf("the engine has no fast form of the mixer %q: %w",
+		model.config.Mixer, errors.ErrUnsupported)
 }
 
 // Model returns the Transformer whose parameters the Engine reads and whose

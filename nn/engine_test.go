@@ -12,7 +12,7 @@ import (
 // engineConfig is randomConfig with up to six layers and lengths around the
 // sizes of panels and chunks.
 func engineConfig(r *rand.Rand) Config {
-	c := randomConfig(r)
+	c := anyConfig(r)
 	c.Depth = pick(r, 1, 1, 2, 3, 4, 5, 6)
 	c.Length = pick(r, 1, 2, 5, 8, 9, 16, 19, 30)
 	return c
@@ -23,7 +23,7 @@ func engineConfig(r *rand.Rand) Config {
 // leave the range of float32.
 func tame(m *Transformer[float32]) {
 	c := m.Config()
-	if c.Attention == SoftmaxAttention || c.Norm || c.Depth == 1 {
+	if c.Attention == SoftmaxAttention || c.postNorm() || c.Depth == 1 {
 		return
 	}
 	for _, p := range m.Parameters() {
@@ -68,13 +68,15 @@ func trainEngine(t *testing.T, c Config, n int, k kernel.Kernel,
 // kinds are models that between them use every loop.
 func kinds() map[string]Config {
 	softmax := everything()
-	linear, narrow, prefix, additive := softmax, softmax, softmax, softmax
+	linear, narrow, prefix, additive, gpt := softmax, softmax, softmax, softmax, softmax
 	linear.Attention = LinearAttention
 	narrow.Attention, narrow.Depth, narrow.Width, narrow.Embed = LinearAttention, 1, 5, 10
 	prefix.Attention, prefix.Position, prefix.Length = LinearAttention, NoPosition, 2*segmentSize+9
 	additive.Attention, additive.Position = LinearAttention, AdditivePosition
+	gpt.Mixer, gpt.Position, gpt.PreNorm = MultiHead{}.Name(), AdditivePosition, true
+	gpt.MLPNorm, gpt.FinalNorm, gpt.Activation = true, true, GELU
 	return map[string]Config{"softmax": softmax, "linear": linear, "narrow": narrow,
-		"prefix": prefix, "additive": additive}
+		"prefix": prefix, "additive": additive, "gpt": gpt}
 }
 
 // TestEngineSameBitsAtAnyWidth trains for 100 steps on every kernel of one

@@ -6,7 +6,7 @@ package nn
 // sequences of length tokens, additions and multiplications alike: those of
 // docs/kernels.md on causal pairs of tokens, with what is computed a second
 // time in the backward (queries and scores) counted again. A softmax counts 20
-// operations a score, its backward 7.
+// operations a score, its backward 7, a GELU 50 and 54 a number.
 //
 // It leaves out what does not grow with n (folding, positions, the optimiser),
 // the loss and the sums over lanes. What the engine spends on scores that are
@@ -16,29 +16,37 @@ package nn
 // scores takes H (6TE² + 6TDE + 10PE) and a few operations more for every weight,
 // and H (2TE² + 4PE) if something before it learns. A layer of prefix sums takes
 // H (6TE² + 4TE² + 6TDE + 8SE) and 2TE² for all heads, S being the causal pairs
-// within chunks and the first chunk sparing the middle term.
+// within chunks and the first chunk sparing the middle term. The heads of MultiHead
+// take 18TD² + 14PD, and 6TD² if something before it learns.
 func (c Config) Flops(n, length int) float64 {
 	t, d := float64(length), float64(c.Embed)
 	total := 3 * 2 * t * float64(c.Coords) * (d + 1) // readout, and back to W and to x
 	total -= 2 * t * float64(c.Coords)               // not to its 1
 	for l := range c.Depth {
 		e := float64(c.folded(l))
-		learns := l > 0 || c.Position == AdditivePosition
-		if c.quadratic() {
+		learns := c.learns(l)
+		switch {
+		case c.split():
+			total += c.splitFlops(t, d, learns)
+		case c.quadratic():
 			total += float64(c.Heads) * c.pairFlops(t, d, e, learns)
-		} else {
+		default:
 			total += c.prefixFlops(length, d, e, learns)
 		}
 		total += c.restFlops(t, d)
+	}
+	if c.FinalNorm {
+		total += (normFlops + normBackwardFlops) * t * d
 	}
 	return float64(n) * total
 }
 
 // Operations of a score in a softmax with its exponential, forward and with
-// weights back, and of a number of the layer norm, forward and back.
+// weights back, and of a number of the layer norm and of the GELU, forward and back.
 const (
 	softmaxFlops, softmaxBackwardFlops = 20, 7
 	normFlops, normBackwardFlops       = 6, 10
+	geluFlops, geluBackwardFlops       = 50, 54
 )
 
 // pairFlops are the operations of a head with all scores.
@@ -64,6 +72,20 @@ func (c Config) pairFlops(t, d, e float64, learns bool) float64 {
 	return maps + scores
 }
 
+// splitFlops are the operations of the heads of MultiHead.
+func (c Config) splitFlops(t, d float64, learns bool) float64 {
+	pairs := t * (t + 1) / 2
+	total := 3*2*2*t*d*(d+1) + 3*2*t*d*d // W_q, W_k, W_v with their gradients, W_o and back
+	total += 7 * 2 * d * pairs           // s twice, z, t, dq, dk, dv
+	if learns {
+		total += 3 * 2 * t * d * d
+	}
+	if c.Attention == SoftmaxAttention {
+		total += float64(c.Heads) * (2*softmaxFlops + softmaxBackwardFlops) * pairs
+	}
+	return total
+}
+
 // prefixFlops are the operations of a layer of prefix sums.
 func (c Config) prefixFlops(length int, d, e float64, learns bool) float64 {
 	t, full, rest := float64(length), float64(length/chunkSize), float64(length%chunkSize)
@@ -87,6 +109,15 @@ func (c Config) restFlops(t, d float64) float64 {
 	}
 	if c.Norm {
 		total += (normFlops + normBackwardFlops) * t * d
+	}
+	if c.PreNorm && c.Residual {
+		total += t * d
+	}
+	if c.MLPNorm {
+		total += (normFlops + normBackwardFlops + 1) * t * d
+	}
+	if m := float64(c.MLP) * d; c.Activation == GELU {
+		total += (geluFlops + geluBackwardFlops) * t * m
 	}
 	if m := float64(c.MLP) * d; m > 0 {
 		total += 2*2*t*m*(d+1) + 2*2*t*d*(m+1) + 2*2*t*m*d

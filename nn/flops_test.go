@@ -31,6 +31,16 @@ func (k counter) Add(dst, a, b kernel.Matrix) {
 	k.Kernel.Add(dst, a, b)
 }
 
+func (k counter) GELU(y, x kernel.Matrix) {
+	k.count(50 * x.Rows * x.Cols)
+	k.Kernel.GELU(y, x)
+}
+
+func (k counter) GELUBackward(dx, x kernel.Matrix) {
+	k.count(54 * x.Rows * x.Cols)
+	k.Kernel.GELUBackward(dx, x)
+}
+
 func (k counter) Weigh(s, p kernel.Matrix) {
 	k.count(s.Rows * s.Cols)
 	k.Kernel.Weigh(s, p)

@@ -15,25 +15,33 @@ import (
 //
 //	M_h = W̃_kᵀ W̃_q/√D, U_h = W_o W̃_v, W̃ = [W b].
 //
-// So a head needs no queries, keys and values: z_i = M_h x̃_i, s_ij = z_i·x̃_j,
-// y_i = Σ_j a_ij x̃_j, o_i = Σ_h U_h y_hi + b_o. In the first layer, where x is
-// the token repeated D/c times, equal coordinates are one: columns of W̃ add up
-// and E = c + 1 instead of D + 1. All other linear maps are [W b] too.
+// So a head of FullHeads needs no queries, keys and values: z_i = M_h x̃_i,
+// s_ij = z_i·x̃_j, y_i = Σ_j a_ij x̃_j, o_i = Σ_h U_h y_hi + b_o. In the first layer,
+// where x is the token repeated D/c times, equal coordinates are one: columns of W̃
+// add up and E = c + 1 instead of D + 1, unless something tells them apart before,
+// positions or a layer norm. All other linear maps are [W b] too.
+//
+// The heads of MultiHead have so few dimensions, D/H, that M_h would have more numbers
+// than W̃_q and W̃_k: they keep their queries, keys and values, with 1/√(D/H) in W̃_q.
 type folded struct {
 	data   []float32 // all of the below
 	pos    []float32 // (T, D) of additive positions
 	layers []foldedLayer
+	gamma  []float32 // (D) of the last layer norm
+	beta   []float32
 	out    []float32 // (c, D+1)
 }
 
 type foldedLayer struct {
-	e           int       // E
-	m           []float32 // (H, E, E)
-	u           []float32 // (H, D, E)
-	o           []float32 // (D) bias
-	gamma, beta []float32 // (D) of the layer norm
-	up, down    []float32 // (M, D+1), (D, M+1)
-	p           []float32 // (H, T, T) of a product position, 0 above the diagonal
+	e           int          // E
+	m           []float32    // (H, E, E)
+	u           []float32    // (H, D, E)
+	q, k, v, wo []float32    // (D, D+1), the last (D, D), of MultiHead instead
+	o           []float32    // (D) bias
+	gamma, beta []float32    // (D) of the layer norm
+	inner       [2][]float32 // (D) γ and β of that before the MLP
+	up, down    []float32    // (M, D+1), (D, M+1)
+	p           []float32    // (H, T, T) of a product position, 0 above the diagonal
 }
 
 func newFolded(c Config, length int) *folded {
@@ -53,15 +61,24 @@ func newFolded(c Config, length int) *folded {
 	for l := range f.layers {
 		y := &f.layers[l]
 		y.e = c.folded(l)
-		add(true, &y.m, c.Heads*y.e*y.e)
-		add(true, &y.u, c.Heads*d*y.e)
+		add(!c.split(), &y.m, c.Heads*y.e*y.e)
+		add(!c.split(), &y.u, c.Heads*d*y.e)
+		for _, w := range []*[]float32{&y.q, &y.k, &y.v} {
+			add(c.split(), w, d*(d+1))
+		}
+		add(c.split(), &y.wo, d*d)
 		add(true, &y.o, d)
 		add(c.Norm, &y.gamma, d)
 		add(c.Norm, &y.beta, d)
+		for i := range y.inner {
+			add(c.MLPNorm, &y.inner[i], d)
+		}
 		add(c.MLP > 0, &y.up, hidden*(d+1))
 		add(c.MLP > 0, &y.down, d*(hidden+1))
 		add(c.Position == ProductPosition, &y.p, c.Heads*length*length)
 	}
+	add(c.FinalNorm, &f.gamma, d)
+	add(c.FinalNorm, &f.beta, d)
 	add(true, &f.out, c.Width*(d+1))
 	size := 0
 	for _, p := range pieces {
@@ -77,14 +94,25 @@ func newFolded(c Config, length int) *folded {
 
 // folded returns E of layer l.
 func (c Config) folded(l int) int {
-	if l == 0 && c.Position != AdditivePosition {
+	if l == 0 && c.Position != AdditivePosition && !c.PreNorm && !c.split() {
 		return c.Width + 1
 	}
 	return c.Embed + 1
 }
 
-// heads returns the mixer of a layer.
+// split returns whether the heads are those of MultiHead.
+func (c Config) split() bool { return c.Mixer == MultiHead{}.Name() }
+
+// heads returns the mixer of a layer that is FullHeads.
 func (l layer[F]) heads() fullHeads[F] { return l.mixer.(fullHeads[F]) }
+
+// output returns W_o and b_o of either mixer.
+func (l layer[F]) output() Linear[F] {
+	if m, ok := l.mixer.(multiHead[F]); ok {
+		return m.o
+	}
+	return l.heads().o
+}
 
 // head returns the part of head h of a projection of H heads.
 func (l Linear[F]) head(h, d int) Linear[F] {
@@ -98,15 +126,23 @@ func (e *Engine) fold(ctx context.Context) error {
 	copy(e.weights.pos, net.pos)
 	for l, layer := range net.layers {
 		f := e.weights.layers[l]
-		copy(f.o, layer.heads().o.Bias)
+		copy(f.o, layer.output().Bias)
+		f.foldSplit(layer, c)
 		copy(f.gamma, layer.norm.weight)
 		copy(f.beta, layer.norm.bias)
+		copy(f.inner[0], layer.inner.weight)
+		copy(f.inner[1], layer.inner.bias)
 		if c.MLP > 0 {
 			join(f.up, layer.mlp.up, d)
 			join(f.down, layer.mlp.down, c.MLP*d)
 		}
 	}
+	copy(e.weights.gamma, net.norm.weight)
+	copy(e.weights.beta, net.norm.bias)
 	join(e.weights.out, net.out, d)
+	if c.split() {
+		return nil
+	}
 	return e.each(ctx, c.Depth*c.Heads, func(_ *lanes, task int) {
 		l, h := task/c.Heads, task%c.Heads
 		f, m := e.weights.layers[l], net.layers[l].heads()

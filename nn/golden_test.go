@@ -14,8 +14,8 @@ import (
 func cases(t *testing.T) []mixertest.Case {
 	t.Helper()
 	paths, err := filepath.Glob("testdata/golden/*.npz")
-	if err != nil || len(paths) != 9 {
-		t.Fatalf("%d golden cases, %v, want 9", len(paths), err)
+	if err != nil || len(paths) != 10 {
+		t.Fatalf("%d golden cases, %v, want 10", len(paths), err)
 	}
 	var all []mixertest.Case
 	for _, path := range paths {
@@ -47,8 +47,7 @@ func TestGolden(t *testing.T) {
 	}
 }
 
-// TestEngineGolden compares every kernel with PyTorch, on the cases that the
-// engine has a fast form for.
+// TestEngineGolden compares every kernel with PyTorch.
 func TestEngineGolden(t *testing.T) {
 	for _, c := range cases(t) {
 		for _, k := range kernel.Available() {
@@ -57,12 +56,6 @@ func TestEngineGolden(t *testing.T) {
 				t.Fatal(err)
 			}
 			e, err := nn.NewEngine(m, k)
-			if unknown := c.Name == "multihead-L2" || c.Name == "prenorm-L2"; unknown {
-				if !errors.Is(err, errors.ErrUnsupported) {
-					t.Errorf("%s: %v, want ErrUnsupported", c.Name, err)
-				}
-				continue
-			}
 			if err == nil {
 				err = mixertest.Compare(c, m, mixertest.Computer[float32](e), 1e-4)
 			}

@@ -24,11 +24,14 @@ func randomConfig(r *rand.Rand) Config {
 	}
 }
 
-// anyConfig is randomConfig with any mixer and the norm on either side of it,
-// which the engine does not have.
+// anyConfig is randomConfig with any mixer, the norm on either side of it, and
+// norms before the MLP and the readout.
 func anyConfig(r *rand.Rand) Config {
 	c := randomConfig(r)
-	c.PreNorm = c.Norm && pick(r, true, false)
+	c.PreNorm, c.FinalNorm = c.Norm && pick(r, true, false), pick(r, true, false)
+	if c.MLP > 0 {
+		c.MLPNorm, c.Activation = pick(r, true, false), pick(r, "", GELU)
+	}
 	if c.Embed%c.Heads == 0 && c.Position != ProductPosition {
 		c.Mixer = pick(r, "", "multihead")
 	}

@@ -20,7 +20,8 @@ type lanes struct {
 	segment      int // S
 	first, count int // the tokens of the segment at work
 	layers       []*layerLanes
-	last         kernel.Matrix // (T, D+1) input of the readout
+	last         kernel.Matrix // (T, D+1) output of the last layer
+	final        normLanes     // of it, before the readout, if there is one
 	out          kernel.Matrix // (T, C) or (T, c) predictions, then their gradient
 
 	// Scratch of a layer.
@@ -28,6 +29,7 @@ type lanes struct {
 	o        kernel.Matrix // (S, D) after W_o
 	d, dx    kernel.Matrix // (S, D) gradients of a layer's output and input
 	dhidden  kernel.Matrix // (S, M)
+	split    splitGradients
 	panel    kernel.Panel  // scores and gradients
 	s, t     []float32     // (chunkSize, chunkSize) the same, see prefix.go
 	ones     []float32     // (panel, T) numbers 1
@@ -40,12 +42,31 @@ type lanes struct {
 // layerLanes is what the forward of a layer leaves for the backward. The last
 // column of x, r and hidden is 1.
 type layerLanes struct {
-	x            kernel.Matrix   // (T, E) input
-	y            []kernel.Matrix // (H) (T, E), see folded
-	normal, rstd kernel.Matrix   // (T, D), (T, 1) of the layer norm
-	r            kernel.Matrix   // (T, D+1) after the skip connection
-	hidden       kernel.Matrix   // (T, M+1) after the relu
-	sums         *prefixes       // nil where attention is quadratic
+	x       kernel.Matrix   // (T, E) input
+	y       []kernel.Matrix // (H) (T, E), see folded
+	q, k, v kernel.Matrix   // (T, D) of MultiHead
+	z       kernel.Matrix   // (T, D) its heads side by side
+	norm    normLanes       // after or before the mixer
+	r       kernel.Matrix   // (T, D+1) after the skip connection
+	inner   normLanes       // of r, before the MLP
+	pre     kernel.Matrix   // (T, M) before GELU
+	hidden  kernel.Matrix   // (T, M+1) after the activation
+	sums    *prefixes       // nil where attention is quadratic
+}
+
+// normLanes is what a layer norm leaves for its backward.
+type normLanes struct {
+	y            kernel.Matrix // (T, D+1) its output and a 1, unless after the mixer
+	normal, rstd kernel.Matrix // (T, D), (T, 1)
+}
+
+func newNormLanes(length, d int) normLanes {
+	return normLanes{tilde(length, d+1), entries(length, d), entries(length, 1)}
+}
+
+// normRows returns the part of n in the segment at work.
+func (w *lanes) normRows(n normLanes) normLanes {
+	return normLanes{w.rows(n.y), w.rows(n.normal), w.rows(n.rstd)}
 }
 
 func newLanes(c Config, length, segment int, k kernel.Kernel) *lanes {
@@ -70,6 +91,13 @@ func newLanes(c Config, length, segment int, k kernel.Kernel) *lanes {
 		w.s, w.t = vectors(chunkSize*chunkSize), vectors(chunkSize*chunkSize)
 		w.suffixes, w.both = vectors(chunkCount(part)*e*e), vectors(e*e)
 	}
+	if c.split() {
+		w.split = splitGradients{entries(length, d), entries(length, d), entries(length, d),
+			entries(length, d)}
+	}
+	if c.FinalNorm {
+		w.final = newNormLanes(length, d)
+	}
 	w.memo.Sums = new(Memo[float32])
 	for l := range c.Depth {
 		w.layers = append(w.layers, newLayerLanes(c, c.folded(l), length, segment))
@@ -78,18 +106,33 @@ func newLanes(c Config, length, segment int, k kernel.Kernel) *lanes {
 }
 
 func newLayerLanes(c Config, e, length, segment int) *layerLanes {
+	d := c.Embed
 	y := &layerLanes{x: tilde(length, e)}
 	for range c.Heads {
-		y.y = append(y.y, entries(length, e))
+		if !c.split() {
+			y.y = append(y.y, entries(length, e))
+		}
+	}
+	if c.split() {
+		y.q, y.k, y.v = entries(length, d), entries(length, d), entries(length, d)
+		y.z = entries(length, d)
 	}
 	if !c.quadratic() {
 		y.sums = newPrefixes(e, length, segment)
 	}
-	if c.Norm {
-		y.normal, y.rstd = entries(length, c.Embed), entries(length, 1)
+	if c.PreNorm {
+		y.norm = newNormLanes(length, d)
+	} else if c.Norm {
+		y.norm = normLanes{normal: entries(length, d), rstd: entries(length, 1)}
 	}
 	if c.MLP > 0 {
-		y.r, y.hidden = tilde(length, c.Embed+1), tilde(length, c.MLP*c.Embed+1)
+		y.r, y.hidden = tilde(length, d+1), tilde(length, c.MLP*d+1)
+		if c.MLPNorm {
+			y.inner = newNormLanes(length, d)
+		}
+		if c.Activation == GELU {
+			y.pre = entries(length, c.MLP*d)
+		}
 	}
 	return y
 }
@@ -118,9 +161,10 @@ func (w *lanes) rows(m kernel.Matrix) kernel.Matrix {
 // layer returns the part of layer l in the segment at work.
 func (w *lanes) layer(l int) layerLanes {
 	y := *w.layers[l]
-	for _, m := range []*kernel.Matrix{&y.x, &y.normal, &y.rstd, &y.r, &y.hidden} {
+	for _, m := range []*kernel.Matrix{&y.x, &y.r, &y.pre, &y.hidden} {
 		*m = w.rows(*m)
 	}
+	y.norm, y.inner = w.normRows(y.norm), w.normRows(y.inner)
 	return y
 }
 

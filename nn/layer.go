@@ -8,6 +8,7 @@ package nn
 type layer[F Float] struct {
 	mixer Mixer[F]
 	norm  layerNorm[F]
+	inner layerNorm[F] // before the MLP
 	mlp   mlp[F]
 }
 
@@ -21,8 +22,10 @@ type activations[F Float] struct {
 	n            []F     // (T, D) after the norm, which may be before the mixer
 	m            []F     // (T, D) after both
 	r            []F     // (T, D) after the skip connection
-	hidden       []F     // (T, M) after the relu
-	y            []F     // (T, D) output of the layer
+	inner        normed[F]
+	u            []F // (T, D) input of the MLP, after its norm
+	pre, hidden  []F // (T, M) before and after the activation
+	y            []F // (T, D) output of the layer
 }
 
 // newActivations makes room for sequences of some length, with what the mixer
@@ -46,6 +49,14 @@ func newActivations[F Float](c Config, length int, place *Memo[F],
 	act.y = act.r
 	if c.MLP > 0 {
 		act.hidden, act.y = make([]F, row*c.MLP), make([]F, row)
+		act.pre, act.u = act.hidden, act.r
+		if c.Activation == GELU {
+			act.pre = make([]F, row*c.MLP)
+		}
+		if c.MLPNorm {
+			act.inner = newNormed[F](row, length)
+			act.u = act.inner.y
+		}
 	}
 	return act
 }
@@ -53,14 +64,14 @@ func newActivations[F Float](c Config, length int, place *Memo[F],
 // gradients is the scratch of a layer's backward: the gradients with respect
 // to the activations of the same name.
 type gradients[F Float] struct {
-	o, n, r, hidden []F
-	x               []F // (T, D) of the layer's output, then of its input
+	o, n, r, u, hidden []F
+	x                  []F // (T, D) of the layer's output, then of its input
 }
 
 func newGradients[F Float](c Config, length int) *gradients[F] {
 	row := length * c.Embed
 	return &gradients[F]{
-		o: make([]F, row), n: make([]F, row), r: make([]F, row),
+		o: make([]F, row), n: make([]F, row), r: make([]F, row), u: make([]F, row),
 		hidden: make([]F, row*c.MLP), x: make([]F, row),
 	}
 }
@@ -82,7 +93,13 @@ func (l layer[F]) forward(c Config, act *activations[F], x []F, path Path) {
 		}
 	}
 	if c.MLP > 0 {
-		l.mlp.forward(act.y, act.hidden, act.r)
+		if c.MLPNorm {
+			act.inner.forward(l.inner, act.r)
+		}
+		l.mlp.forward(c.Activation, act.y, act.hidden, act.pre, act.u)
+		for i, v := range act.r {
+			act.y[i] += v
+		}
 	}
 }
 
@@ -90,11 +107,17 @@ func (l layer[F]) forward(c Config, act *activations[F], x []F, path Path) {
 // that with respect to its input x, and adds to grad.
 func (l layer[F]) backward(c Config, d *gradients[F], grad layer[F], act *activations[F],
 	x []F, path Path) {
+	copy(d.r, d.x)
 	if c.MLP > 0 {
-		clear(d.r)
-		l.mlp.backward(d.r, grad.mlp, d.x, d.hidden, act.hidden, act.r)
-	} else {
-		copy(d.r, d.x)
+		du := d.r
+		if c.MLPNorm {
+			du = d.u
+			clear(du)
+		}
+		l.mlp.backward(c.Activation, du, grad.mlp, d.x, d.hidden, act.hidden, act.pre, act.u)
+		if c.MLPNorm {
+			act.inner.backward(l.inner, d.r, grad.inner, d.u)
+		}
 	}
 	clear(d.o)
 	if c.postNorm() {

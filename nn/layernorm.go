@@ -58,3 +58,19 @@ func (n layerNorm[F]) backward(dx []F, grad layerNorm[F], dy, normal, rstd []F) 
 		}
 	}
 }
+
+// normed is what the forward of a layer norm leaves for its backward.
+type normed[F Float] struct {
+	y, normal, rstd []F // (T, D), (T, D), (T)
+}
+
+// newNormed makes room for length rows that are row numbers in all.
+func newNormed[F Float](row, length int) normed[F] {
+	return normed[F]{make([]F, row), make([]F, row), make([]F, length)}
+}
+
+func (a normed[F]) forward(n layerNorm[F], x []F) { n.forward(a.y, a.normal, a.rstd, x) }
+
+func (a normed[F]) backward(n layerNorm[F], dx []F, grad layerNorm[F], dy []F) {
+	n.backward(dx, grad, dy, a.normal, a.rstd)
+}

@@ -101,6 +101,9 @@ func (c Config) specs(mixer []Spec) []Spec {
 			list = append(list, s)
 		}
 	}
+	if c.FinalNorm {
+		list = append(list, normSpecs("final_norm", c.Embed)...)
+	}
 	return append(list, LinearSpecs("out", c.Width, c.Embed)...)
 }
 
@@ -108,13 +111,24 @@ func (c Config) specs(mixer []Spec) []Spec {
 func (c Config) layer(mixer []Spec) []Spec {
 	list, d := slices.Clone(mixer), c.Embed
 	if c.Norm {
-		list = append(list,
-			Spec{"norm.weight", []int{d}, func(*rand.Rand) float64 { return 1 }},
-			Spec{"norm.bias", []int{d}, func(*rand.Rand) float64 { return 0 }})
+		list = append(list, normSpecs("norm", d)...)
+	}
+	if c.MLPNorm {
+		list = append(list, normSpecs("mlp_norm", d)...)
 	}
 	if c.MLP > 0 {
 		list = append(list, LinearSpecs("up", c.MLP*d, d)...)
 		list = append(list, LinearSpecs("down", d, c.MLP*d)...)
 	}
 	return list
+}
+
+// normSpecs lists the gain γ and the bias β of a layer norm of d numbers.
+func normSpecs(name string, d int) []Spec {
+	constant := func(v float64) func(*rand.Rand) float64 {
+		return func(*rand.Rand) float64 { return v }
+	}
+	return []Spec{
+		{name + ".weight", []int{d}, constant(1)}, {name + ".bias", []int{d}, constant(0)},
+	}
 }

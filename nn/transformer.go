@@ -53,7 +53,8 @@ func (m *Transformer[F]) Parameters() []Parameter[F] { return m.parameters }
 type network[F Float] struct {
 	pos    []F // (length, D)
 	layers []layer[F]
-	out    Linear[F] // (c, D)
+	norm   layerNorm[F] // the final one
+	out    Linear[F]    // (c, D)
 }
 
 // assemble takes up tensors in the order of Config.specs.
@@ -64,6 +65,7 @@ func (m *Transformer[F]) assemble(tensors [][]F) network[F] {
 		return t
 	}
 	linear := func() Linear[F] { return Linear[F]{Weight: next(), Bias: next()} }
+	norm := func() layerNorm[F] { return layerNorm[F]{weight: next(), bias: next()} }
 	var n network[F]
 	c := m.config
 	if c.Position != NoPosition {
@@ -74,12 +76,18 @@ func (m *Transformer[F]) assemble(tensors [][]F) network[F] {
 		l := layer[F]{mixer: m.mixer.Bind(tensors[:mixing])}
 		tensors = tensors[mixing:]
 		if c.Norm {
-			l.norm = layerNorm[F]{weight: next(), bias: next()}
+			l.norm = norm()
+		}
+		if c.MLPNorm {
+			l.inner = norm()
 		}
 		if c.MLP > 0 {
 			l.mlp = mlp[F]{up: linear(), down: linear()}
 		}
 		n.layers = append(n.layers, l)
+	}
+	if c.FinalNorm {
+		n.norm = norm()
 	}
 	n.out = linear()
 	return n
@@ -89,8 +97,9 @@ func (m *Transformer[F]) assemble(tensors [][]F) network[F] {
 type workspace[F Float] struct {
 	x       []F // (T, D) input of the first layer
 	layers  []*activations[F]
-	output  []F // (T, c)
-	doutput []F // (T, c)
+	final   normed[F] // after the last layer
+	output  []F       // (T, c)
+	doutput []F       // (T, c)
 	dlayer  *gradients[F]
 }
 
@@ -99,6 +108,9 @@ func newWorkspace[F Float](c Config, length int, places []*Memo[F]) *workspace[F
 		x:      make([]F, length*c.Embed),
 		output: make([]F, length*c.Width), doutput: make([]F, length*c.Width),
 		dlayer: newGradients[F](c, length),
+	}
+	if c.FinalNorm {
+		w.final = newNormed[F](len(w.x), length)
 	}
 	scratch := map[string][]F{}
 	for l := range c.Depth {
@@ -134,7 +146,12 @@ func (m *Transformer[F]) forward(w *workspace[F], x []F, path Path) {
 	for l, layer := range m.network.layers {
 		layer.forward(c, w.layers[l], w.input(l), path)
 	}
-	m.network.out.Forward(w.output, w.input(c.Depth))
+	last := w.input(c.Depth)
+	if c.FinalNorm {
+		w.final.forward(m.network.norm, last)
+		last = w.final.y
+	}
+	m.network.out.Forward(w.output, last)
 }
 
 // backward adds to grad, to the sums of the mixers' memos and, unless nil, to
@@ -142,7 +159,13 @@ func (m *Transformer[F]) forward(w *workspace[F], x []F, path Path) {
 func (m *Transformer[F]) backward(w *workspace[F], grad network[F], dx []F, path Path) {
 	c, d := m.config, w.dlayer
 	clear(d.x)
-	m.network.out.Backward(d.x, grad.out, w.doutput, w.input(c.Depth))
+	if c.FinalNorm {
+		clear(d.n)
+		m.network.out.Backward(d.n, grad.out, w.doutput, w.final.y)
+		w.final.backward(m.network.norm, d.x, grad.norm, d.n)
+	} else {
+		m.network.out.Backward(d.x, grad.out, w.doutput, w.input(c.Depth))
+	}
 	for l := c.Depth - 1; l >= 0; l-- {
 		m.network.layers[l].backward(c, d, grad.layers[l], w.layers[l], w.input(l), path)
 	}

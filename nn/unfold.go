@@ -34,17 +34,25 @@ func (e *Engine) unfold(ctx context.Context, f *folded) error {
 	grad := e.model.assemble(tensors)
 	clear(grad.pos)
 	copy(grad.pos, f.pos)
+	copy(grad.norm.weight, f.gamma)
+	copy(grad.norm.bias, f.beta)
 	for l, g := range grad.layers {
 		y := f.layers[l]
-		copy(g.heads().o.Bias, y.o)
+		copy(g.output().Bias, y.o)
+		y.unfoldSplit(g, c)
 		copy(g.norm.weight, y.gamma)
 		copy(g.norm.bias, y.beta)
+		copy(g.inner.weight, y.inner[0])
+		copy(g.inner.bias, y.inner[1])
 		if c.MLP > 0 {
 			part(g.mlp.up, y.up, d)
 			part(g.mlp.down, y.down, c.MLP*d)
 		}
 	}
 	part(grad.out, f.out, d)
+	if c.split() {
+		return nil
+	}
 
 	heads := c.Depth * c.Heads
 	outputs := make([][]float64, heads)   // of W_o

@@ -75,7 +75,7 @@ func (m *Model) Without() []Variant {
 	if heads {
 		add(Biases, false, func() (*Model, error) { return m.WithoutBiases("q", "k", "v") })
 	}
-	if c.Norm {
+	if c.Norm || c.MLPNorm || c.FinalNorm {
 		add("layer norm", false, m.withoutNorm)
 	}
 	for l := range c.Depth {
@@ -132,10 +132,10 @@ func (m *Model) WithoutBiases(parts ...string) (*Model, error) {
 	return model, nil
 }
 
-// withoutNorm leaves out the layer norm of every layer, its gain and bias too.
+// withoutNorm leaves out all layer norms, their gains and biases too.
 func (m *Model) withoutNorm() (*Model, error) {
 	c, own := m.Config.Config, m.parameters()
-	c.Norm, c.PreNorm = false, false
+	c.Norm, c.PreNorm, c.MLPNorm, c.FinalNorm = false, false, false, false
 	return m.with(c, func(name string, data []float64) { copy(data, own[name]) })
 }
 

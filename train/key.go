@@ -109,6 +109,13 @@ func (c *Config) ownKeys() []setting.Key {
 	preNorm := setting.New("pre_norm", "the layer norm before the attention: `true` or `false`",
 		&c.PreNorm)
 	preNorm.Usual = "false"
+	activation := setting.Key{Name: "activation", Means: "of the MLP: `relu` or `gelu`",
+		Value: byName{(*string)(&c.Activation), string(nn.Relu)}, Usual: string(nn.Relu)}
+	mlpNorm := setting.New("mlp_norm", "a layer norm before the MLP: `true` or `false`", &c.MLPNorm)
+	mlpNorm.Usual = "false"
+	finalNorm := setting.New("final_norm", "a layer norm before the readout: `true` or `false`",
+		&c.FinalNorm)
+	finalNorm.Usual = "false"
 	return []setting.Key{
 		setting.New("width", "numbers in a token; 0 for what the tokens have, d or 3d", &c.Width),
 		setting.New("embed", "dimension inside the model, a multiple of width; 0 for width",
@@ -122,6 +129,7 @@ func (c *Config) ownKeys() []setting.Key {
 		setting.New("residual", "skip connection around the attention: `true` or `false`",
 			&c.Residual),
 		setting.New("mlp", "hidden dimension of the MLP over embed; 0 for no MLP", &c.MLP),
+		activation, mlpNorm, finalNorm,
 		setting.New("position", "`none`, `additive` or `product` (the P of the paper)",
 			(*string)(&c.Position)),
 		setting.New("length", "context length n: inputs s_1 … s_n, targets s_2 … s_{n+1}",

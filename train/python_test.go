@@ -97,6 +97,13 @@ func readRun(t *testing.T, dir string) (train.Config, []run.Metric) {
 	return c, metrics
 }
 
+// TestOpponents holds the forms of the models that icar bench is compared with in
+// PyTorch, written for speed, against those written for clarity.
+func TestOpponents(t *testing.T) {
+	needTorch(t)
+	python(t, "../nn/testdata/oracle.py", "check")
+}
+
 var codeBlock = regexp.MustCompile("(?ms)^```(sh|python)\n(.*?)^```$")
 
 // TestPythonDocument runs the code of docs/python.md, all of it and nothing

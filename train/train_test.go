@@ -326,19 +326,38 @@ func TestModelOfAnotherShape(t *testing.T) {
 	}
 }
 
+// foreign is a mixer that the engine cannot know: that of the paper, in a type of its
+// own.
+type foreign struct{ nn.FullHeads }
+
+func (foreign) Name() string { return "foreign" }
+
+func (foreign) Float32(c nn.Config) (nn.Mixer[float32], error) {
+	m, err := nn.FullHeads{}.Float32(c)
+	return struct{ nn.Mixer[float32] }{m}, err
+}
+
 // A mixer that the engine does not know trains on the reference, says so, learns,
-// and gives the same bits each time.
+// and gives the same bits each time; the mixers of package nn do not.
 func TestUnknownMixerTrainsOnTheReference(t *testing.T) {
-	c := small()
-	c.Mixer, c.Heads, c.Embed, c.Tokens, c.PreNorm = "multihead", 3, 6, "plain", true
+	catalogue := Standard()
+	if err := catalogue.AddMixer(foreign{}); err != nil {
+		t.Fatal(err)
+	}
+	c := catalogue.Config()
+	if err := c.Decode(small().YAML()); err != nil {
+		t.Fatal(err)
+	}
+	c.Tokens, c.Width, c.Embed = "plain", 0, 0
 	for name, want := range map[string]string{"": kernel.Available()[0].Arithmetic(),
-		"multihead": "reference"} {
+		"multihead": kernel.Available()[0].Arithmetic(), "foreign": "reference"} {
 		c := c
 		c.Mixer, c.PreNorm = name, name != ""
 		if got, err := c.Arithmetic(nil); err != nil || got != want {
 			t.Errorf("mixer %q: arithmetic %s, %v, want %s", name, got, err, want)
 		}
 	}
+	c.Mixer = "foreign"
 	var said []error
 	o := Options{Notice: func(why error) { said = append(said, why) }}
 	m, history, err := Train(t.Context(), c, o)
@@ -346,7 +365,7 @@ func TestUnknownMixerTrainsOnTheReference(t *testing.T) {
 		t.Fatal(err)
 	}
 	if len(said) != 1 || !errors.Is(said[0], errors.ErrUnsupported) ||
-		!strings.Contains(said[0].Error(), "multihead") {
+		!strings.Contains(said[0].Error(), "foreign") {
 		t.Errorf("said %v", said)
 	}
 	if first, last := history[0].Loss, history[len(history)-1].Loss; !(last < first) {

@@ -6,6 +6,8 @@ import (
 	"os"
 	"strings"
 	"testing"
+
+	"icar/nn"
 )
 
 func TestYAMLRoundTrip(t *testing.T) {
@@ -121,7 +123,7 @@ func TestKeysAreDocumented(t *testing.T) {
 func TestUsualLayersAreNotWritten(t *testing.T) {
 	c := DefaultConfig()
 	if file := string(c.YAML()); strings.Contains(file, "mixer") || strings.Contains(file,
-		"pre_norm") {
+		"_norm") || strings.Contains(file, "activation") {
 		t.Errorf("the file of the usual layers is\n%s", file)
 	}
 	if err := c.Decode([]byte("mixer: full\n")); err != nil || c != DefaultConfig() {
@@ -132,6 +134,13 @@ func TestUsualLayersAreNotWritten(t *testing.T) {
 		t.Errorf("%+v, %v", c, err)
 	}
 	back := DefaultConfig()
+	if err := back.Decode(c.YAML()); err != nil || back != c {
+		t.Errorf("%+v, %v", back, err)
+	}
+	if err := c.Decode([]byte("mlp: 4\nactivation: gelu\nmlp_norm: true\nfinal_norm: true\n")); err != nil ||
+		c.Activation != nn.GELU || !c.MLPNorm || !c.FinalNorm {
+		t.Errorf("%+v, %v", c, err)
+	}
 	if err := back.Decode(c.YAML()); err != nil || back != c {
 		t.Errorf("%+v, %v", back, err)
 	}

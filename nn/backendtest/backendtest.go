@@ -62,6 +62,7 @@ func kinds() []kind {
 	long.Attention, long.Position, long.Length = nn.LinearAttention, nn.NoPosition, 137
 	additive.Attention, additive.Position = nn.LinearAttention, nn.AdditivePosition
 	split.Mixer, split.Position, split.PreNorm = "multihead", nn.NoPosition, true
+	split.Activation, split.MLPNorm, split.FinalNorm = nn.GELU, true, true
 	return []kind{
 		{"softmax", softmax, many}, {"linear", linear, many}, {"narrow", narrow, many},
 		{"long", long, 37}, {"additive", additive, many}, {"multihead", split, many},

@@ -172,6 +172,10 @@ func draw(r *rand.Rand) nn.Config {
 	if c.Embed%c.Heads == 0 && c.Position != nn.ProductPosition && r.IntN(3) == 0 {
 		c.Mixer = nn.MultiHead{}.Name()
 	}
+	c.FinalNorm = c.Embed > 2 && r.IntN(5) == 0
+	if c.MLP > 0 && r.IntN(3) == 0 {
+		c.MLPNorm, c.Activation = c.Embed > 2, nn.GELU
+	}
 	return c
 }
 

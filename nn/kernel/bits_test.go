@@ -14,8 +14,8 @@ import (
 // of random numbers in all shapes of tiles and widths of attention, and of
 // numbers at the ends of float32.
 var bitsOf = map[string][2]string{
-	"fma": {"72cf1783e9501e72", "a59d150a8c4bb6f7"},
-	"go":  {"cbce53551facd07d", "d276c98dbac533d2"},
+	"fma": {"6d297469d74d8f09", "c864f46a20d8c3f8"},
+	"go":  {"d2131424d351c4dd", "d2fb1918484806fe"},
 }
 
 // TestBitsAreThoseOfEveryMachine holds every kernel against hashes that amd64
@@ -82,6 +82,9 @@ func hashExtreme(h hash.Hash, k Kernel) {
 	k.Relu(relu)
 	k.ReluBackward(gradient, dense(x))
 	record(product, relu, gradient)
+	k.GELU(relu, dense(x))
+	k.GELUBackward(gradient, dense(x))
+	record(relu, gradient)
 	scores, attention := dense(y), dense(x)
 	k.Softmax(scores, 0)
 	q, t := dense(x), dense(y)

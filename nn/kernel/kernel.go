@@ -48,6 +48,10 @@ type Kernel interface {
 	Relu(x Matrix)
 	// ReluBackward zeroes dx where y = Relu(x) is 0.
 	ReluBackward(dx, y Matrix)
+	// GELU writes y = x Φ(x), Φ being the distribution function of a standard normal.
+	GELU(y, x Matrix)
+	// GELUBackward multiplies the gradient dx of y by its derivative at x.
+	GELUBackward(dx, x Matrix)
 
 	// Weigh replaces s by p∘s, p of plain numbers.
 	Weigh(s, p Matrix)

@@ -49,6 +49,16 @@ func softmaxAVX2(s *float32, n int)
 //go:noescape
 func softmaxBackwardAVX2(q *float32, s *float32, t *float32, p *float32, n int)
 
+// geluAVX2 writes the GELU of n entries.
+//
+//go:noescape
+func geluAVX2(y *float32, x *float32, n int)
+
+// geluBackwardAVX2 multiplies n entries of dx by the derivative of the GELU.
+//
+//go:noescape
+func geluBackwardAVX2(dx *float32, x *float32, n int)
+
 // attend2AVX2 is attend for E of its name; stride is in bytes.
 //
 //go:noescape
@@ -158,6 +168,16 @@ func softmaxAVX512(s *float32, n int)
 //
 //go:noescape
 func softmaxBackwardAVX512(q *float32, s *float32, t *float32, p *float32, n int)
+
+// geluAVX512 writes the GELU of n entries.
+//
+//go:noescape
+func geluAVX512(y *float32, x *float32, n int)
+
+// geluBackwardAVX512 multiplies n entries of dx by the derivative of the GELU.
+//
+//go:noescape
+func geluBackwardAVX512(dx *float32, x *float32, n int)
 
 // attend2AVX512 is attend for E of its name; stride is in bytes.
 //

@@ -47,6 +47,16 @@ func softmaxNEON(s *float32, n int)
 //go:noescape
 func softmaxBackwardNEON(q, s, t, p *float32, n int)
 
+// geluNEON writes the GELU of n entries.
+//
+//go:noescape
+func geluNEON(y, x *float32, n int)
+
+// geluBackwardNEON multiplies n entries of dx by the derivative of the GELU.
+//
+//go:noescape
+func geluBackwardNEON(dx, x *float32, n int)
+
 // attend2NEON is attend for E of its name; stride is in bytes.
 //
 //go:noescape

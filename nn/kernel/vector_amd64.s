@@ -2100,7 +2100,95 @@ DATA constantsAVX2<>+368(SB)/4, $0x3f800000
 DATA constantsAVX2<>+372(SB)/4, $0x3f800000
 DATA constantsAVX2<>+376(SB)/4, $0x3f800000
 DATA constantsAVX2<>+380(SB)/4, $0x3f800000
-GLOBL constantsAVX2<>(SB), RODATA|NOPTR, $384
+DATA constantsAVX2<>+384(SB)/4, $0xbf000000
+DATA constantsAVX2<>+388(SB)/4, $0xbf000000
+DATA constantsAVX2<>+392(SB)/4, $0xbf000000
+DATA constantsAVX2<>+396(SB)/4, $0xbf000000
+DATA constantsAVX2<>+400(SB)/4, $0xbf000000
+DATA constantsAVX2<>+404(SB)/4, $0xbf000000
+DATA constantsAVX2<>+408(SB)/4, $0xbf000000
+DATA constantsAVX2<>+412(SB)/4, $0xbf000000
+DATA constantsAVX2<>+416(SB)/4, $0x3eb33333
+DATA constantsAVX2<>+420(SB)/4, $0x3eb33333
+DATA constantsAVX2<>+424(SB)/4, $0x3eb33333
+DATA constantsAVX2<>+428(SB)/4, $0x3eb33333
+DATA constantsAVX2<>+432(SB)/4, $0x3eb33333
+DATA constantsAVX2<>+436(SB)/4, $0x3eb33333
+DATA constantsAVX2<>+440(SB)/4, $0x3eb33333
+DATA constantsAVX2<>+444(SB)/4, $0x3eb33333
+DATA constantsAVX2<>+448(SB)/4, $0x3ecc422a
+DATA constantsAVX2<>+452(SB)/4, $0x3ecc422a
+DATA constantsAVX2<>+456(SB)/4, $0x3ecc422a
+DATA constantsAVX2<>+460(SB)/4, $0x3ecc422a
+DATA constantsAVX2<>+464(SB)/4, $0x3ecc422a
+DATA constantsAVX2<>+468(SB)/4, $0x3ecc422a
+DATA constantsAVX2<>+472(SB)/4, $0x3ecc422a
+DATA constantsAVX2<>+476(SB)/4, $0x3ecc422a
+DATA constantsAVX2<>+480(SB)/4, $0xbcf08103
+DATA constantsAVX2<>+484(SB)/4, $0xbcf08103
+DATA constantsAVX2<>+488(SB)/4, $0xbcf08103
+DATA constantsAVX2<>+492(SB)/4, $0xbcf08103
+DATA constantsAVX2<>+496(SB)/4, $0xbcf08103
+DATA constantsAVX2<>+500(SB)/4, $0xbcf08103
+DATA constantsAVX2<>+504(SB)/4, $0xbcf08103
+DATA constantsAVX2<>+508(SB)/4, $0xbcf08103
+DATA constantsAVX2<>+512(SB)/4, $0x3db7f3ba
+DATA constantsAVX2<>+516(SB)/4, $0x3db7f3ba
+DATA constantsAVX2<>+520(SB)/4, $0x3db7f3ba
+DATA constantsAVX2<>+524(SB)/4, $0x3db7f3ba
+DATA constantsAVX2<>+528(SB)/4, $0x3db7f3ba
+DATA constantsAVX2<>+532(SB)/4, $0x3db7f3ba
+DATA constantsAVX2<>+536(SB)/4, $0x3db7f3ba
+DATA constantsAVX2<>+540(SB)/4, $0x3db7f3ba
+DATA constantsAVX2<>+544(SB)/4, $0xbd848413
+DATA constantsAVX2<>+548(SB)/4, $0xbd848413
+DATA constantsAVX2<>+552(SB)/4, $0xbd848413
+DATA constantsAVX2<>+556(SB)/4, $0xbd848413
+DATA constantsAVX2<>+560(SB)/4, $0xbd848413
+DATA constantsAVX2<>+564(SB)/4, $0xbd848413
+DATA constantsAVX2<>+568(SB)/4, $0xbd848413
+DATA constantsAVX2<>+572(SB)/4, $0xbd848413
+DATA constantsAVX2<>+576(SB)/4, $0xbc810755
+DATA constantsAVX2<>+580(SB)/4, $0xbc810755
+DATA constantsAVX2<>+584(SB)/4, $0xbc810755
+DATA constantsAVX2<>+588(SB)/4, $0xbc810755
+DATA constantsAVX2<>+592(SB)/4, $0xbc810755
+DATA constantsAVX2<>+596(SB)/4, $0xbc810755
+DATA constantsAVX2<>+600(SB)/4, $0xbc810755
+DATA constantsAVX2<>+604(SB)/4, $0xbc810755
+DATA constantsAVX2<>+608(SB)/4, $0xbd838de3
+DATA constantsAVX2<>+612(SB)/4, $0xbd838de3
+DATA constantsAVX2<>+616(SB)/4, $0xbd838de3
+DATA constantsAVX2<>+620(SB)/4, $0xbd838de3
+DATA constantsAVX2<>+624(SB)/4, $0xbd838de3
+DATA constantsAVX2<>+628(SB)/4, $0xbd838de3
+DATA constantsAVX2<>+632(SB)/4, $0xbd838de3
+DATA constantsAVX2<>+636(SB)/4, $0xbd838de3
+DATA constantsAVX2<>+640(SB)/4, $0x3dd230a1
+DATA constantsAVX2<>+644(SB)/4, $0x3dd230a1
+DATA constantsAVX2<>+648(SB)/4, $0x3dd230a1
+DATA constantsAVX2<>+652(SB)/4, $0x3dd230a1
+DATA constantsAVX2<>+656(SB)/4, $0x3dd230a1
+DATA constantsAVX2<>+660(SB)/4, $0x3dd230a1
+DATA constantsAVX2<>+664(SB)/4, $0x3dd230a1
+DATA constantsAVX2<>+668(SB)/4, $0x3dd230a1
+DATA constantsAVX2<>+672(SB)/4, $0x3e85a855
+DATA constantsAVX2<>+676(SB)/4, $0x3e85a855
+DATA constantsAVX2<>+680(SB)/4, $0x3e85a855
+DATA constantsAVX2<>+684(SB)/4, $0x3e85a855
+DATA constantsAVX2<>+688(SB)/4, $0x3e85a855
+DATA constantsAVX2<>+692(SB)/4, $0x3e85a855
+DATA constantsAVX2<>+696(SB)/4, $0x3e85a855
+DATA constantsAVX2<>+700(SB)/4, $0x3e85a855
+DATA constantsAVX2<>+704(SB)/4, $0xbf23cc11
+DATA constantsAVX2<>+708(SB)/4, $0xbf23cc11
+DATA constantsAVX2<>+712(SB)/4, $0xbf23cc11
+DATA constantsAVX2<>+716(SB)/4, $0xbf23cc11
+DATA constantsAVX2<>+720(SB)/4, $0xbf23cc11
+DATA constantsAVX2<>+724(SB)/4, $0xbf23cc11
+DATA constantsAVX2<>+728(SB)/4, $0xbf23cc11
+DATA constantsAVX2<>+732(SB)/4, $0xbf23cc11
+GLOBL constantsAVX2<>(SB), RODATA|NOPTR, $736
 
 // func softmaxAVX2(s *float32, n int)
 // Requires: AVX, AVX2, FMA3
@@ -2242,6 +2330,216 @@ slope:
 	ADDQ         $0x00000004, R8
 	DECQ         SI
 	JNZ          slope
+	VZEROUPPER
+	RET
+
+// func geluAVX2(y *float32, x *float32, n int)
+// Requires: AVX, AVX2, FMA3
+TEXT ·geluAVX2(SB), NOSPLIT, $0-24
+	MOVQ y+0(FP), AX
+	MOVQ x+8(FP), CX
+	MOVQ n+16(FP), DX
+
+entries:
+	VMOVUPS      (CX), Y0
+	VXORPS       Y2, Y2, Y2
+	VSUBPS       Y0, Y2, Y1
+	VMAXPS       Y0, Y1, Y1
+	VMULPS       constantsAVX2<>+384(SB), Y1, Y5
+	VMULPS       Y1, Y5, Y5
+	VMOVUPS      constantsAVX2<>+0(SB), Y3
+	VMAXPS       Y5, Y3, Y5
+	VMOVUPS      constantsAVX2<>+64(SB), Y3
+	VFMADD231PS  constantsAVX2<>+32(SB), Y5, Y3
+	VSUBPS       constantsAVX2<>+64(SB), Y3, Y4
+	VFNMADD231PS constantsAVX2<>+96(SB), Y4, Y5
+	VFNMADD231PS constantsAVX2<>+128(SB), Y4, Y5
+	VMOVUPS      constantsAVX2<>+160(SB), Y4
+	VFMADD213PS  constantsAVX2<>+192(SB), Y5, Y4
+	VFMADD213PS  constantsAVX2<>+224(SB), Y5, Y4
+	VFMADD213PS  constantsAVX2<>+256(SB), Y5, Y4
+	VFMADD213PS  constantsAVX2<>+288(SB), Y5, Y4
+	VFMADD213PS  constantsAVX2<>+320(SB), Y5, Y4
+	VFMADD213PS  constantsAVX2<>+352(SB), Y5, Y4
+	VFMADD213PS  constantsAVX2<>+352(SB), Y5, Y4
+	VPSLLD       $0x17, Y3, Y3
+	VPADDD       Y3, Y4, Y5
+	VMULPS       constantsAVX2<>+416(SB), Y1, Y1
+	VMOVUPS      constantsAVX2<>+352(SB), Y3
+	VADDPS       Y3, Y1, Y6
+	VDIVPS       Y6, Y3, Y6
+	VMULPS       Y6, Y1, Y1
+	VMOVUPS      constantsAVX2<>+480(SB), Y4
+	VFMADD213PS  constantsAVX2<>+512(SB), Y1, Y4
+	VFMADD213PS  constantsAVX2<>+544(SB), Y1, Y4
+	VFMADD213PS  constantsAVX2<>+576(SB), Y1, Y4
+	VFMADD213PS  constantsAVX2<>+608(SB), Y1, Y4
+	VFMADD213PS  constantsAVX2<>+640(SB), Y1, Y4
+	VFMADD213PS  constantsAVX2<>+672(SB), Y1, Y4
+	VFMADD213PS  constantsAVX2<>+704(SB), Y1, Y4
+	VFMADD213PS  constantsAVX2<>+320(SB), Y1, Y4
+	VMULPS       Y6, Y4, Y4
+	VMULPS       Y5, Y4, Y4
+	VSUBPS       Y4, Y3, Y3
+	VCMPPS       $0x01, Y2, Y0, Y2
+	VBLENDVPS    Y2, Y4, Y3, Y4
+	VMULPS       Y0, Y4, Y4
+	VMOVUPS      Y4, (AX)
+	VMOVUPS      32(CX), Y0
+	VXORPS       Y2, Y2, Y2
+	VSUBPS       Y0, Y2, Y1
+	VMAXPS       Y0, Y1, Y1
+	VMULPS       constantsAVX2<>+384(SB), Y1, Y5
+	VMULPS       Y1, Y5, Y5
+	VMOVUPS      constantsAVX2<>+0(SB), Y3
+	VMAXPS       Y5, Y3, Y5
+	VMOVUPS      constantsAVX2<>+64(SB), Y3
+	VFMADD231PS  constantsAVX2<>+32(SB), Y5, Y3
+	VSUBPS       constantsAVX2<>+64(SB), Y3, Y4
+	VFNMADD231PS constantsAVX2<>+96(SB), Y4, Y5
+	VFNMADD231PS constantsAVX2<>+128(SB), Y4, Y5
+	VMOVUPS      constantsAVX2<>+160(SB), Y4
+	VFMADD213PS  constantsAVX2<>+192(SB), Y5, Y4
+	VFMADD213PS  constantsAVX2<>+224(SB), Y5, Y4
+	VFMADD213PS  constantsAVX2<>+256(SB), Y5, Y4
+	VFMADD213PS  constantsAVX2<>+288(SB), Y5, Y4
+	VFMADD213PS  constantsAVX2<>+320(SB), Y5, Y4
+	VFMADD213PS  constantsAVX2<>+352(SB), Y5, Y4
+	VFMADD213PS  constantsAVX2<>+352(SB), Y5, Y4
+	VPSLLD       $0x17, Y3, Y3
+	VPADDD       Y3, Y4, Y5
+	VMULPS       constantsAVX2<>+416(SB), Y1, Y1
+	VMOVUPS      constantsAVX2<>+352(SB), Y3
+	VADDPS       Y3, Y1, Y6
+	VDIVPS       Y6, Y3, Y6
+	VMULPS       Y6, Y1, Y1
+	VMOVUPS      constantsAVX2<>+480(SB), Y4
+	VFMADD213PS  constantsAVX2<>+512(SB), Y1, Y4
+	VFMADD213PS  constantsAVX2<>+544(SB), Y1, Y4
+	VFMADD213PS  constantsAVX2<>+576(SB), Y1, Y4
+	VFMADD213PS  constantsAVX2<>+608(SB), Y1, Y4
+	VFMADD213PS  constantsAVX2<>+640(SB), Y1, Y4
+	VFMADD213PS  constantsAVX2<>+672(SB), Y1, Y4
+	VFMADD213PS  constantsAVX2<>+704(SB), Y1, Y4
+	VFMADD213PS  constantsAVX2<>+320(SB), Y1, Y4
+	VMULPS       Y6, Y4, Y4
+	VMULPS       Y5, Y4, Y4
+	VSUBPS       Y4, Y3, Y3
+	VCMPPS       $0x01, Y2, Y0, Y2
+	VBLENDVPS    Y2, Y4, Y3, Y4
+	VMULPS       Y0, Y4, Y4
+	VMOVUPS      Y4, 32(AX)
+	ADDQ         $0x00000040, AX
+	ADDQ         $0x00000040, CX
+	DECQ         DX
+	JNZ          entries
+	VZEROUPPER
+	RET
+
+// func geluBackwardAVX2(dx *float32, x *float32, n int)
+// Requires: AVX, AVX2, FMA3
+TEXT ·geluBackwardAVX2(SB), NOSPLIT, $0-24
+	MOVQ dx+0(FP), AX
+	MOVQ x+8(FP), CX
+	MOVQ n+16(FP), DX
+
+entries:
+	VMOVUPS      (CX), Y0
+	VXORPS       Y2, Y2, Y2
+	VSUBPS       Y0, Y2, Y1
+	VMAXPS       Y0, Y1, Y1
+	VMULPS       constantsAVX2<>+384(SB), Y1, Y5
+	VMULPS       Y1, Y5, Y5
+	VMOVUPS      constantsAVX2<>+0(SB), Y3
+	VMAXPS       Y5, Y3, Y5
+	VMOVUPS      constantsAVX2<>+64(SB), Y3
+	VFMADD231PS  constantsAVX2<>+32(SB), Y5, Y3
+	VSUBPS       constantsAVX2<>+64(SB), Y3, Y4
+	VFNMADD231PS constantsAVX2<>+96(SB), Y4, Y5
+	VFNMADD231PS constantsAVX2<>+128(SB), Y4, Y5
+	VMOVUPS      constantsAVX2<>+160(SB), Y4
+	VFMADD213PS  constantsAVX2<>+192(SB), Y5, Y4
+	VFMADD213PS  constantsAVX2<>+224(SB), Y5, Y4
+	VFMADD213PS  constantsAVX2<>+256(SB), Y5, Y4
+	VFMADD213PS  constantsAVX2<>+288(SB), Y5, Y4
+	VFMADD213PS  constantsAVX2<>+320(SB), Y5, Y4
+	VFMADD213PS  constantsAVX2<>+352(SB), Y5, Y4
+	VFMADD213PS  constantsAVX2<>+352(SB), Y5, Y4
+	VPSLLD       $0x17, Y3, Y3
+	VPADDD       Y3, Y4, Y5
+	VMULPS       constantsAVX2<>+416(SB), Y1, Y1
+	VMOVUPS      constantsAVX2<>+352(SB), Y3
+	VADDPS       Y3, Y1, Y6
+	VDIVPS       Y6, Y3, Y6
+	VMULPS       Y6, Y1, Y1
+	VMOVUPS      constantsAVX2<>+480(SB), Y4
+	VFMADD213PS  constantsAVX2<>+512(SB), Y1, Y4
+	VFMADD213PS  constantsAVX2<>+544(SB), Y1, Y4
+	VFMADD213PS  constantsAVX2<>+576(SB), Y1, Y4
+	VFMADD213PS  constantsAVX2<>+608(SB), Y1, Y4
+	VFMADD213PS  constantsAVX2<>+640(SB), Y1, Y4
+	VFMADD213PS  constantsAVX2<>+672(SB), Y1, Y4
+	VFMADD213PS  constantsAVX2<>+704(SB), Y1, Y4
+	VFMADD213PS  constantsAVX2<>+320(SB), Y1, Y4
+	VMULPS       Y6, Y4, Y4
+	VMULPS       Y5, Y4, Y4
+	VSUBPS       Y4, Y3, Y3
+	VCMPPS       $0x01, Y2, Y0, Y2
+	VBLENDVPS    Y2, Y4, Y3, Y4
+	VMULPS       constantsAVX2<>+448(SB), Y0, Y0
+	VFMADD231PS  Y0, Y5, Y4
+	VMULPS       (AX), Y4, Y4
+	VMOVUPS      Y4, (AX)
+	VMOVUPS      32(CX), Y0
+	VXORPS       Y2, Y2, Y2
+	VSUBPS       Y0, Y2, Y1
+	VMAXPS       Y0, Y1, Y1
+	VMULPS       constantsAVX2<>+384(SB), Y1, Y5
+	VMULPS       Y1, Y5, Y5
+	VMOVUPS      constantsAVX2<>+0(SB), Y3
+	VMAXPS       Y5, Y3, Y5
+	VMOVUPS      constantsAVX2<>+64(SB), Y3
+	VFMADD231PS  constantsAVX2<>+32(SB), Y5, Y3
+	VSUBPS       constantsAVX2<>+64(SB), Y3, Y4
+	VFNMADD231PS constantsAVX2<>+96(SB), Y4, Y5
+	VFNMADD231PS constantsAVX2<>+128(SB), Y4, Y5
+	VMOVUPS      constantsAVX2<>+160(SB), Y4
+	VFMADD213PS  constantsAVX2<>+192(SB), Y5, Y4
+	VFMADD213PS  constantsAVX2<>+224(SB), Y5, Y4
+	VFMADD213PS  constantsAVX2<>+256(SB), Y5, Y4
+	VFMADD213PS  constantsAVX2<>+288(SB), Y5, Y4
+	VFMADD213PS  constantsAVX2<>+320(SB), Y5, Y4
+	VFMADD213PS  constantsAVX2<>+352(SB), Y5, Y4
+	VFMADD213PS  constantsAVX2<>+352(SB), Y5, Y4
+	VPSLLD       $0x17, Y3, Y3
+	VPADDD       Y3, Y4, Y5
+	VMULPS       constantsAVX2<>+416(SB), Y1, Y1
+	VMOVUPS      constantsAVX2<>+352(SB), Y3
+	VADDPS       Y3, Y1, Y6
+	VDIVPS       Y6, Y3, Y6
+	VMULPS       Y6, Y1, Y1
+	VMOVUPS      constantsAVX2<>+480(SB), Y4
+	VFMADD213PS  constantsAVX2<>+512(SB), Y1, Y4
+	VFMADD213PS  constantsAVX2<>+544(SB), Y1, Y4
+	VFMADD213PS  constantsAVX2<>+576(SB), Y1, Y4
+	VFMADD213PS  constantsAVX2<>+608(SB), Y1, Y4
+	VFMADD213PS  constantsAVX2<>+640(SB), Y1, Y4
+	VFMADD213PS  constantsAVX2<>+672(SB), Y1, Y4
+	VFMADD213PS  constantsAVX2<>+704(SB), Y1, Y4
+	VFMADD213PS  constantsAVX2<>+320(SB), Y1, Y4
+	VMULPS       Y6, Y4, Y4
+	VMULPS       Y5, Y4, Y4
+	VSUBPS       Y4, Y3, Y3
+	VCMPPS       $0x01, Y2, Y0, Y2
+	VBLENDVPS    Y2, Y4, Y3, Y4
+	VMULPS       constantsAVX2<>+448(SB), Y0, Y0
+	VFMADD231PS  Y0, Y5, Y4
+	VMULPS       32(AX), Y4, Y4
+	VMOVUPS      Y4, 32(AX)
+	ADDQ         $0x00000040, AX
+	ADDQ         $0x00000040, CX
+	DECQ         DX
+	JNZ          entries
 	VZEROUPPER
 	RET
 
@@ -5087,7 +5385,183 @@ DATA constantsAVX512<>+752(SB)/4, $0x3f800000
 DATA constantsAVX512<>+756(SB)/4, $0x3f800000
 DATA constantsAVX512<>+760(SB)/4, $0x3f800000
 DATA constantsAVX512<>+764(SB)/4, $0x3f800000
-GLOBL constantsAVX512<>(SB), RODATA|NOPTR, $768
+DATA constantsAVX512<>+768(SB)/4, $0xbf000000
+DATA constantsAVX512<>+772(SB)/4, $0xbf000000
+DATA constantsAVX512<>+776(SB)/4, $0xbf000000
+DATA constantsAVX512<>+780(SB)/4, $0xbf000000
+DATA constantsAVX512<>+784(SB)/4, $0xbf000000
+DATA constantsAVX512<>+788(SB)/4, $0xbf000000
+DATA constantsAVX512<>+792(SB)/4, $0xbf000000
+DATA constantsAVX512<>+796(SB)/4, $0xbf000000
+DATA constantsAVX512<>+800(SB)/4, $0xbf000000
+DATA constantsAVX512<>+804(SB)/4, $0xbf000000
+DATA constantsAVX512<>+808(SB)/4, $0xbf000000
+DATA constantsAVX512<>+812(SB)/4, $0xbf000000
+DATA constantsAVX512<>+816(SB)/4, $0xbf000000
+DATA constantsAVX512<>+820(SB)/4, $0xbf000000
+DATA constantsAVX512<>+824(SB)/4, $0xbf000000
+DATA constantsAVX512<>+828(SB)/4, $0xbf000000
+DATA constantsAVX512<>+832(SB)/4, $0x3eb33333
+DATA constantsAVX512<>+836(SB)/4, $0x3eb33333
+DATA constantsAVX512<>+840(SB)/4, $0x3eb33333
+DATA constantsAVX512<>+844(SB)/4, $0x3eb33333
+DATA constantsAVX512<>+848(SB)/4, $0x3eb33333
+DATA constantsAVX512<>+852(SB)/4, $0x3eb33333
+DATA constantsAVX512<>+856(SB)/4, $0x3eb33333
+DATA constantsAVX512<>+860(SB)/4, $0x3eb33333
+DATA constantsAVX512<>+864(SB)/4, $0x3eb33333
+DATA constantsAVX512<>+868(SB)/4, $0x3eb33333
+DATA constantsAVX512<>+872(SB)/4, $0x3eb33333
+DATA constantsAVX512<>+876(SB)/4, $0x3eb33333
+DATA constantsAVX512<>+880(SB)/4, $0x3eb33333
+DATA constantsAVX512<>+884(SB)/4, $0x3eb33333
+DATA constantsAVX512<>+888(SB)/4, $0x3eb33333
+DATA constantsAVX512<>+892(SB)/4, $0x3eb33333
+DATA constantsAVX512<>+896(SB)/4, $0x3ecc422a
+DATA constantsAVX512<>+900(SB)/4, $0x3ecc422a
+DATA constantsAVX512<>+904(SB)/4, $0x3ecc422a
+DATA constantsAVX512<>+908(SB)/4, $0x3ecc422a
+DATA constantsAVX512<>+912(SB)/4, $0x3ecc422a
+DATA constantsAVX512<>+916(SB)/4, $0x3ecc422a
+DATA constantsAVX512<>+920(SB)/4, $0x3ecc422a
+DATA constantsAVX512<>+924(SB)/4, $0x3ecc422a
+DATA constantsAVX512<>+928(SB)/4, $0x3ecc422a
+DATA constantsAVX512<>+932(SB)/4, $0x3ecc422a
+DATA constantsAVX512<>+936(SB)/4, $0x3ecc422a
+DATA constantsAVX512<>+940(SB)/4, $0x3ecc422a
+DATA constantsAVX512<>+944(SB)/4, $0x3ecc422a
+DATA constantsAVX512<>+948(SB)/4, $0x3ecc422a
+DATA constantsAVX512<>+952(SB)/4, $0x3ecc422a
+DATA constantsAVX512<>+956(SB)/4, $0x3ecc422a
+DATA constantsAVX512<>+960(SB)/4, $0xbcf08103
+DATA constantsAVX512<>+964(SB)/4, $0xbcf08103
+DATA constantsAVX512<>+968(SB)/4, $0xbcf08103
+DATA constantsAVX512<>+972(SB)/4, $0xbcf08103
+DATA constantsAVX512<>+976(SB)/4, $0xbcf08103
+DATA constantsAVX512<>+980(SB)/4, $0xbcf08103
+DATA constantsAVX512<>+984(SB)/4, $0xbcf08103
+DATA constantsAVX512<>+988(SB)/4, $0xbcf08103
+DATA constantsAVX512<>+992(SB)/4, $0xbcf08103
+DATA constantsAVX512<>+996(SB)/4, $0xbcf08103
+DATA constantsAVX512<>+1000(SB)/4, $0xbcf08103
+DATA constantsAVX512<>+1004(SB)/4, $0xbcf08103
+DATA constantsAVX512<>+1008(SB)/4, $0xbcf08103
+DATA constantsAVX512<>+1012(SB)/4, $0xbcf08103
+DATA constantsAVX512<>+1016(SB)/4, $0xbcf08103
+DATA constantsAVX512<>+1020(SB)/4, $0xbcf08103
+DATA constantsAVX512<>+1024(SB)/4, $0x3db7f3ba
+DATA constantsAVX512<>+1028(SB)/4, $0x3db7f3ba
+DATA constantsAVX512<>+1032(SB)/4, $0x3db7f3ba
+DATA constantsAVX512<>+1036(SB)/4, $0x3db7f3ba
+DATA constantsAVX512<>+1040(SB)/4, $0x3db7f3ba
+DATA constantsAVX512<>+1044(SB)/4, $0x3db7f3ba
+DATA constantsAVX512<>+1048(SB)/4, $0x3db7f3ba
+DATA constantsAVX512<>+1052(SB)/4, $0x3db7f3ba
+DATA constantsAVX512<>+1056(SB)/4, $0x3db7f3ba
+DATA constantsAVX512<>+1060(SB)/4, $0x3db7f3ba
+DATA constantsAVX512<>+1064(SB)/4, $0x3db7f3ba
+DATA constantsAVX512<>+1068(SB)/4, $0x3db7f3ba
+DATA constantsAVX512<>+1072(SB)/4, $0x3db7f3ba
+DATA constantsAVX512<>+1076(SB)/4, $0x3db7f3ba
+DATA constantsAVX512<>+1080(SB)/4, $0x3db7f3ba
+DATA constantsAVX512<>+1084(SB)/4, $0x3db7f3ba
+DATA constantsAVX512<>+1088(SB)/4, $0xbd848413
+DATA constantsAVX512<>+1092(SB)/4, $0xbd848413
+DATA constantsAVX512<>+1096(SB)/4, $0xbd848413
+DATA constantsAVX512<>+1100(SB)/4, $0xbd848413
+DATA constantsAVX512<>+1104(SB)/4, $0xbd848413
+DATA constantsAVX512<>+1108(SB)/4, $0xbd848413
+DATA constantsAVX512<>+1112(SB)/4, $0xbd848413
+DATA constantsAVX512<>+1116(SB)/4, $0xbd848413
+DATA constantsAVX512<>+1120(SB)/4, $0xbd848413
+DATA constantsAVX512<>+1124(SB)/4, $0xbd848413
+DATA constantsAVX512<>+1128(SB)/4, $0xbd848413
+DATA constantsAVX512<>+1132(SB)/4, $0xbd848413
+DATA constantsAVX512<>+1136(SB)/4, $0xbd848413
+DATA constantsAVX512<>+1140(SB)/4, $0xbd848413
+DATA constantsAVX512<>+1144(SB)/4, $0xbd848413
+DATA constantsAVX512<>+1148(SB)/4, $0xbd848413
+DATA constantsAVX512<>+1152(SB)/4, $0xbc810755
+DATA constantsAVX512<>+1156(SB)/4, $0xbc810755
+DATA constantsAVX512<>+1160(SB)/4, $0xbc810755
+DATA constantsAVX512<>+1164(SB)/4, $0xbc810755
+DATA constantsAVX512<>+1168(SB)/4, $0xbc810755
+DATA constantsAVX512<>+1172(SB)/4, $0xbc810755
+DATA constantsAVX512<>+1176(SB)/4, $0xbc810755
+DATA constantsAVX512<>+1180(SB)/4, $0xbc810755
+DATA constantsAVX512<>+1184(SB)/4, $0xbc810755
+DATA constantsAVX512<>+1188(SB)/4, $0xbc810755
+DATA constantsAVX512<>+1192(SB)/4, $0xbc810755
+DATA constantsAVX512<>+1196(SB)/4, $0xbc810755
+DATA constantsAVX512<>+1200(SB)/4, $0xbc810755
+DATA constantsAVX512<>+1204(SB)/4, $0xbc810755
+DATA constantsAVX512<>+1208(SB)/4, $0xbc810755
+DATA constantsAVX512<>+1212(SB)/4, $0xbc810755
+DATA constantsAVX512<>+1216(SB)/4, $0xbd838de3
+DATA constantsAVX512<>+1220(SB)/4, $0xbd838de3
+DATA constantsAVX512<>+1224(SB)/4, $0xbd838de3
+DATA constantsAVX512<>+1228(SB)/4, $0xbd838de3
+DATA constantsAVX512<>+1232(SB)/4, $0xbd838de3
+DATA constantsAVX512<>+1236(SB)/4, $0xbd838de3
+DATA constantsAVX512<>+1240(SB)/4, $0xbd838de3
+DATA constantsAVX512<>+1244(SB)/4, $0xbd838de3
+DATA constantsAVX512<>+1248(SB)/4, $0xbd838de3
+DATA constantsAVX512<>+1252(SB)/4, $0xbd838de3
+DATA constantsAVX512<>+1256(SB)/4, $0xbd838de3
+DATA constantsAVX512<>+1260(SB)/4, $0xbd838de3
+DATA constantsAVX512<>+1264(SB)/4, $0xbd838de3
+DATA constantsAVX512<>+1268(SB)/4, $0xbd838de3
+DATA constantsAVX512<>+1272(SB)/4, $0xbd838de3
+DATA constantsAVX512<>+1276(SB)/4, $0xbd838de3
+DATA constantsAVX512<>+1280(SB)/4, $0x3dd230a1
+DATA constantsAVX512<>+1284(SB)/4, $0x3dd230a1
+DATA constantsAVX512<>+1288(SB)/4, $0x3dd230a1
+DATA constantsAVX512<>+1292(SB)/4, $0x3dd230a1
+DATA constantsAVX512<>+1296(SB)/4, $0x3dd230a1
+DATA constantsAVX512<>+1300(SB)/4, $0x3dd230a1
+DATA constantsAVX512<>+1304(SB)/4, $0x3dd230a1
+DATA constantsAVX512<>+1308(SB)/4, $0x3dd230a1
+DATA constantsAVX512<>+1312(SB)/4, $0x3dd230a1
+DATA constantsAVX512<>+1316(SB)/4, $0x3dd230a1
+DATA constantsAVX512<>+1320(SB)/4, $0x3dd230a1
+DATA constantsAVX512<>+1324(SB)/4, $0x3dd230a1
+DATA constantsAVX512<>+1328(SB)/4, $0x3dd230a1
+DATA constantsAVX512<>+1332(SB)/4, $0x3dd230a1
+DATA constantsAVX512<>+1336(SB)/4, $0x3dd230a1
+DATA constantsAVX512<>+1340(SB)/4, $0x3dd230a1
+DATA constantsAVX512<>+1344(SB)/4, $0x3e85a855
+DATA constantsAVX512<>+1348(SB)/4, $0x3e85a855
+DATA constantsAVX512<>+1352(SB)/4, $0x3e85a855
+DATA constantsAVX512<>+1356(SB)/4, $0x3e85a855
+DATA constantsAVX512<>+1360(SB)/4, $0x3e85a855
+DATA constantsAVX512<>+1364(SB)/4, $0x3e85a855
+DATA constantsAVX512<>+1368(SB)/4, $0x3e85a855
+DATA constantsAVX512<>+1372(SB)/4, $0x3e85a855
+DATA constantsAVX512<>+1376(SB)/4, $0x3e85a855
+DATA constantsAVX512<>+1380(SB)/4, $0x3e85a855
+DATA constantsAVX512<>+1384(SB)/4, $0x3e85a855
+DATA constantsAVX512<>+1388(SB)/4, $0x3e85a855
+DATA constantsAVX512<>+1392(SB)/4, $0x3e85a855
+DATA constantsAVX512<>+1396(SB)/4, $0x3e85a855
+DATA constantsAVX512<>+1400(SB)/4, $0x3e85a855
+DATA constantsAVX512<>+1404(SB)/4, $0x3e85a855
+DATA constantsAVX512<>+1408(SB)/4, $0xbf23cc11
+DATA constantsAVX512<>+1412(SB)/4, $0xbf23cc11
+DATA constantsAVX512<>+1416(SB)/4, $0xbf23cc11
+DATA constantsAVX512<>+1420(SB)/4, $0xbf23cc11
+DATA constantsAVX512<>+1424(SB)/4, $0xbf23cc11
+DATA constantsAVX512<>+1428(SB)/4, $0xbf23cc11
+DATA constantsAVX512<>+1432(SB)/4, $0xbf23cc11
+DATA constantsAVX512<>+1436(SB)/4, $0xbf23cc11
+DATA constantsAVX512<>+1440(SB)/4, $0xbf23cc11
+DATA constantsAVX512<>+1444(SB)/4, $0xbf23cc11
+DATA constantsAVX512<>+1448(SB)/4, $0xbf23cc11
+DATA constantsAVX512<>+1452(SB)/4, $0xbf23cc11
+DATA constantsAVX512<>+1456(SB)/4, $0xbf23cc11
+DATA constantsAVX512<>+1460(SB)/4, $0xbf23cc11
+DATA constantsAVX512<>+1464(SB)/4, $0xbf23cc11
+DATA constantsAVX512<>+1468(SB)/4, $0xbf23cc11
+GLOBL constantsAVX512<>(SB), RODATA|NOPTR, $1472
 
 // func softmaxAVX512(s *float32, n int)
 // Requires: AVX, AVX512F
@@ -5190,6 +5664,126 @@ slope:
 	ADDQ         $0x00000004, R8
 	DECQ         SI
 	JNZ          slope
+	VZEROUPPER
+	RET
+
+// func geluAVX512(y *float32, x *float32, n int)
+// Requires: AVX, AVX512F
+TEXT ·geluAVX512(SB), NOSPLIT, $0-24
+	MOVQ y+0(FP), AX
+	MOVQ x+8(FP), CX
+	MOVQ n+16(FP), DX
+
+entries:
+	VMOVUPS      (CX), Z0
+	VPXORD       Z2, Z2, Z2
+	VSUBPS       Z0, Z2, Z1
+	VMAXPS       Z0, Z1, Z1
+	VMULPS       constantsAVX512<>+768(SB), Z1, Z5
+	VMULPS       Z1, Z5, Z5
+	VMOVUPS      constantsAVX512<>+0(SB), Z3
+	VMAXPS       Z5, Z3, Z5
+	VMOVUPS      constantsAVX512<>+128(SB), Z3
+	VFMADD231PS  constantsAVX512<>+64(SB), Z5, Z3
+	VSUBPS       constantsAVX512<>+128(SB), Z3, Z4
+	VFNMADD231PS constantsAVX512<>+192(SB), Z4, Z5
+	VFNMADD231PS constantsAVX512<>+256(SB), Z4, Z5
+	VMOVUPS      constantsAVX512<>+320(SB), Z4
+	VFMADD213PS  constantsAVX512<>+384(SB), Z5, Z4
+	VFMADD213PS  constantsAVX512<>+448(SB), Z5, Z4
+	VFMADD213PS  constantsAVX512<>+512(SB), Z5, Z4
+	VFMADD213PS  constantsAVX512<>+576(SB), Z5, Z4
+	VFMADD213PS  constantsAVX512<>+640(SB), Z5, Z4
+	VFMADD213PS  constantsAVX512<>+704(SB), Z5, Z4
+	VFMADD213PS  constantsAVX512<>+704(SB), Z5, Z4
+	VPSLLD       $0x17, Z3, Z3
+	VPADDD       Z3, Z4, Z5
+	VMULPS       constantsAVX512<>+832(SB), Z1, Z1
+	VMOVUPS      constantsAVX512<>+704(SB), Z3
+	VADDPS       Z3, Z1, Z6
+	VDIVPS       Z6, Z3, Z6
+	VMULPS       Z6, Z1, Z1
+	VMOVUPS      constantsAVX512<>+960(SB), Z4
+	VFMADD213PS  constantsAVX512<>+1024(SB), Z1, Z4
+	VFMADD213PS  constantsAVX512<>+1088(SB), Z1, Z4
+	VFMADD213PS  constantsAVX512<>+1152(SB), Z1, Z4
+	VFMADD213PS  constantsAVX512<>+1216(SB), Z1, Z4
+	VFMADD213PS  constantsAVX512<>+1280(SB), Z1, Z4
+	VFMADD213PS  constantsAVX512<>+1344(SB), Z1, Z4
+	VFMADD213PS  constantsAVX512<>+1408(SB), Z1, Z4
+	VFMADD213PS  constantsAVX512<>+640(SB), Z1, Z4
+	VMULPS       Z6, Z4, Z4
+	VMULPS       Z5, Z4, Z4
+	VSUBPS       Z4, Z3, Z3
+	VCMPPS       $0x01, Z2, Z0, K1
+	VBLENDMPS    Z4, Z3, K1, Z4
+	VMULPS       Z0, Z4, Z4
+	VMOVUPS      Z4, (AX)
+	ADDQ         $0x00000040, AX
+	ADDQ         $0x00000040, CX
+	DECQ         DX
+	JNZ          entries
+	VZEROUPPER
+	RET
+
+// func geluBackwardAVX512(dx *float32, x *float32, n int)
+// Requires: AVX, AVX512F
+TEXT ·geluBackwardAVX512(SB), NOSPLIT, $0-24
+	MOVQ dx+0(FP), AX
+	MOVQ x+8(FP), CX
+	MOVQ n+16(FP), DX
+
+entries:
+	VMOVUPS      (CX), Z0
+	VPXORD       Z2, Z2, Z2
+	VSUBPS       Z0, Z2, Z1
+	VMAXPS       Z0, Z1, Z1
+	VMULPS       constantsAVX512<>+768(SB), Z1, Z5
+	VMULPS       Z1, Z5, Z5
+	VMOVUPS      constantsAVX512<>+0(SB), Z3
+	VMAXPS       Z5, Z3, Z5
+	VMOVUPS      constantsAVX512<>+128(SB), Z3
+	VFMADD231PS  constantsAVX512<>+64(SB), Z5, Z3
+	VSUBPS       constantsAVX512<>+128(SB), Z3, Z4
+	VFNMADD231PS constantsAVX512<>+192(SB), Z4, Z5
+	VFNMADD231PS constantsAVX512<>+256(SB), Z4, Z5
+	VMOVUPS      constantsAVX512<>+320(SB), Z4
+	VFMADD213PS  constantsAVX512<>+384(SB), Z5, Z4
+	VFMADD213PS  constantsAVX512<>+448(SB), Z5, Z4
+	VFMADD213PS  constantsAVX512<>+512(SB), Z5, Z4
+	VFMADD213PS  constantsAVX512<>+576(SB), Z5, Z4
+	VFMADD213PS  constantsAVX512<>+640(SB), Z5, Z4
+	VFMADD213PS  constantsAVX512<>+704(SB), Z5, Z4
+	VFMADD213PS  constantsAVX512<>+704(SB), Z5, Z4
+	VPSLLD       $0x17, Z3, Z3
+	VPADDD       Z3, Z4, Z5
+	VMULPS       constantsAVX512<>+832(SB), Z1, Z1
+	VMOVUPS      constantsAVX512<>+704(SB), Z3
+	VADDPS       Z3, Z1, Z6
+	VDIVPS       Z6, Z3, Z6
+	VMULPS       Z6, Z1, Z1
+	VMOVUPS      constantsAVX512<>+960(SB), Z4
+	VFMADD213PS  constantsAVX512<>+1024(SB), Z1, Z4
+	VFMADD213PS  constantsAVX512<>+1088(SB), Z1, Z4
+	VFMADD213PS  constantsAVX512<>+1152(SB), Z1, Z4
+	VFMADD213PS  constantsAVX512<>+1216(SB), Z1, Z4
+	VFMADD213PS  constantsAVX512<>+1280(SB), Z1, Z4
+	VFMADD213PS  constantsAVX512<>+1344(SB), Z1, Z4
+	VFMADD213PS  constantsAVX512<>+1408(SB), Z1, Z4
+	VFMADD213PS  constantsAVX512<>+640(SB), Z1, Z4
+	VMULPS       Z6, Z4, Z4
+	VMULPS       Z5, Z4, Z4
+	VSUBPS       Z4, Z3, Z3
+	VCMPPS       $0x01, Z2, Z0, K1
+	VBLENDMPS    Z4, Z3, K1, Z4
+	VMULPS       constantsAVX512<>+896(SB), Z0, Z0
+	VFMADD231PS  Z0, Z5, Z4
+	VMULPS       (AX), Z4, Z4
+	VMOVUPS      Z4, (AX)
+	ADDQ         $0x00000040, AX
+	ADDQ         $0x00000040, CX
+	DECQ         DX
+	JNZ          entries
 	VZEROUPPER
 	RET
 

@@ -29,6 +29,22 @@ func (k assembly) ReluBackward(dx, y Matrix) {
 	}
 }
 
+// GELU implements Kernel.
+func (k assembly) GELU(y, x Matrix) {
+	for i := range x.Rows {
+		to, from := y.row(i), x.row(i)
+		k.geluRow(&to[0], &from[0], x.Cols)
+	}
+}
+
+// GELUBackward implements Kernel.
+func (k assembly) GELUBackward(dx, x Matrix) {
+	for i := range x.Rows {
+		to, from := dx.row(i), x.row(i)
+		k.geluBackwardRow(&to[0], &from[0], x.Cols)
+	}
+}
+
 // Weigh implements Kernel.
 func (k assembly) Weigh(s, p Matrix) {
 	for i := range s.Rows {

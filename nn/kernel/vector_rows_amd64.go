@@ -75,3 +75,19 @@ func (k assembly) normBackwardRow(dy, normal, rstd, gamma, dgamma, dbeta *float3
 		normBackwardAVX2(dy, normal, rstd, gamma, dgamma, dbeta, n, scale)
 	}
 }
+
+func (k assembly) geluRow(y, x *float32, n int) {
+	if k.wide {
+		geluAVX512(y, x, n)
+	} else {
+		geluAVX2(y, x, n)
+	}
+}
+
+func (k assembly) geluBackwardRow(dx, x *float32, n int) {
+	if k.wide {
+		geluBackwardAVX512(dx, x, n)
+	} else {
+		geluBackwardAVX2(dx, x, n)
+	}
+}

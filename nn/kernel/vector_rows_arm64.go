@@ -39,3 +39,11 @@ func (assembly) normBackwardRow(dy, normal, rstd, gamma, dgamma, dbeta *float32,
 	scale float32) {
 	normBackwardNEON(dy, normal, rstd, gamma, dgamma, dbeta, n, scale)
 }
+
+func (assembly) geluRow(y, x *float32, n int) {
+	geluNEON(y, x, n)
+}
+
+func (assembly) geluBackwardRow(dx, x *float32, n int) {
+	geluBackwardNEON(dx, x, n)
+}

@@ -96,8 +96,10 @@ func main() {
 		multiply(w, "multiply", false)
 		multiply(w, "multiplyShared", true)
 		elementwise(w)
-		softmax(w)
+		t := constants(w, "constants")
+		softmax(w, t)
 		softmaxBackward(w)
+		gelu(w, t)
 		for e := 2; e <= mostEntries; e++ {
 			attend(w, e)
 			attendBackward(w, e)

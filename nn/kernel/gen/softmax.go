@@ -8,7 +8,7 @@ import (
 	"github.com/mmcloughlin/avo/reg"
 )
 
-// table is a block of every constant that exp and norm need.
+// table is a block of every constant that exp and gelu need.
 type table struct {
 	mem    operand.Mem
 	offset map[string]int
@@ -26,6 +26,10 @@ func constants(w width, name string) table {
 	}{
 		{"least", -87.33654}, {"log2e", math.Log2E}, {"shift", 3 << 22}, {"high", ln2High}, {"low", math.Ln2 - ln2High},
 		{"7", 1.0 / 5040}, {"6", 1.0 / 720}, {"5", 1.0 / 120}, {"4", 1.0 / 24}, {"3", 1.0 / 6}, {"2", 1.0 / 2}, {"1", 1},
+		{"minus half", -0.5}, {"c", 0.35}, {"density", 0.3989422804}, {"q8", -0.02935839258134365},
+		{"q7", 0.08982034027576447}, {"q6", -0.06470503658056259}, {"q5", -0.015750566497445107},
+		{"q4", -0.06423547118902206}, {"q3", 0.1026318147778511}, {"q2", 0.26104989647865295},
+		{"q1", -0.6398325562477112},
 	} {
 		t.offset[c.name] = size
 		for range w.bytes / 4 {
@@ -56,8 +60,7 @@ func (t table) exp(w width, x reg.VecVirtual) {
 	build.VPADDD(shifted, y, x)
 }
 
-func softmax(w width) {
-	t := constants(w, "constants")
+func softmax(w width, t table) {
 	w.function("softmax", "s *float32, n int", "replaces n entries by their softmax.")
 	s, n := pointer("s"), pointer("n")
 	at, left := build.GP64(), build.GP64()

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"math"
 	"strings"
 )
 
@@ -64,6 +65,9 @@ func (f *function) constant(bits uint32) vec {
 	})
 	return v
 }
+
+// number is constant of a number itself.
+func (f *function) number(x float64) vec { return f.constant(math.Float32bits(float32(x))) }
 
 // list is n vector registers in a row as loads and stores name them.
 func list(v vec, n int) string {

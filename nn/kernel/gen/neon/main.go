@@ -46,6 +46,7 @@ func everything() (assembly, stubs string) {
 	elementwise(p)
 	softmax(p)
 	softmaxBackward(p)
+	gelu(p)
 	for e := 2; e <= mostEntries; e++ {
 		attend(p, e)
 		attendBackward(p, e)

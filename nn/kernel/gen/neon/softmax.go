@@ -11,7 +11,7 @@ type series struct {
 // series fills registers with the constants of exp.
 func (f *function) series() series {
 	const ln2High = 0x1.62ep-1
-	number := func(x float64) vec { return f.constant(math.Float32bits(float32(x))) }
+	number := f.number
 	s := series{
 		least: number(-87.33654), log2e: number(math.Log2E), shift: number(3 << 22),
 		high: number(ln2High), low: number(math.Ln2 - ln2High),
@@ -23,28 +23,28 @@ func (f *function) series() series {
 	return s
 }
 
-// exp replaces a pair x by its exponential.
-func (f *function) exp(s series, x vec) {
+// exp replaces n registers x by their exponential.
+func (f *function) exp(s series, x vec, n int) {
 	f.scope(func() {
-		shifted, n, y, next := f.vecs(2), f.vecs(2), f.vecs(2), f.vecs(2)
-		each(2, func(h vec) {
-			f.word("fcmgt", n+h, s.least, x+h)
-			f.where(x+h, s.least, n+h) // NaN stays
+		shifted, whole, y, next := f.vecs(n), f.vecs(n), f.vecs(n), f.vecs(n)
+		each(n, func(h vec) {
+			f.word("fcmgt", whole+h, s.least, x+h)
+			f.where(x+h, s.least, whole+h) // NaN stays
 			f.move(shifted+h, s.shift)
 			f.fma(shifted+h, s.log2e, x+h)
-			f.sub(n+h, shifted+h, s.shift)
-			f.fms(x+h, s.high, n+h)
-			f.fms(x+h, s.low, n+h)
+			f.sub(whole+h, shifted+h, s.shift)
+			f.fms(x+h, s.high, whole+h)
+			f.fms(x+h, s.low, whole+h)
 			f.move(y+h, s.taylor[0])
 		})
 		for _, c := range s.taylor[1:] {
-			each(2, func(h vec) {
+			each(n, func(h vec) {
 				f.move(next+h, c)
 				f.fma(next+h, x+h, y+h)
 			})
 			y, next = next, y
 		}
-		each(2, func(h vec) {
+		each(n, func(h vec) {
 			f.op("VSHL $23, V%d.S4, V%d.S4", shifted+h, shifted+h)
 			f.op("VADD V%d.S4, V%d.S4, V%d.S4", shifted+h, y+h, x+h)
 		})
@@ -78,7 +78,7 @@ func softmax(p *program) {
 				x := f.vecs(2)
 				f.get(x, 2, at)
 				each(2, func(h vec) { f.sub(x+h, x+h, top+pair+h) })
-				f.exp(constants, x)
+				f.exp(constants, x, 2)
 				each(2, func(h vec) { f.add(total+pair+h, total+pair+h, x+h) })
 				f.putOn(x, 2, at)
 			})
