@@ -19,6 +19,7 @@ import (
 type probeFlags struct {
 	out, sequence string
 	sequences     int
+	overTraining  bool
 	asJSON        bool
 }
 
@@ -36,12 +37,16 @@ each number means and what may be concluded from it.
 With --sequence the model predicts the next tokens of a sequence of your own,
 a (T, d) array in NumPy's .npy format, and each estimator does so beside it.`,
 		Example: `  icar probe runs/1a2b3c4d
-  icar probe runs/1a2b3c4d --sequence mine.npy`,
+  icar probe runs/1a2b3c4d --sequence mine.npy
+  icar probe --over-training runs/1a2b3c4d`,
 		Args: exactlyOne("a run: icar probe RUN"),
 		RunE: func(c *cobra.Command, args []string) error {
 			if f.sequences < 40 || f.sequences > 1<<16 {
 				return usage(fmt.Errorf("--sequences %d is not from 40 to %d: use 256", f.sequences,
 					1<<16))
+			}
+			if f.overTraining {
+				return h.probeTraining(c, args[0], f)
 			}
 			model, err := h.openRun(args[0])
 			if err != nil {
@@ -69,6 +74,8 @@ a (T, d) array in NumPy's .npy format, and each estimator does so beside it.`,
 			"icar-probe/RUN, with --sequence icar-probe/RUN-FILE)")
 	c.Flags().StringVar(&f.sequence, "sequence", "",
 		"a .npy `file` of a sequence of your own, (T, d)")
+	c.Flags().BoolVar(&f.overTraining, "over-training", false,
+		"look at all steps that a run trained with keep_every has kept, not the last alone")
 	c.Flags().IntVar(&f.sequences, "sequences", 256, "test sequences to average over")
 	c.Flags().BoolVar(&f.asJSON, "json", false, "print one JSON document instead of the tables")
 	return c

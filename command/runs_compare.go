@@ -93,7 +93,7 @@ func compareRuns(out io.Writer, runs []described, picture string) error {
 }
 
 // labels returns what curves are called: the settings in which the runs differ,
-// with the path where these are the same for two.
+// with the name, or the path, where these are the same for two.
 func labels(runs []described) []string {
 	names := make([]string, len(runs))
 	count := map[string]int{}
@@ -103,10 +103,24 @@ func labels(runs []described) []string {
 	}
 	for i, name := range names {
 		if count[name] > 1 {
-			names[i] = strings.TrimSpace(name + " " + runs[i].Path)
+			names[i] = strings.TrimSpace(name + " " + runs[i].called(runs))
 		}
 	}
 	return names
+}
+
+// called is the name of a run, if no other has it, or its path.
+func (d described) called(runs []described) string {
+	same := 0
+	for _, other := range runs {
+		if other.Name == d.Name {
+			same++
+		}
+	}
+	if d.Name == "" || same > 1 {
+		return d.Path
+	}
+	return d.Name
 }
 
 // thinned is the number of points of a loss curve.

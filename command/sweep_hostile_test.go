@@ -211,14 +211,21 @@ func listing(t *testing.T, folder string) string {
 // slowPlan has a trial that lasts until somebody ends it.
 const slowPlan = "base: {d: 2, embed: 60, depth: 6, length: 2, batch: 2, train: 2, test: 2, epochs: 4000, checkpoint_every: 10}\ngrid: {seed: [0, 1]}\n"
 
-// The file of SQLite that is deleted, replaced or made read-only under a worker
-// ends it at once: what it writes from then on nobody would see.
+// The file of SQLite that is deleted, replaced, overwritten or made read-only under a
+// worker ends it at once: what it writes from then on nobody would see.
 func TestDatabaseFileChangesUnderWorker(t *testing.T) {
 	t.Parallel()
 	for name, harm := range map[string]func(path string) error{
 		"deleted":   os.Remove,
 		"replaced":  func(path string) error { return os.Rename(path+".other", path) },
 		"read-only": func(path string) error { return os.Chmod(path, 0o444) },
+		"overwritten": func(path string) error {
+			data, err := os.ReadFile(path + ".other")
+			if err != nil {
+				return err
+			}
+			return os.WriteFile(path, data, 0o644) // as cp does: it stays the same file
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -284,5 +291,58 @@ func TestWorkerWaitsForPostgres(t *testing.T) {
 	if code, said := ends(t, wrong, append([]string{"sweep", "work"},
 		files...)...); code != exitRunFailed {
 		t.Errorf("a wrong password: exit code %d: %s", code, said)
+	}
+}
+
+// copyDatabase copies a database of SQLite that nobody has open, and returns the
+// environment that leads to the copy.
+func copyDatabase(t *testing.T, path string) (env []string) {
+	t.Helper()
+	data, err := os.ReadFile(path)
+	to := filepath.Join(t.TempDir(), "copy.db")
+	if err := errors.Join(err, os.WriteFile(to, data, 0o644)); err != nil {
+		t.Fatal(err)
+	}
+	return []string{"ICAR_DATABASE=" + to}
+}
+
+// A copy of a database and its original share --files and do not touch each
+// other's attempts. A database that was restored goes on from those that the lost
+// one has left, when it is told so.
+func TestCopiedDatabase(t *testing.T) {
+	t.Parallel()
+	env, path := planned(t, tinyPlan)
+	second, third := copyDatabase(t, path), copyDatabase(t, path)
+	files := filepath.Join(t.TempDir(), "files")
+	work := func(env []string, more ...string) (folders int, said string) {
+		code, said := ends(t, env, append([]string{"sweep", "work", "--backoff", "10ms", "--files",
+			files}, more...)...)
+		if code != exitDone || !strings.Contains(said, "3 trials done, 0 failed") {
+			t.Errorf("exit code %d: %s", code, said)
+		}
+		all, err := filepath.Glob(filepath.Join(files, "*"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return len(all), said
+	}
+	const copied = "the database was copied, restored or moved, and begins its trials anew"
+	if n, said := work(env); n != 1 || strings.Contains(said, copied) {
+		t.Errorf("%d folders of the original: %s", n, said)
+	}
+	original, err := filepath.Glob(filepath.Join(files, "*"))
+	if err != nil || len(original) != 1 {
+		t.Fatal(original, err)
+	}
+	before := listing(t, original[0])
+	if n, said := work(second); n != 2 || !strings.Contains(said, copied) {
+		t.Errorf("%d folders with the copy's: %s", n, said)
+	}
+	if after := listing(t, original[0]); after != before {
+		t.Errorf("the copy's worker has changed\n%s to\n%s", before, after)
+	}
+	if n, said := work(third, "--restored"); n != 2 || strings.Contains(said, copied) ||
+		strings.Contains(said, "msg=failed") || strings.Count(said, "epoch=1 from=1") != 3 {
+		t.Errorf("%d folders with the restored one's: %s", n, said)
 	}
 }

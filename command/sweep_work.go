@@ -26,6 +26,7 @@ type workFlags struct {
 	times           workTimes
 	backoff, giveUp time.Duration
 	metrics         string
+	restored        bool
 }
 
 // workTimes are how a worker keeps its trials, which submit hands on.
@@ -94,6 +95,9 @@ flags (try again).`,
 	flags.StringVar(&w.files, "files", "",
 		"`folder` of checkpoints, best shared by all workers (default DATABASE.files, or "+
 			"sweep-files with Postgres)")
+	flags.BoolVar(&w.restored, "restored", false,
+		"the database was restored or moved and its original is worked on no more: "+
+			"go on from the checkpoints in --files")
 	w.times.add(flags)
 	flags.DurationVar(&w.backoff, "backoff", 5*time.Second,
 		"wait after a trial's first failure, doubled after each further one up to 5m")
@@ -170,8 +174,10 @@ func (h *house) workOn(ctx context.Context, stderr io.Writer, f databaseFlags, o
 		return usage(err)
 	}
 	defer stop()
-	// Another database has another folder.
-	attempts := sweep.Attempts{Folder: filepath.Join(o.files, s.Identity()), Log: log}
+	attempts, err := settle(ctx, f, o, s, log)
+	if err != nil {
+		return err
+	}
 	do, recorded := sweep.Trainer{Attempts: attempts, Catalogue: h.catalogue, Kernel: loops,
 		CheckpointEvery: o.times.checkpoint, Step: meter.step}.Do, attempts.Recorded
 	if id.Kind == experimentKind {
@@ -196,6 +202,26 @@ func (h *house) workOn(ctx context.Context, stderr io.Writer, f databaseFlags, o
 		return awayOrFailed(fmt.Errorf("%w; icar sweep work goes on from there", err))
 	}
 	return nil
+}
+
+// settle finds the folder of attempts: another database, or another copy of one, has
+// another.
+func settle(ctx context.Context, f databaseFlags, o workFlags, s *sweep.Store,
+	log *slog.Logger) (sweep.Attempts, error) {
+	var place sweep.Place
+	err := f.insist(ctx, "settle", func(ctx context.Context) (err error) {
+		place, err = s.Settle(ctx, o.restored)
+		return err
+	})
+	if err != nil {
+		return sweep.Attempts{}, awayOrFailed(err)
+	}
+	if place.Moved {
+		log.Warn("the database was copied, restored or moved, and begins its trials anew: if it "+
+			"is worked on nowhere else, --restored goes on from its checkpoints",
+			"checkpoints", place.Name)
+	}
+	return sweep.Attempts{Folder: filepath.Join(o.files, place.Name), Log: log}, nil
 }
 
 // folder returns the folder of files that belongs to the database.

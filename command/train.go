@@ -34,6 +34,8 @@ type trainFlags struct {
 	config, init, out string
 	seconds           float64 // between checkpoints
 	resume            resumeFlags
+	label             run.Label
+	quiet             bool
 }
 
 func (h *house) newTrain() *cobra.Command {
@@ -48,10 +50,13 @@ paper at depth 1.
 
 The first Ctrl-C saves a checkpoint and stops, the second stops at once. What
 was stopped or killed goes on with --resume from its last checkpoint, to the
-same bits as in one go.`,
+same bits as in one go. With --resume --epochs a run becomes longer, also one
+that is complete.`,
 		Example: `  icar train --epochs 20
   icar train --config runs/a/config.yaml --seed 1 --out runs/b
+  icar train --optimiser adamw --weight_decay 0.01 --warmup 200 --clip 1 --schedule cosine
   icar train --resume runs/b
+  icar train --resume runs/b --epochs 40
   icar train --tokens plain --embed 10 --heads 8 --position product --residual=false`,
 		Args: noArguments,
 		RunE: func(c *cobra.Command, _ []string) error {
@@ -81,6 +86,8 @@ same bits as in one go.`,
 		"resume a run of another kernel arithmetic, to other bits")
 	flags.Float64Var(&f.seconds, "checkpoint-seconds", 60,
 		"longest time without a checkpoint, in `seconds`; 0 for any")
+	labelFlags(flags, &f.label)
+	flags.BoolVar(&f.quiet, "quiet", false, "show no progress: results, warnings and errors only")
 	addSettings(flags, h.catalogue.Keys())
 	return c
 }
@@ -114,6 +121,13 @@ func (h *house) trainRun(c *cobra.Command, f trainFlags) error {
 	if err != nil {
 		return err
 	}
+	if err := f.label.Check(); err != nil {
+		return usage(err)
+	}
+	if config.Optimiser == nn.AdamWName && config.WeightDecay == 0 {
+		fmt.Fprintf(c.ErrOrStderr(), "icar: %s without weight_decay is %s: PyTorch's default is "+
+			"--weight_decay %v\n", nn.AdamWName, nn.AdamName, nn.UsualDecay)
+	}
 	loops, err := chooseKernel()
 	if err != nil {
 		return err
@@ -143,6 +157,9 @@ func (h *house) trainRun(c *cobra.Command, f trainFlags) error {
 		return runFailed(fmt.Errorf("--out %s cannot be written: %w; choose another directory",
 			f.out, err))
 	}
+	if _, err := run.SetLabel(f.out, func(l *run.Label) { *l = f.label }); err != nil {
+		return runFailed(errors.Join(err, dir.Close()))
+	}
 	return trainIn(c, config, f, train.Options{Model: model, Backend: nn.OnKernel(loops), Dir: dir})
 }
 
@@ -156,7 +173,10 @@ func trainIn(c *cobra.Command, config train.Config, f trainFlags, o train.Option
 	o.Notice = func(why error) {
 		fmt.Fprintf(c.ErrOrStderr(), "icar: training on the reference, which is slow: %v\n", why)
 	}
-	history, err := trainObserved(c.Context(), c.ErrOrStderr(), config, o)
+	watch := newTrainWatch(c.ErrOrStderr(), config, o, f.quiet)
+	o.Observe = watch.step
+	_, history, err := train.Train(c.Context(), config, o)
+	watch.end(err)
 	if err = errors.Join(err, o.Dir.Close()); err != nil {
 		err = fmt.Errorf("%s: %w", path, err)
 		if !errors.As(err, new(train.DivergedError)) {
@@ -236,16 +256,6 @@ func hashFile(path string) (string, error) {
 	return hex.EncodeToString(h.Sum(nil)), err
 }
 
-// trainObserved trains with a bar on a terminal and a log elsewhere.
-func trainObserved(ctx context.Context, stderr io.Writer, c train.Config,
-	o train.Options) (train.History, error) {
-	watch := newTrainWatch(stderr, c, o)
-	o.Observe = watch.step
-	_, history, err := train.Train(ctx, c, o)
-	watch.end(err)
-	return history, err
-}
-
 // printTrained prints what a run has come to.
 func printTrained(ctx context.Context, out io.Writer, c train.Config, history train.History,
 	dir string) error {
@@ -258,6 +268,12 @@ func printTrained(ctx context.Context, out io.Writer, c train.Config, history tr
 	fmt.Fprintf(w, "steps\t%d\n", last.Step)
 	fmt.Fprintf(w, "train loss\t%s\tlast batch\n", report.Number(last.Loss))
 	fmt.Fprintf(w, "test MSE\t%s\t%d sequences\n", report.Number(last.TestMSE), c.Test)
+	if best := history.Best(); best.Step < last.Step {
+		fmt.Fprintf(w, "  best\t%s\tafter step %d; the checkpoint is the last\n",
+			report.Number(best.TestMSE), best.Step)
+	} else {
+		fmt.Fprintf(w, "  best\t%s\tthe last\n", report.Number(best.TestMSE))
+	}
 	for _, e := range []estimator.Estimator{estimator.Zero{}, estimator.CopyLast{}} {
 		errors, err := estimator.MSE(ctx, test, e)
 		if err != nil {

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"strconv"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -23,6 +24,12 @@ type resumeFlags struct {
 
 // trainResume goes on with a run at its last checkpoint.
 func (h *house) trainResume(c *cobra.Command, f trainFlags) error {
+	for _, name := range []string{"name", "note", "tag"} {
+		if c.Flags().Changed(name) {
+			return usage(fmt.Errorf("--%s cannot go with --resume: use icar runs %[1]s %s", name,
+				f.resume.dir))
+		}
+	}
 	for _, name := range []string{"config", "init", "out"} {
 		if c.Flags().Changed(name) {
 			return usage(fmt.Errorf("--%s cannot go with --resume, which takes everything from "+
@@ -33,10 +40,15 @@ func (h *house) trainResume(c *cobra.Command, f trainFlags) error {
 	if err != nil {
 		return err
 	}
-	dir, saved, err := run.Open(f.resume.dir, h.resumedArithmetic(f.resume.dir, loops),
-		f.resume.mixed)
+	extended, err := h.extended(c, f.resume.dir)
+	if err != nil {
+		return err
+	}
+	dir, saved, err := run.Extend(f.resume.dir, h.resumedArithmetic(f.resume.dir, loops),
+		f.resume.mixed, extended)
 	switch {
-	case errors.Is(err, run.ErrUnwritable), errors.Is(err, fs.ErrPermission):
+	case errors.Is(err, run.ErrUnwritable), errors.Is(err, fs.ErrPermission),
+		errors.Is(err, run.ErrDiverged):
 		return runFailed(err)
 	case errors.Is(err, run.ErrRunning):
 		return usage(err)
@@ -68,6 +80,36 @@ func (h *house) trainResume(c *cobra.Command, f trainFlags) error {
 	}
 	return trainIn(c, config, f, train.Options{Backend: nn.OnKernel(loops), Dir: dir,
 		Saved: &saved})
+}
+
+// extended returns the configuration of a run with more epochs, if the flags give
+// it more; nil if they do not, and of what cannot be read, which is for run.Open to
+// refuse.
+func (h *house) extended(c *cobra.Command, dir string) ([]byte, error) {
+	flag := c.Flags().Lookup("epochs")
+	r, err := run.Read(dir)
+	if err != nil || !flag.Changed {
+		return nil, nil
+	}
+	was, err := h.catalogue.Read(r.Config)
+	if err != nil {
+		return nil, nil
+	}
+	epochs, err := strconv.Atoi(flag.Value.String())
+	if err != nil || epochs <= was.Epochs || r.State == run.Diverged {
+		return nil, nil
+	}
+	config, err := was.Extended(epochs)
+	if err != nil {
+		return nil, usage(fmt.Errorf("%s cannot be extended: %w", dir, err))
+	}
+	// Whatever else the flags say has to be as it was, before anything is changed.
+	if _, err := h.resumedConfig(c.Flags(), dir, config.YAML()); err != nil {
+		return nil, err
+	}
+	fmt.Fprintf(c.ErrOrStderr(), "icar: %s had %d epochs and goes on to %d\n", visible.Text(dir),
+		was.Epochs, epochs)
+	return config.YAML(), nil
 }
 
 // resumedArithmetic returns that of going on with a run. A run that cannot be

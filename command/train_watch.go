@@ -13,24 +13,34 @@ import (
 	"icar/train"
 )
 
+// interval is the time between two lines of the log while training.
+const interval = 10 * time.Second
+
 // trainWatch shows how training gets on: a bar with the loss and the time left
-// on a terminal, else a line of the log at every evaluation.
+// on a terminal, else a line of the log every interval and one at the end.
 type trainWatch struct {
 	progress progress
 	bar      bar
 	loss     atomic.Value // string; the bar is drawn by another goroutine
-	log      *slog.Logger
-	first    int // steps made before
+	log      *slog.Logger // nil on a terminal
+	first    int          // steps made before
 	steps    int
 	start    time.Time
+	told     time.Time // when the last line was written
+	test     string    // test error of the last evaluation, "" before there was one
 }
 
-func newTrainWatch(stderr io.Writer, c train.Config, o train.Options) *trainWatch {
-	w := &trainWatch{progress: newProgress(stderr), steps: c.Steps(), start: time.Now()}
+// newTrainWatch begins to show the training of c; quiet shows nothing.
+func newTrainWatch(stderr io.Writer, c train.Config, o train.Options, quiet bool) *trainWatch {
+	w := &trainWatch{steps: c.Steps(), start: time.Now(), told: time.Now()}
 	if o.Saved != nil {
 		w.first = o.Saved.Checkpoint.Step
 	}
-	if w.progress.container == nil {
+	if quiet {
+		w.log = slog.New(slog.DiscardHandler)
+		return w
+	}
+	if w.progress = newProgress(stderr); w.progress.container == nil {
 		w.log = slog.New(slog.NewTextHandler(stderr, nil))
 		w.log.Info("training", "after", w.first, "steps", w.steps, "directory", o.Dir.Path())
 		return w
@@ -43,16 +53,28 @@ func newTrainWatch(stderr io.Writer, c train.Config, o train.Options) *trainWatc
 
 // step shows a step.
 func (w *trainWatch) step(m run.Metric) {
+	if m.Evaluation != nil {
+		w.test = report.Number(m.TestMSE)
+	}
 	if w.log == nil {
-		w.loss.Store(" loss " + report.Number(m.Loss))
+		shown := " loss " + report.Number(m.Loss)
+		if w.test != "" {
+			shown += " test " + w.test
+		}
+		w.loss.Store(shown)
 		w.bar.step()
 		return
 	}
-	if m.Evaluation != nil {
-		left := time.Since(w.start) / time.Duration(m.Step-w.first) * time.Duration(w.steps-m.Step)
-		w.log.Info("trained", "step", m.Step, "loss", report.Number(m.Loss), "test_mse",
-			report.Number(m.TestMSE), "left", left.Round(time.Second))
+	if time.Since(w.told) < interval && m.Step < w.steps {
+		return
 	}
+	w.told = time.Now()
+	told := []any{"step", m.Step, "of", w.steps, "loss", report.Number(m.Loss)}
+	if w.test != "" {
+		told = append(told, "test_mse", w.test)
+	}
+	left := time.Since(w.start) / time.Duration(m.Step-w.first) * time.Duration(w.steps-m.Step)
+	w.log.Info("trained", append(told, "left", left.Round(time.Second))...)
 }
 
 // end leaves the terminal in order.

@@ -75,8 +75,10 @@ func kinds() map[string]Config {
 	additive.Attention, additive.Position = LinearAttention, AdditivePosition
 	gpt.Mixer, gpt.Position, gpt.PreNorm = MultiHead{}.Name(), AdditivePosition, true
 	gpt.MLPNorm, gpt.FinalNorm, gpt.Activation = true, true, GELU
+	wide := prefix
+	wide.Embed, wide.Length, wide.MLP, wide.Depth = 66, 19, 1, 1
 	return map[string]Config{"softmax": softmax, "linear": linear, "narrow": narrow,
-		"prefix": prefix, "additive": additive, "gpt": gpt}
+		"prefix": prefix, "additive": additive, "gpt": gpt, "wide": wide}
 }
 
 // TestEngineSameBitsAtAnyWidth trains for 100 steps on every kernel of one

@@ -28,7 +28,7 @@ func (c Config) Flops(n, length int) float64 {
 		switch {
 		case c.split():
 			total += c.splitFlops(t, d, learns)
-		case c.quadratic():
+		case c.quadratic(length):
 			total += float64(c.Heads) * c.pairFlops(t, d, e, learns)
 		default:
 			total += c.prefixFlops(length, d, e, learns)

@@ -143,11 +143,16 @@ func (e *Engine) fold(ctx context.Context) error {
 	if c.split() {
 		return nil
 	}
-	return e.each(ctx, c.Depth*c.Heads, func(_ *lanes, task int) {
+	return e.each(ctx, c.Depth*c.Heads, func(w *lanes, task int) {
 		l, h := task/c.Heads, task%c.Heads
 		f, m := e.weights.layers[l], net.layers[l].heads()
 		q, k, v := m.q.head(h, d), m.k.head(h, d), m.v.head(h, d)
-		f.foldHead(h, d, q.augmented(f.e), k.augmented(f.e), v.augmented(f.e), m.o.Weight)
+		wq, wk, wv := q.augmented(f.e), k.augmented(f.e), v.augmented(f.e)
+		if d < wideFold {
+			f.foldHead(h, d, wq, wk, wv, m.o.Weight)
+		} else {
+			w.foldWide(f, h, d, wq, wk, wv, m.o.Weight)
+		}
 		if c.Position == ProductPosition {
 			m.head(h).Place(net.pos[:e.length*d], e.places[task])
 			size := e.length * e.length

@@ -37,6 +37,8 @@ type lanes struct {
 	both     []float32     // (E, E) see prefix.go
 	sums     []float32     // a gradient before its lanes are added up
 	memo     Memo[float32] // of a head's positions
+	packed   []float32     // see multiply
+	product  []float32
 }
 
 // layerLanes is what the forward of a layer leaves for the backward. The last
@@ -71,7 +73,7 @@ func (w *lanes) normRows(n normLanes) normLanes {
 
 func newLanes(c Config, length, segment int, k kernel.Kernel) *lanes {
 	d, hidden, e := c.Embed, c.MLP*c.Embed, max(c.folded(0), c.folded(c.Depth-1))
-	if c.quadratic() {
+	if c.quadratic(length) {
 		segment = length
 	}
 	part := min(segment, length)
@@ -82,9 +84,9 @@ func newLanes(c Config, length, segment int, k kernel.Kernel) *lanes {
 		z: vectors(part * stride(e)), v: vectors(part * stride(e)), a: vectors(part * stride(e)),
 		o: entries(part, d), d: entries(part, d), dx: entries(part, d),
 		dhidden: entries(part, hidden),
-		sums:    vectors(max(2*d, e*e, d*e, hidden*(d+1), d*(hidden+1), c.Width*(d+1))),
+		sums:    vectors(max(outerRoom, 2*d, e, hidden+1)),
 	}
-	if c.quadratic() {
+	if c.quadratic(length) {
 		w.panel = kernel.NewPanel(length)
 		w.ones = slices.Repeat([]float32{1}, kernel.PanelRows*length)
 	} else {
@@ -117,7 +119,7 @@ func newLayerLanes(c Config, e, length, segment int) *layerLanes {
 		y.q, y.k, y.v = entries(length, d), entries(length, d), entries(length, d)
 		y.z = entries(length, d)
 	}
-	if !c.quadratic() {
+	if !c.quadratic(length) {
 		y.sums = newPrefixes(e, length, segment)
 	}
 	if c.PreNorm {
@@ -279,9 +281,18 @@ func (w *lanes) loss(b Batch[float32], first int, losses []float64) {
 }
 
 // outer adds to dst (O, I) the sum of dy_t ⊗ x_t over time and lanes,
-// dy (T, O) and x (T, I): the gradient of a linear map.
+// dy (T, O) and x (T, I): the gradient of a linear map. Of a wide one it takes some
+// rows at a time, so that they are added up over lanes while they are in the cache.
 func (w *lanes) outer(dst []float32, dy, x kernel.Matrix) {
-	sums := kernel.Dense(w.sums, dy.Cols, x.Cols)
-	w.Mul(sums, dy.T(), x, false)
-	w.Sum(dst, w.sums)
+	most := max(1, outerRoom/x.Cols)
+	for i := 0; i < dy.Cols; i += most {
+		rows := min(most, dy.Cols-i)
+		part := dy.Slice(0, i, dy.Rows, rows)
+		w.Mul(kernel.Dense(w.sums, rows, x.Cols), part.T(), x, false)
+		w.Sum(dst[i*x.Cols:][:rows*x.Cols], w.sums)
+	}
 }
+
+// outerRoom is the number of entries of a gradient that are added up at a time, of one
+// row at least: 256 KiB, a part of the second-level cache.
+const outerRoom = 1 << 12

@@ -73,7 +73,7 @@ func (w *lanes) forwardLayer(f foldedLayer, l int) {
 	switch {
 	case c.split():
 		w.attendSplit(f, mixed)
-	case c.quadratic():
+	case c.quadratic(w.length):
 		w.attend(f, mixed)
 	default:
 		w.attendLinear(f, mixed)
@@ -173,7 +173,7 @@ func (w *lanes) backwardLayer(f, g foldedLayer, l int) {
 	switch {
 	case c.split():
 		w.attendSplitBackward(f, g, mixed, learns)
-	case c.quadratic():
+	case c.quadratic(w.length):
 		w.attendBackward(f, g, mixed, learns)
 	default:
 		w.attendLinearBackward(f, g, mixed, learns)

@@ -24,12 +24,16 @@ const (
 	SGDName      = "sgd"
 	MomentumName = "momentum"
 	AdamName     = "adam"
+	AdamWName    = "adamw"
 )
 
+// Optimisers returns their names.
+func Optimisers() []string { return []string{AdamName, AdamWName, MomentumName, SGDName} }
+
 // NewOptimiser returns the optimiser of that name over parameters, in its
-// initial state.
+// initial state. AdamW has the usual decay, see [NewAdamW] for another.
 func NewOptimiser[F Float](name string, parameters []Parameter[F]) (Optimiser[F], error) {
-	if err := allowed("optimiser", name, SGDName, MomentumName, AdamName); err != nil {
+	if err := allowed("optimiser", name, Optimisers()...); err != nil {
 		return nil, err
 	}
 	switch name {
@@ -37,9 +41,15 @@ func NewOptimiser[F Float](name string, parameters []Parameter[F]) (Optimiser[F]
 		return &SGD[F]{parameters}, nil
 	case MomentumName:
 		return &Momentum[F]{parameters, zeros("momentum.v/", parameters)}, nil
+	case AdamWName:
+		return NewAdamW(parameters, UsualDecay), nil
 	default:
-		return &Adam[F]{parameters, zeros("adam.m/", parameters), zeros("adam.v/", parameters)}, nil
+		return newAdam(parameters), nil
 	}
+}
+
+func newAdam[F Float](parameters []Parameter[F]) *Adam[F] {
+	return &Adam[F]{parameters, zeros("adam.m/", parameters), zeros("adam.v/", parameters)}
 }
 
 // zeros returns a zero tensor for every parameter, its name under prefix.
@@ -134,7 +144,48 @@ func (o *Adam[F]) Step(t int, rate float64) {
 // State implements Optimiser: adam.m/NAME of all parameters, then adam.v/NAME.
 func (o *Adam[F]) State() []Tensor[F] { return slices.Concat(o.m, o.v) }
 
+// UsualDecay is the weight decay λ that AdamW has in PyTorch unless told otherwise.
+const UsualDecay = 0.01
+
+// AdamW is Adam with decoupled weight decay λ: the weights shrink by a factor of
+// their own, which the moments of the gradient do not see, before Adam's step.
+//
+//	θ ← (1 - η λ) θ, then Adam
+//
+// Every parameter decays, biases and norms too, as PyTorch's do unless they are put
+// into groups. With the square of the weights in the loss instead, Adam would divide
+// the decay by the size of the gradient, and those with large gradients would hardly
+// decay at all.
+//
+// Reference: Loshchilov, Hutter, "Decoupled weight decay regularization", ICLR 2019,
+// arXiv 1711.05101, algorithm 2, with the learning rate for its schedule η_t.
+type AdamW[F Float] struct {
+	adam  *Adam[F]
+	decay float64
+}
+
+// NewAdamW returns AdamW with weight decay λ ≥ 0 over parameters, in its initial
+// state. At λ = 0 it is Adam to the bit.
+func NewAdamW[F Float](parameters []Parameter[F], decay float64) *AdamW[F] {
+	return &AdamW[F]{newAdam(parameters), decay}
+}
+
+// Step implements Optimiser.
+func (o *AdamW[F]) Step(t int, rate float64) {
+	keep := F(1 - float64(rate*o.decay)) // not fused on any processor
+	for _, p := range o.adam.parameters {
+		for j := range p.Data {
+			p.Data[j] *= keep
+		}
+	}
+	o.adam.Step(t, rate)
+}
+
+// State implements Optimiser: it is Adam's.
+func (o *AdamW[F]) State() []Tensor[F] { return o.adam.State() }
+
 var (
+	_ Optimiser[float32] = (*AdamW[float32])(nil)
 	_ Optimiser[float32] = (*SGD[float32])(nil)
 	_ Optimiser[float32] = (*Momentum[float32])(nil)
 	_ Optimiser[float32] = (*Adam[float32])(nil)

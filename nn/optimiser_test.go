@@ -98,8 +98,9 @@ func TestOptimisersDescend(t *testing.T) {
 // TestOptimiserResumes checks that state and step are all an optimiser needs
 // to go on with the same bits, and that the state is named after parameters.
 func TestOptimiserResumes(t *testing.T) {
-	names := map[string][]string{SGDName: nil, MomentumName: {"momentum.v/w"}, AdamName: {"adam.m/w", "adam.v/w"}}
-	for name := range rules {
+	names := map[string][]string{SGDName: nil, MomentumName: {"momentum.v/w"},
+		AdamName: {"adam.m/w", "adam.v/w"}, AdamWName: {"adam.m/w", "adam.v/w"}}
+	for _, name := range Optimisers() {
 		run := func(parameters []Parameter[float32], o Optimiser[float32], from, to int) {
 			for step := from; step <= to; step++ {
 				r := ar.Rand(2, name, uint64(step))
@@ -141,7 +142,8 @@ func TestOptimiserResumes(t *testing.T) {
 
 func TestUnknownOptimiser(t *testing.T) {
 	_, err := NewOptimiser("adagrad", oneParameter[float32](1))
-	if want := `unknown optimiser "adagrad": use one of [sgd momentum adam]`; err == nil || err.Error() != want {
+	const want = `unknown optimiser "adagrad": use one of [adam adamw momentum sgd]`
+	if err == nil || err.Error() != want {
 		t.Errorf("%v, want %s", err, want)
 	}
 }

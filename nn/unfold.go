@@ -60,7 +60,11 @@ func (e *Engine) unfold(ctx context.Context, f *folded) error {
 	err := e.each(ctx, heads, func(w *lanes, task int) {
 		l, h := task/c.Heads, task%c.Heads
 		m, g := e.model.network.layers[l].heads(), grad.layers[l].heads()
-		outputs[task] = f.layers[l].unfoldHead(h, d, m, g)
+		if d < wideFold {
+			outputs[task] = f.layers[l].unfoldHead(h, d, m, g)
+		} else {
+			outputs[task] = w.unfoldWide(f.layers[l], h, d, m, g)
+		}
 		if c.Position == ProductPosition {
 			positions[task] = e.unfoldPosition(w, l, h, f.layers[l].p, g)
 		}

@@ -26,10 +26,14 @@ func copyRun(root *os.Root, name, to string) error {
 		return err
 	}
 	defer from.Close()
+	kept, err := keptIn(from.FS())
+	if err != nil {
+		return err
+	}
 	checkpoints := 0
-	for _, name := range []string{
+	for _, name := range append(kept,
 		ConfigFile, infoFile, checkpointFile, previousFile, checkpointFile, metricsFile,
-	} {
+	) {
 		err := copyFile(from, name, filepath.Join(to, name))
 		isCheckpoint := name == checkpointFile || name == previousFile
 		switch {

@@ -33,6 +33,7 @@ type Dir struct {
 	settings   []byte // config.yaml
 	arithmetic string // see Info
 	program    string // see Info
+	info       Info   // run.json
 	metrics    *lines
 	timings    *lines
 }
@@ -56,7 +57,8 @@ func create(on disk, path string, config []byte, info Info) (*Dir, error) {
 	if err != nil {
 		return nil, err
 	}
-	d := &Dir{on: on, path: path, settings: config, arithmetic: info.Arithmetic, program: info.Program}
+	d := &Dir{on: on, path: path, settings: config, arithmetic: info.Arithmetic,
+		program: info.Program, info: info}
 	if d.metrics, err = createLines(on, path, metricsFile); err == nil {
 		err = lock(d.metrics.file)
 	}
@@ -129,8 +131,17 @@ func (d *Dir) Done(steps int) error {
 	return d.write(doneFile, "", func(w io.Writer) error { _, err := fmt.Fprintf(w, "%d steps\n", steps); return err })
 }
 
+// Diverged marks the run as over before its end, for a reason that run.json holds
+// from now on: nothing goes on with it.
+func (d *Dir) Diverged(why string) error {
+	info := d.info
+	info.Diverged = why
+	return d.writeInfo(info)
+}
+
 // writeInfo writes run.json.
 func (d *Dir) writeInfo(info Info) error {
+	d.info = info
 	return d.write(infoFile, "", func(w io.Writer) error {
 		e := json.NewEncoder(w)
 		e.SetIndent("", "  ")

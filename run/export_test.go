@@ -36,6 +36,12 @@ func (d *FaultyDisk) CreateOn(path string, config []byte, info Info) (*Dir, erro
 	return create(d, path, config, info)
 }
 
+// ExtendOn is Extend on such a disk.
+func (d *FaultyDisk) ExtendOn(path, arithmetic string, config []byte) (*Dir, Saved, error) {
+	d.synced, d.Committed = map[string]int64{}, map[[sha256.Size]byte]int{}
+	return open(d, path, arithmetic, false, config)
+}
+
 // change counts a change and returns its fault. When the machine stops, crash
 // takes back what is not durable.
 func (d *FaultyDisk) change() (fault, tear bool) {
@@ -114,8 +120,10 @@ func (d *FaultyDisk) rename(old, new string) error {
 	err := os.Rename(old, new)
 	if err == nil {
 		d.renames = append(d.renames, r)
-		d.synced[new] = d.synced[old]
-		delete(d.synced, old)
+		if size, known := d.synced[old]; known { // else it was there before
+			d.synced[new] = size
+			delete(d.synced, old)
+		}
 		if filepath.Base(new) == checkpointFile {
 			data, err := os.ReadFile(new)
 			if err != nil {

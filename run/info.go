@@ -20,6 +20,7 @@ type Info struct {
 	Arithmetic string `json:"arithmetic"`         // order and rounding of the operations of a step, see package kernel; bits are the same only under the same one
 	Seed       uint64 `json:"seed"`               // of all randomness
 	Init       string `json:"init,omitempty"`     // SHA-256, in hex, of the file of initial weights; "" if drawn from the seed
+	Diverged   string `json:"diverged,omitempty"` // why it is over before its end; "" if not
 }
 
 // Arithmetic returns today's name of an arithmetic that a document has: fma was

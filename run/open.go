@@ -36,24 +36,30 @@ var ErrRunning = errors.New("is being written by another process")
 // ErrUnwritable is the error about a run whose directory cannot be written.
 var ErrUnwritable = errors.New("cannot be written")
 
+// ErrDiverged is the error about a run whose numbers have grown beyond use, which
+// they would do again.
+var ErrDiverged = errors.New("has diverged")
+
 // maxConfig is more than any config.yaml or run.json needs, in bytes.
 const maxConfig = 1 << 16
 
 // Open opens the directory of a run to go on with it at its last checkpoint,
 // or at the one before if that is damaged. What was recorded after it is cut
-// off. A run of another arithmetic is refused, unless mixed; then run.json
-// names both from now on, and so is one whose initial weights came from a file
-// and which has no checkpoint. A run of another program is gone on with, and
-// run.json and the checkpoints name both from now on: whoever wants the bits of
-// one program asks the saved [Info.Ours]. Nothing is changed when there is an
-// error.
+// off. A run that has diverged is refused. A run of another arithmetic is
+// refused, unless mixed; then run.json names both from now on, and so is one
+// whose initial weights came from a file and which has no checkpoint. A run of
+// another program is gone on with, and run.json and the checkpoints name both
+// from now on: whoever wants the bits of one program asks the saved
+// [Info.Ours]. Nothing is changed when there is an error.
 //
 // The Dir of a run that is done is nil.
 func Open(path, arithmetic string, mixed bool) (*Dir, Saved, error) {
-	return open(system{}, path, arithmetic, mixed)
+	return open(system{}, path, arithmetic, mixed, nil)
 }
 
-func open(on disk, path, arithmetic string, mixed bool) (d *Dir, s Saved, err error) {
+// open opens a run, or with a configuration extends it to that.
+func open(on disk, path, arithmetic string, mixed bool,
+	extended []byte) (d *Dir, s Saved, err error) {
 	defer func() {
 		if err != nil {
 			err = fmt.Errorf("%s %w", path, err)
@@ -66,14 +72,18 @@ func open(on disk, path, arithmetic string, mixed bool) (d *Dir, s Saved, err er
 	if s, err = readRun(budget.Folder(path)); err != nil {
 		return nil, s, err
 	}
-	if s.Info.Arithmetic != arithmetic && !mixed && !s.Done {
+	if s.Info.Diverged != "" {
+		return nil, s, fmt.Errorf("%w: %s", ErrDiverged, s.Info.Diverged)
+	}
+	finished := s.Done && extended == nil
+	if s.Info.Arithmetic != arithmetic && !mixed && !finished {
 		return nil, s, fmt.Errorf("was computed in the arithmetic %s, this would be %s, whose bits differ: "+
 			"resume it on a machine like the first, or use --allow-different-arithmetic",
 			s.Info.Arithmetic, arithmetic)
 	}
 	d = &Dir{on: on, path: path, settings: s.Config, arithmetic: s.Info.Arithmetic,
-		program: s.Info.Program}
-	if s.Done {
+		program: s.Info.Program, info: s.Info}
+	if finished {
 		err = d.finished(&s)
 		return nil, s, err
 	}
@@ -91,6 +101,9 @@ func open(on disk, path, arithmetic string, mixed bool) (d *Dir, s Saved, err er
 	}
 	if d.timings, err = openLines(on, path, timingsFile); err == nil {
 		err = d.rewind(s, length, previous, arithmetic)
+	}
+	if err == nil && extended != nil {
+		err = d.extend(&s, extended)
 	}
 	if err != nil {
 		err = fmt.Errorf("%w: %w; resume it when it can be", ErrUnwritable, err)
@@ -153,6 +166,10 @@ func readSmall(fsys fs.FS, path string) ([]byte, error) {
 // of metrics.jsonl that belong to it, and whether it is the previous one.
 func (d *Dir) choose(s *Saved) (length int64, previous bool, err error) {
 	length, err = d.load(s, checkpointFile)
+	if errors.As(err, new(foreign)) && d.halfExtended() {
+		length, err = d.load(s, previousFile)
+		return length, true, err
+	}
 	if err == nil || errors.As(err, new(foreign)) {
 		return length, false, err
 	}
@@ -221,6 +238,9 @@ func (d *Dir) rewind(s Saved, length int64, previous bool, arithmetic string) er
 		if err != nil {
 			return err
 		}
+	}
+	if err := d.forget(s.Checkpoint.Step); err != nil {
+		return err
 	}
 	if previous {
 		if err := d.on.rename(filepath.Join(d.path, previousFile),

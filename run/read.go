@@ -19,9 +19,10 @@ type State string
 // The states of a run.
 const (
 	Complete State = "complete"
-	Running  State = "running" // a process is writing it
-	Stopped  State = "stopped" // before its end
-	Damaged  State = "damaged" // its files cannot be read, see Run.Err
+	Running  State = "running"  // a process is writing it
+	Stopped  State = "stopped"  // before its end
+	Diverged State = "diverged" // its numbers have grown beyond use, see Info.Diverged
+	Damaged  State = "damaged"  // its files cannot be read, see Run.Err
 )
 
 // Run is what the directory of a run tells without its weights. Reading
@@ -32,6 +33,7 @@ type Run struct {
 	State   State
 	Config  []byte // config.yaml
 	Info    Info
+	Label   Label
 	Metrics []Metric
 	Seconds float64 // wall time of the steps, as far as recorded
 	Err     error   // why it is damaged
@@ -55,6 +57,9 @@ func ReadFS(fsys fs.FS, path string) (Run, error) {
 	if r.Seconds, err = readSeconds(fsys); err != nil {
 		return Run{}, fmt.Errorf("%s: %w", filepath.Join(path, timingsFile), err)
 	}
+	if r.Label, err = readLabel(fsys); err != nil {
+		return Run{}, fmt.Errorf("%s: %w", path, err)
+	}
 	switch busy, err := running(fsys); {
 	case err != nil:
 		return Run{}, fmt.Errorf("%s: %w", path, err)
@@ -62,6 +67,8 @@ func ReadFS(fsys fs.FS, path string) (Run, error) {
 		r.State = Complete
 	case busy:
 		r.State = Running
+	case saved.Info.Diverged != "":
+		r.State = Diverged
 	}
 	return r, nil
 }
@@ -214,9 +221,17 @@ func filesOf(path string) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	known := []string{doneFile, previousFile, checkpointFile, timingsFile, metricsFile, ConfigFile,
-		infoFile}
-	var files []string
+	kept, err := keptIn(os.DirFS(path))
+	if err != nil {
+		return nil, err
+	}
+	files, err := keptLeftovers(path)
+	if err != nil {
+		return nil, err
+	}
+	known := append(kept, labelFile, doneFile, previousFile, checkpointFile, timingsFile,
+		metricsFile, ConfigFile,
+		infoFile)
 	for _, name := range known {
 		left, err := leftovers(path, name)
 		if err != nil {

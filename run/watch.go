@@ -27,6 +27,7 @@ type Watch struct {
 // Progress is what a Watch has seen of a run.
 type Progress struct {
 	State      State
+	Diverged   string // why, see Info.Diverged; "" if it has not
 	Config     []byte
 	Step       int         // lines of metrics.jsonl
 	Loss       float64     // of the last of them
@@ -78,6 +79,9 @@ func (w *Watch) Look(fsys fs.FS, limit int64) (p Progress, read int64, err error
 	}
 	p = w.metrics.progress()
 	p.Config, p.State = w.saved.Config, Stopped
+	if p.Diverged = w.saved.Info.Diverged; p.Diverged != "" {
+		p.State = Diverged
+	}
 	if w.saved.Done {
 		p.State = Complete
 		return p, read, nil

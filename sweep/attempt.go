@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
+	"math"
 	"os"
 	"path/filepath"
 	"slices"
@@ -20,6 +21,7 @@ import (
 // Nothing but the attempt of that epoch ever writes there: the next one copies
 // the last checkpoint to a directory of its own. What is read, made and removed
 // is below the folder, whatever the trial is called and whatever links are there.
+// Negative epochs are of attempts that a restored database does not know of.
 type Attempts struct {
 	Folder string
 	Log    *slog.Logger
@@ -91,10 +93,10 @@ func (a Attempts) Inherit(c Claim, arithmetic string) (dir *run.Dir, saved *run.
 		return nil, nil, err
 	}
 	defer trial.Close()
+	if err := putBack(trial, c.Epoch); err != nil {
+		return nil, nil, err
+	}
 	for _, epoch := range epochs(trial) {
-		if epoch >= c.Epoch {
-			continue
-		}
 		err := run.Copy(trial, attempt(epoch), path)
 		if err == nil {
 			var dir *run.Dir
@@ -117,6 +119,19 @@ func (a Attempts) Inherit(c Claim, arithmetic string) (dir *run.Dir, saved *run.
 		}
 	}
 	return nil, nil, nil
+}
+
+// putBack makes attempts that are not before a claim ones that are: a database that
+// was restored from a backup gives epochs again which it had given before. They
+// keep their order and come after those that it knows of.
+func putBack(trial *os.Root, epoch int64) (err error) {
+	for _, ahead := range epochs(trial) {
+		if ahead >= epoch {
+			to := attempt(ahead + math.MinInt64)
+			err = errors.Join(err, trial.RemoveAll(to), trial.Rename(attempt(ahead), to))
+		}
+	}
+	return err
 }
 
 // epochs returns the epochs of a trial's directories, the last first.

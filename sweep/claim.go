@@ -284,17 +284,23 @@ func (s *Store) Release(ctx context.Context, c Claim) error {
 
 // Fail records that a claim's trial has failed. It is due again after backoff,
 // twice as long after each further failure and at most five minutes, unless its
-// failures and its lost workers are as many as its sweep allows attempts. The
-// error is ErrLost, or the database's.
+// failures and its lost workers are as many as its sweep allows attempts, or it
+// has diverged, which counts as all of them. The error is ErrLost, or the
+// database's.
 func (s *Store) Fail(ctx context.Context, c Claim, failure error, backoff time.Duration) error {
 	message := storable(s.address.redact(failure).Error())
-	state := Pending
-	if c.failures+c.losses+1 >= c.of.Attempts {
+	state, more := Pending, int64(1)
+	if errors.As(failure, new(forGood)) {
+		more = max(1, c.of.Attempts-c.failures)
+	}
+	if c.failures+c.losses+more >= c.of.Attempts {
 		state = Failed
 	}
 	wait := min(backoff<<min(c.failures, 20), maxBackoff)
 	return s.within(ctx, func(tx *sql.Tx) error {
-		if err := s.fenced(ctx, tx, c, "state = $4, failures = failures + 1, error = $5, due = {now} + $6", state, message, wait.Milliseconds()); err != nil {
+		const set = "state = $4, failures = failures + $7, error = $5, due = {now} + $6"
+		if err := s.fenced(ctx, tx, c, set, state, message, wait.Milliseconds(),
+			more); err != nil {
 			return err
 		}
 		if state == Failed {

@@ -82,3 +82,13 @@ func benchmarkClaim(b *testing.B, a sweep.Address, workers int, atWork bool) {
 	b.ReportMetric(all[len(all)*99/100].Seconds()*1000, "p99-ms")
 	b.ReportMetric(0, "ns/op")
 }
+
+// BenchmarkStamp is what it takes to see that a database's file is still its own.
+func BenchmarkStamp(b *testing.B) {
+	s := open(b, address(b, "sqlite"))
+	for b.Loop() {
+		if err := s.CheckFile(b.Context()); err != nil {
+			b.Fatal(err)
+		}
+	}
+}

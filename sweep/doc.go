@@ -9,9 +9,16 @@
 //	results   sweep, trial, epoch, result
 //	metrics   sweep, trial, step, name, value
 //
+//	icar_schema  version, identity
+//	icar_places  place, name, since
+//
 // A sweep is of one program: of the executable that created it, whose hash
 // stands in its row. Workers that are another one are refused, for other code
 // may give other results.
+//
+// A database has an identity and is at a place, a file or tables of a server. A
+// copy of it is at another place and its workers keep their files apart, see
+// [Store.Settle].
 //
 // A state is pending, running, done, failed or cancelled. Times are
 // milliseconds of the database's own clock since 1970; no worker's clock is

@@ -90,3 +90,6 @@ func (s *Store) Address() Address { return s.address }
 func (s *Store) Shifted() {
 	s.dialect.now = "(" + s.dialect.now + " + (SELECT shift FROM clock_shift))"
 }
+
+// CheckFile looks at the file of a SQLite database as every question does, twice.
+func (s *Store) CheckFile(ctx context.Context) error { return s.file.check(ctx) }

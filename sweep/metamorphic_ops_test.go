@@ -21,7 +21,8 @@ func (w *world) step() {
 	}{
 		{8, w.claim}, {8, w.work}, {5, w.kill}, {4, w.stop}, {3, w.forget}, {1, w.editRow},
 		{5, w.damageFile},
-		{1, w.cancel}, {2, w.retry}, {4, w.tick}, {1, w.create}, {1, w.restart},
+		{1, w.cancel}, {2, func() { w.retry() }}, {4, w.tick}, {1, w.create}, {1, w.restart},
+		{4, w.changeProgram}, {1, w.killProcess},
 	}
 	total := 0
 	for _, a := range all {
@@ -30,7 +31,7 @@ func (w *world) step() {
 	at := w.IntN(total)
 	for _, a := range all {
 		if at -= a.weight; at < 0 {
-			a.do()
+			w.within(a.do)
 			return
 		}
 	}
@@ -62,6 +63,11 @@ func (w *world) claim() {
 	w.answered("claim", err)
 	if err != nil {
 		w.note("claim: %v", err)
+		if w.IntN(2) == 0 { // so that there will be one
+			w.retry()
+		} else {
+			w.forget()
+		}
 		return
 	}
 	w.note("claim %s under epoch %d", c.ID, c.Epoch)
@@ -247,10 +253,11 @@ func (w *world) cancel() {
 	w.answered("cancel", err)
 }
 
-func (w *world) retry() {
+func (w *world) retry() (trials int64) {
 	n, err := w.store.Retry(w.Context(), w.sweep.ID)
 	w.note("retry %d", n)
 	w.answered("retry", err)
+	return n
 }
 
 // restart has the workers find their database anew, in the long version after

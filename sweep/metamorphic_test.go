@@ -3,7 +3,7 @@
 package sweep_test
 
 import (
-	"bytes"
+	"context"
 	"crypto/sha256"
 	"errors"
 	"flag"
@@ -14,8 +14,10 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
+	"time"
 
 	"icar/nn/kernel"
 	"icar/sweep"
@@ -25,7 +27,8 @@ import (
 var seedOfChaos = flag.Uint64("seed", 0, "replay TestMetamorphic with this seed (0: its own)")
 
 // TestMetamorphic does random things to a sweep: it works on it, kills, stops
-// and forgets workers, edits rows, damages files, cancels, retries, steps the
+// and forgets workers, in this process and with SIGKILL in others, edits rows,
+// damages files, leaves some to another program, cancels, retries, steps the
 // clock and restarts the database. Whatever happened, each result is that of a
 // calm run, a trial that nobody edited gets its result in the end, and one that
 // has none says why. Nothing outside of the sweep's folders is touched.
@@ -60,7 +63,7 @@ func TestMetamorphic(t *testing.T) {
 					w.step()
 				}
 				w.settle()
-				w.judge()
+				w.within(w.judge)
 			})
 		}
 	}
@@ -68,7 +71,7 @@ func TestMetamorphic(t *testing.T) {
 
 // chaosPlan has trials of 16 steps with checkpoints in between.
 const chaosPlan = `base: {d: 2, length: 3, train: 4, batch: 2, test: 2, epochs: 8, checkpoint_every: 3}
-grid: {seed: [0, 1, 2, 3, 4, 5]}
+grid: {seed: [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11]}
 attempts: 3
 `
 
@@ -114,6 +117,8 @@ type world struct {
 	clock   int64
 	did     []string // what has happened, for a failure's report
 	results int
+	killed  int             // processes
+	limited context.Context // of the operation that goes on
 }
 
 func newWorld(t *testing.T, kind string, seed uint64, plan sweep.Plan, trials []sweep.Spec,
@@ -140,6 +145,43 @@ func newWorld(t *testing.T, kind string, seed uint64, plan sweep.Plan, trials []
 		Trials: int64(len(trials)), Attempts: int64(plan.Attempts)}
 	w.create()
 	return w
+}
+
+// Context is that of the operation that goes on, which ends at its time limit.
+func (w *world) Context() context.Context {
+	if w.limited != nil {
+		return w.limited
+	}
+	return w.T.Context()
+}
+
+// limit is how long an operation may take: the longest, a restart of Postgres, takes
+// some seconds.
+const limit = 40 * time.Second
+
+// within does something and fails the test if it does not end in time, or has
+// failed: what comes after a failure explains nothing.
+func (w *world) within(do func()) {
+	w.Helper()
+	var cancel context.CancelFunc
+	w.limited, cancel = context.WithTimeout(w.T.Context(), limit)
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended) // also when do ends the test
+		do()
+	}()
+	select {
+	case <-ended:
+	case <-time.After(limit + time.Second): // it does not listen
+		stacks := make([]byte, 64<<10)
+		w.Fatalf("an operation after these does not end within %v:\n%s\n%s", limit,
+			strings.Join(w.did, "\n"), stacks[:runtime.Stack(stacks, true)])
+	}
+	cancel()
+	w.limited = nil
+	if w.Failed() {
+		w.FailNow()
+	}
 }
 
 // reopen closes the database, if it is open, and opens it again.
@@ -188,62 +230,6 @@ func tree(t testing.TB, folder string) string {
 		t.Fatal(err)
 	}
 	return all.String()
-}
-
-// settle ends the chaos: what nobody edited is worked on to its end.
-func (w *world) settle() {
-	w.held = nil
-	w.note("settle")
-	w.create() // what a cut-off create has left out
-	if _, err := w.store.Retry(w.Context(), w.sweep.ID); err != nil {
-		w.fail("retry: %v", err)
-	}
-	for range 20 * len(w.trials) {
-		w.clock += lease.Milliseconds() + 5*60_000 + 1
-		want(w, w.store.Tick(w.Context(), w.clock), nil)
-		w.claim()
-		for len(w.held) > 0 {
-			w.work()
-		}
-		if finished, err := w.store.Finished(w.Context(), w.sweep); err != nil {
-			w.fail("finished: %v", err)
-		} else if finished {
-			return
-		}
-	}
-	w.fail("it does not come to an end")
-}
-
-// judge looks at what is there in the end.
-func (w *world) judge() {
-	rows := 0
-	err := w.store.Trials(w.Context(), w.sweep, func(trial sweep.Trial) error {
-		rows++
-		edited := w.edited[trial.Position]
-		switch {
-		case trial.Wrong != nil && !edited:
-			w.fail("a trial that nobody edited is refused: %v", trial.Wrong)
-		case trial.Wrong == nil && trial.Result != nil &&
-			!bytes.Equal(trial.Result, w.calm[trial.ID]):
-			w.fail("trial %s has the result %s, of a calm run %s", trial.ID, trial.Result,
-				w.calm[trial.ID])
-		case trial.State == sweep.Done && trial.Wrong == nil && trial.Result == nil && !edited:
-			w.fail("trial %s is done without a result", trial.ID)
-		case trial.State != sweep.Done && !edited:
-			w.fail("trial %s is %s, %q", trial.ID, trial.State, trial.Error)
-		case trial.State == sweep.Failed && trial.Error == "":
-			w.fail("a trial has failed without a reason")
-		}
-		return nil
-	})
-	if err != nil || rows != len(w.trials) {
-		w.fail("%d trials of %d: %v", rows, len(w.trials), err)
-	}
-	if after := tree(w, w.outside); after != w.before {
-		w.fail("outside of the sweep's folders there was\n%s\nand there is\n%s", w.before, after)
-	}
-	w.Logf("%d operations, %d results recorded, %d rows edited", len(w.did), w.results,
-		len(w.edited))
 }
 
 func (w *world) note(format string, args ...any) {

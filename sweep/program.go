@@ -48,9 +48,8 @@ func newIdentity() (string, error) {
 	return hex.EncodeToString(b), err
 }
 
-// Identity tells the database from others that were made, so that their
-// workers can share a folder of files; "" for one whose tables are of an older
-// icar. A copy of a database has the same.
+// Identity tells the database from others that were made; "" for one whose tables
+// are of an older icar. A copy of a database has the same, see Settle.
 func (s *Store) Identity() string { return s.identity }
 
 // readVersion finds out what tables there are and whose.

@@ -4,6 +4,7 @@ package sweep_test
 
 import (
 	"bytes"
+	"context"
 	"database/sql"
 	"errors"
 	"log/slog"
@@ -85,6 +86,51 @@ func TestLeftoversOfAnotherProgram(t *testing.T) {
 		if now, err := os.ReadFile(file); err != nil || !bytes.Equal(now, left) {
 			t.Errorf("%q: what was left has been changed (%v)", program, err)
 		}
+	}
+}
+
+// A database that was restored from a backup knows nothing of the last attempts and
+// gives their epochs again: they are gone on with, after those it knows of and the
+// last one first.
+func TestAttemptsAheadOfTheDatabase(t *testing.T) {
+	plain, err := kernel.Choose("go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := sweep.Claim{Sweep: "0123456789ab", Config: small(t)}
+	c.ID = sweep.Identity(c.Config, "go")
+	folder := t.TempDir()
+	do := func(epoch int64, steps int) string {
+		var log bytes.Buffer
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		trainer := sweep.Trainer{Kernel: plain, Attempts: sweep.Attempts{Folder: folder,
+			Log: slog.New(slog.NewTextHandler(&log, nil))}, Step: func() {
+			if steps--; steps == 0 {
+				cancel()
+			}
+		}}
+		c.Epoch = epoch
+		if _, _, err := trainer.Do(ctx, c); err != nil && !errors.Is(err, context.Canceled) {
+			t.Fatal(err)
+		}
+		_, from, _ := strings.Cut(log.String(), "from=")
+		return strings.TrimSpace(from)
+	}
+	for i, step := range []struct {
+		epoch int64
+		steps int
+		from  string
+	}{{1, 1, "0"}, {5, 1, "1"}, {7, 1, "2"}, {2, 1, "1"}, {3, 1, "2"}} {
+		if from := do(step.epoch, step.steps); from != step.from {
+			t.Errorf("%d: epoch %d goes on from step %s, not %s", i, step.epoch, from, step.from)
+		}
+	}
+	trial := filepath.Join(folder, c.Sweep, c.ID)
+	want(t, errors.Join(os.RemoveAll(filepath.Join(trial, "1")),
+		os.RemoveAll(filepath.Join(trial, "2")), os.RemoveAll(filepath.Join(trial, "3"))), nil)
+	if from := do(1, 0); from != "3" { // of epoch 7, which was the last
+		t.Errorf("it goes on from step %s", from)
 	}
 }
 

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
-	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -64,6 +63,7 @@ var schema = []string{
 	`CREATE TABLE metrics (sweep TEXT NOT NULL, trial TEXT NOT NULL, step BIGINT NOT NULL, name TEXT NOT NULL, value DOUBLE PRECISION NOT NULL,
 		PRIMARY KEY (sweep, trial, step, name))`,
 	`CREATE TABLE icar_schema (version BIGINT NOT NULL, identity TEXT NOT NULL)`,
+	placesTable,
 }
 
 // patience is how long one question to the database may take.
@@ -83,22 +83,21 @@ func Open(ctx context.Context, a Address) (*Store, error) {
 		if err := localDisk(a.file); err != nil {
 			return nil, fmt.Errorf("%w: %w", ErrBroken, err)
 		}
-		path, err := filepath.Abs(a.file)
-		if err != nil {
-			return nil, err
-		}
+		var err error
 		set := url.Values{"_txlock": {"immediate"},
 			"_pragma": {"busy_timeout(30000)", "journal_mode(WAL)", "synchronous(FULL)"}}
-		if s.db, err = sql.Open("sqlite", (&url.URL{Scheme: "file", Path: path,
-			RawQuery: set.Encode()}).String()); err != nil {
+		if s.db, err = openSQLite(a.file, set); err != nil {
 			return nil, err
 		}
 		s.dialect = sqlite
 		s.db.SetMaxOpenConns(1) // within a process goroutines queue better than SQLite's waiting does
 	}
-	err := s.prepare(ctx)
+	made, err := s.prepare(ctx)
 	if err == nil && a.postgres == nil {
-		s.file, err = identify(a.file)
+		s.file, err = s.identify(ctx)
+	}
+	if err == nil && made {
+		_, err = s.Settle(ctx, false) // a copy that is made from now on is at another place
 	}
 	if err != nil {
 		return nil, fmt.Errorf("the database %v cannot be used: %w", a,
@@ -119,17 +118,15 @@ func cutIdle(ctx context.Context, c *pgx.Conn) error {
 // Close closes the connections.
 func (s *Store) Close() error { return s.address.redact(s.db.Close()) }
 
-// prepare makes the tables.
-func (s *Store) prepare(ctx context.Context) error {
+// prepare makes the tables, and reports whether it did.
+func (s *Store) prepare(ctx context.Context) (made bool, err error) {
 	if s.readVersion(ctx) != nil {
 		err := s.within(ctx, func(tx *sql.Tx) error {
-			if s.dialect.once != "" {
-				if _, err := tx.ExecContext(ctx, s.dialect.once); err != nil {
-					return err
-				}
+			if err := s.alone(ctx, tx); err != nil {
+				return err
 			}
 			var tables int
-			err := tx.QueryRowContext(ctx, s.catalogue()).Scan(&tables)
+			err := tx.QueryRowContext(ctx, s.catalogue("icar_schema")).Scan(&tables)
 			if err != nil || tables > 0 { // another was first
 				return err
 			}
@@ -138,39 +135,49 @@ func (s *Store) prepare(ctx context.Context) error {
 					return err
 				}
 			}
+			made = true
 			return s.insertVersion(ctx, tx)
 		})
 		if err != nil {
-			return err
+			return false, err
 		}
 		if err := s.readVersion(ctx); err != nil {
-			return s.address.redact(err)
+			return false, s.address.redact(err)
 		}
 	}
 	if s.version != schemaVersion && s.version != unidentified {
-		return fmt.Errorf("its tables are of version %d, this icar's of version %d: use the icar that made them: %w",
+		return false, fmt.Errorf("its tables are of version %d, this icar's of version %d: use the icar that made them: %w",
 			s.version, schemaVersion, ErrBroken)
 	}
-	return nil
+	return made, nil
 }
 
-// catalogue counts the table icar_schema.
-func (s *Store) catalogue() string {
-	if s.address.postgres != nil {
-		return "SELECT count(*) FROM pg_tables WHERE tablename = 'icar_schema' AND schemaname = current_schema()"
+// alone keeps others who would change the tables waiting until a transaction ends.
+func (s *Store) alone(ctx context.Context, tx *sql.Tx) error {
+	if s.dialect.once == "" {
+		return nil
 	}
-	return "SELECT count(*) FROM sqlite_master WHERE name = 'icar_schema'"
+	_, err := tx.ExecContext(ctx, s.dialect.once)
+	return err
+}
+
+// catalogue counts the tables of a name.
+func (s *Store) catalogue(table string) string {
+	if s.address.postgres != nil {
+		return "SELECT count(*) FROM pg_tables WHERE tablename = '" + table + "' AND schemaname = current_schema()"
+	}
+	return "SELECT count(*) FROM sqlite_master WHERE name = '" + table + "'"
 }
 
 // guarded runs f, a question to the database, if that is still the one that was
 // opened, and sees afterwards whether it was. The error has no password in it.
-func (s *Store) guarded(f func() error) error {
-	err := s.file.check()
+func (s *Store) guarded(ctx context.Context, f func() error) error {
+	err := s.file.check(ctx)
 	if err != nil {
 		return err
 	}
 	err = f()
-	if gone := s.file.check(); gone != nil {
+	if gone := s.file.check(ctx); FaultOf(gone) == Broken {
 		return gone // what f has heard, or written, is of no use
 	}
 	return s.address.redact(err)
@@ -183,7 +190,7 @@ func (s *Store) within(ctx context.Context, f func(*sql.Tx) error) error {
 	if s.address.postgres == nil {
 		defer queue{s.address.file + ".queue"}.enter(ctx)()
 	}
-	return s.guarded(func() error {
+	return s.guarded(ctx, func() error {
 		tx, err := s.db.BeginTx(ctx, nil)
 		if err != nil {
 			return err
@@ -199,7 +206,7 @@ func (s *Store) within(ctx context.Context, f func(*sql.Tx) error) error {
 // rows calls f for every row of a question.
 func (s *Store) rows(ctx context.Context, question string, args []any,
 	f func(*sql.Rows) error) error {
-	return s.guarded(func() error {
+	return s.guarded(ctx, func() error {
 		r, err := s.db.QueryContext(ctx, s.sql(question), args...)
 		if err != nil {
 			return err

@@ -27,6 +27,9 @@ var server struct {
 }
 
 func TestMain(m *testing.M) {
+	if os.Getenv(chaosDatabase) != "" {
+		os.Exit(chaosWorker(os.Args[1], os.Args[2]))
+	}
 	code := m.Run()
 	if server.Server != nil {
 		if err := server.Remove(); err != nil {

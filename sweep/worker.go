@@ -173,7 +173,7 @@ func (w Worker) record(ctx context.Context, c Claim, log *slog.Logger, result []
 		}
 		return context.Cause(ctx)
 	}
-	failure := err
+	failure := marked(err)
 	err = w.insist(until, "fail", func(ctx context.Context) error {
 		return w.Store.Fail(ctx, c,
 			failure, w.Backoff)

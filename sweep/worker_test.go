@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"icar/sweep"
+	"icar/train"
 )
 
 // worker works on the only sweep of a store.
@@ -277,4 +278,40 @@ func TestManyMetricsFromAfar(t *testing.T) {
 		w.Trials != 5000 {
 		t.Errorf("%d metrics, %v", n, err)
 	}
+}
+
+// A trial that has diverged would do so again: it fails at once, and stays failed when
+// a worker that was thought lost comes back. Asked for by retry it is due again.
+func TestDivergedTrialIsNotTriedAgain(t *testing.T) {
+	onBoth(t, func(t *testing.T, s *sweep.Store) {
+		ctx := t.Context()
+		want(t, s.Shift(ctx), nil)
+		w := create(t, s, sweep.Sweep{Attempts: 4}, 1)
+		lost := claim(t, s)
+		want(t, s.Tick(ctx, lease.Milliseconds()+1), nil)
+		calls := 0
+		does := worker(t, s, 1, func(context.Context, sweep.Claim) ([]byte, []sweep.Metric, error) {
+			calls++
+			return nil, nil, fmt.Errorf("trial: %w", train.DivergedError{Step: 3,
+				LearningRate: 1, Err: train.ExcessError{TestMSE: 500, Zero: 1}})
+		})
+		does.Lease = time.Minute // however slow the machine is, it is not lost
+		want(t, does.Run(ctx), nil)
+		if st := status(t, s, w); calls != 1 || st.Failed != 1 || st.Pending != 0 {
+			t.Errorf("%d calls, %+v", calls, st)
+		}
+		want(t, s.Survived(ctx, lost), nil)
+		if st := status(t, s, w); st.Failed != 1 {
+			t.Errorf("a worker came back: %+v", st)
+		}
+		want(t, s.Trials(ctx, w, func(trial sweep.Trial) error {
+			if !strings.Contains(trial.Error, "diverged at step 3") {
+				t.Errorf("%+v", trial)
+			}
+			return nil
+		}), nil)
+		if n, err := s.Retry(ctx, only); n != 1 || err != nil || status(t, s, w).Pending != 1 {
+			t.Errorf("retried %d, %v, %+v", n, err, status(t, s, w))
+		}
+	})
 }

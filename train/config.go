@@ -3,6 +3,7 @@ package train
 import (
 	"fmt"
 	"math"
+	"slices"
 
 	"icar/ar"
 	"icar/nn"
@@ -47,6 +48,7 @@ type Config struct {
 
 	Epochs       int      `json:"epochs"`
 	Optimiser    string   `json:"optimiser"`
+	WeightDecay  float64  `json:"weight_decay,omitempty"`
 	LearningRate float64  `json:"learning_rate"`
 	Schedule     Schedule `json:"schedule"`
 	Warmup       int      `json:"warmup"`
@@ -55,6 +57,7 @@ type Config struct {
 
 	EvalEvery       int `json:"eval_every"`
 	CheckpointEvery int `json:"checkpoint_every"`
+	KeepEvery       int `json:"keep_every,omitempty"`
 
 	catalogue *Catalogue // of Law and Tokens; nil is the standard one
 }
@@ -124,7 +127,7 @@ func (c Config) Resolve() (Config, error) {
 		return c, fmt.Errorf("coords %d does not fit: "+
 			"a target is a state of d = %d coordinates; use that, or 0", c.Coords, c.D)
 	}
-	for _, check := range []func() error{c.Config.Check, c.checkCounts, c.checkDescent,
+	for _, check := range []func() error{c.Config.Check, c.checkCounts, c.checkDescent, c.checkKept,
 		c.checkSize} {
 		if err := check(); err != nil {
 			return c, err
@@ -143,6 +146,7 @@ func (c Config) checkCounts() error {
 	}{
 		{"batch", c.Batch, 1}, {"train", c.Train, 1}, {"test", c.Test, 1}, {"epochs", c.Epochs, 1},
 		{"eval_every", c.EvalEvery, 0}, {"checkpoint_every", c.CheckpointEvery, 0},
+		{"keep_every", c.KeepEvery, 0},
 	} {
 		if f.value < f.least {
 			return fmt.Errorf("%s %d is too small: use %d or more", f.key, f.value, f.least)
@@ -162,15 +166,27 @@ func (c Config) checkCounts() error {
 	return nil
 }
 
+// maxKept bounds the checkpoints that stay: a mistyped interval fills no disk.
+const maxKept = 10_000
+
+func (c Config) checkKept() error {
+	if steps := c.Steps(); c.KeepEvery > 0 && steps/c.KeepEvery > maxKept {
+		return fmt.Errorf("keep_every %d keeps %d checkpoints of the %d steps: use %d or more, "+
+			"or 0 for none", c.KeepEvery, steps/c.KeepEvery, steps, (steps+maxKept-1)/maxKept)
+	}
+	return nil
+}
+
 func (c Config) checkDescent() error {
 	if !(c.LearningRate > 0) || math.IsInf(c.LearningRate, 1) { // so written, NaN fails
 		return fmt.Errorf("learning_rate %v is not a positive number: use 0.01, as the paper does",
 			c.LearningRate)
 	}
-	switch c.Optimiser {
-	case nn.SGDName, nn.MomentumName, nn.AdamName:
-	default:
-		return setting.Unknown("optimiser", c.Optimiser, nn.SGDName, nn.MomentumName, nn.AdamName)
+	if !slices.Contains(nn.Optimisers(), c.Optimiser) {
+		return setting.Unknown("optimiser", c.Optimiser, nn.Optimisers()...)
+	}
+	if err := c.checkDecay(); err != nil {
+		return err
 	}
 	switch c.Schedule {
 	case Constant, Cosine:
@@ -184,6 +200,21 @@ func (c Config) checkDescent() error {
 	if !(c.Clip >= 0) || math.IsInf(c.Clip, 1) {
 		return fmt.Errorf("clip %v is not a norm: "+
 			"use 0 for no clipping, or a positive number such as 1", c.Clip)
+	}
+	return nil
+}
+
+func (c Config) checkDecay() error {
+	switch {
+	case !(c.WeightDecay >= 0) || math.IsInf(c.WeightDecay, 1):
+		return fmt.Errorf("weight_decay %v is not a number from 0 on: use %v, as PyTorch does",
+			c.WeightDecay, nn.UsualDecay)
+	case c.WeightDecay > 0 && c.Optimiser != nn.AdamWName:
+		return fmt.Errorf("weight_decay %v is a setting of the optimiser %s: use that, or "+
+			"weight_decay 0", c.WeightDecay, nn.AdamWName)
+	case c.LearningRate*c.WeightDecay >= 1:
+		return fmt.Errorf("weight_decay %v at the learning_rate %v takes away all of a weight in "+
+			"a step: use one below %v", c.WeightDecay, c.LearningRate, 1/c.LearningRate)
 	}
 	return nil
 }

@@ -2,7 +2,9 @@ package train
 
 import (
 	"encoding/json"
+	"fmt"
 	"math"
+	"os"
 	"strings"
 	"testing"
 
@@ -67,7 +69,19 @@ func TestWrongValuesSayWhatToUse(t *testing.T) {
 			"learning_rate NaN is not a positive number"},
 		{func(c *Config) { c.LearningRate = math.Inf(1) },
 			"learning_rate +Inf is not a positive number"},
-		{func(c *Config) { c.Optimiser = "adma" }, `unknown optimiser "adma": did you mean adam?`},
+		{func(c *Config) { c.Optimiser = "adma" }, `unknown optimiser "adma": did you mean adam or adamw?`},
+		{func(c *Config) { c.KeepEvery = -1 }, "keep_every -1 is too small: use 0 or more"},
+		{func(c *Config) { c.KeepEvery, c.Epochs = 1, 1000 },
+			"keep_every 1 keeps 16000 checkpoints of the 16000 steps: use 2 or more, or 0 for none"},
+		{func(c *Config) { c.WeightDecay = 0.1 },
+			"weight_decay 0.1 is a setting of the optimiser adamw: use that, or weight_decay 0"},
+		{func(c *Config) { c.Optimiser, c.WeightDecay = "adamw", -1 },
+			"weight_decay -1 is not a number from 0 on: use 0.01, as PyTorch does"},
+		{func(c *Config) { c.Optimiser, c.WeightDecay = "adamw", math.Inf(1) },
+			"weight_decay +Inf is not a number"},
+		{func(c *Config) { c.Optimiser, c.WeightDecay = "adamw", 100 },
+			"weight_decay 100 at the learning_rate 0.01 takes away all of a weight in a step: " +
+				"use one below 100"},
 		{func(c *Config) { c.Schedule = "cos" }, `unknown schedule "cos": did you mean cosine?`},
 		{func(c *Config) { c.Warmup = -1 }, "warmup -1 leaves none of the 3200 steps"},
 		{func(c *Config) { c.Warmup = 3200 }, "use 0 for no warm-up, or at most 3199"},
@@ -132,6 +146,40 @@ func TestWarmup(t *testing.T) {
 		if got := c.rate(k); math.Abs(got-want) > 1e-17 {
 			t.Errorf("cosine, step %d: η = %v, want %v", k, got, want)
 		}
+	}
+}
+
+// TestRatesOfPyTorch compares every schedule with PyTorch's schedulers, of which
+// nn/testdata/oracle.py wrote down the rates.
+func TestRatesOfPyTorch(t *testing.T) {
+	data, err := os.ReadFile("../nn/testdata/descent.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var cases []struct {
+		Warmup       int       `json:"warmup"`
+		Schedule     Schedule  `json:"schedule"`
+		LearningRate float64   `json:"learning_rate"`
+		Rates        []float64 `json:"rates"` // (K)
+	}
+	if err := json.Unmarshal(data, &cases); err != nil {
+		t.Fatal(err)
+	}
+	kinds := map[string]bool{}
+	for _, test := range cases {
+		kinds[fmt.Sprint(test.Schedule, test.Warmup > 0)] = true
+		c := small()
+		c.Epochs, c.Train, c.LearningRate = len(test.Rates), c.Batch, test.LearningRate
+		c.Warmup, c.Schedule = test.Warmup, test.Schedule
+		for i, want := range test.Rates {
+			if got := c.rate(i + 1); math.Abs(got-want) > 1e-16 {
+				t.Errorf("%s after %d steps: step %d has η = %v, PyTorch %v", c.Schedule,
+					c.Warmup, i+1, got, want)
+			}
+		}
+	}
+	if len(kinds) != 4 {
+		t.Errorf("the cases are %v", kinds)
 	}
 }
 

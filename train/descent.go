@@ -17,6 +17,9 @@ type descent struct {
 }
 
 func newDescent(c Config, p []nn.Parameter[float32], b nn.Backend) (*descent, error) {
+	if c.Optimiser == nn.AdamWName {
+		return &descent{c, p, b, nn.NewAdamW(p, c.WeightDecay)}, nil
+	}
 	o, err := nn.NewOptimiser(c.Optimiser, p)
 	return &descent{c, p, b, o}, err
 }

@@ -33,6 +33,14 @@ func squaredErrors(predictions []float32, width int, targets []float32, d int) [
 	return errors
 }
 
+// meanSquare is the error of predicting 0: the mean square of targets.
+func meanSquare(targets []float32) (mean float64) {
+	for _, y := range targets {
+		mean += float64(y) * float64(y) / float64(len(targets))
+	}
+	return mean
+}
+
 // evaluate averages squared errors (N, T) over sequences and over positions.
 func evaluate(errors []float64, length int) run.Evaluation {
 	e := run.Evaluation{PositionMSE: make([]float64, length)}

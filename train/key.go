@@ -109,6 +109,13 @@ func (c *Config) ownKeys() []setting.Key {
 	preNorm := setting.New("pre_norm", "the layer norm before the attention: `true` or `false`",
 		&c.PreNorm)
 	preNorm.Usual = "false"
+	keep := setting.New("keep_every", "steps from one checkpoint that stays to the next, which "+
+		"`icar probe --over-training` looks at; 0 for none", &c.KeepEvery)
+	keep.Usual = "0"
+	decay := setting.New("weight_decay", "weight decay λ of `adamw`, which at 0 is `adam`: "+
+		"a step shrinks the weights by a factor 1 - ηλ; PyTorch's default is 0.01",
+		&c.WeightDecay)
+	decay.Usual = "0"
 	activation := setting.Key{Name: "activation", Means: "of the MLP: `relu` or `gelu`",
 		Value: byName{(*string)(&c.Activation), string(nn.Relu)}, Usual: string(nn.Relu)}
 	mlpNorm := setting.New("mlp_norm", "a layer norm before the MLP: `true` or `false`", &c.MLPNorm)
@@ -144,7 +151,8 @@ func (c *Config) ownKeys() []setting.Key {
 		setting.New("test", "test sequences", &c.Test),
 		setting.New("epochs", "passes over the training sequences, of train/batch steps each",
 			&c.Epochs),
-		setting.New("optimiser", "`adam`, `momentum` or `sgd`", &c.Optimiser),
+		setting.New("optimiser", "`adam`, `adamw`, `momentum` or `sgd`", &c.Optimiser),
+		decay,
 		setting.New("learning_rate", "learning rate η > 0", &c.LearningRate),
 		setting.New("schedule", "of the learning rate: `constant`, or `cosine` from η to 0",
 			(*string)(&c.Schedule)),
@@ -163,6 +171,7 @@ func (c *Config) ownKeys() []setting.Key {
 		setting.New("checkpoint_every",
 			"steps from one checkpoint to the next; 0 for one at the start and one at the end",
 			&c.CheckpointEvery),
+		keep,
 	}
 }
 

@@ -36,46 +36,14 @@ type Options struct {
 	Observe func(run.Metric)
 }
 
-// History is what every step measured, step k at index k-1.
-type History []run.Metric
-
-// Last returns the last evaluation, that of the trained model if the run is
-// complete; nil if there was none.
-func (h History) Last() *run.Evaluation {
-	for i := len(h) - 1; i >= 0; i-- {
-		if h[i].Evaluation != nil {
-			return h[i].Evaluation
-		}
-	}
-	return nil
-}
-
-// DivergedError is a step at which a number became infinite or NaN.
-type DivergedError struct {
-	Step         int
-	LearningRate float64
-	Err          nn.NonFiniteError // which number
-}
-
-func (e DivergedError) Error() string {
-	use := fmt.Sprintf("learning_rate below %v", e.LearningRate)
-	if e.Err.Tensor == "x" || e.Err.Tensor == "y" { // the sequences themselves
-		use = "smaller sigma"
-	}
-	return fmt.Sprintf("training diverged at step %d: %v; use a %s", e.Step, e.Err, use)
-}
-
-// Unwrap returns the nn.NonFiniteError.
-func (e DivergedError) Unwrap() error { return e.Err }
-
 // Train trains a model of c to the end and returns it with the history. The
 // result is a function of c, the initial weights, the sequences if they are none
 // of c, and the arithmetic of the backend, bit by bit.
 //
 // When ctx is done it stops between two steps, an evaluation belonging to its
 // step, and saves a checkpoint; the error is then the context's cause. Other
-// errors are that of [Config.Resolve], a DivergedError, or one of the
-// directory, such as a full disk. With an error come the model and the
+// errors are that of [Config.Resolve], a DivergedError, which the directory keeps
+// on record, or one of the directory, such as a full disk. With an error come the model and the
 // history up to the last whole step, if training had begun.
 func Train(ctx context.Context, c Config, o Options) (*nn.Transformer[float32], History, error) {
 	c, err := c.Resolve()
@@ -151,6 +119,7 @@ type trainer struct {
 	first   int // steps made before
 	saved   time.Time
 	test    nn.Batch[float32]
+	zero    float64 // error of predicting 0 on it
 	backend nn.Backend
 	descent *descent
 	history History
@@ -160,7 +129,7 @@ type trainer struct {
 func (t *trainer) run(ctx context.Context) (err error) {
 	steps := t.config.Steps()
 	if t.first == 0 { // a disk that cannot be written shows before any work
-		if err := t.checkpoint(0); err != nil {
+		if err := errors.Join(t.keep(0), t.checkpoint(0)); err != nil {
 			return err
 		}
 	}
@@ -174,13 +143,17 @@ func (t *trainer) run(ctx context.Context) (err error) {
 	if err != nil {
 		return t.stop(ctx, t.first, err)
 	}
+	t.zero = meanSquare(t.test.Y)
 	for k := t.first + 1; k <= steps; k++ {
 		start := time.Now()
 		metric, err := t.step(ctx, k)
 		if err != nil {
 			return t.stop(ctx, k-1, err)
 		}
-		err = t.record(metric, time.Since(start))
+		err = errors.Join(t.record(metric, time.Since(start)), t.keep(k))
+		if excess := t.excess(metric); err == nil && excess != nil {
+			return t.diverged(k, excess)
+		}
 		if err == nil && (k == steps || due(k, t.config.CheckpointEvery) || t.overdue()) {
 			err = t.checkpoint(k)
 		}
@@ -231,7 +204,7 @@ func due(k, every int) bool { return every > 0 && k%every == 0 }
 func (t *trainer) stop(ctx context.Context, k int, err error) error {
 	var bad nn.NonFiniteError
 	if errors.As(err, &bad) {
-		return DivergedError{k + 1, t.config.rate(k + 1), bad}
+		return t.overAt(k+1, bad)
 	}
 	if ctx.Err() == nil {
 		return fmt.Errorf("step %d: %w", k+1, err)
@@ -252,6 +225,15 @@ func (t *trainer) record(m run.Metric, took time.Duration) error {
 		return nil
 	}
 	return t.Dir.Record(m, run.Timing{Step: m.Step, Seconds: took.Seconds()})
+}
+
+// keep saves the weights after step k for good, if that is due: before the checkpoint
+// of the step, so that a run which goes on from that has it.
+func (t *trainer) keep(k int) error {
+	if t.Dir == nil || !due(k, t.config.KeepEvery) {
+		return nil
+	}
+	return t.Dir.Keep(k, nn.Export(nn.Tensors(t.Model.Parameters())))
 }
 
 // checkpoint saves the state after step k.

@@ -42,7 +42,7 @@ func TestDecodeKeepsTheRest(t *testing.T) {
 func TestDecodeErrorsNameTheLine(t *testing.T) {
 	for file, want := range map[string]string{
 		"d: 3\nlearning-rate: 1\n":    `line 2: unknown key "learning-rate": did you mean learning_rate?`,
-		"process: haar\n":             `line 1: unknown key "process": use one of attention, `,
+		"process: haar\n":             `line 1: unknown key "process": use one of activation, `,
 		"<<: {d: 3}\n":                `line 1: unknown key "<<"`,
 		"d: 3\nseed: 1\nd: 4\n":       "line 3: ",
 		"depth: two\n":                `line 1: depth: "two" is not a whole number`,

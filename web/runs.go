@@ -57,7 +57,7 @@ func stateOf(r shelfRun) runState {
 		state.State, state.Error = run.Damaged, strings.ReplaceAll(r.err.Error(), "\n", "; ")
 		return state
 	}
-	state.Steps = r.config.Steps()
+	state.Steps, state.Error = r.config.Steps(), r.Diverged
 	if r.Step > 0 {
 		loss := figure.Number(r.Loss)
 		state.Loss = &loss

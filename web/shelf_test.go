@@ -61,6 +61,32 @@ func TestIdleRunsCostLittle(t *testing.T) {
 	}
 }
 
+// The list says that a run has diverged and why, as soon as it does.
+func TestDivergedRun(t *testing.T) {
+	folder := t.TempDir()
+	path := filepath.Join(folder, "a")
+	d, err := run.Create(path, []byte("d: 2\n"), run.NewInfo(1, "go"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := shelf{root: root(folder)}
+	if runs, err := s.read(); err != nil || len(runs) != 1 ||
+		states(runs)[0].State != run.Running || states(runs)[0].Error != "" {
+		t.Fatalf("%+v, %v", states(runs), err)
+	}
+	const why = "training diverged at step 3"
+	if err := errors.Join(d.Diverged(why), d.Close()); err != nil {
+		t.Fatal(err)
+	}
+	runs, err := s.read()
+	if err != nil || len(runs) != 1 {
+		t.Fatalf("%d runs, %v", len(runs), err)
+	}
+	if now := states(runs)[0]; now.State != run.Diverged || now.Error != why || now.Steps == 0 {
+		t.Errorf("%+v", now)
+	}
+}
+
 // Who asks while a look hangs is not kept waiting and holds no lock.
 func TestALookThatHangs(t *testing.T) {
 	folder, law := t.TempDir(), hanging{until: make(chan struct{}), begun: new(atomic.Bool)}

@@ -140,5 +140,11 @@ func (s *Server) Database(name string) (string, error) {
 	if out, err := c.CombinedOutput(); err != nil {
 		return "", fmt.Errorf("createdb: %w: %s", err, out)
 	}
-	return fmt.Sprintf("postgres:host=127.0.0.1 port=%d user=icar password='%s' dbname=%s sslmode=disable", s.Port, Password, name), nil
+	return s.Address(name), nil
+}
+
+// Address returns that of a database of the server, with the password.
+func (s *Server) Address(name string) string {
+	return fmt.Sprintf("postgres:host=127.0.0.1 port=%d user=icar password='%s' dbname=%s sslmode=disable",
+		s.Port, Password, name)
 }

@@ -57,6 +57,8 @@ func kinds() []kind {
 		Residual: true, MLP: 2, Position: nn.ProductPosition, Length: 6, Coords: 2,
 	}
 	linear, narrow, long, additive, split := softmax, softmax, softmax, softmax, softmax
+	wide := softmax
+	wide.Embed, wide.Depth, wide.MLP = 66, 1, 1
 	linear.Attention = nn.LinearAttention
 	narrow.Attention, narrow.Depth, narrow.Width, narrow.Embed = nn.LinearAttention, 1, 5, 10
 	long.Attention, long.Position, long.Length = nn.LinearAttention, nn.NoPosition, 137
@@ -66,6 +68,7 @@ func kinds() []kind {
 	return []kind{
 		{"softmax", softmax, many}, {"linear", linear, many}, {"narrow", narrow, many},
 		{"long", long, 37}, {"additive", additive, many}, {"multihead", split, many},
+		{"wide", wide, 37},
 	}
 }
 

@@ -153,8 +153,8 @@ func distance[F nn.Float](x []F, y []float64) float64 {
 
 func pick[E any](r *rand.Rand, values ...E) E { return values[r.IntN(len(values))] }
 
-// draw returns a model with every switch either way, up to six layers, and lengths
-// around powers of two. The layer norm of two numbers is little more than a sign,
+// draw returns a model with every switch either way, up to six layers, lengths around
+// powers of two, and a few of D = 32 to 300. The layer norm of two numbers is little more than a sign,
 // whose gradient is a difference of nearly equal numbers: that shows in no change
 // of weights and tokens, so the bound would be too small.
 func draw(r *rand.Rand) nn.Config {
@@ -169,6 +169,10 @@ func draw(r *rand.Rand) nn.Config {
 	}
 	c.Norm = c.Norm && c.Embed > 2
 	c.PreNorm = c.Norm && r.IntN(5) == 0
+	if r.IntN(30) == 0 { // a wide one, small else since the reference in float64 is slow
+		c.Embed, c.Depth, c.Heads = width*(1+(31+r.IntN(270))/width), 1, 1+r.IntN(2)
+		c.MLP, c.Length = min(c.MLP, 1), pick(r, 2, 5)
+	}
 	if c.Embed%c.Heads == 0 && c.Position != nn.ProductPosition && r.IntN(3) == 0 {
 		c.Mixer = nn.MultiHead{}.Name()
 	}

@@ -1,0 +1,74 @@
+package command
+
+import (
+	"errors"
+	"fmt"
+	"path/filepath"
+
+	"github.com/spf13/cobra"
+
+	"icar/outcome"
+	"icar/probe"
+	"icar/report"
+)
+
+// trainingFile is the document of a folder of icar probe --over-training.
+const trainingFile = "over-training.json"
+
+// trainingDocument is what docs/json.md describes.
+type trainingDocument struct {
+	Version  int            `json:"version"`
+	Run      string         `json:"run"`
+	Training probe.Training `json:"training"`
+}
+
+// probeTraining looks at the model of a run at the steps that it has kept.
+func (h *house) probeTraining(c *cobra.Command, path string, f probeFlags) error {
+	if f.sequence != "" {
+		return usage(errors.New("--over-training measures on the run's own sequences: leave " +
+			"--sequence out"))
+	}
+	last, err := h.openRun(path)
+	if err != nil {
+		return badInput(err)
+	}
+	moments, err := probe.Moments(path, h.catalogue)
+	if err != nil {
+		return badInput(err)
+	}
+	if f.out == "" {
+		f.out = probeFolder(path, "") + "-training"
+	}
+	if err := ownFolder(f.out, trainingFile, subject{Run: path}); err != nil {
+		return badInput(err)
+	}
+	if err := prepare(f.out); err != nil {
+		return runFailed(err)
+	}
+	given, err := last.Given(f.sequences)
+	if err != nil {
+		return runFailed(err)
+	}
+	training, err := probe.OverTraining(c.Context(), moments, given)
+	if err != nil {
+		return runFailed(err)
+	}
+	document := trainingDocument{outcome.DocumentVersion, path, training}
+	if err := report.WriteJSON(filepath.Join(f.out, trainingFile), document); err != nil {
+		return runFailed(err)
+	}
+	page, err := saveArticle(f.out, report.Article{
+		Title: "What did it learn, and when?",
+		Lead: fmt.Sprintf("%s The model of %s at %d steps of its training, on %d of its test "+
+			"sequences.", training.Summary(), path, len(moments), training.Sequences),
+		Sections: training.Sections(),
+	}, training.Figures())
+	if err != nil {
+		return runFailed(err)
+	}
+	if f.asJSON {
+		return printJSON(c.OutOrStdout(), document)
+	}
+	fmt.Fprintf(c.OutOrStdout(), "%s\n\n", training.Summary())
+	return printSections(c.OutOrStdout(), training.Sections(), page)
+}

@@ -1,0 +1,208 @@
+package probe
+
+import (
+	"context"
+	"errors"
+	"math"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"icar/ar"
+	"icar/estimator"
+	"icar/run"
+	"icar/train"
+)
+
+// given are a few sequences to look at a model with.
+func given(t *testing.T, c train.Config) Given {
+	t.Helper()
+	var g Given
+	var err, err2 error
+	g.Test, err = train.Sequences(c, train.TestStream, 40)
+	g.Fitting, err2 = train.Sequences(c, train.TrainStream, 48)
+	if err := errors.Join(err, err2); err != nil {
+		t.Fatal(err)
+	}
+	return g
+}
+
+// A model that predicts 0 becomes one that copies, and then one gradient step: each is
+// nearest to the estimator that it is, at distance 0, is told from the others, and has
+// its map.
+func TestOverTrainingOfKnownModels(t *testing.T) {
+	zero := built(t, bare, func(map[string][]float64, train.Config) {})
+	g := given(t, zero.Config)
+	step, _, err := Estimators(t.Context(), 0, g.Fitting)
+	if err != nil {
+		t.Fatal(err)
+	}
+	snapshots := []Snapshot{{0, zero}, {10, copier(t)}, {30, stepper(t, step.Eta[0])}}
+	found, err := OverTraining(t.Context(), snapshots, g)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !math.IsNaN(found.Floor.Float()) || found.Sequences != 40 || len(found.Moments) != 3 {
+		t.Fatalf("%+v", found)
+	}
+	for k, want := range []string{"zero", "copy last", step.Name()} {
+		m := found.Moments[k]
+		if m.Step != snapshots[k].Step || found.Estimators[m.Nearest] != want ||
+			m.Distance[m.Nearest] > 1e-12 || len(m.Tied) > 0 ||
+			math.Abs(m.MSE.Value-found.Errors[m.Nearest]) > 1e-12 {
+			t.Errorf("moment %d: %+v, nearest %s, which is wrong by %v", k, m,
+				found.Estimators[m.Nearest], found.Errors[m.Nearest])
+		}
+		if c := m.Cosine[m.Nearest]; want != "zero" && math.Abs(c-1) > 1e-9 ||
+			want == "zero" && !math.IsNaN(c) {
+			t.Errorf("moment %d: the cosine is %v", k, c)
+		}
+	}
+	// The copier has Γ = 1, of which the cosine with W is tr W/d.
+	trace := 0.0
+	d := g.Test.D
+	for _, c := range g.Test.Contexts {
+		for i := range d {
+			trace += c.W[i*d+i] / float64(d*g.Test.N)
+		}
+	}
+	if got := found.Moments[1].WithW.Value; math.Abs(got-trace) > 1e-9 {
+		t.Errorf("the copier's cosine with W is %v, want %v", got, trace)
+	}
+	text := found.Summary()
+	for _, part := range []string{"after step 0 to zero (0 apart)",
+		"after step 10 to copy last (", "after step 30 to " + step.Name(),
+		"farther from all others by more than chance", "before training they were "} {
+		if !strings.Contains(text, part) {
+			t.Errorf("%s\nlacks %q", text, part)
+		}
+	}
+	if s := found.Sections(); len(s[0].Rows) != 3 || len(s[1].Rows) != len(found.Estimators) ||
+		s[1].Rows[0][0] != step.Name() {
+		t.Errorf("%+v", s)
+	}
+	if panels := found.Figures()[0].Panels; len(panels) != 3 || len(panels[1].Series) < 5 ||
+		!slices.Equal(panels[1].Series[0].X, []float64{0, 10, 30}) {
+		t.Errorf("%+v", panels)
+	}
+}
+
+// A model along its training has the measures that Align takes of each model alone, in
+// however many parts the sequences are looked at.
+func TestOverTrainingIsAlign(t *testing.T) {
+	model, err := Untrained(configuration(bare))
+	if err != nil {
+		t.Fatal(err)
+	}
+	g := given(t, model.Config)
+	_, estimators, err := Estimators(t.Context(), 0, g.Fitting)
+	if err != nil {
+		t.Fatal(err)
+	}
+	found := Training{Sequences: g.Test.N, Errors: make([]float64, len(estimators))}
+	rows := []measured{newMeasured(len(estimators), g.Test.N)}
+	for _, part := range [][2]int{{0, 7}, {7, 39}, {39, 40}} {
+		if err := found.measure(t.Context(), rows, []Snapshot{{5, model}}, estimators,
+			between(g.Test, part[0], part[1]), part[0]); err != nil {
+			t.Fatal(err)
+		}
+	}
+	m, maps := rows[0].moment(5, 0.95), mapsOf(t, model, g.Test)
+	for e, is := range estimators {
+		a, err := maps.Align(t.Context(), g.Test, is)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, pair := range [][2]float64{{m.Distance[e], average(a.PredictionDistance)},
+			{m.Cosine[e], a.MeanCosine()}, {found.Errors[e], average(a.Error)}} {
+			if !(math.Abs(pair[0]-pair[1]) < 1e-12) && !math.IsNaN(pair[0]+pair[1]) {
+				t.Errorf("%s: %v, Align has %v", is.Name(), pair[0], pair[1])
+			}
+		}
+	}
+}
+
+// A model that is none of package nn, which offers predictions alone, is told by these;
+// there is no panel of cosines then.
+func TestOverTrainingWithoutMaps(t *testing.T) {
+	g := given(t, configuration(bare))
+	model := foreign{func(s ar.Batch[float64]) ([]float64, error) {
+		return estimator.Predict(t.Context(), s, estimator.LeastSquares{})
+	}}
+	found, err := OverTraining(t.Context(), []Snapshot{{1, model}}, g)
+	if err != nil {
+		t.Fatal(err)
+	}
+	m := found.Moments[0]
+	if found.Estimators[m.Nearest] != (estimator.LeastSquares{}).Name() ||
+		m.Distance[m.Nearest] != 0 {
+		t.Errorf("nearest to %s", found.Estimators[m.Nearest])
+	}
+	if !math.IsNaN(m.Cosine[m.Nearest]) || !math.IsNaN(m.WithW.Value) {
+		t.Errorf("%+v", m)
+	}
+	if panels := found.Figures()[0].Panels; len(panels) != 2 {
+		t.Errorf("%d panels", len(panels))
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := OverTraining(ctx, []Snapshot{{1, model}}, g); !errors.Is(err,
+		context.Canceled) {
+		t.Errorf("cancelled: %v", err)
+	}
+	if _, err := OverTraining(t.Context(), nil, g); err == nil {
+		t.Error("of no moments")
+	}
+}
+
+// The moments of a run are those that were kept, evenly spaced of many, and the last.
+func TestMoments(t *testing.T) {
+	var kept []run.Kept
+	for k := range 101 {
+		kept = append(kept, run.Kept{Step: 10 * k})
+	}
+	all := moments(kept, run.Kept{Step: 1000, Path: "last"})
+	if len(all) != 32 || all[0].Step != 0 || all[1].Step != 30 || all[31].Path != "last" {
+		t.Errorf("%v", all)
+	}
+	if all := moments(kept[:3], run.Kept{Step: 15}); len(all) != 3 || all[1].Step != 10 ||
+		all[2].Step != 15 {
+		t.Errorf("%v", all)
+	}
+
+	c := train.DefaultConfig()
+	c.D, c.Length, c.Train, c.Batch, c.Test, c.Epochs, c.KeepEvery = 2, 3, 32, 16, 16, 2, 2
+	c, err := c.Resolve()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, every := range []int{2, 0} {
+		c.KeepEvery = every
+		path := filepath.Join(t.TempDir(), "run")
+		dir, err := run.Create(path, c.YAML(), run.NewInfo(c.Seed, "go"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		net, _, err := train.Train(t.Context(), c, train.Options{Dir: dir})
+		if err := errors.Join(err, dir.Close()); err != nil {
+			t.Fatal(err)
+		}
+		found, err := Moments(path, nil)
+		if every == 0 {
+			if err == nil || !strings.Contains(err.Error(), "has kept no checkpoints along its "+
+				"training: train it with keep_every") {
+				t.Errorf("%v", err)
+			}
+			continue
+		}
+		if err != nil || len(found) != 3 || found[0].Step != 0 || found[1].Step != 2 ||
+			found[2].Step != 4 {
+			t.Fatalf("%v, %v", found, err)
+		}
+		last, ok := found[2].Model.(*Model)
+		if !ok || float32(last.Net.Parameters()[0].Data[0]) != net.Parameters()[0].Data[0] {
+			t.Error("the last model is not the trained one")
+		}
+	}
+}

@@ -1,0 +1,116 @@
+package run
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+
+	"icar/nn/safetensors"
+)
+
+// Kept is a checkpoint that stays for as long as the run: what the model was after a
+// step. It holds weights and no state of the optimiser, so that nothing goes on from
+// it, and the settings of its time.
+type Kept struct {
+	Step int
+	Path string
+}
+
+// keptName is the name of the file of a step.
+func keptName(step int) string { return fmt.Sprintf("checkpoint.step-%09d.safetensors", step) }
+
+// keptFile matches such names, and with a first and a last group that are not empty
+// what was to become such a file when the process was killed.
+var keptFile = regexp.MustCompile(`^(\.?)checkpoint\.step-(\d{9})\.safetensors(\.\d+)?$`)
+
+// Keep writes a checkpoint that stays. Of the same step the content is the same, so
+// that one which is there already is replaced.
+func (d *Dir) Keep(step int, weights []safetensors.Tensor) error {
+	f, err := Checkpoint{Step: step, Weights: weights}.file(d)
+	if err != nil {
+		return err
+	}
+	return d.write(keptName(step), "", func(w io.Writer) error { return safetensors.Write(w, f) })
+}
+
+// Kept returns the checkpoints that stay, by their steps.
+func (r Run) Kept() ([]Kept, error) {
+	names, err := keptIn(os.DirFS(r.Path))
+	var all []Kept
+	for _, name := range names {
+		all = append(all, Kept{keptStep(name), filepath.Join(r.Path, name)})
+	}
+	return all, err
+}
+
+// Last returns the last checkpoint, which is none that stays. The error says that there
+// is none, or that it is damaged.
+func (r Run) Last() (Kept, error) {
+	last := Kept{Path: r.Checkpoint()}
+	f, err := safetensors.ReadFile(last.Path)
+	if err == nil {
+		err = check(f)
+	}
+	if err != nil {
+		return last, fmt.Errorf("%s: %w", last.Path, err)
+	}
+	step := make([]int64, 1)
+	for _, t := range f.Tensors {
+		if t.Name == stepName {
+			err = safetensors.Integers(step, t)
+		}
+	}
+	last.Step = int(step[0])
+	return last, err
+}
+
+// keptIn returns the names of the checkpoints that stay in a folder, in order.
+func keptIn(folder fs.FS) (names []string, err error) {
+	entries, err := fs.ReadDir(folder, ".") // sorted
+	for _, e := range entries {
+		if m := keptFile.FindStringSubmatch(e.Name()); m != nil && m[1] == "" && m[3] == "" &&
+			e.Type().IsRegular() {
+			names = append(names, e.Name())
+		}
+	}
+	return names, err
+}
+
+// keptStep is the step in such a name.
+func keptStep(name string) int {
+	step, _ := strconv.Atoi(keptFile.FindStringSubmatch(name)[2]) // nine digits
+	return step
+}
+
+// keptLeftovers are the names in a folder of what was to become a checkpoint that
+// stays.
+func keptLeftovers(dir string) (names []string, err error) {
+	entries, err := os.ReadDir(dir)
+	for _, e := range entries {
+		if m := keptFile.FindStringSubmatch(e.Name()); m != nil && m[1] != "" && m[3] != "" {
+			names = append(names, e.Name())
+		}
+	}
+	return names, err
+}
+
+// forget removes the checkpoints that stay of steps after the one that the run is at
+// now, which will make them again, and what was to become one.
+func (d *Dir) forget(after int) error {
+	gone, err := keptLeftovers(d.path)
+	names, err2 := keptIn(os.DirFS(d.path))
+	gone = slices.Concat(gone, slices.DeleteFunc(names, func(name string) bool {
+		return keptStep(name) <= after
+	}))
+	err = errors.Join(err, err2)
+	for _, name := range gone {
+		err = errors.Join(err, os.Remove(filepath.Join(d.path, name)))
+	}
+	return err
+}
