@@ -44,23 +44,25 @@ func haar(d int, r *rand.Rand) (w []float64, det float64) {
 //
 // With the sign s of x_1 and v = x + s|x|e_1 (no cancellation) the reflection
 // H = I - 2vvᵀ/|v|² takes x to -s|x|e_1, so F(x) = -sH takes e_1 to x/|x|.
+//
+// The conversions keep compilers from fusing products with sums.
 func householder(w []float64, stride int, v []float64, r *rand.Rand) bool {
 	n, square := len(v), 0.0
 	for i := range v {
 		v[i] = r.NormFloat64()
-		square += v[i] * v[i]
+		square += float64(v[i] * v[i])
 	}
 	norm, s := math.Sqrt(square), math.Copysign(1, v[0])
 	scale := 1 / (norm * (norm + math.Abs(v[0]))) // 2/|v|²
-	v[0] += s * norm
+	v[0] += float64(s * norm)
 	for j := range n {
 		dot := 0.0
 		for i, a := range v {
-			dot += a * w[i*stride+j]
+			dot += float64(a * w[i*stride+j])
 		}
 		dot *= scale
 		for i, a := range v {
-			w[i*stride+j] = s * (a*dot - w[i*stride+j])
+			w[i*stride+j] = s * (float64(a*dot) - w[i*stride+j])
 		}
 	}
 	return n%2 == 0 || s < 0 // det F = (-s)ⁿ det H, det H = -1

@@ -115,7 +115,7 @@ func realStates[F float32 | float64](p Process, c Context, s []F, r *rand.Rand) 
 		}
 		if p.Sigma > 0 {
 			for i := range next {
-				next[i] += p.Sigma * r.NormFloat64()
+				next[i] += float64(p.Sigma * r.NormFloat64())
 			}
 		}
 		state, next = next, state
@@ -144,12 +144,19 @@ func complexStates(p Process, c Context, s []complex128, r *rand.Rand) {
 	for ; len(s) > p.D; s = s[p.D:] {
 		next := s[p.D : 2*p.D]
 		for i, lambda := range c.Lambda {
-			next[i] = lambda * s[i]
+			next[i] = product(lambda, s[i])
 		}
 		if p.Sigma > 0 {
 			p.addComplexNoise(next, r)
 		}
 	}
+}
+
+// product returns x·y with every product of theirs rounded before it is added,
+// as on processors that do not fuse them.
+func product(x, y complex128) complex128 {
+	return complex(float64(real(x)*real(y))-float64(imag(x)*imag(y)),
+		float64(real(x)*imag(y))+float64(imag(x)*real(y)))
 }
 
 // addComplexNoise adds σ ε to one state. It spends as many normal variates on
@@ -161,16 +168,16 @@ func (p Process) addComplexNoise(s []complex128, r *rand.Rand) {
 	case p.Family == Rotation:
 		for i := 0; i < len(s); i += 2 {
 			e := circular(r)
-			s[i] += sigma * e
-			s[i+1] += sigma * cmplx.Conj(e)
+			s[i] += product(sigma, e)
+			s[i+1] += product(sigma, cmplx.Conj(e))
 		}
 	case p.Noise == CircularNoise:
 		for i := range s {
-			s[i] += sigma * circular(r)
+			s[i] += product(sigma, circular(r))
 		}
 	default:
 		for i := range s {
-			s[i] += sigma * complex(r.NormFloat64(), 0)
+			s[i] += product(sigma, complex(r.NormFloat64(), 0))
 		}
 	}
 }

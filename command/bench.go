@@ -51,7 +51,7 @@ nn/testdata/oracle.py does: PyTorch in the best of several forms, if its BLAS is
 fit to be compared with. Without CASE the
 standard models are compared.
 
-The environment's ICAR_KERNEL chooses the kernel: go, avx2 or avx512.`,
+The environment's ICAR_KERNEL chooses the kernel: go, avx2, avx512 or neon.`,
 		Example: `  icar bench
   icar bench fig7-H64 --json
   icar bench fig5-L1 --length 50,100,200,400,800,1600,3200,6400

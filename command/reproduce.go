@@ -58,7 +58,7 @@ sweep create are, and the claims are the same. This command is a worker too,
 with --workers trials at a time; with --workers 0 it only waits for others,
 which icar sweep work and icar sweep submit start.
 
-The environment's ICAR_KERNEL chooses what networks run on: go, avx2 or avx512.`,
+The environment's ICAR_KERNEL chooses what networks run on: go, avx2, avx512 or neon.`,
 		Example: `  icar reproduce
   icar reproduce fig6 --scale paper --out fig6-paper
   icar reproduce fig3-rotation --set d=6 --set heads=4

@@ -287,7 +287,7 @@ func newSweepRetry(f *databaseFlags) *cobra.Command {
 
 // checkArithmetic refuses work whose bits would differ from the others'.
 func checkArithmetic(w sweep.Sweep, k kernel.Kernel) error {
-	if w.Arithmetic != k.Arithmetic() {
+	if run.Arithmetic(w.Arithmetic) != k.Arithmetic() {
 		return usage(fmt.Errorf("the sweep is computed in the arithmetic %s, this machine's is "+
 			"%s, whose bits differ: work on it on a machine like the first, or set ICAR_KERNEL",
 			w.Arithmetic, k.Arithmetic()))

@@ -3,10 +3,12 @@ package command
 import (
 	"fmt"
 	"runtime"
+	"strings"
 
 	"github.com/spf13/cobra"
 
 	"icar"
+	"icar/nn/kernel"
 	"icar/run"
 )
 
@@ -14,7 +16,7 @@ func newVersion() *cobra.Command {
 	var licences bool
 	c := &cobra.Command{
 		Use: "version",
-		Short: "Print the version, from the build information, the program's identity, or the " +
+		Short: "Print the version, the program's identity and this machine's kernels, or the " +
 			"licences",
 		Args: noArguments,
 		RunE: func(c *cobra.Command, _ []string) error {
@@ -22,15 +24,24 @@ func newVersion() *cobra.Command {
 				_, err := fmt.Fprint(c.OutOrStdout(), icar.Licences())
 				return err
 			}
-			_, err := fmt.Fprintf(c.OutOrStdout(), "icar %s (%s, %s/%s)\nprogram %s\n",
+			_, err := fmt.Fprintf(c.OutOrStdout(), "icar %s (%s, %s/%s)\nprogram %s\nkernels %s\n",
 				buildVersion(),
-				runtime.Version(), runtime.GOOS, runtime.GOARCH, thisProgram())
+				runtime.Version(), runtime.GOOS, runtime.GOARCH, thisProgram(), kernels())
 			return err
 		},
 	}
 	c.Flags().BoolVar(&licences, "licenses", false,
 		"print the licences of icar and of all that is linked into it")
 	return c
+}
+
+// kernels lists those of this machine, the default first, each with its arithmetic.
+func kernels() string {
+	var list []string
+	for _, k := range kernel.Available() {
+		list = append(list, fmt.Sprintf("%s (%s)", k.Name(), k.Arithmetic()))
+	}
+	return strings.Join(list, ", ")
 }
 
 // buildVersion is the module's version, or the revision it was built from.

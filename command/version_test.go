@@ -3,8 +3,26 @@ package command
 import (
 	"bytes"
 	"os"
+	"slices"
+	"strings"
 	"testing"
+
+	"icar/nn/kernel"
 )
+
+// The version names every kernel that ICAR_KERNEL can choose here, the default first.
+func TestVersionNamesKernels(t *testing.T) {
+	var stdout, stderr bytes.Buffer
+	code := icarMain([]string{"version"}, &stdout, &stderr)
+	lines := strings.Split(strings.TrimSuffix(stdout.String(), "\n"), "\n")
+	var want []string
+	for _, k := range kernel.Available() {
+		want = append(want, k.Name()+" ("+k.Arithmetic()+")")
+	}
+	if code != exitDone || !slices.Contains(lines, "kernels "+strings.Join(want, ", ")) {
+		t.Errorf("exit code %d, %q, want the kernels %v", code, lines, want)
+	}
+}
 
 // The binary tells the licences of what is linked into it: the files of the
 // checkout, to the byte.

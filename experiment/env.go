@@ -42,6 +42,7 @@ func (e Env) observe(run.Metric) {
 
 // on returns the environment with a kernel of an arithmetic; as it is for "".
 func (e Env) on(arithmetic string) (Env, error) {
+	arithmetic = run.Arithmetic(arithmetic)
 	if arithmetic == "" || e.Kernel != nil && e.Kernel.Arithmetic() == arithmetic {
 		return e, nil
 	}

@@ -191,7 +191,7 @@ func NewAdamW[F Float](parameters []Parameter[F], decay float64) *AdamW[F] {
 
 // Step implements Optimiser.
 func (o *AdamW[F]) Step(t int, rate float64) {
-	keep := F(1 - rate*o.decay)
+	keep := F(1 - float64(rate*o.decay)) // not fused on any processor
 	for _, p := range o.adam.parameters {
 		for j := range p.Data {
 			p.Data[j] *= keep

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -176,6 +177,35 @@ func TestMixedArithmeticIsRecorded(t *testing.T) {
 	if _, err := opened(t, path); err == nil ||
 		!strings.Contains(err.Error(), "in the arithmetic go+abacus, this would be go") {
 		t.Errorf("%v", err)
+	}
+}
+
+// A run on record as of amd64-fma, which is what fma was called, is of fma.
+func TestArithmeticOfAnOlderName(t *testing.T) {
+	path := golden(t)
+	record := func(arithmetic string) {
+		info := fmt.Sprintf(`{"version":1,"arithmetic":%q}`, arithmetic)
+		if err := os.WriteFile(filepath.Join(path, infoFile), []byte(info), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for stored, want := range map[string]string{"amd64-fma": "fma", "go+amd64-fma": "go+fma",
+		"amd64-fma2": "amd64-fma2"} {
+		record(stored)
+		if r, err := Read(path); err != nil || r.Info.Arithmetic != want {
+			t.Errorf("%s is read as %s (%v), want %s", stored, r.Info.Arithmetic, err, want)
+		}
+	}
+	record("amd64-fma")
+	d, _, err := Open(path, "fma", false)
+	if err != nil {
+		t.Fatalf("is not gone on with: %v", err)
+	}
+	if err := d.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if r, err := Read(path); err != nil || r.Info.Arithmetic != "fma" {
+		t.Errorf("gone on with it is of %s (%v)", r.Info.Arithmetic, err)
 	}
 }
 

@@ -3,6 +3,7 @@ package run
 import (
 	"runtime"
 	"runtime/debug"
+	"strings"
 )
 
 // formatVersion is the version of the directory's layout. Within it files and
@@ -22,6 +23,19 @@ type Info struct {
 	Diverged   string `json:"diverged,omitempty"`  // why it is over before its end; "" if not
 	Data       string `json:"data,omitempty"`      // SHA-256, in hex, of the file of training sequences; "" if drawn from a law
 	TestData   string `json:"test_data,omitempty"` // SHA-256, in hex, of a file of test sequences
+}
+
+// Arithmetic returns today's name of an arithmetic that a document has: fma was
+// amd64-fma until other processors gave its bits. A run that went on in others
+// has several names with a + between them.
+func Arithmetic(name string) string {
+	names := strings.Split(name, "+")
+	for i, n := range names {
+		if n == "amd64-fma" {
+			names[i] = "fma"
+		}
+	}
+	return strings.Join(names, "+")
 }
 
 // NewInfo returns the Info of a run by this program. Where its own file cannot

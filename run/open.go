@@ -152,6 +152,7 @@ func readRun(fsys fs.FS) (s Saved, err error) {
 	if s.Info.Version != formatVersion {
 		return s, fmt.Errorf("is a run of version %d, this icar reads version %d: use the icar that wrote it", s.Info.Version, formatVersion)
 	}
+	s.Info.Arithmetic = Arithmetic(s.Info.Arithmetic)
 	_, err = fs.Stat(fsys, doneFile)
 	s.Done = err == nil
 	return s, ignore(fs.ErrNotExist, err)

@@ -33,7 +33,7 @@ func TestPlan(t *testing.T) {
 		sweep.Name("q", again) == sweep.Name("p", trials) {
 		t.Errorf("another name the second time: %v", err)
 	}
-	other, _, err := p.Trials("amd64-fma")
+	other, _, err := p.Trials("fma")
 	if err != nil || other[0].ID == trials[0].ID {
 		t.Errorf("the same identity under another arithmetic, %v", err)
 	}

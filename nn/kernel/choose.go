@@ -9,7 +9,7 @@ import (
 // is always plain Go.
 func Available() []Kernel { return append(vector(), plain{}) }
 
-// Choose returns the kernel of that name, go, avx2 or avx512, or the default of
+// Choose returns the kernel of that name, go, avx2, avx512 or neon, or the default of
 // this machine for an empty name. The error names those that the machine has.
 func Choose(name string) (Kernel, error) {
 	available := Available()

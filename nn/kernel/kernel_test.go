@@ -38,7 +38,7 @@ func clone(m Matrix) Matrix {
 func vectors(t testing.TB) []Kernel {
 	list := vector()
 	if len(list) == 0 {
-		const needs = "neither avx2 nor avx512 on this machine"
+		const needs = "no avx2, avx512 or neon on this machine"
 		if os.Getenv("CI") == "true" {
 			t.Fatal(needs)
 		}

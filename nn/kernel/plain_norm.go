@@ -2,6 +2,9 @@ package kernel
 
 import "math"
 
+// The conversions of products that a sum follows keep them from being fused
+// with it, also where they went through a variable.
+
 // Norm implements Kernel.
 func (plain) Norm(y, normal, rstd, x Matrix, gamma, beta []float32, epsilon float32) {
 	scale := 1 / float32(x.Cols)
@@ -12,7 +15,7 @@ func (plain) Norm(y, normal, rstd, x Matrix, gamma, beta []float32, epsilon floa
 			for k := l; k < len(x); k += Lanes {
 				mean += x[k]
 			}
-			mean *= scale
+			mean = float32(mean * scale)
 			for k := l; k < len(x); k += Lanes {
 				e := x[k] - mean
 				variance += float32(e * e)
@@ -39,12 +42,11 @@ func (plain) NormBackward(dy, normal, rstd Matrix, gamma, dgamma, dbeta []float3
 				k := j*Lanes + l
 				dgamma[k] += float32(dy[k] * normal[k])
 				dbeta[k] += dy[k]
-				dy[k] *= g
+				dy[k] = float32(dy[k] * g)
 				mean += dy[k]
 				along += float32(dy[k] * normal[k])
 			}
-			mean *= scale
-			along *= scale
+			mean, along = float32(mean*scale), float32(along*scale)
 			for k := l; k < len(dy); k += Lanes {
 				dy[k] = ((dy[k] - mean) - float32(normal[k]*along)) * rstd[l]
 			}

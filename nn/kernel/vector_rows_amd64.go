@@ -1,144 +1,93 @@
 package kernel
 
-// The methods below call assembly on one row of a matrix at a time.
+// The methods below call the assembly of a width on one row.
 
-// Add implements Kernel.
-func (k assembly) Add(dst, a, b Matrix) {
-	b.check(Lanes)
-	for i := range dst.Rows {
-		sum, x, y := dst.row(i), a.row(i), b.Data[i*b.Row*Lanes:]
-		if k.wide {
-			addAVX512(&sum[0], &x[0], &y[0], dst.Cols, b.Col*Lanes*bytes)
-		} else {
-			addAVX2(&sum[0], &x[0], &y[0], dst.Cols, b.Col*Lanes*bytes)
-		}
+func (k assembly) addRow(dst, a, b *float32, n, step int) {
+	if k.wide {
+		addAVX512(dst, a, b, n, step)
+	} else {
+		addAVX2(dst, a, b, n, step)
 	}
 }
 
-// Relu implements Kernel.
-func (k assembly) Relu(x Matrix) {
-	for i := range x.Rows {
-		row := x.row(i)
-		if k.wide {
-			reluAVX512(&row[0], x.Cols)
-		} else {
-			reluAVX2(&row[0], x.Cols)
-		}
+func (k assembly) reluRow(x *float32, n int) {
+	if k.wide {
+		reluAVX512(x, n)
+	} else {
+		reluAVX2(x, n)
 	}
 }
 
-// ReluBackward implements Kernel.
-func (k assembly) ReluBackward(dx, y Matrix) {
-	for i := range dx.Rows {
-		row, by := dx.row(i), y.row(i)
-		if k.wide {
-			reluBackwardAVX512(&row[0], &by[0], dx.Cols)
-		} else {
-			reluBackwardAVX2(&row[0], &by[0], dx.Cols)
-		}
+func (k assembly) reluBackwardRow(dx, y *float32, n int) {
+	if k.wide {
+		reluBackwardAVX512(dx, y, n)
+	} else {
+		reluBackwardAVX2(dx, y, n)
 	}
 }
 
-// GELU implements Kernel.
-func (k assembly) GELU(y, x Matrix) {
-	for i := range x.Rows {
-		to, from := y.row(i), x.row(i)
-		if k.wide {
-			geluAVX512(&to[0], &from[0], x.Cols)
-		} else {
-			geluAVX2(&to[0], &from[0], x.Cols)
-		}
+func (k assembly) weighRow(s, p *float32, n int) {
+	if k.wide {
+		weighAVX512(s, p, n)
+	} else {
+		weighAVX2(s, p, n)
 	}
 }
 
-// GELUBackward implements Kernel.
-func (k assembly) GELUBackward(dx, x Matrix) {
-	for i := range x.Rows {
-		to, from := dx.row(i), x.row(i)
-		if k.wide {
-			geluBackwardAVX512(&to[0], &from[0], x.Cols)
-		} else {
-			geluBackwardAVX2(&to[0], &from[0], x.Cols)
-		}
+func (k assembly) weighBackwardRow(q, s, t, p *float32, n int) {
+	if k.wide {
+		weighBackwardAVX512(q, s, t, p, n)
+	} else {
+		weighBackwardAVX2(q, s, t, p, n)
 	}
 }
 
-// Weigh implements Kernel.
-func (k assembly) Weigh(s, p Matrix) {
-	for i := range s.Rows {
-		row, weights := s.row(i), p.numbers(i)
-		if k.wide {
-			weighAVX512(&row[0], &weights[0], s.Cols)
-		} else {
-			weighAVX2(&row[0], &weights[0], s.Cols)
-		}
+func (k assembly) softmaxRow(s *float32, n int) {
+	if k.wide {
+		softmaxAVX512(s, n)
+	} else {
+		softmaxAVX2(s, n)
 	}
 }
 
-// WeighBackward implements Kernel.
-func (k assembly) WeighBackward(q, s, t, p Matrix) {
-	for i := range s.Rows {
-		q, s, t, p, n := q.row(i), s.row(i), t.row(i), p.numbers(i), s.Cols
-		if k.wide {
-			weighBackwardAVX512(&q[0], &s[0], &t[0], &p[0], n)
-		} else {
-			weighBackwardAVX2(&q[0], &s[0], &t[0], &p[0], n)
-		}
+func (k assembly) softmaxBackwardRow(q, s, t, p *float32, n int) {
+	if k.wide {
+		softmaxBackwardAVX512(q, s, t, p, n)
+	} else {
+		softmaxBackwardAVX2(q, s, t, p, n)
 	}
 }
 
-// Softmax implements Kernel.
-func (k assembly) Softmax(s Matrix, first int) {
-	for i := range s.Rows {
-		row, n := s.row(i), first+i+1
-		clear(row[n*Lanes:])
-		if k.wide {
-			softmaxAVX512(&row[0], n)
-		} else {
-			softmaxAVX2(&row[0], n)
-		}
+func (k assembly) normRow(y, normal, rstd, x, gamma, beta *float32, n int,
+	scale, epsilon, one float32) {
+	if k.wide {
+		normAVX512(y, normal, rstd, x, gamma, beta, n, scale, epsilon, one)
+	} else {
+		normAVX2(y, normal, rstd, x, gamma, beta, n, scale, epsilon, one)
 	}
 }
 
-// SoftmaxBackward implements Kernel.
-func (k assembly) SoftmaxBackward(q, s, t, p Matrix, first int) {
-	for i := range s.Rows {
-		q, s, t, p, n := q.row(i), s.row(i), t.row(i), p.numbers(i), first+i+1
-		clear(q[n*Lanes:])
-		clear(s[n*Lanes:])
-		clear(t[n*Lanes:])
-		if k.wide {
-			softmaxBackwardAVX512(&q[0], &s[0], &t[0], &p[0], n)
-		} else {
-			softmaxBackwardAVX2(&q[0], &s[0], &t[0], &p[0], n)
-		}
+func (k assembly) normBackwardRow(dy, normal, rstd, gamma, dgamma, dbeta *float32, n int,
+	scale float32) {
+	if k.wide {
+		normBackwardAVX512(dy, normal, rstd, gamma, dgamma, dbeta, n, scale)
+	} else {
+		normBackwardAVX2(dy, normal, rstd, gamma, dgamma, dbeta, n, scale)
 	}
 }
 
-// Norm implements Kernel.
-func (k assembly) Norm(y, normal, rstd, x Matrix, gamma, beta []float32, epsilon float32) {
-	scale, d := 1/float32(x.Cols), x.Cols
-	_, _ = gamma[d-1], beta[d-1]
-	for i := range x.Rows {
-		y, normal, rstd, x := y.row(i), normal.row(i), rstd.row(i), x.row(i)
-		if k.wide {
-			normAVX512(&y[0], &normal[0], &rstd[0], &x[0], &gamma[0], &beta[0], d, scale, epsilon, 1)
-		} else {
-			normAVX2(&y[0], &normal[0], &rstd[0], &x[0], &gamma[0], &beta[0], d, scale, epsilon, 1)
-		}
+func (k assembly) geluRow(y, x *float32, n int) {
+	if k.wide {
+		geluAVX512(y, x, n)
+	} else {
+		geluAVX2(y, x, n)
 	}
 }
 
-// NormBackward implements Kernel.
-func (k assembly) NormBackward(dy, normal, rstd Matrix, gamma, dgamma, dbeta []float32) {
-	scale, d := 1/float32(dy.Cols), dy.Cols
-	_, _, _ = gamma[d-1], dgamma[d*Lanes-1], dbeta[d*Lanes-1]
-	for i := range dy.Rows {
-		dy, normal, rstd := dy.row(i), normal.row(i), rstd.row(i)
-		if k.wide {
-			normBackwardAVX512(&dy[0], &normal[0], &rstd[0], &gamma[0], &dgamma[0], &dbeta[0], d, scale)
-		} else {
-			normBackwardAVX2(&dy[0], &normal[0], &rstd[0], &gamma[0], &dgamma[0], &dbeta[0], d, scale)
-		}
+func (k assembly) geluBackwardRow(dx, x *float32, n int) {
+	if k.wide {
+		geluBackwardAVX512(dx, x, n)
+	} else {
+		geluBackwardAVX2(dx, x, n)
 	}
 }

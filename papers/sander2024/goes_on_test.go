@@ -110,6 +110,29 @@ func TestNetworkGoesOn(t *testing.T) {
 	}
 }
 
+// A trial on record as of amd64-fma, which is what fma was called, runs where there is fma
+// and nowhere else.
+func TestTrialOfAnOlderArithmetic(t *testing.T) {
+	made := fig5()
+	plan, err := experiment.Plan(made, experiment.Options{Scale: outcome.Quick})
+	if err != nil {
+		t.Fatal(err)
+	}
+	old, err := made.On(plan[0], "amd64-fma")
+	if err != nil {
+		t.Fatal(err)
+	}
+	today := "" // a kernel of that arithmetic
+	for _, k := range kernel.Available() {
+		if k.Arithmetic() == "fma" {
+			today = k.Name()
+		}
+	}
+	if err := made.Check(old); (err == nil) != (today != "") {
+		t.Errorf("kernel %q: %v", today, err)
+	}
+}
+
 // The kernel of the options runs the networks, whose trials are of its arithmetic;
 // those of an experiment without networks are of none.
 func TestKernelOfTheOptions(t *testing.T) {
