@@ -6,13 +6,18 @@ import (
 	"iter"
 
 	"icar/ar"
+	"icar/sequence"
 )
 
 // Pieces yields the sequences from, …, n-1 of a stream in the order of [Sequences], bit
 // for bit, at most size at a time: more of them than memory holds. Both from and size
 // are multiples of [ar.BlockSize]. What was yielded is overwritten by the next piece.
-// The error is that of Sequences, once.
+// Of sequences in files, which memory holds, there may be fewer. The error is that of
+// Sequences, once.
 func Pieces(c Config, stream string, from, n, size int) iter.Seq2[ar.Batch[float64], error] {
+	if c.Data != "" {
+		return pieces(c, stream, from, n, size)
+	}
 	return func(yield func(ar.Batch[float64], error) bool) {
 		sampler, err := newSampler[float64](c, n, stream)
 		if err != nil {
@@ -34,6 +39,22 @@ func Pieces(c Config, stream string, from, n, size int) iter.Seq2[ar.Batch[float
 				return nil
 			})
 			if !yield(s, err) || err != nil {
+				return
+			}
+		}
+	}
+}
+
+// pieces are those of sequences in files.
+func pieces(c Config, stream string, from, n, size int) iter.Seq2[ar.Batch[float64], error] {
+	return func(yield func(ar.Batch[float64], error) bool) {
+		whole, err := Sequences(c, stream, n)
+		if err != nil {
+			yield(ar.Batch[float64]{}, err)
+			return
+		}
+		for ; from < whole.N; from += size {
+			if !yield(sequence.Part(whole, from, min(from+size, whole.N)), nil) {
 				return
 			}
 		}

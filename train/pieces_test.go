@@ -36,3 +36,31 @@ func TestPiecesAreTheSequences(t *testing.T) {
 		}
 	}
 }
+
+// Of a file the pieces are its sequences too, and end with them.
+func TestPiecesOfAFile(t *testing.T) {
+	c, err := filled(t, "data="+saved(t, "s.npy", 120, 5, 2), "batch=16", "tokens=plain")
+	if err != nil {
+		t.Fatal(err)
+	}
+	whole, err := Sequences(c, TestStream, 1000)
+	if err != nil || whole.N < 17 {
+		t.Fatal(whole.N, err)
+	}
+	var states []float64
+	for piece, err := range Pieces(c, TestStream, 16, 1000, 16) {
+		if err != nil || piece.N > 16 {
+			t.Fatal(piece.N, err)
+		}
+		states = append(states, piece.States...)
+	}
+	if !slices.Equal(states, whole.States[16*6*2:]) {
+		t.Errorf("%d numbers, want %d", len(states), len(whole.States)-16*6*2)
+	}
+	c.DataSum = "0"
+	for _, err := range Pieces(c, TestStream, 0, 16, 16) {
+		if err == nil {
+			t.Error("a file that has changed has sequences")
+		}
+	}
+}
