@@ -48,7 +48,8 @@ func Others() []Case {
 func Standard() []Case {
 	fig5 := train.DefaultConfig()
 	fig7 := fig5
-	fig7.Tokens, fig7.Embed, fig7.Heads, fig7.Residual, fig7.Position = ar.Plain, 10, 8, false, nn.ProductPosition
+	fig7.Tokens, fig7.Embed, fig7.Heads = ar.Plain, 10, 8
+	fig7.Residual, fig7.Position = false, nn.ProductPosition
 	deep, wide, softmax := fig5, fig7, fig7
 	deep.Depth = 4
 	wide.Heads = 64

@@ -21,8 +21,8 @@ const (
 )
 
 // Source is where the sequences of a run come from: [Batches] draws them from the
-// law of its configuration, or takes them from its files. A run goes on to the same bits only if batch k is a
-// function of k alone.
+// law of its configuration, or takes them from its files. A run goes on to the same
+// bits only if batch k is a function of k alone.
 type Source interface {
 	// Batch returns the batch of step k = 1, 2, …, which the next call may
 	// overwrite: tokens X (N, T, c) and targets Y (N, T, d). The error is the

@@ -86,7 +86,8 @@ func (k assembly) product(c, a, b Matrix, unit int, add bool) {
 				for j, cols := from, 0; j < to; j += cols * t[tilesCount] {
 					cols, t[tilesCount] = run(to - j)
 					t[tilesShape] = mostCols*(rows-1) + cols - 1
-					k.tile(&c.Data[(i*c.Row+j*c.Col)*Lanes], left, &b.Data[(n*b.Row+j*b.Col)*Lanes], &t, unit)
+					k.tile(&c.Data[(i*c.Row+j*c.Col)*Lanes], left,
+						&b.Data[(n*b.Row+j*b.Col)*Lanes], &t, unit)
 				}
 			}
 		}
