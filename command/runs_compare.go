@@ -61,16 +61,25 @@ func (h *house) newRunsCompare() *cobra.Command {
 }
 
 // differing returns for each run KEY=VALUE of the settings that are not the
-// same in all.
+// same in all. Of a file of sequences its hash is one where the name is the same, and
+// its first digits tell it.
 func differing(runs []described) [][]string {
 	var configs []train.Config
 	for _, d := range runs {
 		configs = append(configs, *d.Config)
 	}
 	differ := make([][]string, len(runs))
-	for _, name := range train.Differing(configs...) {
+	const digits = 12
+	names := train.Differing(configs...)
+	for _, name := range names {
+		file, hash := strings.CutSuffix(name, "_sha256")
+		if hash && slices.Contains(names, file) {
+			continue
+		}
 		for r, c := range configs {
-			if value, has := c.Values()[name]; has {
+			if value, has := c.Values()[name]; has && hash {
+				differ[r] = append(differ[r], name+"="+value[:min(len(value), digits)])
+			} else if has {
 				differ[r] = append(differ[r], name+"="+value)
 			}
 		}

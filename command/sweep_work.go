@@ -221,7 +221,11 @@ func settle(ctx context.Context, f databaseFlags, o workFlags, s *sweep.Store,
 			"is worked on nowhere else, --restored goes on from its checkpoints",
 			"checkpoints", place.Name)
 	}
-	return sweep.Attempts{Folder: filepath.Join(o.files, place.Name), Log: log}, nil
+	held := func(c sweep.Claim) error {
+		return f.insist(ctx, "heartbeat",
+			func(ctx context.Context) error { return s.Heartbeat(ctx, c) })
+	}
+	return sweep.Attempts{Folder: filepath.Join(o.files, place.Name), Log: log, Held: held}, nil
 }
 
 // folder returns the folder of files that belongs to the database.

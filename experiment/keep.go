@@ -124,7 +124,7 @@ func Forget(folder string, trials []outcome.Trial) error {
 	for _, p := range programs {
 		for _, t := range trials {
 			path := filepath.Join(folder, p.Name(), t.ID)
-			err = errors.Join(err, os.RemoveAll(path), os.RemoveAll(path+".json"))
+			err = errors.Join(err, os.RemoveAll(path), run.RemoveFile(path+".json"))
 		}
 		removeEmpty(filepath.Join(folder, p.Name()))
 	}

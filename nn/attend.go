@@ -11,8 +11,9 @@ import "icar/nn/kernel"
 // T = 128, they take 0.64 of the time (icar bench d32).
 func (c Config) quadratic(length int) bool {
 	const outgrown = 64
+	e := c.folded(c.Depth - 1) // the first layer's may be less, but all go by one form
 	return c.Attention == SoftmaxAttention || c.Position == ProductPosition || c.split() ||
-		c.Embed >= outgrown && length <= 2*c.Embed
+		e > outgrown && length <= 2*e
 }
 
 // headLanes is a head of a layer at work: its parameters M (E, E), U (D, E) and

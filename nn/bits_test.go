@@ -25,7 +25,7 @@ var trainedBits = map[string]map[string]string{
 		"prefix":     "1e93cc897b716384",
 		"softmax":    "78bdc15a7667c0b0",
 		"softmax-H8": "edbb551259ef0d11",
-		"wide":       "bf4d829b7d7978e6",
+		"wide":       "34c5e7be4533f672",
 	},
 	"go": {
 		"additive":   "a12278fab333a809",
@@ -39,7 +39,7 @@ var trainedBits = map[string]map[string]string{
 		"prefix":     "ad639b086670b1f3",
 		"softmax":    "0b08bc5b670a7eb0",
 		"softmax-H8": "67f125db34d1213b",
-		"wide":       "3d7cf3a99cdf80ec",
+		"wide":       "dfb0a7941c97400e",
 	},
 }
 
@@ -56,7 +56,7 @@ var trainedLong = map[string]string{
 	"prefix":     "8329eb22ee0de2cd",
 	"softmax":    "e65229f917bdb575",
 	"softmax-H8": "c9c678fb3d93ae71",
-	"wide":       "2f961cb277f4bc85",
+	"wide":       "fe03375d96a32bb2",
 }
 
 // sameModels are models that between them use every loop, and those of the paper.

@@ -76,7 +76,7 @@ func kinds() map[string]Config {
 	gpt.Mixer, gpt.Position, gpt.PreNorm = MultiHead{}.Name(), AdditivePosition, true
 	gpt.MLPNorm, gpt.FinalNorm, gpt.Activation = true, true, GELU
 	wide := prefix
-	wide.Embed, wide.Length, wide.MLP, wide.Depth = 66, 19, 1, 1
+	wide.Embed, wide.Length, wide.MLP, wide.Depth = 66, 19, 1, 2
 	return map[string]Config{"softmax": softmax, "linear": linear, "narrow": narrow,
 		"prefix": prefix, "additive": additive, "gpt": gpt, "wide": wide}
 }

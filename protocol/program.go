@@ -153,6 +153,7 @@ func (p *Program) run(started chan<- error) {
 	}
 	p.says.Close()
 	<-listened
+	p.stderr.finish()
 	close(p.ended)
 }
 

@@ -114,6 +114,9 @@ func behave(how string) int {
 		echoes(8)
 		fmt.Fprintln(os.Stderr, "RuntimeError: at exit")
 		return 3
+	case "unended":
+		fmt.Fprint(os.Stderr, "first\r\nsecond")
+		return echoes(8)
 	case "more":
 		echoes(8)
 		os.Stdout.Write(right())
@@ -401,6 +404,21 @@ func TestProgramDiesWithItsParent(t *testing.T) {
 		time.Sleep(20 * time.Millisecond)
 	}
 	t.Errorf("process %d outlives who started it", program)
+}
+
+// The last line on standard error is shown also if nothing ends it.
+func TestUnendedLineIsShown(t *testing.T) {
+	t.Parallel()
+	var shown bytes.Buffer
+	p := start(t, "unended", Options{Stderr: &shown})
+	_, err := p.Predict(t.Context(), sequences(1))
+	if err = errors.Join(err, p.Close()); err != nil {
+		t.Fatal(err)
+	}
+	if lines := strings.Split(shown.String(), "\n"); len(lines) != 3 ||
+		!strings.HasSuffix(lines[0], ": first") || !strings.HasSuffix(lines[1], ": second") {
+		t.Errorf("%q is shown", shown.String())
+	}
 }
 
 // Standard error is shown line by line behind the program's name, each character

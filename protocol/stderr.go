@@ -69,6 +69,9 @@ func (e *echo) end() {
 	fmt.Fprintf(e.to, "%s: %s\n", visible.Text(e.name), visible.Text(text))
 }
 
+// finish ends the last line, which may have no end of its own.
+func (e *echo) finish() { e.last() }
+
 // last returns the last line that is not empty, "" if there is none: of a Python
 // program that failed the exception.
 func (e *echo) last() string {

@@ -82,6 +82,17 @@ func ignore(expected, err error) error {
 	return err
 }
 
+// RemoveFile removes a file, if it is there, and what a [WriteFile] of it has left whose
+// process was killed.
+func RemoveFile(path string) error {
+	folder, name := filepath.Split(path)
+	left, err := leftovers(folder, name)
+	for _, l := range append(left, name) {
+		err = errors.Join(err, ignore(os.ErrNotExist, os.Remove(filepath.Join(folder, l))))
+	}
+	return err
+}
+
 // WriteFolder fills a folder that is found whole or not at all, in place of
 // the one that may stand there: it is written beside it under a temporary
 // name and renamed at the end. On an error the old one stands. What an

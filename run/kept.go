@@ -27,7 +27,7 @@ func keptName(step int) string { return fmt.Sprintf("checkpoint.step-%09d.safete
 
 // keptFile matches such names, and with a first and a last group that are not empty
 // what was to become such a file when the process was killed.
-var keptFile = regexp.MustCompile(`^(\.?)checkpoint\.step-(\d{9})\.safetensors(\.\d+)?$`)
+var keptFile = regexp.MustCompile(`^(\.?)checkpoint\.step-(\d{9,})\.safetensors(\.\d+)?$`)
 
 // Keep writes a checkpoint that stays. Of the same step the content is the same, so
 // that one which is there already is replaced.

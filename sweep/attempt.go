@@ -25,6 +25,8 @@ import (
 type Attempts struct {
 	Folder string
 	Log    *slog.Logger
+	// Held returns an error if a claim is no longer its worker's; nil is never asked.
+	Held func(Claim) error
 }
 
 // Path returns the directory of the attempt of a claim.
@@ -93,7 +95,7 @@ func (a Attempts) Inherit(c Claim, arithmetic string) (dir *run.Dir, saved *run.
 		return nil, nil, err
 	}
 	defer trial.Close()
-	if err := putBack(trial, c.Epoch); err != nil {
+	if err := a.putBack(trial, c); err != nil {
 		return nil, nil, err
 	}
 	for _, epoch := range epochs(trial) {
@@ -123,13 +125,19 @@ func (a Attempts) Inherit(c Claim, arithmetic string) (dir *run.Dir, saved *run.
 
 // putBack makes attempts that are not before a claim ones that are: a database that
 // was restored from a backup gives epochs again which it had given before. They
-// keep their order and come after those that it knows of.
-func putBack(trial *os.Root, epoch int64) (err error) {
-	for _, ahead := range epochs(trial) {
-		if ahead >= epoch {
-			to := attempt(ahead + math.MinInt64)
-			err = errors.Join(err, trial.RemoveAll(to), trial.Rename(attempt(ahead), to))
+// keep their order and come after those that it knows of. A worker that was stopped
+// sees the attempt of who has its trial now in the same way, so the claim is looked
+// at once they are listed: if it is held then, none of these is anybody's.
+func (a Attempts) putBack(trial *os.Root, c Claim) (err error) {
+	ahead := slices.DeleteFunc(epochs(trial), func(epoch int64) bool { return epoch < c.Epoch })
+	if len(ahead) > 0 && a.Held != nil {
+		if err := a.Held(c); err != nil {
+			return err
 		}
+	}
+	for _, epoch := range ahead {
+		to := attempt(epoch + math.MinInt64)
+		err = errors.Join(err, trial.RemoveAll(to), trial.Rename(attempt(epoch), to))
 	}
 	return err
 }

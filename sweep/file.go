@@ -18,7 +18,7 @@ import (
 type openedFile struct {
 	path  string
 	was   fs.FileInfo
-	stamp int32 // see Store.stamp
+	stamp int32 // see Store.identify
 }
 
 // check returns an error, ErrBroken, if another file is at the path by now, or

@@ -134,6 +134,42 @@ func TestAttemptsAheadOfTheDatabase(t *testing.T) {
 	}
 }
 
+// A worker that was stopped before it began, and wakes up when another one has its
+// trial, leaves that one's directory alone.
+func TestStaleWorkerMovesNothing(t *testing.T) {
+	plain, err := kernel.Choose("go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := sweep.Claim{Sweep: "0123456789ab", Config: small(t), Epoch: 2}
+	c.ID = sweep.Identity(c.Config, "go")
+	stale := c
+	stale.Epoch = 1
+	trainer := sweep.Trainer{Kernel: plain, Attempts: sweep.Attempts{Folder: t.TempDir(),
+		Log: slog.New(slog.DiscardHandler), Held: func(asked sweep.Claim) error {
+			if asked.Epoch == stale.Epoch {
+				return sweep.ErrLost
+			}
+			return nil
+		}}}
+	woken := false
+	trainer.Step = func() {
+		if woken {
+			return
+		}
+		woken = true
+		if _, _, err := trainer.Do(t.Context(), stale); !errors.Is(err, sweep.ErrLost) {
+			t.Errorf("the stale worker: %v, want %v", err, sweep.ErrLost)
+		}
+	}
+	if _, _, err := trainer.Do(t.Context(), c); err != nil {
+		t.Errorf("the worker of epoch 2: %v", err)
+	}
+	if !woken {
+		t.Error("no step was made")
+	}
+}
+
 // A sweep is worked on by the program that created it.
 func TestCheckProgram(t *testing.T) {
 	for created, want := range map[string]string{

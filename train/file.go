@@ -95,6 +95,10 @@ func (c Config) checkData() error {
 			return errors.New("test_data goes with data, which names the sequences to train on: " +
 				"name both, or leave test_data out")
 		}
+		if c.DataSum != "" || c.TestSum != "" {
+			return errors.New("a SHA-256 goes with a file of sequences, and none is named: " +
+				"name it with data, or leave data_sha256 and test_data_sha256 out")
+		}
 		return nil
 	}
 	if c.Law != "" {
@@ -230,6 +234,10 @@ func (c *Config) holdOut(n int) error {
 	c.Train = cmp.Or(c.Train, c.batches(max(rest, 0)))
 	if err := c.aBatch(rest); err != nil {
 		return err
+	}
+	if c.Test == 0 && c.Train >= n {
+		return fmt.Errorf("train %d leaves none of the %d sequences of %s to test on: "+
+			"use a smaller train, or name others with test_data", c.Train, n, c.Data)
 	}
 	c.Test = cmp.Or(c.Test, n-c.Train)
 	if c.Train+c.Test > n || c.Test < 1 {

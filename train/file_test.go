@@ -248,6 +248,8 @@ func TestSettingsThatDoNotFitAFile(t *testing.T) {
 		"length 50 does not fit: the states to predict from":          {data, "length=50"},
 		"train 12 and test 9 do not fit":                              {data, "batch=1", "train=12", "test=9"},
 		"batch 1024 is more than the 16 sequences of":                 {data},
+		"train 20 leaves none of the 20 sequences of":                 {data, "batch=1", "train=20"},
+		"a SHA-256 goes with a file of sequences":                     {"data_sha256=" + strings.Repeat("0", 64)},
 		"test 20 leaves no sequence of":                               {data, "batch=1", "test=20"},
 		"train 10 is not a multiple of batch 4":                       {data, "batch=4", "train=10"},
 		"fresh sequences cannot be drawn from":                        {data, "batch=4", "fresh=true"},

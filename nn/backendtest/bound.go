@@ -26,19 +26,37 @@ const unit = 0x1p-24
 // a backend for, most that of the complaints after which it is enough.
 const models, least, most = 120, 30, 5
 
+// longOnes come before the random models: layers whose attention is a sum over segments
+// of the context with a norm at every place, and wide ones of more than eight tokens.
+func longOnes() []nn.Config {
+	return []nn.Config{
+		{Width: 3, Embed: 6, Depth: 2, Heads: 2, Attention: nn.LinearAttention, Norm: true,
+			PreNorm: true, Residual: true, MLP: 1, MLPNorm: true, FinalNorm: true,
+			Position: nn.NoPosition, Length: 200, Coords: 2},
+		{Width: 3, Embed: 66, Depth: 2, Heads: 1, Attention: nn.LinearAttention, Norm: true,
+			Residual: true, Position: nn.NoPosition, Length: 40, Coords: 3},
+	}
+}
+
 // reference compares a backend with the reference in float64.
 func reference(build nn.NewBackend) error {
 	var wrong []error
-	taken := 0
+	taken, forced := 0, longOnes()
 	for i := 0; i < models && len(wrong) < most; i++ {
 		r := ar.Rand(7, "backendtest", uint64(i))
 		c := draw(r)
+		if i < len(forced) {
+			c = forced[i]
+		}
 		m, by, err := start(build, c, uint64(i))
 		if err == nil && m != nil {
 			taken++
 			tame(m)
-			n := pick(r, 1, 2, 15, 16, 17, 33, 40)
-			err = compare(m, by, batch(c, n, 1+r.IntN(c.Length), uint64(i)), r)
+			n, length := pick(r, 1, 2, 15, 16, 17, 33, 40), 1+r.IntN(c.Length)
+			if i < len(forced) {
+				n, length = 3, c.Length
+			}
+			err = compare(m, by, batch(c, n, length, uint64(i)), r)
 		}
 		if err != nil {
 			wrong = append(wrong, fmt.Errorf("model %d, %+v: %w", i, c, err))
