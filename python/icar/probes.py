@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import select
 import shlex
 import socket
 import subprocess
@@ -11,7 +12,7 @@ import sys
 import tempfile
 import threading
 from dataclasses import dataclass
-from typing import Any, Optional, Union
+from typing import Any, BinaryIO, Optional, Union
 
 import numpy as np
 
@@ -161,15 +162,29 @@ def _answer(model: protocol.Predictor, door: socket.socket, address: str,
             connection, _ = door.accept()
         except socket.timeout:
             continue
-        with connection, connection.makefile("rb") as source, \
-                connection.makefile("wb") as sink:
-            connection.settimeout(None)
-            try:
-                protocol.serve(model, source, sink)
-            except (BrokenPipeError, ConnectionResetError, protocol.Cut):
-                continue  # icar has given up, and says why
-            with open(address + ".done", "w", encoding="utf-8"):
-                pass
+        try:  # around the files too: to close one that could not be written fails again
+            with connection, connection.makefile("rb") as source, \
+                    connection.makefile("wb") as sink:
+                connection.settimeout(None)
+                _serve(model, connection, source, sink)
+                with open(address + ".done", "w", encoding="utf-8"):
+                    pass
+        except (BrokenPipeError, ConnectionResetError, protocol.Cut):
+            continue  # icar has given up, and says why
+
+
+def _serve(model: protocol.Predictor, connection: socket.socket, source: BinaryIO,
+           sink: BinaryIO) -> None:
+    """Answer a connection. An answer that does not fit is no error of its own where nobody
+    waits for it any more: then it is the ConnectionResetError that a better one meets."""
+    try:
+        protocol.serve(model, source, sink)
+    except protocol.ProtocolError as wrong:
+        hung = select.poll()
+        hung.register(connection, 0)  # that the other end is closed is always told
+        if hung.poll(0):
+            raise ConnectionResetError from wrong
+        raise
 
 
 class _Said:

@@ -4,6 +4,7 @@ import os
 import sys
 import tempfile
 import threading
+import time
 import unittest
 from unittest import mock
 
@@ -67,6 +68,20 @@ class AgainstADouble(unittest.TestCase):
         self.assertEqual(raised.exception.code, 3)
         with self.assertRaisesRegex(icar.IcarError, "^the disk is full$"):
             icar.probe(lambda s: s, states=self.states, dies=True)
+
+    def test_a_late_answer_does_not_hide_what_the_command_says(self):
+        with tempfile.TemporaryDirectory() as folder:
+            asked = os.path.join(folder, "asked")
+            for late in (lambda s: s, lambda s: s[0], lambda s: s + 1j):
+                def model(states):
+                    open(asked, "w", encoding="utf-8").close()
+                    while os.path.exists(asked):
+                        time.sleep(0.005)
+                    return late(states)
+
+                with self.assertRaisesRegex(icar.IcarError, "^the program took longer") as raised:
+                    icar.probe(model, states=self.states, leaves=asked)
+                self.assertEqual(raised.exception.code, 4)
 
     def test_a_long_temporary_folder(self):
         with tempfile.TemporaryDirectory(prefix="a name " + "long" * 30) as folder, \
