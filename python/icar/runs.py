@@ -6,7 +6,7 @@ import ast
 import json
 import os
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Mapping
 
@@ -16,7 +16,9 @@ from . import command, safetensors
 
 #: Settings that no file has which was written before there were these, and their values.
 UNWRITTEN = {"law": "process", "mixer": "full", "pre_norm": False, "activation": "relu",
-             "mlp_norm": False, "final_norm": False, "data": "none", "test_data": "none"}
+             "mlp_norm": False, "final_norm": False, "weight_decay": 0,
+             "keep_every": 0, "data": "none", "data_sha256": "none", "test_data": "none",
+             "test_data_sha256": "none"}
 
 
 @dataclass(frozen=True)
@@ -30,13 +32,13 @@ class Run:
     path: Path
     config: dict[str, Any]        #: the settings, also those left out of the file
     info: dict[str, Any]          #: run.json: which program ran, on which arithmetic
-    weights: dict[str, np.ndarray]
+    weights: dict[str, np.ndarray] = field(repr=False)
     complete: bool
-    loss: np.ndarray              #: (steps) of each batch, before its step
-    learning_rate: np.ndarray     #: (steps)
-    test_step: np.ndarray         #: (evaluations) after which step each was
-    test_mse: np.ndarray          #: (evaluations)
-    position_mse: np.ndarray      #: (evaluations, T)
+    loss: np.ndarray = field(repr=False)           #: (steps) of each batch, before its step
+    learning_rate: np.ndarray = field(repr=False)  #: (steps)
+    test_step: np.ndarray = field(repr=False)      #: (evaluations) after which step each was
+    test_mse: np.ndarray = field(repr=False)       #: (evaluations)
+    position_mse: np.ndarray = field(repr=False)   #: (evaluations, T)
 
     @property
     def steps(self) -> int:

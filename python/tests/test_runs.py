@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import tempfile
 import unittest
 from unittest import mock
@@ -49,6 +50,19 @@ class Runs(unittest.TestCase):
         self.assertEqual(run.weights["layers.0.q.weight"].shape, (6, 6))
         self.assertNotIn("step", run.weights)
         self.assertFalse([name for name in run.weights if "/" in name])
+
+    def test_every_setting_is_in_a_run(self):
+        run = icar.train(self.path("run"), **SMALL)
+        flags = re.findall(r"(?m)^ +--([a-z0-9_]+)", command.call(["train", "--help"]))
+        settings = set(flags[flags.index("law"):flags.index("keep_every") + 1])
+        self.assertEqual(settings - set(run.config), {"order"})  # that of other tokens
+        self.assertEqual([run.config[key] for key in ("weight_decay", "keep_every", "data_sha256",
+                                                      "test_data_sha256")], [0, 0, "none", "none"])
+
+    def test_a_run_is_printed_without_its_numbers(self):
+        words = repr(icar.train(self.path("run"), **SMALL))
+        self.assertIn("'learning_rate': 0.01", words)
+        self.assertNotIn("array", words)
 
     def test_a_run_that_grows_is_read_up_to_its_last_whole_line(self):
         icar.train(self.path("run"), **SMALL)
