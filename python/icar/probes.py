@@ -16,8 +16,8 @@ from typing import Any, BinaryIO, Optional, Union
 
 import numpy as np
 
-from . import command, protocol
-from .estimators import numbers, save
+from . import arrays, command, protocol
+from .estimators import numbers
 from .runs import Run
 
 #: How often a model that has not been asked yet looks whether it will be, in seconds.
@@ -56,9 +56,10 @@ class Probe:
                               "mse": self.estimator_mse, "cosine": self.cosine})
 
 
-def probe(model: Any, *, states: Optional[np.ndarray] = None,
-          fit: Optional[np.ndarray] = None, out: Union[str, os.PathLike[str], None] = None,
-          overwrite: bool = False, timeout: Optional[float] = None, **settings: Any) -> Probe:
+def probe(model: Any, *, states: Optional[arrays.Array] = None,
+          fit: Optional[arrays.Array] = None, w: Optional[arrays.Array] = None,
+          out: Union[str, os.PathLike[str], None] = None, overwrite: bool = False,
+          timeout: Optional[float] = None, **settings: Any) -> Probe:
     """Find out which algorithm a model has learnt.
 
     ``model`` is a run (a :class:`Run` or the path of one), which is looked into with all
@@ -66,20 +67,23 @@ def probe(model: Any, *, states: Optional[np.ndarray] = None,
     :class:`torch.nn.Module`, that returns predictions (n, T, d), which is asked what it
     predicts of ``states`` (N, T+1, d), or else of a law: ``probe(model, d=3, length=16)``.
 
-    ``fit`` are other sequences to fit the estimators on; ``settings`` are those of the law
-    and of ``icar probe``, such as ``sequences=256``; ``timeout`` is the longest time in
-    seconds that the model may take over a batch. ``out`` is a folder to keep the page and
-    the figures in; a report that is there is replaced with ``overwrite`` only.
+    ``fit`` are other sequences to fit the estimators on, ``w`` the hidden matrices
+    (N, d, d) of ``states``; all three are arrays, or paths of .npy files. ``settings`` are
+    those of the law and of ``icar probe``, such as ``sequences=256``; ``timeout`` is the
+    longest time in seconds that the model may take over a batch. ``out`` is a folder to
+    keep the page and the figures in; a report that is there is replaced with
+    ``overwrite`` only.
 
-    Raises what the model raises, and :class:`icar.IcarError` with what the command said.
+    Raises what the model raises, :class:`icar.IcarError` with what the command said, and
+    TypeError about an array of other than real numbers.
     """
     if timeout is not None:
         settings["timeout"] = f"{timeout}s"
     command.may_write(out, overwrite)
     with tempfile.TemporaryDirectory() as folder:
-        for name, array in (("states", states), ("fit", fit)):
+        for name, array in (("states", states), ("fit", fit), ("w", w)):
             if array is not None:
-                settings[name] = save(folder, name, array)
+                settings[name] = arrays.file(folder, name, array)
         settings["out"] = page = os.path.join(folder, "out")
         if isinstance(model, (str, os.PathLike, Run)):
             run = os.fspath(model.path if isinstance(model, Run) else model)
