@@ -116,20 +116,65 @@ func usageOf(err error) error {
 }
 
 func probeModel(c *cobra.Command, path string, model *probe.Model, f probeFlags) error {
+	unfinished, err := unfinished(path, model.Config)
+	if err != nil {
+		return badInput(err)
+	}
+	given, err := model.Given(f.sequences)
+	if err != nil {
+		return fileFailed(err)
+	}
 	if err := prepare(f.out); err != nil {
 		return runFailed(err)
 	}
-	a, err := model.Analyse(c.Context(), f.sequences)
-	if errors.As(err, new(train.FileError)) {
-		return badInput(err)
-	}
+	a, err := model.AnalyseOn(c.Context(), given)
 	if err != nil {
 		return runFailed(err)
 	}
+	a.Unfinished = unfinished
 	return reportProbe(c, f, probeDocument{Version: outcome.DocumentVersion, Run: path, Analysis: a},
-		a, fmt.Sprintf("The model of %s, taken apart on %d sequences of its process. The "+
+		a, fmt.Sprintf("The model of %s, taken apart on %d sequences of %s. The "+
 			"paper's idea: from the context a Transformer makes a matrix Γ, then it predicts Γ s.",
-			path, a.Sequences))
+			path, a.Sequences, testedOn(model.Config)))
+}
+
+// testedOn says where the test sequences of a run are from.
+func testedOn(c train.Config) string {
+	switch {
+	case c.Data == "":
+		return "its process"
+	case c.TestData != "":
+		return c.TestData + ", held out"
+	}
+	return c.Data + ", held out"
+}
+
+// fileFailed gives an error its exit code: what is wrong with a file of sequences is bad
+// input.
+func fileFailed(err error) error {
+	if errors.As(err, new(train.FileError)) {
+		return badInput(err)
+	}
+	return runFailed(err)
+}
+
+// unfinished says how far a run has come that is not at its end, and of which step its
+// weights are; "" of one that is complete.
+func unfinished(path string, c train.Config) (string, error) {
+	r, err := run.Read(path)
+	if err != nil || r.State == run.Complete {
+		return "", err
+	}
+	last, err := r.Last()
+	if err != nil {
+		return "", err
+	}
+	how := map[run.State]string{run.Diverged: "has diverged", run.Running: "is still trained,"}[r.State]
+	if how == "" {
+		how = "was stopped"
+	}
+	return fmt.Sprintf("the run %s after %d of %d steps, and these are the weights of step %d",
+		how, len(r.Metrics), c.Steps(), last.Step), nil
 }
 
 // reportProbe writes the document, the figures and the page of an analysis, and prints

@@ -73,6 +73,8 @@ func (h *house) checkForeign(c *cobra.Command, args []string, f foreignFlags) er
 	}
 	law := changed(append(laws, "of")...)
 	switch {
+	case changed("program") != "" && strings.TrimSpace(f.program) == "":
+		return errors.New(`--program is empty: name a command, as in --program "python3 model.py"`)
 	case !f.asked():
 		if name := changed(append(laws, "states", "maps", "total", "hidden", "w", "fit", "timeout",
 			"of")...); name != "" {
@@ -95,17 +97,17 @@ func (h *house) checkForeign(c *cobra.Command, args []string, f foreignFlags) er
 		return fmt.Errorf("--%s goes with --states: leave it out", changed("w", "fit"))
 	case f.states != "" && changed("sequences") != "":
 		return errors.New("--sequences is for a law: all of --states are taken, leave it out")
-	case f.program != "" && changed("maps", "total", "hidden") != "":
+	case f.program != "" && changed("maps", "total") != "":
 		return fmt.Errorf("--%s goes with --predictions: leave it out, the maps of a program are finite differences",
-			changed("maps", "total", "hidden"))
+			changed("maps", "total"))
+	case f.program != "" && changed("hidden") != "":
+		return errors.New("--hidden goes with --predictions: leave it out, a program answers with predictions alone")
 	case f.predictions != "" && changed("timeout") != "":
 		return errors.New("--timeout goes with --program: leave it out")
 	case f.total && f.maps == "":
 		return errors.New("--total says what --maps are: give them, or leave it out")
 	case f.timeout <= 0:
 		return fmt.Errorf("--timeout %v is not positive: use 2m", f.timeout)
-	case f.program != "" && strings.TrimSpace(f.program) == "":
-		return errors.New(`--program is empty: name a command, as in --program "python3 model.py"`)
 	}
 	return nil
 }
@@ -240,7 +242,9 @@ func (h *house) lawSequences(c *cobra.Command, f probeFlags) (foreign, error) {
 	on := foreign{Given: given, law: map[string]string{}, end: func() {},
 		how: "Estimators are fitted on training sequences of the same law."}
 	for _, k := range lawKeys(config.SequenceKeys()) {
-		on.law[k.Name] = k.String()
+		if k.Name != "law" || config.Data == "" { // sequences in a file are of no law that is known
+			on.law[k.Name] = k.String()
+		}
 	}
 	if f.sequences <= size {
 		return on, nil

@@ -36,6 +36,10 @@ func probeSequence(c *cobra.Command, path string, model *probe.Model, f probeFla
 	if err != nil {
 		return badInput(fmt.Errorf("%s: %w", f.sequence, err))
 	}
+	unfinished, err := unfinished(path, model.Config)
+	if err != nil {
+		return badInput(err)
+	}
 	if err := prepare(f.out); err != nil {
 		return runFailed(err)
 	}
@@ -52,6 +56,9 @@ func probeSequence(c *cobra.Command, path string, model *probe.Model, f probeFla
 			strings.Join(tooLong, ", "))
 	}
 	summary := probe.SequenceSummary(predictions, d)
+	if unfinished != "" {
+		summary += " What limits this: " + unfinished + "."
+	}
 	page, err := saveArticle(f.out, report.Article{
 		Title: "Your sequence",
 		Lead: summary + " " + fmt.Sprintf("%s, %d tokens of dimension %d, as the model of %s predicts it, "+

@@ -42,11 +42,11 @@ func (h *house) probeTraining(c *cobra.Command, path string, f probeFlags) error
 	if err := ownFolder(f.out, trainingFile, subject{Run: path}); err != nil {
 		return badInput(err)
 	}
-	if err := prepare(f.out); err != nil {
-		return runFailed(err)
-	}
 	given, err := last.Given(f.sequences)
 	if err != nil {
+		return fileFailed(err)
+	}
+	if err := prepare(f.out); err != nil {
 		return runFailed(err)
 	}
 	training, err := probe.OverTraining(c.Context(), moments, given)

@@ -35,8 +35,8 @@ func TestPythonPackage(t *testing.T) {
 	if err != nil || m == nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
-	if n, err := strconv.Atoi(string(m[1])); err != nil || n < 25 {
-		t.Errorf("%s tests were run, there are 29", m[1])
+	if n, err := strconv.Atoi(string(m[1])); err != nil || n < 35 {
+		t.Errorf("%s tests were run, there are 39", m[1])
 	}
 	t.Logf("%s tests, %s", m[1], m[2])
 }

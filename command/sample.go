@@ -213,7 +213,9 @@ func newSampleDocument(config train.Config, f sampleFlags, arrays []npy.Array) s
 		Program: thisProgram(),
 		Run:     f.of, Stream: f.stream, Seed: config.Seed, Settings: map[string]string{}}
 	for _, k := range config.SequenceKeys() {
-		d.Settings[k.Name] = k.String()
+		if k.Name != "law" || config.Data == "" { // sequences in a file are of no law that is known
+			d.Settings[k.Name] = k.String()
+		}
 	}
 	for _, a := range arrays {
 		d.Arrays = append(d.Arrays, sampleArray{a.Name, a.Shape,

@@ -248,12 +248,15 @@ func (a *analysis) dissect(ctx context.Context, step estimator.GradientDescent) 
 		what string
 		find func() error
 	}{
-		{"layers beside algorithms", func() (err error) {
+		{"layers beside algorithms", func() error {
 			m, ok := a.model.(Layered)
 			if !ok {
 				return ErrNotOffered
 			}
-			a.Resemblance, err = a.resemble(ctx, m)
+			r, err := a.resemble(ctx, m)
+			if err == nil { // half a comparison is none
+				a.Resemblance = r
+			}
 			return err
 		}},
 		{"heads", func() (err error) {

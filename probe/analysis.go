@@ -16,7 +16,9 @@ type Analysis struct {
 	Sequences int `json:"sequences"` // N
 	// Detailed is the number of sequences, the first ones, that all but errors and
 	// distances of predictions is found out on, 0 if it is all of them.
-	Detailed    int           `json:"detailed,omitempty"`
+	Detailed int `json:"detailed,omitempty"`
+	// Unfinished says, of a model whose training is not at its end, how far it has come.
+	Unfinished  string        `json:"unfinished,omitempty"`
 	Nearest     *Nearest      `json:"nearest"`
 	Maps        *MapNote      `json:"maps,omitempty"` // what the in-context maps are
 	MSE         Mean          `json:"mse"`            // mean squared error

@@ -117,7 +117,13 @@ func TestArraysWithHiddenStates(t *testing.T) {
 		t.Errorf("the token exceeds itself: %v, %v", r.Trained, r.Exceeds)
 	}
 	g.Fitting = given(t, 90).Fitting // of another file, whose hidden states are not known
-	if a := nearestOf(t, arrays.Layers(), g); !slices.Contains(a.Missing, "layers beside algorithms") {
-		t.Errorf("missing %q", a.Missing)
+	a = nearestOf(t, arrays.Layers(), g)
+	if !slices.Contains(a.Missing, "layers beside algorithms") || a.Resemblance.Algorithms != nil {
+		t.Errorf("missing %q, layers beside %q", a.Missing, a.Resemblance.Algorithms)
+	}
+	for _, f := range a.Figures() {
+		if f.Name == "resemblance" {
+			t.Errorf("a figure of layers that are not known: %+v", f)
+		}
 	}
 }

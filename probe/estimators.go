@@ -48,7 +48,11 @@ func Estimators(ctx context.Context, sigma float64,
 		return step, nil, err
 	}
 	fixed := unfitted()
-	all := append(fixed[:2:2], step, positions, four, normalised)
+	all := append(fixed[:2:2], step)
+	if fitting.T > 1 { // of one position it is the step
+		all = append(all, positions)
+	}
+	all = append(all, four, normalised)
 	if fitting.D <= attentionUpTo {
 		dense, err := estimator.FitLinearAttention(ctx, fitting, 20, 1e-4)
 		if err != nil {

@@ -64,9 +64,18 @@ func Open(path string, catalogue *train.Catalogue) (*Model, error) {
 	return New(config, net)
 }
 
-// Given draws n test sequences of the model's training, and others of its
-// training sequences to fit on.
-func (m *Model) Given(n int) (Given, error) { return Draw(m.Config, n) }
+// Given draws n test sequences of the model's training, of those in a file at most as
+// many as there are, and others of its training sequences to fit on. The error is a
+// [train.FileError] of a file that cannot be read or holds too few.
+func (m *Model) Given(n int) (Given, error) {
+	g, err := Draw(m.Config, n)
+	if err == nil && m.Config.Data != "" && g.Test.N < fewest {
+		err = train.FileError{Err: fmt.Errorf("%d sequences of %s were held out, and "+
+			"a probe needs %d: train with --test %[3]d or --test-data", g.Test.N, m.Config.Data,
+			fewest)}
+	}
+	return g, err
+}
 
 // Draw draws n test sequences of a configuration, others of its training stream to fit
 // on, and what is known of its law.
@@ -98,16 +107,15 @@ func (m *Model) Analyse(ctx context.Context, n int) (Analysis, error) {
 	if err != nil {
 		return Analysis{}, err
 	}
-	if m.Config.Data == "" {
-		return Analyse(ctx, m, g)
-	}
-	if g.Test.N < fewest {
-		return Analysis{}, train.FileError{Err: fmt.Errorf("%d sequences of %s were held out, and "+
-			"a probe needs %d: train with --test %[3]d or --test-data", g.Test.N, m.Config.Data,
-			fewest)}
-	}
+	return m.AnalyseOn(ctx, g)
+}
+
+// AnalyseOn is Analyse on what Given has drawn.
+func (m *Model) AnalyseOn(ctx context.Context, g Given) (Analysis, error) {
 	a, err := Analyse(ctx, m, g)
-	a.Missing = append(a.Missing, unknownLaw)
+	if m.Config.Data != "" {
+		a.Missing = append(a.Missing, unknownLaw)
+	}
 	return a, err
 }
 

@@ -39,9 +39,9 @@ func (r *Nearest) sentence(sequences int) string {
 		text := fmt.Sprintf("Nothing above the controls: the predictions are nearest to those of %s", distance)
 		if len(not) > 0 {
 			return text + ", and that is not less, by more than chance, than what is expected without any algorithm (" +
-				strings.Join(not, "; ") + "). No algorithm is named."
+				strings.Join(not, "; ") + "). No algorithm is named for the predictions."
 		}
-		return text + ", which makes nothing of the context. No algorithm is named."
+		return text + ", which makes nothing of the context. No algorithm is named for the predictions."
 	}
 	return fmt.Sprintf("The predictions are nearest to those of %s; next is %s, %s. All controls are farther by more than chance (%s).",
 		distance, r.Next, within(r.Gap), strings.Join(clear, "; "))
@@ -75,6 +75,9 @@ const tooFarAhead = 0.01
 // limits are what a reader has to know before the sentences are believed.
 func (a Analysis) limits() (all []string) {
 	r := a.Nearest
+	if a.Unfinished != "" {
+		all = append(all, a.Unfinished)
+	}
 	if a.Maps != nil && a.Maps.By != nil && a.Maps.By.Ahead > tooFarAhead {
 		all = append(all, fmt.Sprintf("the model LOOKS AHEAD: its predictions change with later states, by %s of the size of its maps, so that it sees what it has to predict",
 			percent(a.Maps.By.Ahead.Float())))
@@ -99,8 +102,12 @@ func (a Analysis) limits() (all []string) {
 	} else if by := a.Maps.By; by != nil {
 		all = append(all, "maps are finite differences, "+by.off())
 	}
-	return append(all, fmt.Sprintf("predicting alike on sequences of one law and %d positions is not computing alike",
-		len(a.PositionMSE)))
+	positions := fmt.Sprintf("%d positions", len(a.PositionMSE))
+	if len(a.PositionMSE) == 1 {
+		positions = "1 position"
+	}
+	return append(all, "predicting alike on sequences of one law and "+positions+
+		" is not computing alike")
 }
 
 // nearestSection is the table of what the first sentence says.

@@ -685,6 +685,22 @@ func TestEstimatorsByName(t *testing.T) {
 	if strings.Contains(large, "preconditioned") {
 		t.Errorf("d = 9: %s", large)
 	}
+	short := fitting // of one position, at which a step by position is the step
+	short.T, short.States = 1, nil
+	for n := range fitting.N {
+		short.States = append(short.States, fitting.States[n*(fitting.T+1)*fitting.D:][:2*fitting.D]...)
+	}
+	_, one, err := Estimators(t.Context(), 0, short)
+	if err != nil {
+		t.Fatal(err)
+	}
+	seen := map[string]bool{}
+	for _, e := range one {
+		if seen[e.Name()] {
+			t.Errorf("of one position there are two of %s", e.Name())
+		}
+		seen[e.Name()] = true
+	}
 	algorithms, err := iterations(t.Context(), fitting)
 	if err != nil {
 		t.Fatal(err)

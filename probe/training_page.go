@@ -17,17 +17,21 @@ func (t Training) Summary() string {
 		short(first.MSE.Value), first.Step, short(last.MSE.Value), last.Step)
 	var phases []string
 	for k := 0; k < len(t.Moments); {
-		from, is := t.Moments[k], t.Moments[k].Nearest
+		from, is, above := t.Moments[k], t.Moments[k].Nearest, t.Moments[k].above()
 		until := from.Step
-		for ; k < len(t.Moments) && t.Moments[k].Nearest == is; k++ {
+		for ; k < len(t.Moments) && t.Moments[k].Nearest == is &&
+			t.Moments[k].above() == above; k++ {
 			until = t.Moments[k].Step
 		}
 		when := fmt.Sprintf("after steps %d to %d", from.Step, until)
 		if until == from.Step {
 			when = fmt.Sprintf("after step %d", until)
 		}
-		phases = append(phases, fmt.Sprintf("%s to %s (%s apart)", when,
-			t.Estimators[is], short(t.Moments[k-1].Distance[is])))
+		apart := short(t.Moments[k-1].Distance[is]) + " apart"
+		if !above {
+			apart += ", nothing above the controls"
+		}
+		phases = append(phases, fmt.Sprintf("%s to %s (%s)", when, t.Estimators[is], apart))
 	}
 	text += "Its predictions were nearest " + strings.Join(phases, "; ") + ". "
 	text += fmt.Sprintf("At the end they are %s in a coordinate from those of %s, ",
@@ -43,7 +47,18 @@ func (t Training) Summary() string {
 		text += fmt.Sprintf(", and before training they were %s from %s",
 			short(first.Distance[last.Nearest]), t.Estimators[last.Nearest])
 	}
-	return text + "."
+	text += "."
+	if !last.above() {
+		text += " No algorithm is named for the end."
+	}
+	return text
+}
+
+// above reports whether the nearest estimator makes something of the context, and is
+// nearer by more than chance than those that do not.
+func (m Moment) above() bool {
+	return m.Nearest >= contextFree &&
+		!slices.ContainsFunc(m.Tied, func(e int) bool { return e < contextFree })
 }
 
 // names are those of estimators.
@@ -65,7 +80,9 @@ func (t Training) Sections() []figure.Section {
 			"NOT TOLD FROM IT", "COSINE OF SENSITIVITIES", "COSINE OF Γ AND W [95 %]"},
 		Text: "Apart: the root mean square in a coordinate. An estimator is told from the nearest " +
 			"one if the predictions are farther from it by more than chance, in differences by " +
-			"sequence whose intervals hold together with 95 % for all steps and estimators. The " +
+			"sequence whose intervals hold together with 95 % for all steps and estimators. Nothing " +
+			"is above the controls where predicting 0 or copying the last state, which use no " +
+			"context, are nearest or not told from it. The " +
 			"sensitivities are Γ and the map of the nearest estimator."}
 	for _, m := range t.Moments {
 		bySteps.Rows = append(bySteps.Rows, []string{strconv.Itoa(m.Step), within(m.MSE),

@@ -71,7 +71,7 @@ func TestOverTrainingOfKnownModels(t *testing.T) {
 		t.Errorf("the copier's cosine with W is %v, want %v", got, trace)
 	}
 	text := found.Summary()
-	for _, part := range []string{"after step 0 to zero (0 apart)",
+	for _, part := range []string{"after step 0 to zero (0 apart, nothing above the controls)",
 		"after step 10 to copy last (", "after step 30 to " + step.Name(),
 		"farther from all others by more than chance", "before training they were "} {
 		if !strings.Contains(text, part) {
@@ -85,6 +85,30 @@ func TestOverTrainingOfKnownModels(t *testing.T) {
 	if panels := found.Figures()[0].Panels; len(panels) != 3 || len(panels[1].Series) < 5 ||
 		!slices.Equal(panels[1].Series[0].X, []float64{0, 10, 30}) {
 		t.Errorf("%+v", panels)
+	}
+}
+
+// What is nearest to an estimator that makes nothing of its context, or no nearer than to
+// one of these by more than chance, is named no algorithm.
+func TestOverTrainingAboveTheControls(t *testing.T) {
+	estimators := []string{"zero", "copy last", "least squares", "ridge"}
+	for _, c := range []struct {
+		nearest int
+		tied    []int
+		above   bool
+	}{
+		{0, []int{}, false}, {1, []int{2}, false}, {2, []int{0}, false}, {2, []int{3, 1}, false},
+		{2, []int{3}, true}, {3, []int{}, true},
+	} {
+		m := Moment{Step: 4, Distance: []float64{1, 1, 1, 1}, Nearest: c.nearest, Tied: c.tied}
+		text := Training{Estimators: estimators, Moments: []Moment{m}}.Summary()
+		for part, want := range map[string]bool{"(1 apart)": c.above,
+			"(1 apart, nothing above the controls)": !c.above,
+			" No algorithm is named for the end.":   !c.above} {
+			if strings.Contains(text, part) != want {
+				t.Errorf("nearest to %d, tied to %v, %q: %s", c.nearest, c.tied, part, text)
+			}
+		}
 	}
 }
 

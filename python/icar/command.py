@@ -8,6 +8,8 @@ import shutil
 import subprocess
 from typing import Any, Iterable, Mapping
 
+import numpy as np
+
 #: The environment variable that names the command.
 VARIABLE = "ICAR"
 
@@ -47,14 +49,23 @@ def binary() -> str:
 
 
 def flags(settings: Mapping[str, Any]) -> list[str]:
-    """Return settings as flags of the command: ``{"norm": False}`` is ``--norm=false``."""
-    return [f"--{name}={text(value)}" for name, value in settings.items()]
+    """Return settings as flags of the command: ``{"norm": False}`` is ``--norm=false``.
+
+    Raises TypeError, with its name, about a setting that is no word, path or number."""
+    return [f"--{name}={text(name, value)}" for name, value in settings.items()]
 
 
-def text(value: Any) -> str:
-    """Return a value as the command reads it."""
+def text(name: str, value: Any) -> str:
+    """Return the value of a setting as the command reads it."""
+    if isinstance(value, np.generic):
+        value = value.item()
     if isinstance(value, bool):
         return "true" if value else "false"
+    if isinstance(value, os.PathLike):
+        return os.fspath(value)
+    if not isinstance(value, (str, int, float)):
+        raise TypeError(f"{name} cannot be a {type(value).__name__}: it is a word, a path or a "
+                        "number")
     return str(value)
 
 

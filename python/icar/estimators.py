@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from . import command
+from . import arrays, command
 
 
 @dataclass(frozen=True)
@@ -43,24 +43,24 @@ class Estimates:
         return table
 
 
-def estimate(states: np.ndarray, *, fit: np.ndarray | None = None,
+def estimate(states: arrays.Array, *, fit: arrays.Array | None = None,
              out: str | os.PathLike[str] | None = None, overwrite: bool = False) -> Estimates:
     """Predict every next state of sequences (N, T+1, d), or (T+1, d) of one, with the
-    classical estimators.
+    classical estimators. They are an array, or the path of a .npy file.
 
     What has to be fitted is fitted on the first half of them, 512 at most, and all errors
     are those on the rest; or on the sequences ``fit``. ``out`` is a folder to keep the
     page and the figure in; a report that is there is replaced with ``overwrite`` only.
 
     Raises :class:`icar.IcarError`, which names row and column, about states that cannot
-    be used.
+    be used, and TypeError about an array of other than real numbers.
     """
     command.may_write(out, overwrite)
     with tempfile.TemporaryDirectory() as folder:
         page = os.path.join(folder, "out")
-        arguments = ["estimate", save(folder, "states", states)]
+        arguments = ["estimate", arrays.file(folder, "states", states)]
         if fit is not None:
-            arguments.append(f"--fit={save(folder, 'fit', fit)}")
+            arguments.append(f"--fit={arrays.file(folder, 'fit', fit)}")
         found = command.document([*arguments, f"--out={page}"])
         command.keep(page, out)
     contest = found["contest"]
@@ -73,13 +73,6 @@ def estimate(states: np.ndarray, *, fit: np.ndarray | None = None,
         best=contest["overall"]["best"], tied=contest["overall"]["tied"] or [],
         best_at=[leader["best"] for leader in contest["leaders"]],
         tied_at=[leader["tied"] or [] for leader in contest["leaders"]], document=found)
-
-
-def save(folder: str, name: str, array: np.ndarray) -> str:
-    """Write an array for the command and return the path."""
-    path = os.path.join(folder, f"{name}.npy")
-    np.save(path, np.ascontiguousarray(array, "<f8"), allow_pickle=False)
-    return path
 
 
 def numbers(values: Any) -> np.ndarray:

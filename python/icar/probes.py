@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import select
 import shlex
 import socket
 import subprocess
@@ -11,12 +12,12 @@ import sys
 import tempfile
 import threading
 from dataclasses import dataclass
-from typing import Any, Optional, Union
+from typing import Any, BinaryIO, Optional, Union
 
 import numpy as np
 
-from . import command, protocol
-from .estimators import numbers, save
+from . import arrays, command, protocol
+from .estimators import numbers
 from .runs import Run
 
 #: How often a model that has not been asked yet looks whether it will be, in seconds.
@@ -55,9 +56,10 @@ class Probe:
                               "mse": self.estimator_mse, "cosine": self.cosine})
 
 
-def probe(model: Any, *, states: Optional[np.ndarray] = None,
-          fit: Optional[np.ndarray] = None, out: Union[str, os.PathLike[str], None] = None,
-          overwrite: bool = False, timeout: Optional[float] = None, **settings: Any) -> Probe:
+def probe(model: Any, *, states: Optional[arrays.Array] = None,
+          fit: Optional[arrays.Array] = None, w: Optional[arrays.Array] = None,
+          out: Union[str, os.PathLike[str], None] = None, overwrite: bool = False,
+          timeout: Optional[float] = None, **settings: Any) -> Probe:
     """Find out which algorithm a model has learnt.
 
     ``model`` is a run (a :class:`Run` or the path of one), which is looked into with all
@@ -65,20 +67,23 @@ def probe(model: Any, *, states: Optional[np.ndarray] = None,
     :class:`torch.nn.Module`, that returns predictions (n, T, d), which is asked what it
     predicts of ``states`` (N, T+1, d), or else of a law: ``probe(model, d=3, length=16)``.
 
-    ``fit`` are other sequences to fit the estimators on; ``settings`` are those of the law
-    and of ``icar probe``, such as ``sequences=256``; ``timeout`` is the longest time in
-    seconds that the model may take over a batch. ``out`` is a folder to keep the page and
-    the figures in; a report that is there is replaced with ``overwrite`` only.
+    ``fit`` are other sequences to fit the estimators on, ``w`` the hidden matrices
+    (N, d, d) of ``states``; all three are arrays, or paths of .npy files. ``settings`` are
+    those of the law and of ``icar probe``, such as ``sequences=256``; ``timeout`` is the
+    longest time in seconds that the model may take over a batch. ``out`` is a folder to
+    keep the page and the figures in; a report that is there is replaced with
+    ``overwrite`` only.
 
-    Raises what the model raises, and :class:`icar.IcarError` with what the command said.
+    Raises what the model raises, :class:`icar.IcarError` with what the command said, and
+    TypeError about an array of other than real numbers.
     """
     if timeout is not None:
         settings["timeout"] = f"{timeout}s"
     command.may_write(out, overwrite)
     with tempfile.TemporaryDirectory() as folder:
-        for name, array in (("states", states), ("fit", fit)):
+        for name, array in (("states", states), ("fit", fit), ("w", w)):
             if array is not None:
-                settings[name] = save(folder, name, array)
+                settings[name] = arrays.file(folder, name, array)
         settings["out"] = page = os.path.join(folder, "out")
         if isinstance(model, (str, os.PathLike, Run)):
             run = os.fspath(model.path if isinstance(model, Run) else model)
@@ -161,15 +166,29 @@ def _answer(model: protocol.Predictor, door: socket.socket, address: str,
             connection, _ = door.accept()
         except socket.timeout:
             continue
-        with connection, connection.makefile("rb") as source, \
-                connection.makefile("wb") as sink:
-            connection.settimeout(None)
-            try:
-                protocol.serve(model, source, sink)
-            except (BrokenPipeError, ConnectionResetError, protocol.Cut):
-                continue  # icar has given up, and says why
-            with open(address + ".done", "w", encoding="utf-8"):
-                pass
+        try:  # around the files too: to close one that could not be written fails again
+            with connection, connection.makefile("rb") as source, \
+                    connection.makefile("wb") as sink:
+                connection.settimeout(None)
+                _serve(model, connection, source, sink)
+                with open(address + ".done", "w", encoding="utf-8"):
+                    pass
+        except (BrokenPipeError, ConnectionResetError, protocol.Cut):
+            continue  # icar has given up, and says why
+
+
+def _serve(model: protocol.Predictor, connection: socket.socket, source: BinaryIO,
+           sink: BinaryIO) -> None:
+    """Answer a connection. An answer that does not fit is no error of its own where nobody
+    waits for it any more: then it is the ConnectionResetError that a better one meets."""
+    try:
+        protocol.serve(model, source, sink)
+    except protocol.ProtocolError as wrong:
+        hung = select.poll()
+        hung.register(connection, 0)  # that the other end is closed is always told
+        if hung.poll(0):
+            raise ConnectionResetError from wrong
+        raise
 
 
 class _Said:

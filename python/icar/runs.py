@@ -6,17 +6,19 @@ import ast
 import json
 import os
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Mapping
 
 import numpy as np
 
-from . import command, safetensors
+from . import arrays, command, safetensors
 
 #: Settings that no file has which was written before there were these, and their values.
 UNWRITTEN = {"law": "process", "mixer": "full", "pre_norm": False, "activation": "relu",
-             "mlp_norm": False, "final_norm": False, "data": "none", "test_data": "none"}
+             "mlp_norm": False, "final_norm": False, "weight_decay": 0,
+             "keep_every": 0, "data": "none", "data_sha256": "none", "test_data": "none",
+             "test_data_sha256": "none"}
 
 
 @dataclass(frozen=True)
@@ -30,13 +32,13 @@ class Run:
     path: Path
     config: dict[str, Any]        #: the settings, also those left out of the file
     info: dict[str, Any]          #: run.json: which program ran, on which arithmetic
-    weights: dict[str, np.ndarray]
+    weights: dict[str, np.ndarray] = field(repr=False)
     complete: bool
-    loss: np.ndarray              #: (steps) of each batch, before its step
-    learning_rate: np.ndarray     #: (steps)
-    test_step: np.ndarray         #: (evaluations) after which step each was
-    test_mse: np.ndarray          #: (evaluations)
-    position_mse: np.ndarray      #: (evaluations, T)
+    loss: np.ndarray = field(repr=False)           #: (steps) of each batch, before its step
+    learning_rate: np.ndarray = field(repr=False)  #: (steps)
+    test_step: np.ndarray = field(repr=False)      #: (evaluations) after which step each was
+    test_mse: np.ndarray = field(repr=False)       #: (evaluations)
+    position_mse: np.ndarray = field(repr=False)   #: (evaluations, T)
 
     @property
     def steps(self) -> int:
@@ -126,32 +128,57 @@ def save_weights(path: str | os.PathLike[str], weights: Mapping[str, np.ndarray]
     safetensors.write(path, weights)
 
 
-def train(out: str | os.PathLike[str], *, data: np.ndarray | None = None,
-          test_data: np.ndarray | None = None, init: Mapping[str, np.ndarray] | None = None,
+def train(out: str | os.PathLike[str], *, data: arrays.Array | None = None,
+          test_data: arrays.Array | None = None, init: Mapping[str, np.ndarray] | None = None,
           **settings: Any) -> Run:
     """Train a model into the directory ``out``, which must not exist, and return the run.
 
     ``settings`` are those of ``icar train`` (docs/training.md), such as ``d=3, depth=2,
     epochs=20``. ``data`` are states (N, T+1, d) of one's own to train on in place of a
-    law; they are kept beside the run, as ``OUT.data.npy``, since it goes on, and is
-    probed, with these. ``init`` are weights to start from.
+    law, and ``test_data`` others to test on: arrays, or paths of .npy files. An array is
+    kept beside the run, as ``OUT.data.npy`` or ``OUT.test_data.npy``, since the run goes
+    on, and is probed, with these. ``init`` are weights to start from.
 
-    Raises :class:`icar.IcarError` with what the command said.
+    Raises :class:`icar.IcarError` with what the command said, FileExistsError about a
+    file that the data of another run may be in, and TypeError about an array of other
+    than real numbers.
     """
-    target = os.fspath(out)
-    for name, states in (("data", data), ("test_data", test_data)):
-        if states is None:
-            continue
-        if os.path.exists(target):
-            raise FileExistsError(f"{target} exists and a run overwrites nothing: choose another")
-        path = f"{target}.{name}.npy"
-        os.makedirs(os.path.dirname(path) or ".", exist_ok=True)
-        np.save(path, np.ascontiguousarray(states, "<f8"))
-        settings[name] = path
-    with tempfile.TemporaryDirectory() as folder:
-        if init is not None:
-            start = os.path.join(folder, "start.safetensors")
-            save_weights(start, init)
-            settings["init"] = start
-        command.call(["train", *command.flags({**settings, "out": target})])
+    target = os.fspath(Path(out))  # without a slash at the end
+    own = {name: states for name, states in (("data", data), ("test_data", test_data))
+           if states is not None}
+    kept: list[str] = []
+    try:
+        for name, states in own.items():
+            settings[name] = (os.fspath(states) if arrays.is_path(states)
+                              else _keep(target, name, states, kept))
+        with tempfile.TemporaryDirectory() as folder:
+            if init is not None:
+                start = os.path.join(folder, "start.safetensors")
+                save_weights(start, init)
+                settings["init"] = start
+            command.call(["train", *command.flags({**settings, "out": target})])
+    except BaseException:
+        if not os.path.lexists(target):  # refused: there is no run that they would be of
+            for path in kept:
+                os.unlink(path)
+        raise
     return load_run(target)
+
+
+def _keep(target: str, name: str, states: Any, kept: list[str]) -> str:
+    """Write the data of a run that is to be beside it, and return the path, which is
+    added to those kept. What is there is another run's, which goes on with its bytes."""
+    states = arrays.real(name, states)
+    if os.path.lexists(target):
+        raise FileExistsError(f"{target} exists and a run overwrites nothing: choose another")
+    path = f"{target}.{name}.npy"
+    os.makedirs(os.path.dirname(path) or ".", exist_ok=True)
+    try:
+        file = open(path, "xb")
+    except FileExistsError:
+        raise FileExistsError(f"{path} exists and may be the data of another run: choose another "
+                              "directory, or remove it") from None
+    kept.append(path)
+    with file:
+        np.save(file, states, allow_pickle=False)
+    return path

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import math
+import os
 from typing import TYPE_CHECKING, Any, Mapping
 
 import numpy as np
 
-from .runs import Run
+from .runs import Run, load_run
 from .sequences import tokens
 
 if TYPE_CHECKING:
     import torch
 
 
-def to_torch(run: Run) -> "torch.nn.Module":
-    """Return the model of a run as a :class:`torch.nn.Module` with its weights, float32.
+def to_torch(run: Run | str | os.PathLike[str]) -> "torch.nn.Module":
+    """Return the model of a run, or of the path of one, as a :class:`torch.nn.Module` with
+    its weights, float32.
 
     It takes states (N, T, d), makes the tokens of the run of them and predicts s_{t+1} at
     each position, (N, T, d). Its parameters have the names and shapes of
@@ -26,6 +28,8 @@ def to_torch(run: Run) -> "torch.nn.Module":
     ImportError where PyTorch is not installed.
     """
     torch = _torch()
+    if not isinstance(run, Run):
+        run = load_run(run)
     model = _classes(torch)(run.config)
     weights = {name: torch.from_numpy(values) for name, values in run.weights.items()}
     model.load_state_dict(weights)

@@ -1,11 +1,13 @@
 """A double of `icar probe --program`: it asks the program about two arrays, as the command
-does, and prints what it was told. With --fail it dies before it asks, with --dies amid a question."""
+does, and prints what it was told. With --fail it dies before it asks, with --dies amid a question,
+with --leaves=FILE while the model answers, which makes that file and goes on when it is gone."""
 
 import io
 import json
 import os
 import subprocess
 import sys
+import time
 
 import numpy as np
 
@@ -29,6 +31,14 @@ for part in (states[:3], states[3:]):
         sys.exit("icar: the disk is full")
     program.stdin.write(question.getvalue())
     program.stdin.flush()
+    if "leaves" in flags:
+        while not os.path.exists(flags["leaves"]):
+            time.sleep(0.005)
+        program.kill()
+        program.wait()
+        os.remove(flags["leaves"])
+        print("icar: the program took longer than 1s", file=sys.stderr)
+        sys.exit(4)
     head = program.stdout.read(10)
     if len(head) < 10:
         program.wait()

@@ -4,6 +4,7 @@ import os
 import sys
 import tempfile
 import threading
+import time
 import unittest
 from unittest import mock
 
@@ -68,6 +69,35 @@ class AgainstADouble(unittest.TestCase):
         with self.assertRaisesRegex(icar.IcarError, "^the disk is full$"):
             icar.probe(lambda s: s, states=self.states, dies=True)
 
+    def test_a_late_answer_does_not_hide_what_the_command_says(self):
+        with tempfile.TemporaryDirectory() as folder:
+            asked = os.path.join(folder, "asked")
+            for late in (lambda s: s, lambda s: s[0], lambda s: s + 1j):
+                def model(states):
+                    open(asked, "w", encoding="utf-8").close()
+                    while os.path.exists(asked):
+                        time.sleep(0.005)
+                    return late(states)
+
+                with self.assertRaisesRegex(icar.IcarError, "^the program took longer") as raised:
+                    icar.probe(model, states=self.states, leaves=asked)
+                self.assertEqual(raised.exception.code, 4)
+
+    def test_arrays_and_paths_are_both_taken(self):
+        with tempfile.TemporaryDirectory() as folder:
+            path = os.path.join(folder, "states.npy")
+            np.save(path, self.states)
+            found = icar.probe(lambda s: s + 0.5, states=path, w=np.zeros((5, 2, 2)))
+            self.assertAlmostEqual(found.mse, 0.25, places=12)
+            self.assertEqual(found.document["flags"]["states"], path)
+            self.assertRegex(found.document["flags"]["w"], r"w\.npy$")
+        with self.assertRaisesRegex(TypeError, "sequences cannot be a list"):
+            icar.probe(lambda s: s, states=self.states, sequences=[1, 2])
+        with self.assertRaisesRegex(TypeError, "hidden cannot be a ndarray"):
+            icar.probe(lambda s: s, states=self.states, hidden=self.states)
+        with self.assertRaisesRegex(TypeError, "states are complex128"):
+            icar.probe(lambda s: s, states=self.states + 1j)
+
     def test_a_long_temporary_folder(self):
         with tempfile.TemporaryDirectory(prefix="a name " + "long" * 30) as folder, \
                 mock.patch.object(tempfile, "tempdir", folder):
@@ -89,6 +119,13 @@ class AgainstTheCommand(unittest.TestCase):
         self.assertLess(found.distance[0], 1e-6)
         if "pandas" in sys.modules:
             self.assertEqual(found.frame()["estimator"][0], "least squares")
+
+    def test_the_hidden_matrices_are_read(self):
+        drawn = icar.sample(d=2, length=5, sequences=64)
+        found = icar.probe(lambda s: s, states=drawn.states, w=drawn.w)
+        self.assertRegex(found.document["w"], r"w\.npy$")
+        with self.assertRaisesRegex(icar.IcarError, r"matrices of .* the shape \(64, 2, 2\)"):
+            icar.probe(lambda s: s, states=drawn.states, w=drawn.w[:3])
 
     def test_a_run_and_its_torch_model_agree(self):
         need("torch")

@@ -2,8 +2,10 @@
 
 import json
 import os
+import re
 import tempfile
 import unittest
+from pathlib import Path
 from unittest import mock
 
 import numpy as np
@@ -49,6 +51,19 @@ class Runs(unittest.TestCase):
         self.assertEqual(run.weights["layers.0.q.weight"].shape, (6, 6))
         self.assertNotIn("step", run.weights)
         self.assertFalse([name for name in run.weights if "/" in name])
+
+    def test_every_setting_is_in_a_run(self):
+        run = icar.train(self.path("run"), **SMALL)
+        flags = re.findall(r"(?m)^ +--([a-z0-9_]+)", command.call(["train", "--help"]))
+        settings = set(flags[flags.index("law"):flags.index("keep_every") + 1])
+        self.assertEqual(settings - set(run.config), {"order"})  # that of other tokens
+        self.assertEqual([run.config[key] for key in ("weight_decay", "keep_every", "data_sha256",
+                                                      "test_data_sha256")], [0, 0, "none", "none"])
+
+    def test_a_run_is_printed_without_its_numbers(self):
+        words = repr(icar.train(self.path("run"), **SMALL))
+        self.assertIn("'learning_rate': 0.01", words)
+        self.assertNotIn("array", words)
 
     def test_a_run_that_grows_is_read_up_to_its_last_whole_line(self):
         icar.train(self.path("run"), **SMALL)
@@ -113,6 +128,54 @@ class Runs(unittest.TestCase):
         with self.assertRaisesRegex(FileExistsError, "overwrites nothing"):
             icar.train(self.path("runs", "own"), data=states + 1)
         np.testing.assert_array_equal(np.load(run.config["data"]), states)
+
+    def test_the_data_of_another_run_stay(self):
+        states = np.random.default_rng(0).standard_normal((40, 5, 3))
+        settings = dict(batch=8, epochs=1)
+        icar.train(self.path("a"), data=states, **settings)
+        os.rename(self.path("a"), self.path("b"))
+        for name in ("data", "test_data"):
+            os.rename(self.path("a.data.npy"), self.path(f"a.{name}.npy"))
+            with self.assertRaisesRegex(FileExistsError, f"a.{name}.npy exists"):
+                icar.train(self.path("a"), data=states + 1, test_data=states + 2, **settings)
+            self.assertEqual(sorted(os.listdir(self.folder)), [f"a.{name}.npy", "b"])
+            os.rename(self.path(f"a.{name}.npy"), self.path("a.data.npy"))
+        np.testing.assert_array_equal(icar.sample(of=self.path("b")).states, states[32:])
+
+    def test_a_slash_at_the_end(self):
+        states = np.random.default_rng(0).standard_normal((40, 5, 3))
+        run = icar.train(self.path("run") + "/", data=states, batch=8, epochs=1)
+        self.assertEqual(run.config["data"], self.path("run.data.npy"))
+
+    def test_what_is_refused_leaves_no_file(self):
+        states = np.random.default_rng(0).standard_normal((40, 5, 3))
+        holes = np.where(states > 2, np.nan, states)
+        with self.assertRaisesRegex(icar.IcarError, "NaN"):
+            icar.train(self.path("run"), data=holes, batch=8)
+        with self.assertRaisesRegex(TypeError, "data are complex128: they have to be real"):
+            icar.train(self.path("run"), data=states + 1j, batch=8)
+        with self.assertRaisesRegex(TypeError, "test_data are bool"):
+            icar.train(self.path("run"), data=states, test_data=states > 0, batch=8)
+        self.assertEqual(os.listdir(self.folder), [])
+
+    def test_a_run_that_fails_keeps_its_data(self):
+        states = np.random.default_rng(0).standard_normal((40, 5, 3))
+        with self.assertRaises(icar.IcarError) as raised:
+            icar.train(self.path("run"), data=states, batch=8, learning_rate=1e30)
+        self.assertEqual(raised.exception.code, 4)
+        self.assertEqual(sorted(os.listdir(self.folder)), ["run", "run.data.npy"])
+
+    def test_paths_are_taken(self):
+        states = np.random.default_rng(0).standard_normal((40, 5, 3))
+        np.save(self.path("own.npy"), states)
+        run = icar.train(self.path("run"), data=self.path("own.npy"), batch=8, epochs=1)
+        self.assertEqual(run.config["data"], self.path("own.npy"))
+        self.assertEqual(sorted(os.listdir(self.folder)), ["own.npy", "run"])
+        by_path = icar.estimate(self.path("own.npy"), fit=Path(self.path("own.npy")))
+        np.testing.assert_array_equal(by_path.mse, icar.estimate(states, fit=states).mse)
+        need("torch")
+        np.testing.assert_array_equal(icar.from_torch(icar.to_torch(self.path("run")))["out.bias"],
+                                      run.weights["out.bias"])
 
     def test_what_is_unknown_is_named(self):
         need("torch")
@@ -184,6 +247,11 @@ class Sequences(unittest.TestCase):
         np.testing.assert_array_equal(fitted.mse, found.mse)
         alone = icar.estimate(states[0])
         self.assertTrue(np.isnan(alone.low).all())
+        for kind in (complex, bool, str):
+            with self.assertRaisesRegex(TypeError, "states are .* to be real numbers"):
+                icar.estimate(states.astype(kind))
+            with self.assertRaisesRegex(TypeError, "fit are .* to be real numbers"):
+                icar.estimate(states, fit=states.astype(kind))
         states[7, 2, 1] = np.nan
         with self.assertRaisesRegex(icar.IcarError, "sequence 7, row 2, column 1 is NaN") as raised:
             icar.estimate(states)
