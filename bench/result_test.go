@@ -5,10 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"os"
-	"os/exec"
 	"testing"
 
+	"icar/internal/needs"
 	"icar/nn/kernel"
 )
 
@@ -95,12 +94,7 @@ func TestMeasure(t *testing.T) {
 
 // TestAgainstFillsTheCommand lets echo print what it was given.
 func TestAgainstFillsTheCommand(t *testing.T) {
-	if _, err := exec.LookPath("echo"); err != nil {
-		if os.Getenv("CI") == "true" {
-			t.Fatal("no echo on this machine")
-		}
-		t.Skip("no echo on this machine: a command to compare with")
-	}
+	needs.Programs(t, "coreutils", "echo")
 	line := []string{"echo", `{"case":"{case}","seconds_per_step":{steps},"peak_mib":7}`}
 	o, err := Against(t.Context(), line, "fig5-L1", 3)
 	if err != nil || o.Case != "fig5-L1" || o.Seconds != 3 || *o.PeakMiB != 7 {

@@ -11,6 +11,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"icar/internal/needs"
 )
 
 // slurm is a Slurm of a test's own.
@@ -22,14 +24,9 @@ type slurm struct {
 // startSlurm starts one and stops it with the test.
 func startSlurm(t *testing.T) slurm {
 	t.Helper()
-	for _, program := range []string{"slurmctld", "slurmd", "sbatch", "munged"} {
-		if _, err := exec.LookPath(program); err != nil || os.Getuid() != 0 {
-			const needs = "needs root and Slurm: apt-get install slurmctld slurmd slurm-client munge"
-			if os.Getenv("CI") == "true" {
-				t.Fatal(needs)
-			}
-			t.Skip(needs)
-		}
+	needs.Programs(t, "slurmctld slurmd slurm-client munge", "slurmctld", "slurmd", "sbatch", "munged")
+	if os.Getuid() != 0 {
+		needs.Missing(t, "Slurm's daemons are started by root only")
 	}
 	s := slurm{t, t.TempDir()}
 	s.run("bash", "testdata/slurm.sh", "start", s.dir)

@@ -10,23 +10,9 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+
+	"icar/internal/needs"
 )
-
-// interpreter is the system's Python, where a distribution's numpy lives.
-const interpreter = "/usr/bin/python3"
-
-// needNumpy skips the test where numpy is not installed; on CI it has to be.
-func needNumpy(t *testing.T) {
-	t.Helper()
-	out, err := exec.Command(interpreter, "-c", "import numpy").CombinedOutput()
-	if err == nil {
-		return
-	}
-	if os.Getenv("CI") == "true" {
-		t.Fatalf("numpy is missing: apt-get install python3-numpy: %s", out)
-	}
-	t.Skip("numpy is not installed: apt-get install python3-numpy")
-}
 
 // blocks returns the blocks of a language in a page.
 func blocks(t *testing.T, page, language string) (all []string) {
@@ -100,14 +86,14 @@ func printed(lines, want string) bool {
 // commands after it, and they print its numbers.
 func TestLawsOfTheDocument(t *testing.T) {
 	t.Parallel()
-	needNumpy(t)
+	needs.Python(t, "numpy")
 	const page = "../docs/own-data.md"
 	python, shell, text := blocks(t, page, "python"), blocks(t, page, "sh"), blocks(t, page, "text")
 	folder := t.TempDir()
 	if err := os.WriteFile(filepath.Join(folder, "laws.py"), []byte(python[0]), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	c := exec.Command(interpreter, "laws.py")
+	c := exec.Command(needs.Interpreter, "laws.py")
 	c.Dir = folder
 	if out, err := c.CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)

@@ -19,6 +19,7 @@ import (
 	"time"
 
 	"icar/ar"
+	"icar/internal/needs"
 	"icar/internal/npy"
 	"icar/run"
 )
@@ -195,9 +196,10 @@ func analysisOf(t *testing.T, document string) map[string]any {
 // themselves, with the right exit code; nothing of them is left, and nothing written.
 func TestForeignProgramsAreChecked(t *testing.T) {
 	t.Parallel()
+	needs.Programs(t, "a shell", "sh")
 	shell, err := exec.LookPath("sh")
 	if err != nil {
-		t.Skip("sh is not there")
+		t.Fatal(err)
 	}
 	dir := t.TempDir()
 	path := func(name string) string { return filepath.Join(dir, name) }
@@ -273,9 +275,7 @@ func TestForeignProgramsAreChecked(t *testing.T) {
 // A program and what was saved of it are the same numbers, to the last digit.
 func TestProgramAndFilesAgree(t *testing.T) {
 	t.Parallel()
-	if _, err := exec.LookPath("cat"); err != nil {
-		t.Skip("cat is not there")
-	}
+	needs.Programs(t, "coreutils", "cat")
 	dir := t.TempDir()
 	path := func(name string) string { return filepath.Join(dir, name) }
 	p := foreignFiles(t, dir)

@@ -9,6 +9,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"icar/internal/needs"
 )
 
 // peakOf runs icar in a process of its own and returns the largest resident memory
@@ -53,9 +55,7 @@ func peakOf(t *testing.T, args ...string) (mib float64, stdout []byte) {
 
 // A million sequences go through a program in the memory that ten thousand take.
 func TestMillionSequencesThroughAProgram(t *testing.T) {
-	if os.Getenv("ICAR_SLOW") != "1" {
-		t.Skip("it takes many minutes: ICAR_SLOW=1 runs it")
-	}
+	needs.Time(t, "it takes many minutes")
 	probe := func(n int) float64 {
 		begun := time.Now()
 		mib, out := peakOf(t, "probe", "--program", "cat", "--d", "5", "--length", "50",

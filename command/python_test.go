@@ -8,6 +8,8 @@ import (
 	"strconv"
 	"testing"
 	"time"
+
+	"icar/internal/needs"
 )
 
 // ran is how Python's unittest ends: so many tests, of which some may be skipped.
@@ -17,14 +19,14 @@ var ran = regexp.MustCompile(`(?m)^Ran (\d+) tests? in .*\n\nOK(?: \((.*)\))?$`)
 // needed for they skip by name where these are missing, and fail on CI.
 func TestPythonPackage(t *testing.T) {
 	t.Parallel()
-	needNumpy(t)
+	needs.Python(t, "numpy")
 	binary, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
-	c := exec.CommandContext(ctx, interpreter, "-B", "-m", "unittest", "discover", "-t", ".",
+	c := exec.CommandContext(ctx, needs.Interpreter, "-B", "-m", "unittest", "discover", "-t", ".",
 		"-s", "tests")
 	c.Dir = "../python"
 	c.Env = append(os.Environ(), "ICAR="+binary, runAsCommand+"=1",

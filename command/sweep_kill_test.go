@@ -20,6 +20,7 @@ import (
 	"testing"
 	"time"
 
+	"icar/internal/needs"
 	"icar/internal/pgtest"
 )
 
@@ -30,8 +31,8 @@ func database(t *testing.T, kind string) (env []string, server *pgtest.Server) {
 		return []string{"ICAR_DATABASE=" + filepath.Join(t.TempDir(), "sweep.db")}, nil
 	}
 	server, err := pgtest.Start()
-	if errors.Is(err, pgtest.ErrMissing) && os.Getenv("CI") != "true" {
-		t.Skip(err)
+	if errors.Is(err, pgtest.ErrMissing) {
+		needs.Missing(t, err.Error())
 	}
 	if err != nil {
 		t.Fatal(err)

@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"icar/internal/needs"
 )
 
 // shell runs lines in a folder with an icar and a python3 on the PATH that are this
@@ -26,7 +28,7 @@ func shell(t *testing.T, folder, lines string) string {
 	programs := t.TempDir()
 	icar := fmt.Sprintf("#!/bin/sh\n%s=1 exec '%s' \"$@\"\n", runAsCommand, binary)
 	if err := errors.Join(os.WriteFile(filepath.Join(programs, "icar"), []byte(icar), 0o755),
-		os.Symlink(interpreter, filepath.Join(programs, "python3"))); err != nil {
+		os.Symlink(needs.Interpreter, filepath.Join(programs, "python3"))); err != nil {
 		t.Fatal(err)
 	}
 	c := exec.CommandContext(t.Context(), "/bin/sh", "-ec", lines)
@@ -46,13 +48,7 @@ func shell(t *testing.T, folder, lines string) string {
 // they print its numbers. The program is built already.
 func TestTutorial(t *testing.T) {
 	t.Parallel()
-	needNumpy(t)
-	if out, err := exec.Command(interpreter, "-c", "import torch").CombinedOutput(); err != nil {
-		if os.Getenv("CI") == "true" {
-			t.Fatalf("PyTorch is missing: apt-get install python3-torch: %s", out)
-		}
-		t.Skip("PyTorch is not installed: apt-get install python3-torch")
-	}
+	needs.Python(t, "numpy", "torch")
 	const page = "../docs/tutorial.md"
 	files, commands, printout := blocks(t, page, "python"), blocks(t, page, "sh"),
 		blocks(t, page, "text")

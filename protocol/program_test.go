@@ -21,6 +21,7 @@ import (
 	"time"
 
 	"icar/ar"
+	"icar/internal/needs"
 	"icar/internal/npy"
 )
 
@@ -223,7 +224,7 @@ func gone(t *testing.T, p *Program) {
 	t.Helper()
 	out, err := exec.Command("ps", "-A", "-o", "pgid=,stat=,args=").Output()
 	if err != nil {
-		t.Skip("without ps nobody can be looked for:", err)
+		needs.Missing(t, fmt.Sprintf("without ps nobody can be looked for: %v: install procps", err))
 	}
 	for line := range strings.Lines(string(out)) {
 		words := strings.Fields(line)

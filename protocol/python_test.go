@@ -18,33 +18,11 @@ import (
 
 	"icar/ar"
 	"icar/command"
+	"icar/internal/needs"
 	"icar/nn"
 	"icar/probe"
 	"icar/protocol"
 )
-
-// interpreter is the system's Python, where a distribution's torch lives.
-const interpreter = "/usr/bin/python3"
-
-// need skips the test where Python lacks a module; on CI it has to be there.
-func need(t *testing.T, modules string) {
-	t.Helper()
-	out, err := exec.Command(interpreter, "-c", "import "+modules).CombinedOutput()
-	if err == nil {
-		return
-	}
-	if os.Getenv("CI") == "true" {
-		t.Fatalf("Python lacks one of %s: apt-get install python3-torch python3-numpy python3-yaml: %s", modules, out)
-	}
-	t.Skipf("Python lacks one of %s", modules)
-}
-
-func needSlow(t *testing.T) {
-	t.Helper()
-	if os.Getenv("ICAR_SLOW") != "1" {
-		t.Skip("it trains with PyTorch for a minute: ICAR_SLOW=1 runs it")
-	}
-}
 
 // folder has the programs of docs/protocol.md and of testdata.
 func folder(t *testing.T) string {
@@ -118,9 +96,9 @@ func analysis(t *testing.T, document string) (d struct {
 // gradient descent.
 func TestProtocolDocument(t *testing.T) {
 	t.Parallel()
-	need(t, "numpy")
+	needs.Python(t, "numpy")
 	dir := folder(t)
-	a := analysis(t, icar(t, "probe", "--program", interpreter+" "+dir+"/model.py", "--d", "3",
+	a := analysis(t, icar(t, "probe", "--program", needs.Interpreter+" "+dir+"/model.py", "--d", "3",
 		"--length", "8", "--sequences", "60", "--json", "--out", dir+"/out")).Analysis
 	if a.Nearest.Estimator != "gradient descent, k = 1" || !a.Nearest.Above {
 		t.Errorf("%+v", a.Nearest)
@@ -133,12 +111,12 @@ func TestProtocolDocument(t *testing.T) {
 // A model of another make, trained by another program: what it is nearest to is told
 // through the protocol and from saved arrays alike, to the last digit.
 func TestForeignTransformer(t *testing.T) {
-	needSlow(t)
-	need(t, "torch, numpy")
+	needs.Time(t, "it trains with PyTorch for a minute")
+	needs.Python(t, "torch", "numpy")
 	dir := folder(t)
 	python := func(args ...string) {
 		t.Helper()
-		c := exec.Command(interpreter, append([]string{"gelu.py"}, args...)...)
+		c := exec.Command(needs.Interpreter, append([]string{"gelu.py"}, args...)...)
 		c.Dir = dir
 		if out, err := c.CombinedOutput(); err != nil {
 			t.Fatalf("%v\n%s", err, out)
@@ -150,7 +128,7 @@ func TestForeignTransformer(t *testing.T) {
 		"--out", dir+"/s.npy")
 	python("train", "train.npy", "weights.pt", "4000")
 	python("save", "weights.pt", "s.npy", "p.npy")
-	asked := icar(t, "probe", "--program", interpreter+" "+dir+"/gelu.py serve "+dir+"/weights.pt",
+	asked := icar(t, "probe", "--program", needs.Interpreter+" "+dir+"/gelu.py serve "+dir+"/weights.pt",
 		"--states", dir+"/s.npy", "--out", dir+"/asked", "--json")
 	read := icar(t, "probe", "--predictions", dir+"/p.npy", "--states", dir+"/s.npy", "--out",
 		dir+"/read", "--json")
@@ -177,8 +155,8 @@ func TestForeignTransformer(t *testing.T) {
 // A model of icar's, computed by PyTorch, is through the protocol what it is directly;
 // its finite differences are the exact total derivative.
 func TestTwin(t *testing.T) {
-	needSlow(t)
-	need(t, "torch, numpy, yaml")
+	needs.Time(t, "it trains with PyTorch for a minute")
+	needs.Python(t, "torch", "numpy", "yaml")
 	dir := folder(t)
 	icar(t, "train", "--d", "3", "--length", "8", "--train", "1024", "--batch", "64", "--epochs",
 		"20", "--depth", "2", "--mlp", "0", "--out", dir+"/run")
@@ -192,7 +170,7 @@ func TestTwin(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, precision := range []string{"float32", "float64"} {
-		words := []string{interpreter, dir + "/twin.py", dir + "/run", oracle, precision}
+		words := []string{needs.Interpreter, dir + "/twin.py", dir + "/run", oracle, precision}
 		asked := analysis(t, icar(t, "probe", "--program", strings.Join(words, " "), "--of", dir+"/run",
 			"--json", "--out", dir+"/"+precision)).Analysis
 		worst := math.Abs(asked.MSE.Value - direct.MSE.Value)

@@ -3,7 +3,6 @@ package report
 import (
 	"context"
 	"fmt"
-	"os"
 	"os/exec"
 	"slices"
 	"strings"
@@ -11,6 +10,7 @@ import (
 	"time"
 
 	"icar/figure"
+	"icar/internal/needs"
 
 	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/chromedp"
@@ -19,12 +19,10 @@ import (
 // openPage shows the report of figures in a browser.
 func openPage(t *testing.T, figures ...figure.Figure) context.Context {
 	t.Helper()
+	needs.Programs(t, "chromium", "chromium")
 	path, err := exec.LookPath("chromium")
 	if err != nil {
-		if os.Getenv("CI") == "true" {
-			t.Fatal("there is no chromium: install Debian's package chromium")
-		}
-		t.Skip("there is no chromium: the report is not opened")
+		t.Fatal(err)
 	}
 	o := collected()
 	o.Figures = figures

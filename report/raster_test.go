@@ -15,6 +15,7 @@ import (
 	"testing"
 
 	"icar/figure"
+	"icar/internal/needs"
 
 	"codeberg.org/go-fonts/liberation/liberationsansregular"
 	"gonum.org/v1/plot/palette/moreland"
@@ -26,16 +27,7 @@ type press struct{ dir string }
 
 func newPress(t *testing.T) press {
 	t.Helper()
-	for _, tool := range []string{"pdftoppm", "pdftotext", "rsvg-convert"} {
-		if _, err := exec.LookPath(tool); err == nil {
-			continue
-		}
-		message := "there is no " + tool + ": install Debian's poppler-utils and librsvg2-bin"
-		if os.Getenv("CI") == "true" {
-			t.Fatal(message)
-		}
-		t.Skip(message)
-	}
+	needs.Programs(t, "poppler-utils librsvg2-bin", "pdftoppm", "pdftotext", "rsvg-convert")
 	p := press{t.TempDir()}
 	p.put(t, "LiberationSans-Regular.ttf", liberationsansregular.TTF)
 	p.put(t, "fonts.conf", fmt.Appendf(nil,

@@ -15,33 +15,17 @@ import (
 	"codeberg.org/sbinet/npyio"
 
 	"icar/command"
+	"icar/internal/needs"
 	"icar/nn"
 	"icar/papers/sander2024"
 	"icar/run"
 	"icar/train"
 )
 
-// interpreter is the system's Python, where a distribution's torch lives.
-const interpreter = "/usr/bin/python3"
-
-// needTorch skips the test where PyTorch is not installed; on CI it has to be.
-func needTorch(t *testing.T) {
-	t.Helper()
-	out, err := exec.Command(interpreter, "-c",
-		"import sys, importlib.util as i; sys.exit(None in map(i.find_spec, [\"torch\", \"numpy\", \"yaml\"]))").CombinedOutput()
-	if err == nil {
-		return
-	}
-	if os.Getenv("CI") == "true" {
-		t.Fatalf("PyTorch is missing: apt-get install python3-torch python3-numpy: %s", out)
-	}
-	t.Skip("PyTorch is not installed: apt-get install python3-torch python3-numpy")
-}
-
 // python runs a script in the current folder.
 func python(t *testing.T, args ...string) {
 	t.Helper()
-	if out, err := exec.Command(interpreter, args...).CombinedOutput(); err != nil {
+	if out, err := exec.Command(needs.Interpreter, args...).CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
 }
@@ -100,7 +84,7 @@ func readRun(t *testing.T, dir string) (train.Config, []run.Metric) {
 // TestOpponents holds the forms of the models that icar bench is compared with in
 // PyTorch, written for speed, against those written for clarity.
 func TestOpponents(t *testing.T) {
-	needTorch(t)
+	needs.Python(t, "torch", "numpy", "yaml")
 	python(t, "../nn/testdata/oracle.py", "check")
 }
 
@@ -109,7 +93,7 @@ var codeBlock = regexp.MustCompile("(?ms)^```(sh|python)\n(.*?)^```$")
 // TestPythonDocument runs the code of docs/python.md, all of it and nothing
 // in between, and compares what PyTorch and icar make of the same weights.
 func TestPythonDocument(t *testing.T) {
-	needTorch(t)
+	needs.Python(t, "torch", "numpy", "yaml")
 	page, err := os.ReadFile("../docs/python.md")
 	if err != nil {
 		t.Fatal(err)
@@ -238,7 +222,7 @@ func sameMetrics(t *testing.T, metrics []run.Metric) {
 // PyTorch, from the same weights on the same batches: with Adam as in the paper,
 // and with all that descent can be set to.
 func TestCurveOfPyTorch(t *testing.T) {
-	needTorch(t)
+	needs.Python(t, "torch", "numpy", "yaml")
 	oracle, err := filepath.Abs("../nn/testdata")
 	if err != nil {
 		t.Fatal(err)

@@ -5,13 +5,13 @@ import (
 	"io"
 	"math/rand/v2"
 	"net/http"
-	"os"
 	"path/filepath"
 	"slices"
 	"sync"
 	"testing"
 	"time"
 
+	"icar/internal/needs"
 	"icar/run"
 	"icar/train"
 )
@@ -21,9 +21,7 @@ import (
 // percentile of the answers is under 2 s, that of the page under half a
 // second. It says something on a machine without other work: ICAR_SLOW=1.
 func TestDearestQuestions(t *testing.T) {
-	if os.Getenv("ICAR_SLOW") != "1" {
-		t.Skip("set ICAR_SLOW=1: it keeps the machine busy for a minute")
-	}
+	needs.Time(t, "it keeps the machine busy for a minute")
 	const clients, length = 40, 12 * time.Second
 	server := withRun(t)
 	dearestRun(t, filepath.Join(server.runs, "dearest"))

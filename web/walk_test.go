@@ -29,6 +29,7 @@ import (
 	"github.com/chromedp/chromedp"
 	"gonum.org/v1/gonum/mat"
 
+	"icar/internal/needs"
 	"icar/run"
 )
 
@@ -43,10 +44,7 @@ func browser(t *testing.T) context.Context {
 		}
 	}
 	if path == "" {
-		if os.Getenv("CI") == "true" {
-			t.Fatal("there is no chromium: install Debian's package chromium")
-		}
-		t.Skip("there is no chromium: the page is not walked")
+		needs.Missing(t, "there is no chromium, and the page is not walked: install chromium")
 	}
 	options := append(slices.Clone(chromedp.DefaultExecAllocatorOptions[:]), chromedp.ExecPath(path), chromedp.NoSandbox, chromedp.DisableGPU,
 		chromedp.Flag("disable-quic", true), chromedp.Flag("disable-component-update", true), chromedp.UserDataDir(t.TempDir()), chromedp.WindowSize(1920, 1080), chromedp.WSURLReadTimeout(time.Minute))
@@ -344,10 +342,7 @@ func TestReconnect(t *testing.T) {
 func TestAccessible(t *testing.T) {
 	path := os.Getenv("ICAR_AXE")
 	if path == "" {
-		if os.Getenv("CI") == "true" {
-			t.Fatal("ICAR_AXE is not set: .ci/run gets axe-core from npm")
-		}
-		t.Skip("ICAR_AXE does not name axe.min.js: the page is not checked by axe-core")
+		needs.Missing(t, "ICAR_AXE does not name axe.min.js, which .ci/run gets from npm")
 	}
 	axe, err := os.ReadFile(path)
 	if err != nil {

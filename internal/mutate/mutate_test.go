@@ -13,6 +13,8 @@ import (
 	"strings"
 	"testing"
 	"testing/fstest"
+
+	"icar/internal/needs"
 )
 
 // toy is a module whose test notices a wrong sum and no wrong name.
@@ -207,9 +209,7 @@ func TestCommittedListsApply(t *testing.T) {
 // All committed edits are killed: every test and every claim they name can
 // fail. It takes some minutes, so it runs when asked.
 func TestCommittedEditsAreKilled(t *testing.T) {
-	if os.Getenv("ICAR_SLOW") == "" {
-		t.Skip("set ICAR_SLOW=1: every edit is compiled and run by itself")
-	}
+	needs.Time(t, "every edit is compiled and run by itself")
 	var table bytes.Buffer
 	allKilled, err := mutate(t.Context(), "", runtime.GOMAXPROCS(0), &table, io.Discard)
 	if err != nil || !allKilled {

@@ -3,9 +3,10 @@ package kernel
 import (
 	"math"
 	"math/rand/v2"
-	"os"
 	"slices"
 	"testing"
+
+	"icar/internal/needs"
 )
 
 // u is the unit roundoff of float32.
@@ -38,11 +39,7 @@ func clone(m Matrix) Matrix {
 func vectors(t testing.TB) []Kernel {
 	list := vector()
 	if len(list) == 0 {
-		const needs = "no avx2, avx512 or neon on this machine"
-		if os.Getenv("CI") == "true" {
-			t.Fatal(needs)
-		}
-		t.Skip(needs)
+		needs.Missing(t, "no avx2, avx512 or neon on this machine")
 	}
 	return list
 }

@@ -11,6 +11,8 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+
+	"icar/internal/needs"
 )
 
 // TestCommittedAssemblyIsTheGenerators compares what `go generate ./nn/kernel`
@@ -50,12 +52,7 @@ func TestWrite(t *testing.T) {
 // as a number and compares it with the comment behind it.
 func TestNumbersAreTheInstructions(t *testing.T) {
 	const objdump = "aarch64-linux-gnu-objdump"
-	if _, err := exec.LookPath(objdump); err != nil {
-		if os.Getenv("CI") == "true" {
-			t.Fatal(err)
-		}
-		t.Skipf("%v: install binutils-aarch64-linux-gnu", err)
-	}
+	needs.Programs(t, "binutils-aarch64-linux-gnu", objdump)
 	assembly, _ := everything()
 	var comments []string
 	var code []byte

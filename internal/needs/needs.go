@@ -1,0 +1,56 @@
+// Package needs says what a test needs that a machine may lack: programs, modules of
+// Python, rights, time. On a laptop a test without it skips by name. Where the
+// environment has CI=true nothing is skipped for want of something: that is a failure.
+package needs
+
+import (
+	"os"
+	"os/exec"
+	"strings"
+	"testing"
+)
+
+// Interpreter is the system's Python, where a distribution's torch lives.
+const Interpreter = "/usr/bin/python3"
+
+// Missing ends a test that lacks something. The text says what, and how to get it.
+func Missing(t testing.TB, what string) {
+	t.Helper()
+	if os.Getenv("CI") == "true" {
+		t.Fatal(what)
+	}
+	t.Skip(what)
+}
+
+// Programs ends a test unless there are all these programs. They come with install.
+func Programs(t testing.TB, install string, names ...string) {
+	t.Helper()
+	for _, name := range names {
+		if _, err := exec.LookPath(name); err != nil {
+			Missing(t, "there is no "+name+": install "+install)
+		}
+	}
+}
+
+// Python ends a test unless the system's Python has all these modules.
+func Python(t testing.TB, modules ...string) {
+	t.Helper()
+	const lacks = "import sys, importlib.util as i; print(*[m for m in sys.argv[1:] if not i.find_spec(m)])"
+	out, err := exec.Command(Interpreter, append([]string{"-c", lacks}, modules...)...).Output()
+	if err != nil {
+		Missing(t, Interpreter+" does not run: install Debian's python3")
+	}
+	if missing := strings.Fields(string(out)); len(missing) > 0 {
+		Missing(t, "Python lacks "+strings.Join(missing, ", ")+": apt-get install python3-"+
+			strings.Join(missing, " python3-"))
+	}
+}
+
+// Time ends a test that takes long, unless it was asked for with ICAR_SLOW=1. It skips
+// under CI too: .ci/run asks for those that it has the time for.
+func Time(t testing.TB, why string) {
+	t.Helper()
+	if os.Getenv("ICAR_SLOW") != "1" {
+		t.Skip(why + ": ICAR_SLOW=1 runs it")
+	}
+}
