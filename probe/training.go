@@ -45,8 +45,8 @@ type Moment struct {
 	// WithW is the mean cosine of Γ and W; NaN where one is not known.
 	WithW Mean `json:"with_w"`
 	// Nearest is the estimator of least distance. Tied are those that cannot be told from
-	// it: the interval of the difference, paired by sequence, is not above 0, at a level
-	// at which all intervals of all moments hold together with 95 % (Bonferroni).
+	// it, as in [Nearest]: they are not farther in more sequences than chance allows, at a
+	// level at which that holds for all moments together with 95 % (Bonferroni).
 	Nearest int   `json:"nearest"`
 	Tied    []int `json:"tied"`
 }
@@ -202,8 +202,15 @@ func (m measured) moment(step int, level float64) Moment {
 			at.Nearest = e
 		}
 	}
+	all, row := newMoments(len(m.distance)), make([]float64, len(m.distance))
+	for n := range m.mse {
+		for e, sample := range m.distance {
+			row[e] = sample[n]
+		}
+		all.add(row, rounding*row[0]) // the first estimator predicts 0
+	}
 	for e := range m.distance {
-		if e != at.Nearest && !exceeds(m.distance[e], m.distance[at.Nearest], level) {
+		if e != at.Nearest && !all.farther(e, at.Nearest, level) {
 			at.Tied = append(at.Tied, e)
 		}
 	}

@@ -79,8 +79,8 @@ func (t Training) Sections() []figure.Section {
 		Header: []string{"AFTER STEP", "MSE [95 % over W]", "NEAREST", "PREDICTIONS APART",
 			"NOT TOLD FROM IT", "COSINE OF SENSITIVITIES", "COSINE OF Γ AND W [95 %]"},
 		Text: "Apart: the root mean square in a coordinate. An estimator is told from the nearest " +
-			"one if the predictions are farther from it by more than chance, in differences by " +
-			"sequence whose intervals hold together with 95 % for all steps and estimators. Nothing " +
+			"one if the predictions are farther from it by more than chance, in more sequences than " +
+			"a fair coin would give in one case of 20 for all steps and estimators together. Nothing " +
 			"is above the controls where predicting 0 or copying the last state, which use no " +
 			"context, are nearest or not told from it. The " +
 			"sensitivities are Γ and the map of the nearest estimator."}

@@ -230,3 +230,20 @@ func TestMoments(t *testing.T) {
 		}
 	}
 }
+
+// Who is told from the nearest is decided as in an analysis: an estimator that is much
+// farther in half of the sequences and a little less far in the others is not.
+func TestOverTrainingTellsAsNearestDoes(t *testing.T) {
+	m := newMeasured(3, 40)
+	for n := range 40 {
+		m.distance[0][n], m.distance[1][n] = 1, 0.99
+		if n%2 == 0 {
+			m.distance[1][n] = 5
+		}
+		m.distance[2][n] = 1.1
+	}
+	at := m.moment(7, jointLevel(2))
+	if at.Nearest != 0 || !slices.Equal(at.Tied, []int{1}) {
+		t.Errorf("nearest %d, tied %v, want 0 and 1", at.Nearest, at.Tied)
+	}
+}
