@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"sync/atomic"
 )
 
 // openedFile is the file of a SQLite database as it was when it was opened. A
@@ -19,6 +20,8 @@ type openedFile struct {
 	path  string
 	was   fs.FileInfo
 	stamp int32 // see Store.identify
+
+	stamped atomic.Bool // it was seen in the file
 }
 
 // check returns an error, ErrBroken, if another file is at the path by now, or
@@ -38,7 +41,11 @@ func (f *openedFile) check(ctx context.Context) error {
 		return fmt.Errorf("%w: the file %s is read-only: chmod u+w %[2]s", ErrBroken, f.path)
 	}
 	stamp, err := stampOn(context.WithoutCancel(ctx), f.path)
-	if err == nil && stamp != f.stamp {
+	switch {
+	case err != nil:
+	case stamp == f.stamp:
+		f.stamped.Store(true)
+	case stamp != 0 || f.stamped.Load(): // else it is in the -wal still
 		err = fmt.Errorf("stamped %08x and not %08x: %w", uint32(stamp), uint32(f.stamp), errStamp)
 	}
 	if errors.Is(err, errStamp) || FaultOf(err) == Broken {

@@ -55,7 +55,9 @@ func (s *Store) stamped(ctx context.Context) (stamp int32, err error) {
 	return stamp, err
 }
 
-// settle brings the stamp from the -wal into the file itself.
+// settle brings the stamp from the -wal into the file itself. Who reads the database
+// as it was before keeps it out, so nobody waits for that: until it is there a file
+// without a stamp is taken for this one.
 func (s *Store) settle(ctx context.Context, f *openedFile) error {
 	on, err := stampOn(ctx, f.path)
 	switch {
@@ -67,9 +69,5 @@ func (s *Store) settle(ctx context.Context, f *openedFile) error {
 			f.path)
 	}
 	var busy, pages, written int64
-	err = s.db.QueryRowContext(ctx, "PRAGMA wal_checkpoint(FULL)").Scan(&busy, &pages, &written)
-	if err == nil && busy != 0 {
-		err = fmt.Errorf("the file %s is in use and cannot be stamped: try again", f.path)
-	}
-	return err
+	return s.db.QueryRowContext(ctx, "PRAGMA wal_checkpoint(PASSIVE)").Scan(&busy, &pages, &written)
 }

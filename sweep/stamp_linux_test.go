@@ -1,12 +1,14 @@
 package sweep_test
 
 import (
+	"database/sql"
 	"errors"
 	"fmt"
 	"os"
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"icar/sweep"
 )
@@ -44,6 +46,37 @@ func TestStamps(t *testing.T) {
 	want(t, s.Close(), nil)
 	if again := inFile(t, a.File()); again != first {
 		t.Errorf("stamped %s, before %s", again, first)
+	}
+}
+
+// Who reads a database of before there were stamps, as it was then, keeps nobody out;
+// the stamp is in the file once the reader has gone.
+func TestStampDoesNotWaitForReaders(t *testing.T) {
+	a := address(t, "sqlite")
+	s := open(t, a)
+	create(t, s, sweep.Sweep{}, 1)
+	want(t, s.Close(), nil)
+	execute(t, a.File(), "PRAGMA application_id = 0")
+	db, err := sql.Open("sqlite", a.File())
+	want(t, err, nil)
+	defer db.Close()
+	reader, err := db.BeginTx(t.Context(), nil)
+	want(t, err, nil)
+	var trials int
+	want(t, reader.QueryRowContext(t.Context(), "SELECT count(*) FROM trials").Scan(&trials), nil)
+	start := time.Now()
+	s = open(t, a)
+	claim(t, s)
+	if waited := time.Since(start); waited > 10*time.Second {
+		t.Errorf("it waited %v for a reader", waited)
+	}
+	if found := inFile(t, a.File()); found != "00000000" {
+		t.Fatalf("stamped %s under the eyes of its reader", found)
+	}
+	want(t, errors.Join(reader.Rollback(), db.Close(), s.Close()), nil)
+	want(t, open(t, a).Close(), nil)
+	if found := inFile(t, a.File()); found == "00000000" {
+		t.Error("never stamped")
 	}
 }
 
