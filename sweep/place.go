@@ -5,6 +5,8 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+
+	"github.com/jackc/pgx/v5/pgconn"
 )
 
 // A database has an identity and is at a place: a file, or tables of a server. A
@@ -32,6 +34,7 @@ func (s *Store) Settle(ctx context.Context, restored bool) (p Place, err error) 
 	if err != nil || where == "" {
 		return Place{Name: s.identity}, err
 	}
+	defer func() { err = ofOwner(err) }()
 	err = s.within(ctx, func(tx *sql.Tx) error {
 		if err := s.alone(ctx, tx); err != nil {
 			return err
@@ -62,6 +65,16 @@ func (s *Store) Settle(ctx context.Context, restored bool) (p Place, err error) 
 		return s.name(ctx, tx, where, p.Name)
 	})
 	return p, err
+}
+
+// ofOwner says what to do about a table of places that this role may not make or use.
+func ofOwner(err error) error {
+	var server *pgconn.PgError
+	if errors.As(err, &server) && server.Code == "42501" { // insufficient_privilege
+		return fmt.Errorf("%w: let the owner of the tables begin icar sweep work once, and then "+
+			"GRANT ALL ON icar_places", err)
+	}
+	return err
 }
 
 // makePlaces makes the table of places in a database of before there was one.

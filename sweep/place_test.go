@@ -102,6 +102,19 @@ func TestPlaceOfAPlainUser(t *testing.T) {
 	if p := settled(t, b, true); p.Moved || p.Name != s.Identity() {
 		t.Errorf("%+v, not %s", p, s.Identity())
 	}
+	// Of before there were places, the tables' owner has to make theirs.
+	want(t, s.Run(t.Context(), "DROP TABLE icar_places"), nil)
+	for _, made := range []bool{false, true} {
+		if made {
+			settled(t, a, false)
+		}
+		if _, err := open(t, b).Settle(t.Context(), false); err == nil ||
+			!strings.Contains(err.Error(), "GRANT ALL ON icar_places") {
+			t.Errorf("with the table made %t: %v", made, err)
+		}
+	}
+	want(t, s.Run(t.Context(), "GRANT ALL ON icar_places TO plain"), nil)
+	settled(t, b, true)
 }
 
 // A file stays at its place when it is renamed and rewritten by a VACUUM, and a
