@@ -17,7 +17,8 @@ import (
 )
 
 // labelFile holds a Label. It is no part of what a run computes: it may be changed at
-// any time, beside the process that writes the run too.
+// any time, beside the process that writes the run too. Of two changes at one instant
+// the last one stands.
 const labelFile = "label.json"
 
 // Label is what people say of a run. The zero Label says nothing.

@@ -123,7 +123,7 @@ type Parted struct {
 
 // ReadParted reads the states in a file and takes those in the file fit to fit on,
 // or, if that is "", sets some of the first apart. The error is that of [Read], or
-// that the two files do not fit each other.
+// that the two files do not fit each other or are the same.
 func ReadParted(path, fit string) (p Parted, err error) {
 	if p.Test, err = Read(path); err != nil {
 		return p, err
@@ -145,6 +145,10 @@ func ReadParted(path, fit string) (p Parted, err error) {
 	if p.Fitting.T != p.Test.T || p.Fitting.D != p.Test.D {
 		return p, fmt.Errorf("%s has sequences of %d states of %d numbers and %s of %d states of %d: fit on sequences of the same shape",
 			fit, p.Fitting.T+1, p.Fitting.D, path, p.Test.T+1, p.Test.D)
+	}
+	if slices.Equal(p.Fitting.States, p.Test.States) {
+		return p, fmt.Errorf("%s and %s hold the same sequences, and errors on what was fitted "+
+			"say nothing: leave --fit out, and some of them are set apart", path, fit)
 	}
 	n := p.Fitting.N
 	p.Fitting = Part(p.Fitting, 0, min(n, mostFitted))

@@ -102,6 +102,10 @@ func TestPartedSequences(t *testing.T) {
 		""); err != nil || p.Fitting.N != mostFitted || p.Test.N != 1100-mostFitted {
 		t.Errorf("of many: %d and %d, %v", p.Fitting.N, p.Test.N, err)
 	}
+	if _, err = ReadParted(path, path); err == nil ||
+		!strings.Contains(err.Error(), "hold the same sequences") {
+		t.Errorf("fitted on what is measured: %v", err)
+	}
 	if _, err = ReadParted(path, saved(t, -1, 0, 3, 4, 2)); err == nil ||
 		!strings.Contains(err.Error(), "has sequences of 4 states of 2 numbers and") {
 		t.Errorf("of two lengths: %v", err)
