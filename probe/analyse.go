@@ -281,7 +281,7 @@ func (a *analysis) dissect(ctx context.Context, step estimator.GradientDescent) 
 			if !ok {
 				return ErrNotOffered
 			}
-			a.Attention, err = m.Attention(ctx, first(a.Test, attentionOver))
+			a.Attention, err = m.Attention(ctx, a.Test.Part(0, min(attentionOver, a.Test.N)))
 			return err
 		}},
 		{"parts to take out", func() (err error) {
@@ -318,11 +318,4 @@ func (a *analysis) resemble(ctx context.Context, m Layered) (Resemblance, error)
 	}
 	order := func(n int) []int { return ar.Rand(a.Seed, "probe order", uint64(n)).Perm(a.Test.T) }
 	return Resemble(ctx, m, a.Fitting, a.Test, algorithms, order)
-}
-
-// first returns the first n sequences, or all if there are fewer.
-func first(s ar.Batch[float64], n int) ar.Batch[float64] {
-	s.N = min(n, s.N)
-	s.States = s.States[:s.N*(s.T+1)*s.D]
-	return s
 }
