@@ -80,7 +80,7 @@ func (h *house) checkForeign(c *cobra.Command, args []string, f foreignFlags) er
 			"of")...); name != "" {
 			return fmt.Errorf("--%s is for a model of another make: name it with --predictions or --program, or leave it out", name)
 		}
-		return exactlyOne("a run: icar probe RUN")(c, args)
+		return exactly(1, "a run: icar probe RUN")(c, args)
 	case len(args) > 0:
 		return fmt.Errorf("the run %s and a model of another make are two: leave one out", args[0])
 	case f.program != "" && f.predictions != "":
@@ -158,7 +158,7 @@ func (h *house) probeForeign(c *cobra.Command, f probeFlags) error {
 	document.Analysis = a
 	about := fmt.Sprintf("The predictions of %s, looked at on %d sequences. %s",
 		f.foreign.subject(), a.Sequences, on.how)
-	return reportProbe(c, f, document, a, about)
+	return ofAnalysis(document, a, about).publish(c, f.out, f.asJSON)
 }
 
 func (f foreignFlags) subject() string {
