@@ -14,7 +14,6 @@ import (
 	"icar/outcome"
 	"icar/probe"
 	"icar/protocol"
-	"icar/run"
 	"icar/sequence"
 	"icar/setting"
 	"icar/train"
@@ -288,11 +287,7 @@ func (h *house) lawConfig(c *cobra.Command, f probeFlags) (train.Config, error) 
 
 // runConfig are the settings of a run.
 func (h *house) runConfig(path string) (config train.Config, err error) {
-	r, err := run.Read(path)
-	if err == nil {
-		config, err = h.catalogue.Read(r.Config)
-	}
-	if err != nil {
+	if _, config, err = h.catalogue.ReadRun(path); err != nil {
 		return config, badInput(err)
 	}
 	return config, nil
