@@ -12,10 +12,8 @@ import (
 	"strconv"
 	"strings"
 
-	"codeberg.org/sbinet/npyio"
-	"gonum.org/v1/gonum/mat"
-
 	"icar/figure"
+	"icar/internal/npy"
 	"icar/outcome"
 	"icar/run"
 )
@@ -126,7 +124,9 @@ func FigureFile(f figure.Figure, format string) string {
 func saveData(dir string, data figure.Data) error {
 	for _, a := range data.Arrays {
 		if err := run.WriteFile(filepath.Join(dir, a.Name+".npy"),
-			func(w io.Writer) error { return writeNPY(w, a) }); err != nil {
+			func(w io.Writer) error {
+				return npy.Write(w, npy.Array{Name: a.Name, Shape: a.Shape, Data: a.Values})
+			}); err != nil {
 			return err
 		}
 		if err := run.WriteFile(filepath.Join(dir, a.Name+".csv"),
@@ -202,12 +202,4 @@ func writeFigureCSV(w io.Writer, f figure.Figure) error {
 		}
 	}
 	return writeTableCSV(w, t)
-}
-
-// writeNPY writes the array in C order with its shape.
-func writeNPY(w io.Writer, a figure.Array) error {
-	if len(a.Shape) == 1 {
-		return npyio.Write(w, a.Values)
-	}
-	return npyio.Write(w, mat.NewDense(a.Shape[0], a.Shape[1], a.Values))
 }
