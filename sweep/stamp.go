@@ -43,7 +43,7 @@ func (s *Store) identify(ctx context.Context) (*openedFile, error) {
 			return nil, err
 		}
 	}
-	if err := s.settle(ctx, f); err != nil {
+	if err := s.stampFile(ctx, f); err != nil {
 		return nil, err
 	}
 	return f, f.check(ctx)
@@ -55,8 +55,8 @@ func (s *Store) stamped(ctx context.Context) (stamp int32, err error) {
 	return stamp, err
 }
 
-// settle brings the stamp from the -wal into the file itself.
-func (s *Store) settle(ctx context.Context, f *openedFile) error {
+// stampFile brings the stamp from the -wal into the file itself.
+func (s *Store) stampFile(ctx context.Context, f *openedFile) error {
 	on, err := stampOn(ctx, f.path)
 	switch {
 	case err != nil || on == f.stamp:
