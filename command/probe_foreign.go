@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -47,13 +48,8 @@ func (h *house) addForeign(c *cobra.Command, f *foreignFlags) {
 }
 
 // lawKeys leaves out the tokens, which are of a model.
-func lawKeys(keys []setting.Key) (kept []setting.Key) {
-	for _, k := range keys {
-		if k.Name != "tokens" {
-			kept = append(kept, k)
-		}
-	}
-	return kept
+func lawKeys(keys []setting.Key) []setting.Key {
+	return slices.DeleteFunc(keys, func(k setting.Key) bool { return k.Name == "tokens" })
 }
 
 // check refuses flags that do not go together.
@@ -238,13 +234,8 @@ func (h *house) lawSequences(c *cobra.Command, f probeFlags) (foreign, error) {
 	if err != nil {
 		return foreign{}, usage(err)
 	}
-	on := foreign{Given: given, law: map[string]string{}, end: func() {},
-		how: "Estimators are fitted on training sequences of the same law."}
-	for _, k := range lawKeys(config.SequenceKeys()) {
-		if k.Name != "law" || config.Data == "" { // sequences in a file are of no law that is known
-			on.law[k.Name] = k.String()
-		}
-	}
+	on := foreign{Given: given, law: drawnBy(config, lawKeys(config.SequenceKeys())),
+		how: "Estimators are fitted on training sequences of the same law.", end: func() {}}
 	if f.sequences <= size {
 		return on, nil
 	}
