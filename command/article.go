@@ -12,7 +12,6 @@ import (
 	"icar/internal/visible"
 	"icar/probe"
 	"icar/report"
-	"icar/run"
 )
 
 // article is what a command has found out, as a folder and a terminal show it.
@@ -98,15 +97,9 @@ func saveArticle(out string, article report.Article, figures []figure.Figure) (p
 	for i := range figures {
 		article.Sections = append(article.Sections, figure.Section{Title: figures[i].Title,
 			Figure: &figures[i]})
-		for _, format := range report.Formats() {
-			err := run.WriteFile(filepath.Join(out, report.FigureFile(figures[i], format)),
-				func(w io.Writer) error {
-					return report.Draw(w, figures[i], format)
-				})
-			if err != nil {
-				return "", err
-			}
-		}
+	}
+	if err := report.SaveFigures(out, figures); err != nil {
+		return "", err
 	}
 	if err := report.SaveArrays(out, figures); err != nil {
 		return "", err
