@@ -30,12 +30,3 @@ func (h *house) newReport() *cobra.Command {
 		},
 	}
 }
-
-func exactly(n int, what string) cobra.PositionalArgs {
-	return func(_ *cobra.Command, args []string) error {
-		if len(args) != n {
-			return usage(fmt.Errorf("%d arguments given: name %s", len(args), what))
-		}
-		return nil
-	}
-}
