@@ -114,6 +114,16 @@ func (b Batch[S]) Targets() []S {
 	return y
 }
 
+// Part returns sequences from, …, to-1, which share the numbers of b.
+func (b Batch[S]) Part(from, to int) Batch[S] {
+	size := (b.T + 1) * b.D
+	part := Batch[S]{N: to - from, T: b.T, D: b.D, States: b.States[from*size : to*size]}
+	if len(b.Contexts) == b.N {
+		part.Contexts = b.Contexts[from:to]
+	}
+	return part
+}
+
 // sequence returns the states (T+1, d) of sequence n.
 func (b Batch[S]) sequence(n int) []S {
 	size := (b.T + 1) * b.D

@@ -196,7 +196,7 @@ func newBenchCase() *cobra.Command {
 	var steps, length int
 	c := &cobra.Command{
 		Use: benchCaseName + " CASE", Hidden: true, Short: "Time one case in this process",
-		Args: exactlyOne("the case"),
+		Args: exactly(1, "the case"),
 		RunE: func(c *cobra.Command, args []string) error {
 			cases, err := bench.Choose(args)
 			if err != nil {

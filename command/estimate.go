@@ -32,7 +32,7 @@ they are fitted on the sequences of that file. docs/own-data.md says what each
 number means.`,
 		Example: `  icar estimate mine.npy
   icar estimate test.npy --fit train.npy --json`,
-		Args: exactlyOne("a file of states: icar estimate FILE.npy"),
+		Args: exactly(1, "a file of states: icar estimate FILE.npy"),
 		RunE: func(c *cobra.Command, args []string) error { return estimate(c, args[0], f) },
 	}
 	c.Flags().StringVar(&f.fit, "fit", "", "a .npy `file` of other sequences of the same law, to fit on")
@@ -67,23 +67,15 @@ func estimate(c *cobra.Command, path string, f estimateFlags) error {
 	if err != nil {
 		return runFailed(err)
 	}
-	document := estimateDocument{outcome.DocumentVersion, path, f.fit, contest}
-	if err := report.WriteJSON(filepath.Join(f.out, contestFile), document); err != nil {
-		return runFailed(err)
-	}
-	sections := contest.Sections()
-	page, err := saveArticle(f.out, report.Article{
-		Title: "Who predicts these sequences best?",
-		Lead: fmt.Sprintf("%s Sequences of %s, %d states of %d numbers each. %s",
-			contest.Summary(), path, s.Test.T+1, s.Test.D, s.How),
-		Sections: sections,
-	}, contest.Figures())
-	if err != nil {
-		return runFailed(err)
-	}
-	if f.asJSON {
-		return printJSON(c.OutOrStdout(), document)
-	}
-	fmt.Fprintf(c.OutOrStdout(), "%s\n%s\n\n", contest.Summary(), s.How)
-	return printSections(c.OutOrStdout(), sections, page)
+	return article{
+		file: contestFile, document: estimateDocument{outcome.DocumentVersion, path, f.fit, contest},
+		said: []string{contest.Summary(), s.How},
+		page: report.Article{
+			Title: "Who predicts these sequences best?",
+			Lead: fmt.Sprintf("%s Sequences of %s, %d states of %d numbers each. %s",
+				contest.Summary(), path, s.Test.T+1, s.Test.D, s.How),
+			Sections: contest.Sections(),
+		},
+		figures: contest.Figures(),
+	}.publish(c, f.out, f.asJSON)
 }

@@ -3,17 +3,11 @@ package command
 import (
 	"errors"
 	"fmt"
-	"io"
-	"path/filepath"
-	"text/tabwriter"
 
 	"github.com/spf13/cobra"
 
-	"icar/figure"
-	"icar/internal/visible"
 	"icar/outcome"
 	"icar/probe"
-	"icar/report"
 	"icar/run"
 	"icar/train"
 )
@@ -132,10 +126,10 @@ func probeModel(c *cobra.Command, path string, model *probe.Model, f probeFlags)
 		return runFailed(err)
 	}
 	a.Unfinished = unfinished
-	return reportProbe(c, f, probeDocument{Version: outcome.DocumentVersion, Run: path, Analysis: a},
-		a, fmt.Sprintf("The model of %s, taken apart on %d sequences of %s. The "+
-			"paper's idea: from the context a Transformer makes a matrix Γ, then it predicts Γ s.",
-			path, a.Sequences, testedOn(model.Config)))
+	document := probeDocument{Version: outcome.DocumentVersion, Run: path, Analysis: a}
+	return ofAnalysis(document, a, fmt.Sprintf("The model of %s, taken apart on %d sequences of %s. The "+
+		"paper's idea: from the context a Transformer makes a matrix Γ, then it predicts Γ s.",
+		path, a.Sequences, testedOn(model.Config))).publish(c, f.out, f.asJSON)
 }
 
 // testedOn says where the test sequences of a run are from.
@@ -177,92 +171,9 @@ func unfinished(path string, c train.Config) (string, error) {
 		how, len(r.Metrics), c.Steps(), last.Step), nil
 }
 
-// reportProbe writes the document, the figures and the page of an analysis, and prints
-// what it has come to; about says what the analysis is of.
-func reportProbe(c *cobra.Command, f probeFlags, document any, a probe.Analysis,
-	about string) error {
-	if err := report.WriteJSON(filepath.Join(f.out, analysisFile), document); err != nil {
-		return runFailed(err)
-	}
-	page, err := saveArticle(f.out, report.Article{Title: "What has it learnt?",
-		Lead: a.Summary() + " " + about, Sections: a.Sections()}, a.Figures())
-	if err != nil {
-		return runFailed(err)
-	}
-	if f.asJSON {
-		return printJSON(c.OutOrStdout(), document)
-	}
-	fmt.Fprintf(c.OutOrStdout(), "%s\n\n", visible.Text(a.Summary()))
-	return printSections(c.OutOrStdout(), a.Sections(), page)
-}
-
-// printSections prints tables, and where the page with them is.
-func printSections(out io.Writer, sections []figure.Section, page string) error {
-	for i, s := range sections {
-		if i > 0 {
-			fmt.Fprintln(out)
-		}
-		if err := printSection(out, s); err != nil {
-			return err
-		}
-	}
-	absolute, err := filepath.Abs(page)
-	if err != nil {
-		return runFailed(err)
-	}
-	_, err = fmt.Fprintf(out, "\nReport: %s\n", visible.Text(absolute))
-	return err
-}
-
 // probeDocument is what docs/json.md describes.
 type probeDocument struct {
 	Version  int            `json:"version"`
 	Run      string         `json:"run"`
 	Analysis probe.Analysis `json:"analysis"`
-}
-
-// printSection prints a table under its title.
-func printSection(out io.Writer, s figure.Section) error {
-	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(w, visible.Text(s.Title))
-	row := func(cells []string) {
-		for i, cell := range cells {
-			if i > 0 {
-				fmt.Fprint(w, "\t")
-			}
-			fmt.Fprint(w, visible.Text(cell))
-		}
-		fmt.Fprintln(w)
-	}
-	if len(s.Header) > 0 {
-		row(s.Header)
-	}
-	for _, cells := range s.Rows {
-		row(cells)
-	}
-	return w.Flush()
-}
-
-// saveArticle writes figures, each by itself, their numbers together, and all at the
-// end of a page.
-func saveArticle(out string, article report.Article, figures []figure.Figure) (page string,
-	err error) {
-	for i := range figures {
-		article.Sections = append(article.Sections, figure.Section{Title: figures[i].Title,
-			Figure: &figures[i]})
-		for _, format := range report.Formats() {
-			err := run.WriteFile(filepath.Join(out, report.FigureFile(figures[i], format)),
-				func(w io.Writer) error {
-					return report.Draw(w, figures[i], format)
-				})
-			if err != nil {
-				return "", err
-			}
-		}
-	}
-	if err := report.SaveArrays(out, figures); err != nil {
-		return "", err
-	}
-	page = filepath.Join(out, report.PageFile)
-	return page, report.WriteArticle(page, article)
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -14,7 +15,6 @@ import (
 	"icar/outcome"
 	"icar/probe"
 	"icar/protocol"
-	"icar/run"
 	"icar/sequence"
 	"icar/setting"
 	"icar/train"
@@ -48,13 +48,8 @@ func (h *house) addForeign(c *cobra.Command, f *foreignFlags) {
 }
 
 // lawKeys leaves out the tokens, which are of a model.
-func lawKeys(keys []setting.Key) (kept []setting.Key) {
-	for _, k := range keys {
-		if k.Name != "tokens" {
-			kept = append(kept, k)
-		}
-	}
-	return kept
+func lawKeys(keys []setting.Key) []setting.Key {
+	return slices.DeleteFunc(keys, func(k setting.Key) bool { return k.Name == "tokens" })
 }
 
 // check refuses flags that do not go together.
@@ -80,7 +75,7 @@ func (h *house) checkForeign(c *cobra.Command, args []string, f foreignFlags) er
 			"of")...); name != "" {
 			return fmt.Errorf("--%s is for a model of another make: name it with --predictions or --program, or leave it out", name)
 		}
-		return exactlyOne("a run: icar probe RUN")(c, args)
+		return exactly(1, "a run: icar probe RUN")(c, args)
 	case len(args) > 0:
 		return fmt.Errorf("the run %s and a model of another make are two: leave one out", args[0])
 	case f.program != "" && f.predictions != "":
@@ -158,7 +153,7 @@ func (h *house) probeForeign(c *cobra.Command, f probeFlags) error {
 	document.Analysis = a
 	about := fmt.Sprintf("The predictions of %s, looked at on %d sequences. %s",
 		f.foreign.subject(), a.Sequences, on.how)
-	return reportProbe(c, f, document, a, about)
+	return ofAnalysis(document, a, about).publish(c, f.out, f.asJSON)
 }
 
 func (f foreignFlags) subject() string {
@@ -239,13 +234,8 @@ func (h *house) lawSequences(c *cobra.Command, f probeFlags) (foreign, error) {
 	if err != nil {
 		return foreign{}, usage(err)
 	}
-	on := foreign{Given: given, law: map[string]string{}, end: func() {},
-		how: "Estimators are fitted on training sequences of the same law."}
-	for _, k := range lawKeys(config.SequenceKeys()) {
-		if k.Name != "law" || config.Data == "" { // sequences in a file are of no law that is known
-			on.law[k.Name] = k.String()
-		}
-	}
+	on := foreign{Given: given, law: drawnBy(config, lawKeys(config.SequenceKeys())),
+		how: "Estimators are fitted on training sequences of the same law.", end: func() {}}
 	if f.sequences <= size {
 		return on, nil
 	}
@@ -288,11 +278,7 @@ func (h *house) lawConfig(c *cobra.Command, f probeFlags) (train.Config, error) 
 
 // runConfig are the settings of a run.
 func (h *house) runConfig(path string) (config train.Config, err error) {
-	r, err := run.Read(path)
-	if err == nil {
-		config, err = h.catalogue.Read(r.Config)
-	}
-	if err != nil {
+	if _, config, err = h.catalogue.ReadRun(path); err != nil {
 		return config, badInput(err)
 	}
 	return config, nil

@@ -3,7 +3,6 @@ package command
 import (
 	"errors"
 	"fmt"
-	"path/filepath"
 
 	"github.com/spf13/cobra"
 
@@ -53,22 +52,15 @@ func (h *house) probeTraining(c *cobra.Command, path string, f probeFlags) error
 	if err != nil {
 		return runFailed(err)
 	}
-	document := trainingDocument{outcome.DocumentVersion, path, training}
-	if err := report.WriteJSON(filepath.Join(f.out, trainingFile), document); err != nil {
-		return runFailed(err)
-	}
-	page, err := saveArticle(f.out, report.Article{
-		Title: "What did it learn, and when?",
-		Lead: fmt.Sprintf("%s The model of %s at %d steps of its training, on %d of its test "+
-			"sequences.", training.Summary(), path, len(moments), training.Sequences),
-		Sections: training.Sections(),
-	}, training.Figures())
-	if err != nil {
-		return runFailed(err)
-	}
-	if f.asJSON {
-		return printJSON(c.OutOrStdout(), document)
-	}
-	fmt.Fprintf(c.OutOrStdout(), "%s\n\n", training.Summary())
-	return printSections(c.OutOrStdout(), training.Sections(), page)
+	return article{
+		file: trainingFile, document: trainingDocument{outcome.DocumentVersion, path, training},
+		said: []string{training.Summary()},
+		page: report.Article{
+			Title: "What did it learn, and when?",
+			Lead: fmt.Sprintf("%s The model of %s at %d steps of its training, on %d of its test "+
+				"sequences.", training.Summary(), path, len(moments), training.Sequences),
+			Sections: training.Sections(),
+		},
+		figures: training.Figures(),
+	}.publish(c, f.out, f.asJSON)
 }

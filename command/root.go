@@ -144,6 +144,16 @@ func noCommand(c *cobra.Command, args []string) error {
 	return usage(fmt.Errorf("there is no command %q: %s", args[0], suggest.Instead(args[0], names)))
 }
 
+// exactly takes n words that are no flags, which what names.
+func exactly(n int, what string) cobra.PositionalArgs {
+	return func(_ *cobra.Command, args []string) error {
+		if len(args) != n {
+			return usage(fmt.Errorf("%d arguments given: name %s", len(args), what))
+		}
+		return nil
+	}
+}
+
 // noArguments refuses words that are no flags. A flag that is true or false
 // takes no word of its own, so that --norm false leaves one over.
 func noArguments(c *cobra.Command, args []string) error {

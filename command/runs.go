@@ -210,7 +210,7 @@ func (h *house) newRunsShow() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "show RUN",
 		Short: "Show a run: how far it has come, what ran, its settings, its error by position",
-		Args:  exactlyOne("a run: icar runs show RUN"),
+		Args:  exactly(1, "a run: icar runs show RUN"),
 		RunE: func(c *cobra.Command, args []string) error {
 			runs, err := h.readRuns(args)
 			if err != nil {

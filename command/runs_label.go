@@ -28,7 +28,7 @@ func newRunsName() *cobra.Command {
 		Short: "Call a run by a name; an empty one takes the name away",
 		Example: `  icar runs name runs/1a2b3c4d "wide, cosine"
   icar runs name runs/1a2b3c4d ""`,
-		Args: exactlyTwo("a run and its name: icar runs name RUN NAME"),
+		Args: exactly(2, "a run and its name: icar runs name RUN NAME"),
 		RunE: func(c *cobra.Command, args []string) error {
 			return relabel(c, args[0], func(l *run.Label) { l.Name = args[1] })
 		},
@@ -40,7 +40,7 @@ func newRunsNote() *cobra.Command {
 		Use:     "note RUN TEXT",
 		Short:   "Note something about a run; an empty text takes the note away",
 		Example: `  icar runs note runs/1a2b3c4d "the loss jumps at step 800"`,
-		Args:    exactlyTwo("a run and a note: icar runs note RUN TEXT"),
+		Args:    exactly(2, "a run and a note: icar runs note RUN TEXT"),
 		RunE: func(c *cobra.Command, args []string) error {
 			return relabel(c, args[0], func(l *run.Label) { l.Note = args[1] })
 		},
@@ -75,15 +75,6 @@ func newRunsTag() *cobra.Command {
 	}
 	c.Flags().BoolVar(&remove, "remove", false, "take the tags away")
 	return c
-}
-
-func exactlyTwo(what string) cobra.PositionalArgs {
-	return func(_ *cobra.Command, args []string) error {
-		if len(args) != 2 {
-			return usage(fmt.Errorf("%d arguments given: name %s", len(args), what))
-		}
-		return nil
-	}
 }
 
 // relabel changes the label of a run and prints what it has become.

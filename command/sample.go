@@ -16,6 +16,7 @@ import (
 	"icar/outcome"
 	"icar/report"
 	"icar/sequence"
+	"icar/setting"
 	"icar/train"
 )
 
@@ -211,15 +212,23 @@ type sampleArray struct {
 func newSampleDocument(config train.Config, f sampleFlags, arrays []npy.Array) sampleDocument {
 	d := sampleDocument{Version: outcome.DocumentVersion, Icar: buildVersion(),
 		Program: thisProgram(),
-		Run:     f.of, Stream: f.stream, Seed: config.Seed, Settings: map[string]string{}}
-	for _, k := range config.SequenceKeys() {
-		if k.Name != "law" || config.Data == "" { // sequences in a file are of no law that is known
-			d.Settings[k.Name] = k.String()
-		}
-	}
+		Run:     f.of, Stream: f.stream, Seed: config.Seed,
+		Settings: drawnBy(config, config.SequenceKeys())}
 	for _, a := range arrays {
 		d.Arrays = append(d.Arrays, sampleArray{a.Name, a.Shape,
 			filepath.Base(sequence.File(f.out, a.Name))})
 	}
 	return d
+}
+
+// drawnBy are the settings, among some, that sequences were drawn by. Those in a file are
+// of no law that is known.
+func drawnBy(config train.Config, keys []setting.Key) map[string]string {
+	values := map[string]string{}
+	for _, k := range keys {
+		if k.Name != "law" || config.Data == "" {
+			values[k.Name] = k.String()
+		}
+	}
+	return values
 }

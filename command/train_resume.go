@@ -90,11 +90,7 @@ func (h *house) trainResume(c *cobra.Command, f trainFlags) error {
 // ownSource returns the sequences of a run on files; nil of any other, and of what cannot
 // be read, which is for run.Extend to refuse.
 func (h *house) ownSource(ctx context.Context, dir string) (train.Source, error) {
-	r, err := run.Read(dir)
-	if err != nil {
-		return nil, nil
-	}
-	config, err := h.catalogue.Read(r.Config)
+	_, config, err := h.catalogue.ReadRun(dir)
 	if err != nil || config.Data == "" {
 		return nil, nil
 	}
@@ -110,12 +106,8 @@ func (h *house) ownSource(ctx context.Context, dir string) (train.Source, error)
 // refuse.
 func (h *house) extended(c *cobra.Command, dir string) ([]byte, error) {
 	flag := c.Flags().Lookup("epochs")
-	r, err := run.Read(dir)
+	r, was, err := h.catalogue.ReadRun(dir)
 	if err != nil || !flag.Changed {
-		return nil, nil
-	}
-	was, err := h.catalogue.Read(r.Config)
-	if err != nil {
 		return nil, nil
 	}
 	epochs, err := strconv.Atoi(flag.Value.String())
@@ -138,11 +130,9 @@ func (h *house) extended(c *cobra.Command, dir string) ([]byte, error) {
 // resumedArithmetic returns that of going on with a run. A run that cannot be
 // read is for run.Open to refuse.
 func (h *house) resumedArithmetic(dir string, loops kernel.Kernel) string {
-	if r, err := run.Read(dir); err == nil {
-		if config, err := h.catalogue.Read(r.Config); err == nil {
-			if arithmetic, err := config.Arithmetic(nn.OnKernel(loops)); err == nil {
-				return arithmetic
-			}
+	if _, config, err := h.catalogue.ReadRun(dir); err == nil {
+		if arithmetic, err := config.Arithmetic(nn.OnKernel(loops)); err == nil {
+			return arithmetic
 		}
 	}
 	return loops.Arithmetic()

@@ -197,8 +197,7 @@ func (a *analysis) align(ctx context.Context,
 // near sets which estimator the predictions are nearest to, and takes in the further
 // sequences.
 func (a *analysis) near(ctx context.Context, predictions []float64) error {
-	order := func(n, t int) []int { return ar.Rand(a.Seed, "probe order", uint64(n)).Perm(t) }
-	c, missing, err := newNearness(ctx, a.model, a.fitted, order, a.Test)
+	c, missing, err := newNearness(ctx, a.model, a.fitted, a.order, a.Test)
 	if err != nil {
 		return err
 	}
@@ -281,7 +280,7 @@ func (a *analysis) dissect(ctx context.Context, step estimator.GradientDescent) 
 			if !ok {
 				return ErrNotOffered
 			}
-			a.Attention, err = m.Attention(ctx, first(a.Test, attentionOver))
+			a.Attention, err = m.Attention(ctx, a.Test.Part(0, min(attentionOver, a.Test.N)))
 			return err
 		}},
 		{"parts to take out", func() (err error) {
@@ -316,13 +315,11 @@ func (a *analysis) resemble(ctx context.Context, m Layered) (Resemblance, error)
 	if err != nil {
 		return Resemblance{}, err
 	}
-	order := func(n int) []int { return ar.Rand(a.Seed, "probe order", uint64(n)).Perm(a.Test.T) }
+	order := func(n int) []int { return a.order(n, a.Test.T) }
 	return Resemble(ctx, m, a.Fitting, a.Test, algorithms, order)
 }
 
-// first returns the first n sequences, or all if there are fewer.
-func first(s ar.Batch[float64], n int) ar.Batch[float64] {
-	s.N = min(n, s.N)
-	s.States = s.States[:s.N*(s.T+1)*s.D]
-	return s
+// order is one of t states for sequence n, as a control.
+func (a *analysis) order(n, t int) []int {
+	return ar.Rand(a.Seed, "probe order", uint64(n)).Perm(t)
 }

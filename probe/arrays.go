@@ -5,6 +5,7 @@ package probe
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"icar/ar"
 )
@@ -88,16 +89,8 @@ type tokens struct{ layers int }
 
 // Hidden implements Layered.
 func (m tokens) Hidden(_ context.Context, s ar.Batch[float64]) ([][]float64, error) {
-	size := (s.T + 1) * s.D
-	var x []float64
-	for n := range s.N {
-		x = append(x, s.States[n*size:(n+1)*size-s.D]...)
-	}
-	layers := make([][]float64, m.layers)
-	for l := range layers {
-		layers[l] = x
-	}
-	return layers, nil
+	x, err := s.Inputs(ar.Plain)
+	return slices.Repeat([][]float64{x}, m.layers), err
 }
 
 // Initial implements Layered.

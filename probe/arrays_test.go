@@ -6,7 +6,6 @@ import (
 	"slices"
 	"testing"
 
-	"icar/ar"
 	"icar/estimator"
 )
 
@@ -18,13 +17,8 @@ func saved(t *testing.T, m Predictor, n, fitting int) (Arrays, Given) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	size := (all.T + 1) * all.D
-	part := func(from, to int) ar.Batch[float64] {
-		return ar.Batch[float64]{N: to - from, T: all.T, D: all.D,
-			States: all.States[from*size : to*size], Contexts: all.Contexts[from:to]}
-	}
 	return Arrays{Sequences: all, Predictions: p},
-		Given{Fitting: part(0, fitting), Test: part(fitting, n)}
+		Given{Fitting: all.Part(0, fitting), Test: all.Part(fitting, n)}
 }
 
 // What was saved of a model is analysed as the model itself, but for what only who

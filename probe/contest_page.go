@@ -28,16 +28,19 @@ func (c Contest) Summary() string {
 // ranked are the estimators, the best first.
 func (c Contest) ranked() []Entry {
 	ranked := slices.Clone(c.Estimators)
-	slices.SortStableFunc(ranked, func(a, b Entry) int {
-		switch {
-		case a.MSE.Value < b.MSE.Value:
-			return -1
-		case a.MSE.Value > b.MSE.Value:
-			return 1
-		}
-		return 0
-	})
+	slices.SortStableFunc(ranked, func(a, b Entry) int { return bySize(a.MSE.Value, b.MSE.Value) })
 	return ranked
+}
+
+// bySize compares numbers. To cmp.Compare NaN is less than all, and it would be best.
+func bySize(a, b float64) int {
+	switch {
+	case a < b:
+		return -1
+	case a > b:
+		return 1
+	}
+	return 0
 }
 
 // Sections are the tables of a contest.

@@ -65,7 +65,7 @@ func (f Differences) Maps(ctx context.Context, s ar.Batch[float64]) (Maps, error
 	m := Maps{N: s.N, T: s.T, D: s.D, Predictions: predictions, Total: true}
 	mapped := min(s.N, mostMapped, max(fewestMapped, walked/(s.T*s.T*s.D)))
 	single := isSingle(predictions)
-	h := step(s, single)
+	h := step(s.States, single)
 	var off []float64
 	by := Differenced{Step: figure.Number(h), Single: single}
 	for n := range mapped {
@@ -103,13 +103,13 @@ func isSingle(x []float64) bool {
 	return true
 }
 
-// step is h.
-func step(s ar.Batch[float64], single bool) float64 {
+// step is h at states.
+func step(states []float64, single bool) float64 {
 	u := 0x1p-53
 	if single {
 		u = 0x1p-24
 	}
-	return norm(s.States) / math.Sqrt(float64(len(s.States))) * math.Cbrt(3*u)
+	return norm(states) / math.Sqrt(float64(len(states))) * math.Cbrt(3*u)
 }
 
 // asked bounds the numbers that a model is asked about at a time.
@@ -183,7 +183,7 @@ func totalMaps(ctx context.Context, e estimator.Estimator, q estimator.Sequence,
 	states []float64) ([]float64, error) {
 	d := q.D
 	gamma := make([]float64, q.T*d*d)
-	h := norm(states[:q.T*d]) / math.Sqrt(float64(q.T*d)) * math.Cbrt(3*0x1p-53)
+	h := step(states[:q.T*d], false)
 	token, rest := make([]float64, d), make([]float64, d)
 	sides := [2][]float64{make([]float64, d), make([]float64, d)}
 	for t := range q.T {

@@ -34,7 +34,7 @@ func (m float32s) Predict(ctx context.Context, s ar.Batch[float64]) ([]float64, 
 // first sequence: a backward along all paths for every row of every position.
 func total(t *testing.T, m *Model, s ar.Batch[float64]) []float64 {
 	t.Helper()
-	b, err := m.Batch(first(s, 1))
+	b, err := m.Batch(s.Part(0, 1))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -12,7 +12,6 @@ import (
 	"icar/ar"
 	"icar/estimator"
 	"icar/nn"
-	"icar/run"
 	"icar/train"
 )
 
@@ -45,13 +44,9 @@ func New(c train.Config, m *nn.Transformer[float32]) (*Model, error) {
 // means what the catalogue says, nil for the standard one. The error says that
 // path holds no run that can be read, or one without a checkpoint.
 func Open(path string, catalogue *train.Catalogue) (*Model, error) {
-	r, err := run.Read(path)
+	r, config, err := catalogue.ReadRun(path)
 	if err != nil {
 		return nil, err
-	}
-	config, err := catalogue.Read(r.Config)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %s: %w", path, run.ConfigFile, err)
 	}
 	net, err := train.Load(config, r.Checkpoint())
 	if errors.Is(err, fs.ErrNotExist) {

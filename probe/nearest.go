@@ -80,9 +80,8 @@ func (r reordered) Predict(ctx context.Context, s ar.Batch[float64]) ([]float64,
 func newNearness(ctx context.Context, m Predictor, estimators []estimator.Estimator,
 	permute func(n, t int) []int, s ar.Batch[float64]) (c *nearness, missing []string, err error) {
 	c = &nearness{estimators: estimators, models: []Predictor{m}, permute: permute}
-	probe := first(s, 1)
 	shuffled := reordered{m, permute, &c.seen}
-	switch _, err := shuffled.Predict(ctx, probe); {
+	switch _, err := shuffled.Predict(ctx, s.Part(0, 1)); {
 	case errors.Is(err, ErrNotOffered):
 		missing = append(missing, "a control: "+permutedControl)
 	case err != nil:
@@ -132,16 +131,14 @@ const atOnce = 256
 // add takes in sequences; predictions are the model's, which add asks for if they are
 // nil. Sums are taken in the order of the sequences, whoever predicts first.
 func (c *nearness) add(ctx context.Context, s ar.Batch[float64], predictions []float64) error {
-	states, made := (s.T+1)*s.D, s.T*s.D
+	made := s.T * s.D
 	for from := 0; from < s.N; from += atOnce {
 		to := min(from+atOnce, s.N)
-		part := ar.Batch[float64]{N: to - from, T: s.T, D: s.D,
-			States: s.States[from*states : to*states], Contexts: s.Contexts[from:to]}
 		var own []float64
 		if predictions != nil {
 			own = predictions[from*made : to*made]
 		}
-		if err := c.addPart(ctx, part, own); err != nil {
+		if err := c.addPart(ctx, s.Part(from, to), own); err != nil {
 			return err
 		}
 	}
@@ -175,8 +172,10 @@ func (c *nearness) addPart(ctx context.Context, s ar.Batch[float64], predictions
 		})
 	}
 	workers.Wait()
-	if err := errors.Join(failed...); err != nil {
-		return failed[firstError(failed)]
+	for _, err := range failed {
+		if err != nil {
+			return err
+		}
 	}
 	for n := range s.N {
 		row := rows[n*len(c.estimators)*k:][:len(c.estimators)*k]
@@ -191,15 +190,6 @@ func (c *nearness) addPart(ctx context.Context, s ar.Batch[float64], predictions
 	}
 	c.seen += s.N
 	return nil
-}
-
-func firstError(all []error) int {
-	for i, err := range all {
-		if err != nil {
-			return i
-		}
-	}
-	return 0
 }
 
 // beside measures estimator i, whose predictions are own, and fills its columns of rows

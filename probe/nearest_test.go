@@ -140,7 +140,7 @@ func TestNearestDistances(t *testing.T) {
 			t.Errorf("the tables say %v", e.MeanDistance)
 		}
 	}
-	if single := nearestOf(t, like(estimator.LeastSquares{}), Given{Test: first(g.Test, 1),
+	if single := nearestOf(t, like(estimator.LeastSquares{}), Given{Test: g.Test.Part(0, 1),
 		Fitting: g.Fitting}); single.Nearest.Above ||
 		!strings.Contains(single.Summary(), "from one sequence nothing can be told from chance") {
 		t.Errorf("of one sequence: %s", single.Summary())
@@ -230,13 +230,10 @@ func TestMoreSequencesCountAlike(t *testing.T) {
 	m := scaled(0.7, like(estimator.Kaczmarz{K: 1}))
 	whole := nearestOf(t, m, g)
 	pieces := g
-	pieces.Test = first(g.Test, 40)
+	pieces.Test = g.Test.Part(0, 40)
 	pieces.More = func(yield func(ar.Batch[float64], error) bool) {
 		for from := 40; from < 100; from += 25 {
-			size, to := (g.Test.T+1)*g.Test.D, min(from+25, 100)
-			if !yield(ar.Batch[float64]{N: to - from, T: g.Test.T, D: g.Test.D,
-				States:   g.Test.States[from*size : to*size],
-				Contexts: g.Test.Contexts[from:to]}, nil) {
+			if !yield(g.Test.Part(from, min(from+25, 100)), nil) {
 				return
 			}
 		}

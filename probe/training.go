@@ -75,7 +75,7 @@ func OverTraining(ctx context.Context, snapshots []Snapshot, g Given) (Training,
 		rows[k] = newMeasured(len(estimators), g.Test.N)
 	}
 	for from, size := 0, chunk(len(snapshots), g.Test); from < g.Test.N; from += size {
-		part := between(g.Test, from, min(from+size, g.Test.N))
+		part := g.Test.Part(from, min(from+size, g.Test.N))
 		if err := t.measure(ctx, rows, snapshots, estimators, part, from); err != nil {
 			return t, err
 		}
@@ -92,17 +92,6 @@ func OverTraining(ctx context.Context, snapshots []Snapshot, g Given) (Training,
 func chunk(moments int, s ar.Batch[float64]) int {
 	const numbers = 1 << 24
 	return max(1, numbers/(moments*s.T*s.D*s.D))
-}
-
-// between returns sequences from, …, to-1.
-func between(s ar.Batch[float64], from, to int) ar.Batch[float64] {
-	size := (s.T + 1) * s.D
-	part := s
-	part.N, part.States = to-from, s.States[from*size:to*size]
-	if len(s.Contexts) == s.N {
-		part.Contexts = s.Contexts[from:to]
-	}
-	return part
 }
 
 // measured are samples over sequences of one moment.

@@ -15,13 +15,9 @@ const maxMoments = 32
 // catalogue is that of [Open]. The error says that there is no run that can be read,
 // or that it has kept none.
 func Moments(path string, catalogue *train.Catalogue) ([]Snapshot, error) {
-	r, err := run.Read(path)
+	r, config, err := catalogue.ReadRun(path)
 	if err != nil {
 		return nil, err
-	}
-	config, err := catalogue.Read(r.Config)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %s: %w", path, run.ConfigFile, err)
 	}
 	kept, err := r.Kept()
 	if err != nil {

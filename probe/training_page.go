@@ -109,20 +109,14 @@ func (t Training) Sections() []figure.Section {
 // ranked are the estimators by their distance at the end.
 func (t Training) ranked() []int {
 	last := t.Moments[len(t.Moments)-1]
-	var order []int
+	var all []int
 	for e := range t.Estimators {
-		order = append(order, e)
+		all = append(all, e)
 	}
-	slices.SortStableFunc(order, func(a, b int) int {
-		switch {
-		case last.Distance[a] < last.Distance[b]:
-			return -1
-		case last.Distance[a] > last.Distance[b]:
-			return 1
-		}
-		return 0
+	slices.SortStableFunc(all, func(a, b int) int {
+		return bySize(last.Distance[a], last.Distance[b])
 	})
-	return order
+	return all
 }
 
 // shown are the estimators of the figure: those that were nearest at some moment, and

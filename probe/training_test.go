@@ -128,7 +128,7 @@ func TestOverTrainingIsAlign(t *testing.T) {
 	rows := []measured{newMeasured(len(estimators), g.Test.N)}
 	for _, part := range [][2]int{{0, 7}, {7, 39}, {39, 40}} {
 		if err := found.measure(t.Context(), rows, []Snapshot{{5, model}}, estimators,
-			between(g.Test, part[0], part[1]), part[0]); err != nil {
+			g.Test.Part(part[0], part[1]), part[0]); err != nil {
 			t.Fatal(err)
 		}
 	}

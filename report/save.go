@@ -12,10 +12,8 @@ import (
 	"strconv"
 	"strings"
 
-	"codeberg.org/sbinet/npyio"
-	"gonum.org/v1/gonum/mat"
-
 	"icar/figure"
+	"icar/internal/npy"
 	"icar/outcome"
 	"icar/run"
 )
@@ -39,12 +37,12 @@ func Save(out string, o outcome.Outcome, cost outcome.Cost) error {
 		return err
 	}
 	return run.WriteFolder(dir, func(dir string) error {
-		if err := os.Mkdir(filepath.Join(dir, dataFolder), 0o777); err != nil {
+		data := filepath.Join(dir, dataFolder)
+		if err := os.Mkdir(data, 0o777); err != nil {
 			return err
 		}
 		return errors.Join(
-			saveData(filepath.Join(dir, dataFolder), o.Data),
-			saveFigures(dir, o.Figures),
+			saveData(data, o.Data), SaveFigures(dir, o.Figures), saveNumbers(data, o.Figures),
 			WriteJSON(filepath.Join(dir, CostFile), cost),
 			writeOutcome(filepath.Join(dir, ResultFile), o),
 		)
@@ -93,30 +91,35 @@ func indented(document any) ([]byte, error) {
 	return bytes.TrimSuffix(b.Bytes(), []byte("\n")), err
 }
 
-func saveFigures(dir string, figures []figure.Figure) error {
+// SaveFigures draws figures into a folder, each in all formats: figure.svg,
+// figure-NAME.svg. The error is Draw's or the disk's.
+func SaveFigures(folder string, figures []figure.Figure) error {
 	for _, f := range figures {
 		for _, format := range Formats() {
-			path := filepath.Join(dir, FigureFile(f, format))
-			if err := run.WriteFile(path, func(w io.Writer) error {
-				return Draw(w, f,
-					format)
-			}); err != nil {
+			err := run.WriteFile(filepath.Join(folder, figureFile(f, format)),
+				func(w io.Writer) error { return Draw(w, f, format) })
+			if err != nil {
 				return err
 			}
 		}
-		path := filepath.Join(dir, dataFolder, FigureFile(f, "csv"))
-		if err := run.WriteFile(path, func(w io.Writer) error {
-			return writeFigureCSV(w,
-				f)
-		}); err != nil {
+	}
+	return nil
+}
+
+// saveNumbers writes the numbers of figures as tables.
+func saveNumbers(folder string, figures []figure.Figure) error {
+	for _, f := range figures {
+		err := run.WriteFile(filepath.Join(folder, figureFile(f, "csv")),
+			func(w io.Writer) error { return writeFigureCSV(w, f) })
+		if err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// FigureFile is the name of a figure's file: figure.svg, figure-NAME.svg.
-func FigureFile(f figure.Figure, format string) string {
+// figureFile is the name of a figure's file: figure.svg, figure-NAME.svg.
+func figureFile(f figure.Figure, format string) string {
 	if f.Name == "" {
 		return figureStem + "." + format
 	}
@@ -126,7 +129,9 @@ func FigureFile(f figure.Figure, format string) string {
 func saveData(dir string, data figure.Data) error {
 	for _, a := range data.Arrays {
 		if err := run.WriteFile(filepath.Join(dir, a.Name+".npy"),
-			func(w io.Writer) error { return writeNPY(w, a) }); err != nil {
+			func(w io.Writer) error {
+				return npy.Write(w, npy.Array{Name: a.Name, Shape: a.Shape, Data: a.Values})
+			}); err != nil {
 			return err
 		}
 		if err := run.WriteFile(filepath.Join(dir, a.Name+".csv"),
@@ -202,12 +207,4 @@ func writeFigureCSV(w io.Writer, f figure.Figure) error {
 		}
 	}
 	return writeTableCSV(w, t)
-}
-
-// writeNPY writes the array in C order with its shape.
-func writeNPY(w io.Writer, a figure.Array) error {
-	if len(a.Shape) == 1 {
-		return npyio.Write(w, a.Values)
-	}
-	return npyio.Write(w, mat.NewDense(a.Shape[0], a.Shape[1], a.Values))
 }

@@ -26,7 +26,7 @@ func copyRun(root *os.Root, name, to string) error {
 		return err
 	}
 	defer from.Close()
-	kept, err := keptIn(from.FS())
+	kept, _, err := keptIn(from.FS())
 	if err != nil {
 		return err
 	}

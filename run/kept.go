@@ -8,7 +8,6 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
-	"slices"
 	"strconv"
 
 	"icar/nn/safetensors"
@@ -41,7 +40,7 @@ func (d *Dir) Keep(step int, weights []safetensors.Tensor) error {
 
 // Kept returns the checkpoints that stay, by their steps.
 func (r Run) Kept() ([]Kept, error) {
-	names, err := keptIn(os.DirFS(r.Path))
+	names, _, err := keptIn(os.DirFS(r.Path))
 	var all []Kept
 	for _, name := range names {
 		all = append(all, Kept{keptStep(name), filepath.Join(r.Path, name)})
@@ -70,45 +69,37 @@ func (r Run) Last() (Kept, error) {
 	return last, err
 }
 
-// keptIn returns the names of the checkpoints that stay in a folder, in order.
-func keptIn(folder fs.FS) (names []string, err error) {
+// keptIn returns the names of the checkpoints that stay in a folder, in order, and of
+// what was to become one when a process was killed.
+func keptIn(folder fs.FS) (names, half []string, err error) {
 	entries, err := fs.ReadDir(folder, ".") // sorted
 	for _, e := range entries {
-		if m := keptFile.FindStringSubmatch(e.Name()); m != nil && m[1] == "" && m[3] == "" &&
-			e.Type().IsRegular() {
+		switch m := keptFile.FindStringSubmatch(e.Name()); {
+		case m == nil:
+		case m[1] != "" && m[3] != "":
+			half = append(half, e.Name())
+		case m[1] == "" && m[3] == "" && e.Type().IsRegular():
 			names = append(names, e.Name())
 		}
 	}
-	return names, err
+	return names, half, err
 }
 
-// keptStep is the step in such a name.
+// keptStep is the step in the name of one that stays.
 func keptStep(name string) int {
 	step, _ := strconv.Atoi(keptFile.FindStringSubmatch(name)[2]) // nine digits
 	return step
 }
 
-// keptLeftovers are the names in a folder of what was to become a checkpoint that
-// stays.
-func keptLeftovers(dir string) (names []string, err error) {
-	entries, err := os.ReadDir(dir)
-	for _, e := range entries {
-		if m := keptFile.FindStringSubmatch(e.Name()); m != nil && m[1] != "" && m[3] != "" {
-			names = append(names, e.Name())
-		}
-	}
-	return names, err
-}
-
 // forget removes the checkpoints that stay of steps after the one that the run is at
 // now, which will make them again, and what was to become one.
 func (d *Dir) forget(after int) error {
-	gone, err := keptLeftovers(d.path)
-	names, err2 := keptIn(os.DirFS(d.path))
-	gone = slices.Concat(gone, slices.DeleteFunc(names, func(name string) bool {
-		return keptStep(name) <= after
-	}))
-	err = errors.Join(err, err2)
+	names, gone, err := keptIn(os.DirFS(d.path))
+	for _, name := range names {
+		if keptStep(name) > after {
+			gone = append(gone, name)
+		}
+	}
 	for _, name := range gone {
 		err = errors.Join(err, os.Remove(filepath.Join(d.path, name)))
 	}

@@ -61,6 +61,7 @@ func TestKept(t *testing.T) {
 	if _, err := os.Stat(left); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("what was left is there: %v", err)
 	}
+	left = filepath.Join(path, "."+keptName(2)+".4242") // of one that is there
 	if err := os.WriteFile(left, nil, 0o600); err != nil {
 		t.Fatal(err)
 	}

@@ -221,18 +221,13 @@ func filesOf(path string) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	kept, err := keptIn(os.DirFS(path))
+	kept, half, err := keptIn(os.DirFS(path))
 	if err != nil {
 		return nil, err
 	}
-	files, err := keptLeftovers(path)
-	if err != nil {
-		return nil, err
-	}
-	known := append(kept, labelFile, doneFile, previousFile, checkpointFile, timingsFile,
-		metricsFile, ConfigFile,
-		infoFile)
-	for _, name := range known {
+	files := slices.Concat(half, kept)
+	for _, name := range []string{labelFile, doneFile, previousFile, checkpointFile, timingsFile,
+		metricsFile, ConfigFile, infoFile} {
 		left, err := leftovers(path, name)
 		if err != nil {
 			return nil, err

@@ -103,14 +103,7 @@ const mostFitted = 512
 // mostFitted, from the rest to measure on. Of a single sequence none is set apart.
 func split(s ar.Batch[float64]) (fitting, rest ar.Batch[float64]) {
 	n := min(mostFitted, s.N/2)
-	return Part(s, 0, n), Part(s, n, s.N)
-}
-
-// Part returns the sequences [from, to) of s, which share its numbers.
-func Part(s ar.Batch[float64], from, to int) ar.Batch[float64] {
-	size := (s.T + 1) * s.D
-	return ar.Batch[float64]{N: to - from, T: s.T, D: s.D,
-		States: s.States[from*size : to*size], Contexts: s.Contexts[from:to]}
+	return s.Part(0, n), s.Part(n, s.N)
 }
 
 // Parted are sequences to fit estimators on, of which there may be none, and others
@@ -151,7 +144,7 @@ func ReadParted(path, fit string) (p Parted, err error) {
 			"say nothing: leave --fit out, and some of them are set apart", path, fit)
 	}
 	n := p.Fitting.N
-	p.Fitting = Part(p.Fitting, 0, min(n, mostFitted))
+	p.Fitting = p.Fitting.Part(0, min(n, mostFitted))
 	p.How = fmt.Sprintf("Estimators are fitted on the first %d of the %d sequences of %s; all errors are those on the %d of %s.", p.Fitting.N, n, fit, p.Test.N, path)
 	return p, nil
 }

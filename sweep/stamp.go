@@ -43,7 +43,7 @@ func (s *Store) identify(ctx context.Context) (*openedFile, error) {
 			return nil, err
 		}
 	}
-	if err := s.settle(ctx, f); err != nil {
+	if err := s.stampFile(ctx, f); err != nil {
 		return nil, err
 	}
 	return f, f.check(ctx)
@@ -55,10 +55,10 @@ func (s *Store) stamped(ctx context.Context) (stamp int32, err error) {
 	return stamp, err
 }
 
-// settle brings the stamp from the -wal into the file itself. Who reads the database
+// stampFile brings the stamp from the -wal into the file itself. Who reads the database
 // as it was before keeps it out, so nobody waits for that: until it is there a file
 // without a stamp is taken for this one.
-func (s *Store) settle(ctx context.Context, f *openedFile) error {
+func (s *Store) stampFile(ctx context.Context, f *openedFile) error {
 	on, err := stampOn(ctx, f.path)
 	switch {
 	case err != nil || on == f.stamp:

@@ -10,10 +10,8 @@ import (
 	"slices"
 	"strconv"
 
-	"codeberg.org/sbinet/npyio"
-	"gonum.org/v1/gonum/mat"
-
 	"icar/internal/budget"
+	"icar/internal/npy"
 	"icar/outcome"
 	"icar/train"
 )
@@ -104,9 +102,9 @@ func WriteNPY(out io.Writer, trials []TrainedTrial) error {
 	if len(trials) == 0 {
 		return errors.New("no trial is done yet: an array needs one")
 	}
-	values := mat.NewDense(len(trials), 3, nil)
-	for i, f := range trials {
-		values.SetRow(i, []float64{float64(f.Steps), f.Loss, f.TestMSE})
+	var values []float64
+	for _, f := range trials {
+		values = append(values, float64(f.Steps), f.Loss, f.TestMSE)
 	}
-	return npyio.Write(out, values)
+	return npy.Write(out, npy.Array{Name: "of trials", Shape: []int{len(trials), 3}, Data: values})
 }

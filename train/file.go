@@ -303,7 +303,7 @@ func (c Config) own() (training, test ar.Batch[float64], err error) {
 		return data, test, FileError{fmt.Errorf("train %d and test %d are more than the %d "+
 			"sequences of %s: none may be in both", c.Train, c.Test, data.N, c.Data)}
 	}
-	return sequence.Part(data, 0, c.Train), sequence.Part(test, test.N-c.Test, test.N), nil
+	return data.Part(0, c.Train), test.Part(test.N-c.Test, test.N), nil
 }
 
 // read reads a file of sequences of the size and with the SHA-256 that c says.
@@ -329,9 +329,9 @@ func (c Config) ownSequences(stream string, n int) (ar.Batch[float64], error) {
 	case err != nil:
 		return training, err
 	case stream == TrainStream:
-		return sequence.Part(training, 0, min(n, training.N)), nil
+		return training.Part(0, min(n, training.N)), nil
 	case stream == TestStream:
-		return sequence.Part(test, 0, min(n, test.N)), nil
+		return test.Part(0, min(n, test.N)), nil
 	}
 	return training, fmt.Errorf("stream %q is none of %s: it has %s and %s", stream, c.Data,
 		TrainStream, TestStream)

@@ -18,6 +18,18 @@ func (c *Catalogue) Read(file []byte) (Config, error) {
 	return config.Resolve()
 }
 
+// ReadRun returns the run in a directory and its resolved configuration. The error is
+// that of run.Read, or of Read about its config.yaml.
+func (c *Catalogue) ReadRun(path string) (r run.Run, config Config, err error) {
+	if r, err = run.Read(path); err != nil {
+		return r, config, err
+	}
+	if config, err = c.Read(r.Config); err != nil {
+		err = fmt.Errorf("%s: %s: %w", path, run.ConfigFile, err)
+	}
+	return r, config, err
+}
+
 // Load returns the model of c with the weights in a safetensors file, such as
 // a checkpoint or what PyTorch has written. The error is that of
 // [Config.Resolve], of run.ReadWeights or of nn.Import.

@@ -6,7 +6,6 @@ import (
 	"iter"
 
 	"icar/ar"
-	"icar/sequence"
 )
 
 // Pieces yields the sequences from, …, n-1 of a stream in the order of [Sequences], bit
@@ -54,7 +53,7 @@ func pieces(c Config, stream string, from, n, size int) iter.Seq2[ar.Batch[float
 			return
 		}
 		for ; from < whole.N; from += size {
-			if !yield(sequence.Part(whole, from, min(from+size, whole.N)), nil) {
+			if !yield(whole.Part(from, min(from+size, whole.N)), nil) {
 				return
 			}
 		}

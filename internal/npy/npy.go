@@ -1,7 +1,6 @@
-// Package npy reads arrays of real numbers in NumPy's .npy format, of which
-// nothing is believed: every size is checked against the bytes that are there
-// before anything is allocated. (npyio, which writes ours, panics on some
-// malformed headers.)
+// Package npy reads and writes arrays of real numbers in NumPy's .npy format. Of what
+// is read nothing is believed: every size is checked against the bytes that are there
+// before anything is allocated. (npyio panics on some malformed headers.)
 //
 // Format: https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html
 package npy
@@ -15,8 +14,6 @@ import (
 	"fmt"
 	"math"
 	"regexp"
-	"strconv"
-	"strings"
 
 	"icar/internal/budget"
 )
@@ -59,19 +56,16 @@ func Parse(file []byte) (shape []int, data []float64, err error) {
 		return nil, nil, errors.New("its header is not that of an array of float32 or float64: save it with numpy.save of array.astype('<f8')")
 	}
 	size := int(m[2][0] - '0')
+	shape, ok := lengths(m[4])
+	if !ok {
+		return nil, nil, fmt.Errorf("its shape (%s) is no list of lengths", m[4])
+	}
 	count := 1
-	for field := range strings.SplitSeq(strings.TrimSuffix(m[4], ","), ",") {
-		if m[4] == "" {
-			break // a scalar
-		}
-		n, err := strconv.Atoi(strings.TrimSpace(field))
-		if err != nil {
-			return nil, nil, fmt.Errorf("its shape (%s) is no list of lengths", m[4])
-		}
+	for _, n := range shape {
 		if n != 0 && count > len(rest)/n {
 			return nil, nil, fmt.Errorf("its header claims the shape (%s), there are %d bytes: the file is cut short", m[4], len(rest))
 		}
-		shape, count = append(shape, n), count*n
+		count *= n
 	}
 	if count*size != len(rest) {
 		return nil, nil, fmt.Errorf("its header claims the shape (%s), %d bytes, and there are %d",
@@ -82,17 +76,22 @@ func Parse(file []byte) (shape []int, data []float64, err error) {
 		order = binary.BigEndian
 	}
 	data = make([]float64, count)
-	for i := range data {
-		if size == 4 {
-			data[i] = float64(math.Float32frombits(order.Uint32(rest[4*i:])))
-		} else {
-			data[i] = math.Float64frombits(order.Uint64(rest[8*i:]))
-		}
-	}
+	numbers(data, rest, size, order)
 	if m[3] == "True" && len(shape) > 1 {
 		data = rowMajor(shape, data)
 	}
 	return shape, data, nil
+}
+
+// numbers reads floating-point numbers of size bytes each.
+func numbers(into []float64, from []byte, size int, order binary.ByteOrder) {
+	for i := range into {
+		if size == 4 {
+			into[i] = float64(math.Float32frombits(order.Uint32(from[4*i:])))
+		} else {
+			into[i] = math.Float64frombits(order.Uint64(from[8*i:]))
+		}
+	}
 }
 
 // split returns the header and the data of a file.

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"math"
 	"regexp"
 	"slices"
 	"strconv"
@@ -36,13 +35,7 @@ func Read(r io.Reader, shape []int, into []float64) error {
 		if _, err := io.ReadFull(r, buffer[:n*size]); err != nil {
 			return cutShort(err)
 		}
-		for i := range n {
-			if size == 4 {
-				into[i] = float64(math.Float32frombits(binary.LittleEndian.Uint32(buffer[4*i:])))
-			} else {
-				into[i] = math.Float64frombits(binary.LittleEndian.Uint64(buffer[8*i:]))
-			}
-		}
+		numbers(into[:n], buffer, size, binary.LittleEndian)
 		into = into[n:]
 	}
 	return nil

@@ -1,5 +1,7 @@
 package kernel
 
+import "icar/nn/kernel/constant"
+
 // gelu returns y = x Φ(x) and the derivative Φ(x) + x φ(x) as every kernel computes
 // them, Φ and φ being the distribution function and the density of a standard normal.
 // With a = |x|, t = 1/(1 + c a) and w = 1 - t = c a t,
@@ -13,7 +15,7 @@ package kernel
 func gelu(x float32) (y, slope float32) {
 	a := max(x, -x)
 	e := exp(float32(float32(-0.5*a) * a))
-	ca := float32(geluC * a)
+	ca := float32(constant.GELUC * a)
 	t := 1 / (1 + ca)
 	w := float32(ca * t)
 	q := float32(geluTail[0])
@@ -24,19 +26,11 @@ func gelu(x float32) (y, slope float32) {
 	if !(x < 0) {
 		p = 1 - p
 	}
-	return float32(x * p), p + float32(float32(x*geluDensity)*e)
+	return float32(x * p), p + float32(float32(x*constant.GELUDensity)*e)
 }
-
-const (
-	geluC       = 0.35
-	geluDensity = 0.3989422804 // 1/√(2π)
-)
 
 // geluTail holds q₈, …, q₁ and 1/2.
-var geluTail = [...]float32{
-	-0.02935839258134365, 0.08982034027576447, -0.06470503658056259, -0.015750566497445107,
-	-0.06423547118902206, 0.1026318147778511, 0.26104989647865295, -0.6398325562477112, 0.5,
-}
+var geluTail = constant.GELUTail()
 
 // GELU implements Kernel.
 func (plain) GELU(y, x Matrix) {

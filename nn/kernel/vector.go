@@ -2,38 +2,23 @@
 
 package kernel
 
+import "icar/nn/kernel/constant"
+
 // The Go of the kernels in assembly, the same for all: it cuts a product into
 // tiles. What calls the assembly is in vector_amd64.go and vector_arm64.go.
 
-// tiles describes tiles of one shape side by side to multiply, strides in
-// bytes. gen knows the order.
-type tiles [10]int
+// tiles describes tiles of one shape side by side to multiply.
+type tiles [constant.Tiles]int
 
-const (
-	tilesK = iota
-	tilesCount
-	tilesAdd   // 1 to add to c
-	tilesShape // 3(rows-1) + cols-1
-	tilesCRow
-	tilesCCol
-	tilesARow
-	tilesACol
-	tilesBRow
-	tilesBCol
-)
-
-const (
-	mostRows, mostCols = 4, 3 // of a tile
-	bytes              = 4    // of a number
-)
+const bytes = 4 // of a number
 
 // newTiles returns what all the tiles of a product have in common; entries of
 // a are unit numbers.
 func newTiles(c, a, b Matrix, unit int) tiles {
 	return tiles{
-		tilesCRow: c.Row * Lanes * bytes, tilesCCol: c.Col * Lanes * bytes,
-		tilesARow: a.Row * unit * bytes, tilesACol: a.Col * unit * bytes,
-		tilesBRow: b.Row * Lanes * bytes, tilesBCol: b.Col * Lanes * bytes,
+		constant.TilesCRow: c.Row * Lanes * bytes, constant.TilesCCol: c.Col * Lanes * bytes,
+		constant.TilesARow: a.Row * unit * bytes, constant.TilesACol: a.Col * unit * bytes,
+		constant.TilesBRow: b.Row * Lanes * bytes, constant.TilesBCol: b.Col * Lanes * bytes,
 	}
 }
 
@@ -47,12 +32,12 @@ func blocks(c, a Matrix, unit int) (inner, cols int) {
 	const room, least, wide, long = 256, 8, 32, 64
 	inner = a.Cols
 	if inner > 3*least && (unit == 1 || c.Cols >= wide) {
-		return min(inner, long), 2 * mostCols
+		return min(inner, long), 2 * constant.MostCols
 	}
 	if inner > 3*least {
 		inner = max(least, room/(min(c.Rows, 2*least)+min(c.Cols, 2*least)))
 	}
-	return inner, max(1, room/inner/mostCols) * mostCols
+	return inner, max(1, room/inner/constant.MostCols) * constant.MostCols
 }
 
 // Mul implements Kernel.
@@ -74,18 +59,18 @@ func (k assembly) product(c, a, b Matrix, unit int, add bool) {
 	t := newTiles(c, a, b, unit)
 	inner, width := blocks(c, a, unit)
 	for n := 0; n < a.Cols; n += inner {
-		t[tilesK] = min(inner, a.Cols-n)
+		t[constant.TilesK] = min(inner, a.Cols-n)
 		if n > 0 || add {
-			t[tilesAdd] = 1
+			t[constant.TilesAdd] = 1
 		}
 		for from := 0; from < c.Cols; from += width {
 			to := min(from+width, c.Cols)
 			for i, rows := 0, 0; i < c.Rows; i += rows {
-				rows = part(c.Rows-i, mostRows)
+				rows = part(c.Rows-i, constant.MostRows)
 				left := &a.Data[(i*a.Row+n*a.Col)*unit]
-				for j, cols := from, 0; j < to; j += cols * t[tilesCount] {
-					cols, t[tilesCount] = run(to - j)
-					t[tilesShape] = mostCols*(rows-1) + cols - 1
+				for j, cols := from, 0; j < to; j += cols * t[constant.TilesCount] {
+					cols, t[constant.TilesCount] = run(to - j)
+					t[constant.TilesShape] = constant.MostCols*(rows-1) + cols - 1
 					k.tile(&c.Data[(i*c.Row+j*c.Col)*Lanes], left,
 						&b.Data[(n*b.Row+j*b.Col)*Lanes], &t, unit)
 				}
@@ -104,10 +89,10 @@ func part(n, most int) int {
 // run returns the width and number of the tiles that cover the first of n
 // columns.
 func run(n int) (cols, count int) {
-	if n < mostCols {
+	if n < constant.MostCols {
 		return n, 1
 	}
-	return mostCols, n / mostCols
+	return constant.MostCols, n / constant.MostCols
 }
 
 // Sum implements Kernel.

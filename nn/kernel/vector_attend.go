@@ -2,14 +2,12 @@
 
 package kernel
 
-// mostEntries is the largest E that attention has assembly of its own for: z
-// and y, or z and v, fill the registers. Larger ones go by panels.
-const mostEntries = 6
+import "icar/nn/kernel/constant"
 
 // Attend implements Kernel.
 func (k assembly) Attend(y, z, x, p Matrix, scratch Panel) {
 	e, n := x.Cols, x.Rows
-	if e < 2 || e > mostEntries {
+	if e < 2 || e > constant.MostEntries {
 		attend(k, y, z, x, p, scratch)
 		return
 	}
@@ -23,7 +21,7 @@ func (k assembly) Attend(y, z, x, p Matrix, scratch Panel) {
 // AttendBackward implements Kernel.
 func (k assembly) AttendBackward(a, dp, z, v, x, p Matrix, scratch Panel) {
 	e := x.Cols
-	if e < 2 || e > mostEntries {
+	if e < 2 || e > constant.MostEntries {
 		attendBackward(k, a, dp, z, v, x, p, scratch)
 		return
 	}

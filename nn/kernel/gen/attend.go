@@ -8,10 +8,6 @@ import (
 	"github.com/mmcloughlin/avo/reg"
 )
 
-// mostEntries is the largest E whose two rows of E sums leave two registers of
-// AVX2.
-const mostEntries = 6
-
 // rowOf allocates E registers.
 func rowOf(w width, e int) []reg.VecVirtual {
 	v := make([]reg.VecVirtual, e)

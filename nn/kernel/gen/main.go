@@ -13,6 +13,8 @@ import (
 	"github.com/mmcloughlin/avo/build"
 	"github.com/mmcloughlin/avo/operand"
 	"github.com/mmcloughlin/avo/reg"
+
+	"icar/nn/kernel/constant"
 )
 
 const block = 64 // bytes of a block of 16 lanes
@@ -100,7 +102,7 @@ func main() {
 		softmax(w, t)
 		softmaxBackward(w)
 		gelu(w, t)
-		for e := 2; e <= mostEntries; e++ {
+		for e := 2; e <= constant.MostEntries; e++ {
 			attend(w, e)
 			attendBackward(w, e)
 		}

@@ -6,25 +6,14 @@ import (
 	"github.com/mmcloughlin/avo/build"
 	"github.com/mmcloughlin/avo/operand"
 	"github.com/mmcloughlin/avo/reg"
+
+	"icar/nn/kernel/constant"
 )
 
-// Most rows and columns of a tile: 4·3 sums, 3 entries of b and one of a fill
-// the 16 registers of AVX2.
-const mostRows, mostCols = 4, 3
-
-// Byte offsets of the numbers of type tiles in vector_amd64.go.
-const (
-	fieldK = 8 * iota
-	fieldCount
-	fieldAdd
-	fieldShape
-	fieldCRow
-	fieldCCol
-	fieldARow
-	fieldACol
-	fieldBRow
-	fieldBCol
-)
+// tileField is a number of the description of tiles at t, eight bytes each.
+func tileField(t reg.Register, number int) operand.Mem {
+	return operand.Mem{Base: t, Disp: 8 * number}
+}
 
 // multiply computes tiles of c = a·b side by side along a row: each keeps its
 // sums in registers while k runs. With shared, entries of a are plain numbers.
@@ -32,11 +21,11 @@ func multiply(w width, name string, shared bool) {
 	w.function(name, "c, a, b *float32, t *[10]int", "computes the tiles of t, the first of which starts at c, a and b.")
 	t := pointer("t")
 	shape := build.GP64()
-	build.MOVQ(operand.Mem{Base: t, Disp: fieldShape}, shape)
-	for rows := mostRows; rows > 0; rows-- {
-		for cols := mostCols; cols > 0; cols-- {
+	build.MOVQ(tileField(t, constant.TilesShape), shape)
+	for rows := constant.MostRows; rows > 0; rows-- {
+		for cols := constant.MostCols; cols > 0; cols-- {
 			next := fmt.Sprintf("not%dx%d", rows, cols)
-			build.CMPQ(shape, operand.U8(mostCols*(rows-1)+cols-1))
+			build.CMPQ(shape, operand.U8(constant.MostCols*(rows-1)+cols-1))
 			build.JNE(operand.LabelRef(next))
 			tile(w, t, rows, cols, shared)
 			build.Label(next)
@@ -48,24 +37,25 @@ func multiply(w width, name string, shared bool) {
 // tile is multiply for tiles of one shape.
 func tile(w width, t reg.Register, rows, cols int, shared bool) {
 	label := func(s string) string { return fmt.Sprintf("%s%dx%d", s, rows, cols) }
-	field := func(offset int) reg.Register {
+	field := func(number int) reg.Register {
 		r := build.GP64()
-		build.MOVQ(operand.Mem{Base: t, Disp: offset}, r)
+		build.MOVQ(tileField(t, number), r)
 		return r
 	}
-	aRow, aCol, bRow, bCol := field(fieldARow), field(fieldACol), field(fieldBRow), field(fieldBCol)
+	aRow, aCol := field(constant.TilesARow), field(constant.TilesACol)
+	bRow, bCol := field(constant.TilesBRow), field(constant.TilesBCol)
 	aRow3 := triple(aRow, rows)
 	half := build.GP64()
 	build.XORQ(half, half)
 
 	build.Label(label("half"))
-	c, a, b, n := pointer("c"), pointer("a"), pointer("b"), field(fieldCount)
+	c, a, b, n := pointer("c"), pointer("a"), pointer("b"), field(constant.TilesCount)
 	build.ADDQ(half, c)
 	build.ADDQ(half, b)
 	if !shared {
 		build.ADDQ(half, a)
 	}
-	var sums [mostRows][mostCols]reg.VecVirtual
+	var sums [constant.MostRows][constant.MostCols]reg.VecVirtual
 	for i := range rows {
 		for j := range cols {
 			sums[i][j] = w.vector()
@@ -73,7 +63,7 @@ func tile(w width, t reg.Register, rows, cols int, shared bool) {
 	}
 	// outside runs f on every sum and its place in c.
 	outside := func(f func(place operand.Mem, v reg.VecVirtual)) {
-		at, row := build.GP64(), field(fieldCRow)
+		at, row := build.GP64(), field(constant.TilesCRow)
 		row3 := triple(row, rows)
 		build.MOVQ(c, at)
 		for j := range cols {
@@ -81,13 +71,13 @@ func tile(w width, t reg.Register, rows, cols int, shared bool) {
 				f(strided(at, row, row3, i), sums[i][j])
 			}
 			if j < cols-1 {
-				build.ADDQ(operand.Mem{Base: t, Disp: fieldCCol}, at)
+				build.ADDQ(tileField(t, constant.TilesCCol), at)
 			}
 		}
 	}
 
 	build.Label(label("tile"))
-	build.CMPQ(operand.Mem{Base: t, Disp: fieldAdd}, operand.U8(0))
+	build.CMPQ(tileField(t, constant.TilesAdd), operand.U8(0))
 	build.JEQ(operand.LabelRef(label("zero")))
 	outside(func(place operand.Mem, v reg.VecVirtual) { build.VMOVUPS(place, v) })
 	build.JMP(operand.LabelRef(label("start")))
@@ -98,11 +88,11 @@ func tile(w width, t reg.Register, rows, cols int, shared bool) {
 		}
 	}
 	build.Label(label("start"))
-	atA, atB, k := build.GP64(), build.GP64(), field(fieldK)
+	atA, atB, k := build.GP64(), build.GP64(), field(constant.TilesK)
 	build.MOVQ(a, atA)
 	build.MOVQ(b, atB)
 	loop(label("k"), k, func() {
-		var right [mostCols]reg.VecVirtual
+		var right [constant.MostCols]reg.VecVirtual
 		for j := range cols {
 			right[j] = w.vector()
 			build.VMOVUPS(strided(atB, bCol, nil, j), right[j])
@@ -123,7 +113,7 @@ func tile(w width, t reg.Register, rows, cols int, shared bool) {
 	})
 	outside(func(place operand.Mem, v reg.VecVirtual) { build.VMOVUPS(v, place) })
 	for range cols {
-		build.ADDQ(operand.Mem{Base: t, Disp: fieldCCol}, c)
+		build.ADDQ(tileField(t, constant.TilesCCol), c)
 		build.ADDQ(bCol, b)
 	}
 	build.DECQ(n)

@@ -1,11 +1,15 @@
 package main
 
 import (
+	"fmt"
 	"math"
+	"strconv"
 
 	"github.com/mmcloughlin/avo/build"
 	"github.com/mmcloughlin/avo/operand"
 	"github.com/mmcloughlin/avo/reg"
+
+	"icar/nn/kernel/constant"
 )
 
 // table is a block of every constant that exp and gelu need.
@@ -18,22 +22,26 @@ type table struct {
 func constants(w width, name string) table {
 	t := table{offset: map[string]int{}}
 	t.mem = build.GLOBL(name+w.suffix, build.RODATA|build.NOPTR)
-	const ln2High = 0x1.62ep-1
-	size := 0
-	for _, c := range []struct {
+	type number struct {
 		name  string
-		value float64
-	}{
-		{"least", -87.33654}, {"log2e", math.Log2E}, {"shift", 3 << 22}, {"high", ln2High}, {"low", math.Ln2 - ln2High},
-		{"7", 1.0 / 5040}, {"6", 1.0 / 720}, {"5", 1.0 / 120}, {"4", 1.0 / 24}, {"3", 1.0 / 6}, {"2", 1.0 / 2}, {"1", 1},
-		{"minus half", -0.5}, {"c", 0.35}, {"density", 0.3989422804}, {"q8", -0.02935839258134365},
-		{"q7", 0.08982034027576447}, {"q6", -0.06470503658056259}, {"q5", -0.015750566497445107},
-		{"q4", -0.06423547118902206}, {"q3", 0.1026318147778511}, {"q2", 0.26104989647865295},
-		{"q1", -0.6398325562477112},
-	} {
+		value float32
+	}
+	numbers := []number{{"least", constant.ExpLeast}, {"log2e", math.Log2E},
+		{"shift", constant.ExpShift}, {"high", constant.Ln2High}, {"low", constant.Ln2Low}}
+	taylor, tail := constant.ExpTaylor(), constant.GELUTail()
+	for k := 7; k > 0; k-- {
+		numbers = append(numbers, number{strconv.Itoa(k), taylor[7-k]})
+	}
+	numbers = append(numbers, number{"minus half", -0.5}, number{"c", constant.GELUC},
+		number{"density", constant.GELUDensity})
+	for k := 8; k > 0; k-- {
+		numbers = append(numbers, number{fmt.Sprint("q", k), tail[8-k]})
+	}
+	size := 0
+	for _, c := range numbers {
 		t.offset[c.name] = size
 		for range w.bytes / 4 {
-			build.DATA(size, operand.U32(math.Float32bits(float32(c.value)))) // avo writes F32(1) as the integer 1
+			build.DATA(size, operand.U32(math.Float32bits(c.value))) // avo writes F32(1) as the integer 1
 			size += 4
 		}
 	}

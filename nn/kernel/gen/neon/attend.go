@@ -2,10 +2,6 @@ package main
 
 import "fmt"
 
-// mostEntries is the largest E whose two rows of E pairs leave room for a score
-// and a weight: that of AVX2, since a larger one goes by panels, to other bits.
-const mostEntries = 6
-
 // attend is causal linear attention with weights, y_i = Σ_{j≤i} p_ij (z_i·x_j) x_j,
 // for rows of E entries, the last of x 1.
 func attend(p *program, e int) {

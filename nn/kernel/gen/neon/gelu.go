@@ -1,5 +1,7 @@
 package main
 
+import "icar/nn/kernel/constant"
+
 // density is what gelu needs in registers besides the series, see gelu.go of
 // package kernel: zero, -1/2, c, 1/√(2π) and the coefficients of the polynomial
 // from the highest on.
@@ -12,12 +14,11 @@ type density struct {
 func (f *function) density() density {
 	d := density{series: f.series(), zero: f.vec()}
 	f.zero(d.zero)
-	d.minusHalf, d.c, d.peak = f.number(-0.5), f.number(0.35), f.number(0.3989422804)
-	for _, q := range []float64{
-		-0.02935839258134365, 0.08982034027576447, -0.06470503658056259, -0.015750566497445107,
-		-0.06423547118902206, 0.1026318147778511, 0.26104989647865295, -0.6398325562477112,
-	} {
-		d.polynomial = append(d.polynomial, f.number(q))
+	d.minusHalf, d.c = f.number(-0.5), f.number(constant.GELUC)
+	d.peak = f.number(constant.GELUDensity)
+	tail := constant.GELUTail()
+	for _, q := range tail[:8] {
+		d.polynomial = append(d.polynomial, f.number(float64(q)))
 	}
 	d.polynomial = append(d.polynomial, d.taylor[5]) // 1/2!
 	return d

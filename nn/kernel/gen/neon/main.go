@@ -11,6 +11,8 @@ package main
 import (
 	"fmt"
 	"os"
+
+	"icar/nn/kernel/constant"
 )
 
 const (
@@ -47,7 +49,7 @@ func everything() (assembly, stubs string) {
 	softmax(p)
 	softmaxBackward(p)
 	gelu(p)
-	for e := 2; e <= mostEntries; e++ {
+	for e := 2; e <= constant.MostEntries; e++ {
 		attend(p, e)
 		attendBackward(p, e)
 	}

@@ -1,25 +1,9 @@
 package main
 
-import "fmt"
+import (
+	"fmt"
 
-// Most rows and columns of a tile: for half a block 4·3 pairs of sums, 3 pairs
-// of entries of b and one of a are the 32 registers. A processor that starts
-// four multiply-adds in a cycle, each of which takes four, needs 16 sums at
-// work.
-const mostRows, mostCols = 4, 3
-
-// Byte offsets of the numbers of type tiles in package kernel.
-const (
-	fieldK = 8 * iota
-	fieldCount
-	fieldAdd
-	fieldShape
-	fieldCRow
-	fieldCCol
-	fieldARow
-	fieldACol
-	fieldBRow
-	fieldBCol
+	"icar/nn/kernel/constant"
 )
 
 // multiply computes tiles of c = a·b side by side along a row: each keeps its
@@ -28,12 +12,13 @@ func multiply(p *program, name string, shared bool) {
 	f := p.function(name, "computes the tiles of t, the first of which starts at c, a and b.",
 		"c,a,b *float32", "t *[10]int")
 	t := f.load("t")
-	for rows := mostRows; rows > 0; rows-- {
-		for cols := mostCols; cols > 0; cols-- {
+	for rows := constant.MostRows; rows > 0; rows-- {
+		for cols := constant.MostCols; cols > 0; cols-- {
 			f.label = fmt.Sprintf("%dx%d", rows, cols)
 			f.scope(func() {
 				f.scope(func() {
-					f.op("CMP $%d, %v", mostCols*(rows-1)+cols-1, f.field(t, fieldShape))
+					shape := constant.MostCols*(rows-1) + cols - 1
+					f.op("CMP $%d, %v", shape, f.field(t, constant.TilesShape))
 				})
 				f.jump("BNE", "not")
 				f.halves(func(offset reg) { tile(f, t, offset, rows, cols, shared) })
@@ -46,9 +31,9 @@ func multiply(p *program, name string, shared bool) {
 }
 
 // field loads a number of tiles.
-func (f *function) field(t reg, offset int) reg {
+func (f *function) field(t reg, number int) reg {
 	r := f.reg()
-	f.op("MOVD %d(%v), %v", offset, t, r)
+	f.op("MOVD %d(%v), %v", 8*number, t, r)
 	return r
 }
 
@@ -58,10 +43,10 @@ func tile(f *function, t, offset reg, rows, cols int, shared bool) {
 	if !shared {
 		f.op("ADD %v, %v", offset, a)
 	}
-	cRow, cCol := f.field(t, fieldCRow), f.field(t, fieldCCol)
-	aRow, aCol := f.field(t, fieldARow), f.field(t, fieldACol)
-	bRow, bCol := f.field(t, fieldBRow), f.field(t, fieldBCol)
-	count := f.field(t, fieldCount)
+	cRow, cCol := f.field(t, constant.TilesCRow), f.field(t, constant.TilesCCol)
+	aRow, aCol := f.field(t, constant.TilesARow), f.field(t, constant.TilesACol)
+	bRow, bCol := f.field(t, constant.TilesBRow), f.field(t, constant.TilesBCol)
+	count := f.field(t, constant.TilesCount)
 	sums := f.vecs(2 * rows * cols)
 	sum := func(i, j int) vec { return sums + vec(2*(i*cols+j)) }
 	// outside runs what on every pair of sums, going down the columns of c.
@@ -82,7 +67,7 @@ func tile(f *function, t, offset reg, rows, cols int, shared bool) {
 		f.scope(func() {
 			lefts, rights := pointers(f, a, aRow, rows), pointers(f, b, bCol, cols)
 			left, right := f.vecs(2), f.vecs(2*cols)
-			f.loop("k", f.field(t, fieldK), func() {
+			f.loop("k", f.field(t, constant.TilesK), func() {
 				for j, p := range rights {
 					f.getBy(right+vec(2*j), 2, p, bRow)
 				}
@@ -112,7 +97,7 @@ func tile(f *function, t, offset reg, rows, cols int, shared bool) {
 // start sets n sums to 0, or loads them where the product is to be added.
 func start(f *function, t reg, sums vec, n int, load func()) {
 	f.scope(func() {
-		f.jump(fmt.Sprintf("CBZ %v,", f.field(t, fieldAdd)), "zero")
+		f.jump(fmt.Sprintf("CBZ %v,", f.field(t, constant.TilesAdd)), "zero")
 	})
 	load()
 	f.jump("B", "start")

@@ -1,6 +1,10 @@
 package main
 
-import "math"
+import (
+	"math"
+
+	"icar/nn/kernel/constant"
+)
 
 // series holds what exp needs in registers, see exp.go of package kernel.
 type series struct {
@@ -10,16 +14,17 @@ type series struct {
 
 // series fills registers with the constants of exp.
 func (f *function) series() series {
-	const ln2High = 0x1.62ep-1
 	number := f.number
 	s := series{
-		least: number(-87.33654), log2e: number(math.Log2E), shift: number(3 << 22),
-		high: number(ln2High), low: number(math.Ln2 - ln2High),
+		least: number(constant.ExpLeast), log2e: number(math.Log2E),
+		shift: number(constant.ExpShift), high: number(constant.Ln2High),
+		low: number(constant.Ln2Low),
 	}
-	for _, c := range []float64{1.0 / 5040, 1.0 / 720, 1.0 / 120, 1.0 / 24, 1.0 / 6, 1.0 / 2, 1} {
-		s.taylor = append(s.taylor, number(c))
+	taylor := constant.ExpTaylor()
+	for _, c := range taylor[:7] {
+		s.taylor = append(s.taylor, number(float64(c)))
 	}
-	s.taylor = append(s.taylor, s.taylor[len(s.taylor)-1])
+	s.taylor = append(s.taylor, s.taylor[6]) // 1 again
 	return s
 }
 
