@@ -1,6 +1,7 @@
 package run
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -70,21 +71,23 @@ func (r Run) Last() (Kept, error) {
 	return last, err
 }
 
-// keptIn returns the names of the checkpoints that stay in a folder, in order.
+// keptIn returns the names of the checkpoints that stay in a folder, by their steps.
 func keptIn(folder fs.FS) (names []string, err error) {
-	entries, err := fs.ReadDir(folder, ".") // sorted
+	entries, err := fs.ReadDir(folder, ".")
 	for _, e := range entries {
 		if m := keptFile.FindStringSubmatch(e.Name()); m != nil && m[1] == "" && m[3] == "" &&
 			e.Type().IsRegular() {
 			names = append(names, e.Name())
 		}
 	}
+	// Names are in the order of their steps up to the step that has ten digits.
+	slices.SortFunc(names, func(a, b string) int { return cmp.Compare(keptStep(a), keptStep(b)) })
 	return names, err
 }
 
 // keptStep is the step in such a name.
 func keptStep(name string) int {
-	step, _ := strconv.Atoi(keptFile.FindStringSubmatch(name)[2]) // nine digits
+	step, _ := strconv.Atoi(keptFile.FindStringSubmatch(name)[2]) // digits: at worst too many
 	return step
 }
 
