@@ -77,6 +77,56 @@ func TestNobodyWaits(t *testing.T) {
 	})
 }
 
+// late is a context whose functions are not called when it ends, but some time after.
+type late struct {
+	context.Context
+	done chan struct{}
+}
+
+func (l late) Done() <-chan struct{} { return l.done }
+
+func (l late) Err() error { return context.Canceled }
+
+func (l late) AfterFunc(func()) (stop func() bool) { return func() bool { return true } }
+
+// Who has seen a context end before its functions were called has left all the same;
+// everybody leaves once.
+func TestLeavesBeforeTheContextSaysSo(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := cache[string, int]{limit: 2}
+		ctx, leave := context.WithCancel(t.Context())
+		last := late{t.Context(), make(chan struct{})}
+		given := make(chan struct{})
+		go c.get(ctx, "a", func(ctx context.Context) (int, error) {
+			select {
+			case <-ctx.Done():
+				close(given)
+			case <-time.After(time.Hour):
+			}
+			return 0, ctx.Err()
+		})
+		synctest.Wait()
+		for _, ctx := range []context.Context{ctx, last, t.Context()} {
+			go c.get(ctx, "a", nil)
+		}
+		synctest.Wait()
+		leave()
+		synctest.Wait()
+		close(last.done)
+		synctest.Wait()
+		if e := c.entries["a"]; e == nil || e.waiting != 1 {
+			t.Fatalf("one client waits: %+v", e)
+		}
+		c.leave("a", c.entries["a"])
+		synctest.Wait()
+		select {
+		case <-given:
+		default:
+			t.Error("nobody waits, and the computation goes on")
+		}
+	})
+}
+
 // Errors and panics are not kept, and those who waited are answered.
 func TestFailedComputation(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -123,6 +173,11 @@ func TestCacheIsBounded(t *testing.T) {
 	for key, want := range map[string]int{"a": 1, "b": 2, "c": 1, "huge": 2} {
 		if computed[key] != want {
 			t.Errorf("%s was computed %d times, want %d", key, computed[key], want)
+		}
+	}
+	for range 10 { // who leaves when the answer is there already takes nothing away
+		for key, e := range c.entries {
+			c.leave(key, e)
 		}
 	}
 	if c.held > c.limit || len(c.entries) != 2 {
