@@ -101,9 +101,10 @@ func TestAgainstFillsTheCommand(t *testing.T) {
 		}
 		t.Skip("no echo on this machine: a command to compare with")
 	}
-	line := []string{"echo", `{"case":"{case}","seconds_per_step":{steps},"peak_mib":7}`}
+	line := []string{"echo", `{"case":"{case}","seconds_per_step":{steps},"peak_mib":7,"program":"its name"}`}
 	o, err := Against(t.Context(), line, "fig5-L1", 3)
-	if err != nil || o.Case != "fig5-L1" || o.Seconds != 3 || *o.PeakMiB != 7 {
+	if err != nil || o.Case != "fig5-L1" || o.Seconds != 3 || *o.PeakMiB != 7 ||
+		o.Program != "its name" {
 		t.Errorf("%+v, %v", o, err)
 	}
 	for _, words := range [][]string{{"echo"}, {"echo", "{case}"},

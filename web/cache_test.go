@@ -74,6 +74,14 @@ func TestNobodyWaits(t *testing.T) {
 			t.Errorf("the next is answered %d, %v", n, err)
 		}
 		all.Wait()
+		none := func(context.Context) (int, error) { return 0, nil }
+		if n, err := c.get(t.Context(), "a", none); n != 7 || err != nil || c.held != 1 {
+			t.Errorf("when the first has ended the answer is %d, %v; %d are held", n, err, c.held)
+		}
+		c.leave("a", &entry[int]{waiting: 1, cancel: leave}) // of one that failed long ago
+		if len(c.entries) != 1 {
+			t.Error("who leaves another computation takes the answer away")
+		}
 	})
 }
 
@@ -174,6 +182,19 @@ func TestCacheIsBounded(t *testing.T) {
 		if computed[key] != want {
 			t.Errorf("%s was computed %d times, want %d", key, computed[key], want)
 		}
+	}
+	var slow cache[string, int] // its answer is kept, though the others were asked for since
+	slow.limit = 2
+	one := func(context.Context) (int, error) { return 1, nil }
+	if _, err := slow.get(t.Context(), "slow", func(ctx context.Context) (int, error) {
+		for _, key := range []string{"a", "b"} {
+			if _, err := slow.get(ctx, key, one); err != nil {
+				return 0, err
+			}
+		}
+		return 1, nil
+	}); err != nil || slow.entries["slow"] == nil || slow.entries["a"] != nil || slow.held != 2 {
+		t.Errorf("what took long is not kept: %v, %v", slow.entries, err)
 	}
 	for range 10 { // who leaves when the answer is there already takes nothing away
 		for key, e := range c.entries {
