@@ -74,8 +74,23 @@ func checkPlaces(t *testing.T, a sweep.Address) {
 	if again := settled(t, c, true); again != first {
 		t.Errorf("restored later it is at %+v, not at %+v", again, first)
 	}
+	if again := settled(t, c, false); again != first {
+		t.Errorf("once restored it is at %+v, not at %+v", again, first)
+	}
 	if p := settled(t, a, false); p != first {
 		t.Errorf("the original is now at %+v, not at %+v", p, first)
+	}
+}
+
+// A copy of a copy is restored to where that was, and not to where it began.
+func TestPlaceOfACopyOfACopy(t *testing.T) {
+	a := address(t, "sqlite")
+	settled(t, a, false)
+	b := copied(t, a)
+	p := settled(t, b, false)
+	execute(t, b.File(), "UPDATE icar_places SET since = since + 10 WHERE name = '"+p.Name+"'")
+	if again := settled(t, copied(t, b), true); again.Name != p.Name || again.Moved {
+		t.Errorf("at %+v, not at %s", again, p.Name)
 	}
 }
 
