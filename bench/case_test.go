@@ -20,7 +20,9 @@ func TestCasesAreTheOracles(t *testing.T) {
 	table, _, _ = strings.Cut(table, "\n}")
 	oracle := map[string]map[string]string{}
 	for _, m := range regexp.MustCompile(`"([\w-]+)": config\((.*)\)`).FindAllStringSubmatch(table, -1) {
-		keys := map[string]string{"depth": "1", "heads": "1", "attention": "linear", "norm": "true", "residual": "false", "mlp": "0", "position": "none"}
+		keys := map[string]string{"depth": "1", "heads": "1", "attention": "linear",
+			"norm": "true", "residual": "false", "mlp": "0", "position": "none", "mixer": "full",
+			"activation": "relu", "pre_norm": "false", "mlp_norm": "false", "final_norm": "false"}
 		for _, pair := range strings.Split(m[2], ", ") {
 			key, value, _ := strings.Cut(pair, "=")
 			keys[key] = strings.ToLower(strings.Trim(value, `"`))
@@ -58,6 +60,11 @@ func TestChooseKeepsTheOrder(t *testing.T) {
 	got, err := Choose([]string{"mlp-L4", "fig5-L1", "mlp-L4"})
 	if err != nil || !slices.Equal(Names(got), []string{"fig5-L1", "mlp-L4"}) {
 		t.Errorf("%v, %v", Names(got), err)
+	}
+	got, err = Choose([]string{"d32", "gpt", Sampling, "fig5-L4"})
+	if want := []string{"fig5-L4", Sampling, "gpt", "d32"}; err != nil ||
+		!slices.Equal(Names(got), want) {
+		t.Errorf("%v, %v, want %v", Names(got), err, want)
 	}
 	if _, err := Choose([]string{"fig5-L1", "fig5"}); err == nil || !strings.Contains(err.Error(), `"fig5": did you mean fig5-L1 or fig5-L4?`) {
 		t.Errorf("an unknown case gives %v", err)

@@ -95,9 +95,10 @@ func TestMeasure(t *testing.T) {
 // TestAgainstFillsTheCommand lets echo print what it was given.
 func TestAgainstFillsTheCommand(t *testing.T) {
 	needs.Programs(t, "coreutils", "echo")
-	line := []string{"echo", `{"case":"{case}","seconds_per_step":{steps},"peak_mib":7}`}
+	line := []string{"echo", `{"case":"{case}","seconds_per_step":{steps},"peak_mib":7,"program":"its name"}`}
 	o, err := Against(t.Context(), line, "fig5-L1", 3)
-	if err != nil || o.Case != "fig5-L1" || o.Seconds != 3 || *o.PeakMiB != 7 {
+	if err != nil || o.Case != "fig5-L1" || o.Seconds != 3 || *o.PeakMiB != 7 ||
+		o.Program != "its name" {
 		t.Errorf("%+v, %v", o, err)
 	}
 	for _, words := range [][]string{{"echo"}, {"echo", "{case}"},

@@ -5,6 +5,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 )
 
@@ -87,5 +88,36 @@ func TestWriteFolderReplacesWholeOrNotAtAll(t *testing.T) {
 	}
 	if left := entries(t, dir); len(left) != 1 {
 		t.Fatalf("temporary folders stayed: %v", left)
+	}
+}
+
+// A file goes with what was to become it, and with nothing else; without any there is
+// nothing to do.
+func TestRemoveFile(t *testing.T) {
+	dir := t.TempDir()
+	t.Chdir(dir)
+	for _, path := range []string{filepath.Join(dir, "a.json"), "a.json"} {
+		for _, present := range []bool{true, false} {
+			names := []string{".a.json.42", "..a.json.42", ".a.json.x", ".b.json.42", "b.json"}
+			if present {
+				names = append(names, "a.json")
+			}
+			for _, name := range names {
+				if err := os.WriteFile(name, nil, 0o600); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if err := errors.Join(RemoveFile(path), RemoveFile(path)); err != nil {
+				t.Error(err)
+			}
+			left := entries(t, dir)
+			if want := []string{"..a.json.42", ".a.json.x", ".b.json.42",
+				"b.json"}; !slices.Equal(left, want) {
+				t.Errorf("%s: %v are left, want %v", path, left, want)
+			}
+		}
+	}
+	if err := RemoveFile(filepath.Join(dir, "nowhere", "a.json")); err != nil {
+		t.Errorf("in no folder: %v", err)
 	}
 }

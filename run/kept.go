@@ -1,6 +1,7 @@
 package run
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -8,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 
 	"icar/nn/safetensors"
@@ -69,10 +71,10 @@ func (r Run) Last() (Kept, error) {
 	return last, err
 }
 
-// keptIn returns the names of the checkpoints that stay in a folder, in order, and of
-// what was to become one when a process was killed.
+// keptIn returns the names of the checkpoints that stay in a folder, by their steps, and
+// of what was to become one when a process was killed.
 func keptIn(folder fs.FS) (names, half []string, err error) {
-	entries, err := fs.ReadDir(folder, ".") // sorted
+	entries, err := fs.ReadDir(folder, ".")
 	for _, e := range entries {
 		switch m := keptFile.FindStringSubmatch(e.Name()); {
 		case m == nil:
@@ -82,12 +84,14 @@ func keptIn(folder fs.FS) (names, half []string, err error) {
 			names = append(names, e.Name())
 		}
 	}
+	// Names are in the order of their steps up to the step that has ten digits.
+	slices.SortFunc(names, func(a, b string) int { return cmp.Compare(keptStep(a), keptStep(b)) })
 	return names, half, err
 }
 
 // keptStep is the step in the name of one that stays.
 func keptStep(name string) int {
-	step, _ := strconv.Atoi(keptFile.FindStringSubmatch(name)[2]) // nine digits
+	step, _ := strconv.Atoi(keptFile.FindStringSubmatch(name)[2]) // digits: at worst too many
 	return step
 }
 

@@ -81,8 +81,7 @@ func readLabel(fsys fs.FS) (l Label, err error) {
 		err = l.Check()
 	}
 	if err != nil {
-		return l, fmt.Errorf("%s: %w; remove it", labelFile,
-			err)
+		return l, fmt.Errorf("%s: %w; remove it", labelFile, err)
 	}
 	return l, nil
 }

@@ -41,7 +41,12 @@ func TestLabel(t *testing.T) {
 	if err := d.Close(); err != nil {
 		t.Fatal(err)
 	}
+	set(func(l *Label) { *l = Label{Tags: l.Tags} })
+	if l := label(); !slices.Equal(l.Tags, []string{"old", "wide"}) {
+		t.Errorf("of tags alone: %+v", l)
+	}
 	set(func(l *Label) { *l = Label{} })
+	set(func(*Label) {}) // as it is, without a file
 	if _, err := os.Stat(filepath.Join(path, labelFile)); err == nil {
 		t.Error("a label that says nothing has a file")
 	}
@@ -69,6 +74,9 @@ func TestWrongLabels(t *testing.T) {
 		`the tag "two words" is no word`:   {Tags: []string{"a", "two words"}},
 		`the tag "a,b" is no word`:         {Tags: []string{"a,b"}},
 		`the tag "" is no word`:            {Tags: []string{""}},
+		`the tag "\x1b" is no word`:        {Tags: []string{"\x1b"}},
+		`the tag "\xff" is no word`:        {Tags: []string{"\xff"}},
+		`the note "\xff" is no line`:       {Note: "\xff"},
 		"is no word of 1 to 40 characters": {Tags: []string{strings.Repeat("x", 41)}},
 		"there are 51 tags": {Tags: strings.Split("a"+strings.Repeat(",a", 24)+
 			strings.Repeat(",b", 26), ",")},
@@ -84,10 +92,25 @@ func TestWrongLabels(t *testing.T) {
 			t.Errorf("%+v is set", l)
 		}
 	}
-	if err := os.WriteFile(filepath.Join(path, labelFile), []byte("{"), 0o600); err != nil {
+	for _, most := range []Label{{Name: strings.Repeat("ä", 100), Note: strings.Repeat("ä", 4000),
+		Tags: []string{strings.Repeat("ä", 40)}}, {Tags: slices.Repeat([]string{"a"}, 50)}} {
+		if err := most.Check(); err != nil {
+			t.Errorf("the most that there may be: %v", err)
+		}
+	}
+	file := filepath.Join(path, labelFile)
+	if err := os.WriteFile(file, []byte("\ufeff{\"name\": \"a\"}"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := Read(path); err == nil || !strings.Contains(err.Error(), "label.json: ") {
-		t.Errorf("a broken file: %v", err)
+	if r, err := Read(path); err != nil || r.Label.Name != "a" {
+		t.Errorf("after the mark of an editor: %+v, %v", r.Label, err)
+	}
+	for _, content := range []string{"{", `{"name": "two\nlines"}`, `{"name": "a"} {}`} {
+		if err := os.WriteFile(file, []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := Read(path); err == nil || !strings.Contains(err.Error(), "label.json: ") {
+			t.Errorf("a file with %s: %v", content, err)
+		}
 	}
 }

@@ -43,6 +43,11 @@ func TestReadTakesManySequencesOrOne(t *testing.T) {
 
 // Every error says where the fault is, as numpy counts.
 func TestReadNamesTheFault(t *testing.T) {
+	small := npy.Array{Name: States, Shape: []int{1, 3, 1}, Data: []float64{1e-31, -1e-31, 0}}
+	tiny := filepath.Join(t.TempDir(), "tiny.npy")
+	if err := Save(tiny, []npy.Array{small}); err != nil {
+		t.Fatal(err)
+	}
 	constant := saved(t, -1, 0, 4, 3, 1)
 	for path, want := range map[string]string{
 		saved(t, 2*6+1*2+1, math.NaN(), 4, 3,
@@ -50,6 +55,7 @@ func TestReadNamesTheFault(t *testing.T) {
 		saved(t, 5, math.Inf(-1), 4, 3, 2):        "sequence 0, row 2, column 1 is -Inf",
 		saved(t, 4, math.Inf(1), 3, 2):            "sequence 0, row 2, column 0 is +Inf",
 		saved(t, 3, 1e200, 4, 3, 2):               "its largest number is 1e+200: scale the states to between 1e-30 and 1e+30",
+		tiny:                                      "its largest number is 1e-31: scale the states",
 		saved(t, -1, 0, 12):                       "has the shape (12,): save states as an array (N, T+1, d)",
 		saved(t, -1, 0, 4, 1, 2):                  "has the shape (4, 1, 2)",
 		saved(t, -1, 0, 2, 2, 2, 2):               "has the shape (2, 2, 2, 2)",
@@ -89,6 +95,9 @@ func TestPartedSequences(t *testing.T) {
 		p.Test.States[0] != 13 || len(p.Test.Contexts) != 3 {
 		t.Errorf("%+v, %v", p, err)
 	}
+	if p.All.N != 5 || p.All.States[0] != 1 {
+		t.Errorf("the file holds %d sequences", p.All.N)
+	}
 	p, err = ReadParted(path, other)
 	if err != nil || p.Fitting.N != 3 || p.Test.N != 5 ||
 		!strings.Contains(p.How, "first 3 of the 3") {
@@ -105,6 +114,15 @@ func TestPartedSequences(t *testing.T) {
 	if _, err = ReadParted(path, path); err == nil ||
 		!strings.Contains(err.Error(), "hold the same sequences") {
 		t.Errorf("fitted on what is measured: %v", err)
+	}
+	if p, err = ReadParted(saved(t, -1, 0, 3, 2, 2), saved(t, -1, 0, 1100, 2,
+		2)); err != nil || p.Fitting.N != mostFitted || p.Test.N != 3 || p.All.N != 3 ||
+		!strings.Contains(p.How, "first 512 of the 1100") {
+		t.Errorf("fitted on a file of many: %d and %d, %v", p.Fitting.N, p.Test.N, err)
+	}
+	if _, err = ReadParted(path, saved(t, -1, 0, 3, 3, 4)); err == nil ||
+		!strings.Contains(err.Error(), "has sequences of 3 states of 4 numbers and") {
+		t.Errorf("of two dimensions: %v", err)
 	}
 	if _, err = ReadParted(path, saved(t, -1, 0, 3, 4, 2)); err == nil ||
 		!strings.Contains(err.Error(), "has sequences of 4 states of 2 numbers and") {

@@ -93,3 +93,6 @@ func (s *Store) Shifted() {
 
 // CheckFile looks at the file of a SQLite database as every question does, twice.
 func (s *Store) CheckFile(ctx context.Context) error { return s.file.check(ctx) }
+
+// StampOf is stampOf.
+var StampOf = stampOf

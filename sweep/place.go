@@ -87,8 +87,8 @@ func (s *Store) makePlaces(ctx context.Context, tx *sql.Tx) error {
 	return err
 }
 
-// nameOf returns the name of the place of a condition that the database has had for the
-// shortest time, "" if there is none.
+// nameOf returns the name of the place of a condition that was recorded last, "" if
+// there is none.
 func (s *Store) nameOf(ctx context.Context, tx *sql.Tx, condition, where string) (name string,
 	err error) {
 	row := tx.QueryRowContext(ctx, s.sql("SELECT name FROM icar_places WHERE place "+condition+

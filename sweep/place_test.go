@@ -74,8 +74,23 @@ func checkPlaces(t *testing.T, a sweep.Address) {
 	if again := settled(t, c, true); again != first {
 		t.Errorf("restored later it is at %+v, not at %+v", again, first)
 	}
+	if again := settled(t, c, false); again != first {
+		t.Errorf("once restored it is at %+v, not at %+v", again, first)
+	}
 	if p := settled(t, a, false); p != first {
 		t.Errorf("the original is now at %+v, not at %+v", p, first)
+	}
+}
+
+// A copy of a copy is restored to where that was, and not to where it began.
+func TestPlaceOfACopyOfACopy(t *testing.T) {
+	a := address(t, "sqlite")
+	settled(t, a, false)
+	b := copied(t, a)
+	p := settled(t, b, false)
+	execute(t, b.File(), "UPDATE icar_places SET since = since + 10 WHERE name = '"+p.Name+"'")
+	if again := settled(t, copied(t, b), true); again.Name != p.Name || again.Moved {
+		t.Errorf("at %+v, not at %s", again, p.Name)
 	}
 }
 
@@ -117,13 +132,13 @@ func TestPlaceOfAPlainUser(t *testing.T) {
 	settled(t, b, true)
 }
 
-// A file stays at its place when it is renamed and rewritten by a VACUUM, and a
+// A file stays at its place when it is renamed, rewritten by a VACUUM and grows, and a
 // database of before there were places is where it always was.
 func TestPlaceStays(t *testing.T) {
 	a := address(t, "sqlite")
 	first := settled(t, a, false)
 	to := filepath.Join(t.TempDir(), "renamed.db")
-	execute(t, a.File(), "VACUUM")
+	execute(t, a.File(), "VACUUM", "CREATE TABLE filler AS SELECT zeroblob(100000) AS x")
 	want(t, os.Rename(a.File(), to), nil)
 	a, err := sweep.ParseAddress(to)
 	want(t, err, nil)

@@ -8,8 +8,10 @@ import (
 	"database/sql"
 	"errors"
 	"log/slog"
+	"math"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -90,8 +92,8 @@ func TestLeftoversOfAnotherProgram(t *testing.T) {
 }
 
 // A database that was restored from a backup knows nothing of the last attempts and
-// gives their epochs again: they are gone on with, after those it knows of and the
-// last one first.
+// gives their epochs again, the last one too: they are gone on with, after those it
+// knows of and the last one first.
 func TestAttemptsAheadOfTheDatabase(t *testing.T) {
 	plain, err := kernel.Choose("go")
 	if err != nil {
@@ -121,16 +123,33 @@ func TestAttemptsAheadOfTheDatabase(t *testing.T) {
 		epoch int64
 		steps int
 		from  string
-	}{{1, 1, "0"}, {5, 1, "1"}, {7, 1, "2"}, {2, 1, "1"}, {3, 1, "2"}} {
+	}{{1, 1, "0"}, {5, 1, "1"}, {7, 1, "2"}, {2, 1, "1"}, {3, 1, "2"}, {3, 1, "2"}, {3, 1, "2"}} {
 		if from := do(step.epoch, step.steps); from != step.from {
 			t.Errorf("%d: epoch %d goes on from step %s, not %s", i, step.epoch, from, step.from)
 		}
 	}
 	trial := filepath.Join(folder, c.Sweep, c.ID)
+	_, err = os.Stat(filepath.Join(trial, strconv.Itoa(3+math.MinInt64)))
+	want(t, err, nil) // of epoch 3, which was given again
 	want(t, errors.Join(os.RemoveAll(filepath.Join(trial, "1")),
 		os.RemoveAll(filepath.Join(trial, "2")), os.RemoveAll(filepath.Join(trial, "3"))), nil)
 	if from := do(1, 0); from != "3" { // of epoch 7, which was the last
 		t.Errorf("it goes on from step %s", from)
+	}
+}
+
+// With the attempt that was recorded those before it are done with, and no others.
+func TestRecordedAttempt(t *testing.T) {
+	c := sweep.Claim{Sweep: "0123456789ab", ID: "trial", Epoch: 2}
+	attempts := sweep.Attempts{Folder: t.TempDir(), Log: slog.New(slog.DiscardHandler)}
+	trial := filepath.Dir(attempts.Path(c))
+	for _, epoch := range []string{"-5", "1", "2", "3"} {
+		want(t, os.MkdirAll(filepath.Join(trial, epoch), 0o755), nil)
+	}
+	attempts.Recorded(c)
+	entries, err := os.ReadDir(trial)
+	if err != nil || len(entries) != 2 || entries[0].Name() != "2" || entries[1].Name() != "3" {
+		t.Errorf("left are %v, %v", entries, err)
 	}
 }
 

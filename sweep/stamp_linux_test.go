@@ -80,6 +80,46 @@ func TestStampDoesNotWaitForReaders(t *testing.T) {
 	}
 }
 
+// A stamp is the first four bytes of an identity, big-endian and odd, so never 0.
+func TestStampOf(t *testing.T) {
+	for identity, want := range map[string]int32{"000000000000": 1, "123456789abc": 0x12345679,
+		"ffffffffffff": -1, "800000020000": -1<<31 + 3} {
+		if got, err := sweep.StampOf(identity); err != nil || got != want {
+			t.Errorf("%s: %#x, %v, want %#x", identity, got, err, want)
+		}
+	}
+	for _, identity := range []string{"", "123456", "no digits", "1234567"} {
+		if got, err := sweep.StampOf(identity); !errors.Is(err, sweep.ErrRow) {
+			t.Errorf("%q: %#x, %v", identity, got, err)
+		}
+	}
+}
+
+// A -wal that is of another database than the file beside it is not brought into it.
+func TestWALOfAnotherDatabase(t *testing.T) {
+	a := address(t, "sqlite")
+	want(t, open(t, a).Close(), nil)
+	before := inFile(t, a.File())
+	db, err := sql.Open("sqlite", a.File())
+	want(t, err, nil)
+	defer db.Close()
+	db.SetMaxOpenConns(1)
+	for _, s := range []string{"PRAGMA wal_autocheckpoint = 0", "PRAGMA application_id = 7"} {
+		_, err := db.ExecContext(t.Context(), s)
+		want(t, err, nil)
+	}
+	s, err := sweep.Open(t.Context(), a)
+	if !errors.Is(err, sweep.ErrBroken) || !strings.Contains(err.Error(), "different databases") {
+		t.Errorf("%v", err)
+	}
+	if err == nil {
+		want(t, s.Close(), nil)
+	}
+	if now := inFile(t, a.File()); now != before {
+		t.Errorf("the file is stamped %s, before %s", now, before)
+	}
+}
+
 // What lies over an open database is noticed at the next question, whatever it is.
 func TestOverwrittenFile(t *testing.T) {
 	other := address(t, "sqlite")

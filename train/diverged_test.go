@@ -89,7 +89,8 @@ func TestTrainedModelBeyondUse(t *testing.T) {
 // A learning rate that throws the model away ends the run at the next evaluation.
 func TestDivergenceEndsTheRun(t *testing.T) {
 	c := small()
-	c.Optimiser, c.LearningRate, c.EvalEvery = nn.SGDName, 1000, 1
+	c.Optimiser, c.LearningRate, c.EvalEvery = nn.SGDName, 2000, 1
+	c.Warmup = 2 // the first step has half of the rate
 	d := newDir(t, c)
 	_, history, err := Train(t.Context(), c, Options{Dir: d})
 	var over DivergedError
@@ -97,6 +98,17 @@ func TestDivergenceEndsTheRun(t *testing.T) {
 		t.Fatalf("%v after %d steps", err, len(history))
 	}
 	isOver(t, d, err)
+}
+
+// What to do is about the sequences where they are to blame, inputs and targets alike.
+func TestDivergenceSaysWhatToUse(t *testing.T) {
+	for tensor, want := range map[string]string{"x": "smaller sigma", "y": "smaller sigma",
+		"out.weight": "learning_rate below 0.5"} {
+		err := DivergedError{3, 0.5, nn.NonFiniteError{Tensor: tensor}}
+		if !strings.HasSuffix(err.Error(), "; use a "+want) {
+			t.Errorf("%v, want %s", err, want)
+		}
+	}
 }
 
 // Where the bound is, and for whom.
@@ -110,7 +122,7 @@ func TestExcess(t *testing.T) {
 		{4, 99, 1, false}, {4, 101, 1, true}, {4, 101, 51, false}, {4, 101, 50, true},
 		{8, 101, 1000, true}, {8, 99, 1, false},
 	} {
-		tr := trainer{config: c, zero: 1, history: History{{Loss: test.start}}}
+		tr := trainer{config: c, zero: 1, history: History{{Loss: test.start}, {Loss: 1000}}}
 		m := run.Metric{Step: test.step, Evaluation: &run.Evaluation{TestMSE: test.mse}}
 		if err := tr.excess(m); (err != nil) != test.over {
 			t.Errorf("%+v: %v", test, err)

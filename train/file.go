@@ -240,7 +240,7 @@ func (c *Config) holdOut(n int) error {
 			"use a smaller train, or name others with test_data", c.Train, n, c.Data)
 	}
 	c.Test = cmp.Or(c.Test, n-c.Train)
-	if c.Train+c.Test > n || c.Test < 1 {
+	if c.Train+c.Test > n {
 		return fmt.Errorf("train %d and test %d do not fit: %s holds %d sequences; leave one of "+
 			"them out", c.Train, c.Test, c.Data, n)
 	}

@@ -236,12 +236,44 @@ func TestConfigurationOfFiles(t *testing.T) {
 		c.Test != 1 {
 		t.Errorf("another file: %+v, %v", c, err)
 	}
+	// A file of the same name is another one too, and one to test on has a size of its own.
+	for _, name := range []string{"data", "test_data"} {
+		if err := c.Assign(setting.Setting{Key: name, Value: c.Data}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if c.DataSum != "" || c.Train != 0 || c.Test != 0 {
+		t.Errorf("named again: %+v", c)
+	}
+	c.Test, c.TestSum = 4, strings.Repeat("0", 64)
+	if err := c.Assign(setting.Setting{Key: "test_data", Value: "none"}); err != nil ||
+		c.TestData != "" || c.TestSum != "" || c.Test != 0 {
+		t.Errorf("without the file to test on: %+v, %v", c, err)
+	}
+}
+
+// A file is read once for all configurations that name it, and is not taken for another.
+func TestFilesAreReadOnce(t *testing.T) {
+	first, second := saved(t, "s.npy", 10, 3, 2), saved(t, "other.npy", 20, 5, 4)
+	var files Files
+	for _, read := range []string{"once", "again"} {
+		for path, want := range map[string][3]int{first: {8, 3, 2}, second: {16, 5, 4}} {
+			c, err := files.Fill(Config{Recorded: Recorded{Data: path}, Batch: 1})
+			if err != nil || [3]int{c.Train, c.Length, c.D} != want {
+				t.Errorf("%s: %+v, %v, want train, length and d %v", read, c, err, want)
+			}
+			if err := os.Remove(path); err != nil && read == "once" {
+				t.Fatal(err)
+			}
+		}
+	}
 }
 
 // A setting that a file contradicts is refused with what to do.
 func TestSettingsThatDoNotFitAFile(t *testing.T) {
 	path, one := saved(t, "s.npy", 20, 4, 2), saved(t, "one.npy", 1, 4, 2)
 	same, longer := saved(t, "same.npy", 20, 4, 2), saved(t, "longer.npy", 20, 5, 2)
+	other := saved(t, "other.npy", 20, 4, 3)
 	data := "data=" + path
 	for want, settings := range map[string][]string{
 		"d 3 does not fit: the coordinates of a state":                {data, "d=3"},
@@ -260,6 +292,10 @@ func TestSettingsThatDoNotFitAFile(t *testing.T) {
 		"holds the same sequences as":                                 {data, "batch=1", "test_data=" + same},
 		"has sequences of 6 states of 2 numbers and":                  {data, "batch=1", "test_data=" + longer},
 		"test 21 does not fit":                                        {data, "batch=1", "test_data=" + one, "test=21"},
+		"train 21 does not fit":                                       {data, "batch=1", "test_data=" + one, "train=21"},
+		"has sequences of 5 states of 3 numbers and":                  {data, "batch=1", "test_data=" + other},
+		"test -1 is too small":                                        {data, "batch=1", "test=-1"},
+		"batch 0 is too small":                                        {data, "batch=0"},
 		"nowhere.npy":                                                 {"data=nowhere.npy"},
 		"is not the file that the settings are about: its SHA-256 is": {data, "batch=1", "data_sha256=" + strings.Repeat("0", 64)},
 	} {
@@ -276,6 +312,18 @@ func TestSettingsThatDoNotFitAFile(t *testing.T) {
 	c.Law = ""
 	if _, err := c.Resolve(); err == nil || !strings.Contains(err.Error(), "was not read") {
 		t.Errorf("a file that was not read: %v", err)
+	}
+	for _, sum := range []string{strings.Repeat("0", 63), strings.Repeat("0", 65),
+		strings.Repeat("A", 64)} {
+		c.DataSum = sum
+		if _, err := c.Resolve(); err == nil || !strings.Contains(err.Error(),
+			"is no SHA-256 in hex") {
+			t.Errorf("data_sha256 %s: %v", sum, err)
+		}
+	}
+	c.Data = "two\nlines.npy"
+	if _, err := c.Resolve(); err == nil || !strings.Contains(err.Error(), "rename it") {
+		t.Errorf("a name of two lines: %v", err)
 	}
 }
 
@@ -315,6 +363,15 @@ func TestAFileThatHasChangedIsRefused(t *testing.T) {
 		t.Errorf("put back: %v", err)
 	}
 	wrong := c
+	wrong.Train = 12
+	if _, _, err := wrong.own(); !errors.As(err, new(FileError)) || !strings.Contains(err.Error(),
+		"train 12 does not fit") {
+		t.Errorf("more sequences than there are: %v", err)
+	}
+	if s, err := Sequences(c, "valid", 1); err == nil || !strings.Contains(err.Error(),
+		`stream "valid" is none of`) {
+		t.Errorf("a stream that no file has: %d sequences, %v", s.N, err)
+	}
 	wrong.TestData, wrong.TestSum = "", ""
 	wrong.Train, wrong.Test = 8, 3
 	if _, _, err := wrong.own(); err == nil || !strings.Contains(err.Error(),
@@ -324,5 +381,9 @@ func TestAFileThatHasChangedIsRefused(t *testing.T) {
 	wrong.Length = 3
 	if _, _, err := wrong.own(); err == nil || !strings.Contains(err.Error(), "length 3 and d 2") {
 		t.Errorf("another length: %v", err)
+	}
+	wrong.Length, wrong.D = 4, 3
+	if _, _, err := wrong.own(); err == nil || !strings.Contains(err.Error(), "length 4 and d 3") {
+		t.Errorf("another dimension: %v", err)
 	}
 }

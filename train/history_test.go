@@ -26,4 +26,9 @@ func TestBest(t *testing.T) {
 	if last := h.Last(); last.TestMSE != 2 {
 		t.Errorf("last %+v", last)
 	}
+	first := h[1:2] // a single step
+	if last, best := first.Last(), first.Best(); last == nil || best == nil ||
+		last.TestMSE != 3 || *best != (Best{2, 3}) {
+		t.Errorf("of one step: %+v, %+v", last, best)
+	}
 }

@@ -20,14 +20,19 @@ func TestPiecesAreTheSequences(t *testing.T) {
 			if err != nil || piece.N > 32 {
 				t.Fatal(piece.N, err)
 			}
-			if w := whole.Contexts[from+n].W; !slices.Equal(piece.Contexts[0].W, w) {
-				t.Errorf("W of sequence %d is %v, want %v", from+n, piece.Contexts[0].W, w)
+			for i, context := range piece.Contexts {
+				if w := whole.Contexts[from+n+i].W; !slices.Equal(context.W, w) {
+					t.Errorf("W of sequence %d is %v, want %v", from+n+i, context.W, w)
+				}
 			}
 			states, n = append(states, piece.States...), n+piece.N
 		}
 		if !slices.Equal(states, whole.States[from*6*3:]) {
 			t.Errorf("%d sequences from %d are others", n, from)
 		}
+	}
+	for range Pieces(c, TestStream, 0, 75, 32) {
+		break // a loop that goes on after this panics
 	}
 	c.D = -1
 	for _, err := range Pieces(c, TestStream, 0, 75, 32) {
@@ -56,6 +61,9 @@ func TestPiecesOfAFile(t *testing.T) {
 	}
 	if !slices.Equal(states, whole.States[16*6*2:]) {
 		t.Errorf("%d numbers, want %d", len(states), len(whole.States)-16*6*2)
+	}
+	for range Pieces(c, TestStream, 0, 1000, 16) {
+		break
 	}
 	c.DataSum = "0"
 	for _, err := range Pieces(c, TestStream, 0, 16, 16) {

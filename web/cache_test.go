@@ -74,6 +74,64 @@ func TestNobodyWaits(t *testing.T) {
 			t.Errorf("the next is answered %d, %v", n, err)
 		}
 		all.Wait()
+		none := func(context.Context) (int, error) { return 0, nil }
+		if n, err := c.get(t.Context(), "a", none); n != 7 || err != nil || c.held != 1 {
+			t.Errorf("when the first has ended the answer is %d, %v; %d are held", n, err, c.held)
+		}
+		c.leave("a", &entry[int]{waiting: 1, cancel: leave}) // of one that failed long ago
+		if len(c.entries) != 1 {
+			t.Error("who leaves another computation takes the answer away")
+		}
+	})
+}
+
+// late is a context whose functions are not called when it ends, but some time after.
+type late struct {
+	context.Context
+	done chan struct{}
+}
+
+func (l late) Done() <-chan struct{} { return l.done }
+
+func (l late) Err() error { return context.Canceled }
+
+func (l late) AfterFunc(func()) (stop func() bool) { return func() bool { return true } }
+
+// Who has seen a context end before its functions were called has left all the same;
+// everybody leaves once.
+func TestLeavesBeforeTheContextSaysSo(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := cache[string, int]{limit: 2}
+		ctx, leave := context.WithCancel(t.Context())
+		last := late{t.Context(), make(chan struct{})}
+		given := make(chan struct{})
+		go c.get(ctx, "a", func(ctx context.Context) (int, error) {
+			select {
+			case <-ctx.Done():
+				close(given)
+			case <-time.After(time.Hour):
+			}
+			return 0, ctx.Err()
+		})
+		synctest.Wait()
+		for _, ctx := range []context.Context{ctx, last, t.Context()} {
+			go c.get(ctx, "a", nil)
+		}
+		synctest.Wait()
+		leave()
+		synctest.Wait()
+		close(last.done)
+		synctest.Wait()
+		if e := c.entries["a"]; e == nil || e.waiting != 1 {
+			t.Fatalf("one client waits: %+v", e)
+		}
+		c.leave("a", c.entries["a"])
+		synctest.Wait()
+		select {
+		case <-given:
+		default:
+			t.Error("nobody waits, and the computation goes on")
+		}
 	})
 }
 
@@ -123,6 +181,24 @@ func TestCacheIsBounded(t *testing.T) {
 	for key, want := range map[string]int{"a": 1, "b": 2, "c": 1, "huge": 2} {
 		if computed[key] != want {
 			t.Errorf("%s was computed %d times, want %d", key, computed[key], want)
+		}
+	}
+	var slow cache[string, int] // its answer is kept, though the others were asked for since
+	slow.limit = 2
+	one := func(context.Context) (int, error) { return 1, nil }
+	if _, err := slow.get(t.Context(), "slow", func(ctx context.Context) (int, error) {
+		for _, key := range []string{"a", "b"} {
+			if _, err := slow.get(ctx, key, one); err != nil {
+				return 0, err
+			}
+		}
+		return 1, nil
+	}); err != nil || slow.entries["slow"] == nil || slow.entries["a"] != nil || slow.held != 2 {
+		t.Errorf("what took long is not kept: %v, %v", slow.entries, err)
+	}
+	for range 10 { // who leaves when the answer is there already takes nothing away
+		for key, e := range c.entries {
+			c.leave(key, e)
 		}
 	}
 	if c.held > c.limit || len(c.entries) != 2 {

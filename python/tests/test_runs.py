@@ -171,8 +171,10 @@ class Runs(unittest.TestCase):
         run = icar.train(self.path("run"), data=self.path("own.npy"), batch=8, epochs=1)
         self.assertEqual(run.config["data"], self.path("own.npy"))
         self.assertEqual(sorted(os.listdir(self.folder)), ["own.npy", "run"])
-        by_path = icar.estimate(self.path("own.npy"), fit=Path(self.path("own.npy")))
-        np.testing.assert_array_equal(by_path.mse, icar.estimate(states, fit=states).mse)
+        other = np.random.default_rng(1).standard_normal((40, 5, 3))
+        np.save(self.path("other.npy"), other)
+        by_path = icar.estimate(self.path("own.npy"), fit=Path(self.path("other.npy")))
+        np.testing.assert_array_equal(by_path.mse, icar.estimate(states, fit=other).mse)
         need("torch")
         np.testing.assert_array_equal(icar.from_torch(icar.to_torch(self.path("run")))["out.bias"],
                                       run.weights["out.bias"])
