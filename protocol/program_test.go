@@ -76,6 +76,11 @@ var wrong = map[string]func() []byte{
 		binary.LittleEndian.PutUint64(a[len(a)-864+8*(9*3+7*3+2):], math.Float64bits(math.NaN()))
 		return a
 	},
+	"infinite": func() []byte {
+		a := right()
+		binary.LittleEndian.PutUint64(a[len(a)-8:], math.Float64bits(math.Inf(-1)))
+		return a
+	},
 }
 
 func behave(how string) int {
@@ -123,6 +128,13 @@ func behave(how string) int {
 	case "family": // leaves a child that holds all that it has inherited
 		c := exec.Command("sleep", "60")
 		c.Stdin, c.Stdout, c.Stderr = os.Stdin, os.Stdout, os.Stderr
+		if err := c.Start(); err != nil {
+			return 5
+		}
+		return echoes(8)
+	case "left": // leaves a child that has left its group, and holds its standard error
+		c := exec.Command("sleep", "6")
+		c.Stderr, c.SysProcAttr = os.Stderr, &syscall.SysProcAttr{Setpgid: true}
 		if err := c.Start(); err != nil {
 			return 5
 		}
@@ -294,6 +306,7 @@ func TestProgramMisbehaves(t *testing.T) {
 		"version 9":      {"it is of version 9 of the format", true},
 		"header":         {"its header claims 2147483647 bytes", true},
 		"nan":            {"sequence 1, row 7, column 2 is NaN, counted from 0", true},
+		"infinite":       {"sequence 3, row 8, column 2 is -Inf, counted from 0", true},
 		"more":           {"wrote more than it was asked for", true},
 		"half":           {"ended with exit code 0 within its answer to batch 1, which is cut short", false},
 		"stump":          {"ended with exit code 0 within its answer to batch 1", false},
@@ -404,6 +417,22 @@ func TestProgramDiesWithItsParent(t *testing.T) {
 		time.Sleep(20 * time.Millisecond)
 	}
 	t.Errorf("process %d outlives who started it", program)
+}
+
+// Who has left the group of a program keeps nobody waiting, whatever it holds: it ends by
+// itself after six seconds.
+func TestProgramLeavesSomebodyElsewhere(t *testing.T) {
+	t.Parallel()
+	p := start(t, "left", Options{})
+	s := sequences(1)
+	got, err := p.Predict(t.Context(), s)
+	begun := time.Now()
+	if err = errors.Join(err, p.Close()); err != nil || !slices.Equal(got, inputs(s)) {
+		t.Errorf("predicts %v, %v", got, err)
+	}
+	if took := time.Since(begun); took > 4*time.Second {
+		t.Errorf("it took %v to close", took)
+	}
 }
 
 // The last line on standard error is shown also if nothing ends it.
