@@ -462,7 +462,7 @@ func TestStandardErrorIsShownBounded(t *testing.T) {
 	}
 	text := shown.String()
 	lines := strings.Split(strings.TrimSuffix(text, "\n"), "\n")
-	if strings.ContainsAny(text, "\x1b\a") || len(text) > 4*mostShown ||
+	if strings.ContainsAny(text, "\x1b\a") || len(text) > 64<<10 ||
 		!strings.Contains(lines[0], `.test: \u001b]0;title\u0007`) ||
 		!strings.HasSuffix(lines[len(lines)-1], "the rest is not shown") ||
 		len(lines) != mostShown/mostLine+2 && len(lines) != mostShown/mostLine+1 {
