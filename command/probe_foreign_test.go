@@ -182,6 +182,48 @@ func TestForeignFilesOfAnyLayout(t *testing.T) {
 	}
 }
 
+// Maps that are the hidden matrices of their sequences are beside these, each beside its
+// own; of total derivatives it is said that they are no such matrices. With hidden states
+// there are layers to look at.
+func TestForeignMapsAreBesideTheirMatrices(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	path := func(name string) string { return filepath.Join(dir, name) }
+	p := foreignFiles(t, dir)
+	_, w, err := npy.ReadFile(path("w.npy"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var maps []float64
+	for n := range 90 {
+		for range 6 {
+			maps = append(maps, w[4*n:4*n+4]...)
+		}
+	}
+	saveNPY(t, path("maps.npy"), maps, 90, 6, 2, 2)
+	args := []string{"probe", "--states", path("s.npy"), "--w", path("w.npy"), "--predictions",
+		path("p.npy"), "--maps", path("maps.npy"), "--json", "--out"}
+	out, _ := icarHere(t, exitDone, append(args, path("out"))...)
+	a := analysisOf(t, out)
+	for i, off := range a["distance"].(map[string]any)["whole"].([]any) {
+		if x, ok := off.(float64); !ok || x > 1e-12 {
+			t.Errorf("position %d: Γ = W is %v from W", i, off)
+		}
+	}
+	out, _ = icarHere(t, exitDone, append(args, path("total"), "--total")...)
+	a = analysisOf(t, out)
+	if m := a["maps"].(map[string]any); m["total"] != true ||
+		a["distance"].(map[string]any)["whole"] != nil {
+		t.Errorf("as total derivatives: %v, %v", m, a["distance"])
+	}
+	saveNPY(t, path("hidden.npy"), p, 1, 90, 6, 2)
+	out, _ = icarHere(t, exitDone, append(args, path("layers"), "--hidden", path("hidden.npy"))...)
+	if r := analysisOf(t, out)["resemblance"].(map[string]any); r["algorithms"] == nil ||
+		r["control"] != "a readout of s_T alone" {
+		t.Errorf("with hidden states: %v", r)
+	}
+}
+
 // analysisOf returns the analysis in a document.
 func analysisOf(t *testing.T, document string) map[string]any {
 	t.Helper()
@@ -288,6 +330,47 @@ func TestProgramAndFilesAgree(t *testing.T) {
 	read, _ := icarHere(t, exitDone, "probe", "--states", path("s.npy"), "--w", path("w.npy"),
 		"--predictions", path("p.npy"), "--out", path("read"), "--json")
 	sameAnalysis(t, analysisOf(t, asked), analysisOf(t, read))
+}
+
+// More sequences of a law than are held at a time are each looked at once: the error is
+// that over the first 1100 test sequences, as icar sample draws them.
+func TestProgramOnSequencesInPieces(t *testing.T) {
+	t.Parallel()
+	if _, err := exec.LookPath("cat"); err != nil {
+		t.Skip("cat is not there")
+	}
+	dir := t.TempDir()
+	path := func(name string) string { return filepath.Join(dir, name) }
+	icarHere(t, exitDone, "sample", "--d", "2", "--length", "2", "--sequences", "1100", "--stream",
+		"test", "--out", path("s.npy"))
+	_, s, err := npy.ReadFile(path("s.npy"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	want, last := 0.0, 0.0 // of copying the last state, and the same of the last 76
+	for n := range 1100 {
+		for i := range 4 {
+			off := s[6*n+i+2] - s[6*n+i]
+			want += off * off / 4400
+			if n >= 1024 {
+				last += off * off / 4400
+			}
+		}
+	}
+	out, _ := icarHere(t, exitDone, "probe", "--program", "cat", "--d", "2", "--length", "2",
+		"--sequences", "1100", "--out", path("out"), "--json")
+	a := analysisOf(t, out)
+	if got := a["mse"].(map[string]any)["value"].(float64); math.Abs(got-want) > 1e-12 || last == 0 {
+		t.Errorf("error %v, want %v", got, want)
+	}
+	if a["sequences"] != 1100. || a["detailed"] != 1024. {
+		t.Errorf("%v sequences, %v in detail", a["sequences"], a["detailed"])
+	}
+	page, err := os.ReadFile(path("out/report.html"))
+	if said := "over all 1100 sequences, all else is over the first 1024."; err != nil ||
+		!strings.Contains(string(page), said) {
+		t.Errorf("the page lacks %q, %v", said, err)
+	}
 }
 
 // sameAnalysis compares all that predictions alone give.

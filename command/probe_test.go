@@ -3,6 +3,8 @@ package command
 import (
 	"context"
 	"errors"
+	"io"
+	"os"
 	"path/filepath"
 	"testing"
 
@@ -51,6 +53,22 @@ func TestUnfinished(t *testing.T) {
 		}
 		if got, err := unfinished(path, config); err != nil || got != c.after {
 			t.Errorf("afterwards: %q, %v, want %q", got, err, c.after)
+		}
+		if c.stop == 0 {
+			continue
+		}
+		// Killed after a step, before its weights were saved.
+		metrics, err := os.OpenFile(filepath.Join(path, "metrics.jsonl"), os.O_APPEND|os.O_WRONLY, 0)
+		if err == nil {
+			_, err = io.WriteString(metrics, `{"step":4,"loss":1,"learning_rate":0.01}`+"\n")
+			err = errors.Join(err, metrics.Close())
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		const want = "the run was stopped after 4 of 4 steps, and these are the weights of step 3"
+		if got, err := unfinished(path, config); err != nil || got != want {
+			t.Errorf("killed: %q, %v, want %q", got, err, want)
 		}
 	}
 }

@@ -144,6 +144,10 @@ func TestMapsOfTheFirstSequences(t *testing.T) {
 			t.Errorf("maps %v apart", a.MapDistance)
 		}
 	}
+	spectra, err := m.spectra(g.Test)
+	if err != nil || len(spectra) != 7 {
+		t.Errorf("%d spectra, %v", len(spectra), err)
+	}
 	whole, err := m.Distance(g.Test)
 	if err != nil || math.Abs(whole.Whole[0]-1) > 1e-12 {
 		t.Errorf("|0 - W| is %v of |W|, %v", whole.Whole, err)

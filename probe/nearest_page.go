@@ -113,7 +113,7 @@ func (a Analysis) limits() (all []string) {
 // nearestSection is the table of what the first sentence says.
 func nearestSection(a Analysis) figure.Section {
 	r := a.Nearest
-	s := figure.Section{Title: "Nearest by predictions", Header: []string{"", "APART [95 %]", "CLEAR"},
+	s := figure.Section{Title: "Nearest by predictions", Header: []string{"", "APART [95 % over sequences]", "CLEAR"},
 		Text: "Apart: the mean over positions of the root mean square in a coordinate, between the predictions of the model and of the estimator. Clear: farther than the nearest by more than chance, in more sequences than a fair coin would give in one case of 20 for all comparisons together.",
 		Rows: [][]string{{r.Estimator, within(r.Distance), "nearest"},
 			{r.Next, within(r.Gap), "next"}}}

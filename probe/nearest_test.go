@@ -205,6 +205,8 @@ func TestFartherIsASignTest(t *testing.T) {
 		{5, 10, 0.1, false},  // half
 		{560, 1002, 0.9997, true},
 		{560, 1002, 0.9999, false},
+		{560, 1002, 0.99977, true},   // 1.1e-4 is below 1.15e-4
+		{560, 1002, 0.999806, false}, // and not below 9.7e-5
 	} {
 		if got := won(c.wins, c.n).farther(0, 1, c.level); got != c.want {
 			t.Errorf("%d of %d at %v: %v", c.wins, c.n, c.level, got)

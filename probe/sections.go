@@ -53,8 +53,8 @@ func within(m Mean) string {
 
 func errorSection(a Analysis) figure.Section {
 	s := figure.Section{
-		Title: "Error", Header: []string{"", "MSE [95 % over W]"},
-		Text: "Mean squared error over positions and coordinates. Nothing can be below the Bayes floor.",
+		Title: "Error", Header: []string{"", "MSE [95 % over sequences]"},
+		Text: "Mean squared error over positions and coordinates. Over all sequences of the law nothing is below the Bayes floor; over so many it may be by chance.",
 		Rows: [][]string{{"the model", within(a.MSE)}},
 	}
 	if a.Floor != nil {
@@ -67,7 +67,7 @@ func alignmentSection(a Analysis) figure.Section {
 	s := figure.Section{
 		Title: "Beside the estimators", Header: []string{"ESTIMATOR", "ITS MSE",
 			"PREDICTIONS APART", "COSINE OF SENSITIVITIES [95 %]", "MAPS APART"},
-		Text: "Apart: the root mean square in a coordinate. The sensitivities are Γ and the estimator's map; their cosine is 1 if they differ by a factor only.",
+		Text: "Apart: the root mean square in a coordinate. The sensitivities are Γ and the estimator's map; their cosine is 1 if they differ by a positive factor only.",
 	}
 	if a.Maps != nil {
 		s.Text += " Γ is the " + a.Maps.sentence(a.Sequences)

@@ -28,12 +28,16 @@ func (t Training) Summary() string {
 			when = fmt.Sprintf("after step %d", until)
 		}
 		apart := short(t.Moments[k-1].Distance[is]) + " apart"
+		if until != from.Step {
+			apart += " after the last of these"
+		}
 		if !above {
 			apart += ", nothing above the controls"
 		}
 		phases = append(phases, fmt.Sprintf("%s to %s (%s)", when, t.Estimators[is], apart))
 	}
-	text += "Its predictions were nearest " + strings.Join(phases, "; ") + ". "
+	text += fmt.Sprintf("At the %d steps looked at its predictions were nearest %s. ", len(t.Moments),
+		strings.Join(phases, "; "))
 	text += fmt.Sprintf("At the end they are %s in a coordinate from those of %s, ",
 		short(last.Distance[last.Nearest]), t.Estimators[last.Nearest])
 	if len(last.Tied) == 0 {
@@ -76,14 +80,15 @@ func (t Training) names(numbers []int) string {
 // Sections are the tables: by step, and every estimator at the beginning and the end.
 func (t Training) Sections() []figure.Section {
 	bySteps := figure.Section{Title: "Along the training",
-		Header: []string{"AFTER STEP", "MSE [95 % over W]", "NEAREST", "PREDICTIONS APART",
+		Header: []string{"AFTER STEP", "MSE [95 % over sequences]", "NEAREST", "PREDICTIONS APART",
 			"NOT TOLD FROM IT", "COSINE OF SENSITIVITIES", "COSINE OF Γ AND W [95 %]"},
 		Text: "Apart: the root mean square in a coordinate. An estimator is told from the nearest " +
 			"one if the predictions are farther from it by more than chance, in more sequences than " +
 			"a fair coin would give in one case of 20 for all steps and estimators together. Nothing " +
 			"is above the controls where predicting 0 or copying the last state, which use no " +
 			"context, are nearest or not told from it. The " +
-			"sensitivities are Γ and the map of the nearest estimator."}
+			"sensitivities are Γ and the map of the nearest estimator. Intervals are over the test " +
+			"sequences of this one run: a run of another seed may go another way."}
 	for _, m := range t.Moments {
 		bySteps.Rows = append(bySteps.Rows, []string{strconv.Itoa(m.Step), within(m.MSE),
 			t.Estimators[m.Nearest], short(m.Distance[m.Nearest]), t.names(m.Tied),
@@ -184,8 +189,8 @@ func (t Training) Figures() []figure.Figure {
 	}
 	return []figure.Figure{{Name: "over-training", Title: "The model along its training",
 		Columns: len(panels), Panels: panels,
-		Caption: "After each step: the model's error, with an interval of 95 % over sequences; how " +
+		Caption: "After each step looked at: the model's error, with an interval of 95 % over sequences; how " +
 			"far its predictions are from those of the estimators; and how much its Γ points along " +
-			"their maps, and along W. Shown are the estimators that were nearest at some step, and " +
+			"their maps, and along W. Shown are the estimators that were nearest at one of these, and " +
 			"others that are near at the end."}}
 }

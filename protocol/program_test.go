@@ -77,6 +77,11 @@ var wrong = map[string]func() []byte{
 		binary.LittleEndian.PutUint64(a[len(a)-864+8*(9*3+7*3+2):], math.Float64bits(math.NaN()))
 		return a
 	},
+	"infinite": func() []byte {
+		a := right()
+		binary.LittleEndian.PutUint64(a[len(a)-8:], math.Float64bits(math.Inf(-1)))
+		return a
+	},
 }
 
 func behave(how string) int {
@@ -90,7 +95,7 @@ func behave(how string) int {
 		fmt.Fprint(os.Stderr, "Traceback (most recent call last):\n  File \"m.py\", line 1\nValueError: no \x1b[31mweights\n")
 		return 1
 	case "dies":
-		_ = syscall.Kill(os.Getpid(), syscall.SIGSEGV)
+		_ = syscall.Kill(os.Getpid(), syscall.SIGKILL) // which the runtime does not make an exit of
 		time.Sleep(time.Minute)
 	case "hangs":
 		fmt.Fprintln(os.Stderr, "compiling")
@@ -124,6 +129,13 @@ func behave(how string) int {
 	case "family": // leaves a child that holds all that it has inherited
 		c := exec.Command("sleep", "60")
 		c.Stdin, c.Stdout, c.Stderr = os.Stdin, os.Stdout, os.Stderr
+		if err := c.Start(); err != nil {
+			return 5
+		}
+		return echoes(8)
+	case "left": // leaves a child that has left its group, and holds its standard error
+		c := exec.Command("sleep", "6")
+		c.Stderr, c.SysProcAttr = os.Stderr, &syscall.SysProcAttr{Setpgid: true}
 		if err := c.Start(); err != nil {
 			return 5
 		}
@@ -295,13 +307,14 @@ func TestProgramMisbehaves(t *testing.T) {
 		"version 9":      {"it is of version 9 of the format", true},
 		"header":         {"its header claims 2147483647 bytes", true},
 		"nan":            {"sequence 1, row 7, column 2 is NaN, counted from 0", true},
+		"infinite":       {"sequence 3, row 8, column 2 is -Inf, counted from 0", true},
 		"more":           {"wrote more than it was asked for", true},
 		"half":           {"ended with exit code 0 within its answer to batch 1, which is cut short", false},
 		"stump":          {"ended with exit code 0 within its answer to batch 1", false},
 		"silent":         {"ended with exit code 0 before it answered batch 1", false},
 		"closes":         {"closed its standard output before it answered batch 1", false},
 		"traceback":      {"ended with exit code 1 before it answered batch 1: it says: ValueError: no \x1b[31mweights", false},
-		"dies":           {"before it answered batch 1", false},
+		"dies":           {"ended (signal: killed) before it answered batch 1", false},
 		"hangs":          {"has not answered batch 1 within 700ms: give it longer, or see why it hangs: it says: compiling", false},
 		"half and hangs": {"has not answered batch 1 within 700ms", false},
 		"does not end":   {"has not ended within 700ms after the end of its input", false},
@@ -407,6 +420,22 @@ func TestProgramDiesWithItsParent(t *testing.T) {
 	t.Errorf("process %d outlives who started it", program)
 }
 
+// Who has left the group of a program keeps nobody waiting, whatever it holds: it ends by
+// itself after six seconds.
+func TestProgramLeavesSomebodyElsewhere(t *testing.T) {
+	t.Parallel()
+	p := start(t, "left", Options{})
+	s := sequences(1)
+	got, err := p.Predict(t.Context(), s)
+	begun := time.Now()
+	if err = errors.Join(err, p.Close()); err != nil || !slices.Equal(got, inputs(s)) {
+		t.Errorf("predicts %v, %v", got, err)
+	}
+	if took := time.Since(begun); took > 4*time.Second {
+		t.Errorf("it took %v to close", took)
+	}
+}
+
 // The last line on standard error is shown also if nothing ends it.
 func TestUnendedLineIsShown(t *testing.T) {
 	t.Parallel()
@@ -434,7 +463,7 @@ func TestStandardErrorIsShownBounded(t *testing.T) {
 	}
 	text := shown.String()
 	lines := strings.Split(strings.TrimSuffix(text, "\n"), "\n")
-	if strings.ContainsAny(text, "\x1b\a") || len(text) > 4*mostShown ||
+	if strings.ContainsAny(text, "\x1b\a") || len(text) > 64<<10 ||
 		!strings.Contains(lines[0], `.test: \u001b]0;title\u0007`) ||
 		!strings.HasSuffix(lines[len(lines)-1], "the rest is not shown") ||
 		len(lines) != mostShown/mostLine+2 && len(lines) != mostShown/mostLine+1 {

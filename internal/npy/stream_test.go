@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"slices"
+	"strings"
 	"testing"
 )
 
@@ -35,6 +36,26 @@ func TestReadOfAStream(t *testing.T) {
 			make([]float64, 6)); !errors.Is(err, want) {
 			t.Errorf("%d bytes of it: %v", n, err)
 		}
+	}
+}
+
+// A header of version 2 has its length in four bytes, of which all count.
+func TestReadOfVersion2(t *testing.T) {
+	var one bytes.Buffer
+	if err := Write(&one, Array{Shape: []int{2}, Data: []float64{3, -1}}); err != nil {
+		t.Fatal(err)
+	}
+	data := slices.Concat([]byte("\x93NUMPY\x02\x00"), one.Bytes()[8:10], []byte{0, 0},
+		one.Bytes()[10:])
+	into := make([]float64, 2)
+	if err := Read(bytes.NewReader(data), []int{2}, into); err != nil || into[0] != 3 || into[1] != -1 {
+		t.Errorf("read %v, %v", into, err)
+	}
+	data[10] = 1 // 65536 more
+	want := "its header claims 65654 bytes, more than 4096"
+	if err := Read(bytes.NewReader(data), []int{2}, into); err == nil ||
+		!strings.Contains(err.Error(), want) {
+		t.Errorf("%v, want %s", err, want)
 	}
 }
 

@@ -93,7 +93,10 @@ class Runs(unittest.TestCase):
                 self.assertEqual(held.states.shape, (48, 7, 2))
                 with torch.no_grad():
                     states = torch.from_numpy(held.states[:, :-1].astype("f4"))
-                    found = icar.to_torch(run)(states).numpy()
+                    model = icar.to_torch(run)
+                    found = model(states).numpy()
+                    np.testing.assert_allclose(model(states[:, :3]).numpy(), found[:, :3],
+                                               atol=1e-6)  # of a beginning, the beginning
                 errors = ((found - held.targets) ** 2).mean((0, 2))
                 np.testing.assert_allclose(errors, run.position_mse[-1], rtol=1e-4)
 
@@ -205,9 +208,11 @@ class Runs(unittest.TestCase):
 
     def test_curves_as_a_frame(self):
         need("pandas")
-        frame = icar.train(self.path("run"), **SMALL).frame()
+        run = icar.train(self.path("run"), **{**SMALL, "eval_every": 2, "epochs": 3})
+        frame = run.frame()
         self.assertEqual(list(frame), ["step", "loss", "learning_rate", "test_mse"])
-        self.assertEqual(frame["test_mse"].notna().tolist(), [False, False, True, True])
+        self.assertEqual(frame["test_mse"].notna().tolist(), [False, True] * 3)
+        self.assertEqual(frame["test_mse"].dropna().tolist(), run.test_mse.tolist())
 
 
 class Sequences(unittest.TestCase):
@@ -220,6 +225,9 @@ class Sequences(unittest.TestCase):
         more = icar.sample(family="rotation", d=4, length=6, sequences=9, seed=3)
         np.testing.assert_array_equal(more.states[:5], s.states)
         self.assertIsNone(more.tokens)
+        other = icar.sample(family="rotation", d=4, length=6, sequences=5, seed=3, stream="other")
+        self.assertFalse((other.targets == s.targets).any())
+        self.assertEqual(other.document["stream"], "other")
         ordered = icar.sample(d=2, length=5, sequences=3, tokens="order", order=3)
         np.testing.assert_array_equal(icar.tokens(ordered.states[:, :-1], "order", 3),
                                       ordered.tokens)
@@ -239,6 +247,11 @@ class Sequences(unittest.TestCase):
         self.assertEqual(found.mse.tolist(), sorted(found.mse))
         self.assertEqual((len(found.best_at), found.position_mse.shape),
                          (5, (len(found.names), 5)))
+        contest = found.document["contest"]
+        self.assertEqual((found.tied, found.tied_at), (contest["overall"]["tied"],
+                                                       [at["tied"] for at in contest["leaders"]]))
+        self.assertTrue(found.tied and found.tied_at[0])  # without a context many predict 0
+        self.assertNotIn(found.best_at[0], found.tied_at[0])
         self.assertTrue((found.low <= found.mse).all() and (found.mse <= found.high).all())
         with tempfile.TemporaryDirectory() as out:
             fitted = icar.estimate(rest, fit=states[:30], out=out)
@@ -283,6 +296,12 @@ class Command(unittest.TestCase):
             os.environ["ICAR"] = "/no/icar"
             with self.assertRaisesRegex(icar.CommandNotFound, "ICAR=/no/icar is no program"):
                 icar.binary()
+
+    def test_the_last_words_are_the_error(self):
+        error = command.failure(4, "icar: a notice\nicar: the error\nlevel=INFO msg=end\n")
+        self.assertEqual((error.code, str(error)), (4, "the error"))
+        self.assertEqual(str(command.failure(1, "killed\n")), "killed")
+        self.assertEqual(str(command.failure(1, "")), "icar ended with exit code 1 and said nothing")
 
     def test_the_path_is_searched(self):
         with tempfile.TemporaryDirectory() as folder:
