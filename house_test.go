@@ -15,7 +15,8 @@ var house = strings.Fields(`
 	internal/needs internal/hostile internal/pgtest internal/mutate internal/quote
 	setting figure outcome
 	ar ar/lawtest theory estimator
-	nn/safetensors nn/kernel/constant nn/kernel nn/kernel/gen nn/kernel/gen/neon nn nn/mixertest nn/backendtest
+	nn/safetensors nn/kernel/constant nn/kernel nn/kernel/gen nn/kernel/gen/neon
+	nn nn/mixertest nn/backendtest
 	text text/moby
 	run internal/notice sequence train probe protocol
 	sweep sweep/cluster

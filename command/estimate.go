@@ -36,7 +36,8 @@ number means.`,
 		RunE: func(c *cobra.Command, args []string) error { return estimate(c, args[0], f) },
 	}
 	c.Flags().StringVar(&f.fit, "fit", "", "a .npy `file` of other sequences of the same law, to fit on")
-	c.Flags().StringVar(&f.out, "out", "", "the `folder` to write: estimate.json, the figure and report.html (default icar-estimate/FILE)")
+	c.Flags().StringVar(&f.out, "out", "", "the `folder` to write: estimate.json, the figure and "+
+		"report.html (default icar-estimate/FILE)")
 	c.Flags().BoolVar(&f.asJSON, "json", false, "print one JSON document instead of the tables")
 	return c
 }

@@ -35,14 +35,20 @@ func (f foreignFlags) asked() bool { return f.program != "" || f.predictions != 
 func (h *house) addForeign(c *cobra.Command, f *foreignFlags) {
 	flags := c.Flags()
 	flags.StringVar(&f.states, "states", "", "a .npy `file` of sequences of your own, (N, T+1, d)")
-	flags.StringVar(&f.predictions, "predictions", "", "a .npy `file` of a model's predictions of s_2 … s_{T+1} of the states, (N, T, d)")
-	flags.StringVar(&f.maps, "maps", "", "a .npy `file` of its in-context maps, (N, T, d, d), with the predictions")
-	flags.BoolVar(&f.total, "total", false, "the maps are total derivatives in s_T, as differentiating the whole model gives")
-	flags.StringVar(&f.hidden, "hidden", "", "a .npy `file` of what its layers pass on, (L, N, T, D), with the predictions")
+	flags.StringVar(&f.predictions, "predictions", "", "a .npy `file` of a model's predictions "+
+		"of s_2 … s_{T+1} of the states, (N, T, d)")
+	flags.StringVar(&f.maps, "maps", "", "a .npy `file` of its in-context maps, (N, T, d, d), "+
+		"with the predictions")
+	flags.BoolVar(&f.total, "total", false, "the maps are total derivatives in s_T, as "+
+		"differentiating the whole model gives")
+	flags.StringVar(&f.hidden, "hidden", "", "a .npy `file` of what its layers pass on, (L, N, "+
+		"T, D), with the predictions")
 	flags.StringVar(&f.w, "w", "", "a .npy `file` of the hidden matrices of the states, (N, d, d)")
-	flags.StringVar(&f.fit, "fit", "", "a .npy `file` of other sequences of the same law, to fit estimators on")
+	flags.StringVar(&f.fit, "fit", "", "a .npy `file` of other sequences of the same law, to fit "+
+		"estimators on")
 	flags.StringVar(&f.program, "program", "", "the `command` of a model that predicts, see docs/protocol.md")
-	flags.DurationVar(&f.timeout, "timeout", protocol.Timeout, "longest `time` that the program may take over a batch")
+	flags.DurationVar(&f.timeout, "timeout", protocol.Timeout, "longest `time` that the program "+
+		"may take over a batch")
 	flags.StringVar(&f.of, "of", "", "the `directory` of a run on whose test sequences to ask the program")
 	addSettings(flags, lawKeys(h.catalogue.SequenceKeys()))
 }
@@ -73,7 +79,8 @@ func (h *house) checkForeign(c *cobra.Command, args []string, f foreignFlags) er
 	case !f.asked():
 		if name := changed(append(laws, "states", "maps", "total", "hidden", "w", "fit", "timeout",
 			"of")...); name != "" {
-			return fmt.Errorf("--%s is for a model of another make: name it with --predictions or --program, or leave it out", name)
+			return fmt.Errorf("--%s is for a model of another make: name it with --predictions "+
+				"or --program, or leave it out", name)
 		}
 		return exactly(1, "a run: icar probe RUN")(c, args)
 	case len(args) > 0:
@@ -93,10 +100,12 @@ func (h *house) checkForeign(c *cobra.Command, args []string, f foreignFlags) er
 	case f.states != "" && changed("sequences") != "":
 		return errors.New("--sequences is for a law: all of --states are taken, leave it out")
 	case f.program != "" && changed("maps", "total") != "":
-		return fmt.Errorf("--%s goes with --predictions: leave it out, the maps of a program are finite differences",
+		return fmt.Errorf("--%s goes with --predictions: leave it out, the maps of a program are "+
+			"finite differences",
 			changed("maps", "total"))
 	case f.program != "" && changed("hidden") != "":
-		return errors.New("--hidden goes with --predictions: leave it out, a program answers with predictions alone")
+		return errors.New("--hidden goes with --predictions: leave it out, a program answers " +
+			"with predictions alone")
 	case f.predictions != "" && changed("timeout") != "":
 		return errors.New("--timeout goes with --program: leave it out")
 	case f.total && f.maps == "":
@@ -206,7 +215,8 @@ func (h *house) foreignSequences(c *cobra.Command, f probeFlags) (foreign, error
 		return foreign{}, badInput(err)
 	}
 	if s.Fitting.N == 0 {
-		return foreign{}, badInput(fmt.Errorf("%s has a single sequence, and estimators are fitted on others: save more, or give others with --fit",
+		return foreign{}, badInput(fmt.Errorf("%s has a single sequence, and estimators are "+
+			"fitted on others: save more, or give others with --fit",
 			f.foreign.states))
 	}
 	if path := f.foreign.w; path != "" {
@@ -261,7 +271,8 @@ func (h *house) lawConfig(c *cobra.Command, f probeFlags) (train.Config, error) 
 	settings := given(c.Flags(), lawKeys(h.catalogue.SequenceKeys()))
 	if f.foreign.of != "" {
 		if len(settings) > 0 {
-			return config, usage(fmt.Errorf("--%s is a setting of the run %s: leave it out, or leave --of out",
+			return config, usage(fmt.Errorf("--%s is a setting of the run %s: leave it out, or "+
+				"leave --of out",
 				settings[0].Key, f.foreign.of))
 		}
 		return h.runConfig(f.foreign.of)

@@ -112,21 +112,26 @@ func TestForeignFilesAreChecked(t *testing.T) {
 		{"--predictions", "float16.npy", kind},
 		{"--predictions", "complex.npy", kind},
 		{"--predictions", "pickled.npy", kind},
-		{"--predictions", "billion.npy", "its header claims the shape (1000000000, 6, 2), there are 800 bytes: the file is cut short"},
-		{"--predictions", "half.npy", "its header claims the shape (90, 6, 2), 8640 bytes, and there are 4320"},
+		{"--predictions", "billion.npy", "its header claims the shape (1000000000, 6, 2), there " +
+			"are 800 bytes: the file is cut short"},
+		{"--predictions", "half.npy", "its header claims the shape (90, 6, 2), 8640 bytes, and " +
+			"there are 4320"},
 		{"--predictions", "stump.npy", "it is no .npy file"},
 		{"--predictions", "text.npy", "it is no .npy file"},
 		{"--predictions", "version.npy", "it is of version 7"},
 		{"--predictions", "nan.npy", "nan.npy: sequence 11, row 5, column 1 is NaN, counted from 0"},
-		{"--predictions", "long.npy", "long.npy has the shape (90, 7, 2): predictions of s_2 … s_{T+1} of " + path("s.npy") + " have the shape (90, 6, 2)"},
+		{"--predictions", "long.npy", "long.npy has the shape (90, 7, 2): predictions of s_2 … " +
+			"s_{T+1} of " + path("s.npy") + " have the shape (90, 6, 2)"},
 		{"--predictions", "flat.npy", "flat.npy has the shape (1080,)"},
 		{"--predictions", "absent.npy", "no such file"},
 		{"--states", "infinite.npy", "infinite.npy: sequence 3, row 6, column 0 is +Inf"},
 		{"--states", "flat.npy", "flat.npy has the shape (1080,): save states as an array (N, T+1, d)"},
-		{"--maps", "w.npy", "w.npy has the shape (90, 2, 2): maps of " + path("s.npy") + " have the shape (90, 6, 2, 2)"},
+		{"--maps", "w.npy", "w.npy has the shape (90, 2, 2): maps of " +
+			path("s.npy") + " have the shape (90, 6, 2, 2)"},
 		{"--hidden", "flat.npy", "hidden states have the shape (L, 90, 6, D)"},
 		{"--hidden", "nan.npy", "nan.npy: layer 0, sequence 11, row 5, column 1 is NaN"},
-		{"--w", "p.npy", "p.npy has the shape (90, 6, 2): the hidden matrices of " + path("s.npy") + " have the shape (90, 2, 2)"},
+		{"--w", "p.npy", "p.npy has the shape (90, 6, 2): the hidden matrices of " +
+			path("s.npy") + " have the shape (90, 2, 2)"},
 		{"--fit", "p.npy", "fit on sequences of the same shape"},
 	} {
 		args := []string{"probe", "--out", path("out")}
@@ -273,7 +278,8 @@ func TestForeignProgramsAreChecked(t *testing.T) {
 		{"echo Traceback >&2; echo 'ValueError: \033[2Jshape' >&2; exit 1", exitRunFailed,
 			`ended with exit code 1 before it answered batch 1: it says: ValueError: \u001b[2Jshape`,
 			"sh: Traceback\nsh: ValueError: \\u001b[2Jshape\n"},
-		{"sleep 60 & sleep 60", exitRunFailed, "has not answered batch 1 within 1s: give it longer, or see why it hangs", ""},
+		{"sleep 60 & sleep 60", exitRunFailed, "has not answered batch 1 within 1s: give it " +
+			"longer, or see why it hangs", ""},
 		{"cat; sleep 60", exitRunFailed, "has not ended within 1s after the end of its input", ""},
 		{"cat; exit 7", exitRunFailed, "answered all and then ended with exit code 7", ""},
 		{"cat; echo bye", exitInput, "wrote more than it was asked for", ""},

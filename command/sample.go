@@ -50,7 +50,8 @@ bit as icar probe takes them: in float64, which the training rounds to float32.`
 	flags.SortFlags = false
 	flags.StringVar(&f.out, "out", "", "the `file` to write: .npy, .npz or .safetensors")
 	flags.StringVar(&f.of, "of", "", "the `directory` of a run whose test sequences to write")
-	flags.StringVar(&f.config, "config", "", "YAML `file` of settings, as icar train takes it; flags go before it")
+	flags.StringVar(&f.config, "config", "", "YAML `file` of settings, as icar train takes it; "+
+		"flags go before it")
 	flags.IntVar(&f.sequences, "sequences", 1024,
 		"sequences to draw, N (default with --of those of the run)")
 	flags.StringVar(&f.stream, "stream", train.TrainStream,
@@ -133,7 +134,8 @@ func (h *house) sampleConfig(c *cobra.Command, f *sampleFlags) (train.Config, er
 		}
 		for _, s := range settings {
 			if s.Key != "tokens" {
-				return config, usage(fmt.Errorf("--%s is a setting of the run %s: leave it out, or leave --of out", s.Key, f.of))
+				return config, usage(fmt.Errorf("--%s is a setting of the run %s: leave it out, "+
+					"or leave --of out", s.Key, f.of))
 			}
 		}
 		if !c.Flags().Changed("stream") {
@@ -152,7 +154,8 @@ func (h *house) sampleConfig(c *cobra.Command, f *sampleFlags) (train.Config, er
 	const most = 1 << 28 // numbers, 2 GiB
 	n := float64(f.sequences) * (float64(config.Length) + 1) * float64(config.D)
 	if config.Length > 0 && n > most {
-		return config, usage(fmt.Errorf("%d sequences of %d states of d = %d are %.3g numbers, more than %d: "+
+		return config, usage(fmt.Errorf("%d sequences of %d states of d = %d are %.3g numbers, "+
+			"more than %d: "+
 			"write fewer, under several --stream words", f.sequences, config.Length+1, config.D, n,
 			most))
 	}
@@ -185,7 +188,8 @@ func (f sampleFlags) mayWrite(arrays []npy.Array) error {
 	}
 	for _, path := range paths {
 		if _, err := os.Lstat(path); !errors.Is(err, fs.ErrNotExist) {
-			return fmt.Errorf("%s is there already: choose another --out, or replace it with --overwrite", path)
+			return fmt.Errorf("%s is there already: choose another --out, or replace it with "+
+				"--overwrite", path)
 		}
 	}
 	return nil

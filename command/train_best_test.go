@@ -24,7 +24,8 @@ func TestTrainedSaysWhereItWasBest(t *testing.T) {
 		history train.History
 		best    string
 	}{
-		{train.History{at(2, 9, 0.125), at(4, 8, 0.25)}, "best 0.125 after step 2; the checkpoint is the last"},
+		{train.History{at(2, 9, 0.125), at(4, 8, 0.25)}, "best 0.125 after step 2; the " +
+			"checkpoint is the last"},
 		{train.History{at(2, 9, 0.5), at(4, 8, 0.25)}, "best 0.25 the last"},
 	} {
 		var out bytes.Buffer
@@ -35,7 +36,8 @@ func TestTrainedSaysWhereItWasBest(t *testing.T) {
 		for line := range strings.Lines(out.String()) {
 			lines = append(lines, strings.Join(strings.Fields(line), " "))
 		}
-		for i, want := range []string{"steps 4", "train loss 8 last batch", "test MSE 0.25 16 sequences", x.best} {
+		for i, want := range []string{"steps 4", "train loss 8 last batch", "test MSE 0.25 16 " +
+			"sequences", x.best} {
 			if lines[i] != want {
 				t.Errorf("line %d is %q, want %q", i, lines[i], want)
 			}

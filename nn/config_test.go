@@ -17,8 +17,10 @@ func TestConfigCheck(t *testing.T) {
 		change func(*Config)
 		want   string
 	}{
-		{func(c *Config) { c.Embed = 7 }, "embed 7 is not a multiple of width 3: tokens are repeated embed/width times; use embed 6 or 9"},
-		{func(c *Config) { c.Embed = 2 }, "embed 2 is not a multiple of width 3: tokens are repeated embed/width times; use embed 3"},
+		{func(c *Config) { c.Embed = 7 }, "embed 7 is not a multiple of width 3: tokens are " +
+			"repeated embed/width times; use embed 6 or 9"},
+		{func(c *Config) { c.Embed = 2 }, "embed 2 is not a multiple of width 3: tokens are " +
+			"repeated embed/width times; use embed 3"},
 		{func(c *Config) { c.Width = 0 }, "width 0 is too small: use 1 or more"},
 		{func(c *Config) { c.Embed = -3 }, "embed -3 is too small: use 1 or more"},
 		{func(c *Config) { c.Depth = 0 }, "depth 0 is too small: use 1 or more"},
@@ -26,7 +28,8 @@ func TestConfigCheck(t *testing.T) {
 		{func(c *Config) { c.MLP = -1 }, "mlp -1 is too small: use 0 or more"},
 		{func(c *Config) { c.Length = 0 }, "length 0 is too small: use 1 or more"},
 		{func(c *Config) { c.Coords = 0 }, "coords 0 is too small: use 1 or more"},
-		{func(c *Config) { c.Coords = 4 }, "coords 4 is larger than width 3: targets are the first coordinates of a prediction; use coords 3 or less"},
+		{func(c *Config) { c.Coords = 4 }, "coords 4 is larger than width 3: targets are the " +
+			"first coordinates of a prediction; use coords 3 or less"},
 		{func(c *Config) { c.Attention = "cubic" },
 			`unknown attention "cubic": use one of [linear softmax]`},
 		{func(c *Config) { c.Attention = "" }, `unknown attention "": use one of [linear softmax]`},
@@ -39,7 +42,8 @@ func TestConfigCheck(t *testing.T) {
 		{func(c *Config) { c.Depth = 1<<30 + 1 },
 			"depth 1073741825 is too large: use at most 1073741824"},
 		{func(c *Config) { c.Embed, c.Heads = 3<<28, 1<<30 },
-			"the model has 2.09e+27 parameters, more than 1073741824: use a smaller embed, heads, mlp or depth"},
+			"the model has 2.09e+27 parameters, more than 1073741824: use a smaller embed, " +
+				"heads, mlp or depth"},
 	} {
 		c := DefaultConfig()
 		test.change(&c)

@@ -94,7 +94,8 @@ func checkCount(predictions []float64, s ar.Batch[float64]) error {
 	if len(predictions) == want {
 		return nil
 	}
-	return fmt.Errorf("the model made %d numbers of predictions, want %d: N = %d sequences of T = %d positions of d = %d",
+	return fmt.Errorf("the model made %d numbers of predictions, want %d: N = %d sequences of T "+
+		"= %d positions of d = %d",
 		len(predictions), want, s.N, s.T, s.D)
 }
 
@@ -115,7 +116,8 @@ func (a *analysis) measure(maps Maps) (err error) {
 	}
 	a.Maps = newMapNote(maps)
 	if maps.Total {
-		a.Missing = append(a.Missing, "Γ beside W: a total derivative is not W, even of a model that has found W")
+		a.Missing = append(a.Missing, "Γ beside W: a total derivative is not W, even of a model "+
+			"that has found W")
 		return nil
 	}
 	if len(test.Contexts) != test.N || test.Contexts[0].W == nil {

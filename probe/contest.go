@@ -57,7 +57,8 @@ func Compete(ctx context.Context, fitting, test ar.Batch[float64]) (Contest, err
 		}
 		c.Missing = tooWide(test.D)
 	} else {
-		c.Missing = []string{"gradient descent, the normalised step, linear attention and ridge regression: there is nothing to fit them on"}
+		c.Missing = []string{"gradient descent, the normalised step, linear attention and ridge " +
+			"regression: there is nothing to fit them on"}
 	}
 	c.Missing = append(c.Missing, unknownLaw)
 	var errors []estimator.Errors

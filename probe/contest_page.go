@@ -60,7 +60,9 @@ func (c Contest) overall() figure.Section {
 	s := figure.Section{Title: "Who is best",
 		Header: []string{"ESTIMATOR", "MSE [95 % over sequences]", "BEST AT T",
 			"NOT TOLD FROM THE BEST AT T"},
-		Text: "Mean squared error over positions and coordinates. An estimator is told from the best one if it is worse by more than chance, in differences by sequence whose intervals hold together with 95 % for all estimators and positions."}
+		Text: "Mean squared error over positions and coordinates. An estimator is told from the " +
+			"best one if it is worse by more than chance, in differences by sequence whose " +
+			"intervals hold together with 95 % for all estimators and positions."}
 	for _, e := range c.ranked() {
 		s.Rows = append(s.Rows, []string{e.Name, within(e.MSE),
 			c.positions(func(l Leader) bool { return l.Best == e.Name }),
@@ -144,6 +146,7 @@ func (c Contest) Figures() []figure.Figure {
 			e.Position).Between(e.Low, e.High))
 	}
 	return []figure.Figure{{Name: "contest", Title: "The estimators", Columns: 1,
-		Panels:  []figure.Panel{panel},
-		Caption: fmt.Sprintf("Mean squared error of the %d best over all positions, and of predicting 0, with intervals of 95 %% over sequences.", contestants)}}
+		Panels: []figure.Panel{panel},
+		Caption: fmt.Sprintf("Mean squared error of the %d best over all positions, and of "+
+			"predicting 0, with intervals of 95 %% over sequences.", contestants)}}
 }

@@ -21,7 +21,8 @@ func (a Analysis) Summary() string {
 // sentence names the nearest estimator, or says that there is none.
 func (r *Nearest) sentence(sequences int) string {
 	if sequences == 1 {
-		return fmt.Sprintf("Nothing above the controls: from one sequence nothing can be told from chance. The predictions are nearest to those of %s, %s apart.",
+		return fmt.Sprintf("Nothing above the controls: from one sequence nothing can be told "+
+			"from chance. The predictions are nearest to those of %s, %s apart.",
 			r.Estimator, short(r.Distance.Value))
 	}
 	distance := fmt.Sprintf("%s, %s apart, %s of their size", r.Estimator, within(r.Distance),
@@ -36,14 +37,16 @@ func (r *Nearest) sentence(sequences int) string {
 		}
 	}
 	if !r.Above {
-		text := fmt.Sprintf("Nothing above the controls: the predictions are nearest to those of %s", distance)
+		text := "Nothing above the controls: the predictions are nearest to those of " + distance
 		if len(not) > 0 {
-			return text + ", and that is not less, by more than chance, than what is expected without any algorithm (" +
+			return text + ", and that is not less, by more than chance, than what is expected " +
+				"without any algorithm (" +
 				strings.Join(not, "; ") + "). No algorithm is named for the predictions."
 		}
 		return text + ", which makes nothing of the context. No algorithm is named for the predictions."
 	}
-	return fmt.Sprintf("The predictions are nearest to those of %s; next is %s, %s. All controls are farther by more than chance (%s).",
+	return fmt.Sprintf("The predictions are nearest to those of %s; next is %s, %s. All controls "+
+		"are farther by more than chance (%s).",
 		distance, r.Next, within(r.Gap), strings.Join(clear, "; "))
 }
 
@@ -79,7 +82,8 @@ func (a Analysis) limits() (all []string) {
 		all = append(all, a.Unfinished)
 	}
 	if a.Maps != nil && a.Maps.By != nil && a.Maps.By.Ahead > tooFarAhead {
-		all = append(all, fmt.Sprintf("the model LOOKS AHEAD: its predictions change with later states, by %s of the size of its maps, so that it sees what it has to predict",
+		all = append(all, fmt.Sprintf("the model LOOKS AHEAD: its predictions change with later "+
+			"states, by %s of the size of its maps, so that it sees what it has to predict",
 			percent(a.Maps.By.Ahead.Float())))
 	}
 	if len(r.Tied) > 0 {
@@ -113,8 +117,12 @@ func (a Analysis) limits() (all []string) {
 // nearestSection is the table of what the first sentence says.
 func nearestSection(a Analysis) figure.Section {
 	r := a.Nearest
-	s := figure.Section{Title: "Nearest by predictions", Header: []string{"", "APART [95 % over sequences]", "CLEAR"},
-		Text: "Apart: the mean over positions of the root mean square in a coordinate, between the predictions of the model and of the estimator. Clear: farther than the nearest by more than chance, in more sequences than a fair coin would give in one case of 20 for all comparisons together.",
+	s := figure.Section{Title: "Nearest by predictions", Header: []string{"", "APART [95 % over " +
+		"sequences]", "CLEAR"},
+		Text: "Apart: the mean over positions of the root mean square in a coordinate, between " +
+			"the predictions of the model and of the estimator. Clear: farther than the nearest " +
+			"by more than chance, in more sequences than a fair coin would give in one case " +
+			"of 20 for all comparisons together.",
 		Rows: [][]string{{r.Estimator, within(r.Distance), "nearest"},
 			{r.Next, within(r.Gap), "next"}}}
 	for _, c := range r.Controls {

@@ -72,8 +72,10 @@ func TestNearestIsWhatTheModelIs(t *testing.T) {
 				r.Above)
 		}
 		text := r.sentence(40)
-		above := strings.HasPrefix(text, "The predictions are nearest to those of "+e.Name()+", 0 [0, 0] apart, ")
-		none := strings.HasPrefix(text, "Nothing above the controls: the predictions are nearest to those of "+e.Name())
+		above := strings.HasPrefix(text, "The predictions are nearest to those of "+e.Name()+
+			", 0 [0, 0] apart, ")
+		none := strings.HasPrefix(text, "Nothing above the controls: the predictions are nearest "+
+			"to those of "+e.Name())
 		if above != r.Above || none == r.Above {
 			t.Errorf("%s: %s", e.Name(), text)
 		}

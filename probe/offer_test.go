@@ -66,7 +66,8 @@ func TestAnalyseOfAPredictor(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := []string{"in-context maps", "a control: the model before training", "layers beside algorithms", "heads", "positional encodings",
+	want := []string{"in-context maps", "a control: the model before training", "layers beside " +
+		"algorithms", "heads", "positional encodings",
 		"attention", "parts to take out"}
 	if !slices.Equal(a.Missing, want) {
 		t.Errorf("missing is %q, want %q", a.Missing, want)

@@ -430,7 +430,8 @@ func TestAnalyse(t *testing.T) {
 				m.Config.Norm)
 		}
 		if len(a.Alignments) < 12 || len(a.Spectra) != spectraShown ||
-			len(a.Spectra[0].Gamma) != 3 || len(a.Resemblance.Trained) != m.Config.Depth*len(a.Resemblance.Algorithms) {
+			len(a.Spectra[0].Gamma) != 3 ||
+			len(a.Resemblance.Trained) != m.Config.Depth*len(a.Resemblance.Algorithms) {
 			t.Errorf("%d alignments, %d spectra, %d similarities", len(a.Alignments),
 				len(a.Spectra), len(a.Resemblance.Trained))
 		}

@@ -30,7 +30,9 @@ type Resemblance struct {
 	// is what no one can know. A similarity means something only as far as it
 	// exceeds these.
 	Untrained figure.Values `json:"untrained"` // (L, columns) before the first step, readouts fitted too
-	Permuted  figure.Values `json:"permuted"`  // (L, columns) the model sees its context in another order than the algorithm; nil if it cannot be asked
+	// Permuted (L, columns) is of the model that sees its context in another order than
+	// the algorithm; nil if it cannot be asked.
+	Permuted figure.Values `json:"permuted"`
 	// Control says what Untrained is where the model before training cannot be asked.
 	Control string `json:"control,omitempty"`
 	// Exceeds (L, columns) says where Trained is above both controls by more

@@ -31,7 +31,8 @@ func (a Analysis) Sections() []figure.Section {
 }
 
 func missingSection(a Analysis) figure.Section {
-	s := figure.Section{Title: "Left out", Text: "What the model does not offer, or what is not known of its sequences."}
+	s := figure.Section{Title: "Left out", Text: "What the model does not offer, or what is not " +
+		"known of its sequences."}
 	for _, what := range a.Missing {
 		s.Rows = append(s.Rows, []string{what})
 	}
@@ -54,7 +55,8 @@ func within(m Mean) string {
 func errorSection(a Analysis) figure.Section {
 	s := figure.Section{
 		Title: "Error", Header: []string{"", "MSE [95 % over sequences]"},
-		Text: "Mean squared error over positions and coordinates. Over all sequences of the law nothing is below the Bayes floor; over so many it may be by chance.",
+		Text: "Mean squared error over positions and coordinates. Over all sequences of the law " +
+			"nothing is below the Bayes floor; over so many it may be by chance.",
 		Rows: [][]string{{"the model", within(a.MSE)}},
 	}
 	if a.Floor != nil {
@@ -67,7 +69,8 @@ func alignmentSection(a Analysis) figure.Section {
 	s := figure.Section{
 		Title: "Beside the estimators", Header: []string{"ESTIMATOR", "ITS MSE",
 			"PREDICTIONS APART", "COSINE OF SENSITIVITIES [95 %]", "MAPS APART"},
-		Text: "Apart: the root mean square in a coordinate. The sensitivities are Γ and the estimator's map; their cosine is 1 if they differ by a positive factor only.",
+		Text: "Apart: the root mean square in a coordinate. The sensitivities are Γ and the " +
+			"estimator's map; their cosine is 1 if they differ by a positive factor only.",
 	}
 	if a.Maps != nil {
 		s.Text += " Γ is the " + a.Maps.sentence(a.Sequences)
@@ -108,7 +111,9 @@ func distanceSection(a Analysis) figure.Section {
 	s := figure.Section{
 		Title: "Γ beside W", Header: []string{"T", "MSE", "|Γ - W|", "ON THE SPAN", "OFF IT",
 			"WITH Γ'"},
-		Text: "In units of |W|. On the span of s_1 … s_{T-1} the context shows what W does; what Γ is off it is made up. With Γ': |Γ + Γ'W⁻¹ - W|, counting what an augmented query carries in its second slot.",
+		Text: "In units of |W|. On the span of s_1 … s_{T-1} the context shows what W does; what " +
+			"Γ is off it is made up. With Γ': |Γ + Γ'W⁻¹ - W|, counting what an augmented query " +
+			"carries in its second slot.",
 	}
 	for _, t := range shownPositions(len(a.PositionMSE)) {
 		s.Rows = append(s.Rows, distanceRow(a, t))
@@ -136,7 +141,12 @@ func resemblanceSection(a Analysis) figure.Section {
 	s := figure.Section{
 		Title: "What each layer is like", Header: []string{"LAYER", "MOST LIKE", "SIMILARITY",
 			"THE SAME UNTRAINED", "THE SAME PERMUTED"},
-		Text: "Cosine of errors, through a linear readout fitted for each layer. A similarity means something as far as it exceeds the two controls: the model before its first step, and the model seeing its context in another order. Of the algorithms whose similarity does, by intervals over sequences that all hold together with 95 %, the layer is most like the one named; a dash where there is none.",
+		Text: "Cosine of errors, through a linear readout fitted for each layer. A similarity " +
+			"means something as far as it exceeds the two controls: the model before its first " +
+			"step, and the model seeing its context in another order. Of the algorithms " +
+			"whose similarity does, by intervals over sequences that all hold together " +
+			"with 95 %, the layer is most like the one named; a dash where there is " +
+			"none.",
 	}
 	r := a.Resemblance
 	if r.Control != "" {
@@ -178,7 +188,8 @@ func headSection(a Analysis) figure.Section {
 	s := figure.Section{
 		Title: "Heads", Header: []string{"LAYER", "HEADS", "EFFECTIVE RANK",
 			"LARGEST COSINE, VALUES", "LARGEST COSINE, SCORES"},
-		Text: "Cosines between different heads, of what they write and of where they look. The effective rank says how many are different.",
+		Text: "Cosines between different heads, of what they write and of where they look. The " +
+			"effective rank says how many are different.",
 	}
 	for _, h := range a.Heads {
 		n := len(h.Norms)

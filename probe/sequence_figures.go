@@ -68,7 +68,9 @@ func SequenceSummary(predictions []Prediction, d int) string {
 			best = p
 		}
 	}
-	return fmt.Sprintf("Nothing above the controls: from one sequence nothing can be told from chance. The next token that the model predicts is nearest to that of %s, %s apart (root mean square in a coordinate).",
+	return fmt.Sprintf("Nothing above the controls: from one sequence nothing can be told from "+
+		"chance. The next token that the model predicts is nearest to that of %s, %s apart (root "+
+		"mean square in a coordinate).",
 		best.Name, short(distance(best.Next, model.Next)/math.Sqrt(float64(d))))
 }
 

@@ -75,10 +75,14 @@ func byHand() Training {
 	nan := math.NaN()
 	return Training{Sequences: 9, Floor: 0.125, Estimators: []string{"zero", "copy last", "ridge", "step"},
 		Errors: figure.Values{1, 2, 3, 4}, Moments: []Moment{
-			{0, Mean{8, 7, 9}, figure.Values{10, 11, 12, 13}, figure.Values{nan, 0.1, 0.2, 0.3}, Mean{0.4, 0.3, 0.5}, 0, []int{}},
-			{5, Mean{6, 5, 7}, figure.Values{20, 21, 19, 22}, figure.Values{nan, 0.5, 0.6, 0.7}, Mean{0.5, 0.4, 0.6}, 2, []int{1}},
-			{6, Mean{4, 3, 5}, figure.Values{30, 31, 14, 32}, figure.Values{nan, 0.5, 0.7, 0.8}, Mean{0.6, 0.5, 0.7}, 2, []int{}},
-			{9, Mean{2, 1, 3}, figure.Values{40, 41, 15, 17}, figure.Values{nan, 0.15, 0.8, 0.9}, Mean{0.7, 0.6, 0.8}, 2, []int{3}},
+			{0, Mean{8, 7, 9}, figure.Values{10, 11, 12, 13}, figure.Values{nan, 0.1, 0.2, 0.3},
+				Mean{0.4, 0.3, 0.5}, 0, []int{}},
+			{5, Mean{6, 5, 7}, figure.Values{20, 21, 19, 22}, figure.Values{nan, 0.5, 0.6, 0.7},
+				Mean{0.5, 0.4, 0.6}, 2, []int{1}},
+			{6, Mean{4, 3, 5}, figure.Values{30, 31, 14, 32}, figure.Values{nan, 0.5, 0.7, 0.8},
+				Mean{0.6, 0.5, 0.7}, 2, []int{}},
+			{9, Mean{2, 1, 3}, figure.Values{40, 41, 15, 17}, figure.Values{nan, 0.15, 0.8, 0.9},
+				Mean{0.7, 0.6, 0.8}, 2, []int{3}},
 		}}
 }
 
@@ -99,7 +103,8 @@ func TestOverTrainingPageByHand(t *testing.T) {
 		"5|6 [5, 7]|ridge|19|copy last|0.6|0.5 [0.4, 0.6]",
 		"6|4 [3, 5]|ridge|14|–|0.7|0.6 [0.5, 0.7]",
 		"9|2 [1, 3]|ridge|15|step|0.8|0.7 [0.6, 0.8]",
-	}, {"ridge|3|12|15|0.2|0.8", "step|4|13|17|0.3|0.9", "zero|1|10|40|–|–", "copy last|2|11|41|0.1|0.15"}} {
+	}, {"ridge|3|12|15|0.2|0.8", "step|4|13|17|0.3|0.9",
+		"zero|1|10|40|–|–", "copy last|2|11|41|0.1|0.15"}} {
 		for k, row := range sections[i].Rows {
 			if got := strings.Join(row, "|"); got != want[k] {
 				t.Errorf("%s, row %d is %s, want %s", sections[i].Title, k, got, want[k])

@@ -189,7 +189,8 @@ func (t Training) Figures() []figure.Figure {
 	}
 	return []figure.Figure{{Name: "over-training", Title: "The model along its training",
 		Columns: len(panels), Panels: panels,
-		Caption: "After each step looked at: the model's error, with an interval of 95 % over sequences; how " +
+		Caption: "After each step looked at: the model's error, with an interval of 95 % over " +
+			"sequences; how " +
 			"far its predictions are from those of the estimators; and how much its Γ points along " +
 			"their maps, and along W. Shown are the estimators that were nearest at one of these, and " +
 			"others that are near at the end."}}

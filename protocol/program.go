@@ -238,7 +238,8 @@ func (p *Program) explain(ctx, limited context.Context, err error) error {
 		}
 	}
 	if errors.Is(context.Cause(limited), errLate) {
-		return fmt.Errorf("program %s has not answered batch %d within %v: give it longer, or see why it hangs%s",
+		return fmt.Errorf("program %s has not answered batch %d within %v: give it longer, or "+
+			"see why it hangs%s",
 			p.name(), p.batch, p.o.Timeout, p.said())
 	}
 	switch {
@@ -284,7 +285,8 @@ func checkFinite(shape []int, answer []float64) error {
 	for i, x := range answer {
 		if math.IsNaN(x) || math.IsInf(x, 0) {
 			row := i / shape[2]
-			return fmt.Errorf("sequence %d, row %d, column %d is %v, counted from 0: every prediction has to be finite",
+			return fmt.Errorf("sequence %d, row %d, column %d is %v, counted from 0: every "+
+				"prediction has to be finite",
 				row/shape[1], row%shape[1], i%shape[2], x)
 		}
 	}
@@ -315,7 +317,8 @@ func (p *Program) Close() error {
 	case p.ctx.Err() != nil:
 		return context.Cause(p.ctx)
 	case late:
-		return fmt.Errorf("program %s has not ended within %v after the end of its input: exit when there is nothing more to read",
+		return fmt.Errorf("program %s has not ended within %v after the end of its input: exit "+
+			"when there is nothing more to read",
 			p.name(), p.o.Timeout)
 	case extra > 0:
 		return fmt.Errorf("program %s wrote more than it was asked for: print to standard error only (%w)",

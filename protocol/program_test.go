@@ -92,7 +92,8 @@ func behave(how string) int {
 	}
 	switch how {
 	case "traceback":
-		fmt.Fprint(os.Stderr, "Traceback (most recent call last):\n  File \"m.py\", line 1\nValueError: no \x1b[31mweights\n")
+		fmt.Fprint(os.Stderr, "Traceback (most recent call last):\n  File \"m.py\", line "+
+			"1\nValueError: no \x1b[31mweights\n")
 		return 1
 	case "dies":
 		_ = syscall.Kill(os.Getpid(), syscall.SIGKILL) // which the runtime does not make an exit of
@@ -291,34 +292,37 @@ func TestProgramMisbehaves(t *testing.T) {
 		text   string
 		answer bool // what it answered is wrong, rather than how it ended
 	}{
-		"fortran":        {"it is in Fortran order: write numpy.ascontiguousarray", true},
-		"big-endian":     {"it is an array of '>f8': write float32 or float64", true},
-		"float16":        {"it is an array of '<f2': write float32", true},
-		"complex":        {"it is an array of '<c16': write float32", true},
-		"pickled":        {"it is an array of '|O': write float32", true},
-		"records":        {"it is an array of [('x', '<f8')]: write float32", true},
-		"billion":        {"it has the shape (1000000000, 9, 3), want (4, 9, 3)", true},
-		"overflow":       {"it has the shape (99999999999999999999,), want (4, 9, 3)", true},
-		"flat":           {"it has the shape (4, 27), want (4, 9, 3)", true},
-		"scalar":         {"it has the shape (), want (4, 9, 3)", true},
-		"longer":         {"it has the shape (4, 10, 3), want (4, 9, 3)", true},
-		"garbage":        {`it begins with "loading th", which is no .npy array`, true},
-		"short":          {`it begins with "ok\n", which is no .npy array`, true},
-		"version 9":      {"it is of version 9 of the format", true},
-		"header":         {"its header claims 2147483647 bytes", true},
-		"nan":            {"sequence 1, row 7, column 2 is NaN, counted from 0", true},
-		"infinite":       {"sequence 3, row 8, column 2 is -Inf, counted from 0", true},
-		"more":           {"wrote more than it was asked for", true},
-		"half":           {"ended with exit code 0 within its answer to batch 1, which is cut short", false},
-		"stump":          {"ended with exit code 0 within its answer to batch 1", false},
-		"silent":         {"ended with exit code 0 before it answered batch 1", false},
-		"closes":         {"closed its standard output before it answered batch 1", false},
-		"traceback":      {"ended with exit code 1 before it answered batch 1: it says: ValueError: no \x1b[31mweights", false},
-		"dies":           {"ended (signal: killed) before it answered batch 1", false},
-		"hangs":          {"has not answered batch 1 within 700ms: give it longer, or see why it hangs: it says: compiling", false},
+		"fortran":    {"it is in Fortran order: write numpy.ascontiguousarray", true},
+		"big-endian": {"it is an array of '>f8': write float32 or float64", true},
+		"float16":    {"it is an array of '<f2': write float32", true},
+		"complex":    {"it is an array of '<c16': write float32", true},
+		"pickled":    {"it is an array of '|O': write float32", true},
+		"records":    {"it is an array of [('x', '<f8')]: write float32", true},
+		"billion":    {"it has the shape (1000000000, 9, 3), want (4, 9, 3)", true},
+		"overflow":   {"it has the shape (99999999999999999999,), want (4, 9, 3)", true},
+		"flat":       {"it has the shape (4, 27), want (4, 9, 3)", true},
+		"scalar":     {"it has the shape (), want (4, 9, 3)", true},
+		"longer":     {"it has the shape (4, 10, 3), want (4, 9, 3)", true},
+		"garbage":    {`it begins with "loading th", which is no .npy array`, true},
+		"short":      {`it begins with "ok\n", which is no .npy array`, true},
+		"version 9":  {"it is of version 9 of the format", true},
+		"header":     {"its header claims 2147483647 bytes", true},
+		"nan":        {"sequence 1, row 7, column 2 is NaN, counted from 0", true},
+		"infinite":   {"sequence 3, row 8, column 2 is -Inf, counted from 0", true},
+		"more":       {"wrote more than it was asked for", true},
+		"half":       {"ended with exit code 0 within its answer to batch 1, which is cut short", false},
+		"stump":      {"ended with exit code 0 within its answer to batch 1", false},
+		"silent":     {"ended with exit code 0 before it answered batch 1", false},
+		"closes":     {"closed its standard output before it answered batch 1", false},
+		"traceback": {"ended with exit code 1 before it answered batch 1: it says: " +
+			"ValueError: no \x1b[31mweights", false},
+		"dies": {"ended (signal: killed) before it answered batch 1", false},
+		"hangs": {"has not answered batch 1 within 700ms: give it longer, or see why it " +
+			"hangs: it says: compiling", false},
 		"half and hangs": {"has not answered batch 1 within 700ms", false},
 		"does not end":   {"has not ended within 700ms after the end of its input", false},
-		"ends badly":     {"answered all and then ended with exit code 3: it says: RuntimeError: at exit", false},
+		"ends badly": {"answered all and then ended with exit code 3: it says: RuntimeError: " +
+			"at exit", false},
 	} {
 		t.Run(how, func(t *testing.T) {
 			t.Parallel()

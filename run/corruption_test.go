@@ -128,7 +128,8 @@ func TestOpenSaysWhatIsWrong(t *testing.T) {
 		"other config": {write(ConfigFile, "seed: 2\n"), 0,
 			"checkpoint.safetensors is of another configuration than config.yaml: put back the file"},
 		"other arithmetic": {write(infoFile, `{"version":1,"arithmetic":"abacus"}`), 0,
-			"was computed in the arithmetic abacus, this would be go, whose bits differ: resume it on a machine like the first, or use --allow-different-arithmetic"},
+			"was computed in the arithmetic abacus, this would be go, whose bits differ: resume " +
+				"it on a machine like the first, or use --allow-different-arithmetic"},
 		"no checkpoint":  {remove(checkpointFile), 6, ""},
 		"no checkpoints": {remove(checkpointFile, previousFile), 0, ""},
 		"nor its own start": {func(p string) error {

@@ -12,17 +12,24 @@ const formatVersion = 1
 
 // Info is what ran, as run.json holds it.
 type Info struct {
-	Version    int    `json:"version"`             // of the directory's layout
-	Icar       string `json:"icar"`                // version of the program
-	Revision   string `json:"revision,omitempty"`  // it was built from, if known
-	Program    string `json:"program,omitempty"`   // its identity, see Program; "A+B" of a run that B went on with
-	Go         string `json:"go"`                  // version of the compiler
-	Arithmetic string `json:"arithmetic"`          // order and rounding of the operations of a step, see package kernel; bits are the same only under the same one
-	Seed       uint64 `json:"seed"`                // of all randomness
-	Init       string `json:"init,omitempty"`      // SHA-256, in hex, of the file of initial weights; "" if drawn from the seed
-	Diverged   string `json:"diverged,omitempty"`  // why it is over before its end; "" if not
-	Data       string `json:"data,omitempty"`      // SHA-256, in hex, of the file of training sequences; "" if drawn from a law
-	TestData   string `json:"test_data,omitempty"` // SHA-256, in hex, of a file of test sequences
+	Version  int    `json:"version"`            // of the directory's layout
+	Icar     string `json:"icar"`               // version of the program
+	Revision string `json:"revision,omitempty"` // it was built from, if known
+	// Program is its identity, see Program; "A+B" of a run that B went on with.
+	Program string `json:"program,omitempty"`
+	Go      string `json:"go"` // version of the compiler
+	// Arithmetic is the order and rounding of the operations of a step, see package
+	// kernel: bits are the same only under the same one.
+	Arithmetic string `json:"arithmetic"`
+	Seed       uint64 `json:"seed"` // of all randomness
+	// Init is the SHA-256, in hex, of the file of initial weights; "" if drawn from the
+	// seed.
+	Init     string `json:"init,omitempty"`
+	Diverged string `json:"diverged,omitempty"` // why it is over before its end; "" if not
+	// Data is the SHA-256, in hex, of the file of training sequences; "" if drawn from a
+	// law.
+	Data     string `json:"data,omitempty"`
+	TestData string `json:"test_data,omitempty"` // SHA-256, in hex, of a file of test sequences
 }
 
 // Arithmetic returns today's name of an arithmetic that a document has: fma was

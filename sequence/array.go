@@ -35,13 +35,15 @@ func ReadHidden(path string, n, t int) ([][]float64, error) {
 		shape = append([]int{1}, shape...)
 	}
 	if len(shape) != 4 || shape[0] < 1 || shape[1] != n || shape[2] != t || shape[3] < 1 {
-		return nil, fmt.Errorf("%s has the shape %s: hidden states have the shape (L, %d, %d, D), of L layers of width D, or (%d, %d, D) of a single one",
+		return nil, fmt.Errorf("%s has the shape %s: hidden states have the shape (L, %d, %d, "+
+			"D), of L layers of width D, or (%d, %d, D) of a single one",
 			path, npy.Tuple(shape), n, t, n, t)
 	}
 	for i, x := range data {
 		if math.IsNaN(x) || math.IsInf(x, 0) {
 			at := i / shape[3]
-			return nil, fmt.Errorf("%s: layer %d, sequence %d, row %d, column %d is %v, counted from 0: every number has to be finite",
+			return nil, fmt.Errorf("%s: layer %d, sequence %d, row %d, column %d is %v, counted "+
+				"from 0: every number has to be finite",
 				path, at/t/n, at/t%n, at%t, i%shape[3], x)
 		}
 	}

@@ -35,7 +35,8 @@ func check(path string, shape []int, data []float64) (ar.Batch[float64], error) 
 		shape = append([]int{1}, shape...)
 	}
 	if len(shape) != 3 || slices.Min(shape) < 1 || shape[1] < 2 {
-		return ar.Batch[float64]{}, fmt.Errorf("%s has the shape %s: save states as an array (N, T+1, d), N sequences of two states or more of d numbers, or (T+1, d)",
+		return ar.Batch[float64]{}, fmt.Errorf("%s has the shape %s: save states as an array (N, "+
+			"T+1, d), N sequences of two states or more of d numbers, or (T+1, d)",
 			path, npy.Tuple(shape))
 	}
 	if err := checkFinite(path, shape, data); err != nil {
@@ -58,7 +59,8 @@ func checkFinite(path string, shape []int, data []float64) error {
 			continue
 		}
 		row := i / columns
-		return fmt.Errorf("%s: sequence %d, row %d, column %d is %v, counted from 0: every number has to be finite",
+		return fmt.Errorf("%s: sequence %d, row %d, column %d is %v, counted from 0: every "+
+			"number has to be finite",
 			path, row/rows, row%rows, i%columns, x)
 	}
 	return nil
@@ -89,7 +91,8 @@ func checkVaries(path string, s ar.Batch[float64]) error {
 			constant = s.States[at] == s.States[column]
 		}
 		if constant {
-			return fmt.Errorf("%s: column %d, counted from 0, is %v in all rows from 0 to %d of every sequence: leave it out, numpy.delete(states, %d, -1)",
+			return fmt.Errorf("%s: column %d, counted from 0, is %v in all rows from 0 to %d of "+
+				"every sequence: leave it out, numpy.delete(states, %d, -1)",
 				path, column, s.States[column], s.T, column)
 		}
 	}
@@ -110,8 +113,10 @@ func split(s ar.Batch[float64]) (fitting, rest ar.Batch[float64]) {
 // to measure on.
 type Parted struct {
 	Fitting, Test ar.Batch[float64]
-	All           ar.Batch[float64] // of the file; Test is a part of it, and Fitting, unless it is of another one
-	How           string            // they were told apart, in words for a page
+	// All are those of the file: Test is a part of it, and Fitting, unless it is of
+	// another one.
+	All ar.Batch[float64]
+	How string // they were told apart, in words for a page
 }
 
 // ReadParted reads the states in a file and takes those in the file fit to fit on,
@@ -128,7 +133,8 @@ func ReadParted(path, fit string) (p Parted, err error) {
 		if p.Fitting.N == 0 {
 			p.How = "There is a single sequence, and nothing is fitted."
 		} else {
-			p.How = fmt.Sprintf("Estimators are fitted on the first %d of the %d sequences of %s; all errors are those on the other %d.", p.Fitting.N, n, path, p.Test.N)
+			p.How = fmt.Sprintf("Estimators are fitted on the first %d of the %d sequences of "+
+				"%s; all errors are those on the other %d.", p.Fitting.N, n, path, p.Test.N)
 		}
 		return p, nil
 	}
@@ -136,7 +142,8 @@ func ReadParted(path, fit string) (p Parted, err error) {
 		return p, err
 	}
 	if p.Fitting.T != p.Test.T || p.Fitting.D != p.Test.D {
-		return p, fmt.Errorf("%s has sequences of %d states of %d numbers and %s of %d states of %d: fit on sequences of the same shape",
+		return p, fmt.Errorf("%s has sequences of %d states of %d numbers and %s of %d states of "+
+			"%d: fit on sequences of the same shape",
 			fit, p.Fitting.T+1, p.Fitting.D, path, p.Test.T+1, p.Test.D)
 	}
 	if slices.Equal(p.Fitting.States, p.Test.States) {
@@ -145,6 +152,7 @@ func ReadParted(path, fit string) (p Parted, err error) {
 	}
 	n := p.Fitting.N
 	p.Fitting = p.Fitting.Part(0, min(n, mostFitted))
-	p.How = fmt.Sprintf("Estimators are fitted on the first %d of the %d sequences of %s; all errors are those on the %d of %s.", p.Fitting.N, n, fit, p.Test.N, path)
+	p.How = fmt.Sprintf("Estimators are fitted on the first %d of the %d sequences of %s; all "+
+		"errors are those on the %d of %s.", p.Fitting.N, n, fit, p.Test.N, path)
 	return p, nil
 }

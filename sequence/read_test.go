@@ -52,13 +52,14 @@ func TestReadNamesTheFault(t *testing.T) {
 	for path, want := range map[string]string{
 		saved(t, 2*6+1*2+1, math.NaN(), 4, 3,
 			2): "sequence 2, row 1, column 1 is NaN, counted from 0",
-		saved(t, 5, math.Inf(-1), 4, 3, 2):        "sequence 0, row 2, column 1 is -Inf",
-		saved(t, 4, math.Inf(1), 3, 2):            "sequence 0, row 2, column 0 is +Inf",
-		saved(t, 3, 1e200, 4, 3, 2):               "its largest number is 1e+200: scale the states to between 1e-30 and 1e+30",
-		tiny:                                      "its largest number is 1e-31: scale the states",
-		saved(t, -1, 0, 12):                       "has the shape (12,): save states as an array (N, T+1, d)",
-		saved(t, -1, 0, 4, 1, 2):                  "has the shape (4, 1, 2)",
-		saved(t, -1, 0, 2, 2, 2, 2):               "has the shape (2, 2, 2, 2)",
+		saved(t, 5, math.Inf(-1), 4, 3, 2): "sequence 0, row 2, column 1 is -Inf",
+		saved(t, 4, math.Inf(1), 3, 2):     "sequence 0, row 2, column 0 is +Inf",
+		saved(t, 3, 1e200, 4, 3, 2): "its largest number is 1e+200: scale the " +
+			"states to between 1e-30 and 1e+30",
+		tiny:                        "its largest number is 1e-31: scale the states",
+		saved(t, -1, 0, 12):         "has the shape (12,): save states as an array (N, T+1, d)",
+		saved(t, -1, 0, 4, 1, 2):    "has the shape (4, 1, 2)",
+		saved(t, -1, 0, 2, 2, 2, 2): "has the shape (2, 2, 2, 2)",
 		filepath.Join(t.TempDir(), "nowhere.npy"): "no such file",
 	} {
 		if _, err := Read(path); err == nil || !strings.Contains(err.Error(), want) {

@@ -49,7 +49,8 @@ func (s *Store) Plans(ctx context.Context, sweep string) (plans []string, err er
 		}
 	}
 	for _, condition := range due {
-		rows, err := s.db.QueryContext(ctx, s.sql(explain+"SELECT config FROM trials WHERE sweep = $1 AND "+condition.when+" AND NOT ("+
+		rows, err := s.db.QueryContext(ctx, s.sql(explain+"SELECT config FROM trials WHERE sweep "+
+			"= $1 AND "+condition.when+" AND NOT ("+
 			condition.alone+") ORDER BY due, position LIMIT 1 "+s.dialect.lock), sweep, 3)
 		if err != nil {
 			return nil, err

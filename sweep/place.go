@@ -13,7 +13,8 @@ import (
 // copy has the identity of its original and is at another place. Each place at
 // which the database was worked on has a name, which the folder of its attempts
 // bears, so that two copies do not touch each other's.
-const placesTable = `CREATE TABLE icar_places (place TEXT PRIMARY KEY, name TEXT NOT NULL, since BIGINT NOT NULL)`
+const placesTable = `CREATE TABLE icar_places (place TEXT PRIMARY KEY, ` +
+	`name TEXT NOT NULL, since BIGINT NOT NULL)`
 
 // Place is where a database is worked on.
 type Place struct {

@@ -146,7 +146,8 @@ func (s *Store) prepare(ctx context.Context) (made bool, err error) {
 		}
 	}
 	if s.version != schemaVersion && s.version != unidentified {
-		return false, fmt.Errorf("its tables are of version %d, this icar's of version %d: use the icar that made them: %w",
+		return false, fmt.Errorf("its tables are of version %d, this icar's of version %d: use "+
+			"the icar that made them: %w",
 			s.version, schemaVersion, ErrBroken)
 	}
 	return made, nil
@@ -164,7 +165,8 @@ func (s *Store) alone(ctx context.Context, tx *sql.Tx) error {
 // catalogue counts the tables of a name.
 func (s *Store) catalogue(table string) string {
 	if s.address.postgres != nil {
-		return "SELECT count(*) FROM pg_tables WHERE tablename = '" + table + "' AND schemaname = current_schema()"
+		return "SELECT count(*) FROM pg_tables WHERE tablename = '" + table + "' AND schemaname " +
+			"= current_schema()"
 	}
 	return "SELECT count(*) FROM sqlite_master WHERE name = '" + table + "'"
 }

@@ -269,7 +269,8 @@ func (c Config) checkSize() error {
 		{"the hidden units of a sequence", 2 * depth * t * float64(c.MLP) * d,
 			"mlp, length, embed or depth"}, // and their gradients
 		{"the gradients of the blocks of a batch",
-			math.Ceil(float64(c.Batch)/ar.BlockSize) * depth * (3*heads + 1 + 2*float64(c.MLP)) * d * d, "batch, embed, heads or depth"},
+			math.Ceil(float64(c.Batch)/ar.BlockSize) * depth *
+				(3*heads + 1 + 2*float64(c.MLP)) * d * d, "batch, embed, heads or depth"},
 	} {
 		if a.numbers > maxNumbers {
 			return fmt.Errorf("%s would be %.3g numbers, more than %d: use a smaller %s",

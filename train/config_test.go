@@ -47,9 +47,12 @@ func TestWrongValuesSayWhatToUse(t *testing.T) {
 		{func(c *Config) { c.Noise = ar.CircularNoise }, `use "real"`},
 		{func(c *Config) { c.Tokens = "augmente" },
 			`unknown tokens "augmente": did you mean augmented?`},
-		{func(c *Config) { c.Width = 5 }, "width 5 does not fit: augmented tokens of d = 5 have width 15; use that, or 0"},
-		{func(c *Config) { c.Embed = 16 }, "embed 16 is not a multiple of width 15: tokens are repeated embed/width times; use embed 15 or 30"},
-		{func(c *Config) { c.Coords = 15 }, "coords 15 does not fit: a target is a state of d = 5 coordinates; use that, or 0"},
+		{func(c *Config) { c.Width = 5 }, "width 5 does not fit: augmented tokens of d = 5 have " +
+			"width 15; use that, or 0"},
+		{func(c *Config) { c.Embed = 16 }, "embed 16 is not a multiple of width 15: tokens are " +
+			"repeated embed/width times; use embed 15 or 30"},
+		{func(c *Config) { c.Coords = 15 }, "coords 15 does not fit: a target is a state of d = " +
+			"5 coordinates; use that, or 0"},
 		{func(c *Config) { c.Depth = 0 }, "depth 0 is too small: use 1 or more"},
 		{func(c *Config) { c.Attention = "quadratic" }, `unknown attention "quadratic"`},
 		{func(c *Config) { c.Length = 0 }, "length 0 is too small: use 1 or more"},
@@ -62,7 +65,8 @@ func TestWrongValuesSayWhatToUse(t *testing.T) {
 			"epochs 1099511627776 is too large: use at most 1073741824"},
 		{func(c *Config) { c.Batch = 1 << 15 },
 			"batch 32768 is more than the 16384 training sequences: use batch 16384 or less"},
-		{func(c *Config) { c.Batch = 1000 }, "train 16384 is not a multiple of batch 1000: use train 16000 or 17000"},
+		{func(c *Config) { c.Batch = 1000 }, "train 16384 is not a multiple of batch 1000: use " +
+			"train 16000 or 17000"},
 		{func(c *Config) { c.LearningRate = -1 },
 			"learning_rate -1 is not a positive number: use 0.01"},
 		{func(c *Config) { c.LearningRate = math.NaN() },
@@ -88,7 +92,8 @@ func TestWrongValuesSayWhatToUse(t *testing.T) {
 		{func(c *Config) { c.Clip = -1 }, "clip -1 is not a norm: use 0 for no clipping"},
 		{func(c *Config) { c.Clip = math.NaN() }, "clip NaN is not a norm"},
 		{func(c *Config) { c.Train = 1 << 30 },
-			"the training sequences would be 2.74e+11 numbers, more than 2147483648: use a smaller train, length or d, or fresh sequences"},
+			"the training sequences would be 2.74e+11 numbers, more than 2147483648: use a " +
+				"smaller train, length or d, or fresh sequences"},
 		{func(c *Config) { c.Test = 1 << 30 }, "the test sequences would be"},
 		{func(c *Config) { c.Length = 1 << 20 }, "the training sequences would be"},
 		{func(c *Config) { c.Length, c.Train, c.Batch, c.Test = 1<<20, 1, 1, 1 },

@@ -276,28 +276,35 @@ func TestSettingsThatDoNotFitAFile(t *testing.T) {
 	other := saved(t, "other.npy", 20, 4, 3)
 	data := "data=" + path
 	for want, settings := range map[string][]string{
-		"d 3 does not fit: the coordinates of a state":                {data, "d=3"},
-		"length 50 does not fit: the states to predict from":          {data, "length=50"},
-		"train 12 and test 9 do not fit":                              {data, "batch=1", "train=12", "test=9"},
-		"batch 1024 is more than the 16 sequences of":                 {data},
-		"train 20 leaves none of the 20 sequences of":                 {data, "batch=1", "train=20"},
-		"a SHA-256 goes with a file of sequences":                     {"data_sha256=" + strings.Repeat("0", 64)},
-		"test 20 leaves no sequence of":                               {data, "batch=1", "test=20"},
-		"train 10 is not a multiple of batch 4":                       {data, "batch=4", "train=10"},
-		"fresh sequences cannot be drawn from":                        {data, "batch=4", "fresh=true"},
-		"family is a setting of law process":                          {data, "family=so"},
-		"unknown law":                                                 {"law=tent", "epochs=2"},
-		"test_data goes with data":                                    {"test_data=" + path},
-		"holds a single sequence, and one has to be held out":         {"data=" + one, "batch=1"},
-		"holds the same sequences as":                                 {data, "batch=1", "test_data=" + same},
-		"has sequences of 6 states of 2 numbers and":                  {data, "batch=1", "test_data=" + longer},
-		"test 21 does not fit":                                        {data, "batch=1", "test_data=" + one, "test=21"},
-		"train 21 does not fit":                                       {data, "batch=1", "test_data=" + one, "train=21"},
-		"has sequences of 5 states of 3 numbers and":                  {data, "batch=1", "test_data=" + other},
-		"test -1 is too small":                                        {data, "batch=1", "test=-1"},
-		"batch 0 is too small":                                        {data, "batch=0"},
-		"nowhere.npy":                                                 {"data=nowhere.npy"},
-		"is not the file that the settings are about: its SHA-256 is": {data, "batch=1", "data_sha256=" + strings.Repeat("0", 64)},
+		"d 3 does not fit: the coordinates of a state":       {data, "d=3"},
+		"length 50 does not fit: the states to predict from": {data, "length=50"},
+		"train 12 and test 9 do not fit": {
+			data, "batch=1", "train=12", "test=9"},
+		"batch 1024 is more than the 16 sequences of": {data},
+		"train 20 leaves none of the 20 sequences of": {data, "batch=1", "train=20"},
+		"a SHA-256 goes with a file of sequences": {
+			"data_sha256=" + strings.Repeat("0", 64)},
+		"test 20 leaves no sequence of":                       {data, "batch=1", "test=20"},
+		"train 10 is not a multiple of batch 4":               {data, "batch=4", "train=10"},
+		"fresh sequences cannot be drawn from":                {data, "batch=4", "fresh=true"},
+		"family is a setting of law process":                  {data, "family=so"},
+		"unknown law":                                         {"law=tent", "epochs=2"},
+		"test_data goes with data":                            {"test_data=" + path},
+		"holds a single sequence, and one has to be held out": {"data=" + one, "batch=1"},
+		"holds the same sequences as":                         {data, "batch=1", "test_data=" + same},
+		"has sequences of 6 states of 2 numbers and": {
+			data, "batch=1", "test_data=" + longer},
+		"test 21 does not fit": {
+			data, "batch=1", "test_data=" + one, "test=21"},
+		"train 21 does not fit": {
+			data, "batch=1", "test_data=" + one, "train=21"},
+		"has sequences of 5 states of 3 numbers and": {
+			data, "batch=1", "test_data=" + other},
+		"test -1 is too small": {data, "batch=1", "test=-1"},
+		"batch 0 is too small": {data, "batch=0"},
+		"nowhere.npy":          {"data=nowhere.npy"},
+		"is not the file that the settings are about: its SHA-256 is": {
+			data, "batch=1", "data_sha256=" + strings.Repeat("0", 64)},
 	} {
 		if _, err := filled(t, settings...); err == nil || !strings.Contains(err.Error(), want) ||
 			strings.Contains(err.Error(), "\n") {

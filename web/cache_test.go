@@ -70,7 +70,8 @@ func TestNobodyWaits(t *testing.T) {
 		synctest.Wait()
 		leave()
 		synctest.Wait()
-		if n, err := c.get(t.Context(), "a", func(context.Context) (int, error) { return 7, nil }); n != 7 || err != nil {
+		seven := func(context.Context) (int, error) { return 7, nil }
+		if n, err := c.get(t.Context(), "a", seven); n != 7 || err != nil {
 			t.Errorf("the next is answered %d, %v", n, err)
 		}
 		all.Wait()
@@ -145,16 +146,21 @@ func TestFailedComputation(t *testing.T) {
 					t.Error("the panic does not reach the server, which logs it")
 				}
 			}()
-			c.get(t.Context(), "a", func(context.Context) (int, error) { time.Sleep(time.Second); panic("broken") })
+			c.get(t.Context(), "a", func(context.Context) (int, error) {
+				time.Sleep(time.Second)
+				panic("broken")
+			})
 		}()
 		synctest.Wait()
 		if _, err := c.get(t.Context(), "a", nil); !errors.Is(err, errPanicked) {
 			t.Errorf("who waited for a panic is answered %v", err)
 		}
-		if _, err := c.get(t.Context(), "a", func(context.Context) (int, error) { return 0, http.ErrAbortHandler }); !errors.Is(err, http.ErrAbortHandler) {
+		abort := func(context.Context) (int, error) { return 0, http.ErrAbortHandler }
+		if _, err := c.get(t.Context(), "a", abort); !errors.Is(err, http.ErrAbortHandler) {
 			t.Errorf("after it: %v", err)
 		}
-		if n, err := c.get(t.Context(), "a", func(context.Context) (int, error) { return 7, nil }); n != 7 || err != nil {
+		seven := func(context.Context) (int, error) { return 7, nil }
+		if n, err := c.get(t.Context(), "a", seven); n != 7 || err != nil {
 			t.Errorf("after an error: %d, %v", n, err)
 		}
 	})
@@ -165,7 +171,8 @@ func TestCacheIsBounded(t *testing.T) {
 	c := cache[string, int]{limit: 10, size: func(_ string, n int) int { return n }}
 	computed := map[string]int{}
 	ask := func(key string, size int) {
-		if _, err := c.get(t.Context(), key, func(context.Context) (int, error) { computed[key]++; return size, nil }); err != nil {
+		compute := func(context.Context) (int, error) { computed[key]++; return size, nil }
+		if _, err := c.get(t.Context(), key, compute); err != nil {
 			t.Fatal(err)
 		}
 	}

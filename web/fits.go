@@ -88,7 +88,9 @@ func (s *Server) fitted(ctx context.Context, key fitKey, k int) (fitted, []asses
 		return f, nil, err
 	}
 	many := stepsKey{key.family, key.d, k}
-	steps, err := s.steps.get(ctx, many, func(ctx context.Context) (assessed, error) { return fitSteps(ctx, many) })
+	steps, err := s.steps.get(ctx, many, func(ctx context.Context) (assessed, error) {
+		return fitSteps(ctx, many)
+	})
 	return f, []assessed{f.star, steps, f.linear, f.least}, err
 }
 

@@ -38,7 +38,8 @@ var insideParameters = []parameter{
 // into once, whatever the T that is asked for, until it has changed.
 func (s *Server) inside(w http.ResponseWriter, r *http.Request, v values) error {
 	if v["run"] == "" {
-		return refuse(http.StatusBadRequest, "run is missing: give the path of a run, as /api/runs lists them")
+		return refuse(http.StatusBadRequest, "run is missing: give the path of a run, as "+
+			"/api/runs lists them")
 	}
 	seen, err := s.shelf.find(r.Context(), v["run"])
 	if err != nil {
@@ -79,7 +80,9 @@ func fitsPage(c train.Config) error {
 	if c.Embed > maxEmbed || c.D > maxEmbed || c.Heads*c.Depth > maxHeadDepth ||
 		c.Length > maxLength || work(c) > maxWork {
 		return refuse(http.StatusUnprocessableEntity,
-			"the model is too large to be looked into here (d and embed ≤ %d, heads × depth ≤ %d, length ≤ %d, and not all of them at once): use icar probe", maxEmbed, maxHeadDepth, maxLength)
+			"the model is too large to be looked into here (d and embed ≤ %d, heads × depth ≤ "+
+				"%d, length ≤ %d, and not all of them at once): use icar probe",
+			maxEmbed, maxHeadDepth, maxLength)
 	}
 	return nil
 }

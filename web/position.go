@@ -95,11 +95,13 @@ func shape(c theory.Cosine, row int) string {
 	short := periods(c, row) < 0.5
 	switch {
 	case c.R2 >= enough && short:
-		return "The row is smooth and no more: the nearest cosine is less than half a period long, and so near its top or bottom a cosine is a parabola."
+		return "The row is smooth and no more: the nearest cosine is less than half a period " +
+			"long, and so near its top or bottom a cosine is a parabola."
 	case c.R2 >= enough:
 		return fmt.Sprintf("The row is a cosine of %.2f periods.", periods(c, row))
 	case short:
-		return "The row is no cosine: it swings, and more widely towards the newest token. The nearest cosine is less than half a period long, which is a parabola."
+		return "The row is no cosine: it swings, and more widely towards the newest token. The " +
+			"nearest cosine is less than half a period long, which is a parabola."
 	}
 	return "The row is no cosine: even the nearest one leaves much of it."
 }
@@ -126,7 +128,8 @@ func (doc *Document) identity(theta float64, t int) {
 		x, y = append(x, real(z)), append(y, imag(z))
 	}
 	doc.figure("identity", "λ^{T+1} = 2cosθ λ^T - λ^{T-1}",
-		"From 2cosθ λ^T go back along λ^{T-1}: you are at the next power, on the circle. Rotations are predicted without division.", 1,
+		"From 2cosθ λ^T go back along λ^{T-1}: you are at the next power, on the circle. "+
+			"Rotations are predicted without division.", 1,
 		figure.Panel{Kind: figure.Plane, X: linear("real"), Y: linear("imaginary"),
 			Series: []figure.Series{
 				arrow("2cosθ λ^T", figure.Solid, 0, twice),

@@ -89,7 +89,8 @@ func Listen(o Options) (*Server, error) {
 		computations: newSlots(runtime.GOMAXPROCS(0), maxWait,
 			"the server is busy with other pictures: try again in a second"),
 		trainings: newSlots(maxTrainings, maxWait,
-			fmt.Sprintf("%d trainings are running, as many as may: wait until one is done, or close another page", maxTrainings)),
+			fmt.Sprintf("%d trainings are running, as many as may: wait until one is done, or "+
+				"close another page", maxTrainings)),
 		viewers: newSlots(maxViewers, maxWait,
 			"the server is busy with the lists of runs: try again in a second"),
 		arriving: newSlots(maxArriving, maxArrival,

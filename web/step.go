@@ -45,7 +45,8 @@ func (s *Server) step(ctx context.Context, v values) (Document, error) {
 	if err != nil {
 		return doc, err
 	}
-	doc.figure("tokens", "Augmented tokens", "Column t is e_t = (0, s_t, s_{t-1}): the pair that a gradient step on |s_t - W s_{t-1}|² needs.", 1,
+	doc.figure("tokens", "Augmented tokens", "Column t is e_t = (0, s_t, s_{t-1}): the pair that "+
+		"a gradient step on |s_t - W s_{t-1}|² needs.", 1,
 		heatmap("", "position t", "coordinate", 3*p.D, shown, transpose(x, shown, 3*p.D)))
 	maps, err := f.model.Maps(ctx, batch)
 	if err != nil {
@@ -72,13 +73,16 @@ func (s *Server) step(ctx context.Context, v values) (Document, error) {
 		doc.fact("|Γ - W|/|W|, "+a.label, "%s", report.Number(distance[shown-1]))
 	}
 	doc.figure("maps", fmt.Sprintf("In-context maps after %s", plural(shown, "token")),
-		"The prediction of s_{T+1} is Γ s_T. With more context Γ turns into W; least squares is there after d + 1 tokens. Γ of a normalised model is blind along its query.", 6, panels...)
+		"The prediction of s_{T+1} is Γ s_T. With more context Γ turns into W; least squares is "+
+			"there after d + 1 tokens. Γ of a normalised model is blind along its query.", 6, panels...)
 	distances = append(distances, here(shown, distances))
 	doc.figure("distance", "How far Γ is from W", "On the sequence above, at every context length.",
 		1,
 		lines("", linear("context length T"), linear("|Γ - W| / |W|"), distances...))
 	doc.figure("errors", "Error at every position",
-		"Mean squared error over 128 other sequences: of the model, one layer trained by Adam on 2,048 sequences; of one step with η*; of more steps, with their best size; of the best linear layer; and the floor that nothing is below, on which least squares is.", 1,
+		"Mean squared error over 128 other sequences: of the model, one layer trained by Adam on "+
+			"2,048 sequences; of one step with η*; of more steps, with their best size; of the "+
+			"best linear layer; and the floor that nothing is below, on which least squares is.", 1,
 		lines("", linear("context length T"), logarithmic("mean squared error"),
 			errorSeries(f, algorithms)...))
 	doc.factNumber("η of the best one step, fitted", f.eta)

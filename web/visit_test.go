@@ -76,7 +76,8 @@ func TestEightTabs(t *testing.T) {
 		tab, closeTab := chromedp.NewContext(ctx)
 		defer closeTab()
 		do(t, tab, chromedp.Navigate(server.url+"/?runs.run=first"),
-			until("document.querySelector('#process svg') && document.querySelectorAll('#run-list tr').length === 2"))
+			until("document.querySelector('#process svg') && "+
+				"document.querySelectorAll('#run-list tr').length === 2"))
 		if i == 7 { // all are alive
 			trainRun(t, filepath.Join(server.runs, "third"), 2, nil)
 			do(t, tab, until("document.querySelectorAll('#run-list tr').length === 3"))
@@ -98,9 +99,11 @@ func TestBack(t *testing.T) {
 		script("document.querySelector('#run-list input').click()"),
 		until("document.querySelector('#runs > .pair svg')"))
 	for _, condition := range []string{
-		"!document.querySelector('#run-list input:checked') && document.querySelector('#process .legend button[aria-pressed=false]')",
+		"!document.querySelector('#run-list input:checked') && document.querySelector('#process " +
+			".legend button[aria-pressed=false]')",
 		"!document.querySelector('#process .legend button[aria-pressed=false]')",
-		"document.querySelector('#process [name=reveal]').value === 'no' && document.querySelector('#process [name=theta]').value === '1.5'",
+		"document.querySelector('#process [name=reveal]').value === 'no' && " +
+			"document.querySelector('#process [name=theta]').value === '1.5'",
 		"document.querySelector('#process [name=theta]').value === '0.7'",
 	} {
 		do(t, ctx, script("history.back()"), until(condition))
@@ -113,7 +116,9 @@ func TestBack(t *testing.T) {
 		}
 		time.Sleep(20 * time.Millisecond)
 	}
-	do(t, ctx, script("history.forward()"), until("document.querySelector('#process [name=theta]').value === '1.5'"), until("document.querySelector('#process output[for=process-theta]').textContent === '1.5'"))
+	do(t, ctx, script("history.forward()"), until("document.querySelector('#process "+
+		"[name=theta]').value === '1.5'"), until("document.querySelector('#process "+
+		"output[for=process-theta]').textContent === '1.5'"))
 }
 
 // TestFamilyAndDimension asks for what a family cannot have, with the controls
@@ -152,7 +157,8 @@ func TestFamilyAndDimension(t *testing.T) {
 // inkOf is JavaScript that is the colours of the curves of a figure by their names.
 func inkOf(picture string) string {
 	return `Object.fromEntries([...document.querySelectorAll("` + picture +
-		` .legend button")].map(b => [b.textContent, getComputedStyle(b.querySelector('svg > *')).fill + getComputedStyle(b.querySelector('svg > *')).stroke]))`
+		` .legend button")].map(b => [b.textContent, getComputedStyle(b.querySelector('svg > *')).fill +
+			getComputedStyle(b.querySelector('svg > *')).stroke]))`
 }
 
 // TestColours chooses runs in this order and that and shows W or not: a name has
@@ -172,7 +178,9 @@ func TestColours(t *testing.T) {
 		t.Errorf("the legends are %v and %v, want the next token in the second alone", hidden,
 			shown)
 	}
-	top := ask[string](t, ctx, "(e => getComputedStyle(e).fill + getComputedStyle(e).stroke)([...document.querySelectorAll('#process .panel > svg .mark')].at(-1))")
+	top := ask[string](t, ctx, "(e => getComputedStyle(e).fill + "+
+		"getComputedStyle(e).stroke)([...document.querySelectorAll('#process .panel > svg "+
+		".mark')].at(-1))")
 	if top != shown["s_{T+1}"] {
 		t.Errorf("on top lies what has the colour %s, want s_{T+1}, %s", top, shown["s_{T+1}"])
 	}
@@ -350,7 +358,8 @@ func TestTour(t *testing.T) {
 	}
 	for _, sentence := range []string{
 		fmt.Sprintf("is off by %.3f and ridge regression by %.3f.", first[0], first[1]),
-		fmt.Sprintf("over its %d draws they are off by %.3f and %.3f on average, and ridge regression is nearer in %d.", draws, mean[0], mean[1], nearer),
+		fmt.Sprintf("over its %d draws they are off by %.3f and %.3f on average, and ridge "+
+			"regression is nearer in %d.", draws, mean[0], mean[1], nearer),
 	} {
 		if !strings.Contains(tour, sentence) {
 			t.Errorf("docs/explorer.md does not say: %s", sentence)

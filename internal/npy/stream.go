@@ -13,7 +13,8 @@ import (
 )
 
 // anyHeader is the dictionary that describes an array of whatever numbers.
-var anyHeader = regexp.MustCompile(`^\{'descr': (.+), 'fortran_order': (True|False), 'shape': \(([0-9, ]*)\), ?\} *\n?$`)
+var anyHeader = regexp.MustCompile(`^\{'descr': (.+), 'fortran_order': (True|False), ` +
+	`'shape': \(([0-9, ]*)\), ?\} *\n?$`)
 
 // mostHeader is the longest header that is read of a stream, in bytes: that of an
 // array of numbers takes 118.
@@ -87,7 +88,8 @@ func readHeader(r io.Reader, shape []int) (size int, err error) {
 
 // noArray is the error about bytes that begin no array: as a rule a print.
 func noArray(start []byte) error {
-	return fmt.Errorf("it begins with %q, which is no .npy array: write arrays with numpy.save, and print to standard error only", start)
+	return fmt.Errorf("it begins with %q, which is no .npy array: write arrays with numpy.save, "+
+		"and print to standard error only", start)
 }
 
 func checkHeader(text string, shape []int) (size int, err error) {
@@ -101,7 +103,8 @@ func checkHeader(text string, shape []int) (size int, err error) {
 	case "'<f8'":
 		size = 8
 	default:
-		return 0, fmt.Errorf("it is an array of %.20s: write float32 or float64 of this machine's order, .astype('<f8')", m[1])
+		return 0, fmt.Errorf("it is an array of %.20s: write float32 or float64 of this "+
+			"machine's order, .astype('<f8')", m[1])
 	}
 	if got, ok := lengths(m[3]); !ok || !slices.Equal(got, shape) {
 		return 0, fmt.Errorf("it has the shape (%.60s), want %s", m[3], Tuple(shape))

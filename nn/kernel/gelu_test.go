@@ -49,7 +49,8 @@ func FuzzGELU(f *testing.F) {
 	seeds(f)
 	f.Fuzz(func(t *testing.T, seed uint64, a, b, _ uint8) {
 		r := rand.New(rand.NewPCG(seed, 0))
-		x, y, dy := random(r, shape(a), shape(b), Lanes), random(r, shape(a), shape(b), Lanes), random(r, shape(a), shape(b), Lanes)
+		entries := func() Matrix { return random(r, shape(a), shape(b), Lanes) }
+		x, y, dy := entries(), entries(), entries()
 		want, wantBack := clone(y), clone(dy)
 		plain{}.GELU(want, x)
 		plain{}.GELUBackward(wantBack, Matrix{x.Data, dy.Rows, dy.Cols, x.Row, 1})
@@ -58,7 +59,9 @@ func FuzzGELU(f *testing.F) {
 			k.GELU(got, x)
 			k.GELUBackward(back, Matrix{x.Data, dy.Rows, dy.Cols, x.Row, 1})
 			near(t, k, "y", got.Data, want.Data, func(int) float64 { return 2e-6 })
-			near(t, k, "dx", back.Data, wantBack.Data, func(i int) float64 { return 2e-6 * (1 + math.Abs(float64(dy.Data[i]))) })
+			near(t, k, "dx", back.Data, wantBack.Data, func(i int) float64 {
+				return 2e-6 * (1 + math.Abs(float64(dy.Data[i])))
+			})
 		}
 	})
 }

@@ -32,7 +32,8 @@ func (k assembly) AttendBackward(a, dp, z, v, x, p Matrix, scratch Panel) {
 		for r := range rows {
 			n := i + r + 1
 			q, slope, weights := scratch.Q[:n*Lanes], d.row(r), p.numbers(n-1)
-			k.attendBackwardRow(e, &q[0], &slope[0], &z.row(n - 1)[0], &v.row(n - 1)[0], &x.Data[0], &weights[0], n)
+			k.attendBackwardRow(e, &q[0], &slope[0], &z.row(n - 1)[0], &v.row(n - 1)[0],
+				&x.Data[0], &weights[0], n)
 			k.sum(&dp.numbers(n - 1)[0], &q[0], n)
 		}
 		d.ClearAbove(i)

@@ -22,7 +22,8 @@ func gelu(w width, t table) {
 	})
 	finish()
 
-	w.function("geluBackward", "dx, x *float32, n int", "multiplies n entries of dx by the derivative of the GELU.")
+	w.function("geluBackward", "dx, x *float32, n int", "multiplies n entries of dx by the "+
+		"derivative of the GELU.")
 	dx, x, n := pointer("dx"), pointer("x"), pointer("n")
 	loop("entries", n, func() {
 		w.each(func(_, offset int) {
