@@ -129,8 +129,7 @@ func TestSlurm(t *testing.T) {
 		return err == nil && len(found) == 2
 	})
 	on := func(node string) string {
-		return s.run("squeue", "-h", "-r", "-w", node, "-j", job, "-o",
-			"%i")
+		return s.run("squeue", "-h", "-r", "-w", node, "-j", job, "-o", "%i")
 	}
 	kept, lost := on("n1"), on("n2")
 	s.run("bash", "testdata/slurm.sh", "lose", "n2", s.dir)
@@ -148,8 +147,7 @@ func TestSlurm(t *testing.T) {
 	want := sweeping(t, env("alone"), "results")
 	s.wait(logs("both"), "the loss of the node",
 		func() bool {
-			return strings.HasPrefix(s.run("sinfo", "-h", "-n", "n2", "-N", "-o", "%T"),
-				"down")
+			return strings.HasPrefix(s.run("sinfo", "-h", "-n", "n2", "-N", "-o", "%T"), "down")
 		})
 	if state := s.run("squeue", "-h", "-r", "-j", job, "-o", "%i %T"); strings.Contains(state,
 		lost) {
@@ -157,8 +155,7 @@ func TestSlurm(t *testing.T) {
 	}
 	s.run("bash", "testdata/slurm.sh", "node", "n2", s.dir)
 	s.wait(logs("both"), "the end", func() bool {
-		return s.run("squeue", "-h", "-r", "-p",
-			"p") == ""
+		return s.run("squeue", "-h", "-r", "-p", "p") == ""
 	})
 	if got := sweeping(t, env("both"), "results"); got != want {
 		t.Errorf("other results than those of one worker:\n%s", got)
@@ -175,8 +172,7 @@ func TestSlurm(t *testing.T) {
 		return
 	}
 	s.wait(logs("limit"), "the time limit", func() bool {
-		return s.run("squeue", "-h", "-r", "-j",
-			limited) == ""
+		return s.run("squeue", "-h", "-r", "-j", limited) == ""
 	})
 	if n := ask(t, env("limit"), "SELECT count(*) FROM trials WHERE state = 'pending' AND epoch = 1"); n != 1 {
 		t.Errorf("the task at its time limit did not give its trial back:\n%s",

@@ -314,8 +314,7 @@ func TestTakeover(t *testing.T) {
 			}
 			dead := time.Now()
 			wait("the takeover", func() bool {
-				return exists(t,
-					filepath.Join(files, "*", "*", "*", "2", "run.json"))
+				return exists(t, filepath.Join(files, "*", "*", "*", "2", "run.json"))
 			})
 			took := time.Since(dead)
 			t.Logf("taken over %v after its worker was killed, with a lease of %v",

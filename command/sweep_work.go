@@ -83,8 +83,7 @@ flags (try again).`,
 			f.wait = sweep.Patience{GiveUp: w.giveUp,
 				Log: slog.New(slog.NewTextHandler(c.ErrOrStderr(), nil))}
 			work := func(s *sweep.Store, id sweep.Sweep) error {
-				return h.sweepWork(c, f, w, s,
-					id)
+				return h.sweepWork(c, f, w, s, id)
 			}
 			return mistake(f.withSweep(c.Context(), args, work))
 		},

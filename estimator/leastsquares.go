@@ -80,8 +80,7 @@ type orthogonal struct {
 
 func newOrthogonal(d int) *orthogonal {
 	matrix, vector := func() []float64 {
-		return make([]float64,
-			d*d)
+		return make([]float64, d*d)
 	}, func() []float64 { return make([]float64, d) }
 	return &orthogonal{d: d, q: matrix(), r: matrix(), z: matrix(), work: matrix(), c: vector(),
 		rest: vector(), y: vector()}

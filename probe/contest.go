@@ -126,8 +126,7 @@ func (c *Contest) lead(errors []estimator.Errors) {
 	c.Overall = leader(estimator.Errors.PerSequence)
 	for t := range errors[0].T {
 		c.Leaders = append(c.Leaders, leader(func(e estimator.Errors) []float64 {
-			return at(e,
-				t)
+			return at(e, t)
 		}))
 	}
 }

@@ -46,8 +46,7 @@ func (m *Model) Heads() ([]Heads, error) {
 		g := Heads{Layer: l}
 		for h := range c.Heads {
 			head := func(w *mat.Dense) mat.Matrix {
-				return w.Slice(h*c.Embed, (h+1)*c.Embed, 0,
-					c.Embed)
+				return w.Slice(h*c.Embed, (h+1)*c.Embed, 0, c.Embed)
 			}
 			var u, a mat.Dense
 			u.Mul(o, head(v))

@@ -93,8 +93,7 @@ func TestAnalyseOfAPredictor(t *testing.T) {
 		t.Errorf("figures %+v", f)
 	}
 	short := foreign{func(s ar.Batch[float64]) ([]float64, error) {
-		return make([]float64,
-			7), nil
+		return make([]float64, 7), nil
 	}}
 	if _, err := Analyse(t.Context(), short, g); err == nil ||
 		!strings.Contains(err.Error(), "7 numbers of predictions, want") {

@@ -109,8 +109,7 @@ func TestOpenSaysWhatIsWrong(t *testing.T) {
 	}
 	write := func(name, content string) func(string) error {
 		return func(path string) error {
-			return os.WriteFile(filepath.Join(path, name),
-				[]byte(content), 0o644)
+			return os.WriteFile(filepath.Join(path, name), []byte(content), 0o644)
 		}
 	}
 	for name, test := range map[string]struct {

@@ -236,8 +236,7 @@ func (s *Store) fenced(ctx context.Context, tx *sql.Tx, c Claim, set string, arg
 // the database's.
 func (s *Store) Heartbeat(ctx context.Context, c Claim) error {
 	return s.within(ctx, func(tx *sql.Tx) error {
-		return s.fenced(ctx, tx, c,
-			"due = {now} + lease")
+		return s.fenced(ctx, tx, c, "due = {now} + lease")
 	})
 }
 

@@ -175,8 +175,7 @@ func (w Worker) record(ctx context.Context, c Claim, log *slog.Logger, result []
 	}
 	failure := marked(err)
 	err = w.insist(until, "fail", func(ctx context.Context) error {
-		return w.Store.Fail(ctx, c,
-			failure, w.Backoff)
+		return w.Store.Fail(ctx, c, failure, w.Backoff)
 	})
 	if err == nil {
 		log.Warn("failed", "error", failure)

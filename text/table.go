@@ -147,8 +147,7 @@ func (w *words) sort() error {
 		w.order[i] = uint32(i)
 	}
 	sort.Slice(w.order, func(i, j int) bool {
-		return bytes.Compare(w.at(w.order[i]),
-			w.at(w.order[j])) < 0
+		return bytes.Compare(w.at(w.order[i]), w.at(w.order[j])) < 0
 	})
 	for i := 1; i < len(w.order); i++ {
 		if a, b := w.order[i-1], w.order[i]; bytes.Equal(w.at(a), w.at(b)) {
@@ -161,8 +160,7 @@ func (w *words) sort() error {
 
 func (w *words) find(word string) int {
 	i, found := sort.Find(len(w.order), func(i int) int {
-		return strings.Compare(word,
-			string(w.at(w.order[i])))
+		return strings.Compare(word, string(w.at(w.order[i])))
 	})
 	if !found {
 		return -1

@@ -27,8 +27,7 @@ func TestDearestQuestions(t *testing.T) {
 	dearestRun(t, filepath.Join(server.runs, "dearest"))
 	for name, path := range map[string]func(r *rand.Rand) string{
 		"inside": func(r *rand.Rand) string {
-			return fmt.Sprintf("/api/inside?run=dearest&t=%d",
-				1+r.IntN(40))
+			return fmt.Sprintf("/api/inside?run=dearest&t=%d", 1+r.IntN(40))
 		},
 		"step": func(r *rand.Rand) string {
 			return fmt.Sprintf("/api/step?d=5&family=%s&norm=%s&k=%d",

@@ -81,8 +81,7 @@ func trained(ctx context.Context, key fitKey) (*probe.Model, error) {
 func (s *Server) fitted(ctx context.Context, key fitKey, k int) (fitted, []assessed, error) {
 	ctx = context.WithoutCancel(ctx)
 	f, err := s.fits.get(ctx, key, func(ctx context.Context) (fitted, error) {
-		return fit(ctx,
-			key)
+		return fit(ctx, key)
 	})
 	if err != nil {
 		return f, nil, err

@@ -90,8 +90,7 @@ func TestToken(t *testing.T) {
 		}
 	}
 	if r := ask("/api/claims", func(r *http.Request) {
-		r.Header.Set("Authorization",
-			"Bearer "+token)
+		r.Header.Set("Authorization", "Bearer "+token)
 	}); r.StatusCode != 200 {
 		t.Errorf("bearer: %d", r.StatusCode)
 	}

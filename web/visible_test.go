@@ -31,8 +31,7 @@ func TestNamesAreShownPlain(t *testing.T) {
 	do(t, ctx, until("document.querySelector('#run-list td:nth-child(2)') && document.querySelector('#claim-list td:nth-child(2)')"))
 	text := ask[string](t, ctx, "document.body.textContent + document.body.innerHTML")
 	if i := strings.IndexFunc(text, func(r rune) bool {
-		return unicode.In(r, unicode.Cc,
-			unicode.Bidi_Control) && r != '\n'
+		return unicode.In(r, unicode.Cc, unicode.Bidi_Control) && r != '\n'
 	}); i >= 0 {
 		t.Errorf("the page holds %q", text[max(0, i-20):min(i+20, len(text))])
 	}

@@ -273,8 +273,7 @@ func descendHeads(ctx context.Context, c augmentedConfig) (augmentedResult, erro
 	losses, err := c.descend(ctx, func() (theory.LinearAttention, func([]float64) float64, error) {
 		m, err := theory.NewDiagonalHeads(c.Heads, c.D)
 		return m, func(gradient []float64) float64 {
-			return m.PopulationLoss(2, c.Tmax,
-				gradient)
+			return m.PopulationLoss(2, c.Tmax, gradient)
 		}, err
 	}, func(theory.LinearAttention) {})
 	return augmentedResult{Losses: losses}, err

@@ -214,8 +214,7 @@ func TestDescendKeepsTheBest(t *testing.T) {
 				return (m.M[0]-at)*(m.M[0]-at) + 4*at
 			}, nil
 		}, func(m theory.LinearAttention) {
-			kept = append(kept,
-				math.Round(m.(*theory.BlockScalar).M[0]))
+			kept = append(kept, math.Round(m.(*theory.BlockScalar).M[0]))
 		})
 	if err != nil {
 		t.Fatal(err)

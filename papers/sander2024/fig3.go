@@ -187,8 +187,7 @@ func fig3Unitary() experiment.Experiment {
 				LearningRate: 1e-3, Iterations: 10_000, InitScale: 0.1, Seed: seed}}}
 		},
 		Run: func(ctx context.Context, c unitaryConfig) (fig3Result, error) {
-			return runFig3(ctx,
-				c.fig3Config)
+			return runFig3(ctx, c.fig3Config)
 		},
 		Collect: func(all []experiment.Done[unitaryConfig, fig3Result]) (experiment.Findings, error) {
 			return collectFig3Unitary(plainly(all))

@@ -54,8 +54,7 @@ func fig3Rotation() experiment.Experiment {
 			return trials
 		},
 		Run: func(ctx context.Context, c rotationConfig) (fig3Result, error) {
-			return runFig3(ctx,
-				c.fig3Config)
+			return runFig3(ctx, c.fig3Config)
 		},
 		Collect: func(all []experiment.Done[rotationConfig, fig3Result]) (experiment.Findings, error) {
 			return collectFig3Rotation(plainly(all))

@@ -22,8 +22,7 @@ func (c gradientConfig) runScalar(ctx context.Context) (exactResult, error) {
 	m := &theory.BlockScalar{D: c.D}
 	theory.Initialise(m, ar.Rand(c.Seed, c.stream("weights"), 0), c.InitScale)
 	loss := func(step uint64, gradient []float64) float64 {
-		return m.SampledLoss(sequences(step),
-			gradient)
+		return m.SampledLoss(sequences(step), gradient)
 	}
 	if err := theory.Fit(ctx, m, loss, theory.Schedule{Steps: c.Steps(),
 		Rate: c.LearningRate}); err != nil {

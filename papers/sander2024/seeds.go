@@ -76,8 +76,7 @@ func seedClaim(c outcome.Claim, x bySeed) ([]outcome.Claim, error) {
 
 // ratioClaim is seedClaim of a ratio, whose logarithms are x.
 func ratioClaim(c outcome.Claim, x bySeed) ([]outcome.Claim, error) {
-	return overSeeds(c, x,
-		math.Exp)
+	return overSeeds(c, x, math.Exp)
 }
 
 func overSeeds(c outcome.Claim, x bySeed, scale func(float64) float64) ([]outcome.Claim, error) {
