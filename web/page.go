@@ -30,13 +30,19 @@ func addPage(mux *http.ServeMux) error {
 		}
 	}
 	mux.HandleFunc("GET /{$}", serve("page.html", page))
-	for _, name := range []string{"page.css", "page.js", "address.js", "land.js", "visible.js",
-		"icon.svg"} {
+	files, err := assets.ReadDir("assets")
+	if err != nil {
+		return err
+	}
+	for _, file := range files {
+		name := file.Name()
 		content, err := assets.ReadFile("assets/" + name)
 		if err != nil {
 			return err
 		}
-		mux.HandleFunc("GET /assets/"+name, serve(name, content))
+		if path.Ext(name) != ".html" { // the templates make the page, which is served as /
+			mux.HandleFunc("GET /assets/"+name, serve(name, content))
+		}
 	}
 	for name, content := range report.FigureAssets() {
 		mux.HandleFunc("GET /assets/"+name, serve(name, content))
@@ -62,7 +68,7 @@ func renderPage() ([]byte, error) {
 			}
 			return nil, fmt.Errorf("part %s has no parameter %s", part, name)
 		},
-	}).ParseFS(files, "page.html")
+	}).ParseFS(files, "*.html")
 	if err != nil {
 		return nil, err
 	}

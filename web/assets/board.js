@@ -1,0 +1,85 @@
+// What a part shows: figures, facts, a line of words, drawn from the answer to a form.
+
+import { onReturn, recallAll, remember } from "./address.js";
+import { ask, busy, latestOnly, pause, reason } from "./ask.js";
+import { changed, query, restore } from "./controls.js";
+import { mount } from "./figure.js";
+import { visible } from "./visible.js";
+
+export function say(area, text, wrong = false) {
+  const status = area.querySelector(".status");
+  status.textContent = visible(text);
+  status.classList.toggle("wrong", wrong);
+}
+
+// draw shows a figure in its place, or nothing. Which curves a reader has
+// switched off is part of the address: part.hide=figure:panel/curve.
+export function draw(place, figure) {
+  place.hidden = !figure;
+  if (!figure) return;
+  const part = place.closest("[data-part], section, .drop").id, name = `${part}.hide`, own = `${figure.name}:`;
+  if (!place.icar) place.addEventListener("hide", (e) => {
+    remember({ [name]: [...recallAll(name).filter((v) => !v.startsWith(own)), ...e.detail.map((key) => own + key)] });
+  });
+  place.shown = () => mount(place, figure, recallAll(name).filter((v) => v.startsWith(own)).map((v) => v.slice(own.length)));
+  place.shown();
+}
+
+// The curves that the reader has switched off come back with Back.
+onReturn(() => {
+  for (const place of document.querySelectorAll("[data-figure]:not([hidden])")) place.shown?.();
+});
+
+export function show(area, answer) {
+  for (const place of area.querySelectorAll("[data-figure]")) {
+    if (place.closest("[data-part], section, .drop") !== area) continue;
+    draw(place, answer.figures?.find((f) => f.name === place.dataset.figure));
+  }
+  const list = area.querySelector("dl");
+  if (list) list.replaceChildren(...(answer.facts ?? []).flatMap((f) => {
+    const [dt, dd] = [document.createElement("dt"), document.createElement("dd")];
+    dt.textContent = f.label;
+    dd.textContent = f.value;
+    return [dt, dd];
+  }));
+}
+
+// pictured keeps an area the picture of its form, and returns what draws it anew.
+export function pictured(area, more = () => ({})) {
+  const part = area.dataset.part, form = area.querySelector("form");
+  let note = restore(part, form);
+  const picture = async () => {
+    const q = query(form);
+    for (const [name, value] of Object.entries(more())) q.set(name, value);
+    show(area, await ask(`/api/${part}?${q}`));
+  };
+  const refresh = latestOnly(async () => {
+    try {
+      for (let drawn = false; !drawn;) {
+        try {
+          await picture();
+          drawn = true;
+        } catch (error) {
+          if (error.status !== busy) throw error;
+          say(area, "The server is busy with other pictures; this one is asked for again.");
+          await new Promise((done) => setTimeout(done, pause));
+        }
+      }
+      say(area, note);
+    } catch (error) {
+      say(area, reason(error), true);
+    }
+    area.dataset.drawn = Number(area.dataset.drawn ?? 0) + 1;
+  });
+  form.addEventListener("submit", (e) => e.preventDefault());
+  form.addEventListener("input", (e) => {
+    note = changed(part, form, e.target);
+    refresh();
+  });
+  onReturn(() => {
+    const before = query(form).toString();
+    note = restore(part, form);
+    if (area.dataset.drawn && query(form).toString() !== before) refresh();
+  });
+  return refresh;
+}

@@ -1,0 +1,48 @@
+// Part three: training, live.
+
+import { onReturn } from "./address.js";
+import { listen, reason } from "./ask.js";
+import { say, show } from "./board.js";
+import { changed, query, restore, still } from "./controls.js";
+
+const area = document.getElementById("heads"), form = area.querySelector("form");
+let note = restore("heads", form), training = new AbortController();
+const train = async () => {
+  training.abort();
+  const mine = (training = new AbortController());
+  say(area, `${note} Training.`.trim());
+  area.dataset.state = "training";
+  let shown = 0;
+  try {
+    await listen(`/api/heads?${query(form)}`, mine.signal, (name, data) => {
+      if (name === "frame") {
+        show(area, data);
+        area.dataset.frames = ++shown;
+        area.dataset.loss = data.loss;
+        area.dataset.minimum = data.minimum;
+        say(area, `${note} ${still.matches ? "Training." : `Iteration ${data.iteration} of ${data.iterations}.`}`.trim());
+      } else if (name === "failed") throw new Error(data.error);
+      else { area.dataset.state = "done"; say(area, `${note} Done after ${shown} pictures.`.trim()); }
+    });
+    if (area.dataset.state !== "done") throw new Error("The server stopped before the training was done: press Train again.");
+  } catch (error) {
+    if (mine.signal.aborted) return;
+    area.dataset.state = "failed";
+    say(area, reason(error), true);
+  }
+};
+form.addEventListener("submit", (e) => { e.preventDefault(); train(); });
+area.querySelector("[data-stop]").addEventListener("click", () => { training.abort(); say(area, "Stopped."); area.dataset.state = "stopped"; });
+form.addEventListener("input", (e) => {
+  note = changed("heads", form, e.target);
+  if (area.dataset.state) train();
+});
+onReturn(() => {
+  const before = query(form).toString();
+  note = restore("heads", form);
+  if (area.dataset.state && query(form).toString() !== before) train();
+});
+for (const place of area.querySelectorAll("[data-figure]")) place.hidden = true;
+if (!still.matches) new IntersectionObserver((seen, observer) => {
+  if (seen.some((s) => s.isIntersecting)) { observer.disconnect(); if (!area.dataset.state) train(); }
+}).observe(area);
