@@ -71,9 +71,9 @@ type SGD[F Float] struct {
 
 // Step implements Optimiser.
 func (o *SGD[F]) Step(_ int, rate float64) {
-	for _, p := range o.parameters {
-		axpy(p.Data, F(-rate), p.Grad)
-	}
+	shared(o.parameters, func(i, from, to int) {
+		axpy(o.parameters[i].Data[from:to], F(-rate), o.parameters[i].Grad[from:to])
+	})
 }
 
 // State implements Optimiser: there is none.
@@ -96,13 +96,13 @@ type Momentum[F Float] struct {
 
 // Step implements Optimiser.
 func (o *Momentum[F]) Step(_ int, rate float64) {
-	for i, p := range o.parameters {
-		v := o.velocity[i].Data
-		for j, g := range p.Grad {
-			v[j] = F(momentum*v[j]) + g
+	shared(o.parameters, func(i, from, to int) {
+		p, v := o.parameters[i], o.velocity[i].Data
+		for j := from; j < to; j++ {
+			v[j] = F(momentum*v[j]) + p.Grad[j]
 			p.Data[j] -= F(F(rate) * v[j])
 		}
-	}
+	})
 }
 
 // State implements Optimiser: the velocities momentum.v/NAME.
