@@ -133,7 +133,7 @@ func NewPlan(ctx context.Context, model *Transformer[float32], k kernel.Kernel,
 			}
 		}
 	}
-	p.Flops = float64(flops.Load())
+	p.Flops = kernel.Lanes * float64(flops.Load())
 	p.Work = min(p.whole.seconds(), p.cut.seconds())
 	p.Serial = p.cut.rest
 	for _, step := range p.cut.steps {
