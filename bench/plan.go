@@ -6,7 +6,6 @@ import (
 
 	"icar/nn"
 	"icar/nn/kernel"
-	"icar/train"
 )
 
 // Plan is the plan of a case, with what it says of numbers of processors.
@@ -24,19 +23,7 @@ func NewPlan(ctx context.Context, c Case, k kernel.Kernel, steps int, processors
 	if c.Name == Sampling {
 		return p, fmt.Errorf("%s is no step of a model: choose another case", c.Name)
 	}
-	config, err := c.resolve()
-	if err != nil {
-		return p, err
-	}
-	batches, err := train.NewBatches(ctx, config)
-	if err != nil {
-		return p, err
-	}
-	batch, err := batches.Batch(ctx, 1)
-	if err != nil {
-		return p, err
-	}
-	model, err := nn.New[float32](config.Config, 1)
+	model, batch, err := c.start(ctx)
 	if err != nil {
 		return p, err
 	}

@@ -25,6 +25,7 @@ type benchFlags struct {
 	steps, rounds int
 	lengths       []int
 	plan          []int
+	figure        string
 	against       string
 	asJSON        bool
 }
@@ -48,6 +49,10 @@ each with the least of its times in --steps steps; what that says of other numbe
 of processors is printed: the time where steps follow each other closely, the share
 of the processors' time that is at work, and the time where they have to be woken.
 
+With --figure the cases are also drawn under the roofline of the machine, its peak
+and what its cache and its memory can deliver, in DIR/figure-roofline.svg, .pdf and
+.png.
+
 With --against each round also runs another program on the case, and the ratio
 of the least times is printed. In the command, which is split into words and
 not given to a shell, {case} and {steps} stand for those; without {case} the
@@ -62,6 +67,7 @@ The environment's ICAR_KERNEL chooses the kernel: go, avx2, avx512 or neon.`,
   icar bench fig7-H64 --json
   icar bench fig5-L1 --length 50,100,200,400,800,1600,3200,6400
   icar bench fig5-L1 w64 --plan 1,2,16,64
+  icar bench --figure bench-out
   icar bench --against "python3 nn/testdata/oracle.py time {case} {steps}"`,
 		ValidArgsFunction: func(*cobra.Command, []string, string) (
 			[]string, cobra.ShellCompDirective) {
@@ -76,6 +82,7 @@ The environment's ICAR_KERNEL chooses the kernel: go, avx2, avx512 or neon.`,
 	c.Flags().IntSliceVar(&f.lengths, "length", nil, "context lengths to run at, as in 50,100,200")
 	c.Flags().IntSliceVar(&f.plan, "plan", nil,
 		"numbers of processors to predict a step for, as in 1,2,16,64")
+	c.Flags().StringVar(&f.figure, "figure", "", "the `folder` to draw the roofline in")
 	c.Flags().StringVar(&f.against, "against", "", "the `command` to compare with")
 	c.Flags().BoolVar(&f.asJSON, "json", false, "print one JSON document instead of the table")
 	return c
@@ -128,6 +135,11 @@ func benchRun(c *cobra.Command, names []string, f benchFlags) error {
 	}
 	bar.wait()
 	document.Exponents = bench.Growths(document.Cases)
+	if f.figure != "" {
+		if err := f.draw(c.Context(), cases, document, loops); err != nil {
+			return runFailed(err)
+		}
+	}
 	if f.asJSON {
 		return printJSON(c.OutOrStdout(), document)
 	}

@@ -18,8 +18,9 @@ const mostProcessors = 4096
 
 // checkPlan returns what is wrong with the flags of a plan.
 func (f benchFlags) checkPlan() error {
-	if len(f.lengths) > 0 || f.against != "" {
-		return errors.New("--plan is of one length and of icar alone: leave out --length and --against")
+	if len(f.lengths) > 0 || f.against != "" || f.figure != "" {
+		return errors.New(
+			"--plan is of one length and of icar alone: leave out --length, --against and --figure")
 	}
 	for _, n := range f.plan {
 		if n < 1 || n > mostProcessors {

@@ -109,8 +109,8 @@ func NewPlan(ctx context.Context, model *Transformer[float32], k kernel.Kernel,
 	p := &Plan{}
 	p.HandOver, p.Wake = handOver(k)
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
-	var flops atomic.Int64
-	e, err := NewEngine(model, counter{k, &flops})
+	var flops, entries atomic.Int64
+	e, err := NewEngine(model, counter{k, &flops, &entries})
 	if err != nil {
 		return nil, err
 	}
