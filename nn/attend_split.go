@@ -63,19 +63,19 @@ func (c Config) projection(data []float32) kernel.Matrix {
 // attendSplit adds the attention of all heads to w.o, from y.x (T, D+1):
 //
 //	z_ih = Σ_{j≤i} a_hij v_jh, a = s or softmax s, s_hij = q_ih·k_jh, o_i += W_o z_i
-func (w *lanes) attendSplit(f foldedLayer, y layerLanes) {
+func (w *lanes) attendSplit(f *foldedLayer, y *layerLanes) {
 	c := w.config
 	w.MulShared(y.q.T(), c.projection(f.q), y.x.T(), false)
 	w.MulShared(y.k.T(), c.projection(f.k), y.x.T(), false)
 	w.MulShared(y.v.T(), c.projection(f.v), y.x.T(), false)
-	for h := range c.Heads {
+	panels := (w.length + kernel.PanelRows - 1) / kernel.PanelRows
+	w.each(c.Heads*panels, w.headCost(c.Embed/c.Heads)/panels, func(w *lanes, part int) {
+		h, i := part/panels, part%panels*kernel.PanelRows
 		q, k, v, z := c.head(y.q, h), c.head(y.k, h), c.head(y.v, h), c.head(y.z, h)
-		for i := 0; i < w.length; i += kernel.PanelRows {
-			s := w.panel.Causal(w.panel.S, i, min(kernel.PanelRows, w.length-i))
-			w.splitScores(s, q, k, i)
-			w.Mul(z.SliceRows(i, s.Rows), s, v.SliceRows(0, s.Cols), false)
-		}
-	}
+		s := w.panel.Causal(w.panel.S, i, min(kernel.PanelRows, w.length-i))
+		w.splitScores(s, q, k, i)
+		w.Mul(z.SliceRows(i, s.Rows), s, v.SliceRows(0, s.Cols), false)
+	})
 	w.MulShared(w.o.T(), kernel.Dense(f.wo, c.Embed, c.Embed), y.z.T(), true)
 }
 
@@ -93,16 +93,16 @@ func (w *lanes) splitScores(s, q, k kernel.Matrix, i int) {
 // and the gradient t_hij = dz_ih·v_jh of a, ds is t or that through the softmax, and
 //
 //	dq_i = Σ_{j≤i} ds_ij k_j, dk_j = Σ_{i≥j} ds_ij q_i, dv_j = Σ_{i≥j} a_ij dz_i.
-func (w *lanes) attendSplitBackward(f, g foldedLayer, y layerLanes, wanted bool) {
+func (w *lanes) attendSplitBackward(f, g *foldedLayer, y *layerLanes, wanted bool) {
 	c, d := w.config, w.split
 	w.outer(g.wo, w.d, y.z)
 	w.MulShared(d.z.T(), kernel.Dense(f.wo, c.Embed, c.Embed).T(), w.d.T(), false)
 	clear(d.k.Data)
 	clear(d.v.Data)
-	for h := range c.Heads {
+	w.each(c.Heads, 3*w.headCost(c.Embed/c.Heads), func(w *lanes, h int) {
 		w.splitHeadBackward(layerLanes{q: c.head(y.q, h), k: c.head(y.k, h), v: c.head(y.v, h)},
 			splitGradients{c.head(d.q, h), c.head(d.k, h), c.head(d.v, h), c.head(d.z, h)})
-	}
+	})
 	for _, p := range []struct {
 		f, g []float32
 		d    kernel.Matrix

@@ -8,9 +8,8 @@ import (
 	"fmt"
 	"runtime"
 	"slices"
+	"sync"
 	"sync/atomic"
-
-	"golang.org/x/sync/errgroup"
 
 	"icar/nn/kernel"
 )
@@ -32,8 +31,12 @@ type Engine struct {
 	weights *folded          // of the model, at every call
 	strands []*folded        // gradients
 	places  []*Memo[float32] // (L·H) of a product position
-	workers []*lanes
-	losses  []float64 // (N) summed squared error of every sequence
+	losses  []float64        // (N) summed squared error of every sequence
+	crew    *crew
+	rooms   struct { // workspaces that nobody is at
+		sync.Mutex
+		free []*lanes
+	}
 }
 
 // NewEngine returns an Engine for model on the loops of k. It has a fast form of
@@ -41,7 +44,7 @@ type Engine struct {
 func NewEngine(model *Transformer[float32], k kernel.Kernel) (*Engine, error) {
 	switch model.mixer.(type) {
 	case fullHeads[float32], multiHead[float32]:
-		return &Engine{model: model, kernel: k, segment: segmentSize}, nil
+		return &Engine{model: model, kernel: k, segment: segmentSize, crew: newCrew()}, nil
 	}
 	return nil, fmt.Errorf("the engine has no fast form of the mixer %q: %w",
 		model.config.Mixer, errors.ErrUnsupported)
@@ -62,6 +65,7 @@ func (e *Engine) Gradient(ctx context.Context, b Batch[float32]) (float64, error
 	if err := e.prepare(ctx, b); err != nil {
 		return 0, err
 	}
+	defer e.crew.dismiss()
 	strands := e.split(b.N)
 	for len(e.strands) < strands {
 		e.strands = append(e.strands, newFolded(e.model.config, b.T))
@@ -95,6 +99,7 @@ func (e *Engine) Loss(ctx context.Context, b Batch[float32]) (float64, error) {
 	if err := e.prepare(ctx, b); err != nil {
 		return 0, err
 	}
+	defer e.crew.dismiss()
 	coords := e.model.config.Coords
 	err := e.each(ctx, blockCount(b.N), func(w *lanes, k int) {
 		first := k * kernel.Lanes
@@ -115,6 +120,7 @@ func (e *Engine) Predict(ctx context.Context, b Batch[float32]) ([]float32, erro
 	if err := e.prepare(ctx, b); err != nil {
 		return nil, err
 	}
+	defer e.crew.dismiss()
 	out := make([]float32, len(b.X))
 	err := e.each(ctx, blockCount(b.N), func(w *lanes, k int) {
 		w.forward(e.weights, b, k*kernel.Lanes, e.model.config.Width, func() {})
@@ -129,14 +135,15 @@ func (e *Engine) Predict(ctx context.Context, b Batch[float32]) ([]float32, erro
 	return out, nil
 }
 
-// prepare checks b, makes room for it and folds the parameters.
+// prepare checks b, makes room for it, calls the crew and folds the parameters. Without
+// an error the crew has to be dismissed.
 func (e *Engine) prepare(ctx context.Context, b Batch[float32]) error {
 	c := e.model.config
 	if err := b.check(c); err != nil {
 		return err
 	}
 	if b.T != e.length {
-		e.length, e.workers, e.strands, e.places = b.T, nil, nil, nil
+		e.length, e.rooms.free, e.strands, e.places = b.T, nil, nil, nil
 		e.weights = newFolded(c, b.T)
 		if c.Position == ProductPosition {
 			for range c.Depth * c.Heads {
@@ -144,12 +151,14 @@ func (e *Engine) prepare(ctx context.Context, b Batch[float32]) error {
 			}
 		}
 	}
-	for len(e.workers) < runtime.GOMAXPROCS(0) {
-		e.workers = append(e.workers, newLanes(c, b.T, e.segment, e.kernel))
-	}
 	e.losses = slices.Grow(e.losses[:0], b.N)[:b.N]
 	clear(e.losses)
-	return e.fold(ctx)
+	e.crew.enlist(runtime.GOMAXPROCS(0), e.kernel)
+	err := e.fold(ctx)
+	if err != nil {
+		e.crew.dismiss()
+	}
+	return err
 }
 
 // most is the largest number of strands, and with it of processors at work.
@@ -166,36 +175,57 @@ func (e *Engine) split(n int) int {
 	return min(blockCount(n), most, max(4, strandMemory/len(e.weights.data)))
 }
 
-// each runs f on tasks 0 to n-1, in parallel, each call with a worker of its
-// own. It returns early, with the context's error, when ctx is done.
+// tasks runs f on tasks 0 to n-1, in parallel. It returns early, with the context's
+// error, when ctx is done.
+func (e *Engine) tasks(ctx context.Context, n int, f func(m *member, task int)) error {
+	e.crew.run(n, func(m *member, task int) {
+		if ctx.Err() == nil {
+			f(m, task)
+		}
+	})
+	return context.Cause(ctx)
+}
+
+// each is tasks with a workspace for everyone who has any of them.
 func (e *Engine) each(ctx context.Context, n int, f func(w *lanes, task int)) error {
-	var next atomic.Int64
-	var g errgroup.Group
-	for _, w := range e.workers[:min(runtime.GOMAXPROCS(0), n)] {
-		g.Go(func() error {
-			for {
-				task := int(next.Add(1) - 1)
-				if ctx.Err() != nil {
-					return context.Cause(ctx)
-				}
-				if task >= n {
-					return nil
-				}
-				f(w, task)
-			}
-		})
+	err := e.tasks(ctx, n, func(m *member, task int) {
+		if m.lanes == nil {
+			m.lanes = e.room()
+			m.lanes.member = m
+		}
+		f(m.lanes, task)
+	})
+	for _, m := range e.crew.members {
+		if m.lanes != nil {
+			e.rooms.free, m.lanes = append(e.rooms.free, m.lanes), nil
+		}
 	}
-	return g.Wait()
+	return err
+}
+
+// room returns a workspace that nobody is at. So there are no more of them than tasks.
+func (e *Engine) room() *lanes {
+	e.rooms.Lock()
+	defer e.rooms.Unlock()
+	last := len(e.rooms.free) - 1
+	if last < 0 {
+		return newLanes(e.model.config, e.length, e.segment, e.kernel)
+	}
+	w := e.rooms.free[last]
+	e.rooms.free = e.rooms.free[:last]
+	return w
 }
 
 // finite returns whether the losses and the gradients are.
 func (e *Engine) finite() bool {
-	for _, p := range e.model.parameters {
-		if nonFinite(p.Grad) >= 0 {
-			return false
+	all := pieces(e.model.parameters, 1<<14)
+	var bad atomic.Bool
+	e.crew.run(len(all), func(_ *member, task int) {
+		if p := all[task]; nonFinite(e.model.parameters[p.i].Grad[p.from:p.to]) >= 0 {
+			bad.Store(true)
 		}
-	}
-	return nonFinite(e.losses) < 0
+	})
+	return !bad.Load() && nonFinite(e.losses) < 0
 }
 
 // mean returns the sum of losses over count.
