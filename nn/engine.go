@@ -30,6 +30,7 @@ type Engine struct {
 	segment int // tokens, see lanes
 	length  int
 	weights *folded          // of the model, at every call
+	pairs   *pairs           // the first layer in its other form, or nil
 	strands []*folded        // gradients
 	places  []*Memo[float32] // (L·H) of a product position
 	workers []*lanes
@@ -64,16 +65,21 @@ func (e *Engine) Gradient(ctx context.Context, b Batch[float32]) (float64, error
 	}
 	strands := e.split(b.N)
 	for len(e.strands) < strands {
-		e.strands = append(e.strands, newFolded(e.model.config, b.T))
+		e.strands = append(e.strands, newFolded(e.model.config, b.T, e.pairs))
 	}
-	blocks, coords := blockCount(b.N), e.model.config.Coords
-	err := e.each(ctx, strands, func(w *lanes, s int) {
-		clear(e.strands[s].data)
-		for k := s * blocks / strands; k < (s+1)*blocks/strands && ctx.Err() == nil; k++ {
-			first := k * kernel.Lanes
-			w.forward(e.weights, b, first, coords, func() { w.loss(b, first, e.losses) })
-			w.backward(e.weights, e.strands[s])
-		}
+	for _, s := range e.strands[:strands] {
+		clear(s.data)
+	}
+	coords := e.model.config.Coords
+	err := e.rounds(ctx, b, true, func(from, to int) error {
+		blocks := to - from
+		return e.each(ctx, strands, func(w *lanes, s int) {
+			for k := s * blocks / strands; k < (s+1)*blocks/strands && ctx.Err() == nil; k++ {
+				first := (from + k) * kernel.Lanes
+				w.forward(e.weights, b, first, coords, func() { w.loss(b, first, e.losses) })
+				w.backward(e.weights, e.strands[s])
+			}
+		})
 	})
 	if err != nil {
 		return 0, err
@@ -96,9 +102,11 @@ func (e *Engine) Loss(ctx context.Context, b Batch[float32]) (float64, error) {
 		return 0, err
 	}
 	coords := e.model.config.Coords
-	err := e.each(ctx, blockCount(b.N), func(w *lanes, k int) {
-		first := k * kernel.Lanes
-		w.forward(e.weights, b, first, coords, func() { w.loss(b, first, e.losses) })
+	err := e.rounds(ctx, b, false, func(from, to int) error {
+		return e.each(ctx, to-from, func(w *lanes, k int) {
+			first := (from + k) * kernel.Lanes
+			w.forward(e.weights, b, first, coords, func() { w.loss(b, first, e.losses) })
+		})
 	})
 	if err != nil {
 		return 0, err
@@ -116,9 +124,12 @@ func (e *Engine) Predict(ctx context.Context, b Batch[float32]) ([]float32, erro
 		return nil, err
 	}
 	out := make([]float32, len(b.X))
-	err := e.each(ctx, blockCount(b.N), func(w *lanes, k int) {
-		w.forward(e.weights, b, k*kernel.Lanes, e.model.config.Width, func() {})
-		w.scatter(k*kernel.Lanes, out)
+	err := e.rounds(ctx, b, false, func(from, to int) error {
+		return e.each(ctx, to-from, func(w *lanes, k int) {
+			first := (from + k) * kernel.Lanes
+			w.forward(e.weights, b, first, e.model.config.Width, func() {})
+			w.scatter(first, out)
+		})
 	})
 	if err != nil {
 		return nil, err
@@ -135,9 +146,13 @@ func (e *Engine) prepare(ctx context.Context, b Batch[float32]) error {
 	if err := b.check(c); err != nil {
 		return err
 	}
-	if b.T != e.length {
-		e.length, e.workers, e.strands, e.places = b.T, nil, nil, nil
-		e.weights = newFolded(c, b.T)
+	if paired := c.paired(b.N, b.T); b.T != e.length || paired != (e.pairs != nil) {
+		e.length, e.workers, e.strands, e.places, e.pairs = b.T, nil, nil, nil, nil
+		if paired {
+			e.pairs = newPairs(c, b.T)
+		}
+		e.weights = newFolded(c, b.T, e.pairs)
+		e.pairs.share(e.weights)
 		if c.Position == ProductPosition {
 			for range c.Depth * c.Heads {
 				e.places = append(e.places, new(Memo[float32]))
@@ -145,7 +160,7 @@ func (e *Engine) prepare(ctx context.Context, b Batch[float32]) error {
 		}
 	}
 	for len(e.workers) < runtime.GOMAXPROCS(0) {
-		e.workers = append(e.workers, newLanes(c, b.T, e.segment, e.kernel))
+		e.workers = append(e.workers, newLanes(c, b.T, e.segment, e.kernel, e.pairs))
 	}
 	e.losses = slices.Grow(e.losses[:0], b.N)[:b.N]
 	clear(e.losses)

@@ -42,9 +42,11 @@ type foldedLayer struct {
 	inner       [2][]float32 // (D) γ and β of that before the MLP
 	up, down    []float32    // (M, D+1), (D, M+1)
 	p           []float32    // (H, T, T) of a product position, 0 above the diagonal
+	base        []float32    // (O, E) in place of m, u and p in the form of pairs
 }
 
-func newFolded(c Config, length int) *folded {
+// newFolded makes room for them, with the first layer in the form of p, if there is one.
+func newFolded(c Config, length int, p *pairs) *folded {
 	f := &folded{layers: make([]foldedLayer, c.Depth)}
 	type piece struct {
 		to   *[]float32
@@ -61,8 +63,12 @@ func newFolded(c Config, length int) *folded {
 	for l := range f.layers {
 		y := &f.layers[l]
 		y.e = c.folded(l)
-		add(!c.split(), &y.m, c.Heads*y.e*y.e)
-		add(!c.split(), &y.u, c.Heads*d*y.e)
+		looped := l > 0 || p == nil
+		add(looped && !c.split(), &y.m, c.Heads*y.e*y.e)
+		add(looped && !c.split(), &y.u, c.Heads*d*y.e)
+		if !looped {
+			add(true, &y.base, p.maps)
+		}
 		for _, w := range []*[]float32{&y.q, &y.k, &y.v} {
 			add(c.split(), w, d*(d+1))
 		}
@@ -75,7 +81,7 @@ func newFolded(c Config, length int) *folded {
 		}
 		add(c.MLP > 0, &y.up, hidden*(d+1))
 		add(c.MLP > 0, &y.down, d*(hidden+1))
-		add(c.Position == ProductPosition, &y.p, c.Heads*length*length)
+		add(looped && c.Position == ProductPosition, &y.p, c.Heads*length*length)
 	}
 	add(c.FinalNorm, &f.gamma, d)
 	add(c.FinalNorm, &f.beta, d)
@@ -143,7 +149,7 @@ func (e *Engine) fold(ctx context.Context) error {
 	if c.split() {
 		return nil
 	}
-	return e.each(ctx, c.Depth*c.Heads, func(w *lanes, task int) {
+	err := e.each(ctx, c.Depth*c.Heads, func(w *lanes, task int) {
 		l, h := task/c.Heads, task%c.Heads
 		f, m := e.weights.layers[l], net.layers[l].heads()
 		q, k, v := m.q.head(h, d), m.k.head(h, d), m.v.head(h, d)
@@ -153,12 +159,16 @@ func (e *Engine) fold(ctx context.Context) error {
 		} else {
 			w.foldWide(f, h, d, wq, wk, wv, m.o.Weight)
 		}
-		if c.Position == ProductPosition {
+		if f.p != nil {
 			m.head(h).Place(net.pos[:e.length*d], e.places[task])
 			size := e.length * e.length
 			copy(f.p[h*size:], e.places[task].Keep("position", 1, e.length, e.length))
 		}
 	})
+	if err == nil && e.pairs != nil {
+		err = e.foldPairs(ctx)
+	}
+	return err
 }
 
 // head returns the queries and keys of head h alone.

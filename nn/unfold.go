@@ -21,6 +21,11 @@ func (e *Engine) reduce(ctx context.Context, strands []*folded) error {
 	if err != nil {
 		return err
 	}
+	if e.pairs != nil {
+		if err := e.unfoldPairs(ctx, &strands[0].layers[0]); err != nil {
+			return err
+		}
+	}
 	return e.unfold(ctx, strands[0])
 }
 
@@ -65,7 +70,7 @@ func (e *Engine) unfold(ctx context.Context, f *folded) error {
 		} else {
 			outputs[task] = w.unfoldWide(f.layers[l], h, d, m, g)
 		}
-		if c.Position == ProductPosition {
+		if f.layers[l].p != nil {
 			positions[task] = e.unfoldPosition(w, l, h, f.layers[l].p, g)
 		}
 	})
@@ -84,6 +89,9 @@ func (e *Engine) unfold(ctx context.Context, f *folded) error {
 	}
 	for _, p := range positions {
 		axpy(grad.pos, 1, p)
+	}
+	if e.pairs != nil {
+		return e.unfoldPlaces(ctx, grad)
 	}
 	return nil
 }
