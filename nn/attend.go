@@ -81,85 +81,118 @@ func (w *lanes) scores(s kernel.Matrix, n headLanes, i int) {
 //
 //	y_i = Σ_{j≤i} p_ij a_ij x̃_j, a = s or softmax s, s_ij = z_i·x̃_j, o_i += U y_i
 func (w *lanes) attend(f foldedLayer, y layerLanes) {
+	if w.attendParts(f, y) {
+		return
+	}
 	for h := range y.y {
 		n := w.head(f, y, h)
 		w.queries(n)
-		if w.config.Attention == LinearAttention && n.p.Data != nil {
-			w.Attend(n.y, n.z, n.x, n.p, w.panel)
-		} else {
-			w.attendSoftmax(n)
-		}
+		w.attendHead(n)
 		w.output(n)
 	}
 }
 
-// attendSoftmax computes y of a head under softmax.
-func (w *lanes) attendSoftmax(n headLanes) {
-	for i := 0; i < w.length; i += kernel.PanelRows {
-		s := w.panel.Causal(w.panel.S, i, min(kernel.PanelRows, w.length-i))
-		w.scores(s, n, i)
-		if n.p.Data != nil {
-			w.Weigh(s, w.weights(n, i, s.Rows))
-		}
-		if w.config.Attention == LinearAttention {
-			s.ClearAbove(i)
-		}
-		w.Mul(n.y.SliceRows(i, s.Rows), s, n.x.SliceRows(0, s.Cols), false)
+// attendHead computes y of a head from its queries.
+func (w *lanes) attendHead(n headLanes) {
+	if w.config.Attention == LinearAttention && n.p.Data != nil {
+		w.Attend(n.y, n.z, n.x, n.p, w.panel)
+		return
 	}
+	for i := 0; i < w.length; i += kernel.PanelRows {
+		w.attendPanel(n, i)
+	}
+}
+
+// attendPanel computes rows i, i+1, … of y of a head.
+func (w *lanes) attendPanel(n headLanes, i int) {
+	s := w.panel.Causal(w.panel.S, i, min(kernel.PanelRows, w.length-i))
+	w.scores(s, n, i)
+	if n.p.Data != nil {
+		w.Weigh(s, w.weights(n, i, s.Rows))
+	}
+	if w.config.Attention == LinearAttention {
+		s.ClearAbove(i)
+	}
+	w.Mul(n.y.SliceRows(i, s.Rows), s, n.x.SliceRows(0, s.Cols), false)
+}
+
+// panels returns room for rows i, i+1, … of scores and their gradients.
+func (w *lanes) panels(i int) (s, t kernel.Matrix) {
+	rows := min(kernel.PanelRows, w.length-i)
+	return w.panel.Causal(w.panel.S, i, rows), w.panel.Causal(w.panel.T, i, rows)
 }
 
 // attendBackward adds to g from w.d and, if wanted, to w.dx.
 func (w *lanes) attendBackward(f, g foldedLayer, y layerLanes, wanted bool) {
-	e, d, t := f.e, w.config.Embed, w.length
+	if !wanted {
+		w.each(len(y.y), w.headCost(f.e), func(w *lanes, h int) { w.headBackward(f, g, y, h, false) })
+		return
+	}
 	for h := range y.y {
-		n := w.head(f, y, h)
-		var dp kernel.Matrix
-		if g.p != nil {
-			dp = kernel.Dense(g.p[h*t*t:], t, t)
-		}
-		w.queries(n)
-		w.project(n, g.u[h*d*e:][:d*e])
-		if w.config.Attention == LinearAttention && n.p.Data != nil && !wanted {
-			w.AttendBackward(n.a, dp, n.z, n.v, n.x, n.p, w.panel)
-		} else {
-			w.scoresBackward(n, dp, wanted)
-		}
-		w.finish(n, g.m[h*e*e:][:e*e], wanted)
+		w.headBackward(f, g, y, h, true)
 	}
 }
 
-// scoresBackward computes a of a head and adds to dp and, if wanted, to w.dx.
-// With v_i = Uᵀ d_i, t_ij = v_i·x̃_j is the gradient of the weight
-// w_ij = p_ij a_ij and
+// headBackward is attendBackward of one head.
+func (w *lanes) headBackward(f, g foldedLayer, y layerLanes, h int, wanted bool) {
+	e, d, t := f.e, w.config.Embed, w.length
+	n := w.head(f, y, h)
+	var dp kernel.Matrix
+	if g.p != nil {
+		dp = kernel.Dense(g.p[h*t*t:], t, t)
+	}
+	du, dm := g.u[h*d*e:][:d*e], g.m[h*e*e:][:e*e]
+	if w.backwardParts(n, dp, du, dm, wanted) {
+		return
+	}
+	w.queries(n)
+	w.project(n, du)
+	if w.config.Attention == LinearAttention && n.p.Data != nil && !wanted {
+		w.AttendBackward(n.a, dp, n.z, n.v, n.x, n.p, w.panel)
+	} else {
+		for i := 0; i < w.length; i += kernel.PanelRows {
+			s, t := w.panels(i)
+			w.panelBackward(n, s, t, dp, i)
+			if wanted {
+				w.tokensBackward(n, w.dx, s, t, i)
+			}
+		}
+	}
+	w.finish(n, dm, wanted)
+}
+
+// panelBackward computes rows i, i+1, … of a of a head and adds to those of dp. With
+// v_i = Uᵀ d_i, t_ij = v_i·x̃_j is the gradient of the weight w_ij = p_ij a_ij and
 //
 //	dp = Σ a∘t over lanes, ds = p∘t or through the softmax,
 //	a_i = Σ_{j≤i} ds_ij x̃_j, dx̃_j += Σ_{i≥j} w_ij v_i + ds_ij z_i.
-func (w *lanes) scoresBackward(n headLanes, dp kernel.Matrix, wanted bool) {
-	for i := 0; i < w.length; i += kernel.PanelRows {
-		count := min(kernel.PanelRows, w.length-i)
-		s, t := w.panel.Causal(w.panel.S, i, count), w.panel.Causal(w.panel.T, i, count)
-		q := w.panel.Causal(w.panel.Q, i, count)
-		p := w.weights(n, i, count)
-		x, z, v := n.x.SliceRows(0, s.Cols), n.z.SliceRows(i, count), n.v.SliceRows(i, count)
-		w.scores(s, n, i)
-		w.Mul(t, v, x.T(), false)
-		if w.config.Attention == SoftmaxAttention {
-			w.SoftmaxBackward(q, s, t, p, i)
-		} else {
-			w.WeighBackward(q, s, t, p)
-			s.ClearAbove(i)
-			t.ClearAbove(i)
-		}
-		if dp.Data != nil {
-			for r := range count {
-				w.Sum(dp.Data[(i+r)*dp.Row:][:i+r+1], q.SliceRows(r, 1).Data)
-			}
-		}
-		w.Mul(n.a.SliceRows(i, count), t, x, false)
-		if wanted {
-			dx := w.dx.SliceRows(0, s.Cols)
-			w.Mul(dx, s.T(), without(v), true)
-			w.Mul(dx, t.T(), without(z), true)
+//
+// It leaves w in s and ds in t.
+func (w *lanes) panelBackward(n headLanes, s, t, dp kernel.Matrix, i int) {
+	q, p := w.panel.Causal(w.panel.Q, i, s.Rows), w.weights(n, i, s.Rows)
+	x, v := n.x.SliceRows(0, s.Cols), n.v.SliceRows(i, s.Rows)
+	w.scores(s, n, i)
+	w.Mul(t, v, x.T(), false)
+	if w.config.Attention == SoftmaxAttention {
+		w.SoftmaxBackward(q, s, t, p, i)
+	} else {
+		w.WeighBackward(q, s, t, p)
+		s.ClearAbove(i)
+		t.ClearAbove(i)
+	}
+	if dp.Data != nil {
+		for r := range s.Rows {
+			w.Sum(dp.Data[(i+r)*dp.Row:][:i+r+1], q.SliceRows(r, 1).Data)
 		}
 	}
+	w.Mul(n.a.SliceRows(i, s.Rows), t, x, false)
+}
+
+// tokensBackward adds to dx, columns of w.dx from the first on, what rows i, i+1, … of
+// w and ds say, from the same columns of v and z.
+func (w *lanes) tokensBackward(n headLanes, dx, s, t kernel.Matrix, i int) {
+	v, z := n.v.SliceRows(i, s.Rows), n.z.SliceRows(i, s.Rows)
+	v.Cols, z.Cols, dx.Rows = dx.Cols, dx.Cols, s.Cols
+	w.Mul(dx, s.T(), v, true)
+	w.Mul(dx, t.T(), z, true)
 }

@@ -68,14 +68,14 @@ func (w *lanes) attendSplit(f foldedLayer, y layerLanes) {
 	w.MulShared(y.q.T(), c.projection(f.q), y.x.T(), false)
 	w.MulShared(y.k.T(), c.projection(f.k), y.x.T(), false)
 	w.MulShared(y.v.T(), c.projection(f.v), y.x.T(), false)
-	for h := range c.Heads {
+	panels := (w.length + kernel.PanelRows - 1) / kernel.PanelRows
+	w.each(c.Heads*panels, w.headCost(c.Embed/c.Heads)/panels, func(w *lanes, part int) {
+		h, i := part/panels, part%panels*kernel.PanelRows
 		q, k, v, z := c.head(y.q, h), c.head(y.k, h), c.head(y.v, h), c.head(y.z, h)
-		for i := 0; i < w.length; i += kernel.PanelRows {
-			s := w.panel.Causal(w.panel.S, i, min(kernel.PanelRows, w.length-i))
-			w.splitScores(s, q, k, i)
-			w.Mul(z.SliceRows(i, s.Rows), s, v.SliceRows(0, s.Cols), false)
-		}
-	}
+		s := w.panel.Causal(w.panel.S, i, min(kernel.PanelRows, w.length-i))
+		w.splitScores(s, q, k, i)
+		w.Mul(z.SliceRows(i, s.Rows), s, v.SliceRows(0, s.Cols), false)
+	})
 	w.MulShared(w.o.T(), kernel.Dense(f.wo, c.Embed, c.Embed), y.z.T(), true)
 }
 
@@ -99,10 +99,10 @@ func (w *lanes) attendSplitBackward(f, g foldedLayer, y layerLanes, wanted bool)
 	w.MulShared(d.z.T(), kernel.Dense(f.wo, c.Embed, c.Embed).T(), w.d.T(), false)
 	clear(d.k.Data)
 	clear(d.v.Data)
-	for h := range c.Heads {
+	w.each(c.Heads, 3*w.headCost(c.Embed/c.Heads), func(w *lanes, h int) {
 		w.splitHeadBackward(layerLanes{q: c.head(y.q, h), k: c.head(y.k, h), v: c.head(y.v, h)},
 			splitGradients{c.head(d.q, h), c.head(d.k, h), c.head(d.v, h), c.head(d.z, h)})
-	}
+	})
 	for _, p := range []struct {
 		f, g []float32
 		d    kernel.Matrix

@@ -8,9 +8,8 @@ import (
 	"fmt"
 	"runtime"
 	"slices"
+	"sync"
 	"sync/atomic"
-
-	"golang.org/x/sync/errgroup"
 
 	"icar/nn/kernel"
 )
@@ -33,8 +32,12 @@ type Engine struct {
 	pairs   *pairs           // the first layer in its other form, or nil
 	strands []*folded        // gradients
 	places  []*Memo[float32] // (L·H) of a product position
-	workers []*lanes
-	losses  []float64 // (N) summed squared error of every sequence
+	losses  []float64        // (N) summed squared error of every sequence
+	crew    *crew
+	rooms   struct { // workspaces that nobody is at
+		sync.Mutex
+		free []*lanes
+	}
 }
 
 // NewEngine returns an Engine for model on the loops of k. It has a fast form of
@@ -42,7 +45,7 @@ type Engine struct {
 func NewEngine(model *Transformer[float32], k kernel.Kernel) (*Engine, error) {
 	switch model.mixer.(type) {
 	case fullHeads[float32], multiHead[float32]:
-		return &Engine{model: model, kernel: k, segment: segmentSize}, nil
+		return &Engine{model: model, kernel: k, segment: segmentSize, crew: newCrew()}, nil
 	}
 	return nil, fmt.Errorf("the engine has no fast form of the mixer %q: %w",
 		model.config.Mixer, errors.ErrUnsupported)
@@ -63,17 +66,18 @@ func (e *Engine) Gradient(ctx context.Context, b Batch[float32]) (float64, error
 	if err := e.prepare(ctx, b); err != nil {
 		return 0, err
 	}
+	defer e.crew.dismiss()
 	strands := e.split(b.N)
 	for len(e.strands) < strands {
 		e.strands = append(e.strands, newFolded(e.model.config, b.T, e.pairs))
-	}
-	for _, s := range e.strands[:strands] {
-		clear(s.data)
 	}
 	coords := e.model.config.Coords
 	err := e.rounds(ctx, b, true, func(from, to int) error {
 		blocks := to - from
 		return e.each(ctx, strands, func(w *lanes, s int) {
+			if from == 0 {
+				clear(e.strands[s].data)
+			}
 			for k := s * blocks / strands; k < (s+1)*blocks/strands && ctx.Err() == nil; k++ {
 				first := (from + k) * kernel.Lanes
 				w.forward(e.weights, b, first, coords, func() { w.loss(b, first, e.losses) })
@@ -101,6 +105,7 @@ func (e *Engine) Loss(ctx context.Context, b Batch[float32]) (float64, error) {
 	if err := e.prepare(ctx, b); err != nil {
 		return 0, err
 	}
+	defer e.crew.dismiss()
 	coords := e.model.config.Coords
 	err := e.rounds(ctx, b, false, func(from, to int) error {
 		return e.each(ctx, to-from, func(w *lanes, k int) {
@@ -123,6 +128,7 @@ func (e *Engine) Predict(ctx context.Context, b Batch[float32]) ([]float32, erro
 	if err := e.prepare(ctx, b); err != nil {
 		return nil, err
 	}
+	defer e.crew.dismiss()
 	out := make([]float32, len(b.X))
 	err := e.rounds(ctx, b, false, func(from, to int) error {
 		return e.each(ctx, to-from, func(w *lanes, k int) {
@@ -140,14 +146,15 @@ func (e *Engine) Predict(ctx context.Context, b Batch[float32]) ([]float32, erro
 	return out, nil
 }
 
-// prepare checks b, makes room for it and folds the parameters.
+// prepare checks b, makes room for it, calls the crew and folds the parameters. Without
+// an error the crew has to be dismissed.
 func (e *Engine) prepare(ctx context.Context, b Batch[float32]) error {
 	c := e.model.config
 	if err := b.check(c); err != nil {
 		return err
 	}
 	if paired := c.paired(b.N, b.T); b.T != e.length || paired != (e.pairs != nil) {
-		e.length, e.workers, e.strands, e.places, e.pairs = b.T, nil, nil, nil, nil
+		e.length, e.rooms.free, e.strands, e.places, e.pairs = b.T, nil, nil, nil, nil
 		if paired {
 			e.pairs = newPairs(c, b.T)
 		}
@@ -159,12 +166,14 @@ func (e *Engine) prepare(ctx context.Context, b Batch[float32]) error {
 			}
 		}
 	}
-	for len(e.workers) < runtime.GOMAXPROCS(0) {
-		e.workers = append(e.workers, newLanes(c, b.T, e.segment, e.kernel, e.pairs))
-	}
 	e.losses = slices.Grow(e.losses[:0], b.N)[:b.N]
 	clear(e.losses)
-	return e.fold(ctx)
+	e.crew.enlist(runtime.GOMAXPROCS(0), e.kernel)
+	err := e.fold(ctx)
+	if err != nil {
+		e.crew.dismiss()
+	}
+	return err
 }
 
 // most is the largest number of strands, and with it of processors at work.
@@ -181,36 +190,63 @@ func (e *Engine) split(n int) int {
 	return min(blockCount(n), most, max(4, strandMemory/len(e.weights.data)))
 }
 
-// each runs f on tasks 0 to n-1, in parallel, each call with a worker of its
-// own. It returns early, with the context's error, when ctx is done.
+// tasks runs f on tasks 0 to n-1, in parallel. It returns early, with the context's
+// error, when ctx is done.
+func (e *Engine) tasks(ctx context.Context, n int, f func(m *member, task int)) error {
+	e.crew.run(n, func(m *member, task int) {
+		if ctx.Err() == nil {
+			f(m, task)
+		}
+	})
+	return context.Cause(ctx)
+}
+
+// each is tasks with a workspace for everyone who has any of them.
 func (e *Engine) each(ctx context.Context, n int, f func(w *lanes, task int)) error {
-	var next atomic.Int64
-	var g errgroup.Group
-	for _, w := range e.workers[:min(runtime.GOMAXPROCS(0), n)] {
-		g.Go(func() error {
-			for {
-				task := int(next.Add(1) - 1)
-				if ctx.Err() != nil {
-					return context.Cause(ctx)
-				}
-				if task >= n {
-					return nil
-				}
-				f(w, task)
-			}
-		})
+	err := e.tasks(ctx, n, func(m *member, task int) {
+		if m.lanes == nil {
+			m.lanes = e.room()
+			m.lanes.member = m
+		}
+		f(m.lanes, task)
+	})
+	for _, m := range e.crew.members {
+		if m.lanes != nil {
+			e.rooms.free, m.lanes = append(e.rooms.free, m.lanes), nil
+		}
 	}
-	return g.Wait()
+	return err
+}
+
+// room returns a workspace that nobody is at. So there are no more of them than tasks.
+func (e *Engine) room() *lanes {
+	e.rooms.Lock()
+	defer e.rooms.Unlock()
+	last := len(e.rooms.free) - 1
+	if last < 0 {
+		return newLanes(e.model.config, e.length, e.segment, e.kernel, e.pairs)
+	}
+	w := e.rooms.free[last]
+	e.rooms.free = e.rooms.free[:last]
+	return w
 }
 
 // finite returns whether the losses and the gradients are.
 func (e *Engine) finite() bool {
+	const size = 1 << 14 // numbers a task
+	var pieces [][]float32
 	for _, p := range e.model.parameters {
-		if nonFinite(p.Grad) >= 0 {
-			return false
+		for part := range slices.Chunk(p.Grad, size) {
+			pieces = append(pieces, part)
 		}
 	}
-	return nonFinite(e.losses) < 0
+	var bad atomic.Bool
+	e.crew.run(len(pieces), func(_ *member, task int) {
+		if nonFinite(pieces[task]) >= 0 {
+			bad.Store(true)
+		}
+	})
+	return !bad.Load() && nonFinite(e.losses) < 0
 }
 
 // mean returns the sum of losses over count.

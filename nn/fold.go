@@ -125,50 +125,67 @@ func (l Linear[F]) head(h, d int) Linear[F] {
 	return Linear[F]{l.Weight[h*d*d : (h+1)*d*d], l.Bias[h*d : (h+1)*d]}
 }
 
-// fold sets e.weights from the parameters.
+// fold sets e.weights from the parameters. Its tasks are M and U of every head, and the
+// rest of every layer.
 func (e *Engine) fold(ctx context.Context) error {
 	c, net := e.model.config, e.model.network
-	d := c.Embed
-	copy(e.weights.pos, net.pos)
-	for l, layer := range net.layers {
-		f := e.weights.layers[l]
-		copy(f.o, layer.output().Bias)
-		f.foldSplit(layer, c)
-		copy(f.gamma, layer.norm.weight)
-		copy(f.beta, layer.norm.bias)
-		copy(f.inner[0], layer.inner.weight)
-		copy(f.inner[1], layer.inner.bias)
-		if c.MLP > 0 {
-			join(f.up, layer.mlp.up, d)
-			join(f.down, layer.mlp.down, c.MLP*d)
-		}
-	}
-	copy(e.weights.gamma, net.norm.weight)
-	copy(e.weights.beta, net.norm.bias)
-	join(e.weights.out, net.out, d)
+	heads := 2 * c.Depth * c.Heads
 	if c.split() {
-		return nil
+		heads = 0
 	}
-	err := e.each(ctx, c.Depth*c.Heads, func(w *lanes, task int) {
-		l, h := task/c.Heads, task%c.Heads
-		f, m := e.weights.layers[l], net.layers[l].heads()
-		q, k, v := m.q.head(h, d), m.k.head(h, d), m.v.head(h, d)
-		wq, wk, wv := q.augmented(f.e), k.augmented(f.e), v.augmented(f.e)
-		if d < wideFold {
-			f.foldHead(h, d, wq, wk, wv, m.o.Weight)
-		} else {
-			w.foldWide(f, h, d, wq, wk, wv, m.o.Weight)
-		}
-		if f.p != nil {
-			m.head(h).Place(net.pos[:e.length*d], e.places[task])
-			size := e.length * e.length
-			copy(f.p[h*size:], e.places[task].Keep("position", 1, e.length, e.length))
+	err := e.tasks(ctx, heads+c.Depth+1, func(m *member, task int) {
+		switch l := task - heads; {
+		case l < 0:
+			e.foldHead(m, task/2/c.Heads, task/2%c.Heads, task%2 == 0)
+		case l < c.Depth:
+			e.weights.layers[l].foldRest(net.layers[l], c)
+		default:
+			copy(e.weights.pos, net.pos)
+			copy(e.weights.gamma, net.norm.weight)
+			copy(e.weights.beta, net.norm.bias)
+			join(e.weights.out, net.out, c.Embed)
 		}
 	})
 	if err == nil && e.pairs != nil {
 		err = e.foldPairs(ctx)
 	}
 	return err
+}
+
+// foldRest sets what is not of a head of FullHeads.
+func (f foldedLayer) foldRest(l layer[float32], c Config) {
+	copy(f.o, l.output().Bias)
+	f.foldSplit(l, c)
+	copy(f.gamma, l.norm.weight)
+	copy(f.beta, l.norm.bias)
+	copy(f.inner[0], l.inner.weight)
+	copy(f.inner[1], l.inner.bias)
+	if c.MLP > 0 {
+		join(f.up, l.mlp.up, c.Embed)
+		join(f.down, l.mlp.down, c.MLP*c.Embed)
+	}
+}
+
+// foldHead sets M of head h of layer l, with its positions, or U.
+func (e *Engine) foldHead(m *member, l, h int, scores bool) {
+	c, net, f := e.model.config, e.model.network, e.weights.layers[l]
+	d, heads := c.Embed, net.layers[l].heads()
+	q, k, v := heads.q.head(h, d), heads.k.head(h, d), heads.v.head(h, d)
+	switch {
+	case scores && d < wideFold:
+		f.foldScores(h, d, q.augmented(f.e), k.augmented(f.e))
+	case scores:
+		m.folder.foldScores(f, h, d, q.augmented(f.e), k.augmented(f.e))
+	case d < wideFold:
+		f.foldValues(h, d, v.augmented(f.e), heads.o.Weight)
+	default:
+		m.folder.foldValues(f, h, d, v.augmented(f.e), heads.o.Weight)
+	}
+	if scores && f.p != nil {
+		place := e.places[l*c.Heads+h]
+		heads.head(h).Place(net.pos[:e.length*d], place)
+		copy(f.p[h*e.length*e.length:], place.Keep("position", 1, e.length, e.length))
+	}
 }
 
 // head returns the queries and keys of head h alone.
@@ -198,9 +215,9 @@ func (l Linear[F]) augmented(e int) []float64 {
 	return w
 }
 
-// foldHead sets M_h and U_h from q, k, v = W̃_q, W̃_k, W̃_v (D, E) and wo = W_o. It
-// computes in float64, so that M_h and U_h are rounded once.
-func (f foldedLayer) foldHead(h, d int, q, k, v []float64, wo []float32) {
+// foldScores sets M_h from q, k = W̃_q, W̃_k (D, E). It computes in float64, so that M_h
+// is rounded once.
+func (f foldedLayer) foldScores(h, d int, q, k []float64) {
 	e, scale := f.e, 1/math.Sqrt(float64(d))
 	row := make([]float64, e)
 	for n := range e {
@@ -212,6 +229,12 @@ func (f foldedLayer) foldHead(h, d int, q, k, v []float64, wo []float32) {
 			f.m[(h*e+n)*e+m] = float32(value)
 		}
 	}
+}
+
+// foldValues sets U_h from v = W̃_v (D, E) and wo = W_o in the same way.
+func (f foldedLayer) foldValues(h, d int, v []float64, wo []float32) {
+	e := f.e
+	row := make([]float64, e)
 	for r := range d {
 		clear(row)
 		for o, w := range wo[r*d : (r+1)*d] {

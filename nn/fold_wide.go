@@ -14,9 +14,16 @@ import (
 // few sequences; sums of that many products are as exact as the others of a step.
 const wideFold = 32
 
+// folder is a kernel with the room that folding takes.
+type folder struct {
+	kernel.Kernel
+	packed, product []float32     // see multiply
+	memo            Memo[float32] // of a head's positions
+}
+
 // multiply writes a·b to dst (a.Rows, b.Cols); all three are plain numbers. A register
 // runs along the columns of b; what it holds after the last one goes nowhere.
-func (w *lanes) multiply(dst []float32, a, b kernel.Matrix) {
+func (w *folder) multiply(dst []float32, a, b kernel.Matrix) {
 	cols := (b.Cols + kernel.Lanes - 1) / kernel.Lanes
 	row := cols * kernel.Lanes
 	w.packed = slices.Grow(w.packed[:0], b.Rows*row)[:b.Rows*row]
@@ -43,40 +50,49 @@ func narrow(x []float64) []float32 {
 	return y
 }
 
-// foldWide is foldHead in float32.
-func (w *lanes) foldWide(f foldedLayer, h, d int, q, k, v []float64, wo []float32) {
+// wide returns the matrix of x (rows, cols), which is rounded to float32.
+func wide(x []float64, rows, cols int) kernel.Matrix {
+	return kernel.Dense(narrow(x), rows, cols)
+}
+
+// foldScores is foldedLayer.foldScores in float32.
+func (w *folder) foldScores(f foldedLayer, h, d int, q, k []float64) {
 	e, scale := f.e, 1/math.Sqrt(float64(d))
-	dense := func(x []float64) kernel.Matrix { return kernel.Dense(narrow(x), d, e) }
 	for i := range q {
 		q[i] *= scale
 	}
-	w.multiply(f.m[h*e*e:], dense(k).T(), dense(q))
-	w.multiply(f.u[h*d*e:], kernel.Dense(wo, d, d), dense(v))
+	w.multiply(f.m[h*e*e:], wide(k, d, e).T(), wide(q, d, e))
 }
 
-// unfoldWide is unfoldHead in float32.
-func (w *lanes) unfoldWide(f foldedLayer, h, d int, m, grad fullHeads[float32]) []float64 {
+// foldValues is foldedLayer.foldValues in float32.
+func (w *folder) foldValues(f foldedLayer, h, d int, v []float64, wo []float32) {
+	w.multiply(f.u[h*d*f.e:], kernel.Dense(wo, d, d), wide(v, d, f.e))
+}
+
+// unfoldScores is foldedLayer.unfoldScores in float32.
+func (w *folder) unfoldScores(f foldedLayer, h, d int, m, grad fullHeads[float32]) {
 	e, scale := f.e, 1/math.Sqrt(float64(d))
-	side := func(l Linear[float32]) kernel.Matrix {
-		return kernel.Dense(narrow(l.head(h, d).augmented(e)), d, e)
+	dm := kernel.Dense(f.m[h*e*e:], e, e)
+	q, k := m.q.head(h, d).augmented(e), m.k.head(h, d).augmented(e)
+	spread(grad.q.head(h, d), w.scaled(scale, wide(k, d, e), dm), e)
+	spread(grad.k.head(h, d), w.scaled(scale, wide(q, d, e), dm.T()), e)
+}
+
+// unfoldValues is foldedLayer.unfoldValues in float32.
+func (w *folder) unfoldValues(f foldedLayer, h, d int, m, grad fullHeads[float32]) []float64 {
+	e := f.e
+	du, v := kernel.Dense(f.u[h*d*e:], d, e), m.v.head(h, d).augmented(e)
+	spread(grad.v.head(h, d), w.scaled(1, kernel.Dense(m.o.Weight, d, d).T(), du), e)
+	return w.scaled(1, du, wide(v, d, e).T())
+}
+
+// scaled returns scale a·b.
+func (w *folder) scaled(scale float64, a, b kernel.Matrix) []float64 {
+	back := make([]float32, a.Rows*b.Cols)
+	w.multiply(back, a, b)
+	out := make([]float64, len(back))
+	for i, v := range back {
+		out[i] = scale * float64(v)
 	}
-	dm, du := kernel.Dense(f.m[h*e*e:], e, e), kernel.Dense(f.u[h*d*e:], d, e)
-	back := make([]float32, d*max(d, e))
-	to := func(l Linear[float32], scale float64, a, b kernel.Matrix) {
-		w.multiply(back, a, b)
-		wide := make([]float64, d*e)
-		for i := range wide {
-			wide[i] = scale * float64(back[i])
-		}
-		spread(l.head(h, d), wide, e)
-	}
-	to(grad.q, scale, side(m.k), dm)
-	to(grad.k, scale, side(m.q), dm.T())
-	to(grad.v, 1, kernel.Dense(m.o.Weight, d, d).T(), du)
-	w.multiply(back, du, side(m.v).T())
-	do := make([]float64, d*d)
-	for i := range do {
-		do[i] = float64(back[i])
-	}
-	return do
+	return out
 }

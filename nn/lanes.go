@@ -14,33 +14,54 @@ import (
 // and back in the other direction, so that what they pass each other stays in
 // the cache at any T; elsewhere S = T.
 type lanes struct {
-	kernel.Kernel
-	config       Config
-	length       int
-	segment      int    // S
-	first, count int    // the tokens of the segment at work
-	start        int    // the first sequence of the block
-	pairs        *pairs // the first layer in another form, or nil
-	layers       []*layerLanes
-	last         kernel.Matrix // (T, D+1) output of the last layer
-	final        normLanes     // of it, before the readout, if there is one
-	out          kernel.Matrix // (T, C) or (T, c) predictions, then their gradient
+	kernel.Kernel               // which are cut where others help, see cut.go
+	alone         kernel.Kernel // which are not
+	member        *member       // who is at work here
+	config        Config
+	length        int
+	segment       int    // S
+	first, count  int    // the tokens of the segment at work
+	start         int    // the first sequence of the block
+	pairs         *pairs // the first layer in another form, or nil
+	layers        []*layerLanes
+	last          kernel.Matrix // (T, D+1) output of the last layer
+	final         normLanes     // of it, before the readout, if there is one
+	out           kernel.Matrix // (T, C) or (T, c) predictions, then their gradient
 
 	// Scratch of a layer.
-	z, v, a  []float32     // (S, E) of a head, see attend.go
+	scratch
 	o        kernel.Matrix // (S, D) after W_o
 	d, dx    kernel.Matrix // (S, D) gradients of a layer's output and input
 	dhidden  kernel.Matrix // (S, M)
 	split    splitGradients
-	panel    kernel.Panel  // scores and gradients
-	s, t     []float32     // (chunkSize, chunkSize) the same, see prefix.go
-	ones     []float32     // (panel, T) numbers 1
-	suffixes []float32     // (chunks of S, E, E) see prefix.go
-	both     []float32     // (E, E) see prefix.go
-	sums     []float32     // a gradient before its lanes are added up
-	memo     Memo[float32] // of a head's positions
-	packed   []float32     // see multiply
-	product  []float32
+	kept     [2][]float32 // (T, T) see backwardParts
+	suffixes []float32    // (chunks of S, E, E) see prefix.go
+	both     []float32    // (E, E) see prefix.go
+}
+
+// scratch is the room that a head is computed in.
+type scratch struct {
+	z, v, a []float32    // (S, E), see attend.go
+	panel   kernel.Panel // scores and gradients
+	s, t    []float32    // (chunkSize, chunkSize) the same, see prefix.go
+	ones    []float32    // (panel, T) numbers 1
+	sums    []float32    // a gradient before its lanes are added up
+}
+
+func newScratch(c Config, length, segment int) scratch {
+	e, part := max(c.folded(0), c.folded(c.Depth-1)), min(segment, length)
+	vectors := func(n int) []float32 { return make([]float32, n*kernel.Lanes) }
+	s := scratch{sums: vectors(max(outerRoom, 2*c.Embed, e, c.MLP*c.Embed+1))}
+	if !c.split() {
+		s.z, s.v, s.a = vectors(part*stride(e)), vectors(part*stride(e)), vectors(part*stride(e))
+	}
+	if c.quadratic(length) {
+		s.panel = kernel.NewPanel(length)
+		s.ones = slices.Repeat([]float32{1}, kernel.PanelRows*length)
+	} else {
+		s.s, s.t = vectors(chunkSize*chunkSize), vectors(chunkSize*chunkSize)
+	}
+	return s
 }
 
 // layerLanes is what the forward of a layer leaves for the backward. The last
@@ -81,18 +102,14 @@ func newLanes(c Config, length, segment int, k kernel.Kernel, p *pairs) *lanes {
 	part := min(segment, length)
 	vectors := func(n int) []float32 { return make([]float32, n*kernel.Lanes) }
 	w := &lanes{
-		Kernel: k, config: c, length: length, segment: segment, pairs: p,
+		alone: k, config: c, length: length, segment: segment, pairs: p,
 		last: tilde(length, d+1), out: kernel.Dense(vectors(length*c.Width), length, c.Width),
-		z: vectors(part * stride(e)), v: vectors(part * stride(e)), a: vectors(part * stride(e)),
-		o: entries(part, d), d: entries(part, d), dx: entries(part, d),
+		scratch: newScratch(c, length, segment),
+		o:       entries(part, d), d: entries(part, d), dx: entries(part, d),
 		dhidden: entries(part, hidden),
-		sums:    vectors(max(outerRoom, 2*d, e, hidden+1)),
 	}
-	if c.quadratic(length) {
-		w.panel = kernel.NewPanel(length)
-		w.ones = slices.Repeat([]float32{1}, kernel.PanelRows*length)
-	} else {
-		w.s, w.t = vectors(chunkSize*chunkSize), vectors(chunkSize*chunkSize)
+	w.Kernel = &cutting{k, w}
+	if !c.quadratic(length) {
 		w.suffixes, w.both = vectors(chunkCount(part)*e*e), vectors(e*e)
 	}
 	if c.split() {
@@ -102,7 +119,6 @@ func newLanes(c Config, length, segment int, k kernel.Kernel, p *pairs) *lanes {
 	if c.FinalNorm {
 		w.final = newNormLanes(length, d)
 	}
-	w.memo.Sums = new(Memo[float32])
 	for l := range c.Depth {
 		w.layers = append(w.layers, newLayerLanes(c, c.folded(l), length, segment, l > 0 || p == nil))
 	}
@@ -222,24 +238,31 @@ func (w *lanes) input(l int) kernel.Matrix {
 // batch its last sequence is repeated, so that lanes without a sequence of
 // their own are as finite as the others.
 func (w *lanes) gather(f *folded, b Batch[float32], first int) {
-	c, x := w.config.Width, w.layers[0].x
 	var tokens [kernel.Lanes][]float32
 	for l := range tokens {
 		tokens[l] = b.x(min(first+l, b.N-1))
 	}
-	for t := w.first; t < w.first+w.count; t++ {
-		for i := range x.Cols - 1 {
-			entry := (*[kernel.Lanes]float32)(x.Data[(t*x.Row+i)*kernel.Lanes:])
-			from := t*c + i%c
-			for l, sequence := range tokens {
-				entry[l] = sequence[from]
-			}
-			if f.pos == nil {
-				continue
-			}
-			for l := range entry {
-				entry[l] += f.pos[t*w.config.Embed+i]
-			}
+	w.strip(w.count, costGather*w.layers[0].x.Cols, func(from, to int) {
+		for t := w.first + from; t < w.first+to; t++ {
+			w.gatherToken(f, &tokens, t)
+		}
+	})
+}
+
+// gatherToken reads token t.
+func (w *lanes) gatherToken(f *folded, tokens *[kernel.Lanes][]float32, t int) {
+	c, x := w.config.Width, w.layers[0].x
+	for i := range x.Cols - 1 {
+		entry := (*[kernel.Lanes]float32)(x.Data[(t*x.Row+i)*kernel.Lanes:])
+		from := t*c + i%c
+		for l, sequence := range tokens {
+			entry[l] = sequence[from]
+		}
+		if f.pos == nil {
+			continue
+		}
+		for l := range entry {
+			entry[l] += f.pos[t*w.config.Embed+i]
 		}
 	}
 }
@@ -268,15 +291,17 @@ func (w *lanes) loss(b Batch[float32], first int, losses []float64) {
 			scale[l] = 2 * float32(1/float64(len(b.Y)))
 		}
 	}
-	coords := w.config.Coords
-	for i := w.first * coords; i < (w.first+w.count)*coords; i++ {
-		entry := (*[kernel.Lanes]float32)(w.out.Data[i*kernel.Lanes:])
-		for l, target := range targets {
-			e := entry[l] - target[i]
-			sums[l] += float64(e) * float64(e)
-			entry[l] = scale[l] * e
+	from, to := w.first*w.config.Coords, (w.first+w.count)*w.config.Coords
+	w.strip(kernel.Lanes, costLoss*(to-from), func(lane, end int) {
+		for i := from; i < to; i++ {
+			entry := (*[kernel.Lanes]float32)(w.out.Data[i*kernel.Lanes:])
+			for l := lane; l < end; l++ {
+				e := entry[l] - targets[l][i]
+				sums[l] += float64(e) * float64(e)
+				entry[l] = scale[l] * e
+			}
 		}
-	}
+	})
 	for l := range min(kernel.Lanes, b.N-first) {
 		losses[first+l] += sums[l]
 	}
@@ -289,10 +314,23 @@ func (w *lanes) outer(dst []float32, dy, x kernel.Matrix) {
 	most := max(1, outerRoom/x.Cols)
 	for i := 0; i < dy.Cols; i += most {
 		rows := min(most, dy.Cols-i)
-		part := dy.Slice(0, i, dy.Rows, rows)
-		w.Mul(kernel.Dense(w.sums, rows, x.Cols), part.T(), x, false)
-		w.Sum(dst[i*x.Cols:][:rows*x.Cols], w.sums)
+		parts := w.cuts((rows+3)/4, 4*x.Cols*(dy.Rows+costAdd))
+		if parts == 1 {
+			w.outerRows(w.Kernel, dst, dy, x, i, i, i+rows)
+			continue
+		}
+		w.share((rows+3)/4, parts, func(from, to int) { // rows of whole tiles
+			w.outerRows(w.alone, dst, dy, x, i, i+4*from, min(i+4*to, i+rows))
+		})
 	}
+}
+
+// outerRows adds rows [from, to), those from first on being at work.
+func (w *lanes) outerRows(k kernel.Kernel, dst []float32, dy, x kernel.Matrix,
+	first, from, to int) {
+	n, sums := to-from, w.sums[(from-first)*x.Cols*kernel.Lanes:]
+	k.Mul(kernel.Dense(sums, n, x.Cols), dy.Slice(0, from, dy.Rows, n).T(), x, false)
+	k.Sum(dst[from*x.Cols:][:n*x.Cols], sums)
 }
 
 // outerRoom is the number of entries of a gradient that are added up at a time, of one

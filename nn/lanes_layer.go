@@ -72,7 +72,7 @@ func (w *lanes) forwardLayer(f foldedLayer, l int) {
 	w.MulShared(w.o.T(), kernel.Dense(f.o, c.Embed, 1), ones(mixed.x).T(), false)
 	switch {
 	case l == 0 && w.pairs != nil:
-		w.pairs.output(w, f, mixed.x)
+		w.pairs.output(w, f.base, mixed.x)
 	case c.split():
 		w.attendSplit(f, mixed)
 	case c.quadratic(w.length):
@@ -174,7 +174,7 @@ func (w *lanes) backwardLayer(f, g foldedLayer, l int) {
 	w.outer(g.o, w.d, ones(mixed.x))
 	switch {
 	case l == 0 && w.pairs != nil:
-		w.pairs.gradient(w, g, mixed.x)
+		w.pairs.gradient(w, g.base, mixed.x)
 	case c.split():
 		w.attendSplitBackward(f, g, mixed, learns)
 	case c.quadratic(w.length):

@@ -87,15 +87,15 @@ func (e *Engine) rounds(ctx context.Context, b Batch[float32], gradient bool,
 		to := min(from+roundBlocks, blocks)
 		p.first, p.count = from*kernel.Lanes, to-from
 		p.room()
-		err := e.each(ctx, p.count, func(_ *lanes, k int) { p.read(b, k) })
+		err := e.tasks(ctx, p.count, func(_ *member, k int) { p.read(b, k) })
 		if err == nil { // the longest sums first
-			err = e.each(ctx, b.T, func(w *lanes, k int) { p.forward(w, b.T-1-k) })
+			err = e.tasks(ctx, b.T, func(m *member, k int) { p.forward(&m.folder, b.T-1-k) })
 		}
 		if err == nil {
 			err = f(from, to)
 		}
 		if err == nil && gradient {
-			err = e.each(ctx, b.T, func(w *lanes, k int) { p.backward(w, b.T-1-k) })
+			err = e.tasks(ctx, b.T, func(m *member, k int) { p.backward(&m.folder, b.T-1-k) })
 		}
 		if err != nil {
 			return err
@@ -157,7 +157,7 @@ func (p *pairs) read(b Batch[float32], k int) {
 // forward computes the outputs of token i, base left out:
 //
 //	y_i (O·E) = Σ_{j≤i} t_ij x̃_j x̃_jᵀ, o_i = y_i x̃_i
-func (p *pairs) forward(w *lanes, i int) {
+func (p *pairs) forward(w *folder, i int) {
 	step := stride(p.count)
 	w.packed = slices.Grow(w.packed[:0], p.maps*step*kernel.Lanes)[:p.maps*step*kernel.Lanes]
 	y, x, o := p.wide(w.packed, 0, p.maps), p.wide(p.x, i*p.e, p.e), p.wide(p.o, i*p.out, p.out)
@@ -172,7 +172,7 @@ func (p *pairs) forward(w *lanes, i int) {
 // its outputs:
 //
 //	dy_i = do_i ⊗ x̃_i, dt_ij = Σ dy_i ⊗ x̃_j x̃_jᵀ over sequences
-func (p *pairs) backward(w *lanes, i int) {
+func (p *pairs) backward(w *folder, i int) {
 	step := stride(p.count)
 	w.packed = slices.Grow(w.packed[:0], p.maps*step*kernel.Lanes)[:p.maps*step*kernel.Lanes]
 	dy, x, do := p.wide(w.packed, 0, p.maps), p.wide(p.x, i*p.e, p.e), p.wide(p.o, i*p.out, p.out)
@@ -205,16 +205,16 @@ func turn(dst kernel.Matrix, rows []float32, distance int, add bool) {
 }
 
 // output adds the layer's outputs to w.o, in the block that starts at w.start.
-func (p *pairs) output(w *lanes, f foldedLayer, x kernel.Matrix) {
+func (p *pairs) output(w *lanes, base []float32, x kernel.Matrix) {
 	to := w.o.Slice(0, 0, p.length, p.out)
-	w.MulShared(to.T(), kernel.Dense(f.base, p.out, p.e), x.T(), true)
+	w.MulShared(to.T(), kernel.Dense(base, p.out, p.e), x.T(), true)
 	w.Add(to, to, p.block(w))
 }
 
 // gradient keeps w.d, the gradient of the outputs, and adds to that of base.
-func (p *pairs) gradient(w *lanes, g foldedLayer, x kernel.Matrix) {
+func (p *pairs) gradient(w *lanes, dbase []float32, x kernel.Matrix) {
 	d, to := w.d.Slice(0, 0, p.length, p.out), p.block(w)
-	w.outer(g.base, d, x)
+	w.outer(dbase, d, x)
 	for t := range p.length {
 		for i := range p.out {
 			copy(to.Slice(t, i, 1, 1).Data[:kernel.Lanes], d.Slice(t, i, 1, 1).Data)

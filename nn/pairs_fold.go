@@ -85,10 +85,10 @@ func (e *Engine) foldPairs(ctx context.Context) error {
 	}
 	p.foldBase(e.weights.layers[0].base)
 	weights, t := numbers(p.fold.p), p.t.dense(p.pairShape)
-	return e.each(ctx, (t.Rows+pairTask-1)/pairTask, func(w *lanes, k int) {
+	return e.tasks(ctx, (t.Rows+pairTask-1)/pairTask, func(m *member, k int) {
 		i := k * pairTask
 		count := min(pairTask, t.Rows-i)
-		w.MulShared(t.SliceRows(i, count), numberRows(weights, i, count), p.fold.r, false)
+		m.folder.MulShared(t.SliceRows(i, count), numberRows(weights, i, count), p.fold.r, false)
 	})
 }
 
@@ -154,7 +154,8 @@ func (e *Engine) unfoldTensors(ctx context.Context) error {
 	positions := (f.p.Rows + pairTask - 1) / pairTask
 	heads := (f.r.Rows + headTask - 1) / headTask
 	dt := p.dt.dense(p.pairShape)
-	return e.each(ctx, positions+heads, func(w *lanes, k int) {
+	return e.tasks(ctx, positions+heads, func(m *member, k int) {
+		w := &m.folder
 		if k < positions {
 			i := k * pairTask
 			count := min(pairTask, f.p.Rows-i)
@@ -171,7 +172,7 @@ func (e *Engine) unfoldTensors(ctx context.Context) error {
 func (e *Engine) unfoldPairs(ctx context.Context, g *foldedLayer) error {
 	p := e.pairs
 	g.m, g.u = p.fold.dm, p.fold.du
-	return e.each(ctx, p.blocks, func(_ *lanes, k int) {
+	return e.tasks(ctx, p.blocks, func(_ *member, k int) {
 		for h := k * kernel.Lanes; h < min((k+1)*kernel.Lanes, p.heads); h++ {
 			p.unfoldHead(h, g.base)
 		}

@@ -81,16 +81,26 @@ func (w *lanes) lower(s []float32, q, x kernel.Matrix) kernel.Matrix {
 // attendLinear adds the attention of all heads to w.o.
 func (w *lanes) attendLinear(f foldedLayer, y layerLanes) {
 	w.accumulate(y.sums, y.x)
-	for h := range y.y {
-		n := w.head(f, y, h)
-		w.queries(n)
-		for k := range chunkCount(w.count) {
-			i, count := w.span(k)
-			x, z := n.x.SliceRows(i, count), n.z.SliceRows(i, count)
-			w.prefix(n.y.SliceRows(i, count), w.lower(w.s, z, x), z, x, y.sums.before, k)
-		}
-		w.output(n)
+	if heads := len(y.y); w.cuts(heads, w.headCost(f.e)) > 1 {
+		w.each(heads, w.headCost(f.e), func(w *lanes, h int) { w.prefixHead(f, y, h) })
+		w.outputs(f, y)
+		return
 	}
+	for h := range y.y {
+		w.output(w.prefixHead(f, y, h))
+	}
+}
+
+// prefixHead computes y of a head.
+func (w *lanes) prefixHead(f foldedLayer, y layerLanes, h int) headLanes {
+	n := w.head(f, y, h)
+	w.queries(n)
+	for k := range chunkCount(w.count) {
+		i, count := w.span(k)
+		x, z := n.x.SliceRows(i, count), n.z.SliceRows(i, count)
+		w.prefix(n.y.SliceRows(i, count), w.lower(w.s, z, x), z, x, y.sums.before, k)
+	}
+	return n
 }
 
 // span returns the first token of chunk k and the number of its tokens.
@@ -121,32 +131,42 @@ func square(data []float32, k, e int) kernel.Matrix {
 //
 // R_j = Σ_h Σ_{i≥j} v_i z_iᵀ: a sum over the chunks after j's and scores inside.
 func (w *lanes) attendLinearBackward(f, g foldedLayer, y layerLanes, wanted bool) {
-	e, d := f.e, w.config.Embed
 	if y.sums.at != w.first/w.segment {
 		w.accumulate(y.sums, y.x)
 	}
+	if !wanted {
+		w.each(len(y.y), w.headCost(f.e), func(w *lanes, h int) {
+			w.prefixHeadBackward(f, g, y, h, false)
+		})
+		return
+	}
 	for h := range y.y {
-		n := w.head(f, y, h)
-		w.queries(n)
-		w.project(n, g.u[h*d*e:][:d*e])
-		for k := range chunkCount(w.count) {
-			i, count := w.span(k)
-			x, v, z := n.x.SliceRows(i, count), n.v.SliceRows(i, count), n.z.SliceRows(i, count)
-			t := w.lower(w.t, v, x)
-			w.prefix(n.a.SliceRows(i, count), t, v, x, y.sums.before, k)
-			if !wanted {
-				continue
-			}
-			dx := w.dx.SliceRows(i, count)
-			w.Mul(dx, t.T(), without(z), true)
-			w.Mul(dx, w.lower(w.s, z, x).T(), without(v), true)
-			w.Mul(square(w.suffixes, k, e), v.T(), z, h > 0)
+		w.prefixHeadBackward(f, g, y, h, true)
+	}
+	w.descend(y.sums.after, y.x)
+}
+
+// prefixHeadBackward is attendLinearBackward of one head, with the chunks' own parts of
+// R in w.suffixes.
+func (w *lanes) prefixHeadBackward(f, g foldedLayer, y layerLanes, h int, wanted bool) {
+	e, d := f.e, w.config.Embed
+	n := w.head(f, y, h)
+	w.queries(n)
+	w.project(n, g.u[h*d*e:][:d*e])
+	for k := range chunkCount(w.count) {
+		i, count := w.span(k)
+		x, v, z := n.x.SliceRows(i, count), n.v.SliceRows(i, count), n.z.SliceRows(i, count)
+		t := w.lower(w.t, v, x)
+		w.prefix(n.a.SliceRows(i, count), t, v, x, y.sums.before, k)
+		if !wanted {
+			continue
 		}
-		w.finish(n, g.m[h*e*e:][:e*e], wanted)
+		dx := w.dx.SliceRows(i, count)
+		w.Mul(dx, t.T(), without(z), true)
+		w.Mul(dx, w.lower(w.s, z, x).T(), without(v), true)
+		w.Mul(square(w.suffixes, k, e), v.T(), z, h > 0)
 	}
-	if wanted {
-		w.descend(y.sums.after, y.x)
-	}
+	w.finish(n, g.m[h*e*e:][:e*e], wanted)
 }
 
 // descend adds (R + Rᵀ) x̃ of later chunks to w.dx, with the part of R after the

@@ -10,10 +10,11 @@ import (
 // reduce adds up the gradients of the strands in their order, in the first,
 // and takes them back to the parameters.
 func (e *Engine) reduce(ctx context.Context, strands []*folded) error {
-	const share = 1 << 14 // numbers a task
+	const share = 1 << 14 // numbers to add a task, some 10 µs
 	sum := strands[0].data
-	err := e.each(ctx, (len(sum)+share-1)/share, func(_ *lanes, task int) {
-		from, to := task*share, min((task+1)*share, len(sum))
+	size := max(64, share/len(strands))
+	err := e.tasks(ctx, (len(sum)+size-1)/size, func(_ *member, task int) {
+		from, to := task*size, min((task+1)*size, len(sum))
 		for _, s := range strands[1:] {
 			axpy(sum[from:to], 1, s.data[from:to])
 		}
@@ -29,71 +30,110 @@ func (e *Engine) reduce(ctx context.Context, strands []*folded) error {
 	return e.unfold(ctx, strands[0])
 }
 
-// unfold sets the parameters' gradients from that of the folded form.
+// unfold sets the parameters' gradients from that of the folded form, in tasks like
+// those of fold, and then W_o of every layer and the positions, which all heads have a
+// part in.
 func (e *Engine) unfold(ctx context.Context, f *folded) error {
-	c, d := e.model.config, e.model.config.Embed
+	c := e.model.config
 	tensors := make([][]float32, len(e.model.parameters))
 	for i, p := range e.model.parameters {
 		tensors[i] = p.Grad
 	}
-	grad := e.model.assemble(tensors)
-	clear(grad.pos)
-	copy(grad.pos, f.pos)
-	copy(grad.norm.weight, f.gamma)
-	copy(grad.norm.bias, f.beta)
-	for l, g := range grad.layers {
-		y := f.layers[l]
-		copy(g.output().Bias, y.o)
-		y.unfoldSplit(g, c)
-		copy(g.norm.weight, y.gamma)
-		copy(g.norm.bias, y.beta)
-		copy(g.inner.weight, y.inner[0])
-		copy(g.inner.bias, y.inner[1])
-		if c.MLP > 0 {
-			part(g.mlp.up, y.up, d)
-			part(g.mlp.down, y.down, c.MLP*d)
-		}
-	}
-	part(grad.out, f.out, d)
-	if c.split() {
-		return nil
-	}
-
+	u := unfolding{Engine: e, f: f, grad: e.model.assemble(tensors)}
 	heads := c.Depth * c.Heads
-	outputs := make([][]float64, heads)   // of W_o
-	positions := make([][]float32, heads) // of pos
-	err := e.each(ctx, heads, func(w *lanes, task int) {
-		l, h := task/c.Heads, task%c.Heads
-		m, g := e.model.network.layers[l].heads(), grad.layers[l].heads()
-		if d < wideFold {
-			outputs[task] = f.layers[l].unfoldHead(h, d, m, g)
-		} else {
-			outputs[task] = w.unfoldWide(f.layers[l], h, d, m, g)
-		}
-		if f.layers[l].p != nil {
-			positions[task] = e.unfoldPosition(w, l, h, f.layers[l].p, g)
+	if c.split() {
+		heads = 0
+	}
+	u.outputs, u.positions = make([][]float64, heads), make([][]float32, heads)
+	err := e.tasks(ctx, 2*heads+c.Depth+1, func(m *member, task int) {
+		switch l := task - 2*heads; {
+		case l < 0:
+			u.head(m, task/2/c.Heads, task/2%c.Heads, task%2 == 0)
+		case l < c.Depth:
+			f.layers[l].unfoldRest(u.grad.layers[l], c)
+		default:
+			clear(u.grad.pos)
+			copy(u.grad.pos, f.pos)
+			copy(u.grad.norm.weight, f.gamma)
+			copy(u.grad.norm.bias, f.beta)
+			part(u.grad.out, f.out, c.Embed)
 		}
 	})
-	if err != nil {
+	if err != nil || c.split() {
 		return err
 	}
-	sum := make([]float64, d*d)
-	for l, g := range grad.layers {
-		clear(sum)
-		for h := range c.Heads {
-			axpy(sum, 1, outputs[l*c.Heads+h])
+	const size = 1 << 10 // numbers of all positions a task
+	err = e.tasks(ctx, c.Depth+(len(u.grad.pos)+size-1)/size, func(_ *member, task int) {
+		if task < c.Depth {
+			u.output(task)
+			return
 		}
-		for i, v := range sum {
-			g.heads().o.Weight[i] = float32(v)
+		from := (task - c.Depth) * size
+		for _, p := range u.positions {
+			if to := min(from+size, len(p)); from < to {
+				axpy(u.grad.pos[from:to], 1, p[from:to])
+			}
 		}
+	})
+	if err == nil && e.pairs != nil {
+		err = e.unfoldPlaces(ctx, u.grad)
 	}
-	for _, p := range positions {
-		axpy(grad.pos, 1, p)
+	return err
+}
+
+// unfolding is unfold at work.
+type unfolding struct {
+	*Engine
+	f         *folded
+	grad      network[float32]
+	outputs   [][]float64 // (L·H) of W_o
+	positions [][]float32 // (L·H) of pos
+}
+
+// unfoldRest takes back what is not of a head of FullHeads.
+func (f foldedLayer) unfoldRest(g layer[float32], c Config) {
+	copy(g.output().Bias, f.o)
+	f.unfoldSplit(g, c)
+	copy(g.norm.weight, f.gamma)
+	copy(g.norm.bias, f.beta)
+	copy(g.inner.weight, f.inner[0])
+	copy(g.inner.bias, f.inner[1])
+	if c.MLP > 0 {
+		part(g.mlp.up, f.up, c.Embed)
+		part(g.mlp.down, f.down, c.MLP*c.Embed)
 	}
-	if e.pairs != nil {
-		return e.unfoldPlaces(ctx, grad)
+}
+
+// head takes back dM of head h of layer l, with its positions, or dU.
+func (u *unfolding) head(w *member, l, h int, scores bool) {
+	c, f := u.model.config, u.f.layers[l]
+	m, g, d := u.model.network.layers[l].heads(), u.grad.layers[l].heads(), c.Embed
+	at := l*c.Heads + h
+	switch {
+	case scores && d < wideFold:
+		f.unfoldScores(h, d, m, g)
+	case scores:
+		w.folder.unfoldScores(f, h, d, m, g)
+	case d < wideFold:
+		u.outputs[at] = f.unfoldValues(h, d, m, g)
+	default:
+		u.outputs[at] = w.folder.unfoldValues(f, h, d, m, g)
 	}
-	return nil
+	if scores && f.p != nil {
+		u.positions[at] = u.unfoldPosition(&w.folder.memo, l, h, f.p, g)
+	}
+}
+
+// output adds up the parts of the heads of layer l in the gradient of W_o.
+func (u *unfolding) output(l int) {
+	c := u.model.config
+	sum := make([]float64, c.Embed*c.Embed)
+	for _, part := range u.outputs[l*c.Heads : (l+1)*c.Heads] {
+		axpy(sum, 1, part)
+	}
+	for i, v := range sum {
+		u.grad.layers[l].heads().o.Weight[i] = float32(v)
+	}
 }
 
 // part writes [W b] from src back to l.
@@ -104,18 +144,16 @@ func part(l Linear[float32], src []float32, in int) {
 	}
 }
 
-// unfoldHead sets head h of the gradients of queries, keys and values from dM
-// and dU in f, and returns the head's part in that of W_o:
+// unfoldScores sets head h of the gradients of queries and keys from dM in f, and
+// unfoldValues that of values from dU; that returns the head's part in that of W_o:
 //
 //	dW̃_k = W̃_q dMᵀ/√D, dW̃_q = W̃_k dM/√D, dW̃_v = W_oᵀ dU, dW_o = Σ_h dU W̃_vᵀ
 //
 // Coordinates that were one have the same gradient.
-func (f foldedLayer) unfoldHead(h, d int, m, grad fullHeads[float32]) []float64 {
+func (f foldedLayer) unfoldScores(h, d int, m, grad fullHeads[float32]) {
 	e, scale := f.e, 1/math.Sqrt(float64(d))
-	q, k, v := m.q.head(h, d).augmented(e), m.k.head(h, d).augmented(e), m.v.head(h, d).augmented(e)
-	dq, dk, dv := make([]float64, d*e), make([]float64, d*e), make([]float64, d*e)
-	do := make([]float64, d*d)
-	row := make([]float64, e)
+	q, k := m.q.head(h, d).augmented(e), m.k.head(h, d).augmented(e)
+	dq, dk, row := make([]float64, d*e), make([]float64, d*e), make([]float64, e)
 	for n := range e {
 		for m, g := range f.m[(h*e+n)*e:][:e] {
 			row[m] = scale * float64(g)
@@ -125,6 +163,14 @@ func (f foldedLayer) unfoldHead(h, d int, m, grad fullHeads[float32]) []float64 
 			axpy(dq[o*e:(o+1)*e], k[o*e+n], row)
 		}
 	}
+	spread(grad.q.head(h, d), dq, e)
+	spread(grad.k.head(h, d), dk, e)
+}
+
+func (f foldedLayer) unfoldValues(h, d int, m, grad fullHeads[float32]) []float64 {
+	e := f.e
+	v := m.v.head(h, d).augmented(e)
+	dv, do, row := make([]float64, d*e), make([]float64, d*d), make([]float64, e)
 	for r := range d {
 		for m, g := range f.u[(h*d+r)*e:][:e] {
 			row[m] = float64(g)
@@ -134,8 +180,6 @@ func (f foldedLayer) unfoldHead(h, d int, m, grad fullHeads[float32]) []float64 
 			do[r*d+o] = dot(row, v[o*e:(o+1)*e])
 		}
 	}
-	spread(grad.q.head(h, d), dq, e)
-	spread(grad.k.head(h, d), dk, e)
 	spread(grad.v.head(h, d), dv, e)
 	return do
 }
@@ -153,14 +197,17 @@ func spread(l Linear[float32], src []float64, e int) {
 
 // unfoldPosition adds to head h of grad, layer l, from dp (H, T, T), and returns
 // the head's part in the gradient of the position vectors.
-func (e *Engine) unfoldPosition(w *lanes, l, h int, dp []float32,
+func (e *Engine) unfoldPosition(memo *Memo[float32], l, h int, dp []float32,
 	grad fullHeads[float32]) []float32 {
 	c, d, net := e.model.config, e.model.config.Embed, e.model.network
 	size := e.length * e.length
 	pos := net.pos[:e.length*d]
 	dpos := make([]float32, len(pos))
-	w.memo.Place = e.places[l*c.Heads+h]
-	copy(w.memo.Sums.Keep("position", 1, e.length, e.length), dp[h*size:])
-	net.layers[l].heads().head(h).PlaceBackward(dpos, grad.head(h), pos, &w.memo)
+	memo.Place = e.places[l*c.Heads+h]
+	if memo.Sums == nil {
+		memo.Sums = new(Memo[float32])
+	}
+	copy(memo.Sums.Keep("position", 1, e.length, e.length), dp[h*size:])
+	net.layers[l].heads().head(h).PlaceBackward(dpos, grad.head(h), pos, memo)
 	return dpos
 }

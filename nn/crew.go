@@ -1,0 +1,202 @@
+package nn
+
+import (
+	"runtime"
+	"sync"
+	"sync/atomic"
+
+	"icar/nn/kernel"
+)
+
+// crew is the processors at work on one call of an Engine: the goroutine that calls
+// and others beside it, which live as long as the call. They take tasks of a phase as
+// they come. Who has none left looks among the tasks that are being done for one that
+// is cut into parts (see lanes.cut), and helps.
+//
+// A task and a part write what no other one does, in an order of operations that is
+// their own, so that it is free who does them, and when.
+//
+// To wake a goroutine takes some microseconds, and a step of a small model has half a
+// dozen phases of less than a millisecond each. So who waits looks again and again for a
+// while, giving way to whoever else wants the processor, and sleeps only then.
+type crew struct {
+	members []*member // in this call
+	all     []*member
+	closed  atomic.Bool
+	idle    atomic.Int32 // members without a task
+	asleep  atomic.Int32 // those of them that have to be woken
+	mutex   sync.Mutex
+	wake    *sync.Cond
+	gone    sync.WaitGroup
+	record  *record // of all that is done, one after the other, instead; see plan.go
+}
+
+// member is one of a crew; the first is who called.
+type member struct {
+	crew   *crew
+	phase  atomic.Pointer[job] // of the first member: the tasks of the phase
+	shared atomic.Pointer[job] // the parts of the task that it is at
+	lanes  *lanes              // its workspace in this phase, if it has needed one
+	aside  *lanes              // room for parts of others' tasks
+	folder folder
+}
+
+// job is n tasks, each to be done once.
+type job struct {
+	n          int64
+	next, done atomic.Int64
+	do         func(m *member, task int)
+}
+
+// left returns whether tasks are left to be taken.
+func (j *job) left() bool { return j != nil && j.next.Load() < j.n }
+
+// work takes tasks of the job until none is left.
+func (j *job) work(m *member) {
+	for j.left() {
+		task := j.next.Add(1) - 1
+		if task >= j.n {
+			return
+		}
+		j.do(m, int(task))
+		j.done.Add(1)
+	}
+}
+
+func newCrew() *crew {
+	c := &crew{}
+	c.wake = sync.NewCond(&c.mutex)
+	return c
+}
+
+// enlist makes the crew one of so many members, of which who calls is the first, to fold
+// on k. It has to be dismissed.
+func (c *crew) enlist(members int, k kernel.Kernel) {
+	for len(c.all) < members {
+		c.all = append(c.all, &member{crew: c, folder: folder{Kernel: k}})
+	}
+	c.members = c.all[:members]
+	c.closed.Store(false)
+	if c.record != nil {
+		return
+	}
+	for _, m := range c.members[1:] {
+		c.gone.Go(m.serve)
+	}
+}
+
+// dismiss sends all others away and returns when they are gone.
+func (c *crew) dismiss() {
+	c.closed.Store(true)
+	c.rouse()
+	c.gone.Wait()
+}
+
+// run is a phase: it does tasks 0 to n-1, and returns when all are done.
+func (c *crew) run(n int, do func(m *member, task int)) {
+	m := c.members[0]
+	if c.record != nil {
+		c.record.job(m, n, do)
+		return
+	}
+	if len(c.members) == 1 || n == 1 {
+		for task := range n {
+			do(m, task)
+		}
+		return
+	}
+	m.offer(&m.phase, n, do)
+}
+
+// helped returns whether it is worth while to cut the task that m is at: others have
+// none.
+func (m *member) helped() bool {
+	return m != nil && (m.crew.idle.Load() > 0 || m.crew.record != nil)
+}
+
+// share does the n parts of m's task with whoever is idle.
+func (m *member) share(n int, do func(m *member, part int)) {
+	if m.crew.record != nil {
+		m.crew.record.job(m, n, do)
+		return
+	}
+	m.offer(&m.shared, n, do)
+}
+
+// offer does a job in the open, and returns when all of it is done.
+func (m *member) offer(open *atomic.Pointer[job], n int, do func(m *member, task int)) {
+	j := &job{n: int64(n), do: do}
+	open.Store(j)
+	m.crew.rouse()
+	j.work(m)
+	for wait := 0; j.done.Load() < j.n; wait++ {
+		pause(wait)
+	}
+	open.Store(nil)
+}
+
+// rouse wakes those who sleep, now that there is something to do. A sleeper counts
+// itself first and then looks once more, so none misses it.
+func (c *crew) rouse() {
+	if c.asleep.Load() > 0 {
+		c.mutex.Lock()
+		c.wake.Broadcast()
+		c.mutex.Unlock()
+	}
+}
+
+// find returns a job with tasks left, nil if there is none. Tasks come before parts of
+// tasks.
+func (c *crew) find() *job {
+	if j := c.members[0].phase.Load(); j.left() {
+		return j
+	}
+	for _, m := range c.members {
+		if j := m.shared.Load(); j.left() {
+			return j
+		}
+	}
+	return nil
+}
+
+// patience is how often who waits looks for work before it sleeps: for some 50 µs where
+// nobody else wants the processor.
+const patience = 1 << 9
+
+// pause is between two looks: every eighth time it gives way to other goroutines, the
+// engines of other runs among them.
+func pause(wait int) {
+	if wait%8 == 7 {
+		runtime.Gosched()
+	}
+}
+
+// serve is the life of a member other than the first.
+func (m *member) serve() {
+	c := m.crew
+	c.idle.Add(1)
+	for wait := 0; !c.closed.Load(); wait++ {
+		if j := c.find(); j != nil {
+			c.idle.Add(-1)
+			j.work(m)
+			c.idle.Add(1)
+			wait = 0
+		} else if wait < patience {
+			pause(wait)
+		} else {
+			c.sleep()
+			wait = 0
+		}
+	}
+}
+
+// sleep returns when there may be something to do.
+func (c *crew) sleep() {
+	c.asleep.Add(1)
+	c.mutex.Lock()
+	if c.find() == nil && !c.closed.Load() {
+		c.wake.Wait()
+	}
+	c.mutex.Unlock()
+	c.asleep.Add(-1)
+}
