@@ -33,6 +33,7 @@ type Engine struct {
 	strands []*folded        // gradients
 	places  []*Memo[float32] // (L·H) of a product position
 	losses  []float64        // (N) summed squared error of every sequence
+	outputs [][]float64      // (L·H) of (D, D) gradients of W_o, see unfold
 	crew    *crew
 	rooms   struct { // workspaces that nobody is at
 		sync.Mutex

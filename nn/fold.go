@@ -170,16 +170,15 @@ func (f foldedLayer) foldRest(l layer[float32], c Config) {
 func (e *Engine) foldHead(m *member, l, h int, scores bool) {
 	c, net, f := e.model.config, e.model.network, e.weights.layers[l]
 	d, heads := c.Embed, net.layers[l].heads()
-	q, k, v := heads.q.head(h, d), heads.k.head(h, d), heads.v.head(h, d)
 	switch {
 	case scores && d < wideFold:
-		f.foldScores(h, d, q.augmented(f.e), k.augmented(f.e))
+		f.foldScores(h, d, heads.q.head(h, d).augmented(f.e), heads.k.head(h, d).augmented(f.e))
 	case scores:
-		m.folder.foldScores(f, h, d, q.augmented(f.e), k.augmented(f.e))
+		m.folder.foldScores(f, h, d, heads)
 	case d < wideFold:
-		f.foldValues(h, d, v.augmented(f.e), heads.o.Weight)
+		f.foldValues(h, d, heads.v.head(h, d).augmented(f.e), heads.o.Weight)
 	default:
-		m.folder.foldValues(f, h, d, v.augmented(f.e), heads.o.Weight)
+		m.folder.foldValues(f, h, d, heads)
 	}
 	if scores && f.p != nil {
 		place := e.places[l*c.Heads+h]
@@ -207,12 +206,19 @@ func (l Linear[F]) augmented(e int) []float64 {
 	d := len(l.Bias)
 	w := make([]float64, d*e)
 	for o, b := range l.Bias {
-		for i, v := range l.Weight[o*d : (o+1)*d] {
-			w[o*e+i%(e-1)] += float64(v)
-		}
-		w[o*e+e-1] = float64(b)
+		l.augment(w[o*e:][:e], o, b)
 	}
 	return w
+}
+
+// augment writes row o of W̃, whose last number is b.
+func (l Linear[F]) augment(row []float64, o int, b F) {
+	d, e := len(l.Bias), len(row)
+	clear(row)
+	for i, v := range l.Weight[o*d : (o+1)*d] {
+		row[i%(e-1)] += float64(v)
+	}
+	row[e-1] = float64(b)
 }
 
 // foldScores sets M_h from q, k = W̃_q, W̃_k (D, E). It computes in float64, so that M_h
