@@ -3,6 +3,10 @@ package ar
 import (
 	"fmt"
 	"math/rand/v2"
+	"runtime"
+	"slices"
+	"sync"
+	"sync/atomic"
 )
 
 // Shapes: N sequences, T context length, d token dimension, c token width.
@@ -69,15 +73,25 @@ func (s *Sampler[S]) rand(step uint64, b int) *rand.Rand {
 	return Rand(s.seed, fmt.Sprintf("%s block %d", s.stream, b), step)
 }
 
-// Batch returns the batch of a step.
+// Batch returns the batch of a step. It draws on all processors.
 func (s *Sampler[S]) Batch(step uint64) Batch[S] {
 	size := (s.t + 1) * s.d
 	batch := Batch[S]{N: s.n, T: s.t, D: s.d, States: make([]S, s.n*size)}
-	for b := range s.Blocks() {
-		first, last := b*BlockSize, min((b+1)*BlockSize, s.n)
-		batch.Contexts = append(batch.Contexts,
-			s.Block(step, b, batch.States[first*size:last*size])...)
+	blocks := make([][]Context, s.Blocks())
+	var next atomic.Int64
+	draw := func() {
+		for b := int(next.Add(1) - 1); b < len(blocks); b = int(next.Add(1) - 1) {
+			first, last := b*BlockSize, min((b+1)*BlockSize, s.n)
+			blocks[b] = s.Block(step, b, batch.States[first*size:last*size])
+		}
 	}
+	var others sync.WaitGroup
+	for range min(len(blocks), runtime.GOMAXPROCS(0)) - 1 {
+		others.Go(draw)
+	}
+	draw()
+	others.Wait()
+	batch.Contexts = slices.Concat(blocks...)
 	return batch
 }
 

@@ -25,7 +25,7 @@ type headLanes struct {
 }
 
 // head returns head h of a layer.
-func (w *lanes) head(f foldedLayer, y layerLanes, h int) headLanes {
+func (w *lanes) head(f *foldedLayer, y *layerLanes, h int) headLanes {
 	e, d, t := f.e, w.config.Embed, w.length
 	n := headLanes{
 		m: kernel.Dense(f.m[h*e*e:], e, e), u: kernel.Dense(f.u[h*d*e:], d, e),
@@ -80,8 +80,9 @@ func (w *lanes) scores(s kernel.Matrix, n headLanes, i int) {
 // attend adds the attention of all heads to w.o:
 //
 //	y_i = Σ_{j≤i} p_ij a_ij x̃_j, a = s or softmax s, s_ij = z_i·x̃_j, o_i += U y_i
-func (w *lanes) attend(f foldedLayer, y layerLanes) {
-	if w.attendParts(f, y) {
+func (w *lanes) attend(f *foldedLayer, y *layerLanes) {
+	if panels, cost := w.attendCut(f, y); w.cuts(len(y.y)*panels, cost) > 1 {
+		w.attendParts(f, y, panels, cost)
 		return
 	}
 	for h := range y.y {
@@ -123,7 +124,7 @@ func (w *lanes) panels(i int) (s, t kernel.Matrix) {
 }
 
 // attendBackward adds to g from w.d and, if wanted, to w.dx.
-func (w *lanes) attendBackward(f, g foldedLayer, y layerLanes, wanted bool) {
+func (w *lanes) attendBackward(f, g *foldedLayer, y *layerLanes, wanted bool) {
 	if !wanted {
 		w.each(len(y.y), w.headCost(f.e), func(w *lanes, h int) { w.headBackward(f, g, y, h, false) })
 		return
@@ -134,7 +135,7 @@ func (w *lanes) attendBackward(f, g foldedLayer, y layerLanes, wanted bool) {
 }
 
 // headBackward is attendBackward of one head.
-func (w *lanes) headBackward(f, g foldedLayer, y layerLanes, h int, wanted bool) {
+func (w *lanes) headBackward(f, g *foldedLayer, y *layerLanes, h int, wanted bool) {
 	e, d, t := f.e, w.config.Embed, w.length
 	n := w.head(f, y, h)
 	var dp kernel.Matrix
@@ -142,7 +143,9 @@ func (w *lanes) headBackward(f, g foldedLayer, y layerLanes, h int, wanted bool)
 		dp = kernel.Dense(g.p[h*t*t:], t, t)
 	}
 	du, dm := g.u[h*d*e:][:d*e], g.m[h*e*e:][:e*e]
-	if w.backwardParts(n, dp, du, dm, wanted) {
+	if wanted && w.keepsScores() && w.cuts(w.panelCount(), w.panelCost(e)) > 1 {
+		all := n // what is shared outlives the call
+		w.backwardParts(&all, dp, du, dm)
 		return
 	}
 	w.queries(n)

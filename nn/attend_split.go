@@ -63,7 +63,7 @@ func (c Config) projection(data []float32) kernel.Matrix {
 // attendSplit adds the attention of all heads to w.o, from y.x (T, D+1):
 //
 //	z_ih = Σ_{j≤i} a_hij v_jh, a = s or softmax s, s_hij = q_ih·k_jh, o_i += W_o z_i
-func (w *lanes) attendSplit(f foldedLayer, y layerLanes) {
+func (w *lanes) attendSplit(f *foldedLayer, y *layerLanes) {
 	c := w.config
 	w.MulShared(y.q.T(), c.projection(f.q), y.x.T(), false)
 	w.MulShared(y.k.T(), c.projection(f.k), y.x.T(), false)
@@ -93,7 +93,7 @@ func (w *lanes) splitScores(s, q, k kernel.Matrix, i int) {
 // and the gradient t_hij = dz_ih·v_jh of a, ds is t or that through the softmax, and
 //
 //	dq_i = Σ_{j≤i} ds_ij k_j, dk_j = Σ_{i≥j} ds_ij q_i, dv_j = Σ_{i≥j} a_ij dz_i.
-func (w *lanes) attendSplitBackward(f, g foldedLayer, y layerLanes, wanted bool) {
+func (w *lanes) attendSplitBackward(f, g *foldedLayer, y *layerLanes, wanted bool) {
 	c, d := w.config, w.split
 	w.outer(g.wo, w.d, y.z)
 	w.MulShared(d.z.T(), kernel.Dense(f.wo, c.Embed, c.Embed).T(), w.d.T(), false)

@@ -109,9 +109,13 @@ func (c *crew) run(n int, do func(m *member, task int)) {
 }
 
 // helped returns whether it is worth while to cut the task that m is at: others have
-// none.
+// none, and no task is left for them.
 func (m *member) helped() bool {
-	return m != nil && (m.crew.idle.Load() > 0 || m.crew.record != nil)
+	if m == nil {
+		return false
+	}
+	c := m.crew
+	return c.record != nil || c.idle.Load() > 0 && !c.members[0].phase.Load().left()
 }
 
 // share does the n parts of m's task with whoever is idle.

@@ -68,13 +68,13 @@ func (w *lanes) each(n, cost int, f func(w *lanes, i int)) {
 // beside returns w as m takes part in it: what w has computed is the same, scratch and
 // loops are m's own.
 func (w *lanes) beside(m *member) *lanes {
-	if m.aside == nil || m.aside.length != w.length || m.aside.segment != w.segment {
-		m.aside = &lanes{length: w.length, segment: w.segment,
-			scratch: newScratch(w.config, w.length, w.segment)}
+	if m.aside == nil || m.aside.length != w.length {
+		m.aside = &lanes{scratch: newScratch(w.config, w.length, w.segment)}
 	}
-	aside := *w
-	aside.scratch, aside.Kernel, aside.member = m.aside.scratch, w.alone, nil
-	return &aside
+	room := m.aside.scratch
+	*m.aside = *w
+	m.aside.scratch, m.aside.Kernel, m.aside.member = room, w.alone, nil
+	return m.aside
 }
 
 // cutting is the loops of a lanes, which are cut where others help.

@@ -8,21 +8,25 @@ import "icar/nn/kernel"
 // added, in the order of heads, and rows of scores do not until the gradients of tokens
 // are. What is added up in an order is then cut along tokens or coordinates.
 
-// attendParts is attend in parts, of a panel of rows or of a head, if others help: it
-// returns whether they did.
-func (w *lanes) attendParts(f foldedLayer, y layerLanes) bool {
-	heads, panels := len(y.y), (w.length+kernel.PanelRows-1)/kernel.PanelRows
-	whole := w.config.Attention == LinearAttention && f.p != nil
-	if whole {
+// panelCount returns the number of panels of rows of scores.
+func (w *lanes) panelCount() int { return (w.length + kernel.PanelRows - 1) / kernel.PanelRows }
+
+// attendCut returns how many parts a head is cut into and what each costs. The loop of
+// narrow inputs takes a head whole.
+func (w *lanes) attendCut(f *foldedLayer, y *layerLanes) (panels, cost int) {
+	panels = w.panelCount()
+	if w.config.Attention == LinearAttention && f.p != nil {
 		panels = 1
 	}
-	cost := w.headCost(f.e) / panels
-	if w.cuts(heads*panels, cost) == 1 {
-		return false
-	}
+	return panels, w.headCost(f.e) / panels
+}
+
+// attendParts is attend in parts, of a panel of rows or of a head.
+func (w *lanes) attendParts(f *foldedLayer, y *layerLanes, panels, cost int) {
+	heads := len(y.y)
 	w.each(heads*panels, cost, func(w *lanes, k int) {
 		n := w.head(f, y, k%heads)
-		if whole {
+		if panels == 1 {
 			w.queries(n)
 			w.attendHead(n)
 			return
@@ -32,11 +36,10 @@ func (w *lanes) attendParts(f foldedLayer, y layerLanes) bool {
 		w.attendPanel(n, i)
 	})
 	w.outputs(f, y)
-	return true
 }
 
 // outputs adds U y of all heads to w.o.
-func (w *lanes) outputs(f foldedLayer, y layerLanes) {
+func (w *lanes) outputs(f *foldedLayer, y *layerLanes) {
 	w.strip((w.count+5)/6, 6*len(y.y)*f.e*w.config.Embed, func(from, to int) {
 		first, count := from*6, min(to*6, w.count)-from*6
 		o := w.o.SliceRows(first, count)
@@ -67,16 +70,19 @@ func (n headLanes) rows(i, count int) headLanes {
 	return n
 }
 
-// backwardParts is headBackward in parts if others help, and returns whether they did.
-// All rows of scores are kept, T² of one head, unless they are too many: tokens hear of
-// them in their order.
-func (w *lanes) backwardParts(n headLanes, dp kernel.Matrix, du, dm []float32,
-	wanted bool) bool {
-	panels := (w.length + kernel.PanelRows - 1) / kernel.PanelRows
-	const room = 1 << 16 // scores
-	if !wanted || w.length*w.length > room || w.cuts(panels, 2*w.headCost(n.x.Cols)/panels) == 1 {
-		return false
-	}
+// keepsScores returns whether all scores of a head may be kept.
+func (w *lanes) keepsScores() bool {
+	const room = 1 << 16 // scores, 4 MiB
+	return w.length*w.length <= room
+}
+
+// panelCost is about what the backward of a panel costs.
+func (w *lanes) panelCost(e int) int { return 2 * w.headCost(e) / w.panelCount() }
+
+// backwardParts is headBackward in parts. All rows of scores are kept, T² of one head:
+// tokens hear of them in their order.
+func (w *lanes) backwardParts(n *headLanes, dp kernel.Matrix, du, dm []float32) {
+	panels := w.panelCount()
 	size := panels * kernel.PanelRows * w.length * kernel.Lanes
 	if w.kept[0] == nil {
 		w.kept[0], w.kept[1] = make([]float32, size), make([]float32, size)
@@ -88,20 +94,20 @@ func (w *lanes) backwardParts(n headLanes, dp kernel.Matrix, du, dm []float32,
 			kernel.Matrix{Data: w.kept[1][at:], Rows: rows, Cols: i + rows, Row: w.length, Col: 1}
 	}
 	d := w.d
-	w.each(panels, 2*w.headCost(n.x.Cols)/panels, func(w *lanes, k int) {
+	w.each(panels, w.panelCost(n.x.Cols), func(w *lanes, k int) {
 		i := (panels - 1 - k) * kernel.PanelRows
 		s, t := scores(i)
 		rows := n.rows(i, s.Rows)
 		w.queries(rows)
 		w.MulShared(rows.v.T(), n.u.T(), d.SliceRows(i, s.Rows).T(), false)
-		w.panelBackward(n, s, t, dp, i)
+		w.panelBackward(*n, s, t, dp, i)
 	})
 	w.outer(du, w.d, n.y)
 	w.outer(dm, n.a, n.x)
 	back := without(n.m).T()
 	w.strip((w.dx.Cols+2)/3, 3*w.length*(n.x.Cols+w.length), func(from, to int) {
 		from, to = 3*from, min(3*to, w.dx.Cols)
-		part, columns := *w, n
+		part, columns := *w, *n
 		part.Kernel = w.alone
 		dx := w.dx.Slice(0, from, w.length, to-from)
 		columns.v, columns.z = n.v.Slice(0, from, w.length, to-from), n.z.Slice(0, from, w.length, to-from)
@@ -113,5 +119,4 @@ func (w *lanes) backwardParts(n headLanes, dp kernel.Matrix, du, dm []float32,
 		m.Data, m.Rows = back.Data[from*back.Row:], to-from
 		w.alone.MulShared(dx.T(), m, n.a.T(), true)
 	})
-	return true
 }

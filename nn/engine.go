@@ -234,16 +234,10 @@ func (e *Engine) room() *lanes {
 
 // finite returns whether the losses and the gradients are.
 func (e *Engine) finite() bool {
-	const size = 1 << 14 // numbers a task
-	var pieces [][]float32
-	for _, p := range e.model.parameters {
-		for part := range slices.Chunk(p.Grad, size) {
-			pieces = append(pieces, part)
-		}
-	}
+	all := pieces(e.model.parameters, 1<<14)
 	var bad atomic.Bool
-	e.crew.run(len(pieces), func(_ *member, task int) {
-		if nonFinite(pieces[task]) >= 0 {
+	e.crew.run(len(all), func(_ *member, task int) {
+		if p := all[task]; nonFinite(e.model.parameters[p.i].Grad[p.from:p.to]) >= 0 {
 			bad.Store(true)
 		}
 	})

@@ -74,11 +74,11 @@ func (w *lanes) forwardLayer(f foldedLayer, l int) {
 	case l == 0 && w.pairs != nil:
 		w.pairs.output(w, f.base, mixed.x)
 	case c.split():
-		w.attendSplit(f, mixed)
+		w.attendSplit(&f, &mixed)
 	case c.quadratic(w.length):
-		w.attend(f, mixed)
+		w.attend(&f, &mixed)
 	default:
-		w.attendLinear(f, mixed)
+		w.attendLinear(&f, &mixed)
 	}
 	if c.postNorm() {
 		w.Norm(w.o, y.norm.normal, y.norm.rstd, w.o, f.gamma, f.beta, normEpsilon)
@@ -176,11 +176,11 @@ func (w *lanes) backwardLayer(f, g foldedLayer, l int) {
 	case l == 0 && w.pairs != nil:
 		w.pairs.gradient(w, g.base, mixed.x)
 	case c.split():
-		w.attendSplitBackward(f, g, mixed, learns)
+		w.attendSplitBackward(&f, &g, &mixed, learns)
 	case c.quadratic(w.length):
-		w.attendBackward(f, g, mixed, learns)
+		w.attendBackward(&f, &g, &mixed, learns)
 	default:
-		w.attendLinearBackward(f, g, mixed, learns)
+		w.attendLinearBackward(&f, &g, &mixed, learns)
 	}
 	if c.PreNorm {
 		w.normBackward(w.dx, y.norm, f.gamma, g.gamma, g.beta)

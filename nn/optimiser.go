@@ -5,8 +5,10 @@ package nn
 
 import (
 	"math"
+	"runtime"
 	"slices"
 	"sync"
+	"sync/atomic"
 )
 
 // Optimiser is a rule of descent with its state.
@@ -69,9 +71,9 @@ type SGD[F Float] struct {
 
 // Step implements Optimiser.
 func (o *SGD[F]) Step(_ int, rate float64) {
-	for _, p := range o.parameters {
-		axpy(p.Data, F(-rate), p.Grad)
-	}
+	shared(o.parameters, func(i, from, to int) {
+		axpy(o.parameters[i].Data[from:to], F(-rate), o.parameters[i].Grad[from:to])
+	})
 }
 
 // State implements Optimiser: there is none.
@@ -94,13 +96,13 @@ type Momentum[F Float] struct {
 
 // Step implements Optimiser.
 func (o *Momentum[F]) Step(_ int, rate float64) {
-	for i, p := range o.parameters {
-		v := o.velocity[i].Data
-		for j, g := range p.Grad {
-			v[j] = F(momentum*v[j]) + g
+	shared(o.parameters, func(i, from, to int) {
+		p, v := o.parameters[i], o.velocity[i].Data
+		for j := from; j < to; j++ {
+			v[j] = F(momentum*v[j]) + p.Grad[j]
 			p.Data[j] -= F(F(rate) * v[j])
 		}
-	}
+	})
 }
 
 // State implements Optimiser: the velocities momentum.v/NAME.
@@ -132,31 +134,57 @@ type Adam[F Float] struct {
 func (o *Adam[F]) Step(t int, rate float64) {
 	step := F(rate / (1 - math.Pow(adamBeta1, float64(t))))
 	root := F(math.Sqrt(1 - math.Pow(adamBeta2, float64(t))))
-	for i, p := range o.parameters {
-		m, v := o.m[i].Data, o.v[i].Data
-		pieces(len(p.Grad), func(from, to int) {
-			for j := from; j < to; j++ {
-				g := p.Grad[j]
-				m[j] += F((1 - adamBeta1) * (g - m[j]))
-				v[j] = F(adamBeta2*v[j]) + F((1-adamBeta2)*g*g)
-				p.Data[j] -= step * m[j] / (F(math.Sqrt(float64(v[j])))/root + adamEpsilon)
-			}
-		})
-	}
+	shared(o.parameters, func(i, from, to int) {
+		p, m, v := o.parameters[i], o.m[i].Data, o.v[i].Data
+		for j := from; j < to; j++ {
+			g := p.Grad[j]
+			m[j] += F((1 - adamBeta1) * (g - m[j]))
+			v[j] = F(adamBeta2*v[j]) + F((1-adamBeta2)*g*g)
+			p.Data[j] -= step * m[j] / (F(math.Sqrt(float64(v[j])))/root + adamEpsilon)
+		}
+	})
 }
 
-// pieces calls f on parts of [0, n) that make it up, side by side where n is large.
-// What f does to one entry must not depend on another.
-func pieces(n int, f func(from, to int)) {
-	const size = 1 << 14
-	if n <= size {
-		f(0, n)
+// piece is entries [from, to) of parameter i.
+type piece struct{ i, from, to int }
+
+// pieces cuts all parameters into pieces of at most size entries.
+func pieces[F Float](parameters []Parameter[F], size int) (all []piece) {
+	for i, p := range parameters {
+		for from := 0; from < len(p.Data); from += size {
+			all = append(all, piece{i, from, min(from+size, len(p.Data))})
+		}
+	}
+	return all
+}
+
+// shared calls f on pieces that make up all parameters, side by side where there is
+// enough to do for that. What f does to one entry must not depend on another.
+func shared[F Float](parameters []Parameter[F], f func(i, from, to int)) {
+	const enough = 1 << 12 // entries, 25 µs or so of Adam
+	count := 0
+	for _, p := range parameters {
+		count += len(p.Data)
+	}
+	workers := min(runtime.GOMAXPROCS(0), count/enough)
+	if workers < 2 {
+		for i, p := range parameters {
+			f(i, 0, len(p.Data))
+		}
 		return
 	}
+	all := pieces(parameters, enough)
+	var next atomic.Int64
 	var parts sync.WaitGroup
-	for from := 0; from < n; from += size {
-		parts.Go(func() { f(from, min(from+size, n)) })
+	work := func() {
+		for k := int(next.Add(1) - 1); k < len(all); k = int(next.Add(1) - 1) {
+			f(all[k].i, all[k].from, all[k].to)
+		}
 	}
+	for range workers - 1 {
+		parts.Go(work)
+	}
+	work()
 	parts.Wait()
 }
 
@@ -192,11 +220,12 @@ func NewAdamW[F Float](parameters []Parameter[F], decay float64) *AdamW[F] {
 // Step implements Optimiser.
 func (o *AdamW[F]) Step(t int, rate float64) {
 	keep := F(1 - float64(rate*o.decay)) // not fused on any processor
-	for _, p := range o.adam.parameters {
-		for j := range p.Data {
+	shared(o.adam.parameters, func(i, from, to int) {
+		p := o.adam.parameters[i]
+		for j := from; j < to; j++ {
 			p.Data[j] *= keep
 		}
-	}
+	})
 	o.adam.Step(t, rate)
 }
 

@@ -79,7 +79,7 @@ func (w *lanes) lower(s []float32, q, x kernel.Matrix) kernel.Matrix {
 }
 
 // attendLinear adds the attention of all heads to w.o.
-func (w *lanes) attendLinear(f foldedLayer, y layerLanes) {
+func (w *lanes) attendLinear(f *foldedLayer, y *layerLanes) {
 	w.accumulate(y.sums, y.x)
 	if heads := len(y.y); w.cuts(heads, w.headCost(f.e)) > 1 {
 		w.each(heads, w.headCost(f.e), func(w *lanes, h int) { w.prefixHead(f, y, h) })
@@ -92,7 +92,7 @@ func (w *lanes) attendLinear(f foldedLayer, y layerLanes) {
 }
 
 // prefixHead computes y of a head.
-func (w *lanes) prefixHead(f foldedLayer, y layerLanes, h int) headLanes {
+func (w *lanes) prefixHead(f *foldedLayer, y *layerLanes, h int) headLanes {
 	n := w.head(f, y, h)
 	w.queries(n)
 	for k := range chunkCount(w.count) {
@@ -130,7 +130,7 @@ func square(data []float32, k, e int) kernel.Matrix {
 //	a_i = G_i v_i, dx̃_j += Σ_h Σ_{i≥j} (z_i·x̃_j) v_i + (v_i·x̃_j) z_i = (R_j + R_jᵀ) x̃_j,
 //
 // R_j = Σ_h Σ_{i≥j} v_i z_iᵀ: a sum over the chunks after j's and scores inside.
-func (w *lanes) attendLinearBackward(f, g foldedLayer, y layerLanes, wanted bool) {
+func (w *lanes) attendLinearBackward(f, g *foldedLayer, y *layerLanes, wanted bool) {
 	if y.sums.at != w.first/w.segment {
 		w.accumulate(y.sums, y.x)
 	}
@@ -148,7 +148,7 @@ func (w *lanes) attendLinearBackward(f, g foldedLayer, y layerLanes, wanted bool
 
 // prefixHeadBackward is attendLinearBackward of one head, with the chunks' own parts of
 // R in w.suffixes.
-func (w *lanes) prefixHeadBackward(f, g foldedLayer, y layerLanes, h int, wanted bool) {
+func (w *lanes) prefixHeadBackward(f, g *foldedLayer, y *layerLanes, h int, wanted bool) {
 	e, d := f.e, w.config.Embed
 	n := w.head(f, y, h)
 	w.queries(n)

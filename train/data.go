@@ -45,7 +45,7 @@ type Batches struct {
 	epoch   int
 	order   []int // of the training sequences in that epoch
 
-	drawn []float32 // (N, T+1, d) states of the last batch
+	drawn []float32 // (N, T+1, d) states of the last batch, if they are fresh
 	last  nn.Batch[float32]
 }
 
@@ -57,11 +57,10 @@ func NewBatches(ctx context.Context, c Config) (*Batches, error) {
 	if err != nil {
 		return nil, err
 	}
-	b := &Batches{config: c, epoch: -1, drawn: make([]float32, c.states(c.Batch)),
-		last: newBatch(c, c.Batch)}
+	b := &Batches{config: c, epoch: -1, last: newBatch(c, c.Batch)}
 	n := c.Train
 	if c.Fresh {
-		n = c.Batch
+		n, b.drawn = c.Batch, make([]float32, c.states(c.Batch))
 	}
 	if b.tokens, err = c.Encoding(); err == nil && c.Data != "" {
 		training, test, err := c.own()
@@ -121,21 +120,34 @@ func share(n int, f func(from, to int) error) error {
 func (b *Batches) Batch(ctx context.Context, k int) (nn.Batch[float32], error) {
 	c := b.config
 	if c.Fresh {
-		if err := draw(ctx, c, b.sampler, b.drawn, uint64(k)); err != nil {
-			return nn.Batch[float32]{}, err
-		}
-		return b.last, encode(c, b.tokens, b.last, b.drawn)
+		return b.last, b.fresh(ctx, uint64(k))
 	}
 	perEpoch := c.Train / c.Batch
 	if epoch := (k - 1) / perEpoch; epoch != b.epoch {
 		b.epoch = epoch
 		b.order = ar.Rand(c.Seed, shuffleStream, uint64(epoch)).Perm(c.Train)
 	}
-	size, first := c.states(1), (k-1)%perEpoch*c.Batch
-	for i, n := range b.order[first : first+c.Batch] {
-		copy(b.drawn[i*size:(i+1)*size], b.states[n*size:])
-	}
-	return b.last, encode(c, b.tokens, b.last, b.drawn)
+	first := (k - 1) % perEpoch * c.Batch
+	of := b.order[first : first+c.Batch]
+	return b.last, encodeSome(c, b.tokens, b.last, b.states, func(n int) int { return of[n] })
+}
+
+// fresh draws the batch of step k and encodes each block of it while it is in the cache.
+func (b *Batches) fresh(ctx context.Context, k uint64) error {
+	c := b.config
+	return share(b.sampler.Blocks(), func(from, to int) error {
+		for block := from; block < to && ctx.Err() == nil; block++ {
+			first, last := block*ar.BlockSize, min((block+1)*ar.BlockSize, c.Batch)
+			b.sampler.Block(k, block, b.drawn[c.states(first):c.states(last)])
+			for n := first; n < last; n++ {
+				s := b.drawn[c.states(n):c.states(n+1)]
+				if err := encodeOne(c, b.tokens, b.last, n, s); err != nil {
+					return err
+				}
+			}
+		}
+		return context.Cause(ctx)
+	})
 }
 
 // rounded returns states in the arithmetic of training.
@@ -211,15 +223,27 @@ func newBatch(c Config, n int) nn.Batch[float32] {
 
 // encode fills b with the tokens and targets of states (N, T+1, d).
 func encode(c Config, tokens ar.Encoding, b nn.Batch[float32], states []float32) error {
-	size, inputs, targets := c.states(1), b.T*c.Width, b.T*c.D
+	return encodeSome(c, tokens, b, states, func(n int) int { return n })
+}
+
+// encodeSome fills b with the tokens and targets of sequences of(0), of(1), … of states
+// (any number, T+1, d), side by side.
+func encodeSome(c Config, tokens ar.Encoding, b nn.Batch[float32], states []float32,
+	of func(n int) int) error {
 	return share(b.N, func(from, to int) error {
 		for n := from; n < to; n++ {
-			s := states[n*size : (n+1)*size]
-			if err := ar.Encode(tokens, b.X[n*inputs:(n+1)*inputs], s, c.D); err != nil {
+			s := states[c.states(of(n)):c.states(of(n)+1)]
+			if err := encodeOne(c, tokens, b, n, s); err != nil {
 				return err
 			}
-			copy(b.Y[n*targets:(n+1)*targets], s[c.D:])
 		}
 		return nil
 	})
+}
+
+// encodeOne sets the tokens and targets of sequence n of b from its states (T+1, d).
+func encodeOne(c Config, tokens ar.Encoding, b nn.Batch[float32], n int, states []float32) error {
+	inputs, targets := b.T*c.Width, b.T*c.D
+	copy(b.Y[n*targets:(n+1)*targets], states[c.D:])
+	return ar.Encode(tokens, b.X[n*inputs:(n+1)*inputs], states, c.D)
 }
