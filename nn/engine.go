@@ -69,27 +69,11 @@ func (e *Engine) Gradient(ctx context.Context, b Batch[float32]) (float64, error
 	}
 	defer e.crew.dismiss()
 	strands := e.split(b.N)
-	for len(e.strands) < strands {
-		e.strands = append(e.strands, newFolded(e.model.config, b.T, e.pairs))
+	err := e.rounds(ctx, b, true, func(from, to int) error { return e.run(ctx, b, from, to, strands) })
+	if err == nil {
+		err = e.unfold(ctx, e.strands[0])
 	}
-	coords := e.model.config.Coords
-	err := e.rounds(ctx, b, true, func(from, to int) error {
-		blocks := to - from
-		return e.each(ctx, strands, func(w *lanes, s int) {
-			if from == 0 {
-				clear(e.strands[s].data)
-			}
-			for k := s * blocks / strands; k < (s+1)*blocks/strands && ctx.Err() == nil; k++ {
-				first := (from + k) * kernel.Lanes
-				w.forward(e.weights, b, first, coords, func() { w.loss(b, first, e.losses) })
-				w.backward(e.weights, e.strands[s])
-			}
-		})
-	})
 	if err != nil {
-		return 0, err
-	}
-	if err := e.reduce(ctx, e.strands[:strands]); err != nil {
 		return 0, err
 	}
 	if !e.finite() {
@@ -202,18 +186,22 @@ func (e *Engine) tasks(ctx context.Context, n int, f func(m *member, task int)) 
 	return context.Cause(ctx)
 }
 
-// each is tasks with a workspace for everyone who has any of them.
-func (e *Engine) each(ctx context.Context, n int, f func(w *lanes, task int)) error {
-	err := e.tasks(ctx, n, func(m *member, task int) {
-		if m.lanes == nil {
-			m.lanes = e.room()
-			m.lanes.member = m
-		}
-		f(m.lanes, task)
-	})
-	for _, m := range e.crew.members {
-		if m.lanes != nil {
-			e.rooms.free, m.lanes = append(e.rooms.free, m.lanes), nil
+// each is tasks with a workspace for everyone who has any of them, as many at a time as
+// there may be workspaces.
+func (e *Engine) each(ctx context.Context, n int, f func(w *lanes, task int)) (err error) {
+	wave := e.model.config.abreast(e.length)
+	for first := 0; first < n && err == nil; first += wave {
+		err = e.tasks(ctx, min(wave, n-first), func(m *member, task int) {
+			if m.lanes == nil {
+				m.lanes = e.room()
+				m.lanes.member = m
+			}
+			f(m.lanes, first+task)
+		})
+		for _, m := range e.crew.members {
+			if m.lanes != nil {
+				e.rooms.free, m.lanes = append(e.rooms.free, m.lanes), nil
+			}
 		}
 	}
 	return err

@@ -8,34 +8,16 @@ import (
 	"slices"
 )
 
-// reduce adds up the gradients of the strands in their order, in the first,
-// and takes them back to the parameters.
-func (e *Engine) reduce(ctx context.Context, strands []*folded) error {
-	const share = 1 << 14 // numbers to add a task, some 10 µs
-	sum := strands[0].data
-	size := max(64, share/len(strands))
-	err := e.tasks(ctx, (len(sum)+size-1)/size, func(_ *member, task int) {
-		from, to := task*size, min((task+1)*size, len(sum))
-		for _, s := range strands[1:] {
-			axpy(sum[from:to], 1, s.data[from:to])
-		}
-	})
-	if err != nil {
-		return err
-	}
-	if e.pairs != nil {
-		if err := e.unfoldPairs(ctx, &strands[0].layers[0]); err != nil {
-			return err
-		}
-	}
-	return e.unfold(ctx, strands[0])
-}
-
 // unfold sets the parameters' gradients from that of the folded form, in tasks like
 // those of fold, and then W_o of every layer and the positions, which all heads have a
 // part in.
 func (e *Engine) unfold(ctx context.Context, f *folded) error {
 	c := e.model.config
+	if e.pairs != nil {
+		if err := e.unfoldPairs(ctx, &f.layers[0]); err != nil {
+			return err
+		}
+	}
 	tensors := make([][]float32, len(e.model.parameters))
 	for i, p := range e.model.parameters {
 		tensors[i] = p.Grad
