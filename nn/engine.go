@@ -143,7 +143,7 @@ func (e *Engine) prepare(ctx context.Context, b Batch[float32]) error {
 		if paired {
 			e.pairs = newPairs(c, b.T)
 		}
-		e.weights = newFolded(c, b.T, e.pairs)
+		e.weights = newFolded(c, b.T, e.pairs, nil)
 		e.pairs.share(e.weights)
 		if c.Position == ProductPosition {
 			for range c.Depth * c.Heads {

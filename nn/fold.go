@@ -46,7 +46,8 @@ type foldedLayer struct {
 }
 
 // newFolded makes room for them, with the first layer in the form of p, if there is one.
-func newFolded(c Config, length int, p *pairs) *folded {
+// The room is in there, if it is enough.
+func newFolded(c Config, length int, p *pairs, there []float32) *folded {
 	f := &folded{layers: make([]foldedLayer, c.Depth)}
 	type piece struct {
 		to   *[]float32
@@ -90,7 +91,10 @@ func newFolded(c Config, length int, p *pairs) *folded {
 	for _, p := range pieces {
 		size += p.size
 	}
-	f.data = make([]float32, size)
+	if len(there) < size {
+		there = make([]float32, size)
+	}
+	f.data = there[:size]
 	rest := f.data
 	for _, p := range pieces {
 		*p.to, rest = rest[:p.size:p.size], rest[p.size:]

@@ -55,7 +55,7 @@ func (e *Engine) run(ctx context.Context, b Batch[float32], from, to, strands in
 	for first := 0; first < strands; first += wave {
 		n, at := min(wave, strands-first), min(from+first, 1) // in front of it is the sum
 		for len(e.strands) < at+n {
-			e.strands = append(e.strands, newFolded(e.model.config, b.T, e.pairs))
+			e.strands = append(e.strands, e.newStrand(b.T))
 		}
 		err := e.each(ctx, n, func(w *lanes, k int) {
 			s, grad := first+k, e.strands[at+k]
@@ -74,6 +74,16 @@ func (e *Engine) run(ctx context.Context, b Batch[float32], from, to, strands in
 		}
 	}
 	return nil
+}
+
+// newStrand makes room for the gradient of another strand. The second is where those of
+// the parameters are: they are set from the first, when all have been added to it.
+func (e *Engine) newStrand(length int) *folded {
+	var there []float32
+	if len(e.strands) == 1 {
+		there = e.model.gradient
+	}
+	return newFolded(e.model.config, length, e.pairs, there)
 }
 
 // add adds the gradients of strands to sum in their order.
