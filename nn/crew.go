@@ -4,37 +4,43 @@ import (
 	"runtime"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"icar/nn/kernel"
 )
 
-// crew is the processors at work on one call of an Engine: the goroutine that calls
-// and others beside it, which live as long as the call. They take tasks of a phase as
-// they come. Who has none left looks among the tasks that are being done for one that
-// is cut into parts (see lanes.cut), and helps.
+// crew is the processors at work on a call of an Engine: the goroutine that calls and
+// others beside it. They take tasks of a phase as they come. Who has none left looks
+// among the tasks that are being done for one that is cut into parts (see cut.go), and
+// helps.
 //
 // A task and a part write what no other one does, in an order of operations that is
 // their own, so that it is free who does them, and when.
 //
-// To wake a goroutine takes some microseconds, and a step of a small model has half a
-// dozen phases of less than a millisecond each. So who waits looks again and again for a
-// while, giving way to whoever else wants the processor, and sleeps only then.
+// To wake a processor takes some 5 to 50 µs, one after the other, and a step of a small
+// model has half a dozen phases in a millisecond or two. So who waits looks again and
+// again, giving way to whoever else wants the processor, also from the end of a call to
+// the next. Only when its patience ends it sleeps, or goes if there is no call.
 type crew struct {
-	members []*member // in this call
-	all     []*member
-	closed  atomic.Bool
+	members []*member
+	calling atomic.Bool  // whether there is a call
+	hurry   atomic.Bool  // whether all have to go now
 	idle    atomic.Int32 // members without a task
 	asleep  atomic.Int32 // those of them that have to be woken
-	mutex   sync.Mutex
+	mutex   sync.Mutex   // of wake, and of who is there
 	wake    *sync.Cond
 	gone    sync.WaitGroup
 	record  *record // of all that is done, one after the other, instead; see plan.go
 }
 
+// patience is how long who waits looks for work.
+const patience = 100 * time.Microsecond
+
 // member is one of a crew; the first is who called.
 type member struct {
 	crew   *crew
 	phase  atomic.Pointer[job] // of the first member: the tasks of the phase
+	there  bool                // whether a goroutine serves
 	shared atomic.Pointer[job] // the parts of the task that it is at
 	lanes  *lanes              // its workspace in this phase, if it has needed one
 	aside  *lanes              // room for parts of others' tasks
@@ -69,27 +75,41 @@ func newCrew() *crew {
 	return c
 }
 
-// enlist makes the crew one of so many members, of which who calls is the first, to fold
+// enlist begins a call on so many members, of which who calls is the first; they fold
 // on k. It has to be dismissed.
 func (c *crew) enlist(members int, k kernel.Kernel) {
-	for len(c.all) < members {
-		c.all = append(c.all, &member{crew: c, folder: folder{Kernel: k}})
+	if members != len(c.members) {
+		c.disband()
+		c.members = nil
+		for range members {
+			c.members = append(c.members, &member{crew: c, folder: folder{Kernel: k}})
+		}
 	}
-	c.members = c.all[:members]
-	c.closed.Store(false)
+	c.mutex.Lock()
+	defer c.mutex.Unlock()
+	c.calling.Store(true)
 	if c.record != nil {
 		return
 	}
 	for _, m := range c.members[1:] {
-		c.gone.Go(m.serve)
+		if !m.there {
+			m.there = true
+			c.gone.Go(m.serve)
+		}
 	}
 }
 
-// dismiss sends all others away and returns when they are gone.
+// dismiss ends a call.
 func (c *crew) dismiss() {
-	c.closed.Store(true)
+	c.calling.Store(false)
 	c.rouse()
+}
+
+// disband returns when all but the first are gone.
+func (c *crew) disband() {
+	c.hurry.Store(true)
 	c.gone.Wait()
+	c.hurry.Store(false)
 }
 
 // run is a phase: it does tasks 0 to n-1, and returns when all are done.
@@ -115,7 +135,7 @@ func (m *member) helped() bool {
 		return false
 	}
 	c := m.crew
-	return c.record != nil || c.idle.Load() > 0 && !c.members[0].phase.Load().left()
+	return c.record != nil && c.record.cuts || c.idle.Load() > 0 && !c.members[0].phase.Load().left()
 }
 
 // share does the n parts of m's task with whoever is idle.
@@ -163,10 +183,6 @@ func (c *crew) find() *job {
 	return nil
 }
 
-// patience is how often who waits looks for work before it sleeps: for some 50 µs where
-// nobody else wants the processor.
-const patience = 1 << 9
-
 // pause is between two looks: every eighth time it gives way to other goroutines, the
 // engines of other runs among them.
 func pause(wait int) {
@@ -179,28 +195,37 @@ func pause(wait int) {
 func (m *member) serve() {
 	c := m.crew
 	c.idle.Add(1)
-	for wait := 0; !c.closed.Load(); wait++ {
+	defer c.idle.Add(-1)
+	since := time.Now()
+	for wait := 0; ; wait++ {
 		if j := c.find(); j != nil {
 			c.idle.Add(-1)
 			j.work(m)
 			c.idle.Add(1)
-			wait = 0
-		} else if wait < patience {
-			pause(wait)
-		} else {
-			c.sleep()
-			wait = 0
+			since = time.Now()
+			continue
+		}
+		pause(wait)
+		if wait%8 == 7 && (time.Since(since) > patience || c.hurry.Load()) {
+			if m.leave() {
+				return
+			}
+			since = time.Now()
 		}
 	}
 }
 
-// sleep returns when there may be something to do.
-func (c *crew) sleep() {
+// leave returns true if there is no call, and else, when there may be something to do,
+// false.
+func (m *member) leave() bool {
+	c := m.crew
 	c.asleep.Add(1)
+	defer c.asleep.Add(-1)
 	c.mutex.Lock()
-	if c.find() == nil && !c.closed.Load() {
+	defer c.mutex.Unlock()
+	if c.calling.Load() && c.find() == nil {
 		c.wake.Wait()
 	}
-	c.mutex.Unlock()
-	c.asleep.Add(-1)
+	m.there = c.calling.Load()
+	return !m.there
 }

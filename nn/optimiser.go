@@ -132,9 +132,14 @@ type Adam[F Float] struct {
 
 // Step implements Optimiser.
 func (o *Adam[F]) Step(t int, rate float64) {
+	shared(o.parameters, o.piece(t, rate))
+}
+
+// piece returns what makes step t of entries [from, to) of parameter i.
+func (o *Adam[F]) piece(t int, rate float64) func(i, from, to int) {
 	step := F(rate / (1 - math.Pow(adamBeta1, float64(t))))
 	root := F(math.Sqrt(1 - math.Pow(adamBeta2, float64(t))))
-	shared(o.parameters, func(i, from, to int) {
+	return func(i, from, to int) {
 		p, m, v := o.parameters[i], o.m[i].Data, o.v[i].Data
 		for j := from; j < to; j++ {
 			g := p.Grad[j]
@@ -142,7 +147,7 @@ func (o *Adam[F]) Step(t int, rate float64) {
 			v[j] = F(adamBeta2*v[j]) + F((1-adamBeta2)*g*g)
 			p.Data[j] -= step * m[j] / (F(math.Sqrt(float64(v[j])))/root + adamEpsilon)
 		}
-	})
+	}
 }
 
 // piece is entries [from, to) of parameter i.
@@ -158,34 +163,38 @@ func pieces[F Float](parameters []Parameter[F], size int) (all []piece) {
 	return all
 }
 
-// shared calls f on pieces that make up all parameters, side by side where there is
-// enough to do for that. What f does to one entry must not depend on another.
-func shared[F Float](parameters []Parameter[F], f func(i, from, to int)) {
-	const enough = 1 << 12 // entries, 25 µs or so of Adam
+// portions cuts all parameters for a step of an optimiser: into pieces of 25 µs or so of
+// Adam, or not at all where that would be one.
+func portions[F Float](parameters []Parameter[F]) []piece {
+	const enough = 1 << 12 // entries
 	count := 0
 	for _, p := range parameters {
 		count += len(p.Data)
 	}
-	workers := min(runtime.GOMAXPROCS(0), count/enough)
-	if workers < 2 {
-		for i, p := range parameters {
-			f(i, 0, len(p.Data))
-		}
-		return
+	if count < 2*enough {
+		return pieces(parameters, count)
 	}
-	all := pieces(parameters, enough)
+	return pieces(parameters, enough)
+}
+
+// shared calls f on pieces that make up all parameters, side by side where there is
+// enough to do for that. What f does to one entry must not depend on another.
+func shared[F Float](parameters []Parameter[F], f func(i, from, to int)) {
+	all := portions(parameters)
 	var next atomic.Int64
-	var parts sync.WaitGroup
 	work := func() {
 		for k := int(next.Add(1) - 1); k < len(all); k = int(next.Add(1) - 1) {
 			f(all[k].i, all[k].from, all[k].to)
 		}
 	}
-	for range workers - 1 {
-		parts.Go(work)
+	var others sync.WaitGroup
+	if len(all) > len(parameters) {
+		for range min(runtime.GOMAXPROCS(0), len(all)) - 1 {
+			others.Go(work)
+		}
 	}
 	work()
-	parts.Wait()
+	others.Wait()
 }
 
 // State implements Optimiser: adam.m/NAME of all parameters, then adam.v/NAME.
