@@ -27,6 +27,7 @@ type Engine struct {
 	kernel kernel.Kernel
 
 	segment int // tokens, see lanes
+	memory  int // numbers, see abreast
 	length  int
 	weights *folded          // of the model, at every call
 	pairs   *pairs           // the first layer in its other form, or nil
@@ -46,7 +47,7 @@ type Engine struct {
 func NewEngine(model *Transformer[float32], k kernel.Kernel) (*Engine, error) {
 	switch model.mixer.(type) {
 	case fullHeads[float32], multiHead[float32]:
-		return &Engine{model: model, kernel: k, segment: segmentSize, crew: newCrew()}, nil
+		return &Engine{model: model, kernel: k, segment: segmentSize, memory: abreastMemory, crew: newCrew()}, nil
 	}
 	return nil, fmt.Errorf("the engine has no fast form of the mixer %q: %w",
 		model.config.Mixer, errors.ErrUnsupported)
@@ -189,7 +190,7 @@ func (e *Engine) tasks(ctx context.Context, n int, f func(m *member, task int)) 
 // each is tasks with a workspace for everyone who has any of them, as many at a time as
 // there may be workspaces.
 func (e *Engine) each(ctx context.Context, n int, f func(w *lanes, task int)) (err error) {
-	wave := e.model.config.abreast(e.length)
+	wave := e.abreast()
 	for first := 0; first < n && err == nil; first += wave {
 		err = e.tasks(ctx, min(wave, n-first), func(m *member, task int) {
 			if m.lanes == nil {

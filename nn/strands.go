@@ -19,8 +19,8 @@ const abreastMemory = 1 << 25
 
 // abreast returns how many blocks are computed side by side, at most. It has nothing to
 // do with the bits.
-func (c Config) abreast(length int) int {
-	return max(1, abreastMemory/(kernel.Lanes*length*c.remembered()))
+func (e *Engine) abreast() int {
+	return max(1, e.memory/(kernel.Lanes*e.length*e.model.config.remembered()))
 }
 
 // remembered returns how many numbers of a token the forward leaves for the backward.
@@ -51,7 +51,7 @@ func (c Config) remembered() int {
 // of blocks before from being there: the data of e.strands[0].
 func (e *Engine) run(ctx context.Context, b Batch[float32], from, to, strands int) error {
 	blocks, coords := to-from, e.model.config.Coords
-	wave := e.model.config.abreast(b.T)
+	wave := e.abreast()
 	for first := 0; first < strands; first += wave {
 		n, at := min(wave, strands-first), min(from+first, 1) // in front of it is the sum
 		for len(e.strands) < at+n {
