@@ -8,8 +8,8 @@ import "icar/nn/kernel"
 // the same however many they are. The output of linear attention with a product
 // position is
 //
-//	o_i = Σ_{j≤i} Σ_h p_hij U_h x̃_j (x̃_jᵀ M_h x̃_i) = Σ_{j≤i} t_ij(x̃_i, x̃_j x̃_jᵀ),
-//	t_ij = Σ_h p_hij r_h,  r_h = U_h ⊗ M_h,
+//	o_i = Σ_{j≤i} Σ_h p_hij U_h x̃_j (x̃_jᵀ M_h x̃_i) = Σ_{j≤i} t_ij(x̃_i, x̃_j x̃_jᵀ)
+//	t_ij = Σ_h p_hij r_h, r_h = U_h ⊗ M_h
 //
 // so all heads of a pair of tokens are one tensor t_ij. It is as small as it can be:
 //

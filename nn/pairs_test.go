@@ -1,6 +1,7 @@
 package nn
 
 import (
+	"fmt"
 	"math"
 	"sync/atomic"
 	"testing"
@@ -51,6 +52,73 @@ func TestPairsAreFewerOperations(t *testing.T) {
 			t.Errorf("%s: %v, want %v", test.name, got, test.want)
 		}
 	}
+}
+
+// TestPairsAgreeWithReference compares losses, gradients and predictions with those of the
+// reference in float64: with and without a layer norm after the heads, with heads that
+// fill registers and that do not, and of tokens of one number. A number is a sum of some
+// thousand products at most on its way, each rounded by 2⁻²⁴.
+func TestPairsAgreeWithReference(t *testing.T) {
+	const tolerance = 2000 * 0x1p-24
+	close := func(what string, got float32, want, scale float64) {
+		t.Helper()
+		if !(math.Abs(float64(got)-want) <= tolerance*scale) {
+			t.Errorf("%s is %v, want %v", what, got, want)
+		}
+	}
+	for _, c := range []Config{
+		{Width: 3, Embed: 6, Heads: 70, Norm: true, Residual: true},
+		{Width: 2, Embed: 6, Heads: 80, MLP: 1},
+		{Width: 1, Embed: 4, Heads: 66, Norm: true},
+	} {
+		c.Depth, c.Length, c.Coords = 1, 11, c.Width
+		c.Attention, c.Position = LinearAttention, ProductPosition
+		m, b := newModel[float32](t, c, 1), randomBatch[float32](c, 37, 1)
+		e, exact := newEngine(t, m, kernel.Available()[0]), newModel[float64](t, c, 1)
+		wide := Batch[float64]{N: b.N, T: b.T, X: widened(b.X), Y: widened(b.Y)}
+		for i, p := range m.Parameters() {
+			copy(exact.Parameters()[i].Data, widened(p.Data))
+		}
+		got, err := e.Gradient(t.Context(), b)
+		if err != nil || e.pairs == nil {
+			t.Fatalf("%v, tensors of pairs: %v", err, e.pairs != nil)
+		}
+		want, err := exact.Gradient(t.Context(), wide)
+		if err != nil {
+			t.Fatal(err)
+		}
+		close("the loss", float32(got), want, want)
+		largest := 0.0
+		for _, p := range exact.Parameters() {
+			for _, g := range p.Grad {
+				largest = max(largest, math.Abs(g))
+			}
+		}
+		for i, p := range m.Parameters() {
+			for j, g := range exact.Parameters()[i].Grad {
+				close(fmt.Sprintf("%+v: gradient %d of %s", c, j, p.Name), p.Grad[j], g, largest)
+			}
+		}
+		out, err := e.Predict(t.Context(), b)
+		if err != nil {
+			t.Fatal(err)
+		}
+		outs, err := exact.Predict(t.Context(), wide)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i, v := range outs {
+			close(fmt.Sprintf("prediction %d", i), out[i], v, 1+math.Abs(v))
+		}
+	}
+}
+
+func widened(x []float32) []float64 {
+	y := make([]float64, len(x))
+	for i, v := range x {
+		y[i] = float64(v)
+	}
+	return y
 }
 
 // TestFlopsOfPairs counts what an Engine asks of its kernel. Registers lie along

@@ -197,9 +197,9 @@ func distance[F nn.Float](x []F, y []float64) float64 {
 func pick[E any](r *rand.Rand, values ...E) E { return values[r.IntN(len(values))] }
 
 // draw returns a model with every switch either way, up to six layers, lengths around
-// powers of two, and a few of D = 32 to 300 or of 65 heads and more. The layer norm of two numbers is little more than a sign,
-// whose gradient is a difference of nearly equal numbers: that shows in no change
-// of weights and tokens, so the bound would be too small.
+// powers of two, and a few of D = 32 to 300 or of 65 heads and more. The layer norm of two
+// numbers is little more than a sign, whose gradient is a difference of nearly equal
+// numbers: that shows in no change of weights and tokens, so the bound would be too small.
 func draw(r *rand.Rand, large bool) nn.Config {
 	width := 1 + r.IntN(3)
 	c := nn.Config{
