@@ -44,21 +44,14 @@ func (c Case) stepper(ctx context.Context, k kernel.Kernel) (func(t int) error, 
 	if err != nil {
 		return nil, err
 	}
-	batches, err := train.NewBatches(ctx, config)
-	if err != nil {
-		return nil, err
-	}
 	if c.Name == Sampling {
+		batches, err := train.NewBatches(ctx, config)
 		return func(t int) error {
 			_, err := batches.Batch(ctx, t)
 			return err
-		}, nil
+		}, err
 	}
-	batch, err := batches.Batch(ctx, 1)
-	if err != nil {
-		return nil, err
-	}
-	model, err := nn.New[float32](config.Config, 1)
+	model, batch, err := c.start(ctx)
 	if err != nil {
 		return nil, err
 	}

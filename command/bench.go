@@ -24,6 +24,8 @@ import (
 type benchFlags struct {
 	steps, rounds int
 	lengths       []int
+	plan          []int
+	figure        string
 	against       string
 	asJSON        bool
 }
@@ -42,6 +44,15 @@ by name also ` + strings.Join(bench.Names(bench.Others()), ", ") + `.
 With --length a case runs at each length, on 64 sequences, and the exponent of
 time and memory is fitted; without CASE it is fig5-L1.
 
+With --plan a step is made on one processor and every task and part of it noted,
+each with the least of its times in --steps steps; what that says of other numbers
+of processors is printed: the time where steps follow each other closely, the share
+of the processors' time that is at work, and the time where they have to be woken.
+
+With --figure the cases are also drawn under the roofline of the machine, its peak
+and what its cache and its memory can deliver, in DIR/figure-roofline.svg, .pdf and
+.png.
+
 With --against each round also runs another program on the case, and the ratio
 of the least times is printed. In the command, which is split into words and
 not given to a shell, {case} and {steps} stand for those; without {case} the
@@ -55,6 +66,8 @@ The environment's ICAR_KERNEL chooses the kernel: go, avx2, avx512 or neon.`,
 		Example: `  icar bench
   icar bench fig7-H64 --json
   icar bench fig5-L1 --length 50,100,200,400,800,1600,3200,6400
+  icar bench fig5-L1 w64 --plan 1,2,16,64
+  icar bench --figure bench-out
   icar bench --against "python3 nn/testdata/oracle.py time {case} {steps}"`,
 		ValidArgsFunction: func(*cobra.Command, []string, string) (
 			[]string, cobra.ShellCompDirective) {
@@ -67,6 +80,9 @@ The environment's ICAR_KERNEL chooses the kernel: go, avx2, avx512 or neon.`,
 	c.Flags().IntVar(&f.rounds, "rounds", 0,
 		"rounds, each in new processes (default 1, 3 with --against)")
 	c.Flags().IntSliceVar(&f.lengths, "length", nil, "context lengths to run at, as in 50,100,200")
+	c.Flags().IntSliceVar(&f.plan, "plan", nil,
+		"numbers of processors to predict a step for, as in 1,2,16,64")
+	c.Flags().StringVar(&f.figure, "figure", "", "the `folder` to draw the roofline in")
 	c.Flags().StringVar(&f.against, "against", "", "the `command` to compare with")
 	c.Flags().BoolVar(&f.asJSON, "json", false, "print one JSON document instead of the table")
 	return c
@@ -83,6 +99,11 @@ func benchRun(c *cobra.Command, names []string, f benchFlags) error {
 	case f.steps < 1 || c.Flags().Changed("rounds") && f.rounds < 1:
 		return usage(errors.New("nothing would be timed: use --steps and --rounds of 1 or more"))
 	}
+	if len(f.plan) > 0 {
+		if err := f.checkPlan(); err != nil {
+			return usage(err)
+		}
+	}
 	if f.rounds == 0 {
 		f.rounds = 1
 		if len(words) > 0 {
@@ -96,6 +117,9 @@ func benchRun(c *cobra.Command, names []string, f benchFlags) error {
 	loops, err := chooseKernel()
 	if err != nil {
 		return err
+	}
+	if len(f.plan) > 0 {
+		return f.planRun(c, cases, loops)
 	}
 	document := benchDocument{Version: outcome.DocumentVersion, Peak: bench.Roofline(loops) / 1e9}
 	bar := newProgress(c.ErrOrStderr())
@@ -111,6 +135,11 @@ func benchRun(c *cobra.Command, names []string, f benchFlags) error {
 	}
 	bar.wait()
 	document.Exponents = bench.Growths(document.Cases)
+	if f.figure != "" {
+		if err := f.draw(c.Context(), cases, document, loops); err != nil {
+			return runFailed(err)
+		}
+	}
 	if f.asJSON {
 		return printJSON(c.OutOrStdout(), document)
 	}
@@ -131,7 +160,7 @@ func (f benchFlags) cases(names []string) ([]bench.Case, error) {
 	if len(names) == 0 {
 		names = bench.Names(bench.Standard())
 		switch {
-		case f.against != "":
+		case f.against != "" || len(f.plan) > 0:
 			names = slices.DeleteFunc(names, func(n string) bool { return n == bench.Sampling })
 		case len(f.lengths) > 0:
 			names = names[:1]

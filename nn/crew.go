@@ -25,16 +25,20 @@ type crew struct {
 	members []*member
 	calling atomic.Bool  // whether there is a call
 	hurry   atomic.Bool  // whether all have to go now
-	idle    atomic.Int32 // members without a task
-	asleep  atomic.Int32 // those of them that have to be woken
+	idle    atomic.Int32 // members without a task of a phase, who may help
+	asleep  atomic.Int32 // members that have to be woken
 	mutex   sync.Mutex   // of wake, and of who is there
 	wake    *sync.Cond
 	gone    sync.WaitGroup
 	record  *record // of all that is done, one after the other, instead; see plan.go
 }
 
-// patience is how long who waits looks for work.
-const patience = 100 * time.Microsecond
+// patience is how long who waits looks for work, and long some hundred µs of waiting for
+// others to be done.
+const (
+	patience = 100 * time.Microsecond
+	long     = 1 << 12
+)
 
 // member is one of a crew; the first is who called.
 type member struct {
@@ -50,6 +54,7 @@ type member struct {
 // job is n tasks, each to be done once.
 type job struct {
 	n          int64
+	phase      bool // whether it is a phase, and not parts of a task
 	next, done atomic.Int64
 	do         func(m *member, task int)
 }
@@ -64,7 +69,14 @@ func (j *job) work(m *member) {
 		if task >= j.n {
 			return
 		}
+		helper := j.phase && m != m.crew.members[0]
+		if helper {
+			m.crew.idle.Add(-1)
+		}
 		j.do(m, int(task))
+		if helper {
+			m.crew.idle.Add(1)
+		}
 		j.done.Add(1)
 	}
 }
@@ -147,14 +159,27 @@ func (m *member) share(n int, do func(m *member, part int)) {
 	m.offer(&m.shared, n, do)
 }
 
-// offer does a job in the open, and returns when all of it is done.
+// offer does a job in the open, and returns when all of it is done. Who waits for the
+// tasks of others helps with them.
 func (m *member) offer(open *atomic.Pointer[job], n int, do func(m *member, task int)) {
-	j := &job{n: int64(n), do: do}
+	c := m.crew
+	j := &job{n: int64(n), phase: open == &m.phase, do: do}
 	open.Store(j)
-	m.crew.rouse()
+	c.rouse()
 	j.work(m)
+	if j.phase {
+		c.idle.Add(1)
+		defer c.idle.Add(-1)
+	}
 	for wait := 0; j.done.Load() < j.n; wait++ {
-		pause(wait)
+		if other := c.find(); j.phase && other != nil {
+			other.work(m)
+		} else {
+			pause(wait)
+			if wait > long { // whoever is at it has lost its processor to another program
+				time.Sleep(patience / 2)
+			}
+		}
 	}
 	open.Store(nil)
 }
@@ -169,18 +194,22 @@ func (c *crew) rouse() {
 	}
 }
 
-// find returns a job with tasks left, nil if there is none. Tasks come before parts of
-// tasks.
+// find returns a job with tasks left, nil if there is none: tasks come before parts of
+// tasks, and those of which most are left before others.
 func (c *crew) find() *job {
 	if j := c.members[0].phase.Load(); j.left() {
 		return j
 	}
-	for _, m := range c.members {
-		if j := m.shared.Load(); j.left() {
-			return j
+	var most *job
+	var parts int64
+	for _, other := range c.members {
+		if j := other.shared.Load(); j.left() {
+			if left := j.n - j.next.Load(); left > parts {
+				most, parts = j, left
+			}
 		}
 	}
-	return nil
+	return most
 }
 
 // pause is between two looks: every eighth time it gives way to other goroutines, the
@@ -199,9 +228,7 @@ func (m *member) serve() {
 	since := time.Now()
 	for wait := 0; ; wait++ {
 		if j := c.find(); j != nil {
-			c.idle.Add(-1)
 			j.work(m)
-			c.idle.Add(1)
 			since = time.Now()
 			continue
 		}

@@ -16,13 +16,13 @@ func counted(t *testing.T, c Config, length int) float64 {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var flops atomic.Int64
+	var flops, entries atomic.Int64
 	b := randomBatch[float32](c, 1, 1)
 	b.T = length
 	b.X, b.Y = b.X[:length*c.Width], b.Y[:length*c.Coords]
 	m := newModel[float32](t, c, 1)
 	tame(m)
-	if _, err := newEngine(t, m, counter{plain, &flops}).Gradient(t.Context(), b); err != nil {
+	if _, err := newEngine(t, m, counter{plain, &flops, &entries}).Gradient(t.Context(), b); err != nil {
 		t.Fatal(err)
 	}
 	return float64(flops.Load())

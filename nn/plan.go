@@ -109,8 +109,8 @@ func NewPlan(ctx context.Context, model *Transformer[float32], k kernel.Kernel,
 	p := &Plan{}
 	p.HandOver, p.Wake = handOver(k)
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
-	var flops atomic.Int64
-	e, err := NewEngine(model, counter{k, &flops})
+	var flops, entries atomic.Int64
+	e, err := NewEngine(model, counter{k, &flops, &entries})
 	if err != nil {
 		return nil, err
 	}
@@ -133,7 +133,7 @@ func NewPlan(ctx context.Context, model *Transformer[float32], k kernel.Kernel,
 			}
 		}
 	}
-	p.Flops = float64(flops.Load())
+	p.Flops = kernel.Lanes * float64(flops.Load())
 	p.Work = min(p.whole.seconds(), p.cut.seconds())
 	p.Serial = p.cut.rest
 	for _, step := range p.cut.steps {

@@ -48,6 +48,7 @@ type simulation struct {
 // worker is a processor with what it is at: a task, and within it its own job.
 type worker struct {
 	stack   []frame
+	shared  *offer // parts of its task
 	waiting *offer // for others to be done with it
 }
 
@@ -66,6 +67,11 @@ type offer struct {
 }
 
 func (o *offer) left() bool { return o != nil && o.next < len(o.tasks) }
+
+// more returns whether o has more tasks left than other.
+func (o *offer) more(other *offer) bool {
+	return len(o.tasks)-o.next > len(other.tasks)-other.next
+}
 
 // event is when a worker ends a segment, or looks for work.
 type event struct {
@@ -121,7 +127,7 @@ func (s *simulation) proceed(w *worker) {
 	default:
 		if of.owner.waiting == of && of.done == len(of.tasks) {
 			of.owner.waiting = nil
-			s.close(of.owner, of, s.handOver)
+			s.close(of.owner, s.handOver)
 		}
 		s.look(w, s.handOver)
 	}
@@ -133,7 +139,7 @@ func (s *simulation) open(w *worker, f *frame) {
 	step := f.span.steps[f.next]
 	tasks := step.tasks
 	inner := f.of != nil
-	if inner && (len(s.idle) == 0 || s.phase.left()) {
+	if inner && !s.helped() {
 		seconds := 0.0
 		for i := range tasks {
 			seconds += tasks[i].seconds()
@@ -144,7 +150,7 @@ func (s *simulation) open(w *worker, f *frame) {
 	}
 	o := &offer{owner: w, tasks: tasks}
 	if inner {
-		s.shared = append(s.shared, o)
+		w.shared = o
 	} else {
 		s.phase = o
 	}
@@ -158,6 +164,19 @@ func (s *simulation) open(w *worker, f *frame) {
 		}
 		s.look(other, delay)
 	}
+}
+
+// helped returns whether some worker is without a task, and none is left for it.
+func (s *simulation) helped() bool {
+	if s.phase.left() {
+		return false
+	}
+	for _, w := range s.workers {
+		if len(w.stack) == 0 || w.stack[0].of != nil && w.stack[0].of != s.phase {
+			return true
+		}
+	}
+	return false
 }
 
 // take has a worker begin the next task of a job.
@@ -174,17 +193,12 @@ func (s *simulation) await(w *worker, o *offer) {
 		w.waiting = o
 		return
 	}
-	s.close(w, o, 0)
+	s.close(w, 0)
 }
 
-// close has the owner of a job that is done go on.
-func (s *simulation) close(w *worker, o *offer, delay float64) {
-	for i, other := range s.shared {
-		if other == o {
-			s.shared = append(s.shared[:i], s.shared[i+1:]...)
-			break
-		}
-	}
+// close has a worker go on whose job is done.
+func (s *simulation) close(w *worker, delay float64) {
+	w.shared = nil
 	f := &w.stack[len(w.stack)-1]
 	f.next++
 	s.at(delay+f.span.segment(f.next), w)
@@ -196,11 +210,15 @@ func (s *simulation) look(w *worker, delay float64) {
 		s.take(w, s.phase, delay)
 		return
 	}
-	for _, o := range s.shared {
-		if o.left() {
-			s.take(w, o, delay)
-			return
+	var most *offer
+	for _, other := range s.workers {
+		if o := other.shared; o.left() && (most == nil || o.more(most)) {
+			most = o
 		}
+	}
+	if most != nil {
+		s.take(w, most, delay)
+		return
 	}
 	s.idle = append(s.idle, w)
 }
