@@ -29,9 +29,9 @@ type Case struct {
 // Cases returns the standard cases, those of the paper, and then the others.
 func Cases() []Case { return append(Standard(), Others()...) }
 
-// Others returns wide models on small batches: a standard block of GPT-2 (gpt), the
-// paper's layers at D = 64 and D = 256 (w64, w256), and long contexts of high
-// dimension (d32).
+// Others returns eight times the heads of the paper's largest model (fig7-H512), and
+// wide models on small batches: a standard block of GPT-2 (gpt), the paper's layers at
+// D = 64 and D = 256 (w64, w256), and long contexts of high dimension (d32).
 func Others() []Case {
 	w64 := train.DefaultConfig()
 	w64.D, w64.Tokens, w64.Embed, w64.Heads, w64.Depth, w64.MLP = 16, ar.Plain, 64, 4, 4, 4
@@ -41,15 +41,14 @@ func Others() []Case {
 	gpt.PreNorm, gpt.MLPNorm, gpt.FinalNorm = true, true, true
 	w256.Embed, w256.Heads, w256.Depth = 256, 1, 12
 	d32.D, d32.Depth, d32.Length, d32.Batch = 32, 4, 128, 256
-	return []Case{{"gpt", gpt}, {"w64", w64}, {"w256", w256}, {"d32", d32}}
+	many := fig7()
+	many.Heads = 512
+	return []Case{{"fig7-H512", many}, {"gpt", gpt}, {"w64", w64}, {"w256", w256}, {"d32", d32}}
 }
 
 // Standard returns the cases of the paper's models, and sampling.
 func Standard() []Case {
-	fig5 := train.DefaultConfig()
-	fig7 := fig5
-	fig7.Tokens, fig7.Embed, fig7.Heads = ar.Plain, 10, 8
-	fig7.Residual, fig7.Position = false, nn.ProductPosition
+	fig5, fig7 := train.DefaultConfig(), fig7()
 	deep, wide, softmax := fig5, fig7, fig7
 	deep.Depth = 4
 	wide.Heads = 64
@@ -60,6 +59,14 @@ func Standard() []Case {
 		{"fig5-L1", fig5}, {"fig5-L4", deep}, {"fig7-H8", fig7}, {"fig7-H64", wide},
 		{"softmax-H8", softmax}, {"mlp-L4", mlp}, {Sampling, fig5},
 	}
+}
+
+// fig7 is the model of the paper's Fig. 7 at 8 heads.
+func fig7() train.Config {
+	c := train.DefaultConfig()
+	c.Tokens, c.Embed, c.Heads = ar.Plain, 10, 8
+	c.Residual, c.Position = false, nn.ProductPosition
+	return c
 }
 
 // Names returns the names of cases.

@@ -238,6 +238,11 @@ func newBenchCase() *cobra.Command {
 			if length > 0 {
 				cases[0] = cases[0].AtLength(length)
 			}
+			config, err := cases[0].Config.Resolve()
+			if err != nil {
+				return usage(err)
+			}
+			sparing(config.Config)
 			sample, err := bench.Measure(c.Context(), cases[0], loops, steps)
 			if err != nil {
 				return runFailed(err)

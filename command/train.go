@@ -175,6 +175,7 @@ const maxSeconds = 10 * 365 * 24 * 3600
 // trainIn trains into a directory and prints what it has come to.
 func trainIn(c *cobra.Command, config train.Config, f trainFlags, o train.Options) error {
 	path := o.Dir.Path()
+	sparing(config.Config)
 	o.CheckpointEvery = time.Duration(f.seconds * float64(time.Second))
 	o.Notice = func(why error) {
 		fmt.Fprintf(c.ErrOrStderr(), "icar: training on the reference, which is slow: %v\n", why)

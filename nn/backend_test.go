@@ -1,6 +1,7 @@
 package nn_test
 
 import (
+	"os"
 	"testing"
 
 	"icar/nn"
@@ -27,5 +28,21 @@ func TestEngineIsABackend(t *testing.T) {
 				t.Errorf("%s%s: %v", k.Name(), name, err)
 			}
 		}
+	}
+}
+
+// TestEngineOnManyModels compares 500 random models with the reference in float64, D up to
+// 300 and batches up to 100, on every kernel of the machine. It takes minutes.
+func TestEngineOnManyModels(t *testing.T) {
+	if os.Getenv("ICAR_SLOW") != "1" {
+		t.Skip("ICAR_SLOW=1 runs it; TestEngineIsABackend has 120 of the models")
+	}
+	for _, k := range kernel.Available() {
+		t.Run(k.Name(), func(t *testing.T) {
+			t.Parallel()
+			if err := backendtest.Random(nn.OnKernel(k), 500); err != nil {
+				t.Error(err)
+			}
+		})
 	}
 }

@@ -184,6 +184,16 @@ func (c Config) mixing() (Mixing, error) {
 	return nil, allowed("mixer", c.Mixer, names...)
 }
 
+// Parameters returns the number of parameters of a Transformer of shape c, 0 where Check
+// has an error.
+func (c Config) Parameters() int {
+	if c.Check() != nil {
+		return 0
+	}
+	n, _ := c.count()
+	return int(n)
+}
+
 // count returns the number of parameters, in floating point since it is asked
 // of configurations whose number overflows an int. The error is about the mixer.
 func (c Config) count() (float64, error) {

@@ -27,11 +27,14 @@ type Engine struct {
 	kernel kernel.Kernel
 
 	segment int // tokens, see lanes
+	memory  int // numbers, see abreast
 	length  int
 	weights *folded          // of the model, at every call
+	pairs   *pairs           // the first layer in its other form, or nil
 	strands []*folded        // gradients
 	places  []*Memo[float32] // (L·H) of a product position
 	losses  []float64        // (N) summed squared error of every sequence
+	outputs [][]float64      // (L·H) of (D, D) gradients of W_o, see unfold
 	crew    *crew
 	rooms   struct { // workspaces that nobody is at
 		sync.Mutex
@@ -44,7 +47,7 @@ type Engine struct {
 func NewEngine(model *Transformer[float32], k kernel.Kernel) (*Engine, error) {
 	switch model.mixer.(type) {
 	case fullHeads[float32], multiHead[float32]:
-		return &Engine{model: model, kernel: k, segment: segmentSize, crew: newCrew()}, nil
+		return &Engine{model: model, kernel: k, segment: segmentSize, memory: abreastMemory, crew: newCrew()}, nil
 	}
 	return nil, fmt.Errorf("the engine has no fast form of the mixer %q: %w",
 		model.config.Mixer, errors.ErrUnsupported)
@@ -67,22 +70,11 @@ func (e *Engine) Gradient(ctx context.Context, b Batch[float32]) (float64, error
 	}
 	defer e.crew.dismiss()
 	strands := e.split(b.N)
-	for len(e.strands) < strands {
-		e.strands = append(e.strands, newFolded(e.model.config, b.T))
+	err := e.rounds(ctx, b, true, func(from, to int) error { return e.run(ctx, b, from, to, strands) })
+	if err == nil {
+		err = e.unfold(ctx, e.strands[0])
 	}
-	blocks, coords := blockCount(b.N), e.model.config.Coords
-	err := e.each(ctx, strands, func(w *lanes, s int) {
-		clear(e.strands[s].data)
-		for k := s * blocks / strands; k < (s+1)*blocks/strands && ctx.Err() == nil; k++ {
-			first := k * kernel.Lanes
-			w.forward(e.weights, b, first, coords, func() { w.loss(b, first, e.losses) })
-			w.backward(e.weights, e.strands[s])
-		}
-	})
 	if err != nil {
-		return 0, err
-	}
-	if err := e.reduce(ctx, e.strands[:strands]); err != nil {
 		return 0, err
 	}
 	if !e.finite() {
@@ -101,9 +93,11 @@ func (e *Engine) Loss(ctx context.Context, b Batch[float32]) (float64, error) {
 	}
 	defer e.crew.dismiss()
 	coords := e.model.config.Coords
-	err := e.each(ctx, blockCount(b.N), func(w *lanes, k int) {
-		first := k * kernel.Lanes
-		w.forward(e.weights, b, first, coords, func() { w.loss(b, first, e.losses) })
+	err := e.rounds(ctx, b, false, func(from, to int) error {
+		return e.each(ctx, to-from, func(w *lanes, k int) {
+			first := (from + k) * kernel.Lanes
+			w.forward(e.weights, b, first, coords, func() { w.loss(b, first, e.losses) })
+		})
 	})
 	if err != nil {
 		return 0, err
@@ -122,9 +116,12 @@ func (e *Engine) Predict(ctx context.Context, b Batch[float32]) ([]float32, erro
 	}
 	defer e.crew.dismiss()
 	out := make([]float32, len(b.X))
-	err := e.each(ctx, blockCount(b.N), func(w *lanes, k int) {
-		w.forward(e.weights, b, k*kernel.Lanes, e.model.config.Width, func() {})
-		w.scatter(k*kernel.Lanes, out)
+	err := e.rounds(ctx, b, false, func(from, to int) error {
+		return e.each(ctx, to-from, func(w *lanes, k int) {
+			first := (from + k) * kernel.Lanes
+			w.forward(e.weights, b, first, e.model.config.Width, func() {})
+			w.scatter(first, out)
+		})
 	})
 	if err != nil {
 		return nil, err
@@ -142,9 +139,13 @@ func (e *Engine) prepare(ctx context.Context, b Batch[float32]) error {
 	if err := b.check(c); err != nil {
 		return err
 	}
-	if b.T != e.length {
-		e.length, e.rooms.free, e.strands, e.places = b.T, nil, nil, nil
-		e.weights = newFolded(c, b.T)
+	if paired := c.paired(b.N, b.T); b.T != e.length || paired != (e.pairs != nil) {
+		e.length, e.rooms.free, e.strands, e.places, e.pairs = b.T, nil, nil, nil, nil
+		if paired {
+			e.pairs = newPairs(c, b.T)
+		}
+		e.weights = newFolded(c, b.T, e.pairs, nil)
+		e.pairs.share(e.weights)
 		if c.Position == ProductPosition {
 			for range c.Depth * c.Heads {
 				e.places = append(e.places, new(Memo[float32]))
@@ -186,18 +187,22 @@ func (e *Engine) tasks(ctx context.Context, n int, f func(m *member, task int)) 
 	return context.Cause(ctx)
 }
 
-// each is tasks with a workspace for everyone who has any of them.
-func (e *Engine) each(ctx context.Context, n int, f func(w *lanes, task int)) error {
-	err := e.tasks(ctx, n, func(m *member, task int) {
-		if m.lanes == nil {
-			m.lanes = e.room()
-			m.lanes.member = m
-		}
-		f(m.lanes, task)
-	})
-	for _, m := range e.crew.members {
-		if m.lanes != nil {
-			e.rooms.free, m.lanes = append(e.rooms.free, m.lanes), nil
+// each is tasks with a workspace for everyone who has any of them, as many at a time as
+// there may be workspaces.
+func (e *Engine) each(ctx context.Context, n int, f func(w *lanes, task int)) (err error) {
+	wave := e.abreast()
+	for first := 0; first < n && err == nil; first += wave {
+		err = e.tasks(ctx, min(wave, n-first), func(m *member, task int) {
+			if m.lanes == nil {
+				m.lanes = e.room()
+				m.lanes.member = m
+			}
+			f(m.lanes, first+task)
+		})
+		for _, m := range e.crew.members {
+			if m.lanes != nil {
+				e.rooms.free, m.lanes = append(e.rooms.free, m.lanes), nil
+			}
 		}
 	}
 	return err
@@ -209,7 +214,7 @@ func (e *Engine) room() *lanes {
 	defer e.rooms.Unlock()
 	last := len(e.rooms.free) - 1
 	if last < 0 {
-		return newLanes(e.model.config, e.length, e.segment, e.kernel)
+		return newLanes(e.model.config, e.length, e.segment, e.kernel, e.pairs)
 	}
 	w := e.rooms.free[last]
 	e.rooms.free = e.rooms.free[:last]

@@ -8,8 +8,9 @@ package nn
 // time in the backward (queries and scores) counted again. A softmax counts 20
 // operations a score, its backward 7, a GELU 50 and 54 a number.
 //
-// It leaves out what does not grow with n (folding, positions, the optimiser),
-// the loss and the sums over lanes. What the engine spends on scores that are
+// It leaves out what does not grow with n (folding, positions, the optimiser), but for
+// the tensors of pairs that heads are added up to (see pairShape), the loss and the sums
+// over lanes. What the engine spends on scores that are
 // not causal is no use and not counted either.
 //
 // With P = T(T+1)/2 causal pairs, the attention of a layer of H heads with all
@@ -22,10 +23,15 @@ func (c Config) Flops(n, length int) float64 {
 	t, d := float64(length), float64(c.Embed)
 	total := 3 * 2 * t * float64(c.Coords) * (d + 1) // readout, and back to W and to x
 	total -= 2 * t * float64(c.Coords)               // not to its 1
+	once := 0.0
 	for l := range c.Depth {
 		e := float64(c.folded(l))
 		learns := c.learns(l)
 		switch {
+		case l == 0 && c.paired(n, length):
+			s := newPairShape(c, length)
+			total += s.flops()
+			once = s.foldFlops()
 		case c.split():
 			total += c.splitFlops(t, d, learns)
 		case c.quadratic(length):
@@ -38,7 +44,7 @@ func (c Config) Flops(n, length int) float64 {
 	if c.FinalNorm {
 		total += (normFlops + normBackwardFlops) * t * d
 	}
-	return float64(n) * total
+	return float64(n)*total + once
 }
 
 // Operations of a score in a softmax with its exponential, forward and with

@@ -42,9 +42,12 @@ type foldedLayer struct {
 	inner       [2][]float32 // (D) γ and β of that before the MLP
 	up, down    []float32    // (M, D+1), (D, M+1)
 	p           []float32    // (H, T, T) of a product position, 0 above the diagonal
+	base        []float32    // (O, E) in place of m, u and p in the form of pairs
 }
 
-func newFolded(c Config, length int) *folded {
+// newFolded makes room for them, with the first layer in the form of p, if there is one.
+// The room is in there, if it is enough.
+func newFolded(c Config, length int, p *pairs, there []float32) *folded {
 	f := &folded{layers: make([]foldedLayer, c.Depth)}
 	type piece struct {
 		to   *[]float32
@@ -61,8 +64,12 @@ func newFolded(c Config, length int) *folded {
 	for l := range f.layers {
 		y := &f.layers[l]
 		y.e = c.folded(l)
-		add(!c.split(), &y.m, c.Heads*y.e*y.e)
-		add(!c.split(), &y.u, c.Heads*d*y.e)
+		looped := l > 0 || p == nil
+		add(looped && !c.split(), &y.m, c.Heads*y.e*y.e)
+		add(looped && !c.split(), &y.u, c.Heads*d*y.e)
+		if !looped {
+			add(true, &y.base, p.maps)
+		}
 		for _, w := range []*[]float32{&y.q, &y.k, &y.v} {
 			add(c.split(), w, d*(d+1))
 		}
@@ -75,7 +82,7 @@ func newFolded(c Config, length int) *folded {
 		}
 		add(c.MLP > 0, &y.up, hidden*(d+1))
 		add(c.MLP > 0, &y.down, d*(hidden+1))
-		add(c.Position == ProductPosition, &y.p, c.Heads*length*length)
+		add(looped && c.Position == ProductPosition, &y.p, c.Heads*length*length)
 	}
 	add(c.FinalNorm, &f.gamma, d)
 	add(c.FinalNorm, &f.beta, d)
@@ -84,7 +91,10 @@ func newFolded(c Config, length int) *folded {
 	for _, p := range pieces {
 		size += p.size
 	}
-	f.data = make([]float32, size)
+	if len(there) < size {
+		there = make([]float32, size)
+	}
+	f.data = there[:size]
 	rest := f.data
 	for _, p := range pieces {
 		*p.to, rest = rest[:p.size:p.size], rest[p.size:]
@@ -127,7 +137,7 @@ func (e *Engine) fold(ctx context.Context) error {
 	if c.split() {
 		heads = 0
 	}
-	return e.tasks(ctx, heads+c.Depth+1, func(m *member, task int) {
+	err := e.tasks(ctx, heads+c.Depth+1, func(m *member, task int) {
 		switch l := task - heads; {
 		case l < 0:
 			e.foldHead(m, task/2/c.Heads, task/2%c.Heads, task%2 == 0)
@@ -140,6 +150,10 @@ func (e *Engine) fold(ctx context.Context) error {
 			join(e.weights.out, net.out, c.Embed)
 		}
 	})
+	if err == nil && e.pairs != nil {
+		err = e.foldPairs(ctx)
+	}
+	return err
 }
 
 // foldRest sets what is not of a head of FullHeads.
@@ -160,18 +174,17 @@ func (f foldedLayer) foldRest(l layer[float32], c Config) {
 func (e *Engine) foldHead(m *member, l, h int, scores bool) {
 	c, net, f := e.model.config, e.model.network, e.weights.layers[l]
 	d, heads := c.Embed, net.layers[l].heads()
-	q, k, v := heads.q.head(h, d), heads.k.head(h, d), heads.v.head(h, d)
 	switch {
 	case scores && d < wideFold:
-		f.foldScores(h, d, q.augmented(f.e), k.augmented(f.e))
+		f.foldScores(h, d, heads.q.head(h, d).augmented(f.e), heads.k.head(h, d).augmented(f.e))
 	case scores:
-		m.folder.foldScores(f, h, d, q.augmented(f.e), k.augmented(f.e))
+		m.folder.foldScores(f, h, d, heads)
 	case d < wideFold:
-		f.foldValues(h, d, v.augmented(f.e), heads.o.Weight)
+		f.foldValues(h, d, heads.v.head(h, d).augmented(f.e), heads.o.Weight)
 	default:
-		m.folder.foldValues(f, h, d, v.augmented(f.e), heads.o.Weight)
+		m.folder.foldValues(f, h, d, heads)
 	}
-	if scores && c.Position == ProductPosition {
+	if scores && f.p != nil {
 		place := e.places[l*c.Heads+h]
 		heads.head(h).Place(net.pos[:e.length*d], place)
 		copy(f.p[h*e.length*e.length:], place.Keep("position", 1, e.length, e.length))
@@ -197,12 +210,19 @@ func (l Linear[F]) augmented(e int) []float64 {
 	d := len(l.Bias)
 	w := make([]float64, d*e)
 	for o, b := range l.Bias {
-		for i, v := range l.Weight[o*d : (o+1)*d] {
-			w[o*e+i%(e-1)] += float64(v)
-		}
-		w[o*e+e-1] = float64(b)
+		l.augment(w[o*e:][:e], o, b)
 	}
 	return w
+}
+
+// augment writes row o of W̃, whose last number is b.
+func (l Linear[F]) augment(row []float64, o int, b F) {
+	d, e := len(l.Bias), len(row)
+	clear(row)
+	for i, v := range l.Weight[o*d : (o+1)*d] {
+		row[i%(e-1)] += float64(v)
+	}
+	row[e-1] = float64(b)
 }
 
 // foldScores sets M_h from q, k = W̃_q, W̃_k (D, E). It computes in float64, so that M_h

@@ -14,10 +14,14 @@ import (
 // few sequences; sums of that many products are as exact as the others of a step.
 const wideFold = 32
 
-// folder is a kernel with the room that folding takes.
+// folder is a kernel with the room that folding takes, which it keeps from step to step.
 type folder struct {
 	kernel.Kernel
-	packed, product []float32     // see multiply
+	packed, product []float32    // see multiply
+	sides           [2][]float32 // see side
+	back            []float32    // a gradient
+	row             []float64
+	sum             []float64     // (D, D) see unfolding.output
 	memo            Memo[float32] // of a head's positions
 }
 
@@ -41,58 +45,66 @@ func (w *folder) multiply(dst []float32, a, b kernel.Matrix) {
 	}
 }
 
-// narrow rounds x to float32.
-func narrow(x []float64) []float32 {
-	y := make([]float32, len(x))
-	for i, v := range x {
-		y[i] = float32(v)
+// side returns scale W̃ (D, E) of a head, see augmented, which is computed in float64. It
+// is in place n of the folder's two.
+func (w *folder) side(n int, l Linear[float32], e int, scale float64) kernel.Matrix {
+	d := len(l.Bias)
+	w.sides[n] = slices.Grow(w.sides[n][:0], d*e)[:d*e]
+	w.row = slices.Grow(w.row[:0], e)[:e]
+	for o, b := range l.Bias {
+		l.augment(w.row, o, b)
+		for i, v := range w.row {
+			w.sides[n][o*e+i] = float32(scale * v)
+		}
 	}
-	return y
-}
-
-// wide returns the matrix of x (rows, cols), which is rounded to float32.
-func wide(x []float64, rows, cols int) kernel.Matrix {
-	return kernel.Dense(narrow(x), rows, cols)
+	return kernel.Dense(w.sides[n], d, e)
 }
 
 // foldScores is foldedLayer.foldScores in float32.
-func (w *folder) foldScores(f foldedLayer, h, d int, q, k []float64) {
-	e, scale := f.e, 1/math.Sqrt(float64(d))
-	for i := range q {
-		q[i] *= scale
-	}
-	w.multiply(f.m[h*e*e:], wide(k, d, e).T(), wide(q, d, e))
+func (w *folder) foldScores(f foldedLayer, h, d int, m fullHeads[float32]) {
+	q := w.side(0, m.q.head(h, d), f.e, 1/math.Sqrt(float64(d)))
+	w.multiply(f.m[h*f.e*f.e:], w.side(1, m.k.head(h, d), f.e, 1).T(), q)
 }
 
 // foldValues is foldedLayer.foldValues in float32.
-func (w *folder) foldValues(f foldedLayer, h, d int, v []float64, wo []float32) {
-	w.multiply(f.u[h*d*f.e:], kernel.Dense(wo, d, d), wide(v, d, f.e))
+func (w *folder) foldValues(f foldedLayer, h, d int, m fullHeads[float32]) {
+	v := w.side(0, m.v.head(h, d), f.e, 1)
+	w.multiply(f.u[h*d*f.e:], kernel.Dense(m.o.Weight, d, d), v)
 }
 
 // unfoldScores is foldedLayer.unfoldScores in float32.
 func (w *folder) unfoldScores(f foldedLayer, h, d int, m, grad fullHeads[float32]) {
 	e, scale := f.e, 1/math.Sqrt(float64(d))
 	dm := kernel.Dense(f.m[h*e*e:], e, e)
-	q, k := m.q.head(h, d).augmented(e), m.k.head(h, d).augmented(e)
-	spread(grad.q.head(h, d), w.scaled(scale, wide(k, d, e), dm), e)
-	spread(grad.k.head(h, d), w.scaled(scale, wide(q, d, e), dm.T()), e)
+	w.spread(grad.q.head(h, d), e, scale, w.side(0, m.k.head(h, d), e, 1), dm)
+	w.spread(grad.k.head(h, d), e, scale, w.side(0, m.q.head(h, d), e, 1), dm.T())
 }
 
 // unfoldValues is foldedLayer.unfoldValues in float32.
-func (w *folder) unfoldValues(f foldedLayer, h, d int, m, grad fullHeads[float32]) []float64 {
+func (w *folder) unfoldValues(f foldedLayer, h, d int, m, grad fullHeads[float32], do []float64) {
 	e := f.e
-	du, v := kernel.Dense(f.u[h*d*e:], d, e), m.v.head(h, d).augmented(e)
-	spread(grad.v.head(h, d), w.scaled(1, kernel.Dense(m.o.Weight, d, d).T(), du), e)
-	return w.scaled(1, du, wide(v, d, e).T())
+	du := kernel.Dense(f.u[h*d*e:], d, e)
+	w.spread(grad.v.head(h, d), e, 1, kernel.Dense(m.o.Weight, d, d).T(), du)
+	for i, v := range w.times(du, w.side(0, m.v.head(h, d), e, 1).T()) {
+		do[i] = float64(v)
+	}
 }
 
-// scaled returns scale a·b.
-func (w *folder) scaled(scale float64, a, b kernel.Matrix) []float64 {
-	back := make([]float32, a.Rows*b.Cols)
-	w.multiply(back, a, b)
-	out := make([]float64, len(back))
-	for i, v := range back {
-		out[i] = scale * float64(v)
+// times returns a·b, until it is called again.
+func (w *folder) times(a, b kernel.Matrix) []float32 {
+	size := a.Rows * b.Cols
+	w.back = slices.Grow(w.back[:0], size)[:size]
+	w.multiply(w.back, a, b)
+	return w.back
+}
+
+// spread is spread of scale a·b.
+func (w *folder) spread(l Linear[float32], e int, scale float64, a, b kernel.Matrix) {
+	d, back := len(l.Bias), w.times(a, b)
+	for o := range l.Bias {
+		for i := range d {
+			l.Weight[o*d+i] = float32(scale * float64(back[o*e+i%(e-1)]))
+		}
+		l.Bias[o] = float32(scale * float64(back[o*e+e-1]))
 	}
-	return out
 }

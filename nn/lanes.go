@@ -19,8 +19,10 @@ type lanes struct {
 	member        *member       // who is at work here
 	config        Config
 	length        int
-	segment       int // S
-	first, count  int // the tokens of the segment at work
+	segment       int    // S
+	first, count  int    // the tokens of the segment at work
+	start         int    // the first sequence of the block
+	pairs         *pairs // the first layer in another form, or nil
 	layers        []*layerLanes
 	last          kernel.Matrix // (T, D+1) output of the last layer
 	final         normLanes     // of it, before the readout, if there is one
@@ -92,7 +94,7 @@ func (w *lanes) normRows(n normLanes) normLanes {
 	return normLanes{w.rows(n.y), w.rows(n.normal), w.rows(n.rstd)}
 }
 
-func newLanes(c Config, length, segment int, k kernel.Kernel) *lanes {
+func newLanes(c Config, length, segment int, k kernel.Kernel, p *pairs) *lanes {
 	d, hidden, e := c.Embed, c.MLP*c.Embed, max(c.folded(0), c.folded(c.Depth-1))
 	if c.quadratic(length) {
 		segment = length
@@ -100,7 +102,7 @@ func newLanes(c Config, length, segment int, k kernel.Kernel) *lanes {
 	part := min(segment, length)
 	vectors := func(n int) []float32 { return make([]float32, n*kernel.Lanes) }
 	w := &lanes{
-		alone: k, config: c, length: length, segment: segment,
+		alone: k, config: c, length: length, segment: segment, pairs: p,
 		last: tilde(length, d+1), out: kernel.Dense(vectors(length*c.Width), length, c.Width),
 		scratch: newScratch(c, length, segment),
 		o:       entries(part, d), d: entries(part, d), dx: entries(part, d),
@@ -118,16 +120,16 @@ func newLanes(c Config, length, segment int, k kernel.Kernel) *lanes {
 		w.final = newNormLanes(length, d)
 	}
 	for l := range c.Depth {
-		w.layers = append(w.layers, newLayerLanes(c, c.folded(l), length, segment))
+		w.layers = append(w.layers, newLayerLanes(c, c.folded(l), length, segment, l > 0 || p == nil))
 	}
 	return w
 }
 
-func newLayerLanes(c Config, e, length, segment int) *layerLanes {
+func newLayerLanes(c Config, e, length, segment int, looped bool) *layerLanes {
 	d := c.Embed
 	y := &layerLanes{x: tilde(length, e)}
 	for range c.Heads {
-		if !c.split() {
+		if looped && !c.split() {
 			y.y = append(y.y, entries(length, e))
 		}
 	}

@@ -9,7 +9,7 @@ import "icar/nn/kernel"
 // first coords coordinates of the predictions in w.out. visit is called with
 // every segment at work.
 func (w *lanes) forward(f *folded, b Batch[float32], first, coords int, visit func()) {
-	w.out = kernel.Dense(w.out.Data, w.length, coords)
+	w.out, w.start = kernel.Dense(w.out.Data, w.length, coords), first
 	for k := range w.segments() {
 		w.enter(k)
 		w.gather(f, b, first)
@@ -71,6 +71,8 @@ func (w *lanes) forwardLayer(f foldedLayer, l int) {
 	}
 	w.MulShared(w.o.T(), kernel.Dense(f.o, c.Embed, 1), ones(mixed.x).T(), false)
 	switch {
+	case l == 0 && w.pairs != nil:
+		w.pairs.output(w, f.base, mixed.x)
 	case c.split():
 		w.attendSplit(&f, &mixed)
 	case c.quadratic(w.length):
@@ -171,6 +173,8 @@ func (w *lanes) backwardLayer(f, g foldedLayer, l int) {
 	}
 	w.outer(g.o, w.d, ones(mixed.x))
 	switch {
+	case l == 0 && w.pairs != nil:
+		w.pairs.gradient(w, g.base, mixed.x)
 	case c.split():
 		w.attendSplitBackward(&f, &g, &mixed, learns)
 	case c.quadratic(w.length):

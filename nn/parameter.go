@@ -38,14 +38,15 @@ func Tensors[F Float](parameters []Parameter[F]) []Tensor[F] {
 // newParameters returns the parameters of those specs. Values of tensor i are
 // drawn from ar.Rand(seed, "init", i), so both float types start at the same
 // point up to rounding. Gradients are 0. The values of all of them lie in one
-// array, in order, and so do the gradients.
-func newParameters[F Float](specs []Spec, seed uint64) []Parameter[F] {
+// array, in order, and so do the gradients, in gradient.
+func newParameters[F Float](specs []Spec, seed uint64) (parameters []Parameter[F], gradient []F) {
 	size := 0
 	for _, s := range specs {
 		size += int(s.size())
 	}
-	data, grad := make([]F, size), make([]F, size)
-	parameters := make([]Parameter[F], len(specs))
+	data, gradient := make([]F, size), make([]F, size)
+	grad := gradient
+	parameters = make([]Parameter[F], len(specs))
 	for i, s := range specs {
 		n := int(s.size())
 		parameters[i] = Parameter[F]{Tensor[F]{s.Name, s.Shape, data[:n:n]}, grad[:n:n]}
@@ -55,7 +56,7 @@ func newParameters[F Float](specs []Spec, seed uint64) []Parameter[F] {
 			parameters[i].Data[j] = F(s.Draw(r))
 		}
 	}
-	return parameters
+	return parameters, gradient
 }
 
 // Spec is a tensor before it exists.

@@ -9,6 +9,7 @@ type Transformer[F Float] struct {
 	config     Config
 	mixer      Mixer[F] // bound to nothing
 	parameters []Parameter[F]
+	gradient   []F        // all Grad of them
 	network    network[F] // over the parameters' values
 
 	// Workspaces for sequences of length T, see batch.go.
@@ -32,7 +33,7 @@ func New[F Float](c Config, seed uint64) (*Transformer[F], error) {
 		return nil, err
 	}
 	m := &Transformer[F]{config: c, mixer: mixer}
-	m.parameters = newParameters[F](c.specs(mixer.Specs()), seed)
+	m.parameters, m.gradient = newParameters[F](c.specs(mixer.Specs()), seed)
 	data := make([][]F, len(m.parameters))
 	for i, p := range m.parameters {
 		data[i] = p.Data

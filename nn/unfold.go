@@ -5,31 +5,19 @@ package nn
 import (
 	"context"
 	"math"
+	"slices"
 )
-
-// reduce adds up the gradients of the strands in their order, in the first,
-// and takes them back to the parameters.
-func (e *Engine) reduce(ctx context.Context, strands []*folded) error {
-	const share = 1 << 14 // numbers to add a task, some 10 µs
-	sum := strands[0].data
-	size := max(64, share/len(strands))
-	err := e.tasks(ctx, (len(sum)+size-1)/size, func(_ *member, task int) {
-		from, to := task*size, min((task+1)*size, len(sum))
-		for _, s := range strands[1:] {
-			axpy(sum[from:to], 1, s.data[from:to])
-		}
-	})
-	if err != nil {
-		return err
-	}
-	return e.unfold(ctx, strands[0])
-}
 
 // unfold sets the parameters' gradients from that of the folded form, in tasks like
 // those of fold, and then W_o of every layer and the positions, which all heads have a
 // part in.
 func (e *Engine) unfold(ctx context.Context, f *folded) error {
 	c := e.model.config
+	if e.pairs != nil {
+		if err := e.unfoldPairs(ctx, &f.layers[0]); err != nil {
+			return err
+		}
+	}
 	tensors := make([][]float32, len(e.model.parameters))
 	for i, p := range e.model.parameters {
 		tensors[i] = p.Grad
@@ -39,7 +27,10 @@ func (e *Engine) unfold(ctx context.Context, f *folded) error {
 	if c.split() {
 		heads = 0
 	}
-	u.outputs, u.positions = make([][]float64, heads), make([][]float32, heads)
+	for len(e.outputs) < heads {
+		e.outputs = append(e.outputs, make([]float64, c.Embed*c.Embed))
+	}
+	u.positions = make([][]float32, heads)
 	err := e.tasks(ctx, 2*heads+c.Depth+1, func(m *member, task int) {
 		switch l := task - 2*heads; {
 		case l < 0:
@@ -58,9 +49,9 @@ func (e *Engine) unfold(ctx context.Context, f *folded) error {
 		return err
 	}
 	const size = 1 << 10 // numbers of all positions a task
-	return e.tasks(ctx, c.Depth+(len(u.grad.pos)+size-1)/size, func(_ *member, task int) {
+	err = e.tasks(ctx, c.Depth+(len(u.grad.pos)+size-1)/size, func(m *member, task int) {
 		if task < c.Depth {
-			u.output(task)
+			u.output(&m.folder, task)
 			return
 		}
 		from := (task - c.Depth) * size
@@ -70,6 +61,10 @@ func (e *Engine) unfold(ctx context.Context, f *folded) error {
 			}
 		}
 	})
+	if err == nil && e.pairs != nil {
+		err = e.unfoldPlaces(ctx, u.grad)
+	}
+	return err
 }
 
 // unfolding is unfold at work.
@@ -77,7 +72,6 @@ type unfolding struct {
 	*Engine
 	f         *folded
 	grad      network[float32]
-	outputs   [][]float64 // (L·H) of W_o
 	positions [][]float32 // (L·H) of pos
 }
 
@@ -106,23 +100,25 @@ func (u *unfolding) head(w *member, l, h int, scores bool) {
 	case scores:
 		w.folder.unfoldScores(f, h, d, m, g)
 	case d < wideFold:
-		u.outputs[at] = f.unfoldValues(h, d, m, g)
+		f.unfoldValues(h, d, m, g, u.outputs[at])
 	default:
-		u.outputs[at] = w.folder.unfoldValues(f, h, d, m, g)
+		w.folder.unfoldValues(f, h, d, m, g, u.outputs[at])
 	}
-	if scores && c.Position == ProductPosition {
+	if scores && f.p != nil {
 		u.positions[at] = u.unfoldPosition(&w.folder.memo, l, h, f.p, g)
 	}
 }
 
 // output adds up the parts of the heads of layer l in the gradient of W_o.
-func (u *unfolding) output(l int) {
+func (u *unfolding) output(w *folder, l int) {
 	c := u.model.config
-	sum := make([]float64, c.Embed*c.Embed)
+	size := c.Embed * c.Embed
+	w.sum = slices.Grow(w.sum[:0], size)[:size]
+	clear(w.sum)
 	for _, part := range u.outputs[l*c.Heads : (l+1)*c.Heads] {
-		axpy(sum, 1, part)
+		axpy(w.sum, 1, part)
 	}
-	for i, v := range sum {
+	for i, v := range w.sum {
 		u.grad.layers[l].heads().o.Weight[i] = float32(v)
 	}
 }
@@ -136,7 +132,7 @@ func part(l Linear[float32], src []float32, in int) {
 }
 
 // unfoldScores sets head h of the gradients of queries and keys from dM in f, and
-// unfoldValues that of values from dU; that returns the head's part in that of W_o:
+// unfoldValues that of values from dU; that writes the head's part in that of W_o, do:
 //
 //	dW̃_k = W̃_q dMᵀ/√D, dW̃_q = W̃_k dM/√D, dW̃_v = W_oᵀ dU, dW_o = Σ_h dU W̃_vᵀ
 //
@@ -158,10 +154,10 @@ func (f foldedLayer) unfoldScores(h, d int, m, grad fullHeads[float32]) {
 	spread(grad.k.head(h, d), dk, e)
 }
 
-func (f foldedLayer) unfoldValues(h, d int, m, grad fullHeads[float32]) []float64 {
+func (f foldedLayer) unfoldValues(h, d int, m, grad fullHeads[float32], do []float64) {
 	e := f.e
 	v := m.v.head(h, d).augmented(e)
-	dv, do, row := make([]float64, d*e), make([]float64, d*d), make([]float64, e)
+	dv, row := make([]float64, d*e), make([]float64, e)
 	for r := range d {
 		for m, g := range f.u[(h*d+r)*e:][:e] {
 			row[m] = float64(g)
@@ -172,7 +168,6 @@ func (f foldedLayer) unfoldValues(h, d int, m, grad fullHeads[float32]) []float6
 		}
 	}
 	spread(grad.v.head(h, d), dv, e)
-	return do
 }
 
 // spread writes the gradient of a projection from that of its augmented form.

@@ -57,6 +57,8 @@ func kinds() []kind {
 		Residual: true, MLP: 2, Position: nn.ProductPosition, Length: 6, Coords: 2,
 	}
 	linear, narrow, long, additive, split := softmax, softmax, softmax, softmax, softmax
+	heads := softmax // so many that a backend may have another form for them
+	heads.Attention, heads.Heads, heads.Depth = nn.LinearAttention, 70, 1
 	wide := softmax
 	wide.Embed, wide.Depth, wide.MLP = 66, 1, 1
 	linear.Attention = nn.LinearAttention
@@ -68,7 +70,7 @@ func kinds() []kind {
 	return []kind{
 		{"softmax", softmax, many}, {"linear", linear, many}, {"narrow", narrow, many},
 		{"long", long, 37}, {"additive", additive, many}, {"multihead", split, many},
-		{"wide", wide, 37},
+		{"wide", wide, 37}, {"many heads", heads, 21},
 	}
 }
 

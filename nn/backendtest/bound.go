@@ -22,9 +22,10 @@ import (
 // unit is the unit roundoff of float32.
 const unit = 0x1p-24
 
-// models is the number of random models, least that of those which there has to be
-// a backend for, most that of the complaints after which it is enough.
-const models, least, most = 120, 30, 5
+// models is the number of random models of Test, which are small ones, least that of
+// those which there has to be a backend for, most that of the complaints after which it
+// is enough.
+const models, small, least, most = 120, 120, 30, 5
 
 // longOnes come before the random models: layers whose attention is a sum over segments
 // of the context with a norm at every place, and wide ones of more than eight tokens.
@@ -38,13 +39,19 @@ func longOnes() []nn.Config {
 	}
 }
 
-// reference compares a backend with the reference in float64.
-func reference(build nn.NewBackend) error {
+// reference is Random as much as there is time for in Test.
+func reference(build nn.NewBackend) error { return Random(build, models) }
+
+// Random compares a backend with the reference in float64 on so many random models of
+// every switch, a prefix of one sequence of them. Those after the first 120 are the
+// larger ones: batches of up to 100 sequences, a tenth of the models wide, up to D = 300.
+func Random(build nn.NewBackend, models int) error {
 	var wrong []error
 	taken, forced := 0, longOnes()
 	for i := 0; i < models && len(wrong) < most; i++ {
 		r := ar.Rand(7, "backendtest", uint64(i))
-		c := draw(r)
+		large := i >= small
+		c := draw(r, large)
 		if i < len(forced) {
 			c = forced[i]
 		}
@@ -53,6 +60,9 @@ func reference(build nn.NewBackend) error {
 			taken++
 			tame(m)
 			n, length := pick(r, 1, 2, 15, 16, 17, 33, 40), 1+r.IntN(c.Length)
+			if large {
+				n = 1 + r.IntN(100)
+			}
 			if i < len(forced) {
 				n, length = 3, c.Length
 			}
@@ -119,9 +129,24 @@ func compare(m *nn.Transformer[float32], by nn.Backend, b nn.Batch[float32], r *
 // one after the other: sums over T tokens and D + 1 entries forward and back in
 // every layer, with two of D for the layer norm and the hidden units of the MLP,
 // over H heads and N sequences.
+//
+// Many heads of linear attention under a product position may be added up to a tensor
+// of a pair of tokens (docs/kernels.md): of S = E(E+1)/2 monomials by DE numbers. Then T S
+// terms are an output, D E S the gradient of a weight p, T(T+1)/2 pairs that of a head's
+// tensor, and E S that of its matrices.
 func terms(c nn.Config, b nn.Batch[float32]) float64 {
 	layer := 2*(2*b.T+6*(c.Embed+1)) + 4*c.Embed + 2*c.MLP*c.Embed + 2*c.Heads
+	if many(c) {
+		e := c.Width + 1
+		s := e * (e + 1) / 2
+		layer += b.T*s + c.Embed*e*s + b.T*(b.T+1)/2 + e*s
+	}
 	return float64(c.Depth*layer + 2*(c.Embed+1) + b.N)
+}
+
+// many returns whether c has so many heads of such a kind that this may be worth it.
+func many(c nn.Config) bool {
+	return c.Heads > 64 && c.Attention == nn.LinearAttention && c.Position == nn.ProductPosition
 }
 
 // exact returns loss and gradients of m in float64, with parameters and tokens
@@ -172,10 +197,10 @@ func distance[F nn.Float](x []F, y []float64) float64 {
 func pick[E any](r *rand.Rand, values ...E) E { return values[r.IntN(len(values))] }
 
 // draw returns a model with every switch either way, up to six layers, lengths around
-// powers of two, and a few of D = 32 to 300. The layer norm of two numbers is little more than a sign,
-// whose gradient is a difference of nearly equal numbers: that shows in no change
-// of weights and tokens, so the bound would be too small.
-func draw(r *rand.Rand) nn.Config {
+// powers of two, and a few of D = 32 to 300 or of 65 heads and more. The layer norm of two
+// numbers is little more than a sign, whose gradient is a difference of nearly equal
+// numbers: that shows in no change of weights and tokens, so the bound would be too small.
+func draw(r *rand.Rand, large bool) nn.Config {
 	width := 1 + r.IntN(3)
 	c := nn.Config{
 		Width: width, Embed: width * (1 + r.IntN(2)),
@@ -187,9 +212,15 @@ func draw(r *rand.Rand) nn.Config {
 	}
 	c.Norm = c.Norm && c.Embed > 2
 	c.PreNorm = c.Norm && r.IntN(5) == 0
-	if r.IntN(30) == 0 { // a wide one, small else since the reference in float64 is slow
+	wide := 30
+	if large {
+		wide = 10
+	}
+	if r.IntN(wide) == 0 { // a wide one, small else since the reference in float64 is slow
 		c.Embed, c.Depth, c.Heads = width*(1+(31+r.IntN(270))/width), 1, 1+r.IntN(2)
 		c.MLP, c.Length = min(c.MLP, 1), pick(r, 2, 5)
+	} else if c.Position == nn.ProductPosition && r.IntN(6) == 0 {
+		c.Heads, c.Depth, c.Length = 65+r.IntN(20), min(c.Depth, 2), pick(r, 2, 5, 9)
 	}
 	if c.Embed%c.Heads == 0 && c.Position != nn.ProductPosition && r.IntN(3) == 0 {
 		c.Mixer = nn.MultiHead{}.Name()
