@@ -136,7 +136,7 @@ func (e *Engine) Predict(ctx context.Context, b Batch[float32]) ([]float32, erro
 // an error the crew has to be dismissed.
 func (e *Engine) prepare(ctx context.Context, b Batch[float32]) error {
 	c := e.model.config
-	if err := b.check(c); err != nil {
+	if err := b.Check(c); err != nil {
 		return err
 	}
 	if paired := c.paired(b.N, b.T); b.T != e.length || paired != (e.pairs != nil) {

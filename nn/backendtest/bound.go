@@ -22,10 +22,9 @@ import (
 // unit is the unit roundoff of float32.
 const unit = 0x1p-24
 
-// models is the number of random models of Test, which are small ones, least that of
-// those which there has to be a backend for, most that of the complaints after which it
-// is enough.
-const models, small, least, most = 120, 120, 30, 5
+// small is the number of random models that are small ones, least that of those which
+// there has to be a backend for, most that of the complaints after which it is enough.
+const small, least, most = 120, 30, 5
 
 // longOnes come before the random models: layers whose attention is a sum over segments
 // of the context with a norm at every place, and wide ones of more than eight tokens.
@@ -39,23 +38,25 @@ func longOnes() []nn.Config {
 	}
 }
 
-// reference is Random as much as there is time for in Test.
-func reference(build nn.NewBackend) error { return Random(build, models) }
-
 // Random compares a backend with the reference in float64 on so many random models of
 // every switch, a prefix of one sequence of them. Those after the first 120 are the
 // larger ones: batches of up to 100 sequences, a tenth of the models wide, up to D = 300.
 func Random(build nn.NewBackend, models int) error {
+	return suite{build: build, models: models, least: least}.reference()
+}
+
+// reference compares a backend with the reference in float64.
+func (s suite) reference() error {
 	var wrong []error
 	taken, forced := 0, longOnes()
-	for i := 0; i < models && len(wrong) < most; i++ {
+	for i := 0; i < s.models && len(wrong) < most; i++ {
 		r := ar.Rand(7, "backendtest", uint64(i))
 		large := i >= small
 		c := draw(r, large)
 		if i < len(forced) {
 			c = forced[i]
 		}
-		m, by, err := start(build, c, uint64(i))
+		m, by, err := start(s.build, c, uint64(i))
 		if err == nil && m != nil {
 			taken++
 			tame(m)
@@ -72,9 +73,9 @@ func Random(build nn.NewBackend, models int) error {
 			wrong = append(wrong, fmt.Errorf("model %d, %+v: %w", i, c, err))
 		}
 	}
-	if taken < least && len(wrong) == 0 {
+	if taken < s.least && len(wrong) == 0 {
 		wrong = append(wrong, fmt.Errorf("there is a backend for %d of %d models, fewer than %d",
-			taken, models, least))
+			taken, s.models, s.least))
 	}
 	return errors.Join(wrong...)
 }

@@ -1,0 +1,220 @@
+package cuda
+
+// Shapes: as in attend.go; dp (S, H, T, T).
+
+import (
+	"icar/nn/cuda/ptx"
+)
+
+// The backward of attention runs over the pairs i ≥ j twice, once for the queries and
+// once for the keys, so that a warp has its sums in registers and none is shared: with
+// t = dz_i·v_j, and g = p t the gradient of a,
+//
+//	ds = g, or a (g - Σ_j a g) under a softmax
+//	dq_i = Σ_{j≤i} ds k_j/√W, dk_j = Σ_{i≥j} ds q_i/√W, dv_j = Σ_{i≥j} a p dz_i
+//	dp_ij = Σ_n a t.
+
+// headOfZ is the part of a head in z.
+func (a attend) headOfZ(f frame, z ptx.U64, h ptx.U32) ptx.U64 {
+	if a.split {
+		return f.At(z, h, a.width*line)
+	}
+	return z
+}
+
+// headAndTokens are those of a tile.
+func (a attend) headAndTokens(f frame) (h ptx.U32, tokens []ptx.U32) {
+	across := f.Div(f.Add(f.length, ptx.Int(a.rows-1)), ptx.Int(a.rows))
+	return f.Div(f.tile, across), a.tokens(f, f.Mul(f.Rem(f.tile, across), ptx.Int(a.rows)))
+}
+
+// queryKernel has the parameters the number of groups and of slots S, then q, k, v, dz,
+// dq, stats, p and dp. A tile is a head and a tile of tokens. Under a product position
+// a warp does groups slot, slot + S, … and adds up what they give for dp in its slot.
+func (a attend) queryKernel() *ptx.Kernel {
+	f := begin("attend_queries" + a.suffix())
+	groups, slots := f.Number(), f.Number()
+	var base [6]ptx.U64
+	for i := range base {
+		base[i] = f.array()
+	}
+	h, tokens := a.headAndTokens(f)
+	var p, dp []ptx.U64
+	if a.product {
+		p = a.positions(f, f.array(), h, tokens)
+		slot := f.Mul(f.group, ptx.Int(a.heads))
+		dp = a.positions(f, f.array(), f.Add(slot, h), tokens)
+	}
+	f.For(f.group, groups, slots, func(group ptx.U32) { a.queries(f, base, p, dp, h, group, tokens) })
+	return f.Kernel
+}
+
+// queries makes the gradients of one group.
+func (a attend) queries(f frame, base [6]ptx.U64, p, dp []ptx.U64, h, group ptx.U32,
+	tokens []ptx.U32) {
+	row := a.features() * line
+	tensor := func(n, features int) ptx.U64 { return f.of(base[n], features, group) }
+	head := func(n int) ptx.U64 { return f.At(tensor(n, a.features()), h, a.width*line) }
+	k, v := head(1), head(2)
+	q := a.vectors(f, head(0), tokens, row)
+	dz := a.vectors(f, a.headOfZ(f, tensor(3, a.out()), h), tokens, a.out()*line)
+	var top, scale, mean []ptx.F32
+	// pairs calls body for the tokens that see key j, with t = dz·v and the gradient g of
+	// the attention.
+	pairs := func(body func(j ptx.U32, r int, key []ptx.F32, attention, t, g ptx.F32)) {
+		a.overKeys(f, 0, tokens, func(j ptx.U32, from int) {
+			key := f.loads(f.At(k, j, row), 0, a.width)
+			value := f.loads(f.At(v, j, row), 0, a.width)
+			for r := from; r < a.rows; r++ {
+				attention := a.score(f, q[r], key)
+				if a.softmax {
+					attention = a.attention(f, attention, top[r], scale[r])
+				}
+				t := dot(f.Kernel, dz[r], value)
+				g := t
+				if a.product {
+					g = f.Times(t, f.Load(f.At(p[r], j, 4), 0))
+				}
+				body(j, r, key, attention, t, g)
+			}
+		})
+	}
+	if a.softmax {
+		kept := f.At(tensor(5, stats*a.heads), h, stats*line)
+		last := f.Sub(f.length, next)
+		for _, t := range tokens {
+			at := f.At(kept, f.Min(t, last), stats*a.heads*line)
+			top, scale = append(top, f.Load(at, statTop*line)), append(scale, f.Load(at, statScale*line))
+			mean = append(mean, f.Copy(zero))
+		}
+		pairs(func(_ ptx.U32, r int, _ []ptx.F32, attention, _, g ptx.F32) {
+			f.FmaTo(mean[r], attention, g)
+		})
+		for r, t := range tokens {
+			f.If(f.Less(t, f.length), func() {
+				f.Store(f.At(kept, t, stats*a.heads*line), statMean*line, mean[r])
+			})
+		}
+	}
+	var dq [][]ptx.F32
+	for range tokens {
+		dq = append(dq, zeros(f.Kernel, a.width))
+	}
+	pairs(func(j ptx.U32, r int, key []ptx.F32, attention, t, g ptx.F32) {
+		if a.product {
+			a.addPosition(f, f.At(dp[r], j, 4), f.Times(attention, t), group, tokens[r])
+		}
+		if a.softmax {
+			g = f.Times(attention, f.Minus(g, mean[r]))
+		}
+		addTo(f.Kernel, dq[r], g, key)
+	})
+	a.finish(f, dq)
+	a.store(f, head(4), tokens, dq, row)
+}
+
+// addPosition adds the sum of v over the sequences of a group to the number at an
+// address, or begins there with the first group.
+func (a attend) addPosition(f frame, at ptx.U64, v ptx.F32, group, token ptx.U32) {
+	sum := allLanes(f.Kernel, v)
+	f.If(f.Both(f.Equal(f.lane, ptx.Int(0)), f.Less(token, f.length)), func() {
+		before := f.Choose(f.Equal(group, f.group), zero, f.Load(at, 0))
+		f.Store(at, 0, f.Plus(before, sum))
+	})
+}
+
+// finish multiplies sums by 1/√W.
+func (a attend) finish(f frame, sums [][]ptx.F32) {
+	for _, row := range sums {
+		for c, v := range row {
+			row[c] = f.Times(v, attentionScale(a.width))
+		}
+	}
+}
+
+// keyName is that of keyKernel.
+func (a attend) keyName() string {
+	name := "attend"
+	if a.keys {
+		name += "_keys"
+	}
+	if a.values {
+		name += "_values"
+	}
+	return name + a.suffix()
+}
+
+// keyKernel has the parameters q, k, v, dz, dk, dv, stats and p, of which it writes dk,
+// dv or both. A tile is a head and a tile of tokens, the keys.
+func (a attend) keyKernel() *ptx.Kernel {
+	f := begin(a.keyName())
+	h, tokens := a.headAndTokens(f)
+	row := a.features() * line
+	head := func() ptx.U64 { return f.At(f.tensor(a.features()), h, a.width*line) }
+	qs, ks, vs := head(), head(), head()
+	dzs := a.headOfZ(f, f.tensor(a.out()), h)
+	dks, dvs := head(), head()
+	kept := f.At(f.tensor(stats*a.heads), h, stats*line)
+	var p ptx.U64
+	if a.product { // p_ij for i = 0, j the first token
+		p = f.At(f.array(), f.Add(f.Mul(f.Mul(h, f.length), f.length), tokens[0]), 4)
+	}
+	k := a.vectors(f, ks, tokens, row)
+	var v, dk, dv [][]ptx.F32
+	if a.keys {
+		v = a.vectors(f, vs, tokens, row)
+	}
+	for range tokens {
+		if a.keys {
+			dk = append(dk, zeros(f.Kernel, a.width))
+		}
+		if a.values {
+			dv = append(dv, zeros(f.Kernel, a.width))
+		}
+	}
+	// query is token i, which the keys before to see it.
+	query := func(i ptx.U32, to int) {
+		q := f.loads(f.At(qs, i, row), 0, a.width)
+		dz := f.loads(f.At(dzs, i, a.out()*line), 0, a.width)
+		var top, scale, mean ptx.F32
+		if a.softmax {
+			at := f.At(kept, i, stats*a.heads*line)
+			top, scale, mean = f.Load(at, statTop*line), f.Load(at, statScale*line),
+				f.Load(at, statMean*line)
+		}
+		for r := range to {
+			attention := a.attention(f, a.score(f, q, k[r]), top, scale)
+			weight, position := attention, one
+			if a.product {
+				position = f.Load(f.At(p, f.Add(f.Mul(i, f.length), ptx.Int(r)), 4), 0)
+				weight = f.Times(attention, position)
+			}
+			if a.values {
+				addTo(f.Kernel, dv[r], weight, dz)
+			}
+			if !a.keys {
+				continue
+			}
+			g := dot(f.Kernel, dz, v[r])
+			if a.product {
+				g = f.Times(g, position)
+			}
+			if a.softmax {
+				g = f.Times(attention, f.Minus(g, mean))
+			}
+			addTo(f.Kernel, dk[r], g, q)
+		}
+	}
+	for r := range a.rows - 1 {
+		f.If(f.Less(tokens[r], f.length), func() { query(tokens[r], r+1) })
+	}
+	f.For(tokens[a.rows-1], f.length, next, func(i ptx.U32) { query(i, a.rows) })
+	a.finish(f, dk)
+	if a.keys {
+		a.store(f, dks, tokens, dk, row)
+	}
+	if a.values {
+		a.store(f, dvs, tokens, dv, row)
+	}
+	return f.Kernel
+}

@@ -1,0 +1,24 @@
+package cuda
+
+import (
+	"icar/nn"
+	"icar/nn/cuda/device"
+	"icar/nn/cuda/ptx"
+)
+
+// OnIdle is On for a card that one warp keeps busy: warps have as many tokens and heads as
+// they can.
+func OnIdle(d device.Device) nn.NewBackend {
+	return func(model *nn.Transformer[float32]) (nn.Backend, error) {
+		b, err := On(d)(model)
+		if err == nil {
+			b.(*Backend).runs.busy = 1
+		}
+		return b, err
+	}
+}
+
+// TextFor returns the kernels of a model for batches of n sequences of length t.
+func TextFor(model *nn.Transformer[float32], n, t int) string {
+	return ptx.Text(newPlan(model, n, t, 1, busyWarps).kernels...)
+}
