@@ -96,7 +96,7 @@ function drawLines(svg, panel, frame, element, index) {
       for (const p of xy) if (p) svg.append(marker(colour[s.i], p[0], p[1]));
     } else {
       const d = xy.map((p, k) => (p ? `${k > 0 && xy[k - 1] ? "L" : "M"}${p[0].toFixed(1)} ${p[1].toFixed(1)}` : "")).join("");
-      svg.append(shape("path", { d, class: `line ${colour[s.i].name}${s.style === "dashed" ? " dashed" : ""}` }));
+      svg.append(shape("path", { d, class: `line ${colour[s.i].name} ${s.style ?? ""}` }));
     }
   }
   const cursor = shape("g", { class: "cursor" });
@@ -214,7 +214,7 @@ function legend(element, panel, index) {
     b.type = "button";
     b.setAttribute("aria-pressed", String(!element.icar.hidden.has(key)));
     const swatch = shape("svg", { viewBox: "0 0 22 12", width: 22, height: 12, "aria-hidden": "true" });
-    swatch.append(s.style === "points" ? marker(colour[i], 11, 6) : shape("path", { d: "M1 6H21", class: `line ${colour[i].name}${s.style === "dashed" ? " dashed" : ""}` }));
+    swatch.append(s.style === "points" ? marker(colour[i], 11, 6) : shape("path", { d: "M1 6H21", class: `line ${colour[i].name} ${s.style ?? ""}` }));
     b.append(swatch, s.label);
     b.addEventListener("click", () => {
       if (!element.icar.hidden.delete(key)) element.icar.hidden.add(key);
@@ -348,7 +348,7 @@ function readLine(view, place) {
 
 // --- saving ---
 
-const inlined = ["fill", "fill-opacity", "stroke", "stroke-width", "stroke-dasharray", "font-size", "font-family", "font-weight"];
+const inlined = ["fill", "fill-opacity", "stroke", "stroke-width", "stroke-opacity", "stroke-dasharray", "font-size", "font-family", "font-weight"];
 
 function saveSVG(element) {
   save(new XMLSerializer().serializeToString(still(element)), "image/svg+xml", `${fileName(element.icar.figure)}.svg`);

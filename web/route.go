@@ -29,6 +29,8 @@ func routes() []route {
 			serve: document((*Server).position)},
 		{method: "GET", path: "/api/runs", parameters: runsParameters, answer: "document",
 			serve: (*Server).listRuns},
+		{method: "GET", path: "/api/run", parameters: runParameters, answer: "document",
+			serve: (*Server).showRun},
 		{method: "GET", path: "/api/inside", parameters: insideParameters, answer: "document",
 			serve: (*Server).inside},
 		{method: "GET", path: "/api/claims", answer: "claims",
