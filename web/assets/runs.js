@@ -9,6 +9,7 @@ import { asked, onAsk, offer } from "./filter.js";
 import { lookAt, lookAgain } from "./run.js";
 import { rows } from "./rows.js";
 import "./claims.js";
+import "./sweeps.js";
 
 const most = 6; // runs in one figure
 const area = document.getElementById("runs"), smooth = document.getElementById("run-curves");
