@@ -50,7 +50,7 @@ func addLines(p *plot.Plot, series []figure.Series) ([]legendKey, error) {
 				p.Add(dots)
 				thumbnail = dots
 			case figure.Faint:
-				l.LineStyle = draw.LineStyle{Color: pale(colour, 90), Width: 0.8}
+				faint(l)
 				p.Add(l)
 			default:
 				p.Add(l)
@@ -134,15 +134,11 @@ func addBand(p *plot.Plot, s figure.Series, colour color.Color) error {
 	if err != nil {
 		return err
 	}
-	band.Color, band.LineStyle.Width = pale(colour, 45), 0
+	r, g, b, _ := colour.RGBA()
+	band.Color, band.LineStyle.Width = color.NRGBA{uint8(r >> 8), uint8(g >> 8), uint8(b >> 8),
+		45}, 0
 	p.Add(band)
 	return nil
-}
-
-// pale is a colour with an opacity of 0 to 255.
-func pale(c color.Color, opacity uint8) color.Color {
-	r, g, b, _ := c.RGBA()
-	return color.NRGBA{uint8(r >> 8), uint8(g >> 8), uint8(b >> 8), opacity}
 }
 
 // intervals are points with the ends of their intervals.

@@ -63,10 +63,14 @@ func TestListOnThePage(t *testing.T) {
 	do(t, ctx, until("document.querySelectorAll('#sweep-rows tr').length === 8"),
 		click("#sweep-form [name=keep-depth][value='2']"),
 		rows("sweep-rows", "2", "1-linear-0,1-linear-1,1-softmax-0,1-softmax-1"),
+		click("#sweep-rows button[aria-label='mark the trial 1-softmax-1']"),
+		until("[...document.querySelectorAll('#sweep [data-figure] .legend')].every(l => "+
+			"l.textContent.includes('trial 1-softmax-1'))"),
 		typed("sweep-form", "below", "5.5"), rows("sweep-rows", "2", "1-linear-0,1-linear-1"))
 	address := ask[string](t, ctx, "location.search")
 	for _, want := range []string{"runs.sort=epochs", "runs.run=longer", "runs.smooth=30",
-		"inside.run=first", "sweep.keep=depth%3D1", "sweep.below=5.5"} {
+		"inside.run=first", "sweep.keep=depth%3D1", "sweep.below=5.5",
+		"sweep.mark=1-softmax-1"} {
 		if !strings.Contains(address, want) {
 			t.Errorf("the address %q does not hold %s", address, want)
 		}
@@ -79,6 +83,7 @@ func TestListOnThePage(t *testing.T) {
 		until("document.querySelector('#run-note').textContent === 'look at step 3'"))
 	do(t, ctx, script("history.back()"), // the brush of the error
 		rows("sweep-rows", "2", "1-linear-0,1-linear-1,1-softmax-0,1-softmax-1"),
+		script("history.back()"), until("!document.querySelector('#sweep-rows [aria-pressed=true]')"),
 		script("history.back()"), until("document.querySelectorAll('#sweep-rows tr').length === 8"),
 		script("history.back()"), until("document.getElementById('run').hidden"))
 }

@@ -66,16 +66,26 @@ func (s *Server) listSweeps(w http.ResponseWriter, r *http.Request, _ values) er
 		return err
 	}
 	defer give()
-	all := []Sweep{}
-	for _, source := range s.sources() {
-		found, err := source.Sweeps(r.Context())
-		if err != nil {
-			return unreadable(err)
-		}
-		all = append(all, found...)
-	}
+	all, _ := s.sweeps(r.Context())
 	writeJSON(w, http.StatusOK, all)
 	return nil
+}
+
+// sweeps returns the sweeps of all sources and where each is from. A source that cannot be
+// read is one that says so.
+func (s *Server) sweeps(ctx context.Context) (all []Sweep, from []Sweeps) {
+	all = []Sweep{}
+	for _, source := range s.sources() {
+		found, err := source.Sweeps(ctx)
+		if err != nil {
+			found = []Sweep{{ID: "not to be read", Error: oneLine(err.Error())}}
+		}
+		all = append(all, found...)
+		for range found {
+			from = append(from, source)
+		}
+	}
+	return all, from
 }
 
 // showSweep answers with the trials of a sweep, and which of them are within the brushes.
@@ -85,28 +95,22 @@ func (s *Server) showSweep(w http.ResponseWriter, r *http.Request, v values) err
 		return err
 	}
 	defer give()
-	for _, source := range s.sources() {
-		found, err := source.Sweeps(r.Context())
-		if err != nil {
-			return unreadable(err)
-		}
-		i := slices.IndexFunc(found, func(w Sweep) bool { return w.ID == v["sweep"] })
-		if i < 0 {
-			continue
-		}
-		if why := found[i].Error; why != "" {
-			return refuse(http.StatusUnprocessableEntity, "%s", why)
-		}
-		trials, err := source.Trials(r.Context(), found[i].ID, maxTrials)
-		if err != nil {
-			return unreadable(err)
-		}
-		page, err := newSweepPage(found[i], trials, v)
-		if err == nil {
-			writeJSON(w, http.StatusOK, page)
-		}
-		return err
+	all, from := s.sweeps(r.Context())
+	i := slices.IndexFunc(all, func(w Sweep) bool { return w.ID == v["sweep"] })
+	if i < 0 {
+		return refuse(http.StatusNotFound, "there is no sweep %.80q: /api/sweeps lists them",
+			v["sweep"])
 	}
-	return refuse(http.StatusNotFound, "there is no sweep %.80q: /api/sweeps lists them",
-		v["sweep"])
+	if why := all[i].Error; why != "" {
+		return refuse(http.StatusUnprocessableEntity, "%s", why)
+	}
+	trials, err := from[i].Trials(r.Context(), all[i].ID, maxTrials)
+	if err != nil {
+		return unreadable(err)
+	}
+	page, err := newSweepPage(all[i], trials, v)
+	if err == nil {
+		writeJSON(w, http.StatusOK, page)
+	}
+	return err
 }

@@ -1,7 +1,9 @@
 package web
 
 import (
+	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"math"
 	"net/http"
@@ -108,7 +110,7 @@ func TestSweepOfAFile(t *testing.T) {
 		}
 	}
 	var page sweepPage
-	ask("sweep?sweep=grid.csv&keep=seed%3D0", &page)
+	ask("sweep?sweep=grid.csv&keep=seed%3D0&mark=1-linear-1", &page)
 	panels := page.Figures[0].Panels
 	if len(panels) != 2 || panels[0].Title != "depth" ||
 		panels[1].X.Label != "attention: 1 linear, 2 softmax" {
@@ -126,6 +128,9 @@ func TestSweepOfAFile(t *testing.T) {
 	if best := at(panels[1], "the best kept"); best.X[0] != 1 || best.Y[0] != 0.4 {
 		t.Errorf("the best is %+v", best)
 	}
+	if marked := at(panels[1], "trial 1-linear-1"); marked.X[0] != 1 || marked.Y[0] != 5 {
+		t.Errorf("what is marked, though it is left out, is %+v", marked)
+	}
 	if facts := fmt.Sprint(page.Facts); !strings.Contains(facts, "test error 0.4 with depth=2 "+
 		"attention=linear seed=0") || !strings.Contains(facts, "Bayes floor, mean 0.012") {
 		t.Errorf("the facts are %s", facts)
@@ -136,6 +141,34 @@ func TestSweepOfAFile(t *testing.T) {
 		"sweep?sweep=grid.csv&to=depth": 400} {
 		if status, body := ask(query, nil); status != want {
 			t.Errorf("%s: %d %s, want %d", query, status, body, want)
+		}
+	}
+}
+
+// away is a database that does not answer.
+type away struct{}
+
+var errAway = errors.New("the database does not answer")
+
+func (away) Sweeps(context.Context) ([]Sweep, error)              { return nil, errAway }
+func (away) Trials(context.Context, string, int) ([]Trial, error) { return nil, errAway }
+
+// A database that does not answer is told of, and files are shown all the same.
+func TestDatabaseThatIsAway(t *testing.T) {
+	runs := t.TempDir()
+	_, table := grid(t)
+	if err := os.WriteFile(filepath.Join(runs, "grid.csv"), []byte(table), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	server := start(t, Options{Runs: runs, Sweeps: away{}})
+	for path, want := range map[string]string{"sweeps": `"error":"the database does not answer"`,
+		"sweep?sweep=grid.csv": `"kept":8`, "sweep?sweep=not+to+be+read": "does not answer"} {
+		request, err := http.NewRequest("GET", server.url+"/api/"+path, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if status, body := get(t, request); !strings.Contains(body, want) {
+			t.Errorf("%s: %d %.300s, want %s", path, status, body, want)
 		}
 	}
 }

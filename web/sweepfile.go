@@ -10,6 +10,7 @@ import (
 	"io"
 	"io/fs"
 	"path"
+	"regexp"
 	"slices"
 	"strconv"
 	"sync"
@@ -124,6 +125,16 @@ func (s *sweepFiles) Trials(_ context.Context, id string, most int) ([]Trial, er
 	return f.trials[:min(most, len(f.trials))], f.err
 }
 
+// trialID is what a trial is called.
+var trialID = regexp.MustCompile(`^[A-Za-z0-9._+-]{1,64}$`)
+
+func checkID(id string) error {
+	if !trialID.MatchString(id) {
+		return fmt.Errorf("the id %.80q is no word of at most 64 letters and digits", id)
+	}
+	return nil
+}
+
 // readers read the formats of icar sweep results.
 var readers = map[string]func([]byte, *train.Catalogue) ([]Trial, error){
 	".jsonl": readTrialLines, ".csv": readTrialTable,
@@ -149,6 +160,9 @@ func readTrialLines(file []byte, catalogue *train.Catalogue) (all []Trial, err e
 			return nil, errOther
 		}
 		t := Trial{ID: read.Trial, State: done, Config: catalogue.Config()}
+		if err == nil {
+			err = checkID(t.ID)
+		}
 		if err == nil {
 			t.Steps, t.Loss, t.TestMSE = read.Result.Steps, read.Result.Loss, read.Result.TestMSE
 			err = json.Unmarshal(read.Config, &t.Config)
@@ -180,6 +194,15 @@ func readTrialTable(file []byte, catalogue *train.Catalogue) (all []Trial, err e
 		return nil, errOther
 	}
 	titles = slices.Clone(titles)
+	var keys []string
+	for _, k := range catalogue.Keys() {
+		keys = append(keys, k.Name)
+	}
+	for _, title := range titles[1 : len(titles)-3] {
+		if !slices.Contains(keys, title) {
+			return nil, setting.Unknown("column", title, keys...)
+		}
+	}
 	for len(all) < maxTrials {
 		row, err := r.Read()
 		if err == io.EOF {
@@ -205,7 +228,7 @@ func (t *Trial) fill(titles, row []string) (err error) {
 	t.Steps, steps = strconv.Atoi(row[n-3])
 	t.Loss, loss = strconv.ParseFloat(row[n-2], 64)
 	t.TestMSE, test = strconv.ParseFloat(row[n-1], 64)
-	if err := errors.Join(steps, loss, test); err != nil {
+	if err := errors.Join(checkID(t.ID), steps, loss, test); err != nil {
 		return err
 	}
 	var set []setting.Setting

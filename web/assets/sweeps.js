@@ -8,7 +8,7 @@ import { brief, cell } from "./rows.js";
 
 const area = document.getElementById("sweep"), form = document.getElementById("sweep-form");
 const part = (name) => document.getElementById(`sweep-${name}`);
-const colours = { kept: 0, "mean of the kept": 0, "the best kept": 1, "left out": 8 }, neutral = 6;
+const colours = { kept: 0, "mean of the kept": 0, "the best kept": 1, "left out": 8 }, neutral = 6, marked = 2;
 const look = 3000, settled = 250; // ms from one look at the list to the next; without a key
 let known = [], shown = "", timer = 0;
 
@@ -16,7 +16,7 @@ const chosen = () => known.find((s) => s.id === recall("sweep.sweep")) ?? known[
 
 function query() {
   const q = new URLSearchParams({ sweep: chosen().id });
-  for (const name of ["keep", "from", "to", "below"]) for (const v of recallAll(`sweep.${name}`)) q.append(name, v);
+  for (const name of ["keep", "from", "to", "below", "mark"]) for (const v of recallAll(`sweep.${name}`)) q.append(name, v);
   return q;
 }
 
@@ -28,8 +28,22 @@ function line(list, rows, what) {
   }));
 }
 
+// mark is a button that marks a trial in every panel.
+function mark(id) {
+  const b = document.createElement("button"), on = recall("sweep.mark") === id;
+  b.type = "button";
+  b.textContent = id;
+  b.setAttribute("aria-label", `mark the trial ${id}`);
+  b.setAttribute("aria-pressed", String(on));
+  b.addEventListener("click", () => changed({ "sweep.mark": on ? null : id }));
+  return b;
+}
+
 function show(answer) {
-  for (const f of answer.figures ?? []) for (const p of f.panels) for (const s of p.series) s.colour = colours[s.label] ?? neutral;
+  const focused = part("rows").contains(document.activeElement) && document.activeElement.textContent;
+  for (const f of answer.figures ?? []) for (const p of f.panels) for (const s of p.series) {
+    s.colour = colours[s.label] ?? (s.label.startsWith("trial ") ? marked : neutral);
+  }
   draw(area.querySelector("[data-figure]"), answer.figures?.find((f) => f.name === "trials"));
   const titles = ["", "trial", ...answer.settings.map((s) => s.name), "test error", "loss", "steps"];
   part("head").replaceChildren(...titles.map((title) => {
@@ -39,8 +53,9 @@ function show(answer) {
     return th;
   }));
   let place = 0;
-  line(part("rows"), answer.rows, (r) => [cell(String(++place), "n"), cell(r.id), ...r.values.map((v) => cell(v)),
+  line(part("rows"), answer.rows, (r) => [cell(String(++place), "n"), cell(mark(r.id)), ...r.values.map((v) => cell(v)),
     cell(brief(r.test_mse), "n"), cell(brief(r.loss), "n"), cell(String(r.steps), "n")]);
+  if (focused) [...part("rows").querySelectorAll("button")].find((b) => b.textContent === focused)?.focus({ preventScroll: true });
   part("more").hidden = answer.kept <= answer.rows.length;
   part("more").textContent = `The best ${answer.rows.length} of ${answer.kept} are listed.`;
   part("wrong").hidden = answer.wrong.length === 0;
@@ -96,7 +111,7 @@ async function list() {
   known = found;
   area.hidden = known.length === 0;
   part("none").hidden = known.length > 0;
-  form.elements.sweep.replaceChildren(...known.map((s) => new Option(`${s.id}, ${s.done} of ${s.trials} done, from ${s.from}`, s.id)));
+  form.elements.sweep.replaceChildren(...known.map((s) => new Option(s.error ? `${s.id}: it cannot be read` : `${s.id}, ${s.done} of ${s.trials} done, from ${s.from}`, s.id)));
   restore();
   const now = JSON.stringify(chosen() ?? null);
   if (now !== shown) refresh();
@@ -105,7 +120,7 @@ async function list() {
 
 form.elements.sweep.addEventListener("input", () => {
   // What was kept of one sweep is nothing to another.
-  changed({ "sweep.sweep": form.elements.sweep.value, "sweep.keep": [], "sweep.from": [], "sweep.to": [] });
+  changed({ "sweep.sweep": form.elements.sweep.value, "sweep.keep": [], "sweep.from": [], "sweep.to": [], "sweep.mark": null });
   shown = JSON.stringify(chosen() ?? null);
 });
 form.elements.below.addEventListener("input", () => {
