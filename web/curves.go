@@ -80,7 +80,7 @@ func sparse(all []run.Metric) (some []run.Metric) {
 type drawnFloor struct {
 	floor
 	of     string // the first of them
-	steps  int    // of the longest
+	steps  int    // that the longest has done
 	label  string // by position
 	within bool   // by position it is the beginning of another one
 }
@@ -95,10 +95,10 @@ func floors(runs []shelfRun) (all []drawnFloor) {
 		}
 		same := func(g drawnFloor) bool { return f.Name == g.Name && slices.Equal(f.at, g.at) }
 		if i := slices.IndexFunc(all, same); i >= 0 {
-			all[i].steps = max(all[i].steps, r.config.Steps())
+			all[i].steps = max(all[i].steps, r.Step)
 			continue
 		}
-		all = append(all, drawnFloor{floor: f, of: r.path, steps: r.config.Steps(), label: f.Name})
+		all = append(all, drawnFloor{floor: f, of: r.path, steps: r.Step, label: f.Name})
 	}
 	means, shapes := map[string]int{}, map[string]int{}
 	for i, f := range all {

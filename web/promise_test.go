@@ -76,11 +76,7 @@ func TestNothingIsWritten(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, table := grid(t)
-	if err := os.WriteFile(filepath.Join(server.runs, "grid.csv"), []byte(table),
-		0o600); err != nil {
-		t.Fatal(err)
-	}
+	withSweep(t, server)
 	before := tree(t, server.runs)
 	for _, r := range routes() {
 		var body io.Reader

@@ -46,9 +46,10 @@ func (s *Server) showRun(w http.ResponseWriter, r *http.Request, v values) error
 	if err != nil {
 		return err
 	}
-	page := runPage{runState: stateOf(seen, time.Now()),
+	now := time.Now()
+	page := runPage{runState: stateOf(seen, now),
 		Settings: seen.settings(s.options.Catalogue)}
-	page.describe(seen)
+	page.describe(seen, now)
 	writeJSON(w, http.StatusOK, page)
 	return nil
 }
@@ -65,7 +66,7 @@ func (r shelfRun) settings(catalogue *train.Catalogue) (all []runSetting) {
 }
 
 // describe adds what was measured, and by what.
-func (p *runPage) describe(r shelfRun) {
+func (p *runPage) describe(r shelfRun, now time.Time) {
 	p.fact("step", "%d of %d", r.Step, r.config.Steps())
 	if r.Step > 0 {
 		p.factNumber("loss of the last batch", r.Loss)
@@ -81,7 +82,7 @@ func (p *runPage) describe(r shelfRun) {
 		p.fact("time of its steps", "%s", lasting(r.Seconds))
 	}
 	left := r.Left(r.config.Steps() - r.Step)
-	if r.State == run.Running && left > 0 {
+	if r.State == run.Running && left > 0 && !r.stuck(now) {
 		p.fact("time left", "%s, at %s ms a step", about(left),
 			report.Number(1000*r.PerStep))
 	}

@@ -71,7 +71,7 @@ func TestFloorsOfRuns(t *testing.T) {
 	for i, c := range []train.Config{plain, longer, plain, noisy, file, rotation} {
 		runs = append(runs, shelfRun{path: string(rune('a' + i)), config: c})
 	}
-	runs[2].config.Epochs = 1000
+	runs[0].Step, runs[2].Step = 7, 9
 	var means, shapes []string
 	for _, f := range floors(runs) {
 		means = append(means, f.Name)
@@ -87,7 +87,7 @@ func TestFloorsOfRuns(t *testing.T) {
 		"Bayes floor of f"}; !slices.Equal(shapes, want) {
 		t.Errorf("by position %q, want %q", shapes, want)
 	}
-	if all := floors(runs[:3]); all[0].steps != runs[2].config.Steps() || len(all) != 2 ||
+	if all := floors(runs[:3]); all[0].steps != 9 || len(all) != 2 ||
 		all[1].label != "Bayes floor" {
 		t.Errorf("%+v", all)
 	}
@@ -126,6 +126,26 @@ func TestWordsOfARun(t *testing.T) {
 		if says := c.run.words(now); !strings.Contains(says, c.want) ||
 			strings.Contains(c.want, "left") && says != c.want {
 			t.Errorf("%+v: %q, want %q", c.run.Progress, says, c.want)
+		}
+	}
+}
+
+// The page of a run says how much time is left while it runs, and not when it is stuck.
+func TestTimeLeftOfARun(t *testing.T) {
+	now := time.Unix(1e9, 0)
+	c, err := train.DefaultConfig().Resolve()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for silent, want := range map[time.Duration]string{
+		time.Second: "{time left about 53 min, at 1000 ms a step}", time.Hour: "",
+	} {
+		var page runPage
+		page.describe(shelfRun{config: c, Progress: run.Progress{State: run.Running, Step: 20,
+			Pace: run.Pace{PerStep: 1, Seconds: 20}, Written: now.Add(-silent)}}, now)
+		if facts := fmt.Sprint(page.Facts); !strings.Contains(facts, want) ||
+			want == "" && strings.Contains(facts, "time left") {
+			t.Errorf("after a silence of %v: %s", silent, facts)
 		}
 	}
 }

@@ -50,6 +50,16 @@ func grid(t *testing.T) (lines, table string) {
 	return lines, "trial,depth,attention,seed,steps,loss,test_mse\n" + strings.Join(rows, "\n") + "\n"
 }
 
+// withSweep puts a sweep below a server's folder of runs.
+func withSweep(t *testing.T, server started) {
+	t.Helper()
+	_, table := grid(t)
+	if err := os.WriteFile(filepath.Join(server.runs, "grid.csv"), []byte(table),
+		0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
 // The results of a sweep are read from both formats alike; brushes keep what is within
 // them; the means at each value are those of what is kept.
 func TestSweepOfAFile(t *testing.T) {

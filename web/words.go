@@ -34,7 +34,7 @@ func (r shelfRun) words(now time.Time) string {
 			steps, behind)
 	case r.State != run.Running:
 		return string(r.State) + behind
-	case silent > max(stuck, time.Duration(stuckSteps*r.PerStep*float64(time.Second))):
+	case r.stuck(now):
 		return fmt.Sprintf("running, but no step has come for over %s: its process is stopped, "+
 			"stuck, or still drawing its sequences%s", since(silent), behind)
 	case r.Step == 0:
@@ -43,6 +43,12 @@ func (r shelfRun) words(now time.Time) string {
 		return "running, " + about(left) + " left" + behind
 	}
 	return "running" + behind
+}
+
+// stuck reports whether a run that a process holds has had no step for long.
+func (r shelfRun) stuck(now time.Time) bool {
+	steps := time.Duration(stuckSteps * r.PerStep * float64(time.Second))
+	return r.State == run.Running && now.Sub(r.Written) > max(stuck, steps)
 }
 
 // since is a coarse time, so that what is said with it does not change all the time.

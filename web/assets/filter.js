@@ -74,7 +74,7 @@ function sorted() {
   for (const th of head.querySelectorAll("[data-order]")) {
     if (th.dataset.order === by) th.setAttribute("aria-sort", back ? "descending" : "ascending");
     else th.removeAttribute("aria-sort");
-    th.querySelector(".way").textContent = th.dataset.order === by ? (back ? " ▼" : " ▲") : "";
+    th.querySelector(".way").textContent = th.dataset.order === by ? (back ? "\u00a0▼" : "\u00a0▲") : "";
   }
 }
 
