@@ -47,7 +47,8 @@ func (s databaseSweeps) Sweeps(ctx context.Context) (all []web.Sweep, err error)
 var errEnough = errors.New("enough")
 
 // Trials returns the trials of a sweep.
-func (s databaseSweeps) Trials(ctx context.Context, id string, most int) (all []web.Trial, err error) {
+func (s databaseSweeps) Trials(ctx context.Context, id string, most int) (all []web.Trial,
+	err error) {
 	err = s.with(ctx, false, func(store *sweep.Store, _ sweep.Address) error {
 		w, err := store.Find(ctx, id)
 		if errors.Is(err, sweep.ErrNoSweep) {

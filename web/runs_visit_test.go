@@ -48,7 +48,8 @@ func TestListOnThePage(t *testing.T) {
 		until("document.querySelector('#run-status.wrong')?.textContent.includes('epochs')"),
 		click("#run-filter [type=reset]"), rows("run-list", "2", "a-second,first,longer"),
 		click(header), click(header), rows("run-list", "2", "longer,a-second,first"),
-		until("document.querySelector('#run-head [aria-sort=descending]').textContent === 'step\\u00a0▼'"),
+		until("document.querySelector('#run-head [aria-sort=descending]').textContent === "+
+			"'step\\u00a0▼'"),
 		typed("run-filter", "sort", "epochs"), click("#runs-reverse"),
 		rows("run-list", "2", "a-second,first,longer"))
 	do(t, ctx, click("#run-list input[aria-label='show longer']"),

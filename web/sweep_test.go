@@ -199,8 +199,9 @@ func TestTrialsWithoutAResult(t *testing.T) {
 	for _, r := range page.Wrong {
 		wrong = append(wrong, r.ID+" "+r.Says)
 	}
-	if want := []string{"b failed: diverged; at step 3", "c done, and its test error is no finite number: it has diverged", "e running: lost"}; page.Kept != 1 ||
-		page.Rows[0].ID != "a" || !slices.Equal(wrong, want) {
+	want := []string{"b failed: diverged; at step 3",
+		"c done, and its test error is no finite number: it has diverged", "e running: lost"}
+	if page.Kept != 1 || page.Rows[0].ID != "a" || !slices.Equal(wrong, want) {
 		t.Errorf("kept %d, wrong %q, want %q", page.Kept, wrong, want)
 	}
 	if trials[0].values != nil {

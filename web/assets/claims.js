@@ -11,7 +11,12 @@ async function claims() {
   told = JSON.stringify(all);
   const rows = all.map((c) => {
     const tr = document.createElement("tr");
-    tr.append(cell(c.pass ? "✓ holds" : "✗ fails"), cell(c.statement), cell(brief(c.measured), "n"), cell(brief(c.predicted), "n"));
+    tr.append(
+      cell(c.pass ? "✓ holds" : "✗ fails"),
+      cell(c.statement),
+      cell(brief(c.measured), "n"),
+      cell(brief(c.predicted), "n"),
+    );
     return tr;
   });
   if (rows.length === 0) {

@@ -25,10 +25,20 @@ function inks(numbers, chosen) {
 // the run's path, that with what is drawn of it, or a floor and whose it is.
 export function paint(data, chosen) {
   const colours = inks(data.numbers, chosen);
-  const of = (label) => [...colours.keys()].filter((p) => label === p || label.startsWith(`${p}, `) || label.endsWith(` of ${p}`) || label.endsWith(` of ${p}, mean`))
-    .sort((a, b) => b.length - a.length)[0];
-  for (const f of data.figures ?? []) for (const p of f.panels) for (const s of p.series) {
-    s.colour = colours.get(of(s.label)) ?? neutral;
-  }
+  const of = (label) =>
+    [...colours.keys()]
+      .filter(
+        (p) =>
+          label === p ||
+          label.startsWith(`${p}, `) ||
+          label.endsWith(` of ${p}`) ||
+          label.endsWith(` of ${p}, mean`),
+      )
+      .sort((a, b) => b.length - a.length)[0];
+  for (const f of data.figures ?? [])
+    for (const p of f.panels)
+      for (const s of p.series) {
+        s.colour = colours.get(of(s.label)) ?? neutral;
+      }
   return colours;
 }

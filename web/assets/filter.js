@@ -3,13 +3,25 @@
 
 import { onReturn, recall, recallAll, remember } from "./address.js";
 
-const form = document.getElementById("run-filter"), head = document.getElementById("run-head");
+const form = document.getElementById("run-filter"),
+  head = document.getElementById("run-head");
 const smooth = document.querySelector("#run-curves [name=smooth]");
 const several = ["tag", "where"]; // words with spaces between them
-const orders = { path: "path", name: "name", tags: "tags", state: "state", error: "test error",
-  best: "best test error", loss: "loss", step: "step", time: "time of its steps" };
+const orders = {
+  path: "path",
+  name: "name",
+  tags: "tags",
+  state: "state",
+  error: "test error",
+  best: "best test error",
+  loss: "loss",
+  step: "step",
+  time: "time of its steps",
+};
 const settled = 250; // ms without a key
-let heard = () => {}, timer = 0, offered = null;
+let heard = () => {},
+  timer = 0,
+  offered = null;
 
 const words = (text) => text.split(/[\s,]+/).filter(Boolean);
 
@@ -20,7 +32,8 @@ function read() {
     if (!c.name) continue;
     if (c.type === "checkbox") value[c.name] = c.checked ? c.value : null;
     else if (several.includes(c.name)) value[c.name] = words(c.value);
-    else if (c.tagName === "SELECT") value[c.name] = c.value === c.options[0]?.value ? null : c.value;
+    else if (c.tagName === "SELECT")
+      value[c.name] = c.value === c.options[0]?.value ? null : c.value;
     else value[c.name] = c.value.trim() || null;
   }
   return value;
@@ -44,12 +57,15 @@ function restore() {
 // control can be set to, and is then answered with what to use.
 export function asked() {
   const query = new URLSearchParams();
-  for (const name of Object.keys(read())) for (const v of recallAll(`runs.${name}`)) query.append(name, v);
+  for (const name of Object.keys(read()))
+    for (const v of recallAll(`runs.${name}`)) query.append(name, v);
   return query;
 }
 
 // onAsk calls connect when something else is asked for.
-export function onAsk(connect) { heard = connect; }
+export function onAsk(connect) {
+  heard = connect;
+}
 
 // offer adds the settings that differ among the runs to what they are ordered by.
 export function offer(settings) {
@@ -63,18 +79,22 @@ function fill(value, settings = known) {
   known = settings;
   const option = (name, label) => new Option(label, name);
   const also = value && !(value in orders) && !settings.includes(value) ? [value] : [];
-  form.elements.sort.replaceChildren(...Object.entries(orders).map(([name, label]) => option(name, label)),
-    ...[...settings, ...also].map((name) => option(name, `setting ${name}`)));
+  form.elements.sort.replaceChildren(
+    ...Object.entries(orders).map(([name, label]) => option(name, label)),
+    ...[...settings, ...also].map((name) => option(name, `setting ${name}`)),
+  );
   form.elements.sort.value = value || "path";
 }
 
 // sorted marks the column that the list is ordered by.
 function sorted() {
-  const by = recall("runs.sort") ?? "path", back = recall("runs.reverse") === "yes";
+  const by = recall("runs.sort") ?? "path",
+    back = recall("runs.reverse") === "yes";
   for (const th of head.querySelectorAll("[data-order]")) {
     if (th.dataset.order === by) th.setAttribute("aria-sort", back ? "descending" : "ascending");
     else th.removeAttribute("aria-sort");
-    th.querySelector(".way").textContent = th.dataset.order === by ? (back ? "\u00a0▼" : "\u00a0▲") : "";
+    th.querySelector(".way").textContent =
+      th.dataset.order === by ? (back ? "\u00a0▼" : "\u00a0▲") : "";
   }
 }
 
@@ -85,22 +105,33 @@ function changed() {
 }
 
 for (const th of head.querySelectorAll("[data-order]")) {
-  const b = document.createElement("button"), way = document.createElement("span");
+  const b = document.createElement("button"),
+    way = document.createElement("span");
   b.type = "button";
   b.append(...th.childNodes);
   way.className = "way";
   way.setAttribute("aria-hidden", "true");
   th.append(b, way);
-  b.addEventListener("click", () => { // again: the other way
-    const { sort, reverse } = form.elements, same = sort.value === th.dataset.order;
+  b.addEventListener("click", () => {
+    // again: the other way
+    const { sort, reverse } = form.elements,
+      same = sort.value === th.dataset.order;
     reverse.checked = same && !reverse.checked;
     sort.value = th.dataset.order;
     changed();
   });
 }
 form.addEventListener("submit", (e) => e.preventDefault());
-form.addEventListener("input", () => { clearTimeout(timer); timer = setTimeout(changed, settled); });
-form.addEventListener("reset", () => setTimeout(() => { fill("path"); changed(); }));
+form.addEventListener("input", () => {
+  clearTimeout(timer);
+  timer = setTimeout(changed, settled);
+});
+form.addEventListener("reset", () =>
+  setTimeout(() => {
+    fill("path");
+    changed();
+  }),
+);
 smooth.addEventListener("input", changed);
 smooth.form.addEventListener("submit", (e) => e.preventDefault());
 onReturn(() => {

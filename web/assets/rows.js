@@ -19,8 +19,11 @@ export function word(content, className) {
 }
 
 function row(run, { chosen, colours, choose, open }) {
-  const tr = document.createElement("tr"), box = document.createElement("input"), look = document.createElement("button");
-  const broken = run.state === "damaged", wrong = broken || run.state === "diverged";
+  const tr = document.createElement("tr"),
+    box = document.createElement("input"),
+    look = document.createElement("button");
+  const broken = run.state === "damaged",
+    wrong = broken || run.state === "diverged";
   box.type = "checkbox";
   box.checked = chosen.includes(run.path);
   box.disabled = broken;
@@ -33,17 +36,28 @@ function row(run, { chosen, colours, choose, open }) {
   look.addEventListener("click", () => open(run.path));
   const called = [run.name, ...(run.tags ?? []).map((t) => `#${t}`)].filter(Boolean).join(" ");
   const ink = colours.has(run.path) ? [word("", `ink s${colours.get(run.path)}`)] : [];
-  tr.append(cell([box, ...ink], "show"), cell([run.path, ...(called ? [word(called, "called")] : [])]),
-    cell(run.says, wrong ? "says bad" : "says"), cell(broken ? "" : `${run.step}/${run.steps}`, "n"),
-    cell(brief(run.loss), "n"), cell(brief(run.test_mse), "n"), cell(brief(run.best), "n"),
-    cell(run.floor ? `${brief(run.floor.mean)} ${run.floor.name}` : ""), cell(look), cell((run.set ?? []).join(" "), "set"));
+  tr.append(
+    cell([box, ...ink], "show"),
+    cell([run.path, ...(called ? [word(called, "called")] : [])]),
+    cell(run.says, wrong ? "says bad" : "says"),
+    cell(broken ? "" : `${run.step}/${run.steps}`, "n"),
+    cell(brief(run.loss), "n"),
+    cell(brief(run.test_mse), "n"),
+    cell(brief(run.best), "n"),
+    cell(run.floor ? `${brief(run.floor.mean)} ${run.floor.name}` : ""),
+    cell(look),
+    cell((run.set ?? []).join(" "), "set"),
+  );
   return tr;
 }
 
 // rows shows the runs, and leaves the focus on what had it.
 export function rows(runs, actions) {
-  const focused = list.contains(document.activeElement) && document.activeElement.getAttribute("aria-label");
+  const focused =
+    list.contains(document.activeElement) && document.activeElement.getAttribute("aria-label");
   list.replaceChildren(...runs.map((run) => row(run, actions)));
   if (!focused) return;
-  [...list.querySelectorAll("input, button")].find((e) => e.getAttribute("aria-label") === focused)?.focus({ preventScroll: true });
+  [...list.querySelectorAll("input, button")]
+    .find((e) => e.getAttribute("aria-label") === focused)
+    ?.focus({ preventScroll: true });
 }

@@ -5,17 +5,26 @@ import { pictured } from "./board.js";
 import { cell } from "./rows.js";
 import { visible } from "./visible.js";
 
-const page = document.getElementById("run"), inside = document.getElementById("inside");
-let looked = null, seen = null; // how far the run was when its model was last looked into
+const page = document.getElementById("run"),
+  inside = document.getElementById("inside");
+let looked = null,
+  seen = null; // how far the run was when its model was last looked into
 const look = pictured(inside, () => ({ run: looked }));
 const part = (name) => document.getElementById(`run-${name}`);
 
 function settings(list, kept) {
-  list.replaceChildren(...kept.map((s) => {
-    const tr = document.createElement("tr");
-    tr.append(cell(s.name), cell(s.value), cell(s.set ? s.usual || "none" : s.usual), cell(s.means));
-    return tr;
-  }));
+  list.replaceChildren(
+    ...kept.map((s) => {
+      const tr = document.createElement("tr");
+      tr.append(
+        cell(s.name),
+        cell(s.value),
+        cell(s.set ? s.usual || "none" : s.usual),
+        cell(s.means),
+      );
+      return tr;
+    }),
+  );
 }
 
 function show(run) {
@@ -24,14 +33,22 @@ function show(run) {
   part("name").textContent = run.name ? `${run.path}: ${run.name}` : run.path;
   part("note").textContent = run.note ?? "";
   part("note").hidden = !run.note;
-  part("facts").replaceChildren(...run.facts.flatMap((f) => {
-    const [dt, dd] = [document.createElement("dt"), document.createElement("dd")];
-    dt.textContent = f.label;
-    dd.textContent = f.value;
-    return [dt, dd];
-  }));
-  settings(part("set"), run.settings.filter((s) => s.set));
-  settings(part("usual"), run.settings.filter((s) => !s.set));
+  part("facts").replaceChildren(
+    ...run.facts.flatMap((f) => {
+      const [dt, dd] = [document.createElement("dt"), document.createElement("dd")];
+      dt.textContent = f.label;
+      dd.textContent = f.value;
+      return [dt, dd];
+    }),
+  );
+  settings(
+    part("set"),
+    run.settings.filter((s) => s.set),
+  );
+  settings(
+    part("usual"),
+    run.settings.filter((s) => !s.set),
+  );
 }
 
 const refresh = latestOnly(async () => {
@@ -61,4 +78,6 @@ export function lookAt(path) {
 }
 
 // lookAgain shows what has become of it.
-export function lookAgain() { refresh(); }
+export function lookAgain() {
+  refresh();
+}

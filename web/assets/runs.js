@@ -12,10 +12,13 @@ import "./claims.js";
 import "./sweeps.js";
 
 const most = 6; // runs in one figure
-const area = document.getElementById("runs"), smooth = document.getElementById("run-curves");
+const area = document.getElementById("runs"),
+  smooth = document.getElementById("run-curves");
 const status = document.getElementById("run-status");
-let chosen = recallAll("runs.run"), looked = recall("inside.run");
-let connection = new AbortController(), note = "";
+let chosen = recallAll("runs.run"),
+  looked = recall("inside.run");
+let connection = new AbortController(),
+  note = "";
 
 const choose = (path, shown) => {
   const next = shown ? [...chosen, path] : chosen.filter((p) => p !== path);
@@ -36,7 +39,10 @@ const tell = (data) => {
   const all = data.total === 1 ? "1 run" : `${data.total} runs`;
   if (data.total === 0) return "No runs yet: icar train writes one.";
   if (data.runs.length === 0) return `None of ${all} is like that: List all shows them.`;
-  return (data.runs.length < data.total ? `${data.runs.length} of ${all}, live.` : `${all}, live.`) + note;
+  return (
+    (data.runs.length < data.total ? `${data.runs.length} of ${all}, live.` : `${all}, live.`) +
+    note
+  );
 };
 const update = (data) => {
   const colours = paint(data, chosen);
@@ -44,7 +50,10 @@ const update = (data) => {
   offer(data.settings);
   smooth.hidden = chosen.length === 0;
   for (const place of area.querySelectorAll(":scope > .pair > [data-figure]")) {
-    draw(place, data.figures?.find((f) => f.name === place.dataset.figure));
+    draw(
+      place,
+      data.figures?.find((f) => f.name === place.dataset.figure),
+    );
   }
   status.classList.remove("wrong");
   status.textContent = tell(data);
@@ -68,7 +77,10 @@ const connect = async () => {
       if (news.answer) update(news.answer);
     } catch (error) {
       wrong = error.status ? error.message : "The server does not answer; trying again.";
-      if (error.status === 404) { chosen = []; remember({ "runs.run": chosen }, true); }
+      if (error.status === 404) {
+        chosen = [];
+        remember({ "runs.run": chosen }, true);
+      }
     }
     if (mine.signal.aborted) return;
     if (wrong) {
@@ -77,7 +89,10 @@ const connect = async () => {
       status.classList.add("wrong");
     }
     await new Promise((resolve) => setTimeout(resolve, wrong ? 1000 : 500));
-    if (document.hidden) await new Promise((resolve) => document.addEventListener("visibilitychange", resolve, { once: true }));
+    if (document.hidden)
+      await new Promise((resolve) =>
+        document.addEventListener("visibilitychange", resolve, { once: true }),
+      );
   }
 };
 onAsk(connect);
