@@ -57,6 +57,7 @@ type Server struct {
 	shelf                            shelf
 	outcome                          root
 	files                            sweepFiles
+	sweepList                        sweepList
 	answers                          cache[question, []byte]
 	insights                         cache[identity, insight]
 	fits                             cache[fitKey, fitted]

@@ -4,6 +4,8 @@ import (
 	"context"
 	"net/http"
 	"slices"
+	"sync"
+	"time"
 
 	"icar/train"
 )
@@ -49,7 +51,16 @@ const done = "done"
 const (
 	maxTrials   = 2000 // of a sweep
 	maxSweeping = 2    // that are read at a time
+	sweepAge    = 2 * time.Second
 )
+
+// sweepList is which sweeps there were when somebody last looked, and where each is from.
+type sweepList struct {
+	mu   sync.Mutex
+	at   time.Time
+	all  []Sweep
+	from []Sweeps
+}
 
 // sources are where this server reads sweeps from.
 func (s *Server) sources() []Sweeps {
@@ -72,9 +83,16 @@ func (s *Server) listSweeps(w http.ResponseWriter, r *http.Request, _ values) er
 }
 
 // sweeps returns the sweeps of all sources and where each is from. A source that cannot be
-// read is one that says so.
-func (s *Server) sweeps(ctx context.Context) (all []Sweep, from []Sweeps) {
-	all = []Sweep{}
+// read is one that says so. They are looked for once, however many pages ask, until a while
+// has passed.
+func (s *Server) sweeps(ctx context.Context) ([]Sweep, []Sweeps) {
+	l := &s.sweepList
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if !l.at.IsZero() && time.Since(l.at) < sweepAge {
+		return l.all, l.from
+	}
+	all, from := []Sweep{}, []Sweeps(nil)
 	for _, source := range s.sources() {
 		found, err := source.Sweeps(ctx)
 		if err != nil {
@@ -84,6 +102,9 @@ func (s *Server) sweeps(ctx context.Context) (all []Sweep, from []Sweeps) {
 		for range found {
 			from = append(from, source)
 		}
+	}
+	if ctx.Err() == nil { // else it may be the client that has left
+		l.all, l.from, l.at = all, from, time.Now()
 	}
 	return all, from
 }

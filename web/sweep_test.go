@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"icar/figure"
 	"icar/train"
@@ -180,6 +181,35 @@ func TestDatabaseThatIsAway(t *testing.T) {
 		if status, body := get(t, request); !strings.Contains(body, want) {
 			t.Errorf("%s: %d %.300s, want %s", path, status, body, want)
 		}
+	}
+}
+
+// counted counts how often it is looked at.
+type counted struct{ looks int }
+
+func (c *counted) Sweeps(context.Context) ([]Sweep, error) {
+	c.looks++
+	return nil, nil
+}
+func (c *counted) Trials(context.Context, string, int) ([]Trial, error) { return nil, nil }
+
+// However many ask, a database is looked at once in a while, and not on account of one
+// who has left.
+func TestSweepsAreLookedForOnce(t *testing.T) {
+	c := new(counted)
+	server := start(t, Options{Runs: t.TempDir(), Sweeps: c}).server
+	gone, leave := context.WithCancel(t.Context())
+	leave()
+	server.sweeps(gone)
+	for range 10 {
+		server.sweeps(t.Context())
+	}
+	if c.looks != 2 {
+		t.Errorf("%d looks, want that of the client who left and one more", c.looks)
+	}
+	server.sweepList.at = time.Now().Add(-2 * sweepAge)
+	if server.sweeps(t.Context()); c.looks != 3 {
+		t.Errorf("after a while there are %d looks, want 3", c.looks)
 	}
 }
 
