@@ -214,13 +214,14 @@ function legend(element, panel, index) {
     b.type = "button";
     b.setAttribute("aria-pressed", String(!element.icar.hidden.has(key)));
     const swatch = shape("svg", { viewBox: "0 0 22 12", width: 22, height: 12, "aria-hidden": "true" });
-    swatch.append(s.style === "points" ? marker(colour[i], 11, 6) : shape("path", { d: "M1 6H21", class: `line ${colour[i].name} ${s.style ?? ""}` }));
+    swatch.append(s.style === "points" ? marker(colour[i], 11, 6) : shape("path", { d: "M1 6H21", class: `line ${colour[i].name}${s.style === "dashed" ? " dashed" : ""}` }));
     b.append(swatch, s.label);
     b.addEventListener("click", () => {
       if (!element.icar.hidden.delete(key)) element.icar.hidden.add(key);
       draw(element);
       element.dispatchEvent(new CustomEvent("hide", { detail: [...element.icar.hidden] }));
     });
+    if (s.style === "faint") swatch.lastChild.classList.add("faint");
     list.append(b);
   });
   return list;

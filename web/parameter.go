@@ -20,7 +20,7 @@ type parameter struct {
 	low, high, step float64
 	choices         []string
 	many            int    // > 0: a text, given up to so many times
-	takes           string // of a text: which
+	takes           string // what such a text is; "" for a path
 	means           string
 }
 
@@ -48,7 +48,10 @@ func (p parameter) Range() string {
 		return strings.Join(p.choices, ", ")
 	}
 	if p.many > 0 {
-		return p.takes
+		if p.takes != "" {
+			return p.takes
+		}
+		return "a path"
 	}
 	return fmt.Sprintf("%v to %v", p.low, p.high)
 }

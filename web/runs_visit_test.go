@@ -1,11 +1,13 @@
 package web
 
 import (
+	"context"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
+	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/chromedp"
 
 	"icar/run"
@@ -82,11 +84,43 @@ func TestListOnThePage(t *testing.T) {
 		rows("sweep-rows", "2", "1-linear-0,1-linear-1"),
 		until("!document.querySelector('#sweep-form [name=keep-depth][value=\"2\"]').checked"),
 		until("document.querySelector('#run-note').textContent === 'look at step 3'"))
+	accessible(t, ctx)
 	do(t, ctx, script("history.back()"), // the brush of the error
 		rows("sweep-rows", "2", "1-linear-0,1-linear-1,1-softmax-0,1-softmax-1"),
 		script("history.back()"), until("!document.querySelector('#sweep-rows [aria-pressed=true]')"),
 		script("history.back()"), until("document.querySelectorAll('#sweep-rows tr').length === 8"),
 		script("history.back()"), until("document.getElementById('run').hidden"))
+}
+
+// accessible asks axe-core about part five as it stands, in both themes, on a phone and on
+// a wide screen, where .ci/run has fetched it.
+func accessible(t *testing.T, ctx context.Context) {
+	t.Helper()
+	path := os.Getenv("ICAR_AXE")
+	if path == "" {
+		return // TestAccessible says that it is missing
+	}
+	axe, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	do(t, ctx, script(string(axe)))
+	for theme, width := range map[string]int64{"light": 375, "dark": 1600} {
+		media := []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: theme}}
+		if _, err := chromedp.Call(ctx, emulation.SetEmulatedMedia,
+			emulation.SetEmulatedMediaParams{Features: media}); err != nil {
+			t.Fatal(err)
+		}
+		do(t, ctx, chromedp.EmulateViewport(width, 1000))
+		found := ask[string](t, ctx, "axe.run('#runs').then(r => r.violations.map(v => v.id + ': ' + "+
+			"v.nodes.map(n => n.html).join(' ')).join('; '))", chromedp.EvalAwaitPromise)
+		if found != "" {
+			t.Errorf("%s, %d px: axe-core finds\n%s", theme, width, found)
+		}
+		if ask[bool](t, ctx, "document.documentElement.scrollWidth > innerWidth") {
+			t.Errorf("%s, %d px: the page is wider than the window", theme, width)
+		}
+	}
 }
 
 // TestColoursStay shows runs and takes others away: those that stay keep their colours,
