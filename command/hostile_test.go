@@ -158,6 +158,8 @@ func readers(t *testing.T) []reader {
 		}},
 		{"rows of results", []byte(`{"trial":{"id":"a","config":{}},"found":[1,2]}`), []hostile.Wrap{around(`{"found":[`, `1]}`)},
 			func(data []byte) error { var r outcome.Result; return budget.Unmarshal(data, &r, budget.Found()) }},
+		{"results of a sweep", sweptLines(t), []hostile.Wrap{around(`{"trial":"a","config":{`, `},"result":{}}`), around(`{"trial":"a","config":{"own":{`, `}},"result":{}}`)}, swept(t, "a.jsonl")},
+		{"tables of a sweep", sweptTable, []hostile.Wrap{around("trial,depth,", ",steps,loss,test_mse\n"), around(`trial,depth,steps,loss,test_mse`+"\n\"", `",1,1,1,1`)}, swept(t, "a.csv")},
 		{"uploaded sequences", array, arrays, posted(t, "/api/sequence")},
 		{"uploaded models", checkpoint, header, posted(t, "/api/model")},
 	}
@@ -248,6 +250,31 @@ func served(t *testing.T, name string) func([]byte) error {
 	out := t.TempDir()
 	url := explorer(t, web.Options{Outcome: out})
 	return inFile(out, name, func(string) error { return answered(http.Get(url + "api/claims")) })
+}
+
+// swept reads a file of the folder of runs of a server.
+func swept(t *testing.T, name string) func([]byte) error {
+	runs := t.TempDir()
+	url := explorer(t, web.Options{Runs: runs})
+	return inFile(runs, name, func(string) error {
+		return answered(http.Get(url + "api/sweep?sweep=" + name))
+	})
+}
+
+var sweptTable = []byte("trial,depth,seed,steps,loss,test_mse\na,1,0,9,0.5,0.25\nb,2,0,9,0.5,0.125\n")
+
+// sweptLines are the results of two trials.
+func sweptLines(t *testing.T) []byte {
+	config, err := train.DefaultConfig().Resolve()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var b bytes.Buffer
+	if err := sweep.WriteJSON(&b, []sweep.TrainedTrial{{ID: "a", Config: config},
+		{ID: "b", Config: config}}); err != nil {
+		t.Fatal(err)
+	}
+	return b.Bytes()
 }
 
 // posted uploads to a server.

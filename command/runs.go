@@ -61,7 +61,7 @@ func (h *house) newRunsList() *cobra.Command {
 			if err != nil {
 				return badInput(err)
 			}
-			known := chosen.of(h.describe(runs))
+			known := train.Select(chosen.Selection, h.describe(runs), described.listed)
 			if asJSON {
 				return printRuns(c.OutOrStdout(), known)
 			}

@@ -12,12 +12,19 @@ import (
 
 func (h *house) newServe() *cobra.Command {
 	o := web.Options{Catalogue: h.catalogue}
+	database := databaseSweeps{catalogue: h.catalogue}
 	c := &cobra.Command{
 		Use:   "serve",
 		Short: "Open the explorer, a local page that shows a Transformer learn W",
 		Long: `Serve a page on which one understands the paper by playing with it and looks into
 one's own runs, live. It is reachable from this machine only; with --address of
-another interface the printed URL holds a token that visitors need. Ctrl-C stops it.`,
+another interface the printed URL holds a token that visitors need. Ctrl-C stops it.
+
+Sweeps are read from what icar sweep results has written below --runs, a .csv or a
+.jsonl file, and live from the database that --database or ICAR_DATABASE names.`,
+		Example: `  icar serve
+  icar serve --runs runs --database sweep.db
+  icar sweep results --format jsonl > runs/grid.jsonl && icar serve`,
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) > 0 {
 				return usage(fmt.Errorf(
@@ -34,6 +41,12 @@ another interface the printed URL holds a token that visitors need. Ctrl-C stops
 							name, f.Value))
 					}
 				}
+			}
+			if database.given() {
+				if _, err := database.address(); err != nil {
+					return err
+				}
+				o.Sweeps = database
 			}
 			o.Log = slog.New(slog.NewTextHandler(c.ErrOrStderr(), nil))
 			server, err := web.Listen(o)
@@ -54,5 +67,8 @@ another interface the printed URL holds a token that visitors need. Ctrl-C stops
 	c.Flags().StringVar(&o.Runs, "runs", runsFolder, "`folder` of the runs of icar train")
 	c.Flags().StringVar(&o.Outcome, "out", "icar-out",
 		"`folder` that icar reproduce has written, for its claims")
+	database.add(c.Flags())
+	c.Flags().Lookup("database").Usage = "a database of sweeps to show: a SQLite `file`, or a " +
+		"postgres:// URL without a password"
 	return c
 }

@@ -47,6 +47,7 @@ const (
 	Solid  Style = ""       // a line
 	Dashed Style = "dashed" // a prediction, a reference line
 	Points Style = "points" // measurements without a line
+	Faint  Style = "faint"  // a pale line, beneath one that is its mean
 )
 
 // Series is one curve. Points that are not finite are not drawn.

@@ -96,7 +96,7 @@ function drawLines(svg, panel, frame, element, index) {
       for (const p of xy) if (p) svg.append(marker(colour[s.i], p[0], p[1]));
     } else {
       const d = xy.map((p, k) => (p ? `${k > 0 && xy[k - 1] ? "L" : "M"}${p[0].toFixed(1)} ${p[1].toFixed(1)}` : "")).join("");
-      svg.append(shape("path", { d, class: `line ${colour[s.i].name}${s.style === "dashed" ? " dashed" : ""}` }));
+      svg.append(shape("path", { d, class: `line ${colour[s.i].name} ${s.style ?? ""}` }));
     }
   }
   const cursor = shape("g", { class: "cursor" });
@@ -221,6 +221,7 @@ function legend(element, panel, index) {
       draw(element);
       element.dispatchEvent(new CustomEvent("hide", { detail: [...element.icar.hidden] }));
     });
+    if (s.style === "faint") swatch.lastChild.classList.add("faint");
     list.append(b);
   });
   return list;
@@ -348,7 +349,7 @@ function readLine(view, place) {
 
 // --- saving ---
 
-const inlined = ["fill", "fill-opacity", "stroke", "stroke-width", "stroke-dasharray", "font-size", "font-family", "font-weight"];
+const inlined = ["fill", "fill-opacity", "stroke", "stroke-width", "stroke-opacity", "stroke-dasharray", "font-size", "font-family", "font-weight"];
 
 function saveSVG(element) {
   save(new XMLSerializer().serializeToString(still(element)), "image/svg+xml", `${fileName(element.icar.figure)}.svg`);

@@ -49,6 +49,9 @@ func addLines(p *plot.Plot, series []figure.Series) ([]legendKey, error) {
 			case figure.Points:
 				p.Add(dots)
 				thumbnail = dots
+			case figure.Faint:
+				faint(l)
+				p.Add(l)
 			default:
 				p.Add(l)
 			}

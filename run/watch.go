@@ -18,20 +18,27 @@ import (
 // what is kept of it does not grow with its length. The zero Watch has not
 // looked yet. One goroutine may look at a time.
 type Watch struct {
-	stamps  [3]stamp // of config.yaml, run.json and DONE
+	stamps  [4]stamp // of config.yaml, run.json, DONE and label.json
 	saved   Saved
-	known   bool // saved is what the files held at those stamps
+	label   Label
+	known   bool // saved and label are what the files held at those stamps
 	metrics follower
+	times   pace
 }
 
 // Progress is what a Watch has seen of a run.
 type Progress struct {
-	State      State
-	Diverged   string // why, see Info.Diverged; "" if it has not
-	Config     []byte
+	State    State
+	Info     Info
+	Label    Label
+	Diverged string // why, see Info.Diverged; "" if it has not
+	Config   []byte
+	Pace
+	Written    time.Time   // when metrics.jsonl was
 	Step       int         // lines of metrics.jsonl
 	Loss       float64     // of the last of them
 	Evaluation *Evaluation // the last one; nil if there was none
+	Best       *Metric     // that of the least error; nil if there was none
 	// Curve are metrics of evenly spaced steps, the last among them, at most
 	// some thousand; Evaluations the same of those with one, whose errors by
 	// position are left out.
@@ -61,8 +68,8 @@ func stampOf(fsys fs.FS, name string) (stamp, error) {
 // about limit bytes, and returns how many it read. The directory is the root of
 // fsys. The error is that of [ReadFS], without the path.
 func (w *Watch) Look(fsys fs.FS, limit int64) (p Progress, read int64, err error) {
-	var now [3]stamp
-	for i, name := range []string{ConfigFile, infoFile, doneFile} {
+	var now [4]stamp
+	for i, name := range []string{ConfigFile, infoFile, doneFile, labelFile} {
 		if now[i], err = stampOf(fsys, name); err != nil {
 			return p, 0, err
 		}
@@ -72,12 +79,20 @@ func (w *Watch) Look(fsys fs.FS, limit int64) (p Progress, read int64, err error
 		if w.saved, err = readRun(fsys); err != nil {
 			return p, 0, err
 		}
+		if w.label, err = readLabel(fsys); err != nil {
+			return p, 0, err
+		}
 		w.stamps, w.known = now, true
 	}
 	if read, err = w.metrics.follow(fsys, limit); err != nil {
 		return p, read, fmt.Errorf("%s: %w", metricsFile, err)
 	}
+	timed, err := w.times.follow(fsys, limit)
+	if read += timed; err != nil {
+		return p, read, fmt.Errorf("%s: %w", timingsFile, err)
+	}
 	p = w.metrics.progress()
+	p.Pace, p.Label, p.Info = w.times.pace(), w.label, w.saved.Info
 	p.Config, p.State = w.saved.Config, Stopped
 	if p.Diverged = w.saved.Info.Diverged; p.Diverged != "" {
 		p.State = Diverged
@@ -93,16 +108,12 @@ func (w *Watch) Look(fsys fs.FS, limit int64) (p Progress, read int64, err error
 	return p, read, err
 }
 
-// follower reads a file of metrics from where it stopped.
-type follower struct {
+// grown is a file of lines that is read from where reading stopped.
+type grown struct {
 	file    fs.FileInfo // as it was; nil before the first look
 	offset  int64       // bytes read, whole lines
 	tail    []byte      // the last of them, by which a file that was rewritten is known
-	step    int
-	last    Metric
-	eval    *Evaluation
-	curve   thinned
-	tests   thinned
+	lines   int
 	reached bool  // the file's end
 	err     error // what is wrong with the file as it is
 }
@@ -114,8 +125,11 @@ const (
 	maxPositions = 1 << 14
 )
 
-func (f *follower) follow(fsys fs.FS, limit int64) (read int64, err error) {
-	info, err := fs.Stat(fsys, metricsFile)
+// follow reads about limit bytes at most and hands on each line. It calls begin
+// before it reads from the start, also a file that is another one than it was.
+func (f *grown) follow(fsys fs.FS, name string, limit int64, begin func(),
+	add func(line []byte) error) (read int64, err error) {
+	info, err := fs.Stat(fsys, name)
 	if err != nil {
 		return 0, err
 	}
@@ -123,7 +137,7 @@ func (f *follower) follow(fsys fs.FS, limit int64) (read int64, err error) {
 		info.Size() == f.file.Size() && info.ModTime().Equal(f.file.ModTime()) {
 		return 0, f.err
 	}
-	file, err := budget.OpenIn(fsys, metricsFile)
+	file, err := budget.OpenIn(fsys, name)
 	if err != nil {
 		return 0, err
 	}
@@ -133,17 +147,17 @@ func (f *follower) follow(fsys fs.FS, limit int64) (read int64, err error) {
 		return 0, errors.New("it cannot be read from the middle")
 	}
 	if f.err != nil || f.file != nil && !(os.SameFile(f.file, info) && f.continues(from)) {
-		*f = follower{}
+		*f = grown{}
+		begin()
 	}
 	limit = max(limit, 2*maxLine) // else a line that is too long would be waited for
 	section := io.NewSectionReader(from, f.offset, limit)
 	f.file, f.reached = info, f.offset+limit >= info.Size()
-	err = eachLine(section, f.step+1, func(line []byte) error {
-		m, err := decodeLine[Metric](line)
-		if err != nil {
+	err = eachLine(section, f.lines+1, func(line []byte) error {
+		if err := add(line); err != nil {
 			return err
 		}
-		f.add(m)
+		f.lines++
 		read += int64(len(line)) + 1
 		f.tail = append(f.tail[:0], line[max(0, len(line)-maxTail):]...)
 		return nil
@@ -154,14 +168,34 @@ func (f *follower) follow(fsys fs.FS, limit int64) (read int64, err error) {
 }
 
 // continues reports whether what was read of a file is still there.
-func (f *follower) continues(r io.ReaderAt) bool {
+func (f *grown) continues(r io.ReaderAt) bool {
 	found := make([]byte, len(f.tail))
 	_, err := r.ReadAt(found, f.offset-int64(len(found))-1)
 	return len(found) == 0 || err == nil && bytes.Equal(found, f.tail)
 }
 
+// follower reads a file of metrics.
+type follower struct {
+	grown
+	last  Metric
+	eval  *Evaluation
+	best  *Metric
+	curve thinned
+	tests thinned
+}
+
+func (f *follower) follow(fsys fs.FS, limit int64) (read int64, err error) {
+	begin := func() { *f = follower{grown: f.grown} }
+	return f.grown.follow(fsys, metricsFile, limit, begin, func(line []byte) error {
+		m, err := decodeLine[Metric](line)
+		if err == nil {
+			f.add(m)
+		}
+		return err
+	})
+}
+
 func (f *follower) add(m Metric) {
-	f.step++
 	point := m
 	if point.Evaluation != nil {
 		f.eval = m.Evaluation
@@ -170,6 +204,10 @@ func (f *follower) add(m Metric) {
 		}
 		point.Evaluation = &Evaluation{TestMSE: m.TestMSE}
 		f.tests.add(point)
+		if f.best == nil || point.TestMSE < f.best.TestMSE {
+			best := point
+			f.best = &best
+		}
 	}
 	f.curve.add(point)
 	f.last = point
@@ -177,7 +215,8 @@ func (f *follower) add(m Metric) {
 
 func (f *follower) progress() Progress {
 	return Progress{
-		Step: f.step, Loss: f.last.Loss, Evaluation: f.eval, Behind: !f.reached,
+		Written: f.file.ModTime(), Best: f.best,
+		Step: f.lines, Loss: f.last.Loss, Evaluation: f.eval, Behind: !f.reached,
 		Curve: f.curve.points(), Evaluations: f.tests.points(),
 	}
 }

@@ -30,7 +30,7 @@ const (
 )
 
 var insideParameters = []parameter{
-	{name: "run", symbol: "run", means: "path of a run below the folder of runs", many: 1},
+	text("run", "a path", 1, "path of a run below the folder of runs"),
 	number("t", "T", 8, 1, maxLength, 1, "context length at which Γ is shown, at most the model's"),
 }
 

@@ -19,12 +19,20 @@ type parameter struct {
 	value           string // what it is when not given
 	low, high, step float64
 	choices         []string
-	many            int // > 0: a text, given up to so many times
+	many            int    // > 0: a text, given up to so many times
+	takes           string // what such a text is; "" for a path
 	means           string
 }
 
+// maxText is the longest text that a parameter takes, in bytes.
+const maxText = 4096
+
 func number(name, symbol string, value, low, high, step float64, means string) parameter {
 	return parameter{name: name, symbol: symbol, value: strconv.FormatFloat(value, 'g', -1, 64), low: low, high: high, step: step, means: means}
+}
+
+func text(name, takes string, many int, means string) parameter {
+	return parameter{name: name, symbol: name, takes: takes, many: many, means: means}
 }
 
 func choice(name, symbol, means string, choices ...string) parameter {
@@ -40,6 +48,9 @@ func (p parameter) Range() string {
 		return strings.Join(p.choices, ", ")
 	}
 	if p.many > 0 {
+		if p.takes != "" {
+			return p.takes
+		}
 		return "a path"
 	}
 	return fmt.Sprintf("%v to %v", p.low, p.high)
@@ -95,6 +106,11 @@ func parse(known []parameter, query url.Values) (values, error) {
 			if len(given) > p.many {
 				return nil, fmt.Errorf("%s is given %d times: give it at most %d times", name, len(given), p.many)
 			}
+			for _, text := range given {
+				if len(text) > maxText {
+					return nil, fmt.Errorf("%s has %d bytes: use at most %d", name, len(text), maxText)
+				}
+			}
 			v[name] = strings.Join(given, "\n")
 			continue
 		}
@@ -107,6 +123,16 @@ func parse(known []parameter, query url.Values) (values, error) {
 		v[name] = given[0]
 	}
 	return v, nil
+}
+
+// all returns the texts of a parameter that may be given more than once.
+func (v values) all(name string) (texts []string) {
+	for text := range strings.SplitSeq(v[name], "\n") {
+		if text != "" {
+			texts = append(texts, text)
+		}
+	}
+	return texts
 }
 
 // number returns a parameter as a float64.

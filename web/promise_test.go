@@ -76,16 +76,15 @@ func TestNothingIsWritten(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	withSweep(t, server)
 	before := tree(t, server.runs)
 	for _, r := range routes() {
 		var body io.Reader
 		if r.body > 0 {
 			body = bytes.NewReader(checkpoint)
 		}
-		path := r.path
-		if strings.HasSuffix(path, "/inside") || strings.HasSuffix(path, "/runs") {
-			path += "?run=first"
-		}
+		path := r.path + map[string]string{"/api/inside": "?run=first", "/api/runs": "?run=first",
+			"/api/run": "?run=first", "/api/sweep": "?sweep=grid.csv"}[r.path]
 		request, err := http.NewRequest(r.method, server.url+path, body)
 		if err != nil {
 			t.Fatal(err)

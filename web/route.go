@@ -29,8 +29,13 @@ func routes() []route {
 			serve: document((*Server).position)},
 		{method: "GET", path: "/api/runs", parameters: runsParameters, answer: "document",
 			serve: (*Server).listRuns},
+		{method: "GET", path: "/api/run", parameters: runParameters, answer: "document",
+			serve: (*Server).showRun},
 		{method: "GET", path: "/api/inside", parameters: insideParameters, answer: "document",
 			serve: (*Server).inside},
+		{method: "GET", path: "/api/sweeps", answer: "sweeps", serve: (*Server).listSweeps},
+		{method: "GET", path: "/api/sweep", parameters: sweepParameters, answer: "document",
+			serve: (*Server).showSweep},
 		{method: "GET", path: "/api/claims", answer: "claims",
 			serve: func(s *Server, w http.ResponseWriter, _ *http.Request, _ values) error {
 				all, err := s.claims()

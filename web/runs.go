@@ -1,16 +1,19 @@
-// Part five: the runs of a folder. T context length, H heads.
+// Part five: the runs of a folder.
 
 package web
 
 import (
 	"crypto/sha256"
+	"encoding/json"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
 	"icar/figure"
 	"icar/run"
+	"icar/train"
 )
 
 const (
@@ -19,9 +22,10 @@ const (
 	freshness  = 500 * time.Millisecond
 )
 
-var runsParameters = []parameter{{name: "run", symbol: "runs",
-	means: fmt.Sprintf("path of a run below the folder of runs; up to %d of them", maxCompare),
-	many:  maxCompare}}
+var runsParameters = slices.Concat([]parameter{
+	text("run", "a path", maxCompare,
+		fmt.Sprintf("path of a run below the folder of runs; up to %d of them", maxCompare)),
+	smoothParameter}, selectParameters)
 
 // runState is a run in the list.
 type runState struct {
@@ -32,64 +36,79 @@ type runState struct {
 	Steps  int            `json:"steps"`
 	Loss   *figure.Number `json:"loss"`
 	Test   *figure.Number `json:"test_mse"`
-	Error  string         `json:"error,omitempty"`
+	Best   *figure.Number `json:"best"`
+	Floor  *floor         `json:"floor"`
+	run.Label
+	Says  string   `json:"says"` // how it is, in words
+	Set   []string `json:"set"`  // KEY=VALUE that are not the defaults
+	Error string   `json:"error,omitempty"`
 }
 
-// shelved is what the page shows of the runs: the list and the curves of those
-// that were asked for.
+// shelved is what the page shows of the runs: those that are selected and the curves of
+// those that were asked for.
 type shelved struct {
 	Document
-	Runs []runState `json:"runs"`
+	Total    int        `json:"total"`    // runs, also those that are not selected
+	Settings []string   `json:"settings"` // that differ among the runs
+	Runs     []runState `json:"runs"`
+	// Numbers are those of the runs that are drawn, which may not be selected.
+	Numbers map[string]int `json:"numbers"`
 }
 
 // states returns the list of runs.
-func states(runs []shelfRun) []runState {
+func states(runs []shelfRun, now time.Time) []runState {
 	all := []runState{}
 	for _, r := range runs {
-		all = append(all, stateOf(r))
+		all = append(all, stateOf(r, now))
 	}
 	return all
 }
 
-func stateOf(r shelfRun) runState {
-	state := runState{Number: r.number, Path: r.path, State: r.State, Step: r.Step}
+func stateOf(r shelfRun, now time.Time) runState {
+	state := runState{Number: r.number, Path: r.path, State: r.State, Step: r.Step,
+		Label: r.Label, Says: r.words(now), Set: r.set}
 	if r.err != nil {
-		state.State, state.Error = run.Damaged, strings.ReplaceAll(r.err.Error(), "\n", "; ")
+		state.State, state.Error = run.Damaged, oneLine(r.err.Error())
 		return state
 	}
 	state.Steps, state.Error = r.config.Steps(), r.Diverged
-	if r.Step > 0 {
-		loss := figure.Number(r.Loss)
-		state.Loss = &loss
+	number := func(x float64) *figure.Number {
+		n := figure.Number(x)
+		return &n
 	}
-	if e := r.Evaluation; e != nil {
-		test := figure.Number(e.TestMSE)
-		state.Test = &test
+	if r.Step > 0 {
+		state.Loss = number(r.Loss)
+	}
+	if r.Evaluation != nil {
+		state.Test = number(r.Evaluation.TestMSE)
+	}
+	if r.Best != nil {
+		state.Best = number(r.Best.TestMSE)
+	}
+	if f, known := floorOf(r.config); known {
+		state.Floor = &f
 	}
 	return state
 }
 
-// curves draws the losses of runs and their errors by position.
-func (d *Document) curves(runs []shelfRun) {
-	var losses, positions []figure.Series
+// oneLine is an error as one line.
+func oneLine(text string) string { return strings.ReplaceAll(text, "\n", "; ") }
+
+// differing are the settings that are not the same in all runs whose configurations are
+// known, in the order of the first.
+func differing(runs []shelfRun) []string {
+	var configs []train.Config
+	values := map[string]bool{}
 	for _, r := range runs {
-		var x, y, tx, ty []float64
-		for _, m := range r.Curve {
-			x, y = append(x, float64(m.Step)), append(y, m.Loss)
-		}
-		for _, m := range r.Evaluations {
-			tx, ty = append(tx, float64(m.Step)), append(ty, m.TestMSE)
-		}
-		losses = append(losses, figure.NewSeries(r.path, figure.Solid, x, y),
-			figure.NewSeries(r.path+", test", figure.Points, tx, ty))
-		if e := r.Evaluation; e != nil {
-			positions = append(positions, figure.NewSeries(r.path, figure.Solid,
-				figure.Positions(len(e.PositionMSE)), e.PositionMSE))
+		if key := string(r.Config); r.err == nil && !values[key] {
+			values[key] = true
+			configs = append(configs, r.config)
 		}
 	}
-	d.figure("loss", "Loss while training", "Lines: the loss of each batch. Points: the error on the test sequences.", 1, lines("", linear("step"), logarithmic("mean squared error"), losses...))
-	d.figure("positions", "Test error by position", "The last evaluation, at each context length.",
-		1, lines("", linear("context length T"), logarithmic("mean squared error"), positions...))
+	if len(configs) < 2 {
+		return []string{}
+	}
+	return train.Differing(configs...)
 }
 
 // listRuns answers with the list of runs and the curves of some, or with 304 to
@@ -101,41 +120,45 @@ func (s *Server) listRuns(w http.ResponseWriter, r *http.Request, v values) erro
 		return err
 	}
 	defer give()
+	chosen, err := selectionOf(v, s.options.Catalogue)
+	if err != nil {
+		return bad(err)
+	}
 	runs, err := s.shelf.list(r.Context())
 	if err != nil {
 		return err
 	}
-	all := states(runs)
-	tag := fingerprint(all)
+	now := time.Now()
+	tag, err := fingerprint(states(runs, now))
+	if err != nil {
+		return err
+	}
 	if r.Header.Get("If-None-Match") == tag {
 		w.WriteHeader(http.StatusNotModified)
 		return nil
 	}
-	out := shelved{Runs: all}
-	var chosen []shelfRun
-	for p := range strings.SplitSeq(v["run"], "\n") {
-		if p == "" {
-			continue
-		}
+	out := shelved{Total: len(runs), Settings: differing(runs),
+		Runs:    states(train.Select(chosen, runs, shelfRun.listed), now),
+		Numbers: map[string]int{}}
+	var compared []shelfRun
+	for _, p := range v.all("run") {
 		r, err := s.shelf.find(r.Context(), p)
 		if err != nil {
 			return err
 		}
-		chosen = append(chosen, r)
+		compared, out.Numbers[r.path] = append(compared, r), r.number
 	}
-	if len(chosen) > 0 {
-		out.curves(chosen)
+	if len(compared) > 0 {
+		out.curves(compared, v.number("smooth"))
 	}
 	w.Header().Set("ETag", tag)
 	writeJSON(w, http.StatusOK, out)
 	return nil
 }
 
-// fingerprint is an entity tag that changes with what is shown of the runs.
-func fingerprint(runs []runState) string {
-	var b strings.Builder
-	for _, r := range runs {
-		fmt.Fprintln(&b, r.Number, r.Path, r.State, r.Step, r.Error)
-	}
-	return fmt.Sprintf(`"%x"`, sha256.Sum256([]byte(b.String())))
+// fingerprint is an entity tag that changes with what is shown of the runs, whichever are
+// selected.
+func fingerprint(runs []runState) (string, error) {
+	b, err := json.Marshal(runs)
+	return fmt.Sprintf(`"%x"`, sha256.Sum256(b)), err
 }

@@ -42,6 +42,7 @@ type Options struct {
 	Address string // HOST:PORT to listen on; port 0 takes any
 	Runs    string // folder of the runs of icar train; need not exist
 	Outcome string // folder of icar reproduce; need not exist
+	Sweeps  Sweeps // of a database, besides those in files below Runs; nil for none
 	// Catalogue is what the configurations of runs and models mean; nil for the
 	// standard one.
 	Catalogue *train.Catalogue
@@ -55,13 +56,15 @@ type Server struct {
 	token                            string // "" on the loopback interface
 	shelf                            shelf
 	outcome                          root
+	files                            sweepFiles
+	sweepList                        sweepList
 	answers                          cache[question, []byte]
 	insights                         cache[identity, insight]
 	fits                             cache[fitKey, fitted]
 	steps                            cache[stepsKey, assessed]
 	descents                         cache[positionKey, *theory.PositionDescent]
 	computations, trainings, viewers slots
-	arriving, uploads                slots
+	arriving, uploads, sweeping      slots
 	stopped                          context.Context
 	stop                             context.CancelFunc
 }
@@ -81,6 +84,7 @@ func Listen(o Options) (*Server, error) {
 	s := &Server{
 		options: o, listener: listener, shelf: shelf{root: root(o.Runs), catalogue: o.Catalogue},
 		outcome:  root(o.Outcome),
+		files:    sweepFiles{root: root(o.Runs), catalogue: o.Catalogue},
 		answers:  cache[question, []byte]{limit: maxAnswers, size: sizeOf},
 		insights: cache[identity, insight]{limit: maxInsights},
 		fits:     cache[fitKey, fitted]{limit: maxFits},
@@ -93,6 +97,8 @@ func Listen(o Options) (*Server, error) {
 				"close another page", maxTrainings)),
 		viewers: newSlots(maxViewers, maxWait,
 			"the server is busy with the lists of runs: try again in a second"),
+		sweeping: newSlots(maxSweeping, maxWait,
+			"the server is busy with other sweeps: try again in a second"),
 		arriving: newSlots(maxArriving, maxArrival,
 			"other files are on their way: try again in a second"),
 		uploads: newSlots(maxUploads, maxWait,

@@ -43,6 +43,7 @@ type watched struct {
 	run.Watch
 	raw    string
 	config train.Config
+	set    []string
 	err    error
 }
 
@@ -51,6 +52,7 @@ type shelfRun struct {
 	path string
 	run.Progress
 	config train.Config // resolved
+	set    []string     // KEY=VALUE of its settings that are not the defaults
 	born   time.Time    // when it was begun
 	number int          // how many are older
 	err    error        // why it is damaged
@@ -157,8 +159,15 @@ func (w *watched) lookIn(folder *os.Root, p string, catalogue *train.Catalogue,
 	if raw := string(r.Config); w.raw == "" || raw != w.raw {
 		w.raw = raw
 		w.config, w.err = catalogue.Read(r.Config)
+		w.set = nil
+		if w.err == nil {
+			for _, k := range w.config.Changed() {
+				w.set = append(w.set, k.String())
+			}
+		}
 	}
 	r.config, r.err = w.config, w.err
+	r.set = w.set
 	if r.err != nil {
 		r.err = refuse(http.StatusUnprocessableEntity, "%s: %s: %v", p, run.ConfigFile, r.err)
 	}

@@ -71,8 +71,8 @@ func TestDivergedRun(t *testing.T) {
 	}
 	s := shelf{root: root(folder)}
 	if runs, err := s.read(); err != nil || len(runs) != 1 ||
-		states(runs)[0].State != run.Running || states(runs)[0].Error != "" {
-		t.Fatalf("%+v, %v", states(runs), err)
+		states(runs, time.Now())[0].State != run.Running || states(runs, time.Now())[0].Error != "" {
+		t.Fatalf("%+v, %v", states(runs, time.Now()), err)
 	}
 	const why = "training diverged at step 3"
 	if err := errors.Join(d.Diverged(why), d.Close()); err != nil {
@@ -82,7 +82,7 @@ func TestDivergedRun(t *testing.T) {
 	if err != nil || len(runs) != 1 {
 		t.Fatalf("%d runs, %v", len(runs), err)
 	}
-	if now := states(runs)[0]; now.State != run.Diverged || now.Error != why || now.Steps == 0 {
+	if now := states(runs, time.Now())[0]; now.State != run.Diverged || now.Error != why || now.Steps == 0 {
 		t.Errorf("%+v", now)
 	}
 }

@@ -48,7 +48,7 @@ func TestLanding(t *testing.T) {
 		}
 		// A look inside a run opens where one sees it.
 		do(t, ctx, script(`document.querySelector('nav a[href="#runs"]').click(); document.querySelector('#run-list button').click()`), until("document.querySelector('#inside [data-figure=attention] svg')"))
-		landed(t, ctx, "inside", fmt.Sprintf("look, %d px", width))
+		landed(t, ctx, "run", fmt.Sprintf("look, %d px", width))
 		do(t, ctx, chromedp.Navigate("about:blank")) // the next address is another page's
 	}
 }

@@ -15,6 +15,15 @@ export async function ask(url, options) {
   return parse(await response.text());
 }
 
+// poll asks for what may be as it was when the answer had that tag, "" for never
+// seen. It returns the answer, null for one that has not changed, and its tag.
+export async function poll(url, tag, signal) {
+  const response = await fetch(url, { signal, headers: tag ? { "If-None-Match": tag } : {} });
+  if (response.status === 304) return { answer: null, tag };
+  if (!response.ok) throw await refusal(response);
+  return { answer: parse(await response.text()), tag: response.headers.get("ETag") };
+}
+
 export const busy = 429, pause = 1000; // status; milliseconds, as the server's Retry-After
 
 export function reason(error) {

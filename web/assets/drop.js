@@ -4,8 +4,9 @@ import { ask, reason } from "./ask.js";
 import { say, show } from "./board.js";
 
 const drop = document.getElementById("drop"), input = document.getElementById("file");
+const kinds = { npy: "sequence", safetensors: "model" };
 const send = async (file) => {
-  const kind = file.name.endsWith(".npy") ? "sequence" : file.name.endsWith(".safetensors") ? "model" : "";
+  const kind = kinds[file.name.split(".").at(-1)];
   if (!kind) return say(drop, `${file.name} is neither .npy nor .safetensors.`, true);
   say(drop, "Reading.");
   try {
@@ -17,6 +18,13 @@ const send = async (file) => {
   }
 };
 input.addEventListener("change", () => input.files[0] && send(input.files[0]));
-addEventListener("dragover", (e) => { e.preventDefault(); drop.classList.add("over"); });
+addEventListener("dragover", (e) => {
+  e.preventDefault();
+  drop.classList.add("over");
+});
 addEventListener("dragleave", () => drop.classList.remove("over"));
-addEventListener("drop", (e) => { e.preventDefault(); drop.classList.remove("over"); if (e.dataTransfer.files[0]) send(e.dataTransfer.files[0]); });
+addEventListener("drop", (e) => {
+  e.preventDefault();
+  drop.classList.remove("over");
+  if (e.dataTransfer.files[0]) send(e.dataTransfer.files[0]);
+});
