@@ -28,6 +28,8 @@ var assets embed.FS
 type Entry struct {
 	outcome.Outcome
 	Cost outcome.Cost
+
+	folder string // that Load read it from, in the output folder
 }
 
 // Load reads the experiments of an output folder, sorted as order lists their
@@ -59,7 +61,7 @@ func LoadOthers(out string, order, but []string) ([]Entry, error) {
 			os.ErrNotExist) {
 			continue
 		}
-		var e Entry
+		e := Entry{folder: f.Name()}
 		if err := errors.Join(readOutcome(path, &e.Outcome),
 			readJSON(filepath.Join(out, f.Name(), CostFile), &e.Cost)); err != nil {
 			return nil, err
@@ -129,7 +131,7 @@ func parts() (template.FuncMap, error) {
 	return template.FuncMap{
 		"picture": picture,
 		"style": func() template.CSS {
-			return template.CSS(append(figureStyle[:len(figureStyle):len(figureStyle)], style...))
+			return template.CSS(append(figureStyle(), style...))
 		},
 		"script": func() template.JS { return template.JS(figureScript) },
 	}, err
@@ -169,7 +171,7 @@ func render(w io.Writer, entries []Entry) error {
 // picture is the figure as SVG to be set into the page.
 func picture(f figure.Figure) (template.HTML, error) {
 	var b bytes.Buffer
-	if err := Draw(&b, f, "svg"); err != nil {
+	if err := Draw(&b, f, "svg", Paper); err != nil {
 		return "", err
 	}
 	_, svg, found := bytes.Cut(b.Bytes(), []byte("<svg")) // drop the XML prologue

@@ -162,26 +162,34 @@ func (c *pdfCanvas) draw(path vg.Path, style string) {
 	c.doc.DrawPath(style)
 }
 
-// arc appends an arc to the path as cubic curves of at most an eighth of a
-// circle, which leave it by less than 5e-6 of its radius.
+// arc appends an arc to the path.
 func (c *pdfCanvas) arc(a vg.PathComp) {
+	first, curves := curvesOf(a)
+	c.doc.LineTo(first.X.Points(), c.down(first.Y))
+	for _, p := range curves {
+		c.doc.CurveBezierCubicTo(p[0].X.Points(), c.down(p[0].Y), p[1].X.Points(), c.down(p[1].Y),
+			p[2].X.Points(), c.down(p[2].Y))
+	}
+}
+
+// curvesOf returns where an arc begins and the cubic curves that it is drawn as, two
+// control points and an end each: of at most an eighth of a circle, which leave it by less
+// than 5e-6 of its radius.
+func curvesOf(a vg.PathComp) (first vg.Point, curves [][3]vg.Point) {
 	pieces := max(1, int(math.Ceil(math.Abs(a.Angle)/(math.Pi/4))))
 	step := a.Angle / float64(pieces)
 	reach := 4. / 3 * math.Tan(step/4) // of the control points along the tangent
-	at := func(angle, along float64) (x, y float64) {
+	at := func(angle, along float64) vg.Point {
 		sin, cos := math.Sincos(angle)
-		r := a.Radius.Points()
-		x = a.Pos.X.Points() + r*(cos-along*sin)
-		return x, c.down(a.Pos.Y) - r*(sin+along*cos)
+		return vg.Point{X: a.Pos.X + a.Radius*vg.Length(cos-along*sin),
+			Y: a.Pos.Y + a.Radius*vg.Length(sin+along*cos)}
 	}
-	c.doc.LineTo(at(a.Start, 0))
 	for i := range pieces {
 		from := a.Start + float64(i)*step
-		x1, y1 := at(from, reach)
-		x2, y2 := at(from+step, -reach)
-		x, y := at(from+step, 0)
-		c.doc.CurveBezierCubicTo(x1, y1, x2, y2, x, y)
+		curves = append(curves, [3]vg.Point{at(from, reach), at(from+step, -reach),
+			at(from+step, 0)})
 	}
+	return at(a.Start, 0), curves
 }
 
 // FillString implements vg.Canvas.

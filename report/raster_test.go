@@ -18,7 +18,6 @@ import (
 	"icar/internal/needs"
 
 	"codeberg.org/go-fonts/liberation/liberationsansregular"
-	"gonum.org/v1/plot/palette/moreland"
 )
 
 // press makes pixels of a figure's formats, all in the font its text was
@@ -27,7 +26,7 @@ type press struct{ dir string }
 
 func newPress(t *testing.T) press {
 	t.Helper()
-	needs.Programs(t, "poppler-utils librsvg2-bin", "pdftoppm", "pdftotext", "rsvg-convert")
+	needs.Programs(t, "poppler-utils librsvg2-bin", "pdftocairo", "pdftotext", "rsvg-convert")
 	p := press{t.TempDir()}
 	p.put(t, "LiberationSans-Regular.ttf", liberationsansregular.TTF)
 	p.put(t, "fonts.conf", fmt.Appendf(nil,
@@ -68,7 +67,7 @@ func (p press) print(t *testing.T, f figure.Figure) (map[string]image.Image, str
 	}
 	for _, format := range []string{"png", "svg", "pdf"} {
 		var b bytes.Buffer
-		if err := Draw(&b, f, format); err != nil {
+		if err := Draw(&b, f, format, Paper); err != nil {
 			t.Fatal(err)
 		}
 		p.put(t, "figure."+format, b.Bytes())
@@ -81,8 +80,8 @@ func (p press) print(t *testing.T, f figure.Figure) (map[string]image.Image, str
 	size := pixels["png"].Bounds().Size()
 	width, height := fmt.Sprint(size.X), fmt.Sprint(size.Y)
 	decode("svg", p.run(t, "rsvg-convert", "-w", width, "-h", height, "figure.svg"))
-	decode("pdf", p.run(t, "pdftoppm", "-png", "-singlefile",
-		"-scale-to-x", width, "-scale-to-y", height, "figure.pdf"))
+	decode("pdf", p.run(t, "pdftocairo", "-png", "-singlefile",
+		"-scale-to-x", width, "-scale-to-y", height, "figure.pdf", "-"))
 	return pixels, string(p.run(t, "pdftotext", "-raw", "figure.pdf", "-"))
 }
 
@@ -132,18 +131,11 @@ func middle(points []image.Point) image.Point {
 // in every format.
 func TestHeatmapsAreTheRightWayUpInEveryFormat(t *testing.T) {
 	drawn := asymmetric()
-	colours := moreland.SmoothBlueRed()
-	colours.SetMin(-1)
-	colours.SetMax(1)
 	pictures, _ := newPress(t).print(t, drawn)
 	for format, picture := range pictures {
 		var centres []image.Point
 		for _, v := range drawn.Panels[0].Matrix.Values {
-			c, err := colours.At(v)
-			if err != nil {
-				t.Fatal(err)
-			}
-			points := where(picture, c)
+			points := where(picture, shades{light(), 1}.Of(v))
 			if len(points) < 1000 {
 				t.Fatalf("%s: %d pixels of the colour of %g", format, len(points), v)
 			}
@@ -262,6 +254,7 @@ func TestFormatsAgree(t *testing.T) {
 		pictures, words := p.print(t, drawn)
 		for _, format := range []string{"svg", "pdf"} {
 			worst, at := apart(pictures["png"], pictures[format], block)
+			t.Logf("%q %s %.2f at %v", drawn.Title, format, worst, at)
 			if worst > bound {
 				t.Errorf("%q: %s and PNG are %.1f apart at %v", drawn.Title, format, worst, at)
 			}

@@ -62,10 +62,10 @@ func TestDrawEveryKindInEveryFormat(t *testing.T) {
 	magic := map[string]string{"svg": "<?xml", "pdf": "%PDF-", "png": "\x89PNG"}
 	for _, format := range Formats() {
 		var first, second bytes.Buffer
-		if err := Draw(&first, everyKind(), format); err != nil {
+		if err := Draw(&first, everyKind(), format, Paper); err != nil {
 			t.Fatal(err)
 		}
-		if err := Draw(&second, everyKind(), format); err != nil {
+		if err := Draw(&second, everyKind(), format, Paper); err != nil {
 			t.Fatal(err)
 		}
 		if !strings.HasPrefix(first.String(), magic[format]) {
@@ -96,12 +96,12 @@ func TestHeatmapsOfOneSizeAreTheSameBytes(t *testing.T) {
 			Matrix: figure.NewMatrix(3, 3, values)})
 	}
 	var first bytes.Buffer
-	if err := Draw(&first, f, "pdf"); err != nil {
+	if err := Draw(&first, f, "pdf", Paper); err != nil {
 		t.Fatal(err)
 	}
 	for range 3 {
 		var again bytes.Buffer
-		if err := Draw(&again, f, "pdf"); err != nil || !bytes.Equal(first.Bytes(), again.Bytes()) {
+		if err := Draw(&again, f, "pdf", Paper); err != nil || !bytes.Equal(first.Bytes(), again.Bytes()) {
 			t.Fatalf("drawn again, not the same bytes (%v)", err)
 		}
 	}
@@ -114,21 +114,26 @@ func TestLegendFlows(t *testing.T) {
 	for i := range row[1].keys {
 		row[1].keys[i].label = strings.Repeat("long ", 3+i)
 	}
-	places, rows := flow(row[1].keys)
+	l, room := Paper.layout(), 2*vg.Inch
+	places, rows := l.flow(row[1].keys, room)
+	used := 0
 	for i, at := range places {
-		if end := at.left + thumbnailWidth + keyGap +
-			sans(tickSize).Width(row[1].keys[i].label); end > panelWidth-2*margin {
-			t.Errorf("key %d ends at %v, beyond its panel", i, end)
+		for _, line := range at.lines {
+			if end := at.left + l.key().thumbnail + l.key().gap + sans(l.tick).Width(line); end > room {
+				t.Errorf("key %d ends at %v, beyond its panel", i, end)
+			}
 		}
+		used = max(used, at.row+len(at.lines))
 		if i > 0 && (at.row < places[i-1].row ||
 			at.row == places[i-1].row && at.left <= places[i-1].left) {
 			t.Errorf("key %d at %v does not follow %v", i, at, places[i-1])
 		}
 	}
-	if want := vg.Length(rows)*keyHeight + keySpace; rows < 2 || legendHeight(row) != want {
-		t.Errorf("%d rows, height %v, want %v", rows, legendHeight(row), want)
+	if want := vg.Length(rows)*l.key().height + l.key().space; rows < 2 || rows != used ||
+		l.legendHeight(row, room) != want {
+		t.Errorf("%d rows of %d lines, height %v, want %v", rows, used, l.legendHeight(row, room), want)
 	}
-	if legendHeight(row[2:]) != 0 {
+	if l.legendHeight(row[2:], room) != 0 {
 		t.Error("no legend has a height")
 	}
 }
@@ -142,7 +147,7 @@ func TestDrawLogarithmicAxisOfOneValueOrNone(t *testing.T) {
 			Series: []figure.Series{figure.NewSeries("one", figure.Solid, []float64{1},
 				[]float64{y})}}
 		if err := Draw(&bytes.Buffer{}, figure.Figure{Panels: []figure.Panel{panel}},
-			"svg"); err != nil {
+			"svg", Paper); err != nil {
 			t.Errorf("y = %g: %v", y, err)
 		}
 	}
@@ -155,11 +160,11 @@ func TestDrawErrors(t *testing.T) {
 		{Kind: figure.Heatmap, Matrix: figure.NewMatrix(2, 2, []float64{1})},
 	} {
 		if err := Draw(&bytes.Buffer{}, figure.Figure{Panels: []figure.Panel{p}},
-			"svg"); err == nil {
+			"svg", Paper); err == nil {
 			t.Errorf("%+v was drawn", p)
 		}
 	}
-	if err := Draw(&bytes.Buffer{}, everyKind(), "bmp"); err == nil {
+	if err := Draw(&bytes.Buffer{}, everyKind(), "bmp", Paper); err == nil {
 		t.Error("an unknown format was drawn")
 	}
 }
@@ -167,7 +172,7 @@ func TestDrawErrors(t *testing.T) {
 func TestSaveAndLoad(t *testing.T) {
 	out := t.TempDir()
 	if err := Save(out, collected(), outcome.Cost{Seconds: 1.5, PeakHeap: 3 << 20,
-		Workers: 2}); err != nil {
+		Workers: 2}, Paper); err != nil {
 		t.Fatal(err)
 	}
 	read := func(name string) []byte {
@@ -203,7 +208,7 @@ func TestSaveAndLoad(t *testing.T) {
 
 	other := collected()
 	other.Name = "first"
-	if err := Save(out, other, outcome.Cost{}); err != nil {
+	if err := Save(out, other, outcome.Cost{}, Paper); err != nil {
 		t.Fatal(err)
 	}
 	entries, err := Load(out, []string{"toy"})
