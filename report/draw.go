@@ -196,7 +196,7 @@ func (d drawnPanel) upright() vg.Length {
 	if d.y == "" {
 		return 0
 	}
-	return 1.2 * d.layout.label * vg.Length(1+strings.Count(d.y, "\n"))
+	return d.layout.label * (0.9 + 1.1*vg.Length(1+strings.Count(d.y, "\n")))
 }
 
 // drawUpright draws the label of the vertical axis at the left of a panel, beside the middle of

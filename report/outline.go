@@ -18,7 +18,8 @@ import (
 // glyphs walks over the letters of a text: draw gets the outline of each in units of the
 // font, y downwards, and where it begins. It returns the width of all. A letter that the font
 // lacks is its box.
-func glyphs(face gonumfont.Face, words string, draw func(sfnt.Segments, float64)) float64 {
+func glyphs(face gonumfont.Face, words string,
+	draw func(index sfnt.GlyphIndex, letter sfnt.Segments, left float64)) float64 {
 	var buffer sfnt.Buffer
 	em := fixed.Int26_6(face.Face.UnitsPerEm()) // at this size a unit is a unit
 	at := 0.
@@ -29,7 +30,7 @@ func glyphs(face gonumfont.Face, words string, draw func(sfnt.Segments, float64)
 		}
 		if draw != nil {
 			if outline, err := face.Face.LoadGlyph(&buffer, index, em, nil); err == nil {
-				draw(outline, at)
+				draw(index, outline, at)
 			}
 		}
 		if width, err := face.Face.GlyphAdvance(&buffer, index, em, font.HintingNone); err == nil {
@@ -52,7 +53,7 @@ func advance(face gonumfont.Face, words string) vg.Length {
 // outline is the path of a text that begins at a point.
 func outline(face gonumfont.Face, at vg.Point, words string) (path vg.Path) {
 	size := unit(face)
-	glyphs(face, words, func(letter sfnt.Segments, left float64) {
+	glyphs(face, words, func(_ sfnt.GlyphIndex, letter sfnt.Segments, left float64) {
 		place := func(p fixed.Point26_6) vg.Point {
 			return vg.Point{X: at.X + vg.Length(left+float64(p.X))*size,
 				Y: at.Y - vg.Length(p.Y)*size}

@@ -4,11 +4,13 @@ import (
 	"bytes"
 	"encoding/base64"
 	"fmt"
+	"hash/fnv"
 	"html"
 	"image"
 	"image/color"
 	"image/png"
 	"io"
+	"maps"
 	"math"
 	"slices"
 	"strconv"
@@ -27,7 +29,8 @@ import (
 type svgCanvas struct {
 	width, height vg.Length
 	title         string
-	words         []string // of all texts, in the order drawn
+	words         []string                   // of all texts, in the order drawn
+	letters       map[sfnt.GlyphIndex]string // outlines of those drawn
 	body          bytes.Buffer
 	pens          []svgPen // the last is in use, those before it are pushed
 }
@@ -39,7 +42,8 @@ type svgPen struct {
 }
 
 func newSVGCanvas(width, height vg.Length, title string) *svgCanvas {
-	c := &svgCanvas{width: width, height: height, title: title, pens: make([]svgPen, 1)}
+	c := &svgCanvas{width: width, height: height, title: title,
+		letters: map[sfnt.GlyphIndex]string{}, pens: make([]svgPen, 1)}
 	vg.Initialize(c)
 	return c
 }
@@ -128,43 +132,53 @@ func (c *svgCanvas) Fill(path vg.Path) {
 // FillString implements vg.Canvas.
 func (c *svgCanvas) FillString(face font.Face, at vg.Point, words string) {
 	c.words = append(c.words, words)
-	fmt.Fprintf(&c.body, "<path transform=\"translate(%s) scale(%.5g)\" d=\"%s\"%s/>\n", pair(at),
-		unit(face).Points(), letterPath(face, words), c.paint("fill"))
+	fmt.Fprintf(&c.body, "<g transform=\"translate(%s) scale(%.5g)\"%s>", pair(at),
+		unit(face).Points(), c.paint("fill"))
+	glyphs(face, words, func(index sfnt.GlyphIndex, letter sfnt.Segments, left float64) {
+		if len(letter) == 0 {
+			return // a space
+		}
+		if _, known := c.letters[index]; !known {
+			c.letters[index] = letterPath(letter)
+		}
+		fmt.Fprintf(&c.body, `<use xlink:href="#%s" x="%.0f"/>`, c.letter(index), left)
+	})
+	c.body.WriteString("</g>\n")
 }
 
-// letterPath is the data of the outlines of a text in units of the font: whole numbers, from
+// letter is the name of a letter's outline, which no other figure on a page has.
+func (c *svgCanvas) letter(index sfnt.GlyphIndex) string {
+	h := fnv.New32a()
+	_, _ = io.WriteString(h, c.title) // a hash takes everything
+	return fmt.Sprintf("g%x-%d", h.Sum32(), index)
+}
+
+// letterPath is the data of the outline of a letter in units of the font: whole numbers, from
 // point to point, so that letters are short.
-func letterPath(face font.Face, words string) string {
+func letterPath(letter sfnt.Segments) string {
 	var b strings.Builder
 	points := [...]int{sfnt.SegmentOpMoveTo: 1, sfnt.SegmentOpLineTo: 1, sfnt.SegmentOpQuadTo: 2,
 		sfnt.SegmentOpCubeTo: 3}
-	var at, start fixed.Point26_6 // closing a part leads back to its start
-	closed := func() {
-		b.WriteByte('z')
-		at = start
+	var at, start fixed.Point26_6
+	for i, s := range letter {
+		if i > 0 && s.Op == sfnt.SegmentOpMoveTo {
+			b.WriteByte('z')
+			at = start // closing a part leads back to its start
+		}
+		b.WriteByte("mlqc"[s.Op])
+		var p fixed.Point26_6
+		for n, q := range s.Args[:points[s.Op]] {
+			p = fixed.Point26_6{X: q.X, Y: -q.Y}
+			if n > 0 {
+				b.WriteByte(' ')
+			}
+			fmt.Fprintf(&b, "%d %d", int(p.X-at.X), int(p.Y-at.Y))
+		}
+		if at = p; s.Op == sfnt.SegmentOpMoveTo {
+			start = p
+		}
 	}
-	glyphs(face, words, func(letter sfnt.Segments, left float64) {
-		for i, s := range letter {
-			if i > 0 && s.Op == sfnt.SegmentOpMoveTo {
-				closed()
-			}
-			b.WriteByte("mlqc"[s.Op])
-			var p fixed.Point26_6
-			for n, q := range s.Args[:points[s.Op]] {
-				p = fixed.Point26_6{X: q.X + fixed.Int26_6(left), Y: -q.Y}
-				if n > 0 {
-					b.WriteByte(' ')
-				}
-				fmt.Fprintf(&b, "%d %d", int(p.X-at.X), int(p.Y-at.Y))
-			}
-			if at = p; s.Op == sfnt.SegmentOpMoveTo {
-				start = p
-			}
-		}
-		if len(letter) > 0 {
-			closed()
-		}
-	})
+	b.WriteByte('z')
 	return b.String()
 }
 
@@ -230,8 +244,12 @@ func (c *svgCanvas) WriteTo(w io.Writer) (int64, error) {
 	xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink">
 <title>%[3]s</title>
 <desc>%[4]s</desc>
-<g transform="matrix(1 0 0 -1 0 %[2]s)">
+<defs>
 `, width, height, html.EscapeString(c.title), html.EscapeString(strings.Join(c.words, " ")))
+	for _, index := range slices.Sorted(maps.Keys(c.letters)) {
+		fmt.Fprintf(&b, "<path id=\"%s\" d=\"%s\"/>\n", c.letter(index), c.letters[index])
+	}
+	fmt.Fprintf(&b, "</defs>\n<g transform=\"matrix(1 0 0 -1 0 %s)\">\n", height)
 	b.Write(c.body.Bytes())
 	b.WriteString("</g>\n</svg>\n")
 	return b.WriteTo(w)
