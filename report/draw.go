@@ -58,7 +58,7 @@ func Draw(w io.Writer, picture figure.Figure, format string, style Style) error 
 	all.FillText(heading, vg.Point{X: whole / 2, Y: height - l.margin}, title)
 	top := height - titleHeight
 	for _, row := range rows {
-		level(row)
+		align(row)
 		bottom := top - l.rowHeight(row, width)
 		for i, p := range row {
 			left := vg.Length(i) * width
@@ -81,8 +81,8 @@ func (l layout) rowHeight(row []drawnPanel, width vg.Length) vg.Length {
 	return l.height(width) + vg.Length(lines)*l.panel + l.legendHeight(row, width-2*l.margin)
 }
 
-// level gives the titles of panels side by side as many lines, so that their axes are in line.
-func level(row []drawnPanel) {
+// align gives the titles of panels side by side as many lines, so that their axes are in line.
+func align(row []drawnPanel) {
 	most := 0
 	for _, p := range row {
 		most = max(most, strings.Count(p.plot.Title.Text, "\n"))

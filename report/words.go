@@ -9,26 +9,38 @@ import (
 	"gonum.org/v1/plot/vg"
 )
 
-// subscripted finds a symbol with a subscript: one letter, then "_" and digits, one letter or
-// anything in braces. Longer names with "_", as weight_decay, are names.
-var subscripted = regexp.MustCompile(`(\pL\pM*)_(?:\{([^{}]+)\}|(\pN+|\pL))`)
+// scripted finds a symbol with a subscript or a power: one letter, then "_" or "^" and digits,
+// one letter or anything in braces. Longer names with "_", as weight_decay, are names.
+var scripted = regexp.MustCompile(`(\pL\pM*)([_^])(?:\{([^{}]+)\}|(\pN+|\pL))`)
 
-// piece is a part of a line of text, set on it or below it.
+// level is where a piece of a line stands.
+type level int
+
+const (
+	below level = iota - 1
+	online
+	above
+)
+
+// piece is a part of a line of text, set on it, below or above it.
 type piece struct {
 	words string
-	below bool
+	level level
 }
 
-// pieces cuts a line where subscripts begin and end: "Γ s_{t-1}" into "Γ s" and below it
-// "t-1".
+// pieces cuts a line where subscripts and powers begin and end: "Γ s_{t-1}" into "Γ s" and
+// below it "t-1".
 func pieces(line string) (all []piece) {
 	end := 0
-	for _, at := range subscripted.FindAllStringSubmatchIndex(line, -1) {
+	for _, at := range scripted.FindAllStringSubmatchIndex(line, -1) {
 		if within(line[:at[2]], line[at[1]:]) {
 			continue
 		}
-		sub := line[max(at[4], at[6]):max(at[5], at[7])]
-		all = append(all, piece{words: line[end:at[3]]}, piece{sub, true})
+		moved := piece{line[max(at[6], at[8]):max(at[7], at[9])], below}
+		if line[at[4]] == '^' {
+			moved.level = above
+		}
+		all = append(all, piece{words: line[end:at[3]]}, moved)
 		end = at[1]
 	}
 	if end < len(line) || len(all) == 0 {
@@ -39,17 +51,18 @@ func pieces(line string) (all []piece) {
 
 // within tells whether what stands between two texts is a part of a longer name.
 func within(before, after string) bool {
-	return wordEnd.MatchString(before) || wordStart.MatchString(after)
+	return nameBefore.MatchString(before) || nameAfter.MatchString(after)
 }
 
-var wordEnd, wordStart = regexp.MustCompile(`[\pL\pN_]$`), regexp.MustCompile(`^[\pL\pN_]`)
+var nameBefore, nameAfter = regexp.MustCompile(`[\pL\pN_]$`), regexp.MustCompile(`^[\pL\pN_]`)
 
 const (
-	subscriptSize = 0.75 // of the size of the line
+	scriptSize    = 0.75 // of the size of the line
 	subscriptDrop = 0.22 // below the line, of its size
+	powerRise     = 0.35 // above it
 )
 
-// script is gonum's handler of plain text, with real subscripts. Letters stand as far
+// script is gonum's handler of plain text, with real subscripts and powers. Letters stand as far
 // apart as each is wide, without kerning, in all formats: PDF knows no kerning.
 type script struct{ text.Plain }
 
@@ -64,8 +77,8 @@ func (h script) Box(line string, f font.Font) (width, height, depth vg.Length) {
 
 // face is the type of a piece.
 func (h script) face(f font.Font, p piece) font.Face {
-	if p.below {
-		f.Size *= subscriptSize
+	if p.level != online {
+		f.Size *= scriptSize
 	}
 	return h.Fonts.Lookup(f, f.Size)
 }
@@ -86,12 +99,10 @@ func (h script) Draw(c vg.Canvas, words string, s text.Style, at vg.Point) {
 		pen := vg.Point{X: at.X + width*vg.Length(s.XAlign),
 			Y: at.Y + vg.Length(len(lines)-i)*s.Font.Size}
 		for _, p := range pieces(line) {
-			face, drop := h.face(s.Font, p), vg.Length(0)
-			if p.below {
-				drop = subscriptDrop * s.Font.Size
-			}
+			face := h.face(s.Font, p)
+			rise := map[level]vg.Length{below: -subscriptDrop, above: powerRise}[p.level]
 			if p.words != "" {
-				c.FillString(face, vg.Point{X: pen.X, Y: pen.Y - drop}, p.words)
+				c.FillString(face, vg.Point{X: pen.X, Y: pen.Y + rise*s.Font.Size}, p.words)
 			}
 			pen.X += advance(face, p.words)
 		}
