@@ -458,8 +458,9 @@ function text(svg, content, x, y, attributes) {
 // --- words ---
 
 // A symbol with a subscript or a power is one letter, then "_" or "^" and digits, one letter
-// or anything in braces; longer names with "_" are names.
-const scripted = /(?<![\p{L}\p{N}_])(\p{L}\p{M}*)([_^])(?:\{([^{}]+)\}|(\p{N}+|\p{L}))(?![\p{L}\p{N}_])/gu;
+// or anything in braces; longer names with "_" are names, and ᵀ and ² no letters of one.
+const letter = "[\\p{Lu}\\p{Ll}\\p{Lo}]", named = "[\\p{Lu}\\p{Ll}\\p{Lo}\\p{Nd}_]";
+const scripted = new RegExp(`(?<!${named})(${letter}\\p{M}*)([_^])(?:\\{([^{}]+)\\}|(\\p{Nd}+|${letter}))(?!${named})`, "gu");
 
 // pieces cuts a text where subscripts and powers begin and end: what stands in each, and its
 // level, -1, 0 or 1.

@@ -48,13 +48,14 @@ func addHeatmap(p *plot.Plot, m *figure.Matrix, l layout) (scale *plot.Plot, err
 	return colourScale(colours, l), nil
 }
 
-// cellPixels is the side of an entry in the image of a heatmap: viewers that
-// smooth an image then blur no more than its outline.
-const cellPixels = 12
+// imagePixels is the side of the image of a heatmap: viewers that smooth an image then blur
+// its entries' outlines by a thousandth of it.
+const imagePixels = 1000
 
 // paint colours the entries; what is not finite, or nearly so, stays transparent. One image
 // is a hundredth of the size of as many polygons and has no seams.
 func paint(g grid, colours shades) image.Image {
+	cellPixels := max(1, imagePixels/max(g.Rows, g.Columns))
 	cells := image.NewNRGBA(image.Rect(0, 0, g.Columns*cellPixels, g.Rows*cellPixels))
 	for i, v := range g.Values {
 		if z := v; math.Abs(z) <= largest {

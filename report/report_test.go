@@ -225,7 +225,7 @@ func TestSaveAndLoad(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, want := range []string{"2 of 4 claims hold: 2 of 4 of our own", "quick scale, seed 0",
-		"a &lt;toy&gt;", "one &amp; one", "not finite", "<svg", "data-figure",
+		"A &lt;toy&gt;.", "One &amp; one.", "not finite", "<svg", "data-figure",
 		"1.50 s, largest live heap 3 MiB", "{&#34;n&#34;:1}"} {
 		if !bytes.Contains(html, []byte(want)) {
 			t.Errorf("the page lacks %q", want)

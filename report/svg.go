@@ -245,7 +245,7 @@ func (c *svgCanvas) WriteTo(w io.Writer) (int64, error) {
 <title>%[3]s</title>
 <desc>%[4]s</desc>
 <defs>
-`, width, height, html.EscapeString(c.title), html.EscapeString(strings.Join(c.words, " ")))
+`, width, height, html.EscapeString(spoken(c.title)), html.EscapeString(strings.Join(c.words, " ")))
 	for _, index := range slices.Sorted(maps.Keys(c.letters)) {
 		fmt.Fprintf(&b, "<path id=\"%s\" d=\"%s\"/>\n", c.letter(index), c.letters[index])
 	}

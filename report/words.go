@@ -10,8 +10,10 @@ import (
 )
 
 // scripted finds a symbol with a subscript or a power: one letter, then "_" or "^" and digits,
-// one letter or anything in braces. Longer names with "_", as weight_decay, are names.
-var scripted = regexp.MustCompile(`(\pL\pM*)([_^])(?:\{([^{}]+)\}|(\pN+|\pL))`)
+// one letter or anything in braces. Longer names with "_", as weight_decay, are names; ᵀ and ²
+// are no letters of one.
+var scripted = regexp.MustCompile(
+	`([\p{Lu}\p{Ll}\p{Lo}]\pM*)([_^])(?:\{([^{}]+)\}|(\p{Nd}+|[\p{Lu}\p{Ll}\p{Lo}]))`)
 
 // level is where a piece of a line stands.
 type level int
@@ -54,7 +56,8 @@ func within(before, after string) bool {
 	return nameBefore.MatchString(before) || nameAfter.MatchString(after)
 }
 
-var nameBefore, nameAfter = regexp.MustCompile(`[\pL\pN_]$`), regexp.MustCompile(`^[\pL\pN_]`)
+var nameBefore, nameAfter = regexp.MustCompile(`[\p{Lu}\p{Ll}\p{Lo}\p{Nd}_]$`),
+	regexp.MustCompile(`^[\p{Lu}\p{Ll}\p{Lo}\p{Nd}_]`)
 
 const (
 	scriptSize    = 0.75 // of the size of the line
