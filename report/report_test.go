@@ -169,6 +169,38 @@ func TestDrawErrors(t *testing.T) {
 	}
 }
 
+// Drawing anew replaces the files of figures in the folders that they were read from, and leaves
+// no folder by way of a figure's name.
+func TestRedraw(t *testing.T) {
+	out := t.TempDir()
+	o := collected()
+	o.Figures = []figure.Figure{{Title: "one", Panels: []figure.Panel{{Kind: figure.Lines}}}}
+	if err := Save(out, o, outcome.Cost{}, Paper); err != nil {
+		t.Fatal(err)
+	}
+	moved := filepath.Join(out, "moved")
+	if err := os.Rename(filepath.Join(out, o.Name), moved); err != nil {
+		t.Fatal(err)
+	}
+	entries, err := Load(out, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := Redraw(out, entries, Talk); err != nil {
+		t.Fatal(err)
+	}
+	drawn, err := os.ReadFile(filepath.Join(moved, "figure.svg"))
+	if err != nil || !bytes.Contains(drawn, []byte(`width="432pt"`)) {
+		t.Errorf("drawn for a talk: %.200s, %v", drawn, err)
+	}
+	for _, name := range []string{"/../../x", `\..\x`} {
+		entries[0].Figures[0].Name = name
+		if err := Redraw(out, entries, Talk); err == nil {
+			t.Errorf("a figure was drawn as %s", name)
+		}
+	}
+}
+
 func TestSaveAndLoad(t *testing.T) {
 	out := t.TempDir()
 	if err := Save(out, collected(), outcome.Cost{Seconds: 1.5, PeakHeap: 3 << 20,

@@ -195,7 +195,13 @@ func (c *svgCanvas) DrawImage(box vg.Rectangle, picture image.Image) {
 		decimals(size.Y.Points()), base64.StdEncoding.EncodeToString(b.Bytes()))
 }
 
-// svgPath is the data of a path. An arc is curves, as in a PDF.
+// onArc is a point of an arc: its start at 0, its end at 1.
+func onArc(a vg.PathComp, along float64) vg.Point {
+	sin, cos := math.Sincos(a.Start + along*a.Angle)
+	return vg.Point{X: a.Pos.X + a.Radius*vg.Length(cos), Y: a.Pos.Y + a.Radius*vg.Length(sin)}
+}
+
+// svgPath is the data of a path. An arc, which is no longer than a circle, is two.
 func svgPath(path vg.Path) string {
 	var b strings.Builder
 	for _, part := range path {
@@ -205,10 +211,14 @@ func svgPath(path vg.Path) string {
 		case vg.LineComp:
 			b.WriteString("L" + pair(part.Pos))
 		case vg.ArcComp:
-			first, curves := curvesOf(part)
-			b.WriteString("L" + pair(first))
-			for _, p := range curves {
-				b.WriteString("C" + pair(p[0]) + " " + pair(p[1]) + " " + pair(p[2]))
+			b.WriteString("L" + pair(onArc(part, 0)))
+			sweep := 1
+			if part.Angle < 0 {
+				sweep = 0
+			}
+			r := decimals(part.Radius.Points())
+			for _, along := range []float64{0.5, 1} { // no arc of SVG is a whole circle
+				fmt.Fprintf(&b, "A%s %s 0 0 %d %s", r, r, sweep, pair(onArc(part, along)))
 			}
 		case vg.CurveComp:
 			b.WriteString(map[int]string{1: "Q", 2: "C"}[len(part.Control)])
