@@ -74,9 +74,10 @@ func estimate(c *cobra.Command, path string, f estimateFlags) error {
 		file: contestFile, document: estimateDocument{outcome.DocumentVersion, path, f.fit, contest},
 		said: []string{contest.Summary(), s.How},
 		page: report.Article{
-			Title:    "Who predicts these sequences best?",
-			Verdict:  contest.Summary(),
-			Lead:     fmt.Sprintf("Sequences of %s, %d states of %d numbers each. %s", path, s.Test.T+1, s.Test.D, s.How),
+			Title:   "Who predicts these sequences best?",
+			Verdict: contest.Summary(),
+			Lead: fmt.Sprintf("Sequences of %s, %d states of %d numbers each. %s", path,
+				s.Test.T+1, s.Test.D, s.How),
 			Sections: contest.Sections(),
 		},
 		figures: contest.Figures(),

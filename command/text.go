@@ -179,7 +179,8 @@ func (f textFlags) study(ctx context.Context, stderr io.Writer, e experiment.Exp
 		bar.abort()
 		return report.Entry{}, err
 	}
-	return report.Entry{Outcome: collected, Cost: cost}, report.Save(f.out, collected, cost, f.style)
+	return report.Entry{Outcome: collected, Cost: cost},
+		report.Save(f.out, collected, cost, f.style)
 }
 
 func printText(out io.Writer, s *text.Sequence, o outcome.Outcome, page string) error {

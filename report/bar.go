@@ -75,7 +75,8 @@ func drawBar(c outcome.Claim) template.HTML {
 	}
 	fmt.Fprintf(&s, `<path class="limit" d="M%.1f 2V26"/>`, b.at(b.limit))
 	if low, high := b.at(b.low), b.at(b.high); high > low {
-		fmt.Fprintf(&s, `<path class="range" d="M%.1f 11H%.1fM%.1f 7v8M%.1f 7v8"/>`, low, high, low, high)
+		fmt.Fprintf(&s, `<path class="range" d="M%.1f 11H%.1fM%.1f 7v8M%.1f 7v8"/>`, low, high,
+			low, high)
 	}
 	fmt.Fprintf(&s, `<circle class="point" cx="%.1f" cy="11" r="4"/></svg>`, b.at(b.mean))
 	return template.HTML(s.String())

@@ -184,17 +184,18 @@ func TestReportIsAccessible(t *testing.T) {
 		}
 		want := shades{map[string]func() theme{"light": light, "dark": dark}[name](), 1}
 		for i, v := range asymmetric().Panels[0].Matrix.Values {
-			fill := evaluate[string](t, ctx, fmt.Sprintf(
-				`document.querySelectorAll("#figure-toy-heat .panel > svg > rect")[%d].getAttribute("fill")`, i))
+			fill := evaluate[string](t, ctx, fmt.Sprintf(`document.querySelectorAll(
+				"#figure-toy-heat .panel > svg > rect")[%d].getAttribute("fill")`, i))
 			c := want.Of(v).(color.NRGBA)
 			if fill != fmt.Sprintf("rgb(%d,%d,%d)", c.R, c.G, c.B) {
 				t.Errorf("%s: %g is %s on the page and %v in files", name, v, fill, c)
 			}
 		}
 	}
-	lost := evaluate[[]string](t, ctx, `[...document.querySelectorAll('a[href^="#"]')].map((a) => a.getAttribute("href"))
-		.filter((h) => !document.getElementById(decodeURIComponent(h.slice(1))))`)
-	if n := evaluate[int](t, ctx, `document.querySelectorAll(".claim a").length`); n != 3 || len(lost) > 0 {
+	lost := evaluate[[]string](t, ctx, `[...document.querySelectorAll('a[href^="#"]')]
+		.map((a) => a.getAttribute("href")).filter((h) => !document.getElementById(decodeURIComponent(h.slice(1))))`)
+	n := evaluate[int](t, ctx, `document.querySelectorAll(".claim a").length`)
+	if n != 3 || len(lost) > 0 {
 		t.Errorf("%d claims have links, and %q lead nowhere", n, lost)
 	}
 }

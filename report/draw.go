@@ -93,7 +93,8 @@ func align(row []drawnPanel) {
 	}
 }
 
-func (l layout) newCanvas(width, height vg.Length, format, title string) (vg.CanvasWriterTo, error) {
+func (l layout) newCanvas(width, height vg.Length, format, title string) (vg.CanvasWriterTo,
+	error) {
 	switch format {
 	case "svg":
 		return newSVGCanvas(width, height, title), nil
@@ -213,9 +214,12 @@ func (d drawnPanel) equal(c draw.Canvas) {
 		size := d.plot.DataCanvas(c).Size()
 		x, y := &d.plot.X, &d.plot.Y
 		per := max((x.Max-x.Min)/float64(size.X), (y.Max-y.Min)/float64(size.Y))
-		for i, axis := range []*plot.Axis{x, y} {
-			middle, half := axis.Min+(axis.Max-axis.Min)/2, per*float64([]vg.Length{size.X, size.Y}[i])/2
-			axis.Min, axis.Max = middle-half, middle+half
+		for _, side := range []struct {
+			*plot.Axis
+			long vg.Length
+		}{{x, size.X}, {y, size.Y}} {
+			middle, half := side.Min+(side.Max-side.Min)/2, per*float64(side.long)/2
+			side.Min, side.Max = middle-half, middle+half
 		}
 	}
 }

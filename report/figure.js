@@ -23,7 +23,9 @@ export function mount(element, figure, hidden) {
   }
   state.figure = figure;
   if (hidden) state.hidden = new Set(hidden);
-  for (const b of element.querySelectorAll(".save button")) b.setAttribute("aria-label", `${b.textContent} of ${spoken(figure.title)}`);
+  for (const b of element.querySelectorAll(".save button")) {
+    b.setAttribute("aria-label", `${b.textContent} of ${spoken(figure.title)}`);
+  }
   draw(element);
 }
 
@@ -446,7 +448,8 @@ function text(svg, content, x, y, attributes) {
     const to = level * (level < 0 ? 0.22 : 0.35);
     if (level === 0 && at === 0) e.append(words);
     else {
-      const size = level ? 0.75 : 1, t = shape("tspan", { dy: `${((at - to) / size).toFixed(3)}em`, ...(level && { style: `font-size: ${size}em` }) });
+      const size = level ? 0.75 : 1, t = shape("tspan", { dy: `${((at - to) / size).toFixed(3)}em` });
+      if (level) t.setAttribute("style", `font-size: ${size}em`);
       t.textContent = words;
       e.append(t);
     }
@@ -460,7 +463,8 @@ function text(svg, content, x, y, attributes) {
 // A symbol with a subscript or a power is one letter, then "_" or "^" and digits, one letter
 // or anything in braces; longer names with "_" are names, and ᵀ and ² no letters of one.
 const letter = "[\\p{Lu}\\p{Ll}\\p{Lo}]", named = "[\\p{Lu}\\p{Ll}\\p{Lo}\\p{Nd}_]";
-const scripted = new RegExp(`(?<!${named})(${letter}\\p{M}*)([_^])(?:\\{([^{}]+)\\}|(\\p{Nd}+|${letter}))(?!${named})`, "gu");
+const moved = `\\{([^{}]+)\\}|(\\p{Nd}+|${letter})`;
+const scripted = new RegExp(`(?<!${named})(${letter}\\p{M}*)([_^])(?:${moved})(?!${named})`, "gu");
 
 // pieces cuts a text where subscripts and powers begin and end: what stands in each, and its
 // level, -1, 0 or 1.
@@ -487,7 +491,8 @@ function marked(content) {
 
 // spoken is a text for those who hear it: "s sub t-1".
 function spoken(content) {
-  return content.replace(scripted, (_, base, sign, braced, plain) => `${base} ${sign === "_" ? "sub" : "to the power"} ${braced ?? plain}`);
+  return content.replace(scripted, (_, base, sign, braced, plain) =>
+    `${base} ${sign === "_" ? "sub" : "to the power"} ${braced ?? plain}`);
 }
 
 // In a report the figures lie in the page as JSON, beside their still picture.

@@ -40,7 +40,8 @@ func addHeatmap(p *plot.Plot, m *figure.Matrix, l layout) (scale *plot.Plot, err
 	}
 	g := grid{m}
 	colours := shades{light(), g.limit()}
-	p.Add(plotter.NewImage(paint(g, colours), -0.5, -0.5, float64(m.Columns)-0.5, float64(m.Rows)-0.5))
+	p.Add(plotter.NewImage(paint(g, colours), -0.5, -0.5, float64(m.Columns)-0.5,
+		float64(m.Rows)-0.5))
 	p.X.Min, p.X.Max = -0.5, float64(m.Columns)-0.5
 	p.Y.Min, p.Y.Max = -0.5, float64(m.Rows)-0.5
 	p.X.Padding, p.Y.Padding = 0, 0

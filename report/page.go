@@ -132,8 +132,10 @@ func parts() (template.FuncMap, error) {
 	style, err := assets.ReadFile("page.css")
 	return template.FuncMap{
 		"picture": picture, "marked": marked, "sentence": sentence,
-		"first": func(verdict string) string { return strings.TrimSpace(firstSentence.FindString(verdict)) },
-		"rest":  func(verdict string) string { return firstSentence.ReplaceAllString(verdict, "") },
+		"first": func(verdict string) string {
+			return strings.TrimSpace(firstSentence.FindString(verdict))
+		},
+		"rest": func(verdict string) string { return firstSentence.ReplaceAllString(verdict, "") },
 		"style": func() template.CSS {
 			return template.CSS(append(figureStyle(), style...))
 		},

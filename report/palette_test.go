@@ -40,7 +40,8 @@ func TestPaletteOfPageAndFilesIsOne(t *testing.T) {
 			want) {
 			t.Errorf("series %d of a file is not %s", i, want)
 		}
-		if want := fmt.Sprintf(".line.s%d { stroke: var(--s%d); }", i, i); !strings.Contains(css, want) {
+		want := fmt.Sprintf(".line.s%d { stroke: var(--s%d); }", i, i)
+		if !strings.Contains(css, want) {
 			t.Errorf("figure.css lacks %s", want)
 		}
 	}

@@ -264,7 +264,8 @@ func TestFormatsAgree(t *testing.T) {
 		for _, format := range []string{"svg", "pdf"} {
 			worst, at := apart(pictures["png"], pictures[format], block)
 			if worst > bound {
-				t.Errorf("%q for %s: %s and PNG are %.1f apart at %v", drawn.Title, style, format, worst, at)
+				t.Errorf("%q for %s: %s and PNG are %.1f apart at %v", drawn.Title, style, format,
+					worst, at)
 			}
 			if worst > largest {
 				largest, of = worst, fmt.Sprintf("%q for %s, %s beside PNG", drawn.Title, style, format)

@@ -101,7 +101,8 @@ func TestHeatmapsOfOneSizeAreTheSameBytes(t *testing.T) {
 	}
 	for range 3 {
 		var again bytes.Buffer
-		if err := Draw(&again, f, "pdf", Paper); err != nil || !bytes.Equal(first.Bytes(), again.Bytes()) {
+		if err := Draw(&again, f, "pdf", Paper); err != nil ||
+			!bytes.Equal(first.Bytes(), again.Bytes()) {
 			t.Fatalf("drawn again, not the same bytes (%v)", err)
 		}
 	}
@@ -119,7 +120,8 @@ func TestLegendFlows(t *testing.T) {
 	used := 0
 	for i, at := range places {
 		for _, line := range at.lines {
-			if end := at.left + l.key().thumbnail + l.key().gap + sans(l.tick).Width(line); end > room {
+			end := at.left + l.key().thumbnail + l.key().gap + sans(l.tick).Width(line)
+			if end > room {
 				t.Errorf("key %d ends at %v, beyond its panel", i, end)
 			}
 		}
@@ -131,7 +133,8 @@ func TestLegendFlows(t *testing.T) {
 	}
 	if want := vg.Length(rows)*l.key().height + l.key().space; rows < 2 || rows != used ||
 		l.legendHeight(row, room) != want {
-		t.Errorf("%d rows of %d lines, height %v, want %v", rows, used, l.legendHeight(row, room), want)
+		t.Errorf("%d rows of %d lines, height %v, want %v", rows, used,
+			l.legendHeight(row, room), want)
 	}
 	if l.legendHeight(row[2:], room) != 0 {
 		t.Error("no legend has a height")

@@ -24,7 +24,7 @@ func sentence(text string) string {
 	text = strings.TrimSpace(text)
 	first, size := utf8.DecodeRuneInString(text)
 	second, _ := utf8.DecodeRuneInString(text[size:])
-	if unicode.IsLower(first) && unicode.IsLower(second) || strings.HasPrefix(text, "a ") || strings.HasPrefix(text, "no ") {
+	if unicode.IsLower(first) && unicode.IsLower(second) || strings.HasPrefix(text, "a ") {
 		text = string(unicode.ToUpper(first)) + text[size:]
 	}
 	if text != "" && !strings.ContainsAny(text[len(text)-1:], ".?!") {

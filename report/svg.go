@@ -84,7 +84,9 @@ func (c *svgCanvas) Rotate(angle float64) {
 func (c *svgCanvas) Translate(by vg.Point) { c.group("translate(" + pair(by) + ")") }
 
 // Scale implements vg.Canvas.
-func (c *svgCanvas) Scale(x, y float64) { c.group("scale(" + decimals(x) + " " + decimals(y) + ")") }
+func (c *svgCanvas) Scale(x, y float64) {
+	c.group("scale(" + decimals(x) + " " + decimals(y) + ")")
+}
 
 // Push implements vg.Canvas.
 func (c *svgCanvas) Push() { c.pens = append(c.pens, svgPen{pen: c.pen().pen}) }

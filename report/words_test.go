@@ -35,7 +35,8 @@ func TestSubscriptsAndPowersAreTold(t *testing.T) {
 
 // A subscript is drawn lower and three quarters as large as its symbol, after it.
 func TestSubscriptsAreDrawnBelow(t *testing.T) {
-	svg := svgOf(t, figure.Figure{Title: "W s_9", Panels: []figure.Panel{{Kind: figure.Lines}}}, Paper)
+	svg := svgOf(t, figure.Figure{Title: "W s_9", Panels: []figure.Panel{{Kind: figure.Lines}}},
+		Paper)
 	at := numbers(t, `translate\(([\d.]+) ([\d.]+)\) scale\(([\d.]+)\)`, svg)
 	if len(at) < 2 {
 		t.Fatal("no title")
@@ -60,7 +61,8 @@ func TestSVGHoldsItsLetters(t *testing.T) {
 		}
 	}
 	description, _, _ := strings.Cut(svg, "</desc>")
-	for _, want := range []string{"αβγδεζηθκλμνξπρστφχψω", "C = BᵀA", "κ · η, λ", "loss ℓ(η), λ"} {
+	for _, want := range []string{"αβγδεζηθκλμνξπρστφχψω", "C = BᵀA", "κ · η, λ",
+		"loss ℓ(η), λ"} {
 		if !strings.Contains(description, want) {
 			t.Errorf("the description lacks %q", want)
 		}

@@ -106,8 +106,8 @@ func stepClaims(c augmentedConfig, r augmentedResult) []outcome.Claim {
 		{ID: "samples/" + at, Source: "paper, augmented tokens", Relation: outcome.Equals,
 			Measured: figure.Number(r.Sampled / star), Predicted: 1,
 			Tolerance: 4.5 * r.StandardError / star,
-			Statement: fmt.Sprintf("Tmax = %d: training on drawn sequences learns one gradient step of size η* "+
-				"too: η/η*",
+			Statement: fmt.Sprintf("Tmax = %d: training on drawn sequences learns one gradient "+
+				"step of size η* too: η/η*",
 				c.Tmax),
 			Reason: "4.5 standard errors of the best η on the sequences seen"},
 	}
