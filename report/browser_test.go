@@ -154,6 +154,7 @@ func claimed() outcome.Outcome {
 	}
 	heat := asymmetric()
 	heat.Name = "heat"
+	heat.Panels[0].Title, heat.Panels[0].X.Label = "s_9", "s_{t-1}"
 	o.Figures = append(o.Figures, heat)
 	return o
 }
@@ -191,6 +192,15 @@ func TestReportIsAccessible(t *testing.T) {
 				t.Errorf("%s: %g is %s on the page and %v in files", name, v, fill, c)
 			}
 		}
+	}
+	script := evaluate[string](t, ctx, `(() => {
+		const t = [...document.querySelectorAll("#figure-toy-heat tspan")].at(-1), up = t.parentElement;
+		const size = (e) => parseFloat(getComputedStyle(e).fontSize);
+		return [t.textContent, size(t) / size(up), document.querySelector("#figure-toy-heat .panel > svg")
+			.getAttribute("aria-label")].join("; ");
+	})()`)
+	if want := "t-1; 0.75; asymmetric, s sub 9. Arrow keys read values."; script != want {
+		t.Errorf("a subscript on the page: %q, want %q", script, want)
 	}
 	lost := evaluate[[]string](t, ctx, `[...document.querySelectorAll('a[href^="#"]')]
 		.map((a) => a.getAttribute("href")).filter((h) => !document.getElementById(decodeURIComponent(h.slice(1))))`)
