@@ -26,17 +26,17 @@ type article struct {
 // ofAnalysis is the article of an analysis; about says what that is of.
 func ofAnalysis(document any, a probe.Analysis, about string) article {
 	return article{analysisFile, document, []string{a.Summary()},
-		report.Article{Title: "What has it learnt?", Lead: a.Summary() + " " + about,
+		report.Article{Title: "What has it learnt?", Verdict: a.Summary(), Lead: about,
 			Sections: a.Sections()}, a.Figures()}
 }
 
 // publish writes the document, the figures and the page to a folder, and prints the
 // document or the tables.
-func (a article) publish(c *cobra.Command, out string, asJSON bool) error {
+func (a article) publish(c *cobra.Command, out string, style report.Style, asJSON bool) error {
 	if err := report.WriteJSON(filepath.Join(out, a.file), a.document); err != nil {
 		return runFailed(err)
 	}
-	page, err := saveArticle(out, a.page, a.figures)
+	page, err := saveArticle(out, a.page, a.figures, style)
 	if err != nil {
 		return runFailed(err)
 	}
@@ -92,13 +92,13 @@ func printSection(out io.Writer, s figure.Section) error {
 
 // saveArticle writes figures, each by itself, their numbers together, and all at the
 // end of a page.
-func saveArticle(out string, article report.Article, figures []figure.Figure) (page string,
-	err error) {
+func saveArticle(out string, article report.Article, figures []figure.Figure,
+	style report.Style) (page string, err error) {
 	for i := range figures {
 		article.Sections = append(article.Sections, figure.Section{Title: figures[i].Title,
 			Figure: &figures[i]})
 	}
-	if err := report.SaveFigures(out, figures); err != nil {
+	if err := report.SaveFigures(out, figures, style); err != nil {
 		return "", err
 	}
 	if err := report.SaveArrays(out, figures); err != nil {

@@ -15,6 +15,7 @@ import (
 type estimateFlags struct {
 	fit, out string
 	asJSON   bool
+	style    report.Style
 }
 
 func newEstimate() *cobra.Command {
@@ -38,6 +39,7 @@ number means.`,
 	c.Flags().StringVar(&f.fit, "fit", "", "a .npy `file` of other sequences of the same law, to fit on")
 	c.Flags().StringVar(&f.out, "out", "", "the `folder` to write: estimate.json, the figure and "+
 		"report.html (default icar-estimate/FILE)")
+	addStyle(c.Flags(), &f.style)
 	c.Flags().BoolVar(&f.asJSON, "json", false, "print one JSON document instead of the tables")
 	return c
 }
@@ -72,11 +74,12 @@ func estimate(c *cobra.Command, path string, f estimateFlags) error {
 		file: contestFile, document: estimateDocument{outcome.DocumentVersion, path, f.fit, contest},
 		said: []string{contest.Summary(), s.How},
 		page: report.Article{
-			Title: "Who predicts these sequences best?",
-			Lead: fmt.Sprintf("%s Sequences of %s, %d states of %d numbers each. %s",
-				contest.Summary(), path, s.Test.T+1, s.Test.D, s.How),
+			Title:   "Who predicts these sequences best?",
+			Verdict: contest.Summary(),
+			Lead: fmt.Sprintf("Sequences of %s, %d states of %d numbers each. %s", path,
+				s.Test.T+1, s.Test.D, s.How),
 			Sections: contest.Sections(),
 		},
 		figures: contest.Figures(),
-	}.publish(c, f.out, f.asJSON)
+	}.publish(c, f.out, f.style, f.asJSON)
 }

@@ -8,6 +8,7 @@ import (
 
 	"icar/outcome"
 	"icar/probe"
+	"icar/report"
 	"icar/run"
 	"icar/train"
 )
@@ -17,6 +18,7 @@ type probeFlags struct {
 	sequences     int
 	overTraining  bool
 	asJSON        bool
+	style         report.Style
 	foreign       foreignFlags
 }
 
@@ -96,6 +98,7 @@ offer is left out by name.`,
 	c.Flags().BoolVar(&f.overTraining, "over-training", false,
 		"look at all steps that a run trained with keep_every has kept, not the last alone")
 	c.Flags().IntVar(&f.sequences, "sequences", 256, "test sequences to average over")
+	addStyle(c.Flags(), &f.style)
 	c.Flags().BoolVar(&f.asJSON, "json", false, "print one JSON document instead of the tables")
 	h.addForeign(c, &f.foreign)
 	return c
@@ -129,7 +132,7 @@ func probeModel(c *cobra.Command, path string, model *probe.Model, f probeFlags)
 	document := probeDocument{Version: outcome.DocumentVersion, Run: path, Analysis: a}
 	return ofAnalysis(document, a, fmt.Sprintf("The model of %s, taken apart on %d sequences of %s. The "+
 		"paper's idea: from the context a Transformer makes a matrix Γ, then it predicts Γ s.",
-		path, a.Sequences, testedOn(model.Config))).publish(c, f.out, f.asJSON)
+		path, a.Sequences, testedOn(model.Config))).publish(c, f.out, f.style, f.asJSON)
 }
 
 // testedOn says where the test sequences of a run are from.

@@ -162,7 +162,7 @@ func (h *house) probeForeign(c *cobra.Command, f probeFlags) error {
 	document.Analysis = a
 	about := fmt.Sprintf("The predictions of %s, looked at on %d sequences. %s",
 		f.foreign.subject(), a.Sequences, on.how)
-	return ofAnalysis(document, a, about).publish(c, f.out, f.asJSON)
+	return ofAnalysis(document, a, about).publish(c, f.out, f.style, f.asJSON)
 }
 
 func (f foreignFlags) subject() string {

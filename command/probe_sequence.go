@@ -60,11 +60,12 @@ func probeSequence(c *cobra.Command, path string, model *probe.Model, f probeFla
 		summary += " What limits this: " + unfinished + "."
 	}
 	page, err := saveArticle(f.out, report.Article{
-		Title: "Your sequence",
-		Lead: summary + " " + fmt.Sprintf("%s, %d tokens of dimension %d, as the model of %s predicts it, "+
+		Title:   "Your sequence",
+		Verdict: summary,
+		Lead: fmt.Sprintf("%s, %d tokens of dimension %d, as the model of %s predicts it, "+
 			"beside the estimators.", f.sequence, length, d, path),
 		Sections: []figure.Section{table},
-	}, probe.SequenceFigures(predictions, d))
+	}, probe.SequenceFigures(predictions, d), f.style)
 	if err = errors.Join(err, report.WriteJSON(filepath.Join(f.out, sequenceFile),
 		document)); err != nil {
 		return runFailed(err)

@@ -56,11 +56,12 @@ func (h *house) probeTraining(c *cobra.Command, path string, f probeFlags) error
 		file: trainingFile, document: trainingDocument{outcome.DocumentVersion, path, training},
 		said: []string{training.Summary()},
 		page: report.Article{
-			Title: "What did it learn, and when?",
-			Lead: fmt.Sprintf("%s The model of %s at %d steps of its training, on %d of its test "+
-				"sequences.", training.Summary(), path, len(moments), training.Sequences),
+			Title:   "What did it learn, and when?",
+			Verdict: training.Summary(),
+			Lead: fmt.Sprintf("The model of %s at %d steps of its training, on %d of its test "+
+				"sequences.", path, len(moments), training.Sequences),
 			Sections: training.Sections(),
 		},
 		figures: training.Figures(),
-	}.publish(c, f.out, f.asJSON)
+	}.publish(c, f.out, f.style, f.asJSON)
 }

@@ -33,6 +33,7 @@ type reproduceFlags struct {
 	set        []string
 	asJSON     bool
 	sweep      bool
+	style      report.Style
 	database   databaseFlags
 }
 
@@ -77,6 +78,7 @@ The environment's ICAR_KERNEL chooses what networks run on: go, avx2, avx512 or 
 	c.Flags().IntVar(&f.workers, "workers", 0, "trials at a time (default: one a processor)")
 	c.Flags().StringArrayVar(&f.set, "set", nil,
 		"override a setting of the trials, KEY=VALUE; repeatable; the report lists the keys")
+	addStyle(c.Flags(), &f.style)
 	c.Flags().BoolVar(&f.asJSON, "json", false, "print one JSON document instead of the table")
 	c.Flags().BoolVar(&f.sweep, "sweep", false, "hand the trials to workers by a database")
 	f.database.add(c.Flags())
@@ -121,7 +123,7 @@ func (h *house) reproduce(c *cobra.Command, names []string, f reproduceFlags) er
 	case options.Scale == outcome.Paper:
 		options.Keep = filepath.Join(f.out, trialsFolder)
 	}
-	entries, err := runAll(c.Context(), c.ErrOrStderr(), chosen, plans, options, f.out)
+	entries, err := runAll(c.Context(), c.ErrOrStderr(), chosen, plans, options, f.out, f.style)
 	if errors.Is(err, errInterrupted) && options.Keep != "" {
 		err = fmt.Errorf("%w; the same command goes on from there", err)
 	}
@@ -212,7 +214,8 @@ func (h *house) checkEarlier(out string, chosen []experiment.Experiment) error {
 // runAll runs the experiments one after the other and saves each when it is
 // whole, so that an interrupt costs only the one that is running.
 func runAll(ctx context.Context, stderr io.Writer, chosen []experiment.Experiment,
-	plans [][]outcome.Trial, o experiment.Options, out string) ([]report.Entry, error) {
+	plans [][]outcome.Trial, o experiment.Options, out string,
+	style report.Style) ([]report.Entry, error) {
 	progress := newProgress(stderr)
 	defer progress.wait()
 	o.Notice = func(message string) { progress.print(stderr, "icar: "+message+"\n") }
@@ -221,7 +224,7 @@ func runAll(ctx context.Context, stderr io.Writer, chosen []experiment.Experimen
 		bar := progress.bar(e.Name, len(plans[i]))
 		collected, cost, err := experiment.Reproduce(ctx, e, o, bar.step)
 		if err == nil {
-			err = report.Save(out, collected, cost)
+			err = report.Save(out, collected, cost, style)
 		}
 		if err != nil {
 			bar.abort()

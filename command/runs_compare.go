@@ -20,6 +20,7 @@ import (
 
 func (h *house) newRunsCompare() *cobra.Command {
 	var out string
+	var style report.Style
 	var asJSON bool
 	c := &cobra.Command{
 		Use: "compare RUN RUN...",
@@ -43,7 +44,7 @@ func (h *house) newRunsCompare() *cobra.Command {
 				return err
 			}
 			err = run.WriteFile(out, func(w io.Writer) error {
-				return report.Draw(w, curves(runs), format)
+				return report.Draw(w, curves(runs), format, style)
 			})
 			if err != nil {
 				return runFailed(fmt.Errorf("--out %s: %w; choose another file", out, err))
@@ -56,6 +57,7 @@ func (h *house) newRunsCompare() *cobra.Command {
 	}
 	c.Flags().StringVar(&out, "out", "compare.svg",
 		"the figure to write: a `file` .svg, .pdf or .png")
+	addStyle(c.Flags(), &style)
 	c.Flags().BoolVar(&asJSON, "json", false, "print one JSON document instead of the table")
 	return c
 }

@@ -119,6 +119,7 @@ var resultFormats = map[string]func(io.Writer, []sweep.TrainedTrial) error{
 func (h *house) newSweepResults(f *databaseFlags) *cobra.Command {
 	format := "csv"
 	var picture, x string
+	var style report.Style
 	c := &cobra.Command{
 		Use:   "results [SWEEP]",
 		Short: "Print the results in the order of the plan; equal sweeps print equal bytes",
@@ -146,7 +147,7 @@ combination of the others, its mean over seeds and the 95 % interval of that mea
 						missing, w.Trials)
 				}
 				if picture != "" {
-					return drawSweep(picture, x, results)
+					return drawSweep(picture, x, results, style)
 				}
 				out := c.OutOrStdout()
 				if w, ok := out.(*visible.Writer); ok && format == "npy" {
@@ -163,6 +164,7 @@ combination of the others, its mean over seeds and the 95 % interval of that mea
 	c.Flags().StringVar(&picture, "figure", "",
 		"draw a figure into this .svg, .pdf or .png `file` instead")
 	c.Flags().StringVar(&x, "x", "", "the `setting` along the figure's axis")
+	addStyle(c.Flags(), &style)
 	return c
 }
 
@@ -181,7 +183,7 @@ func (h *house) finished(ctx context.Context, s *sweep.Store, w sweep.Sweep) ([]
 }
 
 // drawSweep draws the test MSE against the setting x.
-func drawSweep(path, x string, all []sweep.TrainedTrial) error {
+func drawSweep(path, x string, all []sweep.TrainedTrial, style report.Style) error {
 	format := strings.TrimPrefix(filepath.Ext(path), ".")
 	if !slices.Contains(report.Formats(), format) {
 		return usage(fmt.Errorf("--figure %s: name a file that ends in .%s", path,
@@ -197,8 +199,7 @@ func drawSweep(path, x string, all []sweep.TrainedTrial) error {
 		return usage(err)
 	}
 	if err := run.WriteFile(path, func(w io.Writer) error {
-		return report.Draw(w, picture,
-			format)
+		return report.Draw(w, picture, format, style)
 	}); err != nil {
 		return runFailed(err)
 	}

@@ -23,6 +23,7 @@ type textFlags struct {
 	windows, length, dims, nulls     int
 	seed                             uint64
 	asJSON                           bool
+	style                            report.Style
 }
 
 func newText() *cobra.Command {
@@ -57,6 +58,7 @@ file of llama2.c. The text is UTF-8, gzipped or not.`,
 	c.Flags().IntVar(&f.nulls, "nulls", 200, "texts of each null, to which W is fitted anew")
 	c.Flags().Uint64Var(&f.seed, "seed", 0,
 		"seed of all randomness; the same seed gives the same bits")
+	addStyle(c.Flags(), &f.style)
 	c.Flags().BoolVar(&f.asJSON, "json", false, "print one JSON document instead of the table")
 	return c
 }
@@ -177,7 +179,8 @@ func (f textFlags) study(ctx context.Context, stderr io.Writer, e experiment.Exp
 		bar.abort()
 		return report.Entry{}, err
 	}
-	return report.Entry{Outcome: collected, Cost: cost}, report.Save(f.out, collected, cost)
+	return report.Entry{Outcome: collected, Cost: cost},
+		report.Save(f.out, collected, cost, f.style)
 }
 
 func printText(out io.Writer, s *text.Sequence, o outcome.Outcome, page string) error {

@@ -33,9 +33,21 @@ type Claim struct {
 	Tolerance float64       `json:"tolerance"` // 0 or more
 	Relation  Relation      `json:"relation"`
 	Reason    string        `json:"reason"` // where the tolerance comes from
+	// Interval is that of the mean of which Measured is an end; the zero Interval of a claim
+	// that measures something else.
+	Interval Interval `json:"interval,omitzero"`
+	// Figure is the name of the figure that shows it, "" of the experiment's main figure.
+	Figure string `json:"figure,omitempty"`
 	// Pass follows from the four above. It is written for readers of the file and
 	// found anew when one is read.
 	Pass bool `json:"pass"`
+}
+
+// Interval is a mean and the ends between which it is known to be.
+type Interval struct {
+	Low  figure.Number `json:"low"`
+	Mean figure.Number `json:"mean"`
+	High figure.Number `json:"high"`
 }
 
 // UnmarshalJSON reads a claim and decides anew whether it passes: the numbers

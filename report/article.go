@@ -9,7 +9,8 @@ import (
 
 // Article is a page of tables and figures.
 type Article struct {
-	Title    string
+	Title    string // the question that it answers
+	Verdict  string // the answer, in sentences: the page begins with it
 	Lead     string // what it is about, in a sentence or two
 	Sections []figure.Section
 }

@@ -3,7 +3,11 @@ package report
 import (
 	"context"
 	"fmt"
+	"image/color"
+	"math"
+	"os"
 	"os/exec"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -11,22 +15,30 @@ import (
 
 	"icar/figure"
 	"icar/internal/needs"
+	"icar/outcome"
 
 	"github.com/chromedp/cdproto/emulation"
+	"github.com/chromedp/cdproto/page"
 	"github.com/chromedp/chromedp"
 )
 
 // openPage shows the report of figures in a browser.
 func openPage(t *testing.T, figures ...figure.Figure) context.Context {
 	t.Helper()
+	o := collected()
+	o.Figures = figures
+	return browse(t, o)
+}
+
+// browse shows the report of an experiment in a browser.
+func browse(t *testing.T, o outcome.Outcome) context.Context {
+	t.Helper()
 	needs.Programs(t, "chromium", "chromium")
 	path, err := exec.LookPath("chromium")
 	if err != nil {
 		t.Fatal(err)
 	}
-	o := collected()
-	o.Figures = figures
-	page, err := WritePage(t.TempDir(), []Entry{{Outcome: o}})
+	written, err := WritePage(t.TempDir(), []Entry{{Outcome: o}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -40,7 +52,7 @@ func openPage(t *testing.T, figures ...figure.Figure) context.Context {
 	t.Cleanup(cancel)
 	ctx, cancel = context.WithTimeout(ctx, time.Minute)
 	t.Cleanup(cancel)
-	if err := chromedp.Do(ctx, chromedp.Navigate("file://"+page)); err != nil {
+	if err := chromedp.Do(ctx, chromedp.Navigate("file://"+written)); err != nil {
 		t.Fatal(err)
 	}
 	return ctx
@@ -119,5 +131,113 @@ func printOn(t *testing.T, ctx context.Context, width int64) {
 	})()`)
 	if len(beyond) > 0 {
 		t.Errorf("printed %d pixels wide, these leave the page or lose their proportions: %q", width, beyond)
+	}
+}
+
+// claimed is an experiment with a claim of each kind of bar, one of which fails, and a
+// heatmap.
+func claimed() outcome.Outcome {
+	o := collected()
+	o.Claims = []outcome.Claim{
+		{ID: "toy/mean", Source: "Fig. 5", Relation: outcome.AtMost, Measured: 0.9, Predicted: 1,
+			Interval:  outcome.Interval{Low: 0.7, Mean: 0.8, High: 0.9},
+			Statement: "depth helps s_{t-1}: ratio of errors", Reason: "Student's interval"},
+		{ID: "toy/fails", Source: "ours", Relation: outcome.Equals, Measured: 3, Predicted: 2,
+			Tolerance: 0.5, Statement: "three is two", Reason: "half a unit"},
+		{ID: "toy/nan", Source: "ours", Relation: outcome.AtLeast, Reason: "counts",
+			Measured: figure.Number(math.NaN()), Statement: "it diverged"},
+	}
+	for i := range o.Claims {
+		if err := o.Claims[i].Judge(); err != nil {
+			panic(err) // what is claimed here is whole
+		}
+	}
+	heat := asymmetric()
+	heat.Name = "heat"
+	heat.Panels[0].Title, heat.Panels[0].X.Label = "s_9", "s_{t-1}"
+	o.Figures = append(o.Figures, heat)
+	return o
+}
+
+// The report is free of what axe-core finds, in both themes and at both widths, each claim's
+// links lead somewhere, and the page's heatmap has the colours of the files'.
+func TestReportIsAccessible(t *testing.T) {
+	axe := needs.Axe(t)
+	ctx := browse(t, claimed())
+	for _, name := range []string{"light", "dark"} {
+		media := emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{
+			{Name: "prefers-color-scheme", Value: name}}}
+		if _, err := chromedp.Call(ctx, emulation.SetEmulatedMedia, media); err != nil {
+			t.Fatal(err)
+		}
+		for _, width := range []int64{375, 1280} {
+			if err := chromedp.Do(ctx, chromedp.EmulateViewport(width, 1000)); err != nil {
+				t.Fatal(err)
+			}
+			found := evaluate[string](t, ctx, axe+`; axe.run().then((r) => r.violations.map((v) =>
+				v.id + ": " + v.nodes.map((n) => n.html).join(" ")).join("\n"))`)
+			if found != "" {
+				t.Errorf("%s, %d px: axe-core finds\n%s", name, width, found)
+			}
+			if evaluate[bool](t, ctx, "document.documentElement.scrollWidth > innerWidth") {
+				t.Errorf("%s, %d px: the page is wider than the window", name, width)
+			}
+		}
+		want := shades{map[string]func() theme{"light": light, "dark": dark}[name](), 1}
+		for i, v := range asymmetric().Panels[0].Matrix.Values {
+			fill := evaluate[string](t, ctx, fmt.Sprintf(`document.querySelectorAll(
+				"#figure-toy-heat .panel > svg > rect")[%d].getAttribute("fill")`, i))
+			c := want.Of(v).(color.NRGBA)
+			if fill != fmt.Sprintf("rgb(%d,%d,%d)", c.R, c.G, c.B) {
+				t.Errorf("%s: %g is %s on the page and %v in files", name, v, fill, c)
+			}
+		}
+	}
+	script := evaluate[string](t, ctx, `(() => {
+		const t = [...document.querySelectorAll("#figure-toy-heat tspan")].at(-1), up = t.parentElement;
+		const size = (e) => parseFloat(getComputedStyle(e).fontSize);
+		return [t.textContent, size(t) / size(up), document.querySelector("#figure-toy-heat .panel > svg")
+			.getAttribute("aria-label")].join("; ");
+	})()`)
+	if want := "t-1; 0.75; asymmetric, s sub 9. Arrow keys read values."; script != want {
+		t.Errorf("a subscript on the page: %q, want %q", script, want)
+	}
+	lost := evaluate[[]string](t, ctx, `[...document.querySelectorAll('a[href^="#"]')]
+		.map((a) => a.getAttribute("href")).filter((h) => !document.getElementById(decodeURIComponent(h.slice(1))))`)
+	n := evaluate[int](t, ctx, `document.querySelectorAll(".claim a").length`)
+	if n != 3 || len(lost) > 0 {
+		t.Errorf("%d claims have links, and %q lead nowhere", n, lost)
+	}
+}
+
+// On paper nothing is lost: every claim with its numbers, every figure and every parameter, the
+// folded ones too.
+func TestPrintedReportIsWhole(t *testing.T) {
+	needs.Programs(t, "poppler-utils", "pdftotext")
+	o := claimed()
+	ctx := browse(t, o)
+	paper, err := chromedp.Call(ctx, page.PrintToPDF, page.PrintToPDFParams{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	file := filepath.Join(t.TempDir(), "report.pdf")
+	if err := os.WriteFile(file, paper.Data, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	text, err := exec.Command("pdftotext", "-raw", file, "-").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	printed := strings.Join(strings.Fields(string(text)), "")
+	want := []string{"0 of 2 of our own", `{"n":1}`, "every kind", "asymmetric", "What fails"}
+	for _, c := range o.Claims {
+		found, measure := finding(c.Statement)
+		want = append(want, found[1:], measure, evidence(c), c.Reason, c.ID, c.Source)
+	}
+	for _, words := range want {
+		words = strings.NewReplacer("_{t-1}", "t-1", " ", "").Replace(words)
+		if !strings.Contains(printed, words) {
+			t.Errorf("the printed report lacks %q:\n%s", words, text)
+		}
 	}
 }

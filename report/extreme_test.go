@@ -36,7 +36,7 @@ func TestFiguresOfExtremeNumbers(t *testing.T) {
 			}}
 			ended := make(chan error, 1)
 			var b bytes.Buffer
-			go func() { ended <- Draw(&b, picture, "svg") }()
+			go func() { ended <- Draw(&b, picture, "svg", Paper) }()
 			select {
 			case err := <-ended:
 				if err != nil {

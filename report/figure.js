@@ -23,7 +23,9 @@ export function mount(element, figure, hidden) {
   }
   state.figure = figure;
   if (hidden) state.hidden = new Set(hidden);
-  for (const b of element.querySelectorAll(".save button")) b.setAttribute("aria-label", `${b.textContent} of ${figure.title}`);
+  for (const b of element.querySelectorAll(".save button")) {
+    b.setAttribute("aria-label", `${b.textContent} of ${spoken(figure.title)}`);
+  }
   draw(element);
 }
 
@@ -34,8 +36,9 @@ function room(element) {
 function draw(element) {
   const state = element.icar, { figure } = state;
   const [title, panels, caption] = element.children;
-  title.textContent = figure.title;
-  caption.textContent = figure.caption;
+  title.dataset.words = figure.title;
+  title.replaceChildren(...marked(figure.title));
+  caption.replaceChildren(...marked(figure.caption));
   const width = (state.width = room(element));
   if (width < 1) return;
   const least = Math.max(...figure.panels.map((p) => narrowest[p.kind]));
@@ -57,7 +60,7 @@ function drawPanel(element, panel, index, width) {
   const frame = { width: heat ? side : width, height: Math.round(height) };
   const svg = shape("svg", { viewBox: `0 0 ${frame.width} ${frame.height}`, width: frame.width, height: frame.height, role: "img", tabindex: 0 });
   const name = [element.icar.figure.title, panel.title].filter(Boolean).join(", ");
-  svg.setAttribute("aria-label", `${name}. Arrow keys read values.`);
+  svg.setAttribute("aria-label", `${spoken(name)}. Arrow keys read values.`);
   const readout = make("p", "readout");
   readout.setAttribute("aria-live", "polite");
   readout.textContent = "\u00a0";
@@ -215,7 +218,8 @@ function legend(element, panel, index) {
     b.setAttribute("aria-pressed", String(!element.icar.hidden.has(key)));
     const swatch = shape("svg", { viewBox: "0 0 22 12", width: 22, height: 12, "aria-hidden": "true" });
     swatch.append(s.style === "points" ? marker(colour[i], 11, 6) : shape("path", { d: "M1 6H21", class: `line ${colour[i].name}${s.style === "dashed" ? " dashed" : ""}` }));
-    b.append(swatch, s.label);
+    b.dataset.words = s.label;
+    b.append(swatch, ...marked(s.label));
     b.addEventListener("click", () => {
       if (!element.icar.hidden.delete(key)) element.icar.hidden.add(key);
       draw(element);
@@ -367,12 +371,12 @@ export function still(element) {
     const { color, fontSize, fontFamily, fontWeight } = getComputedStyle(node);
     text(all, content, x - outer.left, y - top.top, { fill: color, "font-size": fontSize, "font-family": fontFamily, "font-weight": fontWeight, "dominant-baseline": "central" });
   };
-  write(title, title.textContent, top.left, (top.top + top.bottom) / 2);
+  write(title, title.dataset.words, top.left, (top.top + top.bottom) / 2);
   const pictures = [...element.querySelectorAll(".panel > svg")];
   for (const key of element.querySelectorAll(".legend button[aria-pressed=true]")) {
     const swatch = key.querySelector("svg"), box = swatch.getBoundingClientRect();
     pictures.push(swatch);
-    write(key, key.textContent, box.right + 5, (box.top + box.bottom) / 2);
+    write(key, key.dataset.words, box.right + 5, (box.top + box.bottom) / 2);
   }
   for (const svg of pictures) {
     const copy = svg.cloneNode(true), from = svg.querySelectorAll("*"), box = svg.getBoundingClientRect();
@@ -440,8 +444,56 @@ function shape(tag, attributes) {
 
 function text(svg, content, x, y, attributes) {
   const e = shape("text", { x, y, ...attributes });
-  e.textContent = content;
+  let at = 0; // where the last piece stood: its height in em of the line
+  for (const [words, level] of pieces(String(content))) {
+    const to = level * (level < 0 ? 0.22 : 0.35);
+    if (level === 0 && at === 0) e.append(words);
+    else {
+      const size = level ? 0.75 : 1, t = shape("tspan", { dy: `${((at - to) / size).toFixed(3)}em` });
+      if (level) t.setAttribute("font-size", `${size}em`);
+      t.textContent = words;
+      e.append(t);
+    }
+    at = to;
+  }
   svg.append(e);
+}
+
+// --- words ---
+
+// A symbol with a subscript or a power is one letter, then "_" or "^" and digits, one letter
+// or anything in braces; longer names with "_" are names, and ᵀ and ² no letters of one.
+const letter = "[\\p{Lu}\\p{Ll}\\p{Lo}]", named = "[\\p{Lu}\\p{Ll}\\p{Lo}\\p{Nd}_]";
+const moved = `\\{([^{}]+)\\}|(\\p{Nd}+|${letter})`;
+const scripted = new RegExp(`(?<!${named})(${letter}\\p{M}*)([_^])(?:${moved})(?!${named})`, "gu");
+
+// pieces cuts a text where subscripts and powers begin and end: what stands in each, and its
+// level, -1, 0 or 1.
+function pieces(content) {
+  const all = [];
+  let end = 0;
+  for (const m of content.matchAll(scripted)) {
+    all.push([content.slice(end, m.index) + m[1], 0], [m[3] ?? m[4], m[2] === "_" ? -1 : 1]);
+    end = m.index + m[0].length;
+  }
+  if (end < content.length) all.push([content.slice(end), 0]);
+  return all;
+}
+
+// marked is a text as nodes of a page.
+function marked(content) {
+  return pieces(content ?? "").map(([words, level]) => {
+    if (level === 0) return words;
+    const e = make(level < 0 ? "sub" : "sup");
+    e.textContent = words;
+    return e;
+  });
+}
+
+// spoken is a text for those who hear it: "s sub t-1".
+function spoken(content) {
+  return content.replace(scripted, (_, base, sign, braced, plain) =>
+    `${base} ${sign === "_" ? "sub" : "to the power"} ${braced ?? plain}`);
 }
 
 // In a report the figures lie in the page as JSON, beside their still picture.

@@ -11,23 +11,9 @@ import (
 	"icar/figure"
 
 	"gonum.org/v1/plot"
-	"gonum.org/v1/plot/palette"
-	"gonum.org/v1/plot/palette/moreland"
 	"gonum.org/v1/plot/plotter"
 	"gonum.org/v1/plot/vg"
 )
-
-// Colour is colour i of the Okabe-Ito palette, which people of every colour
-// vision tell apart (Wong 2011, doi:10.1038/nmeth.1618), its yellow replaced
-// by two darker colours that show on white.
-func Colour(i int) color.Color {
-	okabeIto := [...]color.RGBA{
-		{0, 114, 178, 255}, {213, 94, 0, 255}, {0, 158, 115, 255}, {204, 121, 167, 255},
-		{230, 159, 0, 255}, {86, 180, 233, 255}, {0, 0, 0, 255}, {136, 34, 85, 255},
-		{120, 120, 60, 255},
-	}
-	return okabeIto[i%len(okabeIto)]
-}
 
 // grid is a matrix shown with row 0 on top.
 type grid struct{ *figure.Matrix }
@@ -44,50 +30,42 @@ func (g grid) limit() float64 {
 	return limit
 }
 
-// scaleWidth is the width of the colour scale beside a heatmap.
-const scaleWidth = 1.7 * vg.Centimeter
+// scaleWidth is the width of the colour scale beside a heatmap: of six digits, and a strip.
+func (l layout) scaleWidth() vg.Length { return 5.5 * l.tick }
 
 // addHeatmap adds a matrix to a plot and returns the scale of its colours.
-func addHeatmap(p *plot.Plot, m *figure.Matrix) (scale *plot.Plot, err error) {
+func addHeatmap(p *plot.Plot, m *figure.Matrix, l layout) (scale *plot.Plot, err error) {
 	if m == nil || m.Rows < 1 || m.Columns < 1 || len(m.Values) != m.Rows*m.Columns {
 		return nil, errors.New("a heatmap needs a matrix of its stated size")
 	}
 	g := grid{m}
-	colours := moreland.SmoothBlueRed() // diverging, safe for red-green blindness
-	colours.SetMin(-g.limit())
-	colours.SetMax(g.limit())
-	cells, err := paint(g, colours)
-	if err != nil {
-		return nil, err
-	}
-	p.Add(plotter.NewImage(cells, -0.5, -0.5, float64(m.Columns)-0.5, float64(m.Rows)-0.5))
+	colours := shades{light(), g.limit()}
+	p.Add(plotter.NewImage(paint(g, colours), -0.5, -0.5, float64(m.Columns)-0.5,
+		float64(m.Rows)-0.5))
 	p.X.Min, p.X.Max = -0.5, float64(m.Columns)-0.5
 	p.Y.Min, p.Y.Max = -0.5, float64(m.Rows)-0.5
 	p.X.Padding, p.Y.Padding = 0, 0
 	p.X.Tick.Marker, p.Y.Tick.Marker = indexTicks(m.Columns, false), indexTicks(m.Rows, true)
-	return colourScale(colours), nil
+	return colourScale(colours, l), nil
 }
 
-// cellPixels is the side of an entry in the image of a heatmap: viewers that
-// smooth an image then blur no more than its outline.
-const cellPixels = 12
+// imagePixels is the side of the image of a heatmap: viewers that smooth an image then blur
+// its entries' outlines by a thousandth of it.
+const imagePixels = 1000
 
 // paint colours the entries; what is not finite, or nearly so, stays transparent. One image
 // is a hundredth of the size of as many polygons and has no seams.
-func paint(g grid, colours palette.ColorMap) (image.Image, error) {
+func paint(g grid, colours shades) image.Image {
+	cellPixels := max(1, imagePixels/max(g.Rows, g.Columns))
 	cells := image.NewNRGBA(image.Rect(0, 0, g.Columns*cellPixels, g.Rows*cellPixels))
 	for i, v := range g.Values {
 		if z := v; math.Abs(z) <= largest {
-			fill, err := colours.At(z)
-			if err != nil {
-				return nil, err
-			}
 			corner := image.Pt(i%g.Columns*cellPixels, i/g.Columns*cellPixels)
 			cell := image.Rectangle{Min: corner, Max: corner.Add(image.Pt(cellPixels, cellPixels))}
-			stddraw.Draw(cells, cell, image.NewUniform(fill), image.Point{}, stddraw.Src)
+			stddraw.Draw(cells, cell, image.NewUniform(colours.Of(z)), image.Point{}, stddraw.Src)
 		}
 	}
-	return cells, nil
+	return cells
 }
 
 // indexTicks labels rows and columns from 1, at most some eight of them.
@@ -104,15 +82,21 @@ func indexTicks(n int, fromTop bool) plot.ConstantTicks {
 	return ticks
 }
 
-// colourScale is the scale of the colours of a heatmap.
-func colourScale(colours palette.ColorMap) *plot.Plot {
+// colourScale is the scale of the colours of a heatmap: shades from the limit on top down
+// to its negative, in an outline without which those about white had no ends.
+func colourScale(colours shades, l layout) *plot.Plot {
+	const steps = 101
+	strip := image.NewNRGBA(image.Rect(0, 0, 1, steps))
+	for i := range steps {
+		strip.Set(0, i, colours.Of(colours.limit*(1-2*float64(i)/(steps-1))))
+	}
+	top := colours.limit
 	p := plot.New()
 	p.BackgroundColor = color.White
-	bar := &plotter.ColorBar{ColorMap: colours, Vertical: true}
-	p.Add(bar)
+	p.Add(plotter.NewImage(strip, 0, -top, 1, top))
 	p.HideX()
-	p.Y.Tick.Label.Font = sans(tickSize).Font
-	top := colours.Max()
+	l.style(&p.Y, figure.Axis{})
+	p.Y.LineStyle.Width = 0
 	p.Y.Tick.Marker = plot.ConstantTicks{
 		{Value: -top, Label: fmt.Sprintf("%.2g", -top)}, {Value: 0, Label: "0"},
 		{Value: top, Label: fmt.Sprintf("%.2g", top)},

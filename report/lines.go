@@ -14,16 +14,18 @@ import (
 )
 
 // addLines adds series to a plot and returns their legend.
-func addLines(p *plot.Plot, series []figure.Series) ([]legendKey, error) {
+func addLines(p *plot.Plot, series []figure.Series, l layout) ([]legendKey, error) {
 	grid := plotter.NewGrid()
-	grid.Vertical.Color, grid.Horizontal.Color = color.Gray{228}, color.Gray{228}
+	grid.Vertical.Color, grid.Horizontal.Color = light().line, light().line
+	grid.Vertical.Width, grid.Horizontal.Width = l.grid, l.grid
 	p.Add(grid)
 	var keys []legendKey
 	coloured := 0
 	for _, s := range series {
-		colour := color.Color(color.Gray{130}) // reference lines without a name are alike
+		colour := color.Color(light().soft) // reference lines without a name are alike
+		place := 0
 		if s.Style != figure.Dashed || s.Label != "" {
-			colour = Colour(coloured)
+			colour, place = Colour(coloured), coloured
 			coloured++
 		}
 		drawn := unbroken(p, s)
@@ -32,20 +34,20 @@ func addLines(p *plot.Plot, series []figure.Series) ([]legendKey, error) {
 		}
 		var thumbnail plot.Thumbnailer
 		for _, part := range drawn {
-			if err := addInterval(p, part, colour); err != nil {
+			if err := addInterval(p, part, colour, l); err != nil {
 				return nil, err
 			}
-			l, dots, err := plotter.NewLinePoints(points(part.X, part.Y))
+			line, dots, err := plotter.NewLinePoints(points(part.X, part.Y))
 			if err != nil {
 				return nil, err
 			}
-			l.LineStyle = draw.LineStyle{Color: colour, Width: 1.2}
-			dots.GlyphStyle = draw.GlyphStyle{Color: colour, Radius: 1.8, Shape: draw.CircleGlyph{}}
-			thumbnail = l
+			line.LineStyle = draw.LineStyle{Color: colour, Width: l.line}
+			dots.GlyphStyle = draw.GlyphStyle{Color: colour, Radius: l.mark, Shape: markOf(place)}
+			thumbnail = line
 			switch s.Style {
 			case figure.Dashed:
-				l.LineStyle.Dashes = []vg.Length{3, 2}
-				p.Add(l)
+				line.LineStyle.Dashes = []vg.Length{3 * l.line, 2 * l.line}
+				p.Add(line)
 			case figure.Points:
 				p.Add(dots)
 				thumbnail = dots
@@ -53,7 +55,7 @@ func addLines(p *plot.Plot, series []figure.Series) ([]legendKey, error) {
 				faint(l)
 				p.Add(l)
 			default:
-				p.Add(l)
+				p.Add(line)
 			}
 		}
 		if s.Label != "" {
@@ -91,7 +93,7 @@ func whole(series []figure.Series, of func(figure.Series) figure.Values) bool {
 // addInterval adds what a series is uncertain by: bars at points, a band along
 // a line. On a logarithmic axis an interval that reaches 0 or below is drawn down to a
 // tenth of its point.
-func addInterval(p *plot.Plot, s figure.Series, colour color.Color) error {
+func addInterval(p *plot.Plot, s figure.Series, colour color.Color, l layout) error {
 	s.Low = slices.Clone(s.Low)
 	for i, low := range s.Low {
 		if y := s.Y[i]; low <= 0 && drawable(p.Y, y) && !drawable(p.Y, low) {
@@ -101,7 +103,7 @@ func addInterval(p *plot.Plot, s figure.Series, colour color.Color) error {
 	for _, part := range runsOf(s, func(i int) bool {
 		return len(s.Low) > 0 && drawable(p.Y, s.Low[i]) && drawable(p.Y, s.High[i])
 	}) {
-		if err := addBand(p, part, colour); err != nil {
+		if err := addBand(p, part, colour, l); err != nil {
 			return err
 		}
 	}
@@ -110,7 +112,7 @@ func addInterval(p *plot.Plot, s figure.Series, colour color.Color) error {
 
 // addBand draws the intervals of a series that has one that can be drawn at
 // every point.
-func addBand(p *plot.Plot, s figure.Series, colour color.Color) error {
+func addBand(p *plot.Plot, s figure.Series, colour color.Color, l layout) error {
 	low, high := points(s.X, s.Low), points(s.X, s.High)
 	if s.Style == figure.Points {
 		bars := intervals{XYs: points(s.X, s.Y)}
@@ -122,7 +124,8 @@ func addBand(p *plot.Plot, s figure.Series, colour color.Color) error {
 		if err != nil {
 			return err
 		}
-		b.LineStyle, b.CapWidth = draw.LineStyle{Color: colour, Width: 0.8}, 4
+		b.LineStyle, b.CapWidth = draw.LineStyle{Color: colour, Width: 0.7 * l.line},
+			2*l.mark
 		p.Add(b)
 		return nil
 	}

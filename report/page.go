@@ -12,7 +12,9 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
+	"strings"
 
 	"icar/figure"
 	"icar/internal/budget"
@@ -28,6 +30,8 @@ var assets embed.FS
 type Entry struct {
 	outcome.Outcome
 	Cost outcome.Cost
+
+	folder string // that Load read it from, in the output folder
 }
 
 // Load reads the experiments of an output folder, sorted as order lists their
@@ -59,7 +63,7 @@ func LoadOthers(out string, order, but []string) ([]Entry, error) {
 			os.ErrNotExist) {
 			continue
 		}
-		var e Entry
+		e := Entry{folder: f.Name()}
 		if err := errors.Join(readOutcome(path, &e.Outcome),
 			readJSON(filepath.Join(out, f.Name(), CostFile), &e.Cost)); err != nil {
 			return nil, err
@@ -127,9 +131,13 @@ func writeHTML(path string, write func(io.Writer) error) error {
 func parts() (template.FuncMap, error) {
 	style, err := assets.ReadFile("page.css")
 	return template.FuncMap{
-		"picture": picture,
+		"picture": picture, "marked": marked, "sentence": sentence,
+		"first": func(verdict string) string {
+			return strings.TrimSpace(firstSentence.FindString(verdict))
+		},
+		"rest": func(verdict string) string { return firstSentence.ReplaceAllString(verdict, "") },
 		"style": func() template.CSS {
-			return template.CSS(append(figureStyle[:len(figureStyle):len(figureStyle)], style...))
+			return template.CSS(append(figureStyle(), style...))
 		},
 		"script": func() template.JS { return template.JS(figureScript) },
 	}, err
@@ -141,9 +149,22 @@ func render(w io.Writer, entries []Entry) error {
 		return err
 	}
 	t, err := template.New("page.html").Funcs(own).Funcs(template.FuncMap{
-		"number": Number,
-		"demand": Demand,
-		"how":    how,
+		"how": how, "bar": drawBar, "evidence": evidence,
+		"statement": func(c outcome.Claim) template.HTML {
+			found, _ := finding(c.Statement)
+			return marked(sentence(found))
+		},
+		"measure": func(c outcome.Claim) string {
+			_, measure := finding(c.Statement)
+			return measure
+		},
+		"basis": func(c outcome.Claim) string {
+			if c.Tolerance == 0 && c.Interval == (outcome.Interval{}) {
+				return "How it is compared:"
+			}
+			return "What the interval is:"
+		},
+		"example": func() template.HTML { return drawBar(exampleClaim()) },
 		"compact": func(document json.RawMessage) (string, error) {
 			var b bytes.Buffer
 			err := json.Compact(&b, document)
@@ -161,22 +182,31 @@ func render(w io.Writer, entries []Entry) error {
 	}
 	return t.Execute(w, map[string]any{
 		"Entries": entries, "Verdict": verdict, "Conditions": DescribeConditions(entries),
-		"Mixed": len(ByConditions(entries)) > 1,
-		"Pass":  !slices.ContainsFunc(claims, func(c outcome.Claim) bool { return !c.Pass }),
+		"Mixed":   len(ByConditions(entries)) > 1,
+		"Failing": failing(claims),
 	})
+}
+
+// firstSentence is what stands before the first full stop that another sentence follows.
+var firstSentence = regexp.MustCompile(`^.*?\.(?: |$)|^.+$`)
+
+// exampleClaim is the claim whose bar explains the others.
+func exampleClaim() outcome.Claim {
+	return outcome.Claim{Relation: outcome.AtMost, Measured: 0.9, Predicted: 1, Pass: true,
+		Interval: outcome.Interval{Low: 0.7, Mean: 0.8, High: 0.9}}
 }
 
 // picture is the figure as SVG to be set into the page.
 func picture(f figure.Figure) (template.HTML, error) {
 	var b bytes.Buffer
-	if err := Draw(&b, f, "svg"); err != nil {
+	if err := Draw(&b, f, "svg", Paper); err != nil {
 		return "", err
 	}
 	_, svg, found := bytes.Cut(b.Bytes(), []byte("<svg")) // drop the XML prologue
 	if !found {
 		return "", fmt.Errorf("figure %q: no SVG was drawn", f.Title)
 	}
-	label := template.HTMLEscapeString(f.Title + ". " + f.Caption)
+	label := template.HTMLEscapeString(spoken(f.Title + ". " + f.Caption))
 	return template.HTML(`<svg role="img" aria-label="` + label + `"` + string(svg)), nil
 }
 

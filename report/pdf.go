@@ -2,10 +2,9 @@ package report
 
 import (
 	"bytes"
-	"fmt"
 	"image"
 	"image/color"
-	"image/png"
+	"image/draw"
 	"io"
 	"math"
 	"slices"
@@ -25,8 +24,7 @@ import (
 type pdfCanvas struct {
 	doc           *fpdf.Fpdf
 	width, height vg.Length
-	images        map[int]bool // by their widths in pixels
-	pens          []pen        // the last is in use, those before it are pushed
+	pens          []pen // the last is in use, those before it are pushed
 }
 
 // pen is what Push keeps besides the transformation.
@@ -51,7 +49,7 @@ func newPDFCanvas(width, height vg.Length) *pdfCanvas {
 	doc.SetLineJoinStyle("round") // as in the PNG, without spikes
 	doc.AddUTF8FontFromBytes(pdfFont, "", liberationsansregular.TTF)
 	doc.AddPage()
-	c := &pdfCanvas{doc: doc, width: width, height: height, images: map[int]bool{},
+	c := &pdfCanvas{doc: doc, width: width, height: height,
 		pens: make([]pen, 1)}
 	vg.Initialize(c)
 	return c
@@ -162,26 +160,34 @@ func (c *pdfCanvas) draw(path vg.Path, style string) {
 	c.doc.DrawPath(style)
 }
 
-// arc appends an arc to the path as cubic curves of at most an eighth of a
-// circle, which leave it by less than 5e-6 of its radius.
+// arc appends an arc to the path.
 func (c *pdfCanvas) arc(a vg.PathComp) {
+	first, curves := curvesOf(a)
+	c.doc.LineTo(first.X.Points(), c.down(first.Y))
+	for _, p := range curves {
+		c.doc.CurveBezierCubicTo(p[0].X.Points(), c.down(p[0].Y), p[1].X.Points(), c.down(p[1].Y),
+			p[2].X.Points(), c.down(p[2].Y))
+	}
+}
+
+// curvesOf returns where an arc begins and the cubic curves that it is drawn as, two
+// control points and an end each: of at most an eighth of a circle, which leave it by less
+// than 5e-6 of its radius.
+func curvesOf(a vg.PathComp) (first vg.Point, curves [][3]vg.Point) {
 	pieces := max(1, int(math.Ceil(math.Abs(a.Angle)/(math.Pi/4))))
 	step := a.Angle / float64(pieces)
 	reach := 4. / 3 * math.Tan(step/4) // of the control points along the tangent
-	at := func(angle, along float64) (x, y float64) {
+	at := func(angle, along float64) vg.Point {
 		sin, cos := math.Sincos(angle)
-		r := a.Radius.Points()
-		x = a.Pos.X.Points() + r*(cos-along*sin)
-		return x, c.down(a.Pos.Y) - r*(sin+along*cos)
+		return vg.Point{X: a.Pos.X + a.Radius*vg.Length(cos-along*sin),
+			Y: a.Pos.Y + a.Radius*vg.Length(sin+along*cos)}
 	}
-	c.doc.LineTo(at(a.Start, 0))
 	for i := range pieces {
 		from := a.Start + float64(i)*step
-		x1, y1 := at(from, reach)
-		x2, y2 := at(from+step, -reach)
-		x, y := at(from+step, 0)
-		c.doc.CurveBezierCubicTo(x1, y1, x2, y2, x, y)
+		curves = append(curves, [3]vg.Point{at(from, reach), at(from+step, -reach),
+			at(from+step, 0)})
 	}
+	return at(a.Start, 0), curves
 }
 
 // FillString implements vg.Canvas.
@@ -191,42 +197,70 @@ func (c *pdfCanvas) FillString(face font.Face, at vg.Point, text string) {
 	c.doc.Text(at.X.Points(), c.down(at.Y), text)
 }
 
-// DrawImage implements vg.Canvas.
+// DrawImage implements vg.Canvas: as rectangles, which have the same bytes each time and sharp
+// edges at any size. Images here are of heatmaps, whose entries are rectangles.
 func (c *pdfCanvas) DrawImage(box vg.Rectangle, picture image.Image) {
-	var b bytes.Buffer
-	if err := png.Encode(&b, c.unlike(picture)); err != nil {
-		c.doc.SetError(err)
-		return
+	from := picture.Bounds()
+	pixels := image.NewNRGBA(image.Rect(0, 0, from.Dx(), from.Dy()))
+	draw.Draw(pixels, pixels.Rect, picture, from.Min, draw.Src)
+	wide, high := box.Size().X/vg.Length(from.Dx()), box.Size().Y/vg.Length(from.Dy())
+	// Where two rectangles meet viewers blend both with what is below them, a pale seam: so
+	// each reaches under those right of it and below it, which are drawn after it.
+	const under = 0.2 * vg.Millimeter
+	for _, r := range rectangles(pixels) {
+		right, down := vg.Length(r.Max.X)*wide, vg.Length(r.Max.Y)*high
+		if opaque(pixels, image.Rect(r.Max.X, r.Min.Y, r.Max.X+1, r.Max.Y)) {
+			right = min(right+under, box.Size().X)
+		}
+		if opaque(pixels, image.Rect(r.Min.X, r.Max.Y, r.Max.X, r.Max.Y+1)) {
+			down = min(down+under, box.Size().Y)
+		}
+		c.SetColor(pixels.NRGBAAt(r.Min.X, r.Min.Y))
+		c.Fill(vg.Rectangle{
+			Min: vg.Point{X: box.Min.X + vg.Length(r.Min.X)*wide, Y: box.Max.Y - down},
+			Max: vg.Point{X: box.Min.X + right, Y: box.Max.Y - vg.Length(r.Min.Y)*high},
+		}.Path())
 	}
-	c.dip()
-	c.doc.SetAlpha(1, "Normal")
-	name, options := fmt.Sprint("image", len(c.images)), fpdf.ImageOptions{ImageType: "png"}
-	c.doc.RegisterImageOptionsReader(name, options, &b)
-	size := box.Size()
-	c.doc.ImageOptions(name, box.Min.X.Points(), c.down(box.Max.Y),
-		size.X.Points(), size.Y.Points(), false, options, 0, "")
 }
 
-// unlike returns the picture with every column as often as gives it a width of its
-// own. Of images of one width fpdf writes now this one first and now that, and
-// the same figure has to be the same bytes.
-func (c *pdfCanvas) unlike(picture image.Image) image.Image {
-	from := picture.Bounds()
-	times := 1
-	for c.images[times*from.Dx()] {
-		times++
+// rectangles cut what is visible of a picture into rectangles of one colour, row by row: rows
+// that are alike are one.
+func rectangles(p *image.NRGBA) (all []image.Rectangle) {
+	size := p.Rect.Size()
+	row := func(y int) []byte { return p.Pix[y*p.Stride : y*p.Stride+4*size.X] }
+	for top := 0; top < size.Y; {
+		bottom := top + 1
+		for bottom < size.Y && bytes.Equal(row(top), row(bottom)) {
+			bottom++
+		}
+		for left := 0; left < size.X; {
+			right := left + 1
+			for right < size.X && p.NRGBAAt(left, top) == p.NRGBAAt(right, top) {
+				right++
+			}
+			if p.NRGBAAt(left, top).A > 0 {
+				all = append(all, image.Rect(left, top, right, bottom))
+			}
+			left = right
+		}
+		top = bottom
 	}
-	c.images[times*from.Dx()] = true
-	if times == 1 {
-		return picture
+	return all
+}
+
+// opaque tells whether a part of a picture lies in it and is visible everywhere.
+func opaque(p *image.NRGBA, part image.Rectangle) bool {
+	if !part.In(p.Rect) {
+		return false
 	}
-	wide := image.NewNRGBA(image.Rect(0, 0, times*from.Dx(), from.Dy()))
-	for y := range from.Dy() {
-		for x := range times * from.Dx() {
-			wide.Set(x, y, picture.At(from.Min.X+x/times, from.Min.Y+y))
+	for y := part.Min.Y; y < part.Max.Y; y++ {
+		for x := part.Min.X; x < part.Max.X; x++ {
+			if p.NRGBAAt(x, y).A == 0 {
+				return false
+			}
 		}
 	}
-	return wide
+	return true
 }
 
 // WriteTo implements io.WriterTo; nothing can be drawn afterwards.

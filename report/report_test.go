@@ -62,10 +62,10 @@ func TestDrawEveryKindInEveryFormat(t *testing.T) {
 	magic := map[string]string{"svg": "<?xml", "pdf": "%PDF-", "png": "\x89PNG"}
 	for _, format := range Formats() {
 		var first, second bytes.Buffer
-		if err := Draw(&first, everyKind(), format); err != nil {
+		if err := Draw(&first, everyKind(), format, Paper); err != nil {
 			t.Fatal(err)
 		}
-		if err := Draw(&second, everyKind(), format); err != nil {
+		if err := Draw(&second, everyKind(), format, Paper); err != nil {
 			t.Fatal(err)
 		}
 		if !strings.HasPrefix(first.String(), magic[format]) {
@@ -96,12 +96,13 @@ func TestHeatmapsOfOneSizeAreTheSameBytes(t *testing.T) {
 			Matrix: figure.NewMatrix(3, 3, values)})
 	}
 	var first bytes.Buffer
-	if err := Draw(&first, f, "pdf"); err != nil {
+	if err := Draw(&first, f, "pdf", Paper); err != nil {
 		t.Fatal(err)
 	}
 	for range 3 {
 		var again bytes.Buffer
-		if err := Draw(&again, f, "pdf"); err != nil || !bytes.Equal(first.Bytes(), again.Bytes()) {
+		if err := Draw(&again, f, "pdf", Paper); err != nil ||
+			!bytes.Equal(first.Bytes(), again.Bytes()) {
 			t.Fatalf("drawn again, not the same bytes (%v)", err)
 		}
 	}
@@ -114,21 +115,28 @@ func TestLegendFlows(t *testing.T) {
 	for i := range row[1].keys {
 		row[1].keys[i].label = strings.Repeat("long ", 3+i)
 	}
-	places, rows := flow(row[1].keys)
+	l, room := Paper.layout(), 2*vg.Inch
+	places, rows := l.flow(row[1].keys, room)
+	used := 0
 	for i, at := range places {
-		if end := at.left + thumbnailWidth + keyGap +
-			sans(tickSize).Width(row[1].keys[i].label); end > panelWidth-2*margin {
-			t.Errorf("key %d ends at %v, beyond its panel", i, end)
+		for _, line := range at.lines {
+			end := at.left + l.key().thumbnail + l.key().gap + sans(l.tick).Width(line)
+			if end > room {
+				t.Errorf("key %d ends at %v, beyond its panel", i, end)
+			}
 		}
+		used = max(used, at.row+len(at.lines))
 		if i > 0 && (at.row < places[i-1].row ||
 			at.row == places[i-1].row && at.left <= places[i-1].left) {
 			t.Errorf("key %d at %v does not follow %v", i, at, places[i-1])
 		}
 	}
-	if want := vg.Length(rows)*keyHeight + keySpace; rows < 2 || legendHeight(row) != want {
-		t.Errorf("%d rows, height %v, want %v", rows, legendHeight(row), want)
+	if want := vg.Length(rows)*l.key().height + l.key().space; rows < 2 || rows != used ||
+		l.legendHeight(row, room) != want {
+		t.Errorf("%d rows of %d lines, height %v, want %v", rows, used,
+			l.legendHeight(row, room), want)
 	}
-	if legendHeight(row[2:]) != 0 {
+	if l.legendHeight(row[2:], room) != 0 {
 		t.Error("no legend has a height")
 	}
 }
@@ -142,7 +150,7 @@ func TestDrawLogarithmicAxisOfOneValueOrNone(t *testing.T) {
 			Series: []figure.Series{figure.NewSeries("one", figure.Solid, []float64{1},
 				[]float64{y})}}
 		if err := Draw(&bytes.Buffer{}, figure.Figure{Panels: []figure.Panel{panel}},
-			"svg"); err != nil {
+			"svg", Paper); err != nil {
 			t.Errorf("y = %g: %v", y, err)
 		}
 	}
@@ -155,19 +163,51 @@ func TestDrawErrors(t *testing.T) {
 		{Kind: figure.Heatmap, Matrix: figure.NewMatrix(2, 2, []float64{1})},
 	} {
 		if err := Draw(&bytes.Buffer{}, figure.Figure{Panels: []figure.Panel{p}},
-			"svg"); err == nil {
+			"svg", Paper); err == nil {
 			t.Errorf("%+v was drawn", p)
 		}
 	}
-	if err := Draw(&bytes.Buffer{}, everyKind(), "bmp"); err == nil {
+	if err := Draw(&bytes.Buffer{}, everyKind(), "bmp", Paper); err == nil {
 		t.Error("an unknown format was drawn")
+	}
+}
+
+// Drawing anew replaces the files of figures in the folders that they were read from, and leaves
+// no folder by way of a figure's name.
+func TestRedraw(t *testing.T) {
+	out := t.TempDir()
+	o := collected()
+	o.Figures = []figure.Figure{{Title: "one", Panels: []figure.Panel{{Kind: figure.Lines}}}}
+	if err := Save(out, o, outcome.Cost{}, Paper); err != nil {
+		t.Fatal(err)
+	}
+	moved := filepath.Join(out, "moved")
+	if err := os.Rename(filepath.Join(out, o.Name), moved); err != nil {
+		t.Fatal(err)
+	}
+	entries, err := Load(out, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := Redraw(out, entries, Talk); err != nil {
+		t.Fatal(err)
+	}
+	drawn, err := os.ReadFile(filepath.Join(moved, "figure.svg"))
+	if err != nil || !bytes.Contains(drawn, []byte(`width="432pt"`)) {
+		t.Errorf("drawn for a talk: %.200s, %v", drawn, err)
+	}
+	for _, name := range []string{"/../../x", `\..\x`} {
+		entries[0].Figures[0].Name = name
+		if err := Redraw(out, entries, Talk); err == nil {
+			t.Errorf("a figure was drawn as %s", name)
+		}
 	}
 }
 
 func TestSaveAndLoad(t *testing.T) {
 	out := t.TempDir()
 	if err := Save(out, collected(), outcome.Cost{Seconds: 1.5, PeakHeap: 3 << 20,
-		Workers: 2}); err != nil {
+		Workers: 2}, Paper); err != nil {
 		t.Fatal(err)
 	}
 	read := func(name string) []byte {
@@ -203,7 +243,7 @@ func TestSaveAndLoad(t *testing.T) {
 
 	other := collected()
 	other.Name = "first"
-	if err := Save(out, other, outcome.Cost{}); err != nil {
+	if err := Save(out, other, outcome.Cost{}, Paper); err != nil {
 		t.Fatal(err)
 	}
 	entries, err := Load(out, []string{"toy"})
@@ -220,7 +260,7 @@ func TestSaveAndLoad(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, want := range []string{"2 of 4 claims hold: 2 of 4 of our own", "quick scale, seed 0",
-		"a &lt;toy&gt;", "one &amp; one", "not finite", "<svg", "data-figure",
+		"A &lt;toy&gt;.", "One &amp; one.", "not finite", "<svg", "data-figure",
 		"1.50 s, largest live heap 3 MiB", "{&#34;n&#34;:1}"} {
 		if !bytes.Contains(html, []byte(want)) {
 			t.Errorf("the page lacks %q", want)

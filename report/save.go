@@ -31,7 +31,7 @@ const (
 // Save writes the folder of one experiment below out, whole or not at all. An
 // earlier result of the same experiment is replaced; a folder of that name
 // that holds anything else is left alone and is an error.
-func Save(out string, o outcome.Outcome, cost outcome.Cost) error {
+func Save(out string, o outcome.Outcome, cost outcome.Cost, style Style) error {
 	dir := filepath.Join(out, o.Name)
 	if err := ours(dir); err != nil {
 		return err
@@ -42,7 +42,7 @@ func Save(out string, o outcome.Outcome, cost outcome.Cost) error {
 			return err
 		}
 		return errors.Join(
-			saveData(data, o.Data), SaveFigures(dir, o.Figures), saveNumbers(data, o.Figures),
+			saveData(data, o.Data), SaveFigures(dir, o.Figures, style), saveNumbers(data, o.Figures),
 			WriteJSON(filepath.Join(dir, CostFile), cost),
 			writeOutcome(filepath.Join(dir, ResultFile), o),
 		)
@@ -93,14 +93,31 @@ func indented(document any) ([]byte, error) {
 
 // SaveFigures draws figures into a folder, each in all formats: figure.svg,
 // figure-NAME.svg. The error is Draw's or the disk's.
-func SaveFigures(folder string, figures []figure.Figure) error {
+func SaveFigures(folder string, figures []figure.Figure, style Style) error {
 	for _, f := range figures {
 		for _, format := range Formats() {
 			err := run.WriteFile(filepath.Join(folder, figureFile(f, format)),
-				func(w io.Writer) error { return Draw(w, f, format) })
+				func(w io.Writer) error { return Draw(w, f, format, style) })
 			if err != nil {
 				return err
 			}
+		}
+	}
+	return nil
+}
+
+// Redraw draws the figures of experiments that Load has read anew. A name of a figure that
+// would leave its folder is an error: it is read from a file.
+func Redraw(out string, entries []Entry, style Style) error {
+	for _, e := range entries {
+		for _, f := range e.Figures {
+			if strings.ContainsAny(f.Name, `/\`) {
+				return fmt.Errorf("%s: its figure is called %q, which is no name of a file: run the "+
+					"experiment again", filepath.Join(out, e.folder, ResultFile), f.Name)
+			}
+		}
+		if err := SaveFigures(filepath.Join(out, e.folder), e.Figures, style); err != nil {
+			return err
 		}
 	}
 	return nil

@@ -32,6 +32,21 @@ func Programs(t testing.TB, install string, names ...string) {
 	}
 }
 
+// Axe is the script of axe-core, which finds what keeps people out of a page; it ends a test
+// that has none. ICAR_AXE names it.
+func Axe(t testing.TB) string {
+	t.Helper()
+	path := os.Getenv("ICAR_AXE")
+	if path == "" {
+		Missing(t, "ICAR_AXE does not name axe.min.js, which .ci/run gets from npm")
+	}
+	script, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(script)
+}
+
 // Python ends a test unless the system's Python has all these modules.
 func Python(t testing.TB, modules ...string) {
 	t.Helper()

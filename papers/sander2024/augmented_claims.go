@@ -106,7 +106,8 @@ func stepClaims(c augmentedConfig, r augmentedResult) []outcome.Claim {
 		{ID: "samples/" + at, Source: "paper, augmented tokens", Relation: outcome.Equals,
 			Measured: figure.Number(r.Sampled / star), Predicted: 1,
 			Tolerance: 4.5 * r.StandardError / star,
-			Statement: fmt.Sprintf("Tmax = %d: training on drawn sequences learns it too: η/η*",
+			Statement: fmt.Sprintf("Tmax = %d: training on drawn sequences learns one gradient "+
+				"step of size η* too: η/η*",
 				c.Tmax),
 			Reason: "4.5 standard errors of the best η on the sequences seen"},
 	}
@@ -185,8 +186,8 @@ func thresholdClaims(c augmentedConfig, r augmentedResult) []outcome.Claim {
 	return []outcome.Claim{{ID: fmt.Sprintf("rotation/threshold/d=%d", c.D), Source: "ours",
 		Relation: outcome.Equals, Measured: figure.Number(r.Threshold), Predicted: want,
 		Statement: fmt.Sprintf(
-			"d = %d: the first Tmax at which all six block-scalar weights do better on rotations "+
-				"than η and ζ alone", c.D), Reason: "an integer"}}
+			"d = %d: from some Tmax on all six block-scalar weights do better on rotations "+
+				"than η and ζ alone: the first such Tmax", c.D), Reason: "an integer"}}
 }
 
 func augmentedFigure(all []experiment.Done[augmentedConfig, augmentedResult]) (figure.Figure, error) {

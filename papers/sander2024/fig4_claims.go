@@ -79,7 +79,7 @@ func fitClaims(c textConfig, r textResult, nulls map[nullKey][]float64) []outcom
 			Relation: outcome.Equals,
 			Measured: figure.Number(v.Value), Predicted: independent[c.Split],
 			Tolerance: twoSided * math.Sqrt2 * v.SE,
-			Statement: fmt.Sprintf("%s split, d = 100: R² of one W on held-out windows, %s, is what an independent program found", c.Split, interval),
+			Statement: fmt.Sprintf("with a %s split and d = 100 R² of one W on held-out windows, %s, is what an independent program found", c.Split, interval),
 			Reason:    "3.89 standard errors of a difference: each program draws windows of its own"})
 	}
 	if c.Split != text.Contiguous {
@@ -103,7 +103,7 @@ func fitClaims(c textConfig, r textResult, nulls map[nullKey][]float64) []outcom
 		outcome.Claim{ID: "permutation" + id, Source: "ours", Relation: outcome.AtLeast,
 			Measured:  figure.Number(v.Value),
 			Predicted: beyond(higher),
-			Statement: fmt.Sprintf("contiguous split: R² of the text, %s, is above what %d texts with tokens and %d with windows permuted allow, W refitted to each", interval, len(tokens), len(windows)),
+			Statement: fmt.Sprintf("with a contiguous split R² of the text, %s, is above what %d texts with tokens and %d with windows permuted allow, W refitted to each", interval, len(tokens), len(windows)),
 			Reason:    fmt.Sprintf(beyondReason, len(higher))},
 		outcome.Claim{ID: "shuffled" + id, Source: "ours", Relation: outcome.Equals,
 			Measured: figure.Number(mean), Predicted: -noise,
@@ -166,7 +166,7 @@ func authorsClaims(real, shuffled rollouts) []outcome.Claim {
 	return []outcome.Claim{
 		{ID: "authors/fewer", Source: "Fig. 4", Relation: outcome.AtMost,
 			Measured:  figure.Number(a - b + oneSided*se),
-			Statement: fmt.Sprintf("the authors' protocol: of the text %.2f %% of the windows are in the figure, of its tokens permuted %.2f %%; here the difference's high end", 100*a, 100*b),
+			Statement: fmt.Sprintf("by the authors' protocol fewer windows of the text are in the figure, %.2f %%, than of its tokens permuted, %.2f %%: here the difference's high end", 100*a, 100*b),
 			Reason:    "0 is no difference; the end is 3.72 binomial standard errors up, false once in 10,000"},
 		{ID: "authors/alike", Source: "ours", Relation: outcome.Equals,
 			Measured:  figure.Number(real.Rest - shuffled.Rest),
@@ -200,6 +200,6 @@ func passageClaims(p text.Passages) []outcome.Claim {
 			Statement: fmt.Sprintf("a W learnt from %d tokens predicts the next %d better than that of another passage: R² higher by %.4f, here the low end", passageHalf, passageHalf, p.Gain.Value)},
 		{ID: "context/pooled", Source: "ours", Relation: outcome.AtLeast, Measured: low(p.Ahead),
 			Reason:    reason,
-			Statement: fmt.Sprintf("yet the W of the whole training text predicts them better than the passage's own: R² higher by %.4f, here the low end", p.Ahead.Value)},
+			Statement: fmt.Sprintf("the W of the whole training text predicts the %d tokens after a passage better than the passage's own W: R² higher by %.4f, here the low end", passageHalf, p.Ahead.Value)},
 	}
 }

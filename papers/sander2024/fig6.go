@@ -241,7 +241,8 @@ func fig6Claims(c fig6Config, r fig6Result) []outcome.Claim {
 			Reason: "rounding of every step, none of which is amplified"},
 		{ID: "samples/" + at, Source: "Fig. 6", Relation: outcome.AtMost,
 			Statement: fmt.Sprintf(
-				"at μ = %g descent on sampled sequences arrives there too: relative distance of "+
+				"at μ = %g descent on sampled sequences arrives at the closed form too: "+
+					"relative distance of "+
 					"the mean encoding of %d trainings", c.Mu, c.Replicas),
 			Measured: figure.Number(r.Sampled), Tolerance: quantile * r.Error,
 			Reason: "Student's t of the mean over the trainings, two-sided 1e-5, all spread in " +
@@ -260,7 +261,7 @@ func fig6Claims(c fig6Config, r fig6Result) []outcome.Claim {
 func (c fig6Config) cosineClaim(r fig6Result, quantile float64) outcome.Claim {
 	modes := 2 * float64(c.Tmax) / c.Mu
 	claim := outcome.Claim{ID: fmt.Sprintf("cosine/μ=%g", c.Mu), Source: "Fig. 6",
-		Relation: outcome.AtMost,
+		Relation: outcome.AtMost, Figure: "cosines",
 		Measured: figure.Number(r.Missed), Predicted: quantile * r.RowError,
 		Reason: "Student's t of the mean last row over the trainings on drawn sequences, " +
 			"two-sided 1e-5"}

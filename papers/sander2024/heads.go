@@ -175,7 +175,8 @@ func collectHeads(all []experiment.Done[networkConfig, headsResult]) (experiment
 			Reason:    "rounding, squared: T products of d terms of size 2, each to 2⁻⁵³, with T and d at most 16"})
 	}
 	if len(one) > 0 && len(full) > 0 {
-		more, err := belowClaim("more", "paper", "d heads have a lower loss than one", full, one)
+		more, err := belowClaim("more", "paper", "on rotations d heads of the whole "+
+			"Transformer have a lower loss than one", full, one)
 		if err != nil {
 			return found, err
 		}

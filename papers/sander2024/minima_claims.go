@@ -294,7 +294,8 @@ func trapClaims(all []experiment.Done[minimaConfig, minimaResult]) ([]outcome.Cl
 		{ID: "trap/stationary", Source: "ours", Relation: outcome.AtMost,
 			Measured:  figure.Number(gradient),
 			Tolerance: 1e-12, Reason: "rounding",
-			Statement: "rotation: that trap is stationary: norm of the gradient"},
+			Statement: "rotation: the trap κ = -1 of H ≤ d/2 heads is stationary: norm of the " +
+				"gradient"},
 		{ID: "trap/ends", Source: "ours", Relation: outcome.AtMost,
 			Measured:  figure.Number(farthest),
 			Tolerance: 1e-3,

@@ -143,6 +143,14 @@ func TestPositionStepClaimPairsSequences(t *testing.T) {
 	}
 }
 
+// checkInterval checks the interval that a claim keeps for its bar.
+func checkInterval(t *testing.T, i outcome.Interval, low, mean, high, tolerance float64) {
+	t.Helper()
+	near(t, "low end", i.Low.Float(), low, tolerance)
+	near(t, "mean", i.Mean.Float(), mean, tolerance)
+	near(t, "high end", i.High.Float(), high, tolerance)
+}
+
 // Of -1, -2, -3 the interval of level 0.998 is -2 ± t/√3 with the closed form of
 // Student's quantile of two degrees of freedom.
 func TestSeedClaimMeasuresTheEndNearestToThePrediction(t *testing.T) {
@@ -156,11 +164,14 @@ func TestSeedClaimMeasuresTheEndNearestToThePrediction(t *testing.T) {
 			t.Fatal(claims, err)
 		}
 		near(t, string(relation), claims[0].Measured.Float(), want, 1e-6*half)
+		checkInterval(t, claims[0].Interval, -2-half, -2, -2+half, 1e-6*half)
 		claims, err = ratioClaim(outcome.Claim{ID: "id", Relation: relation}, x)
 		if err != nil || len(claims) != 1 {
 			t.Fatal(claims, err)
 		}
 		near(t, "ratio "+string(relation), claims[0].Measured.Float(), math.Exp(want),
+			1e-5*math.Exp(want))
+		checkInterval(t, claims[0].Interval, math.Exp(-2-half), math.Exp(-2), math.Exp(-2+half),
 			1e-5*math.Exp(want))
 	}
 	if claims, err := seedClaim(outcome.Claim{Relation: outcome.AtMost},

@@ -93,6 +93,8 @@ func overSeeds(c outcome.Claim, x bySeed, scale func(float64) float64) ([]outcom
 		end, name = interval.Low, "lower"
 	}
 	c.Measured = figure.Number(scale(strictly(end).Float())) // 0 where a model was compared with itself
+	c.Interval = outcome.Interval{Low: figure.Number(scale(interval.Low)),
+		Mean: figure.Number(scale(mean(values))), High: figure.Number(scale(interval.High))}
 	c.Statement = fmt.Sprintf(
 		"%s (mean %.3g over %d seeds; measured is the %s end of its interval)",
 		c.Statement, scale(mean(values)), len(values), name)

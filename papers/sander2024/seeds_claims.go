@@ -53,7 +53,7 @@ func belowClaim(id, source, statement string, a, b bySeed) ([]outcome.Claim, err
 		return nil, nil
 	}
 	return []outcome.Claim{{ID: id, Source: source, Relation: outcome.AtMost,
-		Measured: strictly(interval.High),
+		Measured: strictly(interval.High), Interval: known(m, interval),
 		Statement: fmt.Sprintf(
 			"%s: upper end of the interval of the difference, whose mean is %.3g",
 			statement, m),
@@ -61,6 +61,12 @@ func belowClaim(id, source, statement string, a, b bySeed) ([]outcome.Claim, err
 			"Student's interval over %d training seeds, each paired with itself, of level %g %%: "+
 				"its upper end is below 0 once in a thousand where there is no difference", len(a),
 			100*seedLevel)}}, err
+}
+
+// known is a mean with the ends of its interval.
+func known(mean float64, i estimator.Interval) outcome.Interval {
+	return outcome.Interval{Low: figure.Number(i.Low), Mean: figure.Number(mean),
+		High: figure.Number(i.High)}
 }
 
 // strictly is not a number where the end of an interval is 0, as it is when a
@@ -84,7 +90,7 @@ func boundsClaim[K cmp.Ordered](c outcome.Claim, kinds map[K]bySeed) ([]outcome.
 	if c.Relation == outcome.AtMost {
 		sign = -1
 	}
-	least, at, seeds := math.Inf(1), 0.0, 0
+	least, at, seeds := math.Inf(1), outcome.Interval{}, 0
 	for _, k := range slices.Sorted(maps.Keys(kinds)) {
 		m, interval, err := seedMean(kinds[k], seedLevel)
 		if errors.Is(err, errFewSeeds) {
@@ -95,11 +101,11 @@ func boundsClaim[K cmp.Ordered](c outcome.Claim, kinds map[K]bySeed) ([]outcome.
 		}
 		end := min(sign*interval.Low, sign*interval.High)
 		if end < least {
-			least, at, seeds = end, m, len(kinds[k])
+			least, at, seeds = end, known(m, interval), len(kinds[k])
 		}
 	}
-	c.Measured = strictly(sign * least)
-	c.Statement += fmt.Sprintf(": the end towards 0 of its interval, whose mean is %.3g", at)
+	c.Measured, c.Interval = strictly(sign*least), at
+	c.Statement += fmt.Sprintf(": the end towards 0 of its interval, whose mean is %.3g", at.Mean)
 	c.Reason = fmt.Sprintf("Student's interval over %d training seeds of level %g %%: "+
 		"where there is nothing, one side errs once in a thousand", seeds, 100*seedLevel)
 	return []outcome.Claim{c}, nil

@@ -5,6 +5,7 @@ import (
 	"math"
 	"testing"
 
+	"icar/figure"
 	"icar/outcome"
 )
 
@@ -54,6 +55,10 @@ func TestBelowClaimNeedsTheSignOfEverySeedsMean(t *testing.T) {
 		if err := claims[0].Judge(); err != nil || claims[0].Pass != c.pass {
 			t.Errorf("%v: pass %v, %v, want %v", c.a, claims[0].Pass, err, c.pass)
 		}
+		if i := claims[0].Interval; i.High != claims[0].Measured && i.High != 0 ||
+			i.Mean != figure.Number(mean(c.a.values())) {
+			t.Errorf("%v: the claim measures %v of the interval %v", c.a, claims[0].Measured, i)
+		}
 	}
 	if claims, err := belowClaim("id", "ours", "a", bySeed{1: 0}, bySeed{1: 1}); err != nil ||
 		claims != nil {
@@ -82,5 +87,11 @@ func TestBoundsClaimFollowsTheWorstKind(t *testing.T) {
 		if got := claims[0].Measured.Float(); math.Abs(got-want) > 1e-6*h {
 			t.Errorf("%s: %v, want %v", c.relation, got, want)
 		}
+		worst := c.sign * 2 // its interval is that of the kind whose end counts
+		if 3-3*h < 2-h {
+			worst = c.sign * 3
+		}
+		i := claims[0].Interval
+		checkInterval(t, i, worst-math.Abs(worst-want), worst, worst+math.Abs(worst-want), 1e-6*h)
 	}
 }
