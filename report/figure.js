@@ -13,7 +13,7 @@ const narrowest = { lines: 290, plane: 290, heatmap: 150 };
 export function mount(element, figure, hidden) {
   let state = element.icar;
   if (!state) {
-    state = element.icar = { hidden: new Set(), at: new Map() };
+    state = element.icar = { hidden: new Set(), at: new Map(), views: [] };
     element.classList.add("figure");
     element.replaceChildren(make("p", "title"), make("div", "panels"), make("p", "caption"), make("p", "save"));
     const [, , , save] = element.children;
@@ -34,8 +34,8 @@ function room(element) {
 function draw(element) {
   const state = element.icar, { figure } = state;
   const [title, panels, caption] = element.children;
-  title.textContent = figure.title;
-  caption.textContent = figure.caption;
+  typeset(title, figure.title);
+  typeset(caption, figure.caption);
   const width = (state.width = room(element));
   if (width < 1) return;
   const least = Math.max(...figure.panels.map((p) => narrowest[p.kind]));
@@ -46,6 +46,18 @@ function draw(element) {
   panels.style.setProperty("--columns", columns); // on paper they share its width
   panels.replaceChildren(...figure.panels.map((p, i) => drawPanel(element, p, i, each)));
   if (focused >= 0) panels.querySelectorAll("svg, button")[focused]?.focus({ preventScroll: true });
+  element.dispatchEvent(new CustomEvent("drawn"));
+}
+
+// placeOn returns where a point of a panel that is drawn is on the page, and the
+// other way round.
+export function placeOn(element, index = 0) {
+  const svg = element.querySelectorAll(".panel > svg")[index], view = element.icar.views[index];
+  return {
+    svg,
+    at: (x, y) => { const box = svg.getBoundingClientRect(), k = box.width / svg.viewBox.baseVal.width; return [box.left + k * view.sx(x), box.top + k * view.sy(y)]; },
+    from: (e) => view.unscale(...position(svg, e)),
+  };
 }
 
 function drawPanel(element, panel, index, width) {
@@ -64,6 +76,7 @@ function drawPanel(element, panel, index, width) {
   const view = heat ? drawHeatmap(svg, panel, frame) : drawLines(svg, panel, frame, element, index);
   text(svg, panel.title, frame.width / 2, 13, { "text-anchor": "middle", class: "heading" });
   inspect(element, index, svg, readout, view);
+  element.icar.views[index] = view;
   box.append(svg);
   if (!heat) box.append(legend(element, panel, index));
   box.append(readout);
@@ -215,7 +228,10 @@ function legend(element, panel, index) {
     b.setAttribute("aria-pressed", String(!element.icar.hidden.has(key)));
     const swatch = shape("svg", { viewBox: "0 0 22 12", width: 22, height: 12, "aria-hidden": "true" });
     swatch.append(s.style === "points" ? marker(colour[i], 11, 6) : shape("path", { d: "M1 6H21", class: `line ${colour[i].name}${s.style === "dashed" ? " dashed" : ""}` }));
-    b.append(swatch, s.label);
+    const name = make("span");
+    typeset(name, s.label);
+    b.append(swatch, name);
+    b.dataset.label = s.label;
     b.addEventListener("click", () => {
       if (!element.icar.hidden.delete(key)) element.icar.hidden.add(key);
       draw(element);
@@ -290,7 +306,7 @@ function inspect(element, index, svg, readout, view) {
   const show = (place) => {
     at.set(index, place);
     view.cursor.replaceChildren();
-    readout.textContent = (view.heat ? readCell(view, place) : readLine(view, place)) || "\u00a0";
+    typeset(readout, (view.heat ? readCell(view, place) : readLine(view, place)) || "\u00a0");
   };
   svg.addEventListener("pointermove", (e) => show(locate(view, ...position(svg, e))));
   svg.addEventListener("keydown", (e) => {
@@ -313,7 +329,7 @@ function position(svg, e) {
 }
 
 function abscissae(view) {
-  return [...new Set(view.shown.flatMap((s) => s.x.filter((x, k) => view.fits(x, s.y[k]))))].sort((a, b) => a - b);
+  return [...new Set(view.shown.filter((s) => s.label !== "").flatMap((s) => s.x.filter((x, k) => view.fits(x, s.y[k]))))].sort((a, b) => a - b);
 }
 
 function locate(view, px, py) {
@@ -366,12 +382,12 @@ export function still(element) {
     const { color, fontSize, fontFamily, fontWeight } = getComputedStyle(node);
     text(all, content, x - outer.left, y - top.top, { fill: color, "font-size": fontSize, "font-family": fontFamily, "font-weight": fontWeight, "dominant-baseline": "central" });
   };
-  write(title, title.textContent, top.left, (top.top + top.bottom) / 2);
+  write(title, element.icar.figure.title, top.left, (top.top + top.bottom) / 2);
   const pictures = [...element.querySelectorAll(".panel > svg")];
   for (const key of element.querySelectorAll(".legend button[aria-pressed=true]")) {
     const swatch = key.querySelector("svg"), box = swatch.getBoundingClientRect();
     pictures.push(swatch);
-    write(key, key.textContent, box.right + 5, (box.top + box.bottom) / 2);
+    write(key, key.dataset.label, box.right + 5, (box.top + box.bottom) / 2);
   }
   for (const svg of pictures) {
     const copy = svg.cloneNode(true), from = svg.querySelectorAll("*"), box = svg.getBoundingClientRect();
@@ -439,8 +455,32 @@ function shape(tag, attributes) {
 
 function text(svg, content, x, y, attributes) {
   const e = shape("text", { x, y, ...attributes });
-  e.textContent = content;
+  typeset(e, String(content));
   svg.append(e);
+}
+
+// typeset writes a text with its subscripts and superscripts, s_t, λ^{T-1}: a letter
+// that stands alone, then what is lowered or raised.
+export function typeset(node, content) {
+  const parts = [], mark = /(?<![\p{L}_])(\p{L})([_^])(?:\{([^{}]{1,12})\}|([\p{L}\p{N}])(?![\p{L}\p{N}_]))/gu;
+  let end = 0;
+  for (const m of content.matchAll(mark)) {
+    parts.push([content.slice(end, m.index) + m[1], ""], [m[3] ?? m[4], m[2]]);
+    end = m.index + m[0].length;
+  }
+  parts.push([content.slice(end), ""]);
+  const drawn = node.namespaceURI === SVG;
+  let lowered = 0; // a baseline that was moved is moved back by what follows
+  node.replaceChildren(...parts.filter(([s]) => s).map(([s, kind]) => {
+    if (!drawn && !kind) return document.createTextNode(s);
+    const e = drawn ? shape("tspan", {}) : make(kind === "_" ? "sub" : "sup");
+    const shift = { _: 3, "^": -4, "": 0 }[kind];
+    if (drawn && shift !== lowered) e.setAttribute("dy", shift - lowered);
+    if (drawn && kind) e.setAttribute("font-size", "72%");
+    lowered = shift;
+    e.textContent = s;
+    return e;
+  }));
 }
 
 // In a report the figures lie in the page as JSON, beside their still picture.

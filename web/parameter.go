@@ -19,7 +19,8 @@ type parameter struct {
 	value           string // what it is when not given
 	low, high, step float64
 	choices         []string
-	many            int // > 0: a text, given up to so many times
+	many            int    // > 0: a text, given up to so many times
+	takes           string // what such a text is; "" for a path
 	means           string
 }
 
@@ -40,6 +41,9 @@ func (p parameter) Range() string {
 		return strings.Join(p.choices, ", ")
 	}
 	if p.many > 0 {
+		if p.takes != "" {
+			return p.takes
+		}
 		return "a path"
 	}
 	return fmt.Sprintf("%v to %v", p.low, p.high)

@@ -31,7 +31,10 @@ export function restore(part, form) {
     }
   }
   notes.push(agree(part, form, "d"));
-  for (const c of controls(form)) echo(c);
+  for (const c of controls(form)) {
+    echo(c);
+    if (c.value !== first(c)) c.closest("details")?.setAttribute("open", "");
+  }
   return notes.filter(Boolean).join(" ");
 }
 
@@ -39,7 +42,10 @@ export function restore(part, form) {
 // the others are hidden.
 const space = (v) => v.d === "3" && v.family !== "rotation" && v.family !== "unitary";
 const needed = {
-  process: { gz: space, turn: space, lift: space, phi: (v) => v.family === "unitary" || space(v) },
+  process: {
+    gz: space, turn: space, lift: space, phi: (v) => v.family === "unitary" || space(v),
+    start: (v) => !space(v), size: (v) => !space(v),
+  },
 };
 
 // agree makes d and the family fit each other, whichever of them was changed, and
@@ -63,7 +69,7 @@ function agree(part, form, changed) {
     if (d.value !== before) note = `Rotation turns pairs of coordinates: d is ${d.value} now.`;
   }
   const values = Object.fromEntries(controls(form).map((c) => [c.name, c.value]));
-  for (const [name, when] of Object.entries(needed[part] ?? {})) form.elements[name].labels[0].hidden = !when(values);
+  for (const [name, when] of Object.entries(needed[part] ?? {})) form.elements[name].closest(".control").hidden = !when(values);
   return note;
 }
 
@@ -89,6 +95,19 @@ export function query(form) {
 export function set(control, value) {
   control.value = value;
   control.dispatchEvent(new Event("input", { bubbles: true }));
+}
+
+// setTogether moves several controls of a form as a reader would, in one go.
+export function setTogether(part, form, values) {
+  const news = {};
+  for (const [name, value] of Object.entries(values)) {
+    const c = form.elements[name];
+    c.value = value;
+    echo(c);
+    news[`${part}.${name}`] = c.value === first(c) ? null : c.value;
+  }
+  remember(news);
+  form.dispatchEvent(new Event("input"));
 }
 
 // play lets a slider run from its start; where motion is not wanted a press is

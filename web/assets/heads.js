@@ -1,18 +1,39 @@
 // Part three: training, live.
 
 import { onReturn } from "./address.js";
-import { listen, reason } from "./ask.js";
+import { ask, latestOnly, listen, reason } from "./ask.js";
 import { say, show } from "./board.js";
-import { changed, query, restore, still } from "./controls.js";
+import { changed, query, restore, set, still } from "./controls.js";
+import { typeset } from "./figure.js";
+import { draw, strip } from "./strip.js";
 
 const area = document.getElementById("heads"), form = area.querySelector("form");
 let note = restore("heads", form), training = new AbortController();
+// What theory says is there before the training is.
+const picture = area.querySelector(".strip"), theory = area.querySelector("[data-theory]");
+const promise = latestOnly(async () => {
+  const q = new URLSearchParams(["family", "d", "h"].map((name) => [name, form.elements[name].value]));
+  try {
+    const answer = await ask(`/api/least?${q}`);
+    typeset(theory, answer.words.theory);
+    draw(picture, { h: Number(q.get("h")), d: Number(q.get("d")), pairs: q.get("family") === "rotation", lost: answer.numbers.minimum });
+  } catch (error) {
+    typeset(theory, reason(error));
+  }
+});
+strip(picture, (h) => h !== Number(form.elements.h.value) && set(form.elements.h, h));
+for (const b of area.querySelectorAll("[data-head]")) {
+  b.addEventListener("click", () => set(form.elements.h, Number(form.elements.h.value) + Number(b.dataset.head)));
+}
+promise();
+
 const train = async () => {
   training.abort();
   const mine = (training = new AbortController());
   say(area, `${note} Training.`.trim());
   area.dataset.state = "training";
   let shown = 0;
+  area.querySelector("[data-words]").hidden = true; // it was of another training
   try {
     await listen(`/api/heads?${query(form)}`, mine.signal, (name, data) => {
       if (name === "frame") {
@@ -35,11 +56,13 @@ form.addEventListener("submit", (e) => { e.preventDefault(); train(); });
 area.querySelector("[data-stop]").addEventListener("click", () => { training.abort(); say(area, "Stopped."); area.dataset.state = "stopped"; });
 form.addEventListener("input", (e) => {
   note = changed("heads", form, e.target);
+  promise();
   if (area.dataset.state) train();
 });
 onReturn(() => {
   const before = query(form).toString();
   note = restore("heads", form);
+  promise();
   if (area.dataset.state && query(form).toString() !== before) train();
 });
 for (const place of area.querySelectorAll("[data-figure]")) place.hidden = true;

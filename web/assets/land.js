@@ -36,5 +36,14 @@ function landOn(hash) {
 
 for (const link of document.querySelectorAll('a[href^="#"]')) link.addEventListener("click", () => landOn(link.hash));
 
+// first is the part that an address without one is about: the first of which it sets
+// anything.
+function first() {
+  const set = [...new URLSearchParams(location.search).keys()].map((name) => name.split(".")[0]);
+  return [...document.querySelectorAll("main [id]")].find((e) => set.includes(e.id));
+}
+
 // A page that is loaded again or gone back to stays where the browser puts it.
-if (performance.getEntriesByType("navigation")[0]?.type === "navigate") landOn(location.hash);
+if (performance.getEntriesByType("navigation")[0]?.type === "navigate") {
+  landOn(location.hash || `#${first()?.id ?? ""}`);
+}
