@@ -65,7 +65,7 @@ function drawPanel(element, panel, index, width) {
   const heat = panel.kind === "heatmap";
   const side = Math.min(width, heat ? 340 : 520);
   const height = heat ? side * Math.min(1.4, Math.max(0.35, panel.matrix.rows / panel.matrix.columns)) + margin.top
-    : panel.kind === "plane" ? Math.min(side, 440) : Math.min(300, Math.max(230, width * 0.5));
+    : panel.kind === "plane" ? Math.min(side, element.tallest?.() ?? 440) : Math.min(300, Math.max(230, width * 0.5));
   const frame = { width: heat ? side : width, height: Math.round(height) };
   const svg = shape("svg", { viewBox: `0 0 ${frame.width} ${frame.height}`, width: frame.width, height: frame.height, role: "img", tabindex: 0 });
   const name = [element.icar.figure.title, panel.title].filter(Boolean).join(", ");

@@ -136,6 +136,7 @@ func (doc *Document) sum(m *layer, states []complex128, seen []seenToken,
 	series = append(series,
 		figure.NewSeries("s_1 … s_T", figure.Points, px, py),
 		figure.NewSeries("what the tokens add", figure.Solid, x, y),
+		figure.NewSeries("sum after each token", figure.Points, x, y),
 		figure.NewSeries("", figure.Dashed, []float64{0, real(next)}, []float64{0, imag(next)}))
 	for _, p := range []struct {
 		label string

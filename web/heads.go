@@ -18,7 +18,8 @@ import (
 var headsParameters = []parameter{
 	choice("family", "W is drawn from", "law of the context matrices", "unitary", "rotation"),
 	number("d", "dimension d", 6, 2, 16, 1, "token dimension, even for rotation"),
-	number("h", "heads H", 6, 1, 16, 1, "heads"),
+	number("h", "heads H", 6, 1, 16, 1,
+		"attention heads; each serves a coordinate, or a pair of a rotation"),
 	number("tmax", "longest context T_{max}", 10, 2, 20, 1, "longest context"),
 	number("seed", "which start", 1, 1, 1000, 1, "which initial weights"),
 	number("lograte", "learning rate, log₁₀", -2, -4, -1, 0.05, "learning rate, as a power of ten"),

@@ -141,7 +141,8 @@ func until(condition string) action {
 func slide(t *testing.T, ctx context.Context, part, name, value string) {
 	t.Helper()
 	area := "document.getElementById('" + part + "')"
-	pictures := area + ".querySelector('.board').innerHTML"
+	pictures := "[..." + area + ".querySelectorAll('[data-figure], dl, .words')].map(e => " +
+		"e.hidden ? '' : e.innerHTML).join('')"
 	before := ask[string](t, ctx, pictures)
 	do(t, ctx, script(fmt.Sprintf(`{const c = %s.querySelector('[name=%s]'); c.value = %q; c.dispatchEvent(new Event('input', {bubbles: true}))}`, area, name, value)))
 	quoted, err := json.Marshal(before)

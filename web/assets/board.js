@@ -7,6 +7,9 @@ import { dragged, grips } from "./drag.js";
 import { mount, typeset } from "./figure.js";
 import { visible } from "./visible.js";
 
+// Where a picture stays in view above its controls, it leaves room for them.
+const stuck = matchMedia("(max-width: 59.99rem) and (min-height: 37rem)");
+
 export function say(area, text, wrong = false) {
   const status = area.querySelector(".status");
   typeset(status, visible(text));
@@ -22,6 +25,7 @@ export function draw(place, figure) {
   if (!place.icar) place.addEventListener("hide", (e) => {
     remember({ [name]: [...recallAll(name).filter((v) => !v.startsWith(own)), ...e.detail.map((key) => own + key)] });
   });
+  place.tallest = () => (stuck.matches && place.closest(".stage") ? Math.max(240, 0.4 * innerHeight) : 440);
   place.shown = () => mount(place, figure, recallAll(name).filter((v) => v.startsWith(own)).map((v) => v.slice(own.length)));
   place.shown();
 }

@@ -20,6 +20,7 @@ function follow() {
 }
 
 const refresh = drawing(area, async () => {
+  follow();
   const all = query(process), q = new URLSearchParams(shared.map((name) => [name, all.get(name)]));
   const answer = await ask(`/api/flow?${q}`);
   show(area, answer);
@@ -34,7 +35,6 @@ onReturn(changed);
 form.addEventListener("submit", (e) => e.preventDefault());
 form.addEventListener("input", (e) => set(process.elements[e.target.name], e.target.value));
 for (const b of form.querySelectorAll("[data-play]")) play(b);
-follow();
 new IntersectionObserver((seen, observer) => {
   if (seen.some((s) => s.isIntersecting)) { observer.disconnect(); near = true; refresh(); }
 }, { rootMargin: "600px" }).observe(area);
