@@ -468,6 +468,7 @@ export function typeset(node, content) {
     parts.push([content.slice(end, m.index) + m[1], ""], [m[3] ?? m[4], m[2]]);
     end = m.index + m[0].length;
   }
+  if (!parts.length) return void (node.textContent = content);
   parts.push([content.slice(end), ""]);
   const drawn = node.namespaceURI === SVG;
   let lowered = 0; // a baseline that was moved is moved back by what follows

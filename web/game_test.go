@@ -16,8 +16,11 @@ func TestPoints(t *testing.T) {
 		guess complex128
 		want  int
 	}{{2i, 100}, {1i, 50}, {3i, 50}, {0, 0}, {-2i, 0}, {complex(0.5, 2), 75}, {complex(2, 0), 0}} {
-		if got := points(c.guess, next); got != c.want {
-			t.Errorf("a guess at %v where %v is right earns %d, want %d", c.guess, next, got, c.want)
+		for _, size := range []complex128{1, 0.25} { // points have no scale
+			if got := points(size*c.guess, size*next); got != c.want {
+				t.Errorf("a guess at %v where %v is right earns %d, want %d", size*c.guess,
+					size*next, got, c.want)
+			}
 		}
 	}
 }

@@ -71,17 +71,23 @@ func (s *Server) process(_ context.Context, v values) (Document, error) {
 	put("your guess", figure.Points, guess)
 	next := q.shown(q.states[t*q.d:], 1)
 	reveal := v.on("reveal")
+	yours := floats.Distance(guess, next, 2)
 	if reveal {
-		doc.factNumber("your guess is off by", floats.Distance(guess, next, 2))
+		doc.factNumber("your guess is off by", yours)
 	}
+	nearest, least := "", math.Inf(1)
 	for _, e := range guessers() {
 		prediction, err := q.predict(e.Estimator, t)
 		if err != nil {
 			return doc, err
 		}
 		put(e.label, figure.Points, where(reveal, prediction))
+		off := floats.Distance(prediction, next, 2)
+		if off < least {
+			nearest, least = e.label, off
+		}
 		if reveal {
-			doc.factNumber(e.label+" is off by", floats.Distance(prediction, next, 2))
+			doc.factNumber(e.label+" is off by", off)
 		}
 	}
 	put("s_{T+1}", figure.Points, where(reveal, next)) // after the guesses, so that none hides it
@@ -102,8 +108,9 @@ func (s *Server) process(_ context.Context, v values) (Document, error) {
 	if reveal {
 		doc.figure("w", "W", "The hidden matrix, here in its real form.", 1,
 			heatmap("", "", "", q.d, q.d, q.w))
-		doc.say("hidden", "This is W. It was hidden: each token is W times the one before%s.",
-			noiseAdded(v.number("sigma")))
+		doc.say("hidden", "This is W. It was hidden: each token is W times the one before%s. Your "+
+			"guess of the next token is %.2f off. Nearest of the estimators: %s, %.2f off.",
+			noiseAdded(v.number("sigma")), yours, nearest, least)
 	} else {
 		doc.fact("W", "hidden: guess the next token, then show W")
 		doc.say("hidden", "W is hidden. All that can be seen of it %s.", tokensAre(t))

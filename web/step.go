@@ -78,8 +78,8 @@ func (s *Server) step(ctx context.Context, v values) (Document, error) {
 		doc.fact("|Γ - W|/|W|, "+a.label, "%s", report.Number(distance[shown-1]))
 	}
 	doc.figure("maps", fmt.Sprintf("In-context maps after %s", plural(shown, "token")),
-		"The prediction of s_{T+1} is Γ s_T. With more context Γ turns into W; least squares is "+
-			"there after d + 1 tokens. Γ of a normalised model is blind along its query.", 6, panels...)
+		"The prediction of s_{T+1} is Γ s_T."+arrives(distances[len(distances)-1].Y)+
+			" Γ of a normalised model is blind along its query.", 6, panels...)
 	distances = append(distances, here(shown, distances))
 	doc.figure("distance", "How far Γ is from W", "On the sequence above, at every context length.",
 		1,
@@ -97,6 +97,20 @@ func (s *Server) step(ctx context.Context, v values) (Document, error) {
 	return doc, nil
 }
 
+// arrives says from which context length on least squares has W, given its distances
+// from it.
+func arrives(distance []float64) string {
+	for t := len(distance); t > 0; t-- {
+		if !(distance[t-1] < 1e-6) {
+			if t == len(distance) {
+				return ""
+			}
+			return fmt.Sprintf(" From T = %d on Γ of least squares is W.", t+1)
+		}
+	}
+	return ""
+}
+
 // know says how one knows what the model has learnt: by its errors on sequences that it
 // has not seen, beside those of algorithms.
 func (doc *Document) know(f fitted, algorithms []assessed, off float64) {
@@ -108,8 +122,8 @@ func (doc *Document) know(f fitted, algorithms []assessed, off float64) {
 			nearest = a
 		}
 	}
-	doc.say("know", "By its error on 128 sequences that it was not trained on: %.4f. Nearest to "+
-		"that comes the %s, with %.4f; least squares has %.4f. On the sequence below its Γ is %.0f%% "+
+	doc.say("know", "By its error on 128 sequences that it was not trained on: %.4f. Nearest of the "+
+		"algorithms: %s, %.4f; least squares has %.4f. On the sequence below its Γ is %.0f%% "+
 		"of |W| from W.", model, nearest.label, mean(nearest.errors),
 		mean(f.least.errors), 100*off)
 }

@@ -285,6 +285,74 @@ func TestHalf(t *testing.T) {
 	}
 }
 
+// TestTraps trains rotations from 40 starts: with a head for every pair most do not come
+// to the minimum, as the page says; with one head more some do not, and most do.
+func TestTraps(t *testing.T) {
+	for h, most := range map[int]bool{2: true, 3: false} {
+		missed := 0
+		for seed := range uint64(40) {
+			m, err := theory.NewDiagonal(h, 4, 10)
+			if err != nil {
+				t.Fatal(err)
+			}
+			m.Init(ar.Rand(seed+1, "web-heads", 0), initSpread)
+			losses, err := m.Descend(t.Context(), ar.Rotation,
+				theory.Descent{LearningRate: 0.01, Iterations: 20000})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if losses[len(losses)-1]/9 > 1e-3 {
+				missed++
+			}
+		}
+		if missed == 0 || (missed > 20) != most {
+			t.Errorf("%d heads: %d of 40 starts miss the minimum", h, missed)
+		}
+	}
+}
+
+// TestArrives says from where on least squares has W.
+func TestArrives(t *testing.T) {
+	for want, distance := range map[string][]float64{
+		" From T = 3 on Γ of least squares is W.": {1, 0.5, 1e-12, 0},
+		"": {1, 0, 0.5},
+	} {
+		if got := arrives(distance); got != want {
+			t.Errorf("%v: %q, want %q", distance, got, want)
+		}
+	}
+}
+
+// TestUncovered says how near the guesses came once W is shown: of a rotation without
+// noise, from four tokens, least squares is right.
+func TestUncovered(t *testing.T) {
+	var s Server
+	doc, err := s.process(t.Context(), defaults(processParameters, "reveal", "yes", "gx", "1"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	off := cmplx.Abs(1 - cmplx.Rect(math.Sqrt2, 4*0.7))
+	if want := fmt.Sprintf("Your guess of the next token is %.2f off. Nearest of the estimators: "+
+		"least squares, 0.00 off.", off); !strings.Contains(doc.Words["hidden"], want) {
+		t.Errorf("%q, want %q", doc.Words["hidden"], want)
+	}
+}
+
+// TestKnow names the algorithm whose error is nearest to the model's.
+func TestKnow(t *testing.T) {
+	alike := func(label string, e float64) assessed {
+		return assessed{named{label, nil}, []float64{e, e}}
+	}
+	f := fitted{modelError: []float64{0.1, 0.3}, least: alike("least squares", 0.05)}
+	var doc Document
+	doc.know(f, []assessed{alike("one step", 0.5), alike("5 steps", 0.19), f.least}, 0.75)
+	if want := "By its error on 128 sequences that it was not trained on: 0.2000. Nearest of the " +
+		"algorithms: 5 steps, 0.1900; least squares has 0.0500. On the sequence below its Γ is 75% " +
+		"of |W| from W."; doc.Words["know"] != want {
+		t.Errorf("%q, want %q", doc.Words["know"], want)
+	}
+}
+
 // TestDeeper says of known errors what the last layer has added.
 func TestDeeper(t *testing.T) {
 	layers := []deep{{errors: []float64{2, 2}}, {errors: []float64{1, 2}}, {errors: []float64{2, 2}}}

@@ -21,12 +21,28 @@ export function say(area, text, wrong = false) {
 export function draw(place, figure) {
   place.hidden = !figure;
   if (!figure) return;
-  const part = place.closest("[data-part], section, .drop").id, name = `${part}.hide`, own = `${figure.name}:`;
-  if (!place.icar) place.addEventListener("hide", (e) => {
-    remember({ [name]: [...recallAll(name).filter((v) => !v.startsWith(own)), ...e.detail.map((key) => own + key)] });
-  });
-  place.tallest = () => (stuck.matches && place.closest(".stage") ? Math.max(240, 0.4 * innerHeight) : 440);
-  place.shown = () => mount(place, figure, recallAll(name).filter((v) => v.startsWith(own)).map((v) => v.slice(own.length)));
+  const part = place.closest("[data-part], section, .drop").id,
+    name = `${part}.hide`,
+    own = `${figure.name}:`;
+  if (!place.icar)
+    place.addEventListener("hide", (e) => {
+      remember({
+        [name]: [
+          ...recallAll(name).filter((v) => !v.startsWith(own)),
+          ...e.detail.map((key) => own + key),
+        ],
+      });
+    });
+  place.tallest = () =>
+    stuck.matches && place.closest(".stage") ? Math.max(240, 0.4 * innerHeight) : 440;
+  place.shown = () =>
+    mount(
+      place,
+      figure,
+      recallAll(name)
+        .filter((v) => v.startsWith(own))
+        .map((v) => v.slice(own.length)),
+    );
   place.shown();
 }
 
@@ -38,7 +54,10 @@ onReturn(() => {
 export function show(area, answer) {
   const own = (place) => place.closest("[data-part], section, .drop") === area;
   for (const place of [...area.querySelectorAll("[data-figure]")].filter(own)) {
-    draw(place, answer.figures?.find((f) => f.name === place.dataset.figure));
+    draw(
+      place,
+      answer.figures?.find((f) => f.name === place.dataset.figure),
+    );
   }
   for (const place of area.querySelectorAll("[data-words]")) {
     const words = answer.words?.[place.dataset.words] ?? "";
@@ -47,12 +66,15 @@ export function show(area, answer) {
     place.spoken = words;
   }
   const list = area.querySelector("dl");
-  if (list) list.replaceChildren(...(answer.facts ?? []).flatMap((f) => {
-    const [dt, dd] = [document.createElement("dt"), document.createElement("dd")];
-    typeset(dt, f.label);
-    typeset(dd, f.value);
-    return [dt, dd];
-  }));
+  if (list)
+    list.replaceChildren(
+      ...(answer.facts ?? []).flatMap((f) => {
+        const [dt, dd] = [document.createElement("dt"), document.createElement("dd")];
+        typeset(dt, f.label);
+        typeset(dd, f.value);
+        return [dt, dd];
+      }),
+    );
 }
 
 // drawing returns what draws an area anew, from what picture() fetches, and says what
@@ -83,21 +105,29 @@ export function drawing(area, picture, note) {
 export function gripped(area, answer, asked, part, form) {
   for (const place of area.querySelectorAll("[data-figure]")) {
     const own = (answer.handles ?? []).filter((h) => h.figure === place.dataset.figure);
-    if (own.length || place.grips) grips(place, own, (handle, x, y) => setTogether(part, form, dragged(form, handle, asked, x, y)));
+    if (own.length || place.grips)
+      grips(place, own, (handle, x, y) =>
+        setTogether(part, form, dragged(form, handle, asked, x, y)),
+      );
   }
 }
 
 // pictured keeps an area the picture of its form, and returns what draws it anew.
 export function pictured(area, more = () => ({})) {
-  const part = area.dataset.part, form = area.querySelector("form");
+  const part = area.dataset.part,
+    form = area.querySelector("form");
   let note = restore(part, form);
-  const refresh = drawing(area, async () => {
-    const q = query(form);
-    for (const [name, value] of Object.entries(more())) q.set(name, value);
-    const answer = await ask(`/api/${part}?${q}`);
-    show(area, answer);
-    gripped(area, answer, q, part, form);
-  }, () => note);
+  const refresh = drawing(
+    area,
+    async () => {
+      const q = query(form);
+      for (const [name, value] of Object.entries(more())) q.set(name, value);
+      const answer = await ask(`/api/${part}?${q}`);
+      show(area, answer);
+      gripped(area, answer, q, part, form);
+    },
+    () => note,
+  );
   form.addEventListener("submit", (e) => e.preventDefault());
   form.addEventListener("input", (e) => {
     note = changed(part, form, e.target);

@@ -22,19 +22,25 @@ export function land(element) {
     timer = setTimeout(leave, settled);
   };
   const watch = new ResizeObserver(hold);
-  leave = () => { watch.disconnect(); clearTimeout(timer); leave = () => {}; };
+  leave = () => {
+    watch.disconnect();
+    clearTimeout(timer);
+    leave = () => {};
+  };
   watch.observe(document.body);
   hold();
 }
 
-for (const move of ["wheel", "touchmove", "keydown", "pointerdown"]) addEventListener(move, () => leave(), { passive: true });
+for (const move of ["wheel", "touchmove", "keydown", "pointerdown"])
+  addEventListener(move, () => leave(), { passive: true });
 
 function landOn(hash) {
   const part = hash.length > 1 && document.getElementById(decodeURIComponent(hash.slice(1)));
   if (part) land(part);
 }
 
-for (const link of document.querySelectorAll('a[href^="#"]')) link.addEventListener("click", () => landOn(link.hash));
+for (const link of document.querySelectorAll('a[href^="#"]'))
+  link.addEventListener("click", () => landOn(link.hash));
 
 // first is the part that an address without one is about: the first of which it sets
 // anything.

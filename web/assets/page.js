@@ -11,7 +11,8 @@ import { pictured } from "./board.js";
 import { play, set } from "./controls.js";
 
 for (const part of ["process", "step", "half", "position", "depth"]) {
-  const area = document.getElementById(part), refresh = pictured(area);
+  const area = document.getElementById(part),
+    refresh = pictured(area);
   for (const b of area.querySelectorAll("[data-play]")) play(b);
   for (const place of area.querySelectorAll("[data-pick]")) {
     const [x, y] = place.dataset.pick.split(" ").map((n) => area.querySelector("form").elements[n]);
@@ -21,9 +22,18 @@ for (const part of ["process", "step", "half", "position", "depth"]) {
       set(y, e.detail.y.toFixed(2));
     });
   }
-  if (part === "process") { refresh(); continue; } // others follow its sequence
+  if (part === "process") {
+    refresh();
+    continue;
+  } // others follow its sequence
   // What is far down is asked for when it comes near.
-  new IntersectionObserver((seen, observer) => {
-    if (seen.some((s) => s.isIntersecting)) { observer.disconnect(); refresh(); }
-  }, { rootMargin: "600px" }).observe(area);
+  new IntersectionObserver(
+    (seen, observer) => {
+      if (seen.some((s) => s.isIntersecting)) {
+        observer.disconnect();
+        refresh();
+      }
+    },
+    { rootMargin: "600px" },
+  ).observe(area);
 }

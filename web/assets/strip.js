@@ -2,19 +2,33 @@
 // serves. The last head is dragged away, or another drawn in.
 
 const SVG = "http://www.w3.org/2000/svg";
-const cell = 38, most = 16, top = 24, bottom = 84;
+const cell = 38,
+  most = 16,
+  top = 24,
+  bottom = 84;
 
 // strip shows heads over coordinates in an element, and calls choose(h) when a reader
 // wants another number of heads.
 export function strip(element, choose) {
-  const picture = document.createElementNS(SVG, "svg"), grip = document.createElement("div");
+  const picture = document.createElementNS(SVG, "svg"),
+    grip = document.createElement("div");
   picture.setAttribute("aria-hidden", "true"); // the grip and the sentence say it
   grip.className = "grip";
   grip.tabIndex = 0;
-  for (const [k, v] of [["role", "slider"], ["aria-label", "heads H"], ["aria-valuemin", 1], ["aria-valuemax", most]]) grip.setAttribute(k, v);
+  for (const [k, v] of [
+    ["role", "slider"],
+    ["aria-label", "heads H"],
+    ["aria-valuemin", 1],
+    ["aria-valuemax", most],
+  ])
+    grip.setAttribute(k, v);
   element.append(picture, grip);
   const to = (h) => choose(Math.max(1, Math.min(most, h)));
-  grip.addEventListener("pointerdown", (e) => { grip.setPointerCapture(e.pointerId); grip.focus({ preventScroll: true }); e.preventDefault(); });
+  grip.addEventListener("pointerdown", (e) => {
+    grip.setPointerCapture(e.pointerId);
+    grip.focus({ preventScroll: true });
+    e.preventDefault();
+  });
   grip.addEventListener("pointermove", (e) => {
     if (!grip.hasPointerCapture(e.pointerId)) return;
     const box = picture.getBoundingClientRect();
@@ -22,7 +36,10 @@ export function strip(element, choose) {
   });
   grip.addEventListener("keydown", (e) => {
     const step = { ArrowLeft: -1, ArrowDown: -1, ArrowRight: 1, ArrowUp: 1 }[e.key];
-    if (step) { e.preventDefault(); to(element.heads + step); }
+    if (step) {
+      e.preventDefault();
+      to(element.heads + step);
+    }
   });
   new ResizeObserver(() => settle(element)).observe(element);
 }
@@ -30,8 +47,10 @@ export function strip(element, choose) {
 // draw shows h heads and d coordinates, pairs if they come so, of which lost are left
 // without a head.
 export function draw(element, { h, d, pairs, lost }) {
-  const picture = element.querySelector("svg"), grip = element.querySelector(".grip");
-  const width = cell * Math.max(h + 1, d) + 6, each = pairs ? 2 : 1;
+  const picture = element.querySelector("svg"),
+    grip = element.querySelector(".grip");
+  const width = cell * Math.max(h + 1, d) + 6,
+    each = pairs ? 2 : 1;
   picture.setAttribute("viewBox", `0 0 ${width} ${bottom + 22}`);
   picture.setAttribute("width", width);
   const parts = [];
@@ -39,10 +58,20 @@ export function draw(element, { h, d, pairs, lost }) {
     const head = Math.floor(i / each);
     parts.push(shape("path", { d: `M${x(head)} ${top}L${x(i)} ${bottom - 14}`, class: "link" }));
   }
-  for (let k = 0; k < h; k++) parts.push(shape("circle", { cx: x(k), cy: top, r: 12, class: "head" }));
+  for (let k = 0; k < h; k++)
+    parts.push(shape("circle", { cx: x(k), cy: top, r: 12, class: "head" }));
   for (let i = 0; i < d; i++) {
     const served = i < d - lost;
-    parts.push(shape("rect", { x: x(i) - 14, y: bottom - 14, width: 28, height: 28, rx: 4, class: served ? "served" : "lost" }));
+    parts.push(
+      shape("rect", {
+        x: x(i) - 14,
+        y: bottom - 14,
+        width: 28,
+        height: 28,
+        rx: 4,
+        class: served ? "served" : "lost",
+      }),
+    );
     parts.push(text(served ? "0" : "1", x(i), bottom + 5, served ? "" : "cost"));
   }
   picture.replaceChildren(...parts);
@@ -55,8 +84,11 @@ export function draw(element, { h, d, pairs, lost }) {
 const x = (i) => cell * (i + 0.5) + 3;
 
 function settle(element) {
-  const picture = element.querySelector("svg"), box = picture.getBoundingClientRect(), outer = element.getBoundingClientRect();
-  const scale = box.width / (picture.viewBox.baseVal.width || 1), grip = element.querySelector(".grip");
+  const picture = element.querySelector("svg"),
+    box = picture.getBoundingClientRect(),
+    outer = element.getBoundingClientRect();
+  const scale = box.width / (picture.viewBox.baseVal.width || 1),
+    grip = element.querySelector(".grip");
   grip.style.left = `${box.left - outer.left + scale * x((element.heads ?? 1) - 1)}px`;
   grip.style.top = `${box.top - outer.top + scale * top}px`;
 }
