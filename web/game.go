@@ -285,12 +285,14 @@ func capital(text string) string {
 	return strings.ToUpper(text[:1]) + text[1:]
 }
 
-// cross is a small grey cross at the origin.
-func cross() []figure.Series {
-	const arm = 0.06
-	bar, none := []float64{-arm, arm}, []float64{0, 0}
-	return []figure.Series{figure.NewSeries("", figure.Dashed, bar, none),
-		figure.NewSeries("", figure.Dashed, none, bar)}
+// cross is a small grey cross at the origin, of four arms: a dashed line begins with
+// a dash.
+func cross() (arms []figure.Series) {
+	for _, z := range []complex128{1, 1i, -1, -1i} {
+		arms = append(arms, figure.NewSeries("", figure.Dashed, []float64{0, 0.06 * real(z)},
+			[]float64{0, 0.06 * imag(z)}))
+	}
+	return arms
 }
 
 // circle is a grey circle about the origin.

@@ -152,8 +152,10 @@ func slide(t *testing.T, ctx context.Context, part, name, value string) {
 	do(t, ctx, until(pictures+" !== "+string(quoted)))
 }
 
+// scrollTo brings a part into view, as a reader who turns the wheel: the page lets go of
+// where it has landed.
 func scrollTo(part string) action {
-	return script("document.getElementById('" + part + "').scrollIntoView({behavior: 'instant'})")
+	return script("dispatchEvent(new Event('wheel')); document.getElementById('" + part + "').scrollIntoView({behavior: 'instant'})")
 }
 
 func TestWalk(t *testing.T) {
@@ -379,7 +381,8 @@ func open(t *testing.T, ctx context.Context, server started, theme string, width
 		t.Fatal(err)
 	}
 	do(t, ctx, chromedp.EmulateViewport(width, 1080), chromedp.Navigate(server.url+"/?"+
-		"game.guess=0.4,1.2&game.guess=-0.9,-0.3&process.reveal=yes&process.shown=9&heads.h=5&"+
+		"game.guess=-0.25,0.95&game.guess=0.77,-0.60&game.guess=0.46,0.86&game.guess=-0.83,-0.53&"+
+		"game.guess=0.86,0.47&game.round=5&process.reveal=yes&process.shown=9&heads.h=5&"+
 		"runs.run=first&inside.run=first"))
 	for _, part := range []string{"process", "flow", "step", "half", "position", "depth"} {
 		do(t, ctx, scrollTo(part), until("document.querySelector('#"+part+" svg')"))
@@ -397,13 +400,16 @@ func TestScreenshots(t *testing.T) {
 	server := withRun(t)
 	ctx := browser(t)
 	for _, theme := range []string{"light", "dark"} {
-		for _, width := range []int64{380, 1920} {
+		for _, width := range []int64{375, 1600} {
 			open(t, ctx, server, theme, width)
 			do(t, ctx, script("document.querySelector('nav').style.position = 'static'; document.querySelector('#heads form').requestSubmit()"),
 				until("document.getElementById('heads').dataset.state === 'training'"), until("document.getElementById('heads').dataset.state === 'done'"))
 			for _, part := range []string{"game", "process", "flow", "step", "heads", "half",
 				"position", "depth", "runs"} {
-				do(t, ctx, script("scrollTo({top: 0, behavior: 'instant'}); document.querySelectorAll('form').forEach(f => f.style.position = 'static')"))
+				do(t, ctx, script("scrollTo({top: 0, behavior: 'instant'}); "+
+					"document.querySelectorAll('form').forEach(f => f.style.position = 'static'); "+
+					"document.querySelectorAll('.stage > [data-figure]').forEach(f => "+
+					"{ f.style.position = 'relative'; f.style.top = 0; })"))
 				place := ask[[]float64](t, ctx, "(r => [r.x, r.y, r.width, r.height])(document.getElementById('"+part+"').getBoundingClientRect())")
 				beyond := true
 				picture, err := chromedp.Call(ctx, page.CaptureScreenshot, page.CaptureScreenshotParams{CaptureBeyondViewport: &beyond,
