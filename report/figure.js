@@ -23,7 +23,7 @@ export function mount(element, figure, hidden) {
   }
   state.figure = figure;
   if (hidden) state.hidden = new Set(hidden);
-  for (const b of element.querySelectorAll(".save button")) b.setAttribute("aria-label", `${b.textContent} of ${figure.title}`);
+  for (const b of element.querySelectorAll(".save button")) b.setAttribute("aria-label", `${b.textContent} of ${spoken(figure.title)}`);
   draw(element);
 }
 
@@ -34,8 +34,9 @@ function room(element) {
 function draw(element) {
   const state = element.icar, { figure } = state;
   const [title, panels, caption] = element.children;
-  typeset(title, figure.title);
-  typeset(caption, figure.caption);
+  title.dataset.words = figure.title;
+  title.replaceChildren(...marked(figure.title));
+  caption.replaceChildren(...marked(figure.caption));
   const width = (state.width = room(element));
   if (width < 1) return;
   const least = Math.max(...figure.panels.map((p) => narrowest[p.kind]));
@@ -69,7 +70,7 @@ function drawPanel(element, panel, index, width) {
   const frame = { width: heat ? side : width, height: Math.round(height) };
   const svg = shape("svg", { viewBox: `0 0 ${frame.width} ${frame.height}`, width: frame.width, height: frame.height, role: "img", tabindex: 0 });
   const name = [element.icar.figure.title, panel.title].filter(Boolean).join(", ");
-  svg.setAttribute("aria-label", `${name}. Arrow keys read values.`);
+  svg.setAttribute("aria-label", `${spoken(name)}. Arrow keys read values.`);
   const readout = make("p", "readout");
   readout.setAttribute("aria-live", "polite");
   readout.textContent = "\u00a0";
@@ -228,10 +229,8 @@ function legend(element, panel, index) {
     b.setAttribute("aria-pressed", String(!element.icar.hidden.has(key)));
     const swatch = shape("svg", { viewBox: "0 0 22 12", width: 22, height: 12, "aria-hidden": "true" });
     swatch.append(s.style === "points" ? marker(colour[i], 11, 6) : shape("path", { d: "M1 6H21", class: `line ${colour[i].name}${s.style === "dashed" ? " dashed" : ""}` }));
-    const name = make("span");
-    typeset(name, s.label);
-    b.append(swatch, name);
-    b.dataset.label = s.label;
+    b.dataset.words = s.label;
+    b.append(swatch, ...marked(s.label));
     b.addEventListener("click", () => {
       if (!element.icar.hidden.delete(key)) element.icar.hidden.add(key);
       draw(element);
@@ -382,12 +381,12 @@ export function still(element) {
     const { color, fontSize, fontFamily, fontWeight } = getComputedStyle(node);
     text(all, content, x - outer.left, y - top.top, { fill: color, "font-size": fontSize, "font-family": fontFamily, "font-weight": fontWeight, "dominant-baseline": "central" });
   };
-  write(title, element.icar.figure.title, top.left, (top.top + top.bottom) / 2);
+  write(title, title.dataset.words, top.left, (top.top + top.bottom) / 2);
   const pictures = [...element.querySelectorAll(".panel > svg")];
   for (const key of element.querySelectorAll(".legend button[aria-pressed=true]")) {
     const swatch = key.querySelector("svg"), box = swatch.getBoundingClientRect();
     pictures.push(swatch);
-    write(key, key.dataset.label, box.right + 5, (box.top + box.bottom) / 2);
+    write(key, key.dataset.words, box.right + 5, (box.top + box.bottom) / 2);
   }
   for (const svg of pictures) {
     const copy = svg.cloneNode(true), from = svg.querySelectorAll("*"), box = svg.getBoundingClientRect();
@@ -455,33 +454,58 @@ function shape(tag, attributes) {
 
 function text(svg, content, x, y, attributes) {
   const e = shape("text", { x, y, ...attributes });
-  typeset(e, String(content));
+  let at = 0; // where the last piece stood: its height in em of the line
+  for (const [words, level] of pieces(String(content))) {
+    const to = level * (level < 0 ? 0.22 : 0.35);
+    if (level === 0 && at === 0) e.append(words);
+    else {
+      const size = level ? 0.75 : 1, t = shape("tspan", { dy: `${((at - to) / size).toFixed(3)}em`, ...(level && { style: `font-size: ${size}em` }) });
+      t.textContent = words;
+      e.append(t);
+    }
+    at = to;
+  }
   svg.append(e);
 }
 
-// typeset writes a text with its subscripts and superscripts, s_t, λ^{T-1}: a letter
-// that stands alone, then what is lowered or raised.
-export function typeset(node, content) {
-  const parts = [], mark = /(?<![\p{L}_])(\p{L})([_^])(?:\{([^{}]{1,12})\}|([\p{L}\p{N}])(?![\p{L}\p{N}_]))/gu;
+// --- words ---
+
+// A symbol with a subscript or a power is one letter, then "_" or "^" and digits, one letter
+// or anything in braces; longer names with "_" are names, and ᵀ and ² no letters of one.
+const letter = "[\\p{Lu}\\p{Ll}\\p{Lo}]", named = "[\\p{Lu}\\p{Ll}\\p{Lo}\\p{Nd}_]";
+const scripted = new RegExp(`(?<!${named})(${letter}\\p{M}*)([_^])(?:\\{([^{}]+)\\}|(\\p{Nd}+|${letter}))(?!${named})`, "gu");
+
+// pieces cuts a text where subscripts and powers begin and end: what stands in each, and its
+// level, -1, 0 or 1.
+function pieces(content) {
+  const all = [];
   let end = 0;
-  for (const m of content.matchAll(mark)) {
-    parts.push([content.slice(end, m.index) + m[1], ""], [m[3] ?? m[4], m[2]]);
+  for (const m of content.matchAll(scripted)) {
+    all.push([content.slice(end, m.index) + m[1], 0], [m[3] ?? m[4], m[2] === "_" ? -1 : 1]);
     end = m.index + m[0].length;
   }
-  if (!parts.length) return void (node.textContent = content);
-  parts.push([content.slice(end), ""]);
-  const drawn = node.namespaceURI === SVG;
-  let lowered = 0; // a baseline that was moved is moved back by what follows
-  node.replaceChildren(...parts.filter(([s]) => s).map(([s, kind]) => {
-    if (!drawn && !kind) return document.createTextNode(s);
-    const e = drawn ? shape("tspan", {}) : make(kind === "_" ? "sub" : "sup");
-    const shift = { _: 3, "^": -4, "": 0 }[kind];
-    if (drawn && shift !== lowered) e.setAttribute("dy", shift - lowered);
-    if (drawn && kind) e.setAttribute("font-size", "72%");
-    lowered = shift;
-    e.textContent = s;
+  if (end < content.length) all.push([content.slice(end), 0]);
+  return all;
+}
+
+// marked is a text as nodes of a page.
+function marked(content) {
+  return pieces(content ?? "").map(([words, level]) => {
+    if (level === 0) return words;
+    const e = make(level < 0 ? "sub" : "sup");
+    e.textContent = words;
     return e;
-  }));
+  });
+}
+
+// typeset writes a text into an element, its subscripts and powers as such.
+export function typeset(node, content) {
+  node.replaceChildren(...marked(content));
+}
+
+// spoken is a text for those who hear it: "s sub t-1".
+function spoken(content) {
+  return content.replace(scripted, (_, base, sign, braced, plain) => `${base} ${sign === "_" ? "sub" : "to the power"} ${braced ?? plain}`);
 }
 
 // In a report the figures lie in the page as JSON, beside their still picture.

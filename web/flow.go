@@ -155,7 +155,7 @@ func (doc *Document) sum(m *layer, states []complex128, seen []seenToken,
 		"from least squares, and %.3f from where W takes the last token.", plural(t, "token"),
 		cmplx.Abs(prediction-step), cmplx.Abs(prediction-least), cmplx.Abs(prediction-next))
 	doc.say("learnt", "It has learnt one step of gradient descent: its step size is %.4f, and the "+
-		"paper's η* = 3/(2T_{max} + 3d - 4) is 3/%d = %.4f for T_{max} = %d and d = 1 complex "+
+		"paper's η* = 3/(2 T_{max} + 3d - 4) is 3/%d = %.4f for T_{max} = %d and d = 1 complex "+
 		"coordinate.", m.eta(), 2*layerLength-1, eta, layerLength)
 	doc.factNumber("step size of the layer", m.eta())
 	doc.factNumber("η*", eta)

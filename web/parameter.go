@@ -20,7 +20,7 @@ type parameter struct {
 	low, high, step float64
 	choices         []string
 	many            int    // > 0: a text, given up to so many times
-	takes           string // what such a text is; "" for a path
+	takes           string // of a text: which
 	means           string
 }
 

@@ -36,8 +36,8 @@ func drag(t *testing.T, ctx context.Context, x, y, dx, dy float64) {
 
 const gameGrip = "document.querySelector('#game .grip')"
 
-// text is what an element says.
-func text(t *testing.T, ctx context.Context, selector string) string {
+// textOf is what an element says.
+func textOf(t *testing.T, ctx context.Context, selector string) string {
 	t.Helper()
 	return ask[string](t, ctx, "document.querySelector('"+selector+"').textContent")
 }
@@ -75,7 +75,7 @@ func TestGameToItsEnd(t *testing.T) {
 	show(t, ctx, server.url+"/?game.seed=12", 1280)
 	for k := range gameRounds {
 		guessInBrowser(t, ctx, k)
-		if said := text(t, ctx, "#game [data-words=verdict]"); !strings.HasPrefix(said, "You were ") ||
+		if said := textOf(t, ctx, "#game [data-words=verdict]"); !strings.HasPrefix(said, "You were ") ||
 			!strings.Contains(said, "the Transformer came") {
 			t.Errorf("round %d: the page says %q", k+1, said)
 		}
@@ -83,7 +83,7 @@ func TestGameToItsEnd(t *testing.T) {
 			do(t, ctx, script("document.querySelector('#game [data-next]').click()"))
 		}
 	}
-	end := text(t, ctx, "#game [data-words=score]")
+	end := textOf(t, ctx, "#game [data-words=score]")
 	if !strings.HasPrefix(end, "After 10 rounds of 10: you ") || !strings.HasSuffix(end, " you.") &&
 		!strings.Contains(end, "you beat") && !strings.Contains(end, "level") {
 		t.Errorf("at the end the page says %q", end)
@@ -95,12 +95,12 @@ func TestGameToItsEnd(t *testing.T) {
 	}
 	over := "document.querySelector('#game [data-words=score]').textContent.startsWith('After 10')"
 	do(t, ctx, chromedp.Reload(), until(over))
-	if again := text(t, ctx, "#game [data-words=score]"); again != end {
+	if again := textOf(t, ctx, "#game [data-words=score]"); again != end {
 		t.Errorf("loaded again: %q, before %q", again, end)
 	}
 	do(t, ctx, script("document.querySelector('#game tbody button').click()"), until(
 		"document.querySelector('#game .title').textContent.startsWith('Round 1 of 10')"))
-	if again := text(t, ctx, "#game [data-words=score]"); again != end {
+	if again := textOf(t, ctx, "#game [data-words=score]"); again != end {
 		t.Errorf("round 1 looked at again: %q, before %q", again, end)
 	}
 	do(t, ctx, script("history.back()"), until("document.querySelector('#game .title')"+
@@ -109,7 +109,7 @@ func TestGameToItsEnd(t *testing.T) {
 	tab, closeTab := chromedp.NewContext(ctx)
 	defer closeTab()
 	do(t, tab, chromedp.Navigate(server.url+"/"+address), until(over))
-	if shared := text(t, tab, "#game [data-words=score]"); shared != end {
+	if shared := textOf(t, tab, "#game [data-words=score]"); shared != end {
 		t.Errorf("the address elsewhere: %q, here %q", shared, end)
 	}
 	do(t, ctx, script("document.querySelector('#game [data-again]').click()"),
@@ -146,7 +146,7 @@ func walkWrongGames(t *testing.T, ctx context.Context, server started) {
 	} {
 		show(t, ctx, server.url+"/?"+address, 1280)
 		do(t, ctx, until("document.querySelector('#game .status').textContent !== ''"))
-		if said := text(t, ctx, "#game .status"); !strings.Contains(said, want[0]) {
+		if said := textOf(t, ctx, "#game .status"); !strings.Contains(said, want[0]) {
 			t.Errorf("%s: the page says %q, want %q", address, said, want[0])
 		}
 		if got := ask[string](t, ctx, "document.getElementById('game').dataset.played"); got != want[1] ||
