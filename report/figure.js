@@ -23,7 +23,9 @@ export function mount(element, figure, hidden) {
   }
   state.figure = figure;
   if (hidden) state.hidden = new Set(hidden);
-  for (const b of element.querySelectorAll(".save button")) b.setAttribute("aria-label", `${b.textContent} of ${spoken(figure.title)}`);
+  for (const b of element.querySelectorAll(".save button")) {
+    b.setAttribute("aria-label", `${b.textContent} of ${spoken(figure.title)}`);
+  }
   draw(element);
 }
 
@@ -54,11 +56,11 @@ function draw(element) {
 // other way round.
 export function placeOn(element, index = 0) {
   const svg = element.querySelectorAll(".panel > svg")[index], view = element.icar.views[index];
-  return {
-    svg,
-    at: (x, y) => { const box = svg.getBoundingClientRect(), k = box.width / svg.viewBox.baseVal.width; return [box.left + k * view.sx(x), box.top + k * view.sy(y)]; },
-    from: (e) => view.unscale(...position(svg, e)),
+  const at = (x, y) => {
+    const box = svg.getBoundingClientRect(), k = box.width / svg.viewBox.baseVal.width;
+    return [box.left + k * view.sx(x), box.top + k * view.sy(y)];
   };
+  return { at, from: (e) => view.unscale(...position(svg, e)) };
 }
 
 function drawPanel(element, panel, index, width) {
@@ -459,7 +461,8 @@ function text(svg, content, x, y, attributes) {
     const to = level * (level < 0 ? 0.22 : 0.35);
     if (level === 0 && at === 0) e.append(words);
     else {
-      const size = level ? 0.75 : 1, t = shape("tspan", { dy: `${((at - to) / size).toFixed(3)}em`, ...(level && { style: `font-size: ${size}em` }) });
+      const size = level ? 0.75 : 1, t = shape("tspan", { dy: `${((at - to) / size).toFixed(3)}em` });
+      if (level) t.setAttribute("style", `font-size: ${size}em`);
       t.textContent = words;
       e.append(t);
     }
@@ -473,7 +476,8 @@ function text(svg, content, x, y, attributes) {
 // A symbol with a subscript or a power is one letter, then "_" or "^" and digits, one letter
 // or anything in braces; longer names with "_" are names, and ᵀ and ² no letters of one.
 const letter = "[\\p{Lu}\\p{Ll}\\p{Lo}]", named = "[\\p{Lu}\\p{Ll}\\p{Lo}\\p{Nd}_]";
-const scripted = new RegExp(`(?<!${named})(${letter}\\p{M}*)([_^])(?:\\{([^{}]+)\\}|(\\p{Nd}+|${letter}))(?!${named})`, "gu");
+const moved = `\\{([^{}]+)\\}|(\\p{Nd}+|${letter})`;
+const scripted = new RegExp(`(?<!${named})(${letter}\\p{M}*)([_^])(?:${moved})(?!${named})`, "gu");
 
 // pieces cuts a text where subscripts and powers begin and end: what stands in each, and its
 // level, -1, 0 or 1.
@@ -505,7 +509,8 @@ export function typeset(node, content) {
 
 // spoken is a text for those who hear it: "s sub t-1".
 function spoken(content) {
-  return content.replace(scripted, (_, base, sign, braced, plain) => `${base} ${sign === "_" ? "sub" : "to the power"} ${braced ?? plain}`);
+  return content.replace(scripted, (_, base, sign, braced, plain) =>
+    `${base} ${sign === "_" ? "sub" : "to the power"} ${braced ?? plain}`);
 }
 
 // In a report the figures lie in the page as JSON, beside their still picture.

@@ -217,7 +217,7 @@ func trainOnPage(t *testing.T, ctx context.Context, family, d, heads string, pro
 	}
 	want := fmt.Sprintf("Theory says that the loss becomes %v. It has become %.4f.", promised, loss)
 	if said := ask[string](t, ctx,
-		"document.querySelector('#heads [data-words=verdict]').textContent"); said != want {
+		"document.querySelector('#heads [data-says=verdict]').textContent"); said != want {
 		t.Errorf("%s, H = %s: the page says %q, want %q", family, heads, said, want)
 	}
 	if pictures < 20 {

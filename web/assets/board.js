@@ -59,8 +59,8 @@ export function show(area, answer) {
       answer.figures?.find((f) => f.name === place.dataset.figure),
     );
   }
-  for (const place of area.querySelectorAll("[data-words]")) {
-    const words = answer.words?.[place.dataset.words] ?? "";
+  for (const place of area.querySelectorAll("[data-says]")) {
+    const words = answer.words?.[place.dataset.says] ?? "";
     place.hidden = !words;
     if (place.spoken !== words) typeset(place, words); // what is the same is not said again
     place.spoken = words;

@@ -43,7 +43,7 @@ const changed = () => {
   if (near) refresh();
 };
 process.addEventListener("input", changed);
-onReturn(changed);
+onReturn(() => queueMicrotask(changed)); // once the process has its values back
 form.addEventListener("submit", (e) => e.preventDefault());
 form.addEventListener("input", (e) => set(process.elements[e.target.name], e.target.value));
 for (const b of form.querySelectorAll("[data-play]")) play(b);

@@ -45,7 +45,7 @@ const train = async () => {
   say(area, `${note} Training.`.trim());
   area.dataset.state = "training";
   let shown = 0;
-  area.querySelector("[data-words]").hidden = true; // it was of another training
+  area.querySelector("[data-says]").hidden = true; // it was of another training
   try {
     await listen(`/api/heads?${query(form)}`, mine.signal, (name, data) => {
       if (name === "frame") {
