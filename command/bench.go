@@ -26,6 +26,7 @@ type benchFlags struct {
 	lengths       []int
 	plan          []int
 	figure        string
+	style         report.Style
 	against       string
 	asJSON        bool
 }
@@ -83,6 +84,7 @@ The environment's ICAR_KERNEL chooses the kernel: go, avx2, avx512 or neon.`,
 	c.Flags().IntSliceVar(&f.plan, "plan", nil,
 		"numbers of processors to predict a step for, as in 1,2,16,64")
 	c.Flags().StringVar(&f.figure, "figure", "", "the `folder` to draw the roofline in")
+	addStyle(c.Flags(), &f.style)
 	c.Flags().StringVar(&f.against, "against", "", "the `command` to compare with")
 	c.Flags().BoolVar(&f.asJSON, "json", false, "print one JSON document instead of the table")
 	return c

@@ -33,5 +33,5 @@ func (f benchFlags) draw(ctx context.Context, cases []bench.Case, d benchDocumen
 		return err
 	}
 	picture := bench.RooflineFigure(bench.NewCeilings(k, d.Peak*1e9), results, intensities)
-	return report.SaveFigures(f.figure, []figure.Figure{picture})
+	return report.SaveFigures(f.figure, []figure.Figure{picture}, f.style)
 }

@@ -13,7 +13,7 @@ const narrowest = { lines: 290, plane: 290, heatmap: 150 };
 export function mount(element, figure, hidden) {
   let state = element.icar;
   if (!state) {
-    state = element.icar = { hidden: new Set(), at: new Map() };
+    state = element.icar = { hidden: new Set(), at: new Map(), views: [] };
     element.classList.add("figure");
     element.replaceChildren(make("p", "title"), make("div", "panels"), make("p", "caption"), make("p", "save"));
     const [, , , save] = element.children;
@@ -49,6 +49,18 @@ function draw(element) {
   panels.style.setProperty("--columns", columns); // on paper they share its width
   panels.replaceChildren(...figure.panels.map((p, i) => drawPanel(element, p, i, each)));
   if (focused >= 0) panels.querySelectorAll("svg, button")[focused]?.focus({ preventScroll: true });
+  element.dispatchEvent(new CustomEvent("drawn"));
+}
+
+// placeOn returns where a point of a panel that is drawn is on the page, and the
+// other way round.
+export function placeOn(element, index = 0) {
+  const svg = element.querySelectorAll(".panel > svg")[index], view = element.icar.views[index];
+  const at = (x, y) => {
+    const box = svg.getBoundingClientRect(), k = box.width / svg.viewBox.baseVal.width;
+    return [box.left + k * view.sx(x), box.top + k * view.sy(y)];
+  };
+  return { at, from: (e) => view.unscale(...position(svg, e)) };
 }
 
 function drawPanel(element, panel, index, width) {
@@ -56,7 +68,7 @@ function drawPanel(element, panel, index, width) {
   const heat = panel.kind === "heatmap";
   const side = Math.min(width, heat ? 340 : 520);
   const height = heat ? side * Math.min(1.4, Math.max(0.35, panel.matrix.rows / panel.matrix.columns)) + margin.top
-    : panel.kind === "plane" ? Math.min(side, 440) : Math.min(300, Math.max(230, width * 0.5));
+    : panel.kind === "plane" ? Math.min(side, element.tallest?.() ?? 440) : Math.min(300, Math.max(230, width * 0.5));
   const frame = { width: heat ? side : width, height: Math.round(height) };
   const svg = shape("svg", { viewBox: `0 0 ${frame.width} ${frame.height}`, width: frame.width, height: frame.height, role: "img", tabindex: 0 });
   const name = [element.icar.figure.title, panel.title].filter(Boolean).join(", ");
@@ -67,6 +79,7 @@ function drawPanel(element, panel, index, width) {
   const view = heat ? drawHeatmap(svg, panel, frame) : drawLines(svg, panel, frame, element, index);
   text(svg, panel.title, frame.width / 2, 13, { "text-anchor": "middle", class: "heading" });
   inspect(element, index, svg, readout, view);
+  element.icar.views[index] = view;
   box.append(svg);
   if (!heat) box.append(legend(element, panel, index));
   box.append(readout);
@@ -295,7 +308,7 @@ function inspect(element, index, svg, readout, view) {
   const show = (place) => {
     at.set(index, place);
     view.cursor.replaceChildren();
-    readout.textContent = (view.heat ? readCell(view, place) : readLine(view, place)) || "\u00a0";
+    typeset(readout, (view.heat ? readCell(view, place) : readLine(view, place)) || "\u00a0");
   };
   svg.addEventListener("pointermove", (e) => show(locate(view, ...position(svg, e))));
   svg.addEventListener("keydown", (e) => {
@@ -318,7 +331,7 @@ function position(svg, e) {
 }
 
 function abscissae(view) {
-  return [...new Set(view.shown.flatMap((s) => s.x.filter((x, k) => view.fits(x, s.y[k]))))].sort((a, b) => a - b);
+  return [...new Set(view.shown.filter((s) => s.label !== "").flatMap((s) => s.x.filter((x, k) => view.fits(x, s.y[k]))))].sort((a, b) => a - b);
 }
 
 function locate(view, px, py) {
@@ -488,6 +501,11 @@ function marked(content) {
     e.textContent = words;
     return e;
   });
+}
+
+// typeset writes a text into an element, its subscripts and powers as such.
+export function typeset(node, content) {
+  node.replaceChildren(...marked(content));
 }
 
 // spoken is a text for those who hear it: "s sub t-1".

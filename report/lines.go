@@ -52,8 +52,8 @@ func addLines(p *plot.Plot, series []figure.Series, l layout) ([]legendKey, erro
 				p.Add(dots)
 				thumbnail = dots
 			case figure.Faint:
-				faint(l)
-				p.Add(l)
+				faint(line)
+				p.Add(line)
 			default:
 				p.Add(line)
 			}

@@ -16,12 +16,13 @@ import (
 )
 
 var headsParameters = []parameter{
-	choice("family", "contexts", "law of the context matrices", "unitary", "rotation"),
-	number("d", "d", 6, 2, 16, 1, "token dimension, even for rotation"),
-	number("h", "H", 6, 1, 16, 1, "heads"),
-	number("tmax", "Tmax", 10, 2, 20, 1, "longest context"),
-	number("seed", "start", 1, 1, 1000, 1, "which initial weights"),
-	number("lograte", "log₁₀ learning rate", -2, -4, -1, 0.05, "learning rate, as a power of ten"),
+	choice("family", "W is drawn from", "law of the context matrices", "unitary", "rotation"),
+	number("d", "dimension d", 6, 2, 16, 1, "token dimension, even for rotation"),
+	number("h", "heads H", 6, 1, 16, 1,
+		"attention heads; each serves a coordinate, or a pair of a rotation"),
+	number("tmax", "longest context T_{max}", 10, 2, 20, 1, "longest context"),
+	number("seed", "which start", 1, 1, 1000, 1, "which initial weights"),
+	number("lograte", "learning rate, log₁₀", -2, -4, -1, 0.05, "learning rate, as a power of ten"),
 	number("iterations", "iterations", 20000, 1000, 40000, 1000, "iterations of gradient descent"),
 }
 
@@ -158,6 +159,12 @@ func (l *live) frame(k int, loss float64) frame {
 	}
 	f.figure("loss", "Loss at a context length, mean over T", l.caption(), 1,
 		lines("", linear("iteration"), linear("mean of ℓ_T"), series...))
+	if k == l.iterations {
+		f.say("verdict", "%s", becomes(loss, l.minimum))
+	} else {
+		f.say("verdict", "After %s of %d the loss is %.4f. Theory says that it becomes %v.",
+			plural(k, "iteration"), l.iterations, loss, l.minimum)
+	}
 	f.factNumber("loss", loss)
 	f.factNumber("predicted minimum", l.minimum)
 	if c, err := theory.Certify(m, l.family); err == nil {

@@ -9,6 +9,7 @@ import (
 	"mime"
 	"net/http"
 	"path"
+	"regexp"
 
 	"icar/report"
 )
@@ -68,6 +69,7 @@ func renderPage() ([]byte, error) {
 			}
 			return nil, fmt.Errorf("part %s has no parameter %s", part, name)
 		},
+		"typeset": typeset,
 	}).ParseFS(files, "*.html")
 	if err != nil {
 		return nil, err
@@ -75,4 +77,13 @@ func renderPage() ([]byte, error) {
 	var b bytes.Buffer
 	err = t.Execute(&b, nil)
 	return b.Bytes(), err
+}
+
+// lowered is a letter that stands alone and what is written below it, as in T_{max}.
+var lowered = regexp.MustCompile(`(\b|[0-9])(\p{L})_(?:\{([^{}]+)\}|([\p{L}\p{N}])\b)`)
+
+// typeset writes a text as HTML, with real subscripts.
+func typeset(text string) template.HTML {
+	return template.HTML(lowered.ReplaceAllString(template.HTMLEscapeString(text),
+		"$1$2<sub>$3$4</sub>"))
 }

@@ -15,13 +15,13 @@ import (
 )
 
 var positionParameters = []parameter{
-	number("mu", "μ", 50, 1, 400, 1, "context spread: angles are U[0, 2π/μ]"),
-	number("logk", "log₁₀ iterations", 3, 0, 6, 0.05,
+	number("mu", "spread of the angles μ", 50, 1, 400, 1, "context spread: angles are U[0, 2π/μ]"),
+	number("logk", "iterations, log₁₀", 3, 0, 6, 0.05,
 		"iterations of gradient descent, as a power of ten"),
-	number("tmax", "Tmax", 30, 5, 40, 1, "longest context"),
-	number("row", "row T", 30, 5, 40, 1, "the row that a cosine is fitted to, at most Tmax"),
-	number("theta", "θ", 0.5, 0, 3.14, 0.01, "angle of the identity below"),
-	number("t", "T of the identity", 6, 1, 20, 1, "power of the identity below"),
+	number("tmax", "longest context T_{max}", 30, 5, 40, 1, "longest context"),
+	number("row", "row T of P", 30, 5, 40, 1, "the row that a cosine is fitted to, at most Tmax"),
+	number("theta", "angle θ of the identity", 0.5, 0, 3.14, 0.01, "angle of the identity below"),
+	number("t", "power T of the identity", 6, 1, 20, 1, "power of the identity below"),
 }
 
 // positionRate is the learning rate of the paper's Fig. 6.
@@ -57,6 +57,8 @@ func (s *Server) position(ctx context.Context, v values) (Document, error) {
 		lines("", logarithmic("iterations"), logarithmic("mean loss"),
 			figure.NewSeries("loss", figure.Solid, x, y),
 			figure.NewSeries("now", figure.Points, []float64{float64(k)}, []float64{loss})))
+	doc.say("wave", "After %s the mean loss is %s. %s", plural(k, "iteration"),
+		report.Number(loss), doc.Figures[1].Caption)
 	doc.factNumber("mean loss now", loss)
 	doc.identity(v.number("theta"), v.integer("t"))
 	return doc, nil

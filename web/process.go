@@ -15,15 +15,16 @@ import (
 )
 
 var processParameters = []parameter{
-	choice("family", "family", "rotation and unitary have d = 2; so and haar have d = 2 or 3",
+	choice("family", "family of W", "rotation and unitary have d = 2; so and haar have d = 2 or 3",
 		"rotation", "so", "haar", "unitary"),
-	number("d", "d", 2, 2, 3, 1, "token dimension"),
-	number("theta", "θ", 0.7, 0, 6.28, 0.01, "angle of W, in radians"),
-	number("phi", "φ", 1.9, 0, 6.28, 0.01, "unitary: the second angle; d = 3: the tilt of the axis"),
-	number("rho", "ρ", 1, 0.5, 1, 0.01, "contraction, the modulus of the eigenvalues"),
-	number("sigma", "σ", 0, 0, 0.5, 0.01, "noise level"),
-	number("shown", "T", 4, 1, 20, 1, "tokens that are shown"),
-	number("seed", "noise", 1, 1, 1000, 1, "which draw of the noise"),
+	number("d", "dimension d", 2, 2, 3, 1, "token dimension"),
+	number("theta", "angle θ", 0.7, 0, 6.28, 0.01, "angle of W, in radians"),
+	number("phi", "second angle φ", 1.9, 0, 6.28, 0.01,
+		"unitary: the second angle; d = 3: the tilt of the axis"),
+	number("rho", "contraction ρ", 1, 0.5, 1, 0.01, "contraction, the modulus of the eigenvalues"),
+	number("sigma", "noise σ", 0, 0, 0.5, 0.01, "noise level"),
+	number("shown", "tokens T", 4, 1, 20, 1, "tokens that are shown"),
+	number("seed", "draw of the noise", 1, 1, 1000, 1, "which draw of the noise"),
 	choice("reveal", "show W", "yes shows W, the next token and the errors", "no", "yes"),
 	number("gx", "guess, first", 0, -2, 2, 0.01, "first coordinate of the guessed next token"),
 	number("gy", "guess, second", 0, -2, 2, 0.01, "second coordinate of the guess"),
@@ -32,6 +33,10 @@ var processParameters = []parameter{
 		"azimuth of the view for d = 3, in radians"),
 	number("lift", "lift the view", 0.4, -1.56, 1.56, 0.02,
 		"elevation of the view for d = 3, in radians"),
+	number("start", "turn of s_1", 0, -3.14, 3.14, 0.01,
+		"for d = 2: the angle by which s_1 is turned, in radians"),
+	number("size", "length of s_1", 1, 0.2, 1.4, 0.01,
+		"for d = 2: what s_1 is multiplied by"),
 }
 
 const processLength = 20
@@ -66,17 +71,23 @@ func (s *Server) process(_ context.Context, v values) (Document, error) {
 	put("your guess", figure.Points, guess)
 	next := q.shown(q.states[t*q.d:], 1)
 	reveal := v.on("reveal")
+	yours := floats.Distance(guess, next, 2)
 	if reveal {
-		doc.factNumber("your guess is off by", floats.Distance(guess, next, 2))
+		doc.factNumber("your guess is off by", yours)
 	}
+	nearest, least := "", math.Inf(1)
 	for _, e := range guessers() {
 		prediction, err := q.predict(e.Estimator, t)
 		if err != nil {
 			return doc, err
 		}
 		put(e.label, figure.Points, where(reveal, prediction))
+		off := floats.Distance(prediction, next, 2)
+		if off < least {
+			nearest, least = e.label, off
+		}
 		if reveal {
-			doc.factNumber(e.label+" is off by", floats.Distance(prediction, next, 2))
+			doc.factNumber(e.label+" is off by", off)
 		}
 	}
 	put("s_{T+1}", figure.Points, where(reveal, next)) // after the guesses, so that none hides it
@@ -87,16 +98,52 @@ func (s *Server) process(_ context.Context, v values) (Document, error) {
 			put("axis x"+string(name), figure.Dashed, unit)
 		}
 	}
+	if q.show == 2 {
+		series = append(series, circle(2)) // what can be dragged stays within it
+		doc.processHandles(q, guess)
+	}
 	x, y := q.axes(look)
 	doc.figure("path", "The tokens s_1 … s_T", q.caption(reveal), 1,
 		figure.Panel{Kind: figure.Plane, X: linear(x), Y: linear(y), Series: series})
 	if reveal {
 		doc.figure("w", "W", "The hidden matrix, here in its real form.", 1,
 			heatmap("", "", "", q.d, q.d, q.w))
+		doc.say("hidden", "This is W. It was hidden: each token is W times the one before%s. Your "+
+			"guess of the next token is %.2f off. Nearest of the estimators: %s, %.2f off.",
+			noiseAdded(v.number("sigma")), yours, nearest, least)
 	} else {
 		doc.fact("W", "hidden: guess the next token, then show W")
+		doc.say("hidden", "W is hidden. All that can be seen of it %s.", tokensAre(t))
 	}
 	return doc, nil
+}
+
+func noiseAdded(sigma float64) string {
+	if sigma == 0 {
+		return ""
+	}
+	return fmt.Sprintf(", and noise of size %v", sigma)
+}
+
+func tokensAre(t int) string {
+	if t == 1 {
+		return "is 1 token, which says nothing of it"
+	}
+	return fmt.Sprintf("are %d tokens", t)
+}
+
+// processHandles are what can be dragged in the plane.
+func (doc *Document) processHandles(q sample, guess []float64) {
+	s, w := q.states, q.w
+	second := point{w[0]*s[0] + w[1]*s[1], w[q.d]*s[0] + w[q.d+1]*s[1]}
+	doc.Handles = []Handle{
+		{Figure: "path", Name: "s_1", Means: "where the sequence begins", At: point{s[0], s[1]},
+			Angle: "start", Length: "size"},
+		{Figure: "path", Name: "W s_1", Means: "turns and shrinks W", At: second, Angle: "theta",
+			Length: "rho"},
+		{Figure: "path", Name: "your guess", Means: "your guess of the next token",
+			At: point(guess), X: "gx", Y: "gy"},
+	}
 }
 
 // where returns the points that are to be seen. A curve without points keeps its
@@ -163,14 +210,39 @@ func drawSample(v values) (sample, error) {
 	if p.Family == ar.Unitary {
 		lambda := []complex128{polar(p.Rho, theta), polar(p.Rho, phi)}
 		states, err := ar.Rollout[complex128](p, ar.Context{Lambda: lambda}, processLength+1, r)
-		return realForm(states, lambda), err
+		q := realForm(states, lambda)
+		q.moveStart(v)
+		return q, err
 	}
 	c := ar.Context{W: turning(p, theta, phi)}
 	if p.Family == ar.Rotation {
 		c.Lambda = []complex128{polar(p.Rho, theta), polar(p.Rho, -theta)}
 	}
 	states, err := ar.Rollout[float64](p, c, processLength+1, r)
-	return sample{p.D, p.D, states, c.W}, err
+	q := sample{p.D, p.D, states, c.W}
+	q.moveStart(v)
+	return q, err
+}
+
+// moveStart turns and stretches the first two coordinates of s_1. What that changes
+// goes through W with the rest; the noise stays.
+func (q sample) moveStart(v values) {
+	turn, size := v.number("start"), v.number("size")
+	if q.show != 2 || len(q.states) == 0 || turn == 0 && size == 1 {
+		return
+	}
+	sin, cos := math.Sincos(turn)
+	x, y := q.states[0], q.states[1]
+	change := make([]float64, q.d)
+	change[0], change[1] = size*(cos*x-sin*y)-x, size*(sin*x+cos*y)-y
+	moved := make([]float64, q.d)
+	for t := 0; t < len(q.states); t += q.d {
+		floats.Add(q.states[t:t+q.d], change)
+		for i := range moved {
+			moved[i] = floats.Dot(q.w[i*q.d:(i+1)*q.d], change)
+		}
+		copy(change, moved)
+	}
 }
 
 func polar(r, angle float64) complex128 {

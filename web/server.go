@@ -61,6 +61,7 @@ type Server struct {
 	answers                          cache[question, []byte]
 	insights                         cache[identity, insight]
 	fits                             cache[fitKey, fitted]
+	deeps                            cache[deepKey, deep]
 	steps                            cache[stepsKey, assessed]
 	descents                         cache[positionKey, *theory.PositionDescent]
 	computations, trainings, viewers slots
@@ -88,6 +89,7 @@ func Listen(o Options) (*Server, error) {
 		answers:  cache[question, []byte]{limit: maxAnswers, size: sizeOf},
 		insights: cache[identity, insight]{limit: maxInsights},
 		fits:     cache[fitKey, fitted]{limit: maxFits},
+		deeps:    cache[deepKey, deep]{limit: maxFits},
 		steps:    cache[stepsKey, assessed]{limit: maxFits},
 		descents: cache[positionKey, *theory.PositionDescent]{limit: maxFits},
 		computations: newSlots(runtime.GOMAXPROCS(0), maxWait,

@@ -16,12 +16,12 @@ import (
 )
 
 var stepParameters = []parameter{
-	choice("family", "W drawn from", "law of the context matrices", "haar", "so", "rotation"),
-	number("d", "d", 4, 2, 5, 1, "token dimension, even for rotation"),
-	number("t", "T", 6, 1, fitLength, 1, "context length at which Γ is shown"),
-	number("k", "k", 5, 2, 20, 1, "gradient steps of the third algorithm"),
+	choice("family", "W is drawn from", "law of the context matrices", "haar", "so", "rotation"),
+	number("d", "dimension d", 4, 2, 5, 1, "token dimension, even for rotation"),
+	number("t", "context length T", 6, 1, fitLength, 1, "context length at which Γ is shown"),
+	number("k", "gradient steps k", 5, 2, 20, 1, "gradient steps of the third algorithm"),
 	choice("norm", "layer norm", "of the trained model", "no", "yes"),
-	number("seed", "sequence", 1, 1, 1000, 1, "which sequence"),
+	number("seed", "which sequence", 1, 1, 1000, 1, "which sequence"),
 }
 
 // step shows the in-context maps of a model and of four algorithms beside W.
@@ -45,9 +45,14 @@ func (s *Server) step(ctx context.Context, v values) (Document, error) {
 	if err != nil {
 		return doc, err
 	}
-	doc.figure("tokens", "Augmented tokens", "Column t is e_t = (0, s_t, s_{t-1}): the pair that "+
+	doc.figure("tokens", "Tokens, each beside the one before it", "Column t is e_t = (0, s_t, s_{t-1}): the pair that "+
 		"a gradient step on |s_t - W s_{t-1}|² needs.", 1,
 		heatmap("", "position t", "coordinate", 3*p.D, shown, transpose(x, shown, 3*p.D)))
+	in, err := lookInside(f.model, batch, shown)
+	if err != nil {
+		return doc, err
+	}
+	doc.inner(in, p.D, shown)
 	maps, err := f.model.Maps(ctx, batch)
 	if err != nil {
 		return doc, err
@@ -73,8 +78,8 @@ func (s *Server) step(ctx context.Context, v values) (Document, error) {
 		doc.fact("|Γ - W|/|W|, "+a.label, "%s", report.Number(distance[shown-1]))
 	}
 	doc.figure("maps", fmt.Sprintf("In-context maps after %s", plural(shown, "token")),
-		"The prediction of s_{T+1} is Γ s_T. With more context Γ turns into W; least squares is "+
-			"there after d + 1 tokens. Γ of a normalised model is blind along its query.", 6, panels...)
+		"The prediction of s_{T+1} is Γ s_T."+arrives(distances[len(distances)-1].Y)+
+			" Γ of a normalised model is blind along its query.", 6, panels...)
 	distances = append(distances, here(shown, distances))
 	doc.figure("distance", "How far Γ is from W", "On the sequence above, at every context length.",
 		1,
@@ -85,10 +90,42 @@ func (s *Server) step(ctx context.Context, v values) (Document, error) {
 			"best linear layer; and the floor that nothing is below, on which least squares is.", 1,
 		lines("", linear("context length T"), logarithmic("mean squared error"),
 			errorSeries(f, algorithms)...))
+	doc.know(f, algorithms, own[shown-1])
 	doc.factNumber("η of the best one step, fitted", f.eta)
 	doc.factNumber("η* = 3/(2Tmax + 3d - 4), the best for unitary contexts",
 		algorithms[0].Estimator.(estimator.GradientDescent).Eta[0])
 	return doc, nil
+}
+
+// arrives says from which context length on least squares has W, given its distances
+// from it.
+func arrives(distance []float64) string {
+	for t := len(distance); t > 0; t-- {
+		if !(distance[t-1] < 1e-6) {
+			if t == len(distance) {
+				return ""
+			}
+			return fmt.Sprintf(" From T = %d on Γ of least squares is W.", t+1)
+		}
+	}
+	return ""
+}
+
+// know says how one knows what the model has learnt: by its errors on sequences that it
+// has not seen, beside those of algorithms.
+func (doc *Document) know(f fitted, algorithms []assessed, off float64) {
+	mean := func(errors []float64) float64 { return floats.Sum(errors) / float64(len(errors)) }
+	model := mean(f.modelError)
+	nearest := algorithms[0]
+	for _, a := range algorithms {
+		if math.Abs(mean(a.errors)-model) < math.Abs(mean(nearest.errors)-model) {
+			nearest = a
+		}
+	}
+	doc.say("know", "By its error on 128 sequences that it was not trained on: %.4f. Nearest of the "+
+		"algorithms: %s, %.4f; least squares has %.4f. On the sequence below its Γ is %.0f%% "+
+		"of |W| from W.", model, nearest.label, mean(nearest.errors),
+		mean(f.least.errors), 100*off)
 }
 
 // follow runs an estimator through the one sequence of a batch and returns Γ

@@ -134,7 +134,7 @@ func TestFamilyAndDimension(t *testing.T) {
 			t.Errorf("%s: %s, d = %s; want %s, d = %s", part, f, n, family, d)
 		}
 		do(t, ctx, until("document.querySelector('#"+part+
-			" .board > .status').textContent.includes('"+note+
+			" .status').textContent.includes('"+note+
 			"') && !document.querySelector('.wrong')"))
 	}
 	show(t, ctx, server.url+"/", 1280)
@@ -174,15 +174,15 @@ func TestColours(t *testing.T) {
 			t.Errorf("%s has colour %s before W is shown and %s after", name, ink, shown[name])
 		}
 	}
-	if _, found := hidden["s_{T+1}"]; found || shown["s_{T+1}"] == "" {
+	if _, found := hidden["sT+1"]; found || shown["sT+1"] == "" {
 		t.Errorf("the legends are %v and %v, want the next token in the second alone", hidden,
 			shown)
 	}
 	top := ask[string](t, ctx, "(e => getComputedStyle(e).fill + "+
 		"getComputedStyle(e).stroke)([...document.querySelectorAll('#process .panel > svg "+
 		".mark')].at(-1))")
-	if top != shown["s_{T+1}"] {
-		t.Errorf("on top lies what has the colour %s, want s_{T+1}, %s", top, shown["s_{T+1}"])
+	if top != shown["sT+1"] {
+		t.Errorf("on top lies what has the colour %s, want s_{T+1}, %s", top, shown["sT+1"])
 	}
 	runs := map[string]map[string]string{}
 	for _, order := range [][]string{{"first", "a-second"}, {"a-second", "first"}, {"a-second"},

@@ -141,7 +141,8 @@ func until(condition string) action {
 func slide(t *testing.T, ctx context.Context, part, name, value string) {
 	t.Helper()
 	area := "document.getElementById('" + part + "')"
-	pictures := area + ".querySelector('.board').innerHTML"
+	pictures := "[..." + area + ".querySelectorAll('[data-figure], dl, .words')].map(e => " +
+		"e.hidden ? '' : e.innerHTML).join('')"
 	before := ask[string](t, ctx, pictures)
 	do(t, ctx, script(fmt.Sprintf(`{const c = %s.querySelector('[name=%s]'); c.value = %q; c.dispatchEvent(new Event('input', {bubbles: true}))}`, area, name, value)))
 	quoted, err := json.Marshal(before)
@@ -151,8 +152,10 @@ func slide(t *testing.T, ctx context.Context, part, name, value string) {
 	do(t, ctx, until(pictures+" !== "+string(quoted)))
 }
 
+// scrollTo brings a part into view, as a reader who turns the wheel: the page lets go of
+// where it has landed.
 func scrollTo(part string) action {
-	return script("document.getElementById('" + part + "').scrollIntoView({behavior: 'instant'})")
+	return script("dispatchEvent(new Event('wheel')); document.getElementById('" + part + "').scrollIntoView({behavior: 'instant'})")
 }
 
 func TestWalk(t *testing.T) {
@@ -211,6 +214,11 @@ func trainOnPage(t *testing.T, ctx context.Context, family, d, heads string, pro
 	}
 	if minimum != promised {
 		t.Errorf("%s, H = %s: the page shows a minimum of %v and promises %v", family, heads, minimum, promised)
+	}
+	want := fmt.Sprintf("Theory says that the loss becomes %v. It has become %.4f.", promised, loss)
+	if said := ask[string](t, ctx,
+		"document.querySelector('#heads [data-says=verdict]').textContent"); said != want {
+		t.Errorf("%s, H = %s: the page says %q, want %q", family, heads, said, want)
 	}
 	if pictures < 20 {
 		t.Errorf("H = %s: %v pictures of the training, want 20 or more", heads, pictures)
@@ -351,10 +359,10 @@ func TestAccessible(t *testing.T) {
 	server := withRun(t)
 	ctx := browser(t)
 	for _, theme := range []string{"light", "dark"} {
-		for _, width := range []int64{380, 1920} {
+		for _, width := range []int64{375, 1600} {
 			open(t, ctx, server, theme, width)
 			do(t, ctx, script(string(axe)))
-			found := ask[string](t, ctx, `axe.run().then(r => r.violations.filter(v => v.impact === 'serious' || v.impact === 'critical').map(v => v.id + ': ' + v.nodes.map(n => n.html).join(' ')).join('\n'))`, chromedp.EvalAwaitPromise)
+			found := ask[string](t, ctx, `axe.run().then(r => r.violations.map(v => v.id + ': ' + v.nodes.map(n => n.html).join(' ')).join('\n'))`, chromedp.EvalAwaitPromise)
 			if found != "" {
 				t.Errorf("%s, %d px: axe-core finds\n%s", theme, width, found)
 			}
@@ -372,8 +380,11 @@ func open(t *testing.T, ctx context.Context, server started, theme string, width
 	if _, err := chromedp.Call(ctx, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Features: media}); err != nil {
 		t.Fatal(err)
 	}
-	do(t, ctx, chromedp.EmulateViewport(width, 1080), chromedp.Navigate(server.url+"/?process.reveal=yes&process.shown=9&heads.h=5&runs.run=first&inside.run=first"))
-	for _, part := range []string{"process", "step", "position"} {
+	do(t, ctx, chromedp.EmulateViewport(width, 1080), chromedp.Navigate(server.url+"/?"+
+		"game.guess=-0.25,0.95&game.guess=0.77,-0.60&game.guess=0.46,0.86&game.guess=-0.83,-0.53&"+
+		"game.guess=0.86,0.47&game.round=5&process.reveal=yes&process.shown=9&heads.h=5&"+
+		"runs.run=first&inside.run=first"))
+	for _, part := range []string{"process", "flow", "step", "half", "position", "depth"} {
 		do(t, ctx, scrollTo(part), until("document.querySelector('#"+part+" svg')"))
 	}
 	do(t, ctx, script("document.querySelector('#heads form').requestSubmit()"), until("document.getElementById('heads').dataset.frames > 60"), script("document.querySelector('[data-stop]').click()"),
@@ -389,12 +400,16 @@ func TestScreenshots(t *testing.T) {
 	server := withRun(t)
 	ctx := browser(t)
 	for _, theme := range []string{"light", "dark"} {
-		for _, width := range []int64{380, 1920} {
+		for _, width := range []int64{375, 1600} {
 			open(t, ctx, server, theme, width)
 			do(t, ctx, script("document.querySelector('nav').style.position = 'static'; document.querySelector('#heads form').requestSubmit()"),
 				until("document.getElementById('heads').dataset.state === 'training'"), until("document.getElementById('heads').dataset.state === 'done'"))
-			for _, part := range []string{"process", "step", "heads", "position", "runs"} {
-				do(t, ctx, script("scrollTo({top: 0, behavior: 'instant'}); document.querySelectorAll('form').forEach(f => f.style.position = 'static')"))
+			for _, part := range []string{"game", "process", "flow", "step", "heads", "half",
+				"position", "depth", "runs"} {
+				do(t, ctx, script("scrollTo({top: 0, behavior: 'instant'}); "+
+					"document.querySelectorAll('form').forEach(f => f.style.position = 'static'); "+
+					"document.querySelectorAll('.stage > [data-figure]').forEach(f => "+
+					"{ f.style.position = 'relative'; f.style.top = 0; })"))
 				place := ask[[]float64](t, ctx, "(r => [r.x, r.y, r.width, r.height])(document.getElementById('"+part+"').getBoundingClientRect())")
 				beyond := true
 				picture, err := chromedp.Call(ctx, page.CaptureScreenshot, page.CaptureScreenshotParams{CaptureBeyondViewport: &beyond,

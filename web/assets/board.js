@@ -2,13 +2,17 @@
 
 import { onReturn, recallAll, remember } from "./address.js";
 import { ask, busy, latestOnly, pause, reason } from "./ask.js";
-import { changed, query, restore } from "./controls.js";
-import { mount } from "./figure.js";
+import { changed, query, restore, setTogether } from "./controls.js";
+import { dragged, grips } from "./drag.js";
+import { mount, typeset } from "./figure.js";
 import { visible } from "./visible.js";
+
+// Where a picture stays in view above its controls, it leaves room for them.
+const stuck = matchMedia("(max-width: 59.99rem) and (min-height: 37rem)");
 
 export function say(area, text, wrong = false) {
   const status = area.querySelector(".status");
-  status.textContent = visible(text);
+  typeset(status, visible(text));
   status.classList.toggle("wrong", wrong);
 }
 
@@ -17,11 +21,28 @@ export function say(area, text, wrong = false) {
 export function draw(place, figure) {
   place.hidden = !figure;
   if (!figure) return;
-  const part = place.closest("[data-part], section, .drop").id, name = `${part}.hide`, own = `${figure.name}:`;
-  if (!place.icar) place.addEventListener("hide", (e) => {
-    remember({ [name]: [...recallAll(name).filter((v) => !v.startsWith(own)), ...e.detail.map((key) => own + key)] });
-  });
-  place.shown = () => mount(place, figure, recallAll(name).filter((v) => v.startsWith(own)).map((v) => v.slice(own.length)));
+  const part = place.closest("[data-part], section, .drop").id,
+    name = `${part}.hide`,
+    own = `${figure.name}:`;
+  if (!place.icar)
+    place.addEventListener("hide", (e) => {
+      remember({
+        [name]: [
+          ...recallAll(name).filter((v) => !v.startsWith(own)),
+          ...e.detail.map((key) => own + key),
+        ],
+      });
+    });
+  place.tallest = () =>
+    stuck.matches && place.closest(".stage") ? Math.max(240, 0.4 * innerHeight) : 440;
+  place.shown = () =>
+    mount(
+      place,
+      figure,
+      recallAll(name)
+        .filter((v) => v.startsWith(own))
+        .map((v) => v.slice(own.length)),
+    );
   place.shown();
 }
 
@@ -31,29 +52,35 @@ onReturn(() => {
 });
 
 export function show(area, answer) {
-  for (const place of area.querySelectorAll("[data-figure]")) {
-    if (place.closest("[data-part], section, .drop") !== area) continue;
-    draw(place, answer.figures?.find((f) => f.name === place.dataset.figure));
+  const own = (place) => place.closest("[data-part], section, .drop") === area;
+  for (const place of [...area.querySelectorAll("[data-figure]")].filter(own)) {
+    draw(
+      place,
+      answer.figures?.find((f) => f.name === place.dataset.figure),
+    );
+  }
+  for (const place of area.querySelectorAll("[data-says]")) {
+    const words = answer.words?.[place.dataset.says] ?? "";
+    place.hidden = !words;
+    if (place.spoken !== words) typeset(place, words); // what is the same is not said again
+    place.spoken = words;
   }
   const list = area.querySelector("dl");
-  if (list) list.replaceChildren(...(answer.facts ?? []).flatMap((f) => {
-    const [dt, dd] = [document.createElement("dt"), document.createElement("dd")];
-    dt.textContent = f.label;
-    dd.textContent = f.value;
-    return [dt, dd];
-  }));
+  if (list)
+    list.replaceChildren(
+      ...(answer.facts ?? []).flatMap((f) => {
+        const [dt, dd] = [document.createElement("dt"), document.createElement("dd")];
+        typeset(dt, f.label);
+        typeset(dd, f.value);
+        return [dt, dd];
+      }),
+    );
 }
 
-// pictured keeps an area the picture of its form, and returns what draws it anew.
-export function pictured(area, more = () => ({})) {
-  const part = area.dataset.part, form = area.querySelector("form");
-  let note = restore(part, form);
-  const picture = async () => {
-    const q = query(form);
-    for (const [name, value] of Object.entries(more())) q.set(name, value);
-    show(area, await ask(`/api/${part}?${q}`));
-  };
-  const refresh = latestOnly(async () => {
+// drawing returns what draws an area anew, from what picture() fetches, and says what
+// note() has to say.
+export function drawing(area, picture, note) {
+  return latestOnly(async () => {
     try {
       for (let drawn = false; !drawn;) {
         try {
@@ -65,12 +92,42 @@ export function pictured(area, more = () => ({})) {
           await new Promise((done) => setTimeout(done, pause));
         }
       }
-      say(area, note);
+      say(area, note());
     } catch (error) {
       say(area, reason(error), true);
     }
     area.dataset.drawn = Number(area.dataset.drawn ?? 0) + 1;
   });
+}
+
+// gripped puts the handles of an answer over the figures of an area; what is dragged
+// moves the controls of a form.
+export function gripped(area, answer, asked, part, form) {
+  for (const place of area.querySelectorAll("[data-figure]")) {
+    const own = (answer.handles ?? []).filter((h) => h.figure === place.dataset.figure);
+    if (own.length || place.grips)
+      grips(place, own, (handle, x, y) =>
+        setTogether(part, form, dragged(form, handle, asked, x, y)),
+      );
+  }
+}
+
+// pictured keeps an area the picture of its form, and returns what draws it anew.
+export function pictured(area, more = () => ({})) {
+  const part = area.dataset.part,
+    form = area.querySelector("form");
+  let note = restore(part, form);
+  const refresh = drawing(
+    area,
+    async () => {
+      const q = query(form);
+      for (const [name, value] of Object.entries(more())) q.set(name, value);
+      const answer = await ask(`/api/${part}?${q}`);
+      show(area, answer);
+      gripped(area, answer, q, part, form);
+    },
+    () => note,
+  );
   form.addEventListener("submit", (e) => e.preventDefault());
   form.addEventListener("input", (e) => {
     note = changed(part, form, e.target);

@@ -22,19 +22,34 @@ export function land(element) {
     timer = setTimeout(leave, settled);
   };
   const watch = new ResizeObserver(hold);
-  leave = () => { watch.disconnect(); clearTimeout(timer); leave = () => {}; };
+  leave = () => {
+    watch.disconnect();
+    clearTimeout(timer);
+    leave = () => {};
+  };
   watch.observe(document.body);
   hold();
 }
 
-for (const move of ["wheel", "touchmove", "keydown", "pointerdown"]) addEventListener(move, () => leave(), { passive: true });
+for (const move of ["wheel", "touchmove", "keydown", "pointerdown"])
+  addEventListener(move, () => leave(), { passive: true });
 
 function landOn(hash) {
   const part = hash.length > 1 && document.getElementById(decodeURIComponent(hash.slice(1)));
   if (part) land(part);
 }
 
-for (const link of document.querySelectorAll('a[href^="#"]')) link.addEventListener("click", () => landOn(link.hash));
+for (const link of document.querySelectorAll('a[href^="#"]'))
+  link.addEventListener("click", () => landOn(link.hash));
+
+// first is the part that an address without one is about: the first of which it sets
+// anything.
+function first() {
+  const set = [...new URLSearchParams(location.search).keys()].map((name) => name.split(".")[0]);
+  return [...document.querySelectorAll("main [id]")].find((e) => set.includes(e.id));
+}
 
 // A page that is loaded again or gone back to stays where the browser puts it.
-if (performance.getEntriesByType("navigation")[0]?.type === "navigate") landOn(location.hash);
+if (performance.getEntriesByType("navigation")[0]?.type === "navigate") {
+  landOn(location.hash || `#${first()?.id ?? ""}`);
+}
