@@ -11,7 +11,7 @@ import "icar/nn/kernel"
 // cut is along what is written, never along what is added up.
 
 // grain is the least cost of a part: 8192 multiply-adds of an entry are some 5 µs, five
-// times what it takes to hand a part over (BenchmarkHandOver).
+// times what it takes to hand a part over (see handOver in plan.go).
 const grain = 1 << 13
 
 // Costs of one entry, in multiply-adds.
