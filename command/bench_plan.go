@@ -61,7 +61,8 @@ func (f benchFlags) planRun(c *cobra.Command, cases []bench.Case, k kernel.Kerne
 // table prints the document for people.
 func (d planDocument) table(out io.Writer) error {
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(w, "CASE\tTASKS\tPARTS\tGFLOP\tWORK ms\tSERIAL ms\tLONGEST PATH ms\tHAND OVER µs\tWAKE µs")
+	fmt.Fprintln(w, "CASE\tTASKS\tPARTS\tGFLOP\tWORK ms\tSERIAL ms\tLONGEST PATH ms\t"+
+		"HAND OVER µs\tWAKE µs")
 	for _, p := range d.Plans {
 		fmt.Fprintf(w, "%s\t%d\t%d\t%.3f\t%.3f\t%.3f\t%.3f\t%.1f\t%.1f\n", p.Case, p.Tasks, p.Parts,
 			p.Flops/1e9, 1e3*p.Work, 1e3*p.Serial, 1e3*p.Longest, 1e6*p.HandOver, 1e6*p.Wake)

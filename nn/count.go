@@ -43,7 +43,8 @@ func Counted(ctx context.Context, model *Transformer[float32], k kernel.Kernel,
 		return 0, 0, err
 	}
 	_, err = e.Gradient(ctx, b)
-	return kernel.Lanes * float64(operations.Load()), kernel.Lanes * number * float64(entries.Load()), err
+	flops, bytes = float64(operations.Load()), number*float64(entries.Load())
+	return kernel.Lanes * flops, kernel.Lanes * bytes, err
 }
 
 func (k counter) Mul(c, a, b kernel.Matrix, add bool) {

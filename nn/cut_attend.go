@@ -110,7 +110,8 @@ func (w *lanes) backwardParts(n *headLanes, dp kernel.Matrix, du, dm []float32) 
 		part, columns := *w, *n
 		part.Kernel = w.alone
 		dx := w.dx.Slice(0, from, w.length, to-from)
-		columns.v, columns.z = n.v.Slice(0, from, w.length, to-from), n.z.Slice(0, from, w.length, to-from)
+		columns.v = n.v.Slice(0, from, w.length, to-from)
+		columns.z = n.z.Slice(0, from, w.length, to-from)
 		for i := 0; i < w.length; i += kernel.PanelRows {
 			s, t := scores(i)
 			part.tokensBackward(columns, dx, s, t, i)

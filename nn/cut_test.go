@@ -15,14 +15,16 @@ type small struct {
 
 // smalls are models whose blocks are cut, in every way that there is.
 func smalls() map[string]small {
-	softmax := Config{Width: 8, Embed: 64, Depth: 2, Heads: 2, Attention: SoftmaxAttention, Norm: true,
-		Residual: true, MLP: 2, Position: AdditivePosition, Length: 33, Coords: 8}
+	softmax := Config{Width: 8, Embed: 64, Depth: 2, Heads: 2, Attention: SoftmaxAttention,
+		Norm: true, Residual: true, MLP: 2, Position: AdditivePosition, Length: 33, Coords: 8}
 	gpt, product, square, prefix := softmax, softmax, softmax, softmax
 	gpt.Mixer, gpt.Heads, gpt.Activation = MultiHead{}.Name(), 4, GELU
 	gpt.PreNorm, gpt.MLPNorm, gpt.FinalNorm = true, true, true
 	product.Position, product.Embed, product.MLP = ProductPosition, 40, 0
-	square.Attention, square.Position, square.Embed, square.Heads = LinearAttention, NoPosition, 96, 1
-	prefix.Attention, prefix.Position, prefix.Embed, prefix.Length = LinearAttention, NoPosition, 40, 77
+	square.Attention, square.Position = LinearAttention, NoPosition
+	square.Embed, square.Heads = 96, 1
+	prefix.Attention, prefix.Position = LinearAttention, NoPosition
+	prefix.Embed, prefix.Length = 40, 77
 	prefixes := prefix
 	prefixes.Depth, prefixes.Width, prefixes.Coords, prefixes.MLP = 1, 40, 8, 0
 	return map[string]small{

@@ -14,13 +14,16 @@ import (
 // what that says of other numbers of processors. It is of the step as it is made: an
 // Engine makes it on one processor, and notes what could be done side by side.
 type Plan struct {
-	Phases  int     `json:"phases"`          // of tasks side by side, one after the other
-	Tasks   int     `json:"tasks"`           // of all phases
-	Parts   int     `json:"parts"`           // that tasks are cut into where there are more processors than tasks
-	Flops   float64 `json:"flops"`           // that the loops of the kernel were asked for
-	Work    float64 `json:"work_seconds"`    // the whole step on one processor
-	Serial  float64 `json:"serial_seconds"`  // what is in no task
-	Longest float64 `json:"longest_seconds"` // the longest path: with any number of processors, and no time to give them work
+	Phases int     `json:"phases"` // of tasks side by side, one after the other
+	Tasks  int     `json:"tasks"`  // of all phases
+	Parts  int     `json:"parts"`  // of tasks, where there are more processors than tasks
+	Flops  float64 `json:"flops"`  // that the loops of the kernel were asked for
+
+	Work   float64 `json:"work_seconds"`   // the whole step on one processor
+	Serial float64 `json:"serial_seconds"` // what is in no task
+	// Longest is the longest path: with any number of processors, and no time to give
+	// them work.
+	Longest float64 `json:"longest_seconds"`
 
 	// What it takes to give another processor something to do, in seconds: HandOver to
 	// one that looks for it, Wake to one that has to be woken first.

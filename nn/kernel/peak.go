@@ -9,9 +9,10 @@ const busySums = 12
 // Peak measures, on the processor it runs on, the floating-point operations a
 // second of a loop of k that does nothing but multiply and add in registers:
 // no other loop of k can be faster. It is the best of several spells that take
-// about the given time together. A multiply-add is two operations.
+// about the given time together, short ones, since other programs may take the
+// processor away in between. A multiply-add is two operations.
 func Peak(k Kernel, spell time.Duration) float64 {
-	const spells, rounds = 10, 10_000
+	const spells, rounds = 100, 2_000
 	var s [(busySums + 1) * Lanes]float32
 	best := 0.0
 	for range spells {
