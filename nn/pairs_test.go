@@ -3,7 +3,6 @@ package nn
 import (
 	"fmt"
 	"math"
-	"sync/atomic"
 	"testing"
 
 	"icar/nn/kernel"
@@ -130,12 +129,12 @@ func TestFlopsOfPairs(t *testing.T) {
 	c.Heads, c.Length = 96, 16
 	k := kernel.Available()[0]
 	count := func(n int) float64 {
-		var flops atomic.Int64
-		e := newEngine(t, newModel[float32](t, c, 1), counter{k, &flops})
-		if _, err := e.Gradient(t.Context(), randomBatch[float32](c, n, 1)); err != nil {
+		flops, _, err := Counted(t.Context(), newModel[float32](t, c, 1), k,
+			randomBatch[float32](c, n, 1))
+		if err != nil {
 			t.Fatal(err)
 		}
-		return kernel.Lanes * float64(flops.Load())
+		return flops
 	}
 	one, two := count(1024), count(2048)
 	want := c.Flops(2048, 16) - c.Flops(1024, 16)
