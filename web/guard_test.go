@@ -227,7 +227,11 @@ func hostile(t *testing.T, r *rand.Rand, base string, i int) *http.Request {
 			return request("PUT", route.path, nil)
 		}
 		p := route.parameters[r.IntN(len(route.parameters))]
-		return request(route.method, route.path+"?"+p.name+"="+url.QueryEscape("~"+noise(200)), nil)
+		harm := "~" + noise(200)
+		if p.many > 0 { // some of which take any line
+			harm += "\n"
+		}
+		return request(route.method, route.path+"?"+p.name+"="+url.QueryEscape(harm), nil)
 	case 2: // bodies
 		return request(all[len(all)-1-r.IntN(2)].method, all[len(all)-1-r.IntN(2)].path,
 			strings.NewReader(noise(1<<r.IntN(16))))

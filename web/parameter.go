@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"icar/internal/suggest"
 )
@@ -109,6 +111,10 @@ func parse(known []parameter, query url.Values) (values, error) {
 			for _, text := range given {
 				if len(text) > maxText {
 					return nil, fmt.Errorf("%s has %d bytes: use at most %d", name, len(text), maxText)
+				}
+				if !utf8.ValidString(text) || strings.ContainsFunc(text, unicode.IsControl) {
+					return nil, fmt.Errorf("%s %.40q is no line of text: leave out what ends lines "+
+						"and other control characters", name, text)
 				}
 			}
 			v[name] = strings.Join(given, "\n")

@@ -77,19 +77,19 @@ func (s *Server) listSweeps(w http.ResponseWriter, r *http.Request, _ values) er
 		return err
 	}
 	defer give()
-	all, _ := s.sweeps(r.Context())
+	all, _ := s.sweeps(r.Context(), sweepAge)
 	writeJSON(w, http.StatusOK, all)
 	return nil
 }
 
 // sweeps returns the sweeps of all sources and where each is from. A source that cannot be
-// read is one that says so. They are looked for once, however many pages ask, until a while
-// has passed.
-func (s *Server) sweeps(ctx context.Context) ([]Sweep, []Sweeps) {
+// read is one that says so. What was found less than an age ago is what there is, so that
+// many pages cost one look.
+func (s *Server) sweeps(ctx context.Context, age time.Duration) ([]Sweep, []Sweeps) {
 	l := &s.sweepList
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if !l.at.IsZero() && time.Since(l.at) < sweepAge {
+	if !l.at.IsZero() && time.Since(l.at) < age {
 		return l.all, l.from
 	}
 	all, from := []Sweep{}, []Sweeps(nil)
@@ -116,7 +116,7 @@ func (s *Server) showSweep(w http.ResponseWriter, r *http.Request, v values) err
 		return err
 	}
 	defer give()
-	all, from := s.sweeps(r.Context())
+	all, from := s.sweeps(r.Context(), 0)
 	i := slices.IndexFunc(all, func(w Sweep) bool { return w.ID == v["sweep"] })
 	if i < 0 {
 		return refuse(http.StatusNotFound, "there is no sweep %.80q: /api/sweeps lists them",

@@ -200,16 +200,19 @@ func TestSweepsAreLookedForOnce(t *testing.T) {
 	server := start(t, Options{Runs: t.TempDir(), Sweeps: c}).server
 	gone, leave := context.WithCancel(t.Context())
 	leave()
-	server.sweeps(gone)
+	server.sweeps(gone, sweepAge)
 	for range 10 {
-		server.sweeps(t.Context())
+		server.sweeps(t.Context(), sweepAge)
 	}
 	if c.looks != 2 {
 		t.Errorf("%d looks, want that of the client who left and one more", c.looks)
 	}
 	server.sweepList.at = time.Now().Add(-2 * sweepAge)
-	if server.sweeps(t.Context()); c.looks != 3 {
+	if server.sweeps(t.Context(), sweepAge); c.looks != 3 {
 		t.Errorf("after a while there are %d looks, want 3", c.looks)
+	}
+	if server.sweeps(t.Context(), 0); c.looks != 4 {
+		t.Errorf("who wants it as it is now makes look %d, want 4", c.looks)
 	}
 }
 

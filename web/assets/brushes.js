@@ -82,7 +82,10 @@ export function brushes(place, settings, changed) {
       box.checked = kept.length === 0 || kept.includes(box.value);
     }
     for (const select of group.querySelectorAll("select")) {
-      select.value = of(select.name.split("-")[0], key)[0] ?? select.dataset.end;
+      const end = of(select.name.split("-")[0], key)[0] ?? select.dataset.end;
+      // An address may ask for what no trial has.
+      if (![...select.options].some((o) => o.value === end)) select.add(new Option(end, end));
+      select.value = end;
     }
   }
 }

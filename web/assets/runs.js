@@ -56,7 +56,8 @@ const update = (data) => {
     );
   }
   status.classList.remove("wrong");
-  status.textContent = tell(data);
+  const words = tell(data); // said again only when they are others
+  if (status.textContent !== words) status.textContent = words;
   area.dataset.updates = Number(area.dataset.updates ?? 0) + 1;
   lookAgain();
 };
