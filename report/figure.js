@@ -232,7 +232,9 @@ function legend(element, panel, index) {
     const swatch = shape("svg", { viewBox: "0 0 22 12", width: 22, height: 12, "aria-hidden": "true" });
     swatch.append(s.style === "points" ? marker(colour[i], 11, 6) : shape("path", { d: "M1 6H21", class: `line ${colour[i].name}${s.style === "dashed" ? " dashed" : ""}` }));
     b.dataset.words = s.label;
-    b.append(swatch, ...marked(s.label));
+    const name = make("span"); // one item of the row, with its subscripts
+    name.append(...marked(s.label));
+    b.append(swatch, name);
     b.addEventListener("click", () => {
       if (!element.icar.hidden.delete(key)) element.icar.hidden.add(key);
       draw(element);
