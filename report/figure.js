@@ -232,7 +232,9 @@ function legend(element, panel, index) {
     const swatch = shape("svg", { viewBox: "0 0 22 12", width: 22, height: 12, "aria-hidden": "true" });
     swatch.append(s.style === "points" ? marker(colour[i], 11, 6) : shape("path", { d: "M1 6H21", class: `line ${colour[i].name}${s.style === "dashed" ? " dashed" : ""}` }));
     b.dataset.words = s.label;
-    b.append(swatch, ...marked(s.label));
+    const name = make("span"); // one item of the row, with its subscripts
+    name.append(...marked(s.label));
+    b.append(swatch, name);
     b.addEventListener("click", () => {
       if (!element.icar.hidden.delete(key)) element.icar.hidden.add(key);
       draw(element);
@@ -463,7 +465,7 @@ function text(svg, content, x, y, attributes) {
     if (level === 0 && at === 0) e.append(words);
     else {
       const size = level ? 0.75 : 1, t = shape("tspan", { dy: `${((at - to) / size).toFixed(3)}em` });
-      if (level) t.setAttribute("font-size", `${size}em`);
+      if (level) t.setAttribute("font-size", `${size}em`); // no style: the explorer forbids it
       t.textContent = words;
       e.append(t);
     }

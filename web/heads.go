@@ -1,4 +1,4 @@
-// Part three: the diagonal attention, trained live. d token dimension, H heads.
+// A head is taken away: the diagonal attention, trained live. d token dimension, H heads.
 
 package web
 

@@ -1,4 +1,4 @@
-// Part four: the positional encoding in closed form. Tmax longest context.
+// The encoding alone: in closed form. Tmax longest context.
 
 package web
 

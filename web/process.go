@@ -1,4 +1,4 @@
-// Part one: the process s_{t+1} = W s_t + σ ε. D dimension of a real state.
+// What is hidden: the process s_{t+1} = W s_t + σ ε. D dimension of a real state.
 
 package web
 

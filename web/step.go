@@ -1,4 +1,4 @@
-// Part two: one gradient step. d token dimension, T context length.
+// How one knows: one gradient step. d token dimension, T context length.
 
 package web
 

@@ -25,13 +25,15 @@ func placed(t *testing.T, ctx context.Context, element string) (x, y float64) {
 // drag moves the pointer from a place by some pixels, held down.
 func drag(t *testing.T, ctx context.Context, x, y, dx, dy float64) {
 	t.Helper()
-	do(t, ctx, chromedp.MouseEvent(input.DispatchMouseEventTypeMousePressed, x, y, chromedp.ButtonLeft,
-		chromedp.ClickCount(1)))
-	for k := range 4 {
-		part := float64(k+1) / 4
-		do(t, ctx, chromedp.MouseEvent(input.DispatchMouseEventTypeMouseMoved, x+part*dx, y+part*dy, chromedp.ButtonLeft))
+	mouse := func(kind input.DispatchMouseEventType, part float64) {
+		do(t, ctx, chromedp.MouseEvent(kind, x+part*dx, y+part*dy, chromedp.ButtonLeft,
+			chromedp.ClickCount(1)))
 	}
-	do(t, ctx, chromedp.MouseEvent(input.DispatchMouseEventTypeMouseReleased, x+dx, y+dy, chromedp.ButtonLeft))
+	mouse(input.DispatchMouseEventTypeMousePressed, 0)
+	for k := range 4 {
+		mouse(input.DispatchMouseEventTypeMouseMoved, float64(k+1)/4)
+	}
+	mouse(input.DispatchMouseEventTypeMouseReleased, 1)
 }
 
 const gameGrip = "document.querySelector('#game .grip')"
@@ -185,7 +187,8 @@ func TestDragged(t *testing.T) {
 		t.Errorf("after an arrow key s_1 is turned by %v, want 0.05", got)
 	}
 	do(t, ctx, scrollTo("flow"), until("document.querySelector('#flow [data-figure=sum] svg')"))
-	if got := ask[float64](t, ctx, "Number(document.querySelector('#flow [name=theta]').value)"); got != value("theta") {
+	if got := ask[float64](t, ctx,
+		"Number(document.querySelector('#flow [name=theta]').value)"); got != value("theta") {
 		t.Errorf("the next part has θ = %v, want %v", got, value("theta"))
 	}
 	do(t, ctx, script("history.back()"),
@@ -222,7 +225,7 @@ func walkQuestions(t *testing.T, ctx context.Context, server started) {
 	for question, answer := range map[string]string{
 		"What is hidden?":               "W is hidden. All that can be seen of it are 4 tokens.",
 		"What does the model see?":      "It sees 4 tokens, each beside the one before it.",
-		"What has it learnt?":           "It has learnt one step of gradient descent: its step size is 0.1579",
+		"What has it learnt?":           "one step of gradient descent: its step size is 0.1579",
 		"How do I know?":                "By its error on 128 sequences that it was not trained on",
 		"What if I take something away": "theory says that the loss becomes",
 		"What takes the place of a":     "the minimum has -1/2",
