@@ -1,0 +1,78 @@
+package emulator
+
+import "math"
+
+// Steps on numbers of 64 bits.
+
+func wideFloat(a uint32) uint64 { return math.Float64bits(float64(math.Float32frombits(a))) }
+
+func wideSum(a, b uint64) uint64 {
+	return math.Float64bits(math.Float64frombits(a) + math.Float64frombits(b))
+}
+
+func widen(f func(a uint32) uint64) func(rows []int) step {
+	return func(rows []int) step {
+		return func(w *warp, on uint32) {
+			d, a := &w.wide[rows[0]], &w.narrow[rows[1]]
+			for l := range lanes(on) {
+				d[l] = f(a[l])
+			}
+		}
+	}
+}
+
+func narrowed(rows []int) step {
+	return func(w *warp, on uint32) {
+		d, a := &w.narrow[rows[0]], &w.wide[rows[1]]
+		for l := range lanes(on) {
+			d[l] = number(float32(math.Float64frombits(a[l])))
+		}
+	}
+}
+
+func wideCopy(rows []int) step {
+	return func(w *warp, on uint32) {
+		d, a := &w.wide[rows[0]], &w.wide[rows[1]]
+		for l := range lanes(on) {
+			d[l] = a[l]
+		}
+	}
+}
+
+func wideTwo(f func(a, b uint64) uint64) func(rows []int) step {
+	return func(rows []int) step {
+		return func(w *warp, on uint32) {
+			d, a, b := &w.wide[rows[0]], &w.wide[rows[1]], &w.wide[rows[2]]
+			for l := range lanes(on) {
+				d[l] = f(a[l], b[l])
+			}
+		}
+	}
+}
+
+func wideThree(rows []int) step {
+	return func(w *warp, on uint32) {
+		d, a, b, c := &w.wide[rows[0]], &w.wide[rows[1]], &w.wide[rows[2]], &w.wide[rows[3]]
+		for l := range lanes(on) {
+			d[l] = a[l]*b[l] + c[l]
+		}
+	}
+}
+
+func wideProduct(rows []int) step {
+	return func(w *warp, on uint32) {
+		d, a, b := &w.wide[rows[0]], &w.narrow[rows[1]], &w.narrow[rows[2]]
+		for l := range lanes(on) {
+			d[l] = uint64(a[l]) * uint64(b[l])
+		}
+	}
+}
+
+func wideMultiplyAdd(rows []int) step {
+	return func(w *warp, on uint32) {
+		d, a, b, c := &w.wide[rows[0]], &w.narrow[rows[1]], &w.narrow[rows[2]], &w.wide[rows[3]]
+		for l := range lanes(on) {
+			d[l] = uint64(a[l])*uint64(b[l]) + c[l]
+		}
+	}
+}

@@ -1,0 +1,375 @@
+package emulator_test
+
+import (
+	"context"
+	"encoding/binary"
+	"math"
+	"math/big"
+	"math/rand/v2"
+	"strings"
+	"testing"
+
+	"icar/nn/cuda/device"
+	"icar/nn/cuda/emulator"
+	"icar/nn/cuda/ptx"
+)
+
+// card is an emulator with the text of one kernel.
+type card struct {
+	*emulator.Device
+	kernel device.Kernel
+}
+
+// load returns one whose kernel is k.
+func load(t *testing.T, k *ptx.Kernel) card {
+	t.Helper()
+	d := emulator.New()
+	m, err := d.Load(context.Background(), ptx.Text(k), k.Name())
+	if err != nil {
+		t.Fatalf("%v in\n%s", err, ptx.Text(k))
+	}
+	return card{d, m.Kernels[0]}
+}
+
+// memory returns a pointer to words in global memory.
+func (c card) memory(t *testing.T, words ...uint32) device.Pointer {
+	t.Helper()
+	p, err := c.Alloc(context.Background(), 4*len(words))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var data []byte
+	for _, w := range words {
+		data = binary.LittleEndian.AppendUint32(data, w)
+	}
+	if err := c.Write(context.Background(), p, data); err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+// words reads them back.
+func (c card) words(t *testing.T, p device.Pointer, n int) []uint32 {
+	t.Helper()
+	data := make([]byte, 4*n)
+	if err := c.Read(context.Background(), data, p); err != nil {
+		t.Fatal(err)
+	}
+	words := make([]uint32, n)
+	for i := range words {
+		words[i] = binary.LittleEndian.Uint32(data[4*i:])
+	}
+	return words
+}
+
+// launch runs the kernel on a row of blocks.
+func (c card) launch(blocks, threads int, args ...device.Arg) error {
+	return c.Launch(context.Background(), []device.Launch{{Kernel: c.kernel,
+		Grid: [3]int{blocks, 1, 1}, Block: [3]int{threads, 1, 1}, Args: args}})
+}
+
+// exchange writes a number a thread to shared memory and reads that of the next
+// thread, with a barrier between or not.
+func exchange(barrier bool) *ptx.Kernel {
+	k := ptx.New("exchange")
+	out := k.Pointer()
+	t, shared := k.Thread(ptx.X), k.Shared(4*64)
+	mine := k.Add(shared, k.Mul(t, ptx.Int(4)))
+	k.StoreShared(mine, 0, k.OfInt(t))
+	if barrier {
+		k.Barrier()
+	}
+	next := k.Rem(k.Add(t, ptx.Int(1)), ptx.Int(64))
+	k.Store(k.At(out, t, 4), 0, k.LoadShared(k.Add(shared, k.Mul(next, ptx.Int(4))), 0))
+	return k
+}
+
+// TestThreadsMeetAtBarriers checks that a barrier orders what without it is a race.
+func TestThreadsMeetAtBarriers(t *testing.T) {
+	c := load(t, exchange(true))
+	out := c.memory(t, make([]uint32, 64)...)
+	if err := c.launch(1, 64, device.Address(out, 0)); err != nil {
+		t.Fatal(err)
+	}
+	for i, w := range c.words(t, out, 64) {
+		if want := float32((i + 1) % 64); math.Float32frombits(w) != want {
+			t.Errorf("thread %d read %v, want %v", i, math.Float32frombits(w), want)
+		}
+	}
+}
+
+// TestFaults checks that each thing that a card does not notice ends a launch, with
+// the reason, and that the device goes on.
+func TestFaults(t *testing.T) {
+	kernel := func(body func(k *ptx.Kernel, p ptx.U64, i ptx.U32)) *ptx.Kernel {
+		k := ptx.New("fault")
+		p := k.Pointer()
+		body(k, p, k.Thread(ptx.X))
+		return k
+	}
+	one := ptx.Float(1)
+	for name, test := range map[string]struct {
+		kernel          *ptx.Kernel
+		blocks, threads int
+		want            string
+	}{
+		"no barrier": {exchange(false), 1, 64, "another thread writes"},
+		"two threads write": {kernel(func(k *ptx.Kernel, p ptx.U64, i ptx.U32) {
+			k.Store(k.At(p, k.Shr(i, 1), 4), 0, one)
+		}), 1, 4, "another thread uses"},
+		"two warps write, the same number": {kernel(func(k *ptx.Kernel, p ptx.U64, i ptx.U32) {
+			k.If(k.Equal(k.And(i, ptx.Int(31)), ptx.Int(0)), func() { k.Store(p, 0, one) })
+		}), 1, 64, "another thread uses"},
+		"one writes what another has read": {kernel(func(k *ptx.Kernel, p ptx.U64, i ptx.U32) {
+			k.Load(p, 0)
+			k.If(k.Equal(i, ptx.Int(0)), func() { k.Store(p, 0, one) })
+		}), 1, 2, "another thread uses"},
+		"two blocks write": {kernel(func(k *ptx.Kernel, p ptx.U64, i ptx.U32) {
+			k.Store(k.At(p, i, 4), 0, one)
+		}), 2, 4, "another thread uses"},
+		"a block reads what another writes, behind a barrier": {
+			kernel(func(k *ptx.Kernel, p ptx.U64, _ ptx.U32) {
+				k.If(k.Equal(k.Block(ptx.X), ptx.Int(0)), func() { k.Store(p, 0, one) })
+				k.Barrier()
+				k.Load(p, 0)
+			}), 2, 1, "another thread writes"},
+		"half a warp at a barrier": {kernel(func(k *ptx.Kernel, _ ptx.U64, i ptx.U32) {
+			k.If(k.Less(i, ptx.Int(16)), k.Barrier)
+		}), 1, 32, "come to the barrier apart"},
+		"a warp that has ended": {kernel(func(k *ptx.Kernel, _ ptx.U64, i ptx.U32) {
+			k.ExitUnless(k.Less(i, ptx.Int(32)))
+			k.Barrier()
+		}), 1, 64, "another warp has ended"},
+		"a thread that has ended": {kernel(func(k *ptx.Kernel, _ ptx.U64, i ptx.U32) {
+			k.ExitUnless(k.Less(i, ptx.Int(31)))
+			k.Barrier()
+		}), 1, 32, "others have ended"},
+		"warps at two barriers": {kernel(func(k *ptx.Kernel, _ ptx.U64, i ptx.U32) {
+			k.If(k.Less(i, ptx.Int(32)), k.Barrier)
+			k.If(k.AtLeast(i, ptx.Int(32)), k.Barrier)
+		}), 1, 64, "others wait at the barrier"},
+		"half a warp at a shuffle": {kernel(func(k *ptx.Kernel, _ ptx.U64, i ptx.U32) {
+			k.If(k.Less(i, ptx.Int(16)), func() { k.Butterfly(one, 1) })
+		}), 1, 32, "come to the shuffle apart"},
+		"a short warp at a shuffle": {kernel(func(k *ptx.Kernel, _ ptx.U64, _ ptx.U32) {
+			k.Butterfly(one, 1)
+		}), 1, 16, "come to the shuffle apart"},
+		"out of bounds": {kernel(func(k *ptx.Kernel, p ptx.U64, i ptx.U32) {
+			k.Store(k.At(p, i, 4), 0, one)
+		}), 1, 9, "thread [8 0 0], line"},
+		"before the beginning": {kernel(func(k *ptx.Kernel, p ptx.U64, _ ptx.U32) {
+			k.Load(k.Move(p, ptx.Long(-4)), 0)
+		}), 1, 1, "are nobody's"},
+		"across the end": {kernel(func(k *ptx.Kernel, p ptx.U64, _ ptx.U32) {
+			k.StoreWide(p, 28, ptx.Double(1))
+		}), 1, 1, "are nobody's"},
+		"not aligned": {kernel(func(k *ptx.Kernel, p ptx.U64, _ ptx.U32) {
+			k.Load(p, 2)
+		}), 1, 1, "is no multiple of 4"},
+		"a pair not aligned": {kernel(func(k *ptx.Kernel, p ptx.U64, _ ptx.U32) {
+			k.StoreWide(p, 4, ptx.Double(1))
+		}), 1, 1, "is no multiple of 8"},
+		"beyond shared memory": {kernel(func(k *ptx.Kernel, _ ptx.U64, _ ptx.U32) {
+			k.StoreShared(k.Shared(16), 16, one)
+		}), 1, 1, "are nobody's"},
+		"shared memory not written": {kernel(func(k *ptx.Kernel, _ ptx.U64, _ ptx.U32) {
+			k.LoadShared(k.Shared(16), 0)
+		}), 1, 1, "nothing was written"},
+		"what another block has written to shared memory": {
+			kernel(func(k *ptx.Kernel, _ ptx.U64, _ ptx.U32) {
+				at := k.Shared(16)
+				k.If(k.Equal(k.Block(ptx.X), ptx.Int(0)), func() { k.StoreShared(at, 0, one) })
+				k.LoadShared(at, 0)
+			}), 2, 1, "nothing was written"},
+		"too much shared memory": {kernel(func(k *ptx.Kernel, _ ptx.U64, _ ptx.U32) {
+			k.Shared(227<<10 + 16)
+		}), 1, 1, "use at most 232448"},
+		"too many threads": {exchange(true), 1, 2048, "use 1 to 1024 threads"},
+		"no blocks":        {exchange(true), 0, 64, "use 1 to"},
+	} {
+		c := load(t, test.kernel)
+		p := c.memory(t, make([]uint32, 8)...)
+		err := c.launch(test.blocks, test.threads, device.Address(p, 0))
+		if err == nil || !strings.Contains(err.Error(), test.want) {
+			t.Errorf("%s: the error is %v, want %q", name, err, test.want)
+		}
+		if strings.Contains(err.Error(), "\n") {
+			t.Errorf("%s: more than a line: %v", name, err)
+		}
+	}
+}
+
+// TestNotWritten checks that global memory has to be written before it is read, in
+// an earlier launch or by the host.
+func TestNotWritten(t *testing.T) {
+	k := ptx.New("copy")
+	from, to := k.Pointer(), k.Pointer()
+	k.Store(to, 0, k.Load(from, 0))
+	c := load(t, k)
+	a, b := c.memory(t, 7), c.memory(t, 0)
+	empty, err := c.Alloc(context.Background(), 4)
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = c.launch(1, 1, device.Address(empty, 0), device.Address(b, 0))
+	if err == nil || !strings.Contains(err.Error(), "nothing was written") {
+		t.Errorf("the error is %v", err)
+	}
+	for _, pair := range [][2]device.Pointer{{a, empty}, {empty, b}} {
+		if err := c.launch(1, 1, device.Address(pair[0], 0), device.Address(pair[1], 0)); err != nil {
+			t.Error(err)
+		}
+	}
+	if got := c.words(t, b, 1)[0]; got != 7 {
+		t.Errorf("got %d", got)
+	}
+}
+
+// TestDivergedThreadsMeet runs loops of another length in every lane, with a branch
+// in each round, and a shuffle of all lanes behind them.
+func TestDivergedThreadsMeet(t *testing.T) {
+	k := ptx.New("loops")
+	out := k.Pointer()
+	lane := k.Thread(ptx.X)
+	sum := k.Copy(ptx.Float(0))
+	k.For(ptx.Int(0), lane, 1, func(i ptx.U32) {
+		k.If(k.Equal(k.And(i, ptx.Int(1)), ptx.Int(1)), func() { k.PlusTo(sum, k.OfInt(i)) })
+	})
+	for _, mask := range []int{16, 8, 4, 2, 1} {
+		k.PlusTo(sum, k.Butterfly(sum, mask))
+	}
+	k.Store(k.At(out, lane, 4), 0, sum)
+	c := load(t, k)
+	p := c.memory(t, make([]uint32, 32)...)
+	if err := c.launch(1, 32, device.Address(p, 0)); err != nil {
+		t.Fatal(err)
+	}
+	want := float32(0)
+	for lane := range 32 {
+		for i := 1; i < lane; i += 2 {
+			want += float32(i)
+		}
+	}
+	for lane, w := range c.words(t, p, 32) {
+		if got := math.Float32frombits(w); got != want {
+			t.Errorf("lane %d: %v, want %v", lane, got, want)
+		}
+	}
+}
+
+// TestArithmetic compares every operation with exact arithmetic of math/big, on
+// numbers of all sizes, those that a second rounding would spoil, and not numbers.
+func TestArithmetic(t *testing.T) {
+	k := ptx.New("arithmetic")
+	in, out := k.Pointer(), k.Pointer()
+	i := k.Add(k.Mul(k.Block(ptx.X), ptx.Int(32)), k.Thread(ptx.X))
+	at := k.At(in, i, 12)
+	a, b, c := k.Load(at, 0), k.Load(at, 4), k.Load(at, 8)
+	wide := k.CopyWide(k.Wide(a))
+	k.PlusWideTo(wide, k.Wide(b))
+	results := []ptx.F32{k.Fma(a, b, c), k.Plus(a, b), k.Minus(a, b), k.Times(a, b), k.Over(a, b),
+		k.Root(a), k.Max(a, b), k.Negative(a), k.Narrow(wide)}
+	for r, v := range results {
+		k.Store(k.At(out, i, 4*len(results)), 4*r, v)
+	}
+	numbers := hardNumbers()
+	words := make([]uint32, len(numbers))
+	for i, v := range numbers {
+		words[i] = math.Float32bits(v)
+	}
+	card := load(t, k)
+	n := len(numbers) / 3
+	from, to := card.memory(t, words...), card.memory(t, make([]uint32, n*len(results))...)
+	if err := card.launch(n/32, 32, device.Address(from, 0), device.Address(to, 0)); err != nil {
+		t.Fatal(err)
+	}
+	got := card.words(t, to, n*len(results))
+	for i := range n {
+		a, b, c := numbers[3*i], numbers[3*i+1], numbers[3*i+2]
+		for r, want := range []float32{exactFma(a, b, c), a + b, a - b, a * b, a / b,
+			float32(math.Sqrt(float64(a))), float32(math.Max(float64(a), float64(b))), -a,
+			float32(float64(a) + float64(b))} {
+			if r == 6 && (a != a || b != b) {
+				want = min(a, b) // no number
+				if a == a || b == b {
+					want = map[bool]float32{true: a, false: b}[b != b]
+				}
+			}
+			bits := math.Float32bits(want)
+			if want != want {
+				bits = 0x7fffffff
+			}
+			if g := got[i*len(results)+r]; g != bits && !(r == 7 && want != want) {
+				t.Fatalf("operation %d of %v, %v, %v: %#08x, want %#08x", r, a, b, c, g, bits)
+			}
+		}
+	}
+}
+
+// hardNumbers returns triples for a warp each.
+func hardNumbers() []float32 {
+	r := rand.New(rand.NewPCG(1, 2))
+	special := []float32{0, float32(math.Copysign(0, -1)), 1, -1, math.MaxFloat32,
+		math.SmallestNonzeroFloat32, 0x1p-126, 0x1p-149 * 3, float32(math.Inf(1)),
+		float32(math.NaN()), 1 + 0x1p-23, 1 - 0x1p-24}
+	var numbers []float32
+	for range 1 << 14 {
+		a := math.Float32frombits(r.Uint32())
+		b := math.Float32frombits(r.Uint32())
+		c := math.Float32frombits(r.Uint32())
+		switch r.IntN(4) {
+		case 0: // a sum next to the middle between two numbers
+			a, b = float32(1+r.IntN(1<<12)), float32(1+r.IntN(1<<12))
+			c = (a*b + float32(r.IntN(3)-1)) * float32(math.Ldexp(1, -24-r.IntN(12)))
+		case 1:
+			a = special[r.IntN(len(special))]
+		case 2: // results below the normal numbers
+			a, b = a*0x1p-60, 0x1p-80
+			c = math.Float32frombits(r.Uint32() & 0x80ffffff)
+		}
+		numbers = append(numbers, a, b, c)
+	}
+	return numbers
+}
+
+// exactFma is a·b + c from numbers without end.
+func exactFma(a, b, c float32) float32 {
+	for _, v := range []float32{a, b, c} {
+		if f := float64(v); math.IsNaN(f) || math.IsInf(f, 0) {
+			return float32(float64(a)*float64(b) + float64(c))
+		}
+	}
+	exact := func(v float32) *big.Float { return new(big.Float).SetPrec(700).SetFloat64(float64(v)) }
+	sum := new(big.Float).SetPrec(700).Mul(exact(a), exact(b))
+	sum.Add(sum, exact(c))
+	if sum.Sign() == 0 { // the sign of zero is that of arithmetic in float64, where all is exact
+		return float32(float64(a)*float64(b) + float64(c))
+	}
+	f, _ := sum.Float32()
+	return f
+}
+
+// TestTextIsRefused checks what a text has to be, each with its line.
+func TestTextIsRefused(t *testing.T) {
+	const head = ".visible .entry k(\n.param .u64 p\n)\n{\n.reg .f32 %f<2>;\n.reg .b64 %a<1>;\n"
+	for text, want := range map[string]string{
+		head + "\tsin.approx.f32 %f0, %f1;\n}\n":       `line 7, "sin.approx.f32 %f0, %f1;": there is no instruction`,
+		head + "\tadd.f32 %f0, %f1, %f1;\n}\n":         "there is no instruction add.f32",
+		head + "\tadd.rn.f32 %f0, %f1, %f2;\n}\n":      "%f2 is not declared",
+		head + "\tadd.rn.f32 %f0, %f1, %a0;\n}\n":      "another type",
+		head + "\tadd.rn.f32 %f0, %f1;\n}\n":           "it needs 3",
+		head + "\tadd.rn.f32 0f00000000, %f1, %f1;\n}": "cannot be written to",
+		head + "\tbra $L1;\n}\n":                       "no label $L1",
+		head + "\tld.param.u32 %f0, [p];\n}\n":         "no parameter",
+		head + "\tld.local.f32 %f0, [%a0+0];\n}\n":     "there is no instruction ld.local.f32",
+		head + "\tret\n}\n":                            "does not end in ;",
+		head + "\tret;\n":                              "has no end",
+		"\tret;\n":                                     "outside of an entry",
+		head + "}\n":                                   "there is no kernel other",
+	} {
+		_, err := emulator.New().Load(context.Background(), text, "other")
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%q: the error is %v, want %q", text, err, want)
+		}
+	}
+}

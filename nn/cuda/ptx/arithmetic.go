@@ -1,0 +1,183 @@
+package ptx
+
+// Of two float32.
+
+// Fma is a·b + c, rounded once.
+func (k *Kernel) Fma(a, b, c F32) F32 {
+	r := k.f32()
+	k.put("fma.rn.f32 %s, %s, %s, %s", r, a, b, c)
+	return r
+}
+
+// FmaTo adds a·b to sum, rounded once.
+func (k *Kernel) FmaTo(sum, a, b F32) { k.put("fma.rn.f32 %s, %s, %s, %s", sum, a, b, sum) }
+
+// Plus is a + b.
+func (k *Kernel) Plus(a, b F32) F32 { return k.binary("add.rn.f32", a, b) }
+
+// PlusTo adds a to sum.
+func (k *Kernel) PlusTo(sum, a F32) { k.put("add.rn.f32 %s, %s, %s", sum, sum, a) }
+
+// Minus is a - b.
+func (k *Kernel) Minus(a, b F32) F32 { return k.binary("sub.rn.f32", a, b) }
+
+// Times is a·b.
+func (k *Kernel) Times(a, b F32) F32 { return k.binary("mul.rn.f32", a, b) }
+
+// Over is a/b.
+func (k *Kernel) Over(a, b F32) F32 { return k.binary("div.rn.f32", a, b) }
+
+// Max is the larger of a and b, that which is a number if one is not.
+func (k *Kernel) Max(a, b F32) F32 { return k.binary("max.f32", a, b) }
+
+func (k *Kernel) binary(op string, a, b F32) F32 {
+	r := k.f32()
+	k.put("%s %s, %s, %s", op, r, a, b)
+	return r
+}
+
+// Negative is -a.
+func (k *Kernel) Negative(a F32) F32 { return k.unary("neg.f32", a) }
+
+// Root is √a.
+func (k *Kernel) Root(a F32) F32 { return k.unary("sqrt.rn.f32", a) }
+
+func (k *Kernel) unary(op string, a F32) F32 {
+	r := k.f32()
+	k.put("%s %s, %s", op, r, a)
+	return r
+}
+
+// Copy is a in a register of its own, to be written to.
+func (k *Kernel) Copy(a F32) F32 { return k.unary("mov.f32", a) }
+
+// CopyTo sets r to a.
+func (k *Kernel) CopyTo(r, a F32) { k.put("mov.f32 %s, %s", r, a) }
+
+// Choose is a where p holds, else b.
+func (k *Kernel) Choose(p Pred, a, b F32) F32 {
+	r := k.f32()
+	k.put("selp.f32 %s, %s, %s, %s", r, a, b, p)
+	return r
+}
+
+// Bits is the representation of a.
+func (k *Kernel) Bits(a F32) U32 {
+	r := k.u32()
+	k.put("mov.b32 %s, %s", r, a)
+	return r
+}
+
+// OfBits is the float32 of that representation.
+func (k *Kernel) OfBits(a U32) F32 {
+	r := k.f32()
+	k.put("mov.b32 %s, %s", r, a)
+	return r
+}
+
+// OfInt is a as a float32.
+func (k *Kernel) OfInt(a U32) F32 {
+	r := k.f32()
+	k.put("cvt.rn.f32.u32 %s, %s", r, a)
+	return r
+}
+
+// FLess is whether a < b; false if one is no number.
+func (k *Kernel) FLess(a, b F32) Pred {
+	p := k.pred()
+	k.put("setp.lt.f32 %s, %s, %s", p, a, b)
+	return p
+}
+
+// Of float64.
+
+// Wide is a as a float64.
+func (k *Kernel) Wide(a F32) F64 {
+	r := k.f64()
+	k.put("cvt.f64.f32 %s, %s", r, a)
+	return r
+}
+
+// Narrow is a rounded to a float32.
+func (k *Kernel) Narrow(a F64) F32 {
+	r := k.f32()
+	k.put("cvt.rn.f32.f64 %s, %s", r, a)
+	return r
+}
+
+// CopyWide is a in a register of its own.
+func (k *Kernel) CopyWide(a F64) F64 {
+	r := k.f64()
+	k.put("mov.f64 %s, %s", r, a)
+	return r
+}
+
+// PlusWideTo adds a to sum.
+func (k *Kernel) PlusWideTo(sum, a F64) { k.put("add.rn.f64 %s, %s, %s", sum, sum, a) }
+
+// Of whole numbers.
+
+// Add is a + b.
+func (k *Kernel) Add(a, b U32) U32 { return k.whole("add.u32", a, b) }
+
+// AddTo adds a to sum.
+func (k *Kernel) AddTo(sum, a U32) { k.put("add.u32 %s, %s, %s", sum, sum, a) }
+
+// Sub is a - b.
+func (k *Kernel) Sub(a, b U32) U32 { return k.whole("sub.u32", a, b) }
+
+// Mul is a·b.
+func (k *Kernel) Mul(a, b U32) U32 { return k.whole("mul.lo.u32", a, b) }
+
+// Div is a/b, rounded down.
+func (k *Kernel) Div(a, b U32) U32 { return k.whole("div.u32", a, b) }
+
+// Rem is the remainder of a/b.
+func (k *Kernel) Rem(a, b U32) U32 { return k.whole("rem.u32", a, b) }
+
+// And is a & b.
+func (k *Kernel) And(a, b U32) U32 { return k.whole("and.b32", a, b) }
+
+// Shl is a·2ⁿ.
+func (k *Kernel) Shl(a U32, n int) U32 { return k.whole("shl.b32", a, Int(n)) }
+
+// Shr is a/2ⁿ, rounded down.
+func (k *Kernel) Shr(a U32, n int) U32 { return k.whole("shr.u32", a, Int(n)) }
+
+// Min is the smaller of a and b.
+func (k *Kernel) Min(a, b U32) U32 { return k.whole("min.u32", a, b) }
+
+func (k *Kernel) whole(op string, a, b U32) U32 {
+	r := k.u32()
+	k.put("%s %s, %s, %s", op, r, a, b)
+	return r
+}
+
+// Less is whether a < b.
+func (k *Kernel) Less(a, b U32) Pred { return k.compare("lt", a, b) }
+
+// AtLeast is whether a ≥ b.
+func (k *Kernel) AtLeast(a, b U32) Pred { return k.compare("ge", a, b) }
+
+// Equal is whether a = b.
+func (k *Kernel) Equal(a, b U32) Pred { return k.compare("eq", a, b) }
+
+func (k *Kernel) compare(how string, a, b U32) Pred {
+	p := k.pred()
+	k.put("setp.%s.u32 %s, %s, %s", how, p, a, b)
+	return p
+}
+
+// Both is whether p and q hold.
+func (k *Kernel) Both(p, q Pred) Pred {
+	r := k.pred()
+	k.put("and.pred %s, %s, %s", r, p, q)
+	return r
+}
+
+// Pick is a where p holds, else b.
+func (k *Kernel) Pick(p Pred, a, b U32) U32 {
+	r := k.u32()
+	k.put("selp.b32 %s, %s, %s, %s", r, a, b, p)
+	return r
+}
