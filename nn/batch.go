@@ -18,8 +18,8 @@ type Batch[F Float] struct {
 	Y    []F // (N, T, C) targets; nil where no loss is asked for
 }
 
-// check returns an error when b is no batch for a model of shape c.
-func (b Batch[F]) check(c Config) error {
+// Check returns an error when b is no batch for a model of shape c.
+func (b Batch[F]) Check(c Config) error {
 	switch {
 	case b.N < 1 || b.T < 1:
 		return fmt.Errorf("a batch of %d sequences of %d tokens is empty: use 1 or more of each",
@@ -55,7 +55,7 @@ type block[F Float] struct {
 // prepare checks b, makes room for it and lets the mixers place what they do.
 func (m *Transformer[F]) prepare(b Batch[F]) error {
 	c := m.config
-	if err := b.check(c); err != nil {
+	if err := b.Check(c); err != nil {
 		return err
 	}
 	if b.T != m.length {

@@ -132,7 +132,7 @@ func (e *Engine) Predict(ctx context.Context, b Batch[float32]) ([]float32, erro
 // prepare checks b, makes room for it and folds the parameters.
 func (e *Engine) prepare(ctx context.Context, b Batch[float32]) error {
 	c := e.model.config
-	if err := b.check(c); err != nil {
+	if err := b.Check(c); err != nil {
 		return err
 	}
 	if b.T != e.length {

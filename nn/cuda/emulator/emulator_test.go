@@ -232,7 +232,7 @@ func TestDivergedThreadsMeet(t *testing.T) {
 	out := k.Pointer()
 	lane := k.Thread(ptx.X)
 	sum := k.Copy(ptx.Float(0))
-	k.For(ptx.Int(0), lane, 1, func(i ptx.U32) {
+	k.For(ptx.Int(0), lane, ptx.Int(1), func(i ptx.U32) {
 		k.If(k.Equal(k.And(i, ptx.Int(1)), ptx.Int(1)), func() { k.PlusTo(sum, k.OfInt(i)) })
 	})
 	for _, mask := range []int{16, 8, 4, 2, 1} {

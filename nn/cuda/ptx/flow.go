@@ -55,14 +55,14 @@ func (k *Kernel) If(p Pred, body func()) {
 }
 
 // For runs body with i = from, from + step, … below to.
-func (k *Kernel) For(from, to U32, step int, body func(i U32)) {
+func (k *Kernel) For(from, to, step U32, body func(i U32)) {
 	i := k.u32()
 	k.put("mov.u32 %s, %s", i, from)
 	begin, end := k.label(), k.label()
 	k.put("@%s bra %s", k.AtLeast(i, to), end)
 	k.mark(begin)
 	body(i)
-	k.put("add.u32 %s, %s, %d", i, i, step)
+	k.put("add.u32 %s, %s, %s", i, i, step)
 	k.put("@%s bra %s", k.Less(i, to), begin)
 	k.mark(end)
 }

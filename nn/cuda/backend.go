@@ -1,0 +1,128 @@
+package cuda
+
+// Shapes: N batch, T time, c width.
+
+import (
+	"context"
+	"errors"
+
+	"icar/nn"
+	"icar/nn/cuda/device"
+)
+
+// Arithmetic names the bits of every device.
+const Arithmetic = "cuda-fma"
+
+// Backend computes a model on a device. It implements [nn.Backend].
+type Backend struct {
+	model *nn.Transformer[float32]
+	runs  runs
+}
+
+var _ nn.Backend = (*Backend)(nil)
+
+// On returns what makes a Backend of a model on d. Of models that there are no kernels
+// for the error is errors.ErrUnsupported, with the reason. Several may be made on one
+// device as long as they are used from one goroutine at a time, as the device is.
+func On(d device.Device) nn.NewBackend {
+	return func(model *nn.Transformer[float32]) (nn.Backend, error) {
+		if err := supported(model.Config()); err != nil {
+			return nil, err
+		}
+		return &Backend{model, runs{device: d, models: []*nn.Transformer[float32]{model}}}, nil
+	}
+}
+
+// errNoTargets is a batch without Y where a loss is asked for.
+var errNoTargets = errors.New("the batch has no targets: a loss needs Y")
+
+// Arithmetic implements nn.Backend.
+func (b *Backend) Arithmetic() string { return Arithmetic }
+
+// Gradient implements nn.Backend.
+func (b *Backend) Gradient(ctx context.Context, batch nn.Batch[float32]) (float64, error) {
+	loss, broken, err := b.step(ctx, batch, func(p *plan) []call { return p.backward })
+	if err != nil {
+		return 0, err
+	}
+	if broken {
+		return b.model.Gradient(ctx, batch) // names what is not finite, if it comes out the same
+	}
+	gradient, err := b.runs.read(ctx, 0, b.runs.plan.gradient)
+	if err != nil {
+		return 0, err
+	}
+	for _, p := range b.model.Parameters() {
+		gradient = gradient[copy(p.Grad, gradient):]
+	}
+	return loss, nil
+}
+
+// Loss implements nn.Backend.
+func (b *Backend) Loss(ctx context.Context, batch nn.Batch[float32]) (float64, error) {
+	loss, broken, err := b.step(ctx, batch, func(p *plan) []call { return p.loss })
+	if broken {
+		return b.model.Loss(ctx, batch)
+	}
+	return loss, err
+}
+
+// step runs the forward on a batch and what follows it, and returns the loss and whether
+// something was not finite.
+func (b *Backend) step(ctx context.Context, batch nn.Batch[float32], then func(*plan) []call) (
+	float64, bool, error) {
+	if batch.Y == nil {
+		return 0, false, errNoTargets
+	}
+	if err := b.prepare(ctx, batch); err != nil {
+		return 0, false, err
+	}
+	if err := b.runs.launch(ctx, b.runs.plan.forward, then(b.runs.plan)); err != nil {
+		return 0, false, err
+	}
+	_, broken, err := b.runs.fate(ctx, 0)
+	if err != nil {
+		return 0, false, err
+	}
+	losses, err := b.runs.lossesOf(ctx, 0, 1)
+	if err != nil {
+		return 0, false, err
+	}
+	return losses[0], broken, nil
+}
+
+// Predict implements nn.Backend.
+func (b *Backend) Predict(ctx context.Context, batch nn.Batch[float32]) ([]float32, error) {
+	batch.Y = nil
+	if err := b.prepare(ctx, batch); err != nil {
+		return nil, err
+	}
+	if err := b.runs.launch(ctx, b.runs.plan.forward); err != nil {
+		return nil, err
+	}
+	out, err := b.runs.output(ctx, 0)
+	if err != nil {
+		return nil, err
+	}
+	if !finite(out) {
+		return b.model.Predict(ctx, batch)
+	}
+	return out, nil
+}
+
+// prepare brings a batch and the parameters to the device.
+func (b *Backend) prepare(ctx context.Context, batch nn.Batch[float32]) error {
+	if err := batch.Check(b.model.Config()); err != nil {
+		return err
+	}
+	if err := b.runs.prepare(ctx, batch.N, batch.T, 1); err != nil {
+		return err
+	}
+	if err := b.runs.sendModel(ctx, 0); err != nil {
+		return err
+	}
+	return b.runs.send(ctx, [][]nn.Batch[float32]{{batch}})
+}
+
+// Close releases what the backend holds of its device.
+func (b *Backend) Close(ctx context.Context) error { return b.runs.release(ctx) }

@@ -1,0 +1,290 @@
+package cuda
+
+// Shapes: R runs, B batches, K steps, N batch, T time, c width, C coords, P parameters.
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"math"
+	"slices"
+
+	"icar/nn"
+	"icar/nn/cuda/device"
+	"icar/nn/cuda/ptx"
+)
+
+// mostEmbed is the largest D: a thread has three vectors of that many numbers in its
+// 255 registers.
+const mostEmbed = 64
+
+// supported returns why there are no kernels for a model of c, or nil.
+func supported(c nn.Config) error {
+	mixer := nn.FullHeads{}.Name()
+	if c.Mixer != "" {
+		mixer = c.Mixer
+	}
+	switch {
+	case c.Mixing != nil || mixer != nn.FullHeads{}.Name() && mixer != nn.MultiHead{}.Name():
+		return fmt.Errorf("there are no kernels for a card of the mixer %q: %w", mixer,
+			errors.ErrUnsupported)
+	case c.Embed > mostEmbed:
+		return fmt.Errorf("embed %d is more than the %d that a thread of a card has registers for: %w",
+			c.Embed, mostEmbed, errors.ErrUnsupported)
+	}
+	return nil
+}
+
+// runs are models of one shape in the memory of a device, side by side.
+type runs struct {
+	device  device.Device
+	models  []*nn.Transformer[float32]
+	plan    *plan
+	text    string // of the loaded kernels
+	module  device.Module
+	kernels map[string]device.Kernel
+	binding binding
+	x, y    memory // batches
+}
+
+// memory is an allocation that grows.
+type memory struct {
+	at    device.Pointer
+	bytes int
+}
+
+// grow makes m at least so large. What was in it is lost if it grows.
+func (m *memory) grow(ctx context.Context, d device.Device, bytes int) error {
+	if m.bytes >= bytes {
+		return nil
+	}
+	if err := m.free(ctx, d); err != nil {
+		return err
+	}
+	at, err := d.Alloc(ctx, bytes)
+	if err != nil {
+		return err
+	}
+	m.at, m.bytes = at, bytes
+	return nil
+}
+
+func (m *memory) free(ctx context.Context, d device.Device) error {
+	if m.bytes == 0 {
+		return nil
+	}
+	err := d.Free(ctx, m.at)
+	*m = memory{}
+	return err
+}
+
+// prepare makes room for batches of n sequences of length t and for steps.
+func (r *runs) prepare(ctx context.Context, n, t, steps int) error {
+	if p := r.plan; p != nil && p.n == n && p.t == t && p.steps >= steps {
+		return nil
+	}
+	if err := r.close(ctx); err != nil {
+		return err
+	}
+	p := newPlan(r.models[0], n, t, steps)
+	if err := r.load(ctx, p); err != nil {
+		return err
+	}
+	base, err := r.device.Alloc(ctx, p.bytes*len(r.models))
+	if err != nil {
+		return fmt.Errorf("%d sequences of length %d of %d models: %w", n, t, len(r.models), err)
+	}
+	r.plan = p
+	r.binding = binding{runs: len(r.models), base: base, runBytes: p.bytes}
+	for i := range r.models {
+		for _, s := range p.cleared {
+			if err := r.write(ctx, i, s, make([]float32, s.bytes/4)); err != nil {
+				return errors.Join(err, r.close(context.WithoutCancel(ctx)))
+			}
+		}
+	}
+	return nil
+}
+
+// load compiles the kernels of p, unless it has: they depend on the model alone.
+func (r *runs) load(ctx context.Context, p *plan) error {
+	text := ptx.Text(p.kernels...)
+	if text == r.text {
+		return nil
+	}
+	if r.text != "" {
+		if err := r.device.Unload(ctx, r.module); err != nil {
+			return err
+		}
+		r.text = ""
+	}
+	var names []string
+	for _, k := range p.kernels {
+		names = append(names, k.Name())
+	}
+	module, err := r.device.Load(ctx, text, names...)
+	if err != nil {
+		return err
+	}
+	r.text, r.module, r.kernels = text, module, map[string]device.Kernel{}
+	for i, name := range names {
+		r.kernels[name] = module.Kernels[i]
+	}
+	return nil
+}
+
+// close releases the runs' memory, not the kernels and the data.
+func (r *runs) close(ctx context.Context) error {
+	if r.plan == nil {
+		return nil
+	}
+	r.plan = nil
+	return r.device.Free(ctx, r.binding.base)
+}
+
+// at is the address of a span of a run.
+func (r *runs) at(run int, s span) device.Pointer {
+	return r.binding.base + device.Pointer(run*r.plan.bytes+s.at)
+}
+
+// write sets a span of a run to v.
+func (r *runs) write(ctx context.Context, run int, s span, v []float32) error {
+	return r.device.Write(ctx, r.at(run, s), encode(v))
+}
+
+// read returns a span of a run.
+func (r *runs) read(ctx context.Context, run int, s span) ([]float32, error) {
+	data := make([]byte, s.bytes)
+	if err := r.device.Read(ctx, data, r.at(run, s)); err != nil {
+		return nil, err
+	}
+	return decode(data), nil
+}
+
+func encode(v []float32) []byte {
+	data := make([]byte, 0, 4*len(v))
+	for _, x := range v {
+		data = binary.LittleEndian.AppendUint32(data, math.Float32bits(x))
+	}
+	return data
+}
+
+func decode(data []byte) []float32 {
+	v := make([]float32, len(data)/4)
+	for i := range v {
+		v[i] = math.Float32frombits(binary.LittleEndian.Uint32(data[4*i:]))
+	}
+	return v
+}
+
+// send brings batches of every run to the device, those of one for all if there is one.
+// Without targets there are only tokens.
+func (r *runs) send(ctx context.Context, batches [][]nn.Batch[float32]) error {
+	b := &r.binding
+	b.batches, b.apartX, b.apartY = len(batches[0]), 0, 0
+	var x, y []float32
+	for i, list := range batches {
+		if i == 1 {
+			b.apartX, b.apartY = 4*len(x), 4*len(y)
+		}
+		for _, batch := range list {
+			x, y = append(x, batch.X...), append(y, batch.Y...)
+		}
+	}
+	if err := r.x.send(ctx, r.device, x); err != nil {
+		return err
+	}
+	b.x, b.y = r.x.at, r.x.at
+	if len(y) > 0 {
+		if err := r.y.send(ctx, r.device, y); err != nil {
+			return err
+		}
+		b.y = r.y.at
+	}
+	return nil
+}
+
+func (m *memory) send(ctx context.Context, d device.Device, v []float32) error {
+	if err := m.grow(ctx, d, 4*len(v)); err != nil {
+		return err
+	}
+	return d.Write(ctx, m.at, encode(v))
+}
+
+// sendModel brings the parameters of a run to the device and sets its clock to 0.
+func (r *runs) sendModel(ctx context.Context, run int) error {
+	var theta []float32
+	for _, p := range r.models[run].Parameters() {
+		theta = append(theta, p.Data...)
+	}
+	if err := r.write(ctx, run, r.plan.theta, theta); err != nil {
+		return err
+	}
+	return r.write(ctx, run, r.plan.course, make([]float32, states))
+}
+
+// launch runs lists of calls of the plan.
+func (r *runs) launch(ctx context.Context, lists ...[]call) error {
+	return r.device.Launch(ctx, r.plan.work(r.kernels, r.binding, lists...))
+}
+
+// fate returns the number of steps that a run has made, and whether the step after
+// them came to something that is not finite.
+func (r *runs) fate(ctx context.Context, run int) (steps int, broken bool, err error) {
+	v, err := r.read(ctx, run, r.plan.course)
+	if err != nil {
+		return 0, false, err
+	}
+	return int(math.Float32bits(v[clock])), v[stopped] != 0, nil
+}
+
+// lossesOf returns those of the first steps of a run.
+func (r *runs) lossesOf(ctx context.Context, run, steps int) ([]float64, error) {
+	data := make([]byte, 8*32*steps)
+	if steps == 0 {
+		return nil, nil
+	}
+	if err := r.device.Read(ctx, data, r.at(run, r.plan.losses)); err != nil {
+		return nil, err
+	}
+	losses := make([]float64, steps)
+	count := float64(r.plan.n * r.plan.t * r.plan.config.Coords)
+	for k := range losses {
+		for l := range 32 {
+			losses[k] += math.Float64frombits(binary.LittleEndian.Uint64(data[8*(32*k+l):]))
+		}
+		losses[k] /= count
+	}
+	return losses, nil
+}
+
+// output returns the predictions (N, T, c) of a run.
+func (r *runs) output(ctx context.Context, run int) ([]float32, error) {
+	v, err := r.read(ctx, run, r.plan.output)
+	if err != nil {
+		return nil, err
+	}
+	n, row := r.plan.n, r.plan.t*r.plan.config.Width
+	out := make([]float32, n*row)
+	for i := range out {
+		sequence, place := i/row, i%row
+		out[i] = v[(sequence/32*row+place)*32+sequence%32]
+	}
+	return out, nil
+}
+
+// finite returns whether all of v is.
+func finite(v []float32) bool {
+	return !slices.ContainsFunc(v, func(x float32) bool { return x-x != 0 })
+}
+
+// release gives everything back to the device.
+func (r *runs) release(ctx context.Context) error {
+	err := errors.Join(r.close(ctx), r.x.free(ctx, r.device), r.y.free(ctx, r.device))
+	if r.text != "" {
+		r.text = ""
+		err = errors.Join(err, r.device.Unload(ctx, r.module))
+	}
+	return err
+}
