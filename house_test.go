@@ -17,7 +17,7 @@ var house = strings.Fields(`
 	ar ar/lawtest theory estimator
 	nn/safetensors nn/kernel/constant nn/kernel nn/kernel/gen nn/kernel/gen/neon
 	nn nn/mixertest nn/backendtest
-	nn/cuda/device nn/cuda/foreign nn/cuda/driver
+	nn/cuda/device nn/cuda/ptx nn/cuda/emulator nn/cuda nn/cuda/foreign nn/cuda/driver nn/cuda/card
 	text text/moby
 	run internal/notice sequence train probe protocol
 	sweep sweep/cluster

@@ -126,7 +126,9 @@ func TestWhyThereIsNoCard(t *testing.T) {
 			"and the kernels need 7.0",
 	} {
 		fake(t, fault)
-		if _, err := Open(t.Context(), foreign.Options{}); err == nil || err.Error() != want {
+		_, err := Open(t.Context(), foreign.Options{})
+		if err == nil || err.Error() != want ||
+			errors.Is(err, device.ErrAbsent) != (fault == "nodevice") {
 			t.Errorf("%s: %v, want %s", fault, err, want)
 		}
 	}
@@ -136,12 +138,13 @@ func TestWhyThereIsNoCard(t *testing.T) {
 	if _, err := os.Stat("/dev/nvidiactl"); err != nil {
 		_, err := Open(t.Context(), foreign.Options{})
 		const want = "there is no NVIDIA driver: libcuda.so.1: cannot open shared object file"
-		if err == nil || !strings.HasPrefix(err.Error(), want) {
+		if err == nil || !strings.HasPrefix(err.Error(), want) ||
+			!errors.Is(err, device.ErrAbsent) {
 			t.Errorf("without the library: %v, want %s", err, want)
 		}
 	}
-	out, err := exec.Command("gcc", "-shared", "-o", filepath.Join(empty, "libcuda.so.1"), "-DcuInit=cuBegin",
-		"-w", "-fPIC", "testdata/fake.c").CombinedOutput()
+	out, err := exec.Command("gcc", "-shared", "-o", filepath.Join(empty, "libcuda.so.1"),
+		"-DcuInit=cuBegin", "-w", "-fPIC", "testdata/fake.c").CombinedOutput()
 	if err != nil {
 		t.Fatalf("%v: %s", err, out)
 	}
@@ -311,8 +314,8 @@ func TestRecordingThatFails(t *testing.T) {
 // A text that does not compile is an error with what the compiler says, in one line.
 func TestWhatDoesNotCompile(t *testing.T) {
 	c := open(t, "")
-	const want = "the NVIDIA driver cannot compile the kernels: cuModuleLoadDataEx: error 218, a PTX JIT " +
-		"compilation failed: ptxas application ptx input, line 3; error : Unknown symbol 'nonsense'"
+	const want = "the NVIDIA driver cannot compile the kernels: cuModuleLoadDataEx: error 218, " +
+		"a PTX JIT compilation failed: ptxas application ptx input, line 3; error : Unknown symbol 'nonsense'"
 	if _, err := c.Load(t.Context(), text+"nonsense", "fill"); err == nil || err.Error() != want {
 		t.Errorf("%v, want\n%s", err, want)
 	}
@@ -342,7 +345,8 @@ func TestWhatDoesNotCompile(t *testing.T) {
 func TestFullMemory(t *testing.T) {
 	c := open(t, "full")
 	memory(t, c, 1<<17)
-	const want = "the memory of the card, Fake 9000, is full: 3 MiB were asked for, and 0 of 1 are free"
+	const want = "the memory of the card, Fake 9000, is full: 3 MiB were asked for, " +
+		"and 0 of 1 are free"
 	if _, err := c.Alloc(t.Context(), 3<<20); err == nil || !strings.Contains(err.Error(), want) {
 		t.Errorf("%v, want %s", err, want)
 	}

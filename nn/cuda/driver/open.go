@@ -35,13 +35,22 @@ type Card struct {
 
 var _ device.Device = (*Card)(nil)
 
+// Options are how the process that has the library is treated.
+type Options = foreign.Options
+
+// absent is why there is no card at all: a device.ErrAbsent in words of its own.
+type absent struct{ error }
+
+func (e absent) Unwrap() error        { return e.error }
+func (e absent) Is(target error) bool { return target == device.ErrAbsent }
+
 // Open opens the first card that the driver shows, which CUDA_VISIBLE_DEVICES chooses.
-// The error is one line that says what is missing: the system, glibc, the driver, a
-// function of it, a card, or its age.
-func Open(ctx context.Context, o foreign.Options) (*Card, error) {
+// The error is one line that says what is missing: the system, glibc, the driver, or a
+// card, which are [device.ErrAbsent]; a function of the driver, or the card's age.
+func Open(ctx context.Context, o Options) (*Card, error) {
 	w, err := foreign.Start(ctx, o)
 	if err != nil {
-		return nil, err
+		return nil, absent{err}
 	}
 	c := &Card{worker: w, functions: map[string]uint64{}, modules: map[uint64][]device.Kernel{},
 		kernels: map[device.Kernel]*kernel{}, graphs: map[device.Graph]bool{}}
@@ -54,7 +63,7 @@ func Open(ctx context.Context, o foreign.Options) (*Card, error) {
 func (c *Card) open(ctx context.Context) error {
 	library, err := c.worker.Open(ctx, places...)
 	if err != nil {
-		return fmt.Errorf("there is no NVIDIA driver: %w", err)
+		return absent{fmt.Errorf("there is no NVIDIA driver: %w", err)}
 	}
 	addresses, err := c.worker.Symbols(ctx, library, functions...)
 	if err != nil {
@@ -70,8 +79,8 @@ func (c *Card) open(ctx context.Context) error {
 	c.functions["strncpy"] = text[0]
 	count, err := c.number(ctx, call{"cuInit", nil}, call{"cuDeviceGetCount", words(c.slot(0))})
 	if c.is(err, noDevice) || err == nil && count == 0 {
-		return errors.New("the NVIDIA driver finds no card: see nvidia-smi, and " +
-			"CUDA_VISIBLE_DEVICES")
+		return absent{errors.New("the NVIDIA driver finds no card: see nvidia-smi, and " +
+			"CUDA_VISIBLE_DEVICES")}
 	}
 	if err != nil {
 		return fmt.Errorf("the NVIDIA driver does not start: %w", err)

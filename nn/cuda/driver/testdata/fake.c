@@ -50,7 +50,10 @@ static void inside(uint64_t p, size_t n)
 static size_t total(void) { return fault("full") ? 1 << 20 : (size_t)1 << 30; }
 
 /* Kernels: a module is its text. */
-static struct function { const char *name; int allowed; } all[] = {{"fill", 48 << 10}, {"add", 48 << 10}};
+static struct function {
+	const char *name;
+	int allowed;
+} all[] = {{"fill", 48 << 10}, {"add", 48 << 10}};
 static int modules;
 
 /* Work. */
@@ -238,8 +241,8 @@ result cuMemcpyDtoHAsync_v2(void *to, uint64_t from, size_t n, void *s)
 	return 0;
 }
 
-result cuLaunchKernel(struct function *f, unsigned gx, unsigned gy, unsigned gz, unsigned bx, unsigned by, unsigned bz,
-	unsigned shared, void *s, void **args, void **extra)
+result cuLaunchKernel(struct function *f, unsigned gx, unsigned gy, unsigned gz, unsigned bx,
+	unsigned by, unsigned bz, unsigned shared, void *s, void **args, void **extra)
 {
 	known(s);
 	if (extra || gy != 2 || gz != 1 || by != 1 || bz != 1)
