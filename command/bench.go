@@ -28,7 +28,7 @@ type benchFlags struct {
 	asJSON        bool
 }
 
-func newBench() *cobra.Command {
+func (h *house) newBench() *cobra.Command {
 	var f benchFlags
 	c := &cobra.Command{
 		Use:   "bench [CASE...]",
@@ -51,7 +51,7 @@ nn/testdata/oracle.py does: PyTorch in the best of several forms, if its BLAS is
 fit to be compared with. Without CASE the
 standard models are compared.
 
-The environment's ICAR_KERNEL chooses the kernel: go, avx2, avx512 or neon.`,
+` + kernelHelp,
 		Example: `  icar bench
   icar bench fig7-H64 --json
   icar bench fig5-L1 --length 50,100,200,400,800,1600,3200,6400
@@ -60,7 +60,7 @@ The environment's ICAR_KERNEL chooses the kernel: go, avx2, avx512 or neon.`,
 			[]string, cobra.ShellCompDirective) {
 			return bench.Names(bench.Cases()), cobra.ShellCompDirectiveNoFileComp
 		},
-		RunE: func(c *cobra.Command, names []string) error { return benchRun(c, names, f) },
+		RunE: func(c *cobra.Command, names []string) error { return h.benchRun(c, names, f) },
 	}
 	c.Flags().IntVar(&f.steps, "steps", 20,
 		"steps to time in a round, after one that is not counted")
@@ -72,7 +72,7 @@ The environment's ICAR_KERNEL chooses the kernel: go, avx2, avx512 or neon.`,
 	return c
 }
 
-func benchRun(c *cobra.Command, names []string, f benchFlags) error {
+func (h *house) benchRun(c *cobra.Command, names []string, f benchFlags) error {
 	words := strings.Fields(f.against)
 	switch {
 	case c.Flags().Changed("against") && len(words) == 0:
@@ -93,10 +93,15 @@ func benchRun(c *cobra.Command, names []string, f benchFlags) error {
 	if err != nil {
 		return usage(err)
 	}
-	loops, err := chooseKernel()
+	// The cases choose for themselves: this one has nothing to run.
+	processor, err := h.processorOf(c, "")
+	if err == nil {
+		err = processor.Close()
+	}
 	if err != nil {
 		return err
 	}
+	loops := processor.Loops
 	document := benchDocument{Version: outcome.DocumentVersion, Peak: bench.Roofline(loops) / 1e9}
 	bar := newProgress(c.ErrOrStderr())
 	done := bar.bar("bench", len(cases)*f.rounds)
@@ -192,24 +197,25 @@ func (f benchFlags) measure(ctx context.Context, c bench.Case, words []string, l
 const benchCaseName = "bench-case"
 
 // newBenchCase is the command of the process of one case. It prints a Sample.
-func newBenchCase() *cobra.Command {
+func (h *house) newBenchCase() *cobra.Command {
 	var steps, length int
 	c := &cobra.Command{
 		Use: benchCaseName + " CASE", Hidden: true, Short: "Time one case in this process",
 		Args: exactly(1, "the case"),
-		RunE: func(c *cobra.Command, args []string) error {
+		RunE: func(c *cobra.Command, args []string) (err error) {
 			cases, err := bench.Choose(args)
 			if err != nil {
 				return usage(err)
 			}
-			loops, err := chooseKernel()
+			processor, err := h.processorOf(c, "")
 			if err != nil {
 				return err
 			}
+			defer func() { err = errors.Join(err, processor.Close()) }()
 			if length > 0 {
 				cases[0] = cases[0].AtLength(length)
 			}
-			sample, err := bench.Measure(c.Context(), cases[0], loops, steps)
+			sample, err := bench.Measure(c.Context(), cases[0], processor.Processor, steps)
 			if err != nil {
 				return runFailed(err)
 			}
