@@ -31,10 +31,28 @@ import (
 // Models about which build says errors.ErrUnsupported do not count, unless they
 // are too many.
 func Test(build nn.NewBackend) error {
-	for _, check := range []func(nn.NewBackend) error{
-		refusals, nonFinite, trace, reference, processors,
+	return suite{build, 16*35 + 5, 120, 30}.run()
+}
+
+// Small returns what [Test] does, of fewer models on smaller batches: for what computes on
+// a device that is imitated, a hundred times as slowly.
+func Small(build nn.NewBackend) error {
+	return suite{build, 16*4 + 5, 30, 15}.run()
+}
+
+// suite is the extent of a test.
+type suite struct {
+	build  nn.NewBackend
+	many   int // sequences of a batch, no multiple of 16
+	models int // random ones, from which
+	least  int // there has to be a backend for
+}
+
+func (s suite) run() error {
+	for _, check := range []func() error{
+		s.refusals, s.nonFinite, s.trace, s.reference, s.processors,
 	} {
-		if err := check(build); err != nil {
+		if err := check(); err != nil {
 			return err
 		}
 	}
@@ -50,8 +68,7 @@ type kind struct {
 
 // kinds are models that between them use every part, on batches whose last block
 // of 16 is not full.
-func kinds() []kind {
-	const many = 16*35 + 5
+func kinds(many int) []kind {
 	softmax := nn.Config{
 		Width: 2, Embed: 4, Depth: 2, Heads: 2, Attention: nn.SoftmaxAttention, Norm: true,
 		Residual: true, MLP: 2, Position: nn.ProductPosition, Length: 6, Coords: 2,
@@ -100,11 +117,11 @@ func start(build nn.NewBackend, c nn.Config, seed uint64) (
 
 // each calls f for every kind that there is a backend for. The error is f's, with
 // the kind's name.
-func each(build nn.NewBackend, f func(kind, *nn.Transformer[float32], nn.Backend) error) error {
+func (s suite) each(f func(kind, *nn.Transformer[float32], nn.Backend) error) error {
 	var wrong []error
 	taken := 0
-	for _, k := range kinds() {
-		m, by, err := start(build, k.config, 1)
+	for _, k := range kinds(s.many) {
+		m, by, err := start(s.build, k.config, 1)
 		if err == nil && m != nil {
 			taken++
 			err = f(k, m, by)
@@ -120,13 +137,13 @@ func each(build nn.NewBackend, f func(kind, *nn.Transformer[float32], nn.Backend
 }
 
 // processors trains for three steps on 1, 2 and 7 processors.
-func processors(build nn.NewBackend) error {
+func (s suite) processors() error {
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(0))
-	return each(build, func(k kind, _ *nn.Transformer[float32], _ nn.Backend) error {
+	return s.each(func(k kind, _ *nn.Transformer[float32], _ nn.Backend) error {
 		var want [][]float32
 		for _, count := range []int{1, 2, 7} {
 			runtime.GOMAXPROCS(count)
-			got, err := train(build, k)
+			got, err := s.train(k)
 			if err != nil {
 				return err
 			}
@@ -146,8 +163,8 @@ func processors(build nn.NewBackend) error {
 
 // train makes three steps of Adam and returns all that came of it: losses, weights
 // and predictions.
-func train(build nn.NewBackend, k kind) (bits [][]float32, err error) {
-	m, by, err := start(build, k.config, 1)
+func (s suite) train(k kind) (bits [][]float32, err error) {
+	m, by, err := start(s.build, k.config, 1)
 	if err != nil {
 		return nil, err
 	}
@@ -181,13 +198,13 @@ func same(x, y []float32) bool {
 
 // trace compares results after those of longer, shorter, larger and smaller
 // batches with those of a new backend.
-func trace(build nn.NewBackend) error {
-	return each(build, func(k kind, used *nn.Transformer[float32], by nn.Backend) error {
+func (s suite) trace() error {
+	return s.each(func(k kind, used *nn.Transformer[float32], by nn.Backend) error {
 		ctx := context.Background()
 		long := k.config.Length
 		for i, shape := range [][2]int{{3, 6}, {40, 2}, {1, 6}, {17, 1}, {5, long}, {33, 6}} {
 			b := batch(k.config, shape[0], shape[1], uint64(i))
-			fresh, first, err := start(build, k.config, 1)
+			fresh, first, err := start(s.build, k.config, 1)
 			if err != nil {
 				return err
 			}
@@ -216,8 +233,8 @@ func trace(build nn.NewBackend) error {
 
 // nonFinite puts a NaN or an infinity in a parameter, a token or a target, also of
 // the sequence that begins a block, and looks whom the error names.
-func nonFinite(build nn.NewBackend) error {
-	return each(build, func(k kind, m *nn.Transformer[float32], by nn.Backend) error {
+func (s suite) nonFinite() error {
+	return s.each(func(k kind, m *nn.Transformer[float32], by nn.Backend) error {
 		c, ctx := k.config, context.Background()
 		b := batch(c, 17, min(c.Length, 6), 1)
 		p := m.Parameters()[len(m.Parameters())/2]
@@ -248,8 +265,8 @@ func nonFinite(build nn.NewBackend) error {
 }
 
 // refusals asks for what a backend has to refuse.
-func refusals(build nn.NewBackend) error {
-	return each(build, func(k kind, _ *nn.Transformer[float32], by nn.Backend) error {
+func (s suite) refusals() error {
+	return s.each(func(k kind, _ *nn.Transformer[float32], by nn.Backend) error {
 		if by.Arithmetic() == "" {
 			return errors.New("its arithmetic has no name")
 		}

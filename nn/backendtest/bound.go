@@ -22,9 +22,8 @@ import (
 // unit is the unit roundoff of float32.
 const unit = 0x1p-24
 
-// models is the number of random models, least that of those which there has to be
-// a backend for, most that of the complaints after which it is enough.
-const models, least, most = 120, 30, 5
+// most is the number of complaints after which it is enough.
+const most = 5
 
 // longOnes come before the random models: layers whose attention is a sum over segments
 // of the context with a norm at every place, and wide ones of more than eight tokens.
@@ -39,16 +38,16 @@ func longOnes() []nn.Config {
 }
 
 // reference compares a backend with the reference in float64.
-func reference(build nn.NewBackend) error {
+func (s suite) reference() error {
 	var wrong []error
 	taken, forced := 0, longOnes()
-	for i := 0; i < models && len(wrong) < most; i++ {
+	for i := 0; i < s.models && len(wrong) < most; i++ {
 		r := ar.Rand(7, "backendtest", uint64(i))
 		c := draw(r)
 		if i < len(forced) {
 			c = forced[i]
 		}
-		m, by, err := start(build, c, uint64(i))
+		m, by, err := start(s.build, c, uint64(i))
 		if err == nil && m != nil {
 			taken++
 			tame(m)
@@ -62,9 +61,9 @@ func reference(build nn.NewBackend) error {
 			wrong = append(wrong, fmt.Errorf("model %d, %+v: %w", i, c, err))
 		}
 	}
-	if taken < least && len(wrong) == 0 {
+	if taken < s.least && len(wrong) == 0 {
 		wrong = append(wrong, fmt.Errorf("there is a backend for %d of %d models, fewer than %d",
-			taken, models, least))
+			taken, s.models, s.least))
 	}
 	return errors.Join(wrong...)
 }

@@ -1,23 +1,11 @@
 package emulator
 
 import (
-	"iter"
 	"math"
 	"math/bits"
 )
 
 const everyLane = math.MaxUint32
-
-// lanes are the numbers of the lanes that are on.
-func lanes(on uint32) iter.Seq[int] {
-	return func(yield func(int) bool) {
-		for ; on != 0; on &= on - 1 {
-			if !yield(bits.TrailingZeros32(on)) {
-				return
-			}
-		}
-	}
-}
 
 // operation makes the step of an instruction from the rows of its operands, the
 // result first, which are of those kinds.
@@ -29,9 +17,9 @@ type operation struct {
 // operations are the instructions that compute a number from others.
 var operations = map[string]operation{
 	"fma.rn.f32": {"wwww", fused},
-	"add.rn.f32": floats(func(a, b float32) float32 { return a + b }),
+	"add.rn.f32": {"www", sum},
 	"sub.rn.f32": floats(func(a, b float32) float32 { return a - b }),
-	"mul.rn.f32": floats(func(a, b float32) float32 { return a * b }),
+	"mul.rn.f32": {"www", times},
 	"div.rn.f32": floats(func(a, b float32) float32 { return a / b }),
 	"max.f32":    floats(largest),
 	"sqrt.rn.f32": unary(func(a uint32) uint32 {
@@ -144,9 +132,32 @@ func fused(rows []int) step {
 			}
 			return
 		}
-		for l := range lanes(on) {
+		for m := on; m != 0; m &= m - 1 {
+			l := bits.TrailingZeros32(m)
 			d[l] = number(fma(math.Float32frombits(a[l]), math.Float32frombits(b[l]),
 				math.Float32frombits(c[l])))
+		}
+	}
+}
+
+// sum and times are written out since most of a kernel's work is theirs and that of
+// fused.
+func sum(rows []int) step {
+	return func(w *warp, on uint32) {
+		d, a, b := &w.narrow[rows[0]], &w.narrow[rows[1]], &w.narrow[rows[2]]
+		for m := on; m != 0; m &= m - 1 {
+			l := bits.TrailingZeros32(m)
+			d[l] = number(math.Float32frombits(a[l]) + math.Float32frombits(b[l]))
+		}
+	}
+}
+
+func times(rows []int) step {
+	return func(w *warp, on uint32) {
+		d, a, b := &w.narrow[rows[0]], &w.narrow[rows[1]], &w.narrow[rows[2]]
+		for m := on; m != 0; m &= m - 1 {
+			l := bits.TrailingZeros32(m)
+			d[l] = number(math.Float32frombits(a[l]) * math.Float32frombits(b[l]))
 		}
 	}
 }
@@ -155,7 +166,8 @@ func unary(f func(a uint32) uint32) operation {
 	return operation{"ww", func(rows []int) step {
 		return func(w *warp, on uint32) {
 			d, a := &w.narrow[rows[0]], &w.narrow[rows[1]]
-			for l := range lanes(on) {
+			for m := on; m != 0; m &= m - 1 {
+				l := bits.TrailingZeros32(m)
 				d[l] = f(a[l])
 			}
 		}
@@ -166,7 +178,8 @@ func two(f func(a, b uint32) uint32) func(rows []int) step {
 	return func(rows []int) step {
 		return func(w *warp, on uint32) {
 			d, a, b := &w.narrow[rows[0]], &w.narrow[rows[1]], &w.narrow[rows[2]]
-			for l := range lanes(on) {
+			for m := on; m != 0; m &= m - 1 {
+				l := bits.TrailingZeros32(m)
 				d[l] = f(a[l], b[l])
 			}
 		}
@@ -193,7 +206,8 @@ func compare(f func(a, b uint32) bool) operation {
 func choice(rows []int) step {
 	return func(w *warp, on uint32) {
 		d, a, b, p := &w.narrow[rows[0]], &w.narrow[rows[1]], &w.narrow[rows[2]], &w.narrow[rows[3]]
-		for l := range lanes(on) {
+		for m := on; m != 0; m &= m - 1 {
+			l := bits.TrailingZeros32(m)
 			if p[l] != 0 {
 				d[l] = a[l]
 			} else {

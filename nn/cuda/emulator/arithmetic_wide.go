@@ -1,6 +1,9 @@
 package emulator
 
-import "math"
+import (
+	"math"
+	"math/bits"
+)
 
 // Steps on numbers of 64 bits.
 
@@ -14,7 +17,8 @@ func widen(f func(a uint32) uint64) func(rows []int) step {
 	return func(rows []int) step {
 		return func(w *warp, on uint32) {
 			d, a := &w.wide[rows[0]], &w.narrow[rows[1]]
-			for l := range lanes(on) {
+			for m := on; m != 0; m &= m - 1 {
+				l := bits.TrailingZeros32(m)
 				d[l] = f(a[l])
 			}
 		}
@@ -24,7 +28,8 @@ func widen(f func(a uint32) uint64) func(rows []int) step {
 func narrowed(rows []int) step {
 	return func(w *warp, on uint32) {
 		d, a := &w.narrow[rows[0]], &w.wide[rows[1]]
-		for l := range lanes(on) {
+		for m := on; m != 0; m &= m - 1 {
+			l := bits.TrailingZeros32(m)
 			d[l] = number(float32(math.Float64frombits(a[l])))
 		}
 	}
@@ -33,7 +38,8 @@ func narrowed(rows []int) step {
 func wideCopy(rows []int) step {
 	return func(w *warp, on uint32) {
 		d, a := &w.wide[rows[0]], &w.wide[rows[1]]
-		for l := range lanes(on) {
+		for m := on; m != 0; m &= m - 1 {
+			l := bits.TrailingZeros32(m)
 			d[l] = a[l]
 		}
 	}
@@ -43,7 +49,8 @@ func wideTwo(f func(a, b uint64) uint64) func(rows []int) step {
 	return func(rows []int) step {
 		return func(w *warp, on uint32) {
 			d, a, b := &w.wide[rows[0]], &w.wide[rows[1]], &w.wide[rows[2]]
-			for l := range lanes(on) {
+			for m := on; m != 0; m &= m - 1 {
+				l := bits.TrailingZeros32(m)
 				d[l] = f(a[l], b[l])
 			}
 		}
@@ -53,7 +60,8 @@ func wideTwo(f func(a, b uint64) uint64) func(rows []int) step {
 func wideThree(rows []int) step {
 	return func(w *warp, on uint32) {
 		d, a, b, c := &w.wide[rows[0]], &w.wide[rows[1]], &w.wide[rows[2]], &w.wide[rows[3]]
-		for l := range lanes(on) {
+		for m := on; m != 0; m &= m - 1 {
+			l := bits.TrailingZeros32(m)
 			d[l] = a[l]*b[l] + c[l]
 		}
 	}
@@ -62,7 +70,8 @@ func wideThree(rows []int) step {
 func wideProduct(rows []int) step {
 	return func(w *warp, on uint32) {
 		d, a, b := &w.wide[rows[0]], &w.narrow[rows[1]], &w.narrow[rows[2]]
-		for l := range lanes(on) {
+		for m := on; m != 0; m &= m - 1 {
+			l := bits.TrailingZeros32(m)
 			d[l] = uint64(a[l]) * uint64(b[l])
 		}
 	}
@@ -71,7 +80,8 @@ func wideProduct(rows []int) step {
 func wideMultiplyAdd(rows []int) step {
 	return func(w *warp, on uint32) {
 		d, a, b, c := &w.wide[rows[0]], &w.narrow[rows[1]], &w.narrow[rows[2]], &w.wide[rows[3]]
-		for l := range lanes(on) {
+		for m := on; m != 0; m &= m - 1 {
+			l := bits.TrailingZeros32(m)
 			d[l] = uint64(a[l])*uint64(b[l]) + c[l]
 		}
 	}

@@ -17,6 +17,7 @@ type block struct {
 	at      [3]int // in the grid
 	place   uint32 // the same as one number
 	shared  *region
+	last    *region // of global memory, used last
 	warps   []*warp
 	time    uint32 // of the launch
 	number  uint32 // of the block since the device was made: a time for shared memory

@@ -2,6 +2,7 @@ package emulator
 
 import (
 	"fmt"
+	"math/bits"
 	"slices"
 	"strconv"
 	"strings"
@@ -157,7 +158,8 @@ func (p *parser) loadParam(name string, list []string) (step, error) {
 		return nil, fmt.Errorf("there is no parameter %s of %d bytes", list[1], size)
 	}
 	return func(w *warp, on uint32) {
-		for l := range lanes(on) {
+		for m := on; m != 0; m &= m - 1 {
+			l := bits.TrailingZeros32(m)
 			if kind == wide {
 				w.wide[rows[0]][l] = w.block.args[i]
 			} else {
@@ -180,7 +182,8 @@ func (p *parser) special(list []string) (step, error) {
 		return nil, fmt.Errorf("there is no %s here", list[1])
 	}
 	return func(w *warp, on uint32) {
-		for l := range lanes(on) {
+		for m := on; m != 0; m &= m - 1 {
+			l := bits.TrailingZeros32(m)
 			v := 0
 			switch name {
 			case "%tid":

@@ -3,6 +3,7 @@ package emulator
 import (
 	"encoding/binary"
 	"fmt"
+	"math/bits"
 	"slices"
 	"strconv"
 	"strings"
@@ -151,11 +152,17 @@ func (t transfer) step() step {
 	}
 	size := unit * len(t.rows)
 	return func(w *warp, on uint32) {
-		var r *region
-		if t.shared {
-			r = w.block.shared
+		if size == 4 && t.load && !t.shared && on == everyLane && t.line(w) {
+			return
 		}
-		for l := range lanes(on) {
+		b := w.block
+		a := access{time: b.time, epoch: b.epoch}
+		r := b.last // the region of the access before: mostly that of this one
+		if t.shared {
+			r, a.time = b.shared, b.number
+		}
+		for m := on; m != 0; m &= m - 1 {
+			l := bits.TrailingZeros32(m)
 			var at uint64
 			if t.shared {
 				at = uint64(w.narrow[t.base][l]) + t.offset
@@ -164,27 +171,76 @@ func (t transfer) step() step {
 			}
 			if !r.holds(at, size) {
 				if !t.shared {
-					r = w.block.device.memory.find(at, size)
+					r = b.device.memory.find(at, size)
+					b.last = r
 				}
 				if !r.holds(at, size) {
 					w.fault(l, "%d bytes at address %#x are nobody's", size, at)
 				}
 			}
-			if at%uint64(size) != 0 {
+			if at&uint64(size-1) != 0 {
 				w.fault(l, "address %#x is no multiple of %d", at, size)
 			}
-			t.note(w, r, l, int(at-r.base)/4, size/4)
+			a.thread = w.thread(l)
+			first := int(at-r.base) / 4
+			if size == 4 && t.load {
+				if !r.words[first].noted(a) {
+					t.note(w, r, l, a, first, 1)
+				}
+				w.narrow[t.rows[0]][l] = binary.LittleEndian.Uint32(r.data[at-r.base:])
+				continue
+			}
+			t.note(w, r, l, a, first, size/4)
 			t.move(w, r.data[at-r.base:], l)
 		}
 	}
 }
 
-// note looks after the words of an access, first to first+count-1.
-func (t transfer) note(w *warp, r *region, l, first, count int) {
-	a := access{w.block.time, w.block.epoch, w.thread(l)}
-	if t.shared {
-		a.time = w.block.number
+// line loads what most loads are, quickly: 32 numbers in a row, or one for all lanes. It
+// returns false where that is not so, or where something is wrong.
+func (t transfer) line(w *warp) bool {
+	at, r := &w.wide[t.base], w.block.last
+	first, apart := at[0], at[1]-at[0]
+	if apart != 0 && apart != 4 {
+		return false
 	}
+	for l, a := range at {
+		if a != first+uint64(l)*apart {
+			return false
+		}
+	}
+	first += t.offset
+	if !r.holds(first, 4+31*int(apart)) || first&3 != 0 {
+		return false
+	}
+	a := access{w.block.time, w.block.epoch, w.thread(0)}
+	index, to := int(first-r.base)/4, &w.narrow[t.rows[0]]
+	if apart == 0 {
+		for l := 0; l < 32; l += 31 { // as good as all of them: more than one thread
+			a.thread = w.thread(l)
+			if !r.words[index].noted(a) {
+				t.note(w, r, l, a, index, 1)
+			}
+		}
+		v := binary.LittleEndian.Uint32(r.data[4*index:])
+		for l := range to {
+			to[l] = v
+		}
+		return true
+	}
+	words, data := r.words[index:][:32], r.data[4*index:][:4*32]
+	for l := range words {
+		if !words[l].noted(a) {
+			t.note(w, r, l, a, index+l, 1)
+		}
+		a.thread++
+		to[l] = binary.LittleEndian.Uint32(data[4*l:])
+	}
+	return true
+}
+
+// note looks after the words of an access, first to first+count-1.
+func (t transfer) note(w *warp, r *region, l int, a access, first, count int) {
 	for i := first; i < first+count; i++ {
 		s := &r.words[i]
 		if !t.load {

@@ -54,6 +54,12 @@ func (s *shadow) load(a access) (races bool) {
 	return false
 }
 
+// noted is whether a read of this kind is known already, and so does not race.
+func (s *shadow) noted(a access) bool {
+	return s.read == a.time && (s.reader == anyone ||
+		s.readEpoch == a.epoch && (s.reader == a.thread || s.reader == a.thread|several))
+}
+
 // store takes note of a write and returns whether it races with a read or a write.
 func (s *shadow) store(a access) (races bool) {
 	races = s.written == a.time && a.apart(s.writer, s.writeEpoch) ||

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"math/bits"
 )
 
 // warp is 32 threads that run an instruction together as long as they stand at the
@@ -65,7 +66,8 @@ func (w *warp) start() {
 // downwards from a branch to where both its ways have led.
 func (w *warp) behind() (first int, group uint32, next int) {
 	first, next = math.MaxInt, math.MaxInt
-	for l := range lanes(w.live) {
+	for m := w.live; m != 0; m &= m - 1 {
+		l := bits.TrailingZeros32(m)
 		switch at := w.at[l]; {
 		case at < first:
 			first, group, next = at, 1<<l, first
@@ -126,7 +128,8 @@ func (w *warp) run(ctx context.Context) bool {
 
 // stand puts a group of lanes at an instruction.
 func (w *warp) stand(group uint32, at int) {
-	for l := range lanes(group) {
+	for m := group; m != 0; m &= m - 1 {
+		l := bits.TrailingZeros32(m)
 		w.at[l] = at
 	}
 }
@@ -137,7 +140,8 @@ func (w *warp) guarded(in *instruction, group uint32) uint32 {
 		return group
 	}
 	on, p := uint32(0), &w.narrow[in.guard]
-	for l := range lanes(group) {
+	for m := group; m != 0; m &= m - 1 {
+		l := bits.TrailingZeros32(m)
 		if (p[l] != 0) != in.negate {
 			on |= 1 << l
 		}
@@ -152,7 +156,8 @@ func (w *warp) together(in *instruction, on uint32) {
 	if in.kind == shuffle {
 		need, what = everyLane, "shuffle"
 	}
-	for l := range lanes(need &^ on) {
+	for m := need &^ on; m != 0; m &= m - 1 {
+		l := bits.TrailingZeros32(m)
 		w.fault(l, "the threads of a warp come to the %s apart", what)
 	}
 }
