@@ -31,19 +31,21 @@ import (
 // Models about which build says errors.ErrUnsupported do not count, unless they
 // are too many.
 func Test(build nn.NewBackend) error {
-	return suite{build, 16*35 + 5, 120, 30}.run()
+	return suite{build, 16*35 + 5, 137, []int{1, 2, 7}, 120, 30}.run()
 }
 
 // Small returns what [Test] does, of fewer models on smaller batches: for what computes on
 // a device that is imitated, a hundred times as slowly.
 func Small(build nn.NewBackend) error {
-	return suite{build, 16*4 + 5, 30, 15}.run()
+	return suite{build, 16*2 + 5, 65, []int{1, 2}, 30, 15}.run()
 }
 
 // suite is the extent of a test.
 type suite struct {
 	build  nn.NewBackend
 	many   int // sequences of a batch, no multiple of 16
+	long   int // tokens of a sequence that is
+	procs  []int
 	models int // random ones, from which
 	least  int // there has to be a backend for
 }
@@ -68,7 +70,7 @@ type kind struct {
 
 // kinds are models that between them use every part, on batches whose last block
 // of 16 is not full.
-func kinds(many int) []kind {
+func kinds(many, tokens int) []kind {
 	softmax := nn.Config{
 		Width: 2, Embed: 4, Depth: 2, Heads: 2, Attention: nn.SoftmaxAttention, Norm: true,
 		Residual: true, MLP: 2, Position: nn.ProductPosition, Length: 6, Coords: 2,
@@ -78,7 +80,7 @@ func kinds(many int) []kind {
 	wide.Embed, wide.Depth, wide.MLP = 66, 1, 1
 	linear.Attention = nn.LinearAttention
 	narrow.Attention, narrow.Depth, narrow.Width, narrow.Embed = nn.LinearAttention, 1, 5, 10
-	long.Attention, long.Position, long.Length = nn.LinearAttention, nn.NoPosition, 137
+	long.Attention, long.Position, long.Length = nn.LinearAttention, nn.NoPosition, tokens
 	additive.Attention, additive.Position = nn.LinearAttention, nn.AdditivePosition
 	split.Mixer, split.Position, split.PreNorm = "multihead", nn.NoPosition, true
 	split.Activation, split.MLPNorm, split.FinalNorm = nn.GELU, true, true
@@ -120,7 +122,7 @@ func start(build nn.NewBackend, c nn.Config, seed uint64) (
 func (s suite) each(f func(kind, *nn.Transformer[float32], nn.Backend) error) error {
 	var wrong []error
 	taken := 0
-	for _, k := range kinds(s.many) {
+	for _, k := range kinds(s.many, s.long) {
 		m, by, err := start(s.build, k.config, 1)
 		if err == nil && m != nil {
 			taken++
@@ -136,12 +138,12 @@ func (s suite) each(f func(kind, *nn.Transformer[float32], nn.Backend) error) er
 	return errors.Join(wrong...)
 }
 
-// processors trains for three steps on 1, 2 and 7 processors.
+// processors trains for three steps on several numbers of processors.
 func (s suite) processors() error {
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(0))
 	return s.each(func(k kind, _ *nn.Transformer[float32], _ nn.Backend) error {
 		var want [][]float32
-		for _, count := range []int{1, 2, 7} {
+		for _, count := range s.procs {
 			runtime.GOMAXPROCS(count)
 			got, err := s.train(k)
 			if err != nil {
