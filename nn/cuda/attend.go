@@ -15,19 +15,23 @@ import (
 //	a_hij = q_ih·k_jh/√W for j ≤ i, or its softmax over j ≤ i
 //	z_i   = Σ_h Σ_{j≤i} a_hij p_hij v_jh
 //
-// or, where heads are split, z_ih without the sum over heads. A warp has a token i,
-// a lane a sequence; scores are computed where they are needed and never stored. Of a
-// softmax its largest score and one over its sum are kept in stats, for the backward.
+// or, where heads are split, z_ih without the sum over heads. A warp has some tokens i
+// of some heads, a lane a sequence: what it loads of a key and a value it uses for all its
+// tokens. Scores are computed where they are needed and never stored. Of a softmax the
+// largest score and one over the sum are kept in stats, for the backward.
 type attend struct {
 	heads, width int
 	softmax      bool
 	split        bool
 	product      bool // there is a p
-	keys, values bool // of attendKeys: which gradients it computes
+	rows         int  // tokens of a warp
+	parts        int  // that the heads are shared out to: their sums are added up later
+	keys, values bool // of keyKernel: which gradients it computes
 }
 
 func (a attend) suffix() string {
-	return fmt.Sprintf("_%d_%d_%t_%t_%t", a.heads, a.width, a.softmax, a.split, a.product)
+	return fmt.Sprintf("_%d_%d_%t_%t_%t_%d_%d", a.heads, a.width, a.softmax, a.split, a.product,
+		a.rows, a.parts)
 }
 
 // features are those of all heads, and of z.
@@ -40,6 +44,33 @@ func (a attend) out() int {
 	return a.width
 }
 
+// tiles returns the number of tiles of tokens.
+func (a attend) tiles(length int) int { return (length + a.rows - 1) / a.rows }
+
+// Registers of a thread that the vectors of its tokens may take, four for each, and the
+// number of warps that keep a card busy: if there would be fewer, a warp has fewer tokens
+// and fewer heads.
+const (
+	vectorRegisters = 160
+	mostRows        = 4
+	busyWarps       = 2048
+)
+
+// sized returns a with the tokens of a warp and the parts of the heads for batches of
+// that many groups and tokens, of which at least busy warps are to be made.
+func (a attend) sized(groups, length, busy int) attend {
+	a.rows = min(mostRows, max(1, vectorRegisters/(4*a.width)))
+	for a.rows > 1 && a.heads*groups*a.tiles(length) < busy {
+		a.rows--
+	}
+	for a.parts = 1; a.parts < a.heads; a.parts++ {
+		if a.heads%a.parts == 0 && a.parts*groups*a.tiles(length) >= busy {
+			break
+		}
+	}
+	return a
+}
+
 // The numbers of stats of a head.
 const (
 	statTop   = iota // the largest score
@@ -48,86 +79,162 @@ const (
 	stats
 )
 
-// score is q·k/√W with the key at address.
-func (a attend) score(f frame, q []ptx.F32, key ptx.U64) ptx.F32 {
-	return f.Times(dot(f.Kernel, q, f.loads(key, 0, a.width)), attentionScale(a.width))
+// vectors reads the W numbers at the tokens of a warp from a head, at those beyond the
+// last that of the last.
+func (a attend) vectors(f frame, head ptx.U64, tokens []ptx.U32, row int) [][]ptx.F32 {
+	v := make([][]ptx.F32, len(tokens))
+	last := f.Sub(f.length, next)
+	for r, t := range tokens {
+		v[r] = f.loads(f.At(head, f.Min(t, last), row), 0, a.width)
+	}
+	return v
 }
 
-// kernel has the parameters q, k, v, z, stats and p. A tile is a token.
+// tokens are those of a warp, from the first on.
+func (a attend) tokens(f frame, first ptx.U32) []ptx.U32 {
+	t := make([]ptx.U32, a.rows)
+	for r := range t {
+		t[r] = f.Add(first, ptx.Int(r))
+	}
+	return t
+}
+
+// overKeys runs body for the keys j from the one on that some token of a warp sees:
+// those from row on see it. Keys up to the first token come in a loop.
+func (a attend) overKeys(f frame, from int, tokens []ptx.U32, body func(j ptx.U32, row int)) {
+	f.For(ptx.Int(from), f.Add(tokens[0], next), next, func(j ptx.U32) { body(j, 0) })
+	for row := 1; row < a.rows; row++ {
+		f.If(f.Less(tokens[row], f.length), func() { body(tokens[row], row) })
+	}
+}
+
+// score is q·k/√W.
+func (a attend) score(f frame, q, k []ptx.F32) ptx.F32 {
+	return f.Times(dot(f.Kernel, q, k), attentionScale(a.width))
+}
+
+// kernel has the parameters q, k, v, z, stats and p. A tile is a part of the heads and a
+// tile of tokens; where there are several parts, and heads are not split, z is that
+// of parts (G, T, parts·W, 32).
 func (a attend) kernel() *ptx.Kernel {
 	f := begin("attend" + a.suffix())
-	qs, ks, vs, zs := f.tensor(a.features()), f.tensor(a.features()), f.tensor(a.features()),
-		f.tensor(a.out())
+	zs, row := a.out(), a.features()*line
+	if !a.split {
+		zs *= a.parts
+	}
+	qs, ks, vs, z := f.tensor(a.features()), f.tensor(a.features()), f.tensor(a.features()),
+		f.tensor(zs)
 	kept := f.tensor(stats * a.heads)
 	var p ptx.U64
 	if a.product {
 		p = f.array()
 	}
-	i, end := f.tile, f.Add(f.tile, next)
-	row := a.features() * line
-	out := f.At(zs, i, a.out()*line)
-	z := zeros(f.Kernel, a.width)
-	f.For(ptx.Int(0), ptx.Int(a.heads), next, func(h ptx.U32) {
+	across := f.Div(f.Add(f.length, ptx.Int(a.rows-1)), ptx.Int(a.rows))
+	part := f.Div(f.tile, across)
+	tokens := a.tokens(f, f.Mul(f.Rem(f.tile, across), ptx.Int(a.rows)))
+	var total [][]ptx.F32 // over heads
+	for range tokens {
+		total = append(total, zeros(f.Kernel, a.width))
+	}
+	first := f.Mul(part, ptx.Int(a.heads/a.parts))
+	f.For(first, f.Add(first, ptx.Int(a.heads/a.parts)), next, func(h ptx.U32) {
 		head := func(t ptx.U64) ptx.U64 { return f.At(t, h, a.width*line) }
-		k, v := head(ks), head(vs)
-		q := f.loads(f.At(head(qs), i, row), 0, a.width)
-		weights := p
-		if a.product {
-			weights = f.At(p, f.Mul(f.Add(f.Mul(h, f.length), i), f.length), 4)
-		}
-		sums := z
-		if a.softmax || a.split {
-			sums = zeros(f.Kernel, a.width)
-		}
-		weigh := func(j ptx.U32, s ptx.F32) {
-			if a.product {
-				s = f.Times(s, f.Load(f.At(weights, j, 4), 0))
-			}
-			addTo(f.Kernel, sums, s, f.loads(f.At(v, j, row), 0, a.width))
-		}
-		if !a.softmax {
-			f.For(ptx.Int(0), end, next, func(j ptx.U32) { weigh(j, a.score(f, q, f.At(k, j, row))) })
-		} else {
-			scale := a.softmaxOver(f, q, k, end, f.At(f.At(kept, i, stats*a.heads*line), h, stats*line),
-				weigh)
-			for c := range sums {
-				sums[c] = f.Times(sums[c], scale)
-			}
-		}
-		switch {
-		case a.split:
-			f.stores(head(out), 0, sums)
-		case a.softmax:
-			for c := range z {
-				f.PlusTo(z[c], sums[c])
-			}
+		sums := a.head(f, head(qs), head(ks), head(vs), f.At(kept, h, stats*line), p, h, tokens, total)
+		if a.split {
+			a.store(f, head(z), tokens, sums, row)
 		}
 	})
 	if !a.split {
-		f.stores(out, 0, z)
+		a.store(f, f.At(z, part, a.width*line), tokens, total, zs*line)
 	}
 	return f.Kernel
 }
 
-// softmaxOver calls weigh with the exponentials of the scores below end, less the
-// largest, keeps that and one over their sum, and returns the latter.
-func (a attend) softmaxOver(f frame, q []ptx.F32, k ptx.U64, end ptx.U32, kept ptx.U64,
-	weigh func(j ptx.U32, s ptx.F32)) ptx.F32 {
+// store writes the numbers of the tokens that there are.
+func (a attend) store(f frame, to ptx.U64, tokens []ptx.U32, v [][]ptx.F32, row int) {
+	for r, t := range tokens {
+		f.If(f.Less(t, f.length), func() { f.stores(f.At(to, t, row), 0, v[r]) })
+	}
+}
+
+// head computes one head, and adds it to total unless heads are split.
+func (a attend) head(f frame, qs, k, v, kept, p ptx.U64, h ptx.U32, tokens []ptx.U32,
+	total [][]ptx.F32) [][]ptx.F32 {
 	row := a.features() * line
-	top := f.Copy(a.score(f, q, k))
-	f.For(next, end, next, func(j ptx.U32) {
-		f.CopyTo(top, f.Max(top, a.score(f, q, f.At(k, j, row))))
+	q := a.vectors(f, qs, tokens, row)
+	weights := a.positions(f, p, h, tokens)
+	sums := total
+	if a.softmax || a.split {
+		sums = nil
+		for range tokens {
+			sums = append(sums, zeros(f.Kernel, a.width))
+		}
+	}
+	weigh := func(j ptx.U32, r int, s ptx.F32, value []ptx.F32) {
+		if a.product {
+			s = f.Times(s, f.Load(f.At(weights[r], j, 4), 0))
+		}
+		addTo(f.Kernel, sums[r], s, value)
+	}
+	key := func(j ptx.U32) []ptx.F32 { return f.loads(f.At(k, j, row), 0, a.width) }
+	value := func(j ptx.U32) []ptx.F32 { return f.loads(f.At(v, j, row), 0, a.width) }
+	if !a.softmax {
+		a.overKeys(f, 0, tokens, func(j ptx.U32, from int) {
+			key, value := key(j), value(j)
+			for r := from; r < a.rows; r++ {
+				weigh(j, r, a.score(f, q[r], key), value)
+			}
+		})
+		return sums
+	}
+	var top, sum []ptx.F32
+	begin := key(ptx.Int(0))
+	for r := range tokens {
+		top, sum = append(top, f.Copy(a.score(f, q[r], begin))), append(sum, f.Copy(zero))
+	}
+	a.overKeys(f, 1, tokens, func(j ptx.U32, from int) {
+		key := key(j)
+		for r := from; r < a.rows; r++ {
+			f.CopyTo(top[r], f.Max(top[r], a.score(f, q[r], key)))
+		}
 	})
-	sum := f.Copy(zero)
-	f.For(ptx.Int(0), end, next, func(j ptx.U32) {
-		e := exponential(f.Kernel, f.Minus(a.score(f, q, f.At(k, j, row)), top))
-		f.PlusTo(sum, e)
-		weigh(j, e)
+	a.overKeys(f, 0, tokens, func(j ptx.U32, from int) {
+		key, value := key(j), value(j)
+		for r := from; r < a.rows; r++ {
+			e := exponential(f.Kernel, f.Minus(a.score(f, q[r], key), top[r]))
+			f.PlusTo(sum[r], e)
+			weigh(j, r, e, value)
+		}
 	})
-	scale := f.Over(one, sum)
-	f.Store(kept, statTop*line, top)
-	f.Store(kept, statScale*line, scale)
-	return scale
+	for r, t := range tokens {
+		scale := f.Over(one, sum[r])
+		f.If(f.Less(t, f.length), func() {
+			at := f.At(kept, t, stats*a.heads*line)
+			f.Store(at, statTop*line, top[r])
+			f.Store(at, statScale*line, scale)
+		})
+		for c, v := range sums[r] {
+			sums[r][c] = f.Times(v, scale)
+			if !a.split {
+				f.PlusTo(total[r][c], sums[r][c])
+			}
+		}
+	}
+	return sums
+}
+
+// positions are the addresses of p_hij for j = 0 of the tokens i.
+func (a attend) positions(f frame, p ptx.U64, h ptx.U32, tokens []ptx.U32) []ptx.U64 {
+	if !a.product {
+		return nil
+	}
+	at := make([]ptx.U64, len(tokens))
+	last := f.Sub(f.length, next)
+	for r, t := range tokens {
+		i := f.Add(f.Mul(h, f.length), f.Min(t, last))
+		at[r] = f.At(p, f.Mul(i, f.length), 4)
+	}
+	return at
 }
 
 // attention is a_ij from the score, by the stats of its row.
@@ -136,4 +243,22 @@ func (a attend) attention(f frame, score, top, scale ptx.F32) ptx.F32 {
 		return score
 	}
 	return f.Times(exponential(f.Kernel, f.Minus(score, top)), scale)
+}
+
+// addParts adds up the parts of z, in order. A tile is a token.
+type addParts struct{ width, parts int }
+
+// kernel has the parameters parts (G, T, parts·W, 32) and z.
+func (a addParts) kernel() *ptx.Kernel {
+	f := begin(fmt.Sprintf("add_parts_%d_%d", a.width, a.parts))
+	parts, z := f.tensor(a.parts*a.width), f.tensor(a.width)
+	from, to := f.At(parts, f.tile, a.parts*a.width*line), f.At(z, f.tile, a.width*line)
+	for c := range a.width {
+		sum := f.Load(from, c*line)
+		for p := 1; p < a.parts; p++ {
+			sum = f.Plus(sum, f.Load(from, (p*a.width+c)*line))
+		}
+		f.Store(to, c*line, sum)
+	}
+	return f.Kernel
 }

@@ -14,7 +14,7 @@ import (
 //	dq_i = Σ_{j≤i} ds k_j/√W, dk_j = Σ_{i≥j} ds q_i/√W, dv_j = Σ_{i≥j} a p dz_i
 //	dp_ij = Σ_n a t.
 
-// gradients are dz and the values of one head.
+// headOfZ is the part of a head in z.
 func (a attend) headOfZ(f frame, z ptx.U64, h ptx.U32) ptx.U64 {
 	if a.split {
 		return f.At(z, h, a.width*line)
@@ -22,9 +22,15 @@ func (a attend) headOfZ(f frame, z ptx.U64, h ptx.U32) ptx.U64 {
 	return z
 }
 
+// headAndTokens are those of a tile.
+func (a attend) headAndTokens(f frame) (h ptx.U32, tokens []ptx.U32) {
+	across := f.Div(f.Add(f.length, ptx.Int(a.rows-1)), ptx.Int(a.rows))
+	return f.Div(f.tile, across), a.tokens(f, f.Mul(f.Rem(f.tile, across), ptx.Int(a.rows)))
+}
+
 // queryKernel has the parameters the number of groups and of slots S, then q, k, v, dz,
-// dq, stats, p and dp. A tile is a head and a token. Under a product position a warp
-// does groups slot, slot + S, … and adds up what they give for dp in its slot.
+// dq, stats, p and dp. A tile is a head and a tile of tokens. Under a product position
+// a warp does groups slot, slot + S, … and adds up what they give for dp in its slot.
 func (a attend) queryKernel() *ptx.Kernel {
 	f := begin("attend_queries" + a.suffix())
 	groups, slots := f.Number(), f.Number()
@@ -32,64 +38,98 @@ func (a attend) queryKernel() *ptx.Kernel {
 	for i := range base {
 		base[i] = f.array()
 	}
-	var p, dp ptx.U64
-	h, i := f.Div(f.tile, f.length), f.Rem(f.tile, f.length)
-	end := f.Add(i, next)
+	h, tokens := a.headAndTokens(f)
+	var p, dp []ptx.U64
 	if a.product {
-		p, dp = f.array(), f.array()
-		p = f.At(p, f.Mul(f.tile, f.length), 4)
-		heads := f.Mul(ptx.Int(a.heads), f.length)
-		dp = f.At(dp, f.Mul(f.Add(f.Mul(f.group, heads), f.tile), f.length), 4)
+		p = a.positions(f, f.array(), h, tokens)
+		slot := f.Mul(f.group, ptx.Int(a.heads))
+		dp = a.positions(f, f.array(), f.Add(slot, h), tokens)
 	}
-	first, row := f.group, a.features()*line
-	f.For(first, groups, slots, func(group ptx.U32) {
-		tensor := func(n, features int) ptx.U64 { return f.of(base[n], features, group) }
-		head := func(t ptx.U64) ptx.U64 { return f.At(t, h, a.width*line) }
-		k, v := head(tensor(1, a.features())), head(tensor(2, a.features()))
-		q := f.loads(f.At(head(tensor(0, a.features())), i, row), 0, a.width)
-		dz := f.loads(f.At(a.headOfZ(f, tensor(3, a.out()), h), i, a.out()*line), 0, a.width)
-		var top, scale, mean ptx.F32
-		pair := func(j ptx.U32) (attention, t, g ptx.F32) {
-			attention = a.attention(f, a.score(f, q, f.At(k, j, row)), top, scale)
-			t = dot(f.Kernel, dz, f.loads(f.At(v, j, row), 0, a.width))
-			g = t
-			if a.product {
-				g = f.Times(t, f.Load(f.At(p, j, 4), 0))
+	f.For(f.group, groups, slots, func(group ptx.U32) { a.queries(f, base, p, dp, h, group, tokens) })
+	return f.Kernel
+}
+
+// queries makes the gradients of one group.
+func (a attend) queries(f frame, base [6]ptx.U64, p, dp []ptx.U64, h, group ptx.U32,
+	tokens []ptx.U32) {
+	row := a.features() * line
+	tensor := func(n, features int) ptx.U64 { return f.of(base[n], features, group) }
+	head := func(n int) ptx.U64 { return f.At(tensor(n, a.features()), h, a.width*line) }
+	k, v := head(1), head(2)
+	q := a.vectors(f, head(0), tokens, row)
+	dz := a.vectors(f, a.headOfZ(f, tensor(3, a.out()), h), tokens, a.out()*line)
+	var top, scale, mean []ptx.F32
+	// pairs calls body for the tokens that see key j, with t = dz·v and the gradient g of
+	// the attention.
+	pairs := func(body func(j ptx.U32, r int, key []ptx.F32, attention, t, g ptx.F32)) {
+		a.overKeys(f, 0, tokens, func(j ptx.U32, from int) {
+			key := f.loads(f.At(k, j, row), 0, a.width)
+			value := f.loads(f.At(v, j, row), 0, a.width)
+			for r := from; r < a.rows; r++ {
+				attention := a.score(f, q[r], key)
+				if a.softmax {
+					attention = a.attention(f, attention, top[r], scale[r])
+				}
+				t := dot(f.Kernel, dz[r], value)
+				g := t
+				if a.product {
+					g = f.Times(t, f.Load(f.At(p[r], j, 4), 0))
+				}
+				body(j, r, key, attention, t, g)
 			}
-			return attention, t, g
+		})
+	}
+	if a.softmax {
+		kept := f.At(tensor(5, stats*a.heads), h, stats*line)
+		last := f.Sub(f.length, next)
+		for _, t := range tokens {
+			at := f.At(kept, f.Min(t, last), stats*a.heads*line)
+			top, scale = append(top, f.Load(at, statTop*line)), append(scale, f.Load(at, statScale*line))
+			mean = append(mean, f.Copy(zero))
+		}
+		pairs(func(_ ptx.U32, r int, _ []ptx.F32, attention, _, g ptx.F32) {
+			f.FmaTo(mean[r], attention, g)
+		})
+		for r, t := range tokens {
+			f.If(f.Less(t, f.length), func() {
+				f.Store(f.At(kept, t, stats*a.heads*line), statMean*line, mean[r])
+			})
+		}
+	}
+	var dq [][]ptx.F32
+	for range tokens {
+		dq = append(dq, zeros(f.Kernel, a.width))
+	}
+	pairs(func(j ptx.U32, r int, key []ptx.F32, attention, t, g ptx.F32) {
+		if a.product {
+			a.addPosition(f, f.At(dp[r], j, 4), f.Times(attention, t), group, tokens[r])
 		}
 		if a.softmax {
-			kept := f.At(f.At(tensor(5, stats*a.heads), i, stats*a.heads*line), h, stats*line)
-			top, scale = f.Load(kept, statTop*line), f.Load(kept, statScale*line)
-			mean = f.Copy(zero)
-			f.For(ptx.Int(0), end, next, func(j ptx.U32) {
-				attention, _, g := pair(j)
-				f.FmaTo(mean, attention, g)
-			})
-			f.Store(kept, statMean*line, mean)
+			g = f.Times(attention, f.Minus(g, mean[r]))
 		}
-		dq := zeros(f.Kernel, a.width)
-		f.For(ptx.Int(0), end, next, func(j ptx.U32) {
-			attention, t, g := pair(j)
-			if a.product {
-				sum := allLanes(f.Kernel, f.Times(attention, t))
-				f.If(f.Equal(f.lane, ptx.Int(0)), func() {
-					at := f.At(dp, j, 4)
-					before := f.Choose(f.Equal(group, first), zero, f.Load(at, 0))
-					f.Store(at, 0, f.Plus(before, sum))
-				})
-			}
-			if a.softmax {
-				g = f.Times(attention, f.Minus(g, mean))
-			}
-			addTo(f.Kernel, dq, g, f.loads(f.At(k, j, row), 0, a.width))
-		})
-		for c := range dq {
-			dq[c] = f.Times(dq[c], attentionScale(a.width))
-		}
-		f.stores(f.At(head(tensor(4, a.features())), i, row), 0, dq)
+		addTo(f.Kernel, dq[r], g, key)
 	})
-	return f.Kernel
+	a.finish(f, dq)
+	a.store(f, head(4), tokens, dq, row)
+}
+
+// addPosition adds the sum of v over the sequences of a group to the number at an
+// address, or begins there with the first group.
+func (a attend) addPosition(f frame, at ptx.U64, v ptx.F32, group, token ptx.U32) {
+	sum := allLanes(f.Kernel, v)
+	f.If(f.Both(f.Equal(f.lane, ptx.Int(0)), f.Less(token, f.length)), func() {
+		before := f.Choose(f.Equal(group, f.group), zero, f.Load(at, 0))
+		f.Store(at, 0, f.Plus(before, sum))
+	})
+}
+
+// finish multiplies sums by 1/√W.
+func (a attend) finish(f frame, sums [][]ptx.F32) {
+	for _, row := range sums {
+		for c, v := range row {
+			row[c] = f.Times(v, attentionScale(a.width))
+		}
+	}
 }
 
 // keyName is that of keyKernel.
@@ -105,63 +145,76 @@ func (a attend) keyName() string {
 }
 
 // keyKernel has the parameters q, k, v, dz, dk, dv, stats and p, of which it writes dk,
-// dv or both. A tile is a head and a token j.
+// dv or both. A tile is a head and a tile of tokens, the keys.
 func (a attend) keyKernel() *ptx.Kernel {
 	f := begin(a.keyName())
-	h, j := f.Div(f.tile, f.length), f.Rem(f.tile, f.length)
-	head := func(t ptx.U64) ptx.U64 { return f.At(t, h, a.width*line) }
+	h, tokens := a.headAndTokens(f)
 	row := a.features() * line
-	qs, ks, vs := head(f.tensor(a.features())), head(f.tensor(a.features())),
-		head(f.tensor(a.features()))
+	head := func() ptx.U64 { return f.At(f.tensor(a.features()), h, a.width*line) }
+	qs, ks, vs := head(), head(), head()
 	dzs := a.headOfZ(f, f.tensor(a.out()), h)
-	dks, dvs := head(f.tensor(a.features())), head(f.tensor(a.features()))
+	dks, dvs := head(), head()
 	kept := f.At(f.tensor(stats*a.heads), h, stats*line)
 	var p ptx.U64
-	if a.product { // p_ij for i = 0
-		p = f.At(f.array(), f.Add(f.Mul(f.Mul(h, f.length), f.length), j), 4)
+	if a.product { // p_ij for i = 0, j the first token
+		p = f.At(f.array(), f.Add(f.Mul(f.Mul(h, f.length), f.length), tokens[0]), 4)
 	}
-	k := f.loads(f.At(ks, j, row), 0, a.width)
-	var v, dk, dv []ptx.F32
+	k := a.vectors(f, ks, tokens, row)
+	var v, dk, dv [][]ptx.F32
 	if a.keys {
-		v, dk = f.loads(f.At(vs, j, row), 0, a.width), zeros(f.Kernel, a.width)
+		v = a.vectors(f, vs, tokens, row)
 	}
-	if a.values {
-		dv = zeros(f.Kernel, a.width)
-	}
-	f.For(j, f.length, next, func(i ptx.U32) {
-		q := f.loads(f.At(qs, i, row), 0, a.width)
-		dz := f.loads(f.At(dzs, i, a.out()*line), 0, a.width)
-		attention := f.Times(dot(f.Kernel, q, k), attentionScale(a.width))
-		var mean ptx.F32
-		if a.softmax {
-			at := f.At(kept, i, stats*a.heads*line)
-			attention = a.attention(f, attention, f.Load(at, statTop*line), f.Load(at, statScale*line))
-			mean = f.Load(at, statMean*line)
-		}
-		weight, position := attention, ptx.F32("")
-		if a.product {
-			position = f.Load(f.At(p, f.Mul(i, f.length), 4), 0)
-			weight = f.Times(attention, position)
+	for range tokens {
+		if a.keys {
+			dk = append(dk, zeros(f.Kernel, a.width))
 		}
 		if a.values {
-			addTo(f.Kernel, dv, weight, dz)
+			dv = append(dv, zeros(f.Kernel, a.width))
 		}
-		if !a.keys {
-			return
-		}
-		g := dot(f.Kernel, dz, v)
-		if a.product {
-			g = f.Times(g, position)
-		}
-		if a.softmax {
-			g = f.Times(attention, f.Minus(g, mean))
-		}
-		addTo(f.Kernel, dk, g, q)
-	})
-	for c := range dk {
-		dk[c] = f.Times(dk[c], attentionScale(a.width))
 	}
-	f.stores(f.At(dks, j, row), 0, dk)
-	f.stores(f.At(dvs, j, row), 0, dv)
+	// query is token i, which the keys before to see it.
+	query := func(i ptx.U32, to int) {
+		q := f.loads(f.At(qs, i, row), 0, a.width)
+		dz := f.loads(f.At(dzs, i, a.out()*line), 0, a.width)
+		var top, scale, mean ptx.F32
+		if a.softmax {
+			at := f.At(kept, i, stats*a.heads*line)
+			top, scale, mean = f.Load(at, statTop*line), f.Load(at, statScale*line),
+				f.Load(at, statMean*line)
+		}
+		for r := range to {
+			attention := a.attention(f, a.score(f, q, k[r]), top, scale)
+			weight, position := attention, one
+			if a.product {
+				position = f.Load(f.At(p, f.Add(f.Mul(i, f.length), ptx.Int(r)), 4), 0)
+				weight = f.Times(attention, position)
+			}
+			if a.values {
+				addTo(f.Kernel, dv[r], weight, dz)
+			}
+			if !a.keys {
+				continue
+			}
+			g := dot(f.Kernel, dz, v[r])
+			if a.product {
+				g = f.Times(g, position)
+			}
+			if a.softmax {
+				g = f.Times(attention, f.Minus(g, mean))
+			}
+			addTo(f.Kernel, dk[r], g, q)
+		}
+	}
+	for r := range a.rows - 1 {
+		f.If(f.Less(tokens[r], f.length), func() { query(tokens[r], r+1) })
+	}
+	f.For(tokens[a.rows-1], f.length, next, func(i ptx.U32) { query(i, a.rows) })
+	a.finish(f, dk)
+	if a.keys {
+		a.store(f, dks, tokens, dk, row)
+	}
+	if a.values {
+		a.store(f, dvs, tokens, dv, row)
+	}
 	return f.Kernel
 }

@@ -29,7 +29,7 @@ func On(d device.Device) nn.NewBackend {
 		if err := supported(model.Config()); err != nil {
 			return nil, err
 		}
-		return &Backend{model, runs{device: d, models: []*nn.Transformer[float32]{model}}}, nil
+		return &Backend{model, newRuns(d, model)}, nil
 	}
 }
 

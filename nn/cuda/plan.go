@@ -19,6 +19,7 @@ type plan struct {
 	n, t       int            // of a batch
 	steps      int            // that rates and losses have room for
 	groups     int
+	busy       int // warps, see busyWarps
 	slots      int // of parts, the last for what comes by the position vectors
 	bytes      int // of a run
 	cleared    []span
@@ -27,6 +28,7 @@ type plan struct {
 	theta, gradient, m, v, parts, course, rates, losses span
 	x                                                   []span // (L+1) input of layers and of the readout
 	layers                                              []layerTensors
+	zParts                                              span // of the parts of heads, (parts·D)
 	final                                               normTensors
 	output, errors                                      span
 	back                                                backTensors
@@ -143,10 +145,10 @@ const (
 
 // newPlan plans for a model and batches of n sequences of length t; rates and losses
 // of that many steps are kept.
-func newPlan(model *nn.Transformer[float32], n, t, steps int) *plan {
+func newPlan(model *nn.Transformer[float32], n, t, steps, busy int) *plan {
 	c := model.Config()
 	p := &plan{config: c, parameters: map[string]int{}, n: n, t: t, steps: steps,
-		groups: (n + 31) / 32}
+		groups: (n + 31) / 32, busy: busy}
 	for _, tensor := range model.Parameters() {
 		p.parameters[tensor.Name] = p.p
 		p.p += len(tensor.Data)

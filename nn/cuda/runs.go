@@ -40,12 +40,17 @@ func supported(c nn.Config) error {
 type runs struct {
 	device  device.Device
 	models  []*nn.Transformer[float32]
+	busy    int // warps, see busyWarps
 	plan    *plan
 	text    string // of the loaded kernels
 	module  device.Module
 	kernels map[string]device.Kernel
 	binding binding
 	x, y    memory // batches
+}
+
+func newRuns(d device.Device, models ...*nn.Transformer[float32]) runs {
+	return runs{device: d, models: models, busy: busyWarps}
 }
 
 // memory is an allocation that grows.
@@ -87,7 +92,7 @@ func (r *runs) prepare(ctx context.Context, n, t, steps int) error {
 	if err := r.close(ctx); err != nil {
 		return err
 	}
-	p := newPlan(r.models[0], n, t, steps)
+	p := newPlan(r.models[0], n, t, steps, r.busy)
 	if err := r.load(ctx, p); err != nil {
 		return err
 	}

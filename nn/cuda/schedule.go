@@ -104,7 +104,7 @@ func curveOf(c nn.Config) curve {
 
 // layerForward calls what makes x[l+1] of x[l].
 func (p *plan) layerForward(l int) {
-	c, a, t, x := p.config, attendOf(p.config), p.layers[l], p.x[l]
+	c, a, t, x := p.config, p.attention(), p.layers[l], p.x[l]
 	d, in := c.Embed, x
 	if c.PreNorm {
 		p.normForward(layerName(l, "norm"), x, t.norm, nil)
@@ -114,11 +114,19 @@ func (p *plan) layerForward(l int) {
 	for i, to := range []span{t.q, t.k, t.v} {
 		p.product(&p.forward, project, layerName(l, string("qkv"[i])), in, to)
 	}
-	args := []argument{t.q.argument, t.k.argument, t.v.argument, t.z.argument, t.stats.argument}
+	z, inParts := t.z, a.parts > 1 && !a.split
+	if inParts {
+		z = p.zParts
+	}
+	args := []argument{t.q.argument, t.k.argument, t.v.argument, z.argument, t.stats.argument}
 	if a.product {
 		args = append(args, t.p.argument)
 	}
-	p.warped(&p.forward, a.kernel(), p.t, p.groups, p.t, args...)
+	p.warped(&p.forward, a.kernel(), a.parts*a.tiles(p.t), p.groups, p.t, args...)
+	if inParts {
+		p.warped(&p.forward, addParts{a.width, a.parts}.kernel(), p.t, p.groups, p.t, z.argument,
+			t.z.argument)
+	}
 
 	output := product{in: d, out: d, start: fromBias}
 	var skip []span
@@ -171,7 +179,7 @@ func (p *plan) layerBackward(l int) {
 	if c.PreNorm {
 		in, dx, old = t.norm.y, b.n, false
 	}
-	features := attendOf(c).features()
+	features := p.attention().features()
 	for i, g := range []span{b.q, b.k, b.v} {
 		back := product{in: d, out: features, back: true}
 		if old || i > 0 {
@@ -215,13 +223,13 @@ const mostShared = 40
 
 // attentionBackward makes the gradients of q, k and v from that of z.
 func (p *plan) attentionBackward(l int) {
-	a, t, b := attendOf(p.config), p.layers[l], p.back
+	a, t, b := p.attention(), p.layers[l], p.back
 	args := []argument{number(p.groups), number(b.dpSlots), t.q.argument, t.k.argument,
 		t.v.argument, b.z.argument, b.q.argument, t.stats.argument}
 	if a.product {
 		args = append(args, t.p.argument, b.dp.argument)
 	}
-	p.warped(&p.backward, a.queryKernel(), a.heads*p.t, b.dpSlots, p.t, args...)
+	p.warped(&p.backward, a.queryKernel(), a.heads*a.tiles(p.t), b.dpSlots, p.t, args...)
 	args = []argument{t.q.argument, t.k.argument, t.v.argument, b.z.argument, b.k.argument,
 		b.v.argument, t.stats.argument}
 	if a.product {
@@ -233,7 +241,7 @@ func (p *plan) attentionBackward(l int) {
 	}
 	for _, which := range both {
 		a.keys, a.values = which[0], which[1]
-		p.warped(&p.backward, a.keyKernel(), a.heads*p.t, p.groups, p.t, args...)
+		p.warped(&p.backward, a.keyKernel(), a.heads*a.tiles(p.t), p.groups, p.t, args...)
 	}
 	if a.product {
 		p.placeBackward(l)

@@ -48,14 +48,15 @@ type placeTensors struct {
 // split returns whether the heads share D.
 func split(c nn.Config) bool { return c.Mixer == nn.MultiHead{}.Name() }
 
-// attendOf is the attention of c.
-func attendOf(c nn.Config) attend {
+// attention is that of the model, for the batches of p.
+func (p *plan) attention() attend {
+	c := p.config
 	a := attend{heads: c.Heads, width: c.Embed, softmax: c.Attention == nn.SoftmaxAttention,
 		product: c.Position == nn.ProductPosition}
 	if split(c) {
 		a.split, a.width = true, c.Embed/c.Heads
 	}
-	return a
+	return a.sized(p.groups, p.t, p.busy)
 }
 
 // dpNumbers is about how many numbers the slots of dp may take.
@@ -63,7 +64,7 @@ const dpNumbers = 1 << 26
 
 // allot takes up the memory of all tensors.
 func (p *plan) allot() {
-	c, a := p.config, attendOf(p.config)
+	c, a := p.config, p.attention()
 	d, hidden := c.Embed, c.MLP*c.Embed
 	pairs := c.Heads * p.t * p.t
 	normed := func() normTensors { return normTensors{p.tensor(d), p.tensor(1), p.tensor(d)} }
@@ -100,6 +101,9 @@ func (p *plan) allot() {
 	}
 	if c.FinalNorm {
 		p.final = normed()
+	}
+	if a.parts > 1 && !a.split {
+		p.zParts = p.tensor(a.parts * a.width)
 	}
 	p.output, p.errors = p.tensor(c.Width), p.tensor(1)
 	p.back = backTensors{output: p.tensor(c.Width), x: p.tensor(d), n: p.tensor(d),

@@ -60,7 +60,7 @@ func NewTrainer(d device.Device, models ...*nn.Transformer[float32]) (*Trainer, 
 	if err := supported(models[0].Config()); err != nil {
 		return nil, err
 	}
-	return &Trainer{runs{device: d, models: models}}, nil
+	return &Trainer{newRuns(d, models...)}, nil
 }
 
 // Steps runs the courses of all models, which they change with the states of their
@@ -129,6 +129,13 @@ func (t *Trainer) check(courses []Course) error {
 		}
 		if n := len(t.runs.models[i].Parameters()); len(c.State) != 2*n {
 			return fmt.Errorf("course %d has a state of %d tensors: Adam has %d", i, len(c.State), 2*n)
+		}
+		for j, s := range c.State {
+			p := t.runs.models[i].Parameters()
+			if want := p[j%len(p)]; len(s.Data) != len(want.Data) {
+				return fmt.Errorf("course %d has a state %s of %d numbers: %s has %d", i, s.Name,
+					len(s.Data), want.Name, len(want.Data))
+			}
 		}
 	}
 	return nil

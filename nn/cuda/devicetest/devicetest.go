@@ -1,0 +1,130 @@
+// Package devicetest holds devices to the bits that are on record: what training steps
+// on models of all kinds come to, on the emulator and on every card.
+package devicetest
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"hash"
+	"math"
+
+	"icar/ar"
+	"icar/nn"
+	"icar/nn/cuda"
+	"icar/nn/cuda/device"
+)
+
+// Case is a model, a shape of batches and what training comes to.
+type Case struct {
+	Name   string
+	Config nn.Config
+	N, T   int // of a batch
+	// Digest is the beginning of the SHA-256 of all losses, weights and moments after
+	// the steps. Those of Cases were computed by the emulator; on a card they have not
+	// been seen yet.
+	Digest string
+}
+
+// steps are as many as there are batches and learning rates.
+var steps = []float64{1e-2, 3e-3, 1e-2}
+
+// Cases returns models of the kinds that the experiments train, in the widths of these, on
+// batches that do not fill a group of 32; and one of every part that these lack.
+func Cases() []Case {
+	fig5 := nn.Config{Width: 15, Embed: 15, Depth: 1, Heads: 1, Attention: nn.LinearAttention,
+		Norm: true, Residual: true, Position: nn.NoPosition, Length: 50, Coords: 5}
+	fig7 := nn.Config{Width: 5, Embed: 10, Depth: 1, Heads: 8, Attention: nn.LinearAttention,
+		Norm: true, Position: nn.ProductPosition, Length: 50, Coords: 5}
+	deep, wide, softmax := fig5, fig7, fig7
+	deep.Depth = 4
+	wide.Heads = 64
+	softmax.Attention = nn.SoftmaxAttention
+	mlp := deep
+	mlp.MLP = 4
+	gpt := nn.Config{Width: 8, Embed: 16, Depth: 2, Heads: 4, Mixer: nn.MultiHead{}.Name(),
+		Attention: nn.SoftmaxAttention, Norm: true, PreNorm: true, Residual: true, MLP: 4,
+		Activation: nn.GELU, MLPNorm: true, FinalNorm: true, Position: nn.AdditivePosition,
+		Length: 50, Coords: 8}
+	large := nn.Config{Width: 8, Embed: 64, Depth: 1, Heads: 2, Attention: nn.SoftmaxAttention,
+		Residual: true, Position: nn.ProductPosition, Length: 50, Coords: 8}
+	return []Case{
+		{"fig5-L1", fig5, 70, 50, ""}, {"fig5-L4", deep, 33, 9, ""},
+		{"fig7-H8", fig7, 35, 33, ""}, {"fig7-H64", wide, 33, 6, ""},
+		{"softmax-H8", softmax, 33, 12, ""}, {"mlp-L4", mlp, 33, 6, ""},
+		{"multihead", gpt, 33, 9, ""}, {"D = 64", large, 5, 6, ""},
+	}
+}
+
+// Run trains the model of c on d and returns the digest of what that comes to.
+func Run(ctx context.Context, d device.Device, c Case) (string, error) {
+	m, err := nn.New[float32](c.Config, 1)
+	if err != nil {
+		return "", err
+	}
+	adam, err := nn.NewOptimiser(nn.AdamName, m.Parameters())
+	if err != nil {
+		return "", err
+	}
+	trainer, err := cuda.NewTrainer(d, m)
+	if err != nil {
+		return "", err
+	}
+	outcomes, err := trainer.Steps(ctx, []cuda.Course{{First: 1, Rates: steps,
+		Batches: batches(c), State: adam.State()}})
+	if err := errors.Join(err, trainer.Close(ctx)); err != nil {
+		return "", err
+	}
+	if outcomes[0].Err != nil {
+		return "", outcomes[0].Err
+	}
+	sum := sha256.New()
+	for _, loss := range outcomes[0].Losses {
+		write(sum, math.Float64bits(loss))
+	}
+	for _, t := range append(nn.Tensors(m.Parameters()), adam.State()...) {
+		for _, v := range t.Data {
+			write(sum, uint64(math.Float32bits(v)))
+		}
+	}
+	return hex.EncodeToString(sum.Sum(nil)[:8]), nil
+}
+
+// write adds a number to a sum, whose Write returns no error.
+func write(sum hash.Hash, v uint64) { sum.Write(binary.LittleEndian.AppendUint64(nil, v)) }
+
+// batches are drawn anew for every case.
+func batches(c Case) []nn.Batch[float32] {
+	r := ar.Rand(1, "devicetest", 0)
+	list := make([]nn.Batch[float32], len(steps))
+	for i := range list {
+		x, y := make([]float32, c.N*c.T*c.Config.Width), make([]float32, c.N*c.T*c.Config.Coords)
+		for _, s := range [][]float32{x, y} {
+			for j := range s {
+				s[j] = float32(r.Float64()*2 - 1)
+			}
+		}
+		list[i] = nn.Batch[float32]{N: c.N, T: c.T, X: x, Y: y}
+	}
+	return list
+}
+
+// Bits returns an error that names the cases which on d come to other bits than those on
+// record.
+func Bits(ctx context.Context, d device.Device) error {
+	var wrong []error
+	for _, c := range Cases() {
+		got, err := Run(ctx, d, c)
+		if err != nil {
+			return fmt.Errorf("%s: %w", c.Name, err)
+		}
+		if got != c.Digest {
+			wrong = append(wrong, fmt.Errorf("%s comes to %s on %s, on record is %s", c.Name, got,
+				d.Properties().Name, c.Digest))
+		}
+	}
+	return errors.Join(wrong...)
+}
