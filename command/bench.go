@@ -26,6 +26,7 @@ type benchFlags struct {
 	lengths       []int
 	against       string
 	asJSON        bool
+	checksCard    bool
 }
 
 func (h *house) newBench() *cobra.Command {
@@ -51,11 +52,18 @@ nn/testdata/oracle.py does: PyTorch in the best of several forms, if its BLAS is
 fit to be compared with. Without CASE the
 standard models are compared.
 
+With --gpu-check the card is checked, in some minutes: that its bits are those on
+record, that it passes the suite of backends, that runs on it which are killed go
+on to the same files; and the cases are timed on it, whole runs of steps without
+the program between them, also 64 of the first case side by side. The exit code
+is 1 if anything is not as it should be.
+
 ` + kernelHelp,
 		Example: `  icar bench
   icar bench fig7-H64 --json
   icar bench fig5-L1 --length 50,100,200,400,800,1600,3200,6400
-  icar bench --against "python3 nn/testdata/oracle.py time {case} {steps}"`,
+  icar bench --against "python3 nn/testdata/oracle.py time {case} {steps}"
+  icar bench --gpu-check --against "python3 nn/testdata/oracle.py time {case} {steps} cuda"`,
 		ValidArgsFunction: func(*cobra.Command, []string, string) (
 			[]string, cobra.ShellCompDirective) {
 			return bench.Names(bench.Cases()), cobra.ShellCompDirectiveNoFileComp
@@ -68,6 +76,8 @@ standard models are compared.
 		"rounds, each in new processes (default 1, 3 with --against)")
 	c.Flags().IntSliceVar(&f.lengths, "length", nil, "context lengths to run at, as in 50,100,200")
 	c.Flags().StringVar(&f.against, "against", "", "the `command` to compare with")
+	c.Flags().BoolVar(&f.checksCard, "gpu-check", false,
+		"check the machine's card and time it: its bits, the suite of backends, kills")
 	c.Flags().BoolVar(&f.asJSON, "json", false, "print one JSON document instead of the table")
 	return c
 }
@@ -83,11 +93,14 @@ func (h *house) benchRun(c *cobra.Command, names []string, f benchFlags) error {
 	case f.steps < 1 || c.Flags().Changed("rounds") && f.rounds < 1:
 		return usage(errors.New("nothing would be timed: use --steps and --rounds of 1 or more"))
 	}
-	if f.rounds == 0 {
+	if f.rounds == 0 && !f.checksCard {
 		f.rounds = 1
 		if len(words) > 0 {
 			f.rounds = 3
 		}
+	}
+	if f.checksCard {
+		return h.checkCard(c, names, f, words)
 	}
 	cases, err := f.cases(names)
 	if err != nil {
