@@ -2,6 +2,7 @@ package cuda_test
 
 import (
 	"context"
+	"math"
 	"os"
 	"slices"
 	"testing"
@@ -13,46 +14,76 @@ import (
 )
 
 // TestIsABackend runs the suite of backends on the emulator, which also looks for races
-// and reads of what was never written in all kernels: with as few tokens and heads a warp
-// as there may be, which is the plan for small batches, and with as many. The whole
-// suite takes a minute.
+// and reads of what was never written in all kernels. Asked to, it runs all of the suite,
+// also with as many tokens and heads a warp as there may be, which takes minutes.
 func TestIsABackend(t *testing.T) {
-	test := backendtest.Small
-	if os.Getenv("ICAR_SLOW") != "" {
-		test = backendtest.Test
+	if err := backendtest.Small(cuda.On(emulator.New())); err != nil {
+		t.Error(err)
+	}
+	if os.Getenv("ICAR_SLOW") == "" {
+		return
 	}
 	for name, build := range map[string]nn.NewBackend{
 		"few": cuda.On(emulator.New()), "many": cuda.OnIdle(emulator.New()),
 	} {
-		if err := test(build); err != nil {
+		if err := backendtest.Test(build); err != nil {
 			t.Errorf("%s tokens and heads a warp: %v", name, err)
 		}
 	}
 }
 
 // TestTokensOfAWarp checks that the number of tokens of a warp is no matter of bits, of
-// either attention, also where the last warp has fewer.
+// either attention, also where the last warp has fewer, nor is the number of heads
+// where these are split.
 func TestTokensOfAWarp(t *testing.T) {
-	for _, attention := range []nn.Attention{nn.LinearAttention, nn.SoftmaxAttention} {
-		c := rich()
-		c.Attention, c.Heads, c.Length = attention, 1, 7
-		b, ctx := draw(c, 1, 35, 1)[0], context.Background()
-		var got [2][]uint32
-		for i, build := range []nn.NewBackend{cuda.On(emulator.New()), cuda.OnIdle(emulator.New())} {
-			m := newModel(t, c, 1)
-			backend, err := build(m)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if _, err := backend.Gradient(ctx, b); err != nil {
-				t.Fatal(err)
-			}
-			for _, p := range m.Parameters() {
-				got[i] = append(got[i], bits(nn.Tensor[float32]{Data: p.Grad})...)
-			}
-		}
-		if !slices.Equal(got[0], got[1]) {
-			t.Errorf("%s attention: one token a warp gives other bits than four", attention)
+	linear, softmax := rich(), rich()
+	linear.Attention, linear.Heads, linear.Length = nn.LinearAttention, 1, 7
+	softmax.Heads, softmax.Length = 1, 6
+	heads := softmax
+	heads.Mixer, heads.Position, heads.Heads = nn.MultiHead{}.Name(), nn.NoPosition, 4
+	for name, c := range map[string]nn.Config{
+		"linear": linear, "softmax": softmax, "split heads": heads,
+	} {
+		b := draw(c, 1, 35, 1)[0]
+		few := gradient(t, cuda.On(emulator.New()), newModel(t, c, 1), b)
+		many := gradient(t, cuda.OnIdle(emulator.New()), newModel(t, c, 1), b)
+		if !slices.Equal(few, many) {
+			t.Errorf("%s: one token a warp gives other bits than four", name)
 		}
 	}
+}
+
+// TestHeadsOfAWarp checks that heads which are added up in one warp give the same as heads
+// of a warp each, up to rounding.
+func TestHeadsOfAWarp(t *testing.T) {
+	c := rich()
+	c.Heads, c.Attention = 3, nn.LinearAttention
+	b := draw(c, 1, 35, 1)[0]
+	few := gradient(t, cuda.On(emulator.New()), newModel(t, c, 1), b)
+	many := gradient(t, cuda.OnIdle(emulator.New()), newModel(t, c, 1), b)
+	if slices.Equal(few, many) {
+		t.Error("the bits are the same: the heads were not shared out otherwise")
+	}
+	for i := range few {
+		a, b := math.Float32frombits(few[i]), math.Float32frombits(many[i])
+		if math.Abs(float64(a-b)) > 1e-5 { // gradients are of the order of one
+			t.Fatalf("number %d of the gradient is %v and %v", i, a, b)
+		}
+	}
+}
+
+// gradient returns the bits of that on b.
+func gradient(t *testing.T, build nn.NewBackend, m model, b batch) (g []uint32) {
+	t.Helper()
+	backend, err := build(m)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := backend.Gradient(context.Background(), b); err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range m.Parameters() {
+		g = append(g, bits(nn.Tensor[float32]{Data: p.Grad})...)
+	}
+	return g
 }

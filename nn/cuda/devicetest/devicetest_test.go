@@ -2,6 +2,7 @@ package devicetest_test
 
 import (
 	"context"
+	"os"
 	"testing"
 
 	"icar/nn/cuda/devicetest"
@@ -12,7 +13,7 @@ import (
 // were computed by the emulator itself, so the test shows that nothing has changed, not
 // that a card computes the same: that a card has to show with the same package.
 func TestEmulator(t *testing.T) {
-	if err := devicetest.Bits(context.Background(), emulator.New()); err != nil {
+	if err := devicetest.Bits(context.Background(), emulator.New(), os.Getenv("ICAR_SLOW") != ""); err != nil {
 		t.Error(err)
 	}
 }

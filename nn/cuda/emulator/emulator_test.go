@@ -318,9 +318,12 @@ func hardNumbers() []float32 {
 		b := math.Float32frombits(r.Uint32())
 		c := math.Float32frombits(r.Uint32())
 		switch r.IntN(4) {
-		case 0: // a sum next to the middle between two numbers
-			a, b = float32(1+r.IntN(1<<12)), float32(1+r.IntN(1<<12))
-			c = (a*b + float32(r.IntN(3)-1)) * float32(math.Ldexp(1, -24-r.IntN(12)))
+		case 0: // a sum next to the middle between two numbers: a·b is 2⁻²⁴ (1 - 2⁻⁴⁶m²)
+			m, size := float32(1+r.IntN(8))*0x1p-23, float32(math.Ldexp(1, r.IntN(200)-100))
+			a, b, c = 1+m, (1-m)*size*0x1p-24, (1+float32(r.IntN(4))*0x1p-23)*size
+			if r.IntN(2) == 0 {
+				b = -b
+			}
 		case 1:
 			a = special[r.IntN(len(special))]
 		case 2: // results below the normal numbers

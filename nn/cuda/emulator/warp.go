@@ -156,8 +156,7 @@ func (w *warp) together(in *instruction, on uint32) {
 	if in.kind == shuffle {
 		need, what = everyLane, "shuffle"
 	}
-	for m := need &^ on; m != 0; m &= m - 1 {
-		l := bits.TrailingZeros32(m)
-		w.fault(l, "the threads of a warp come to the %s apart", what)
+	if missing := need &^ on; missing != 0 {
+		w.fault(bits.TrailingZeros32(missing), "the threads of a warp come to the %s apart", what)
 	}
 }
