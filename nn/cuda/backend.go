@@ -124,5 +124,15 @@ func (b *Backend) prepare(ctx context.Context, batch nn.Batch[float32]) error {
 	return b.runs.send(ctx, [][]nn.Batch[float32]{{batch}})
 }
 
+// Steps runs a course of the model, see [Trainer], of which this is the form for one.
+func (b *Backend) Steps(ctx context.Context, c Course) (Outcome, error) {
+	t := Trainer{&b.runs}
+	outcomes, err := t.Steps(ctx, []Course{c})
+	if err != nil {
+		return Outcome{}, err
+	}
+	return outcomes[0], nil
+}
+
 // Close releases what the backend holds of its device.
 func (b *Backend) Close(ctx context.Context) error { return b.runs.release(ctx) }

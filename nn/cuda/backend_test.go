@@ -3,10 +3,10 @@ package cuda_test
 import (
 	"context"
 	"math"
-	"os"
 	"slices"
 	"testing"
 
+	"icar/internal/needs"
 	"icar/nn"
 	"icar/nn/backendtest"
 	"icar/nn/cuda"
@@ -14,15 +14,17 @@ import (
 )
 
 // TestIsABackend runs the suite of backends on the emulator, which also looks for races
-// and reads of what was never written in all kernels. Asked to, it runs all of the suite,
-// also with as many tokens and heads a warp as there may be, which takes minutes.
+// and reads of what was never written in all kernels.
 func TestIsABackend(t *testing.T) {
 	if err := backendtest.Small(cuda.On(emulator.New())); err != nil {
 		t.Error(err)
 	}
-	if os.Getenv("ICAR_SLOW") == "" {
-		return
-	}
+}
+
+// TestIsABackendWhole runs all of the suite, also with as many tokens and heads a warp as
+// there may be.
+func TestIsABackendWhole(t *testing.T) {
+	needs.Time(t, "the whole suite takes minutes on the emulator")
 	for name, build := range map[string]nn.NewBackend{
 		"few": cuda.On(emulator.New()), "many": cuda.OnIdle(emulator.New()),
 	} {

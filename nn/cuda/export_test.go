@@ -3,6 +3,7 @@ package cuda
 import (
 	"icar/nn"
 	"icar/nn/cuda/device"
+	"icar/nn/cuda/ptx"
 )
 
 // OnIdle is On for a card that one warp keeps busy: warps have as many tokens and heads as
@@ -15,4 +16,9 @@ func OnIdle(d device.Device) nn.NewBackend {
 		}
 		return b, err
 	}
+}
+
+// TextFor returns the kernels of a model for batches of n sequences of length t.
+func TextFor(model *nn.Transformer[float32], n, t int) string {
+	return ptx.Text(newPlan(model, n, t, 1, busyWarps).kernels...)
 }

@@ -17,7 +17,7 @@ import (
 // runs that differ by seed or learning rate fill it. What comes of a run does not
 // depend on the others, bit by bit, and is what [Backend] and [nn.Adam] make of it.
 type Trainer struct {
-	runs runs
+	runs *runs
 }
 
 // Course is the steps that one run is to make.
@@ -60,7 +60,8 @@ func NewTrainer(d device.Device, models ...*nn.Transformer[float32]) (*Trainer, 
 	if err := supported(models[0].Config()); err != nil {
 		return nil, err
 	}
-	return &Trainer{newRuns(d, models...)}, nil
+	r := newRuns(d, models...)
+	return &Trainer{&r}, nil
 }
 
 // Steps runs the courses of all models, which they change with the states of their
@@ -143,7 +144,7 @@ func (t *Trainer) check(courses []Course) error {
 
 // sendCourse brings a model, the state of its optimiser and its rates to the device.
 func (t *Trainer) sendCourse(ctx context.Context, run int, c Course) error {
-	r := &t.runs
+	r := t.runs
 	if err := r.sendModel(ctx, run); err != nil {
 		return err
 	}
@@ -169,7 +170,7 @@ func (t *Trainer) sendCourse(ctx context.Context, run int, c Course) error {
 
 // replay makes the steps.
 func (t *Trainer) replay(ctx context.Context, steps int) error {
-	r, p := &t.runs, t.runs.plan
+	r, p := t.runs, t.runs.plan
 	work := p.work(r.kernels, r.binding, p.forward, p.backward, p.descend)
 	graph, err := r.device.Record(ctx, work)
 	if err != nil {
@@ -182,7 +183,7 @@ func (t *Trainer) replay(ctx context.Context, steps int) error {
 // collect takes what came of the courses from the device, all of it before it changes
 // anything.
 func (t *Trainer) collect(ctx context.Context, courses []Course) ([]Outcome, error) {
-	r := &t.runs
+	r := t.runs
 	outcomes, memories := make([]Outcome, len(courses)), make([][3][]float32, len(courses))
 	for i := range courses {
 		steps, _, err := r.fate(ctx, i)

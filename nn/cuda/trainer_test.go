@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"icar/ar"
 	"icar/nn"
@@ -115,23 +116,52 @@ func TestStepsAreThoseOfTheHost(t *testing.T) {
 		want = append(want, step(made+1+i, batches[i%2], rate))
 	}
 
-	trainer, err := cuda.NewTrainer(device, other)
+	beside, err := cuda.On(device)(other)
 	if err != nil {
 		t.Fatal(err)
 	}
-	outcomes, err := trainer.Steps(ctx, []cuda.Course{{First: made + 1, Rates: eta, Decay: decay,
-		Batches: batches, State: state}})
-	if err != nil || outcomes[0].Err != nil {
-		t.Fatal(err, outcomes)
+	outcome, err := beside.(*cuda.Backend).Steps(ctx, cuda.Course{First: made + 1, Rates: eta,
+		Decay: decay, Batches: batches, State: state})
+	if err != nil || outcome.Err != nil {
+		t.Fatal(err, outcome)
 	}
-	if !slices.Equal(outcomes[0].Losses, want) {
-		t.Errorf("losses %v, want %v", outcomes[0].Losses, want)
+	if !slices.Equal(outcome.Losses, want) {
+		t.Errorf("losses %v, want %v", outcome.Losses, want)
 	}
 	if !slices.Equal(all(other, state), all(host, adam.State())) {
 		t.Error("weights or moments have other bits than those of the host's steps")
 	}
-	if err := errors.Join(trainer.Close(ctx), backend.(*cuda.Backend).Close(ctx)); err != nil {
+	if err := errors.Join(beside.(*cuda.Backend).Close(ctx),
+		backend.(*cuda.Backend).Close(ctx)); err != nil {
 		t.Error(err)
+	}
+}
+
+// TestStepsThatAreStopped checks that a context which is done leaves model and state as they
+// were, and that the steps can be made afterwards.
+func TestStepsThatAreStopped(t *testing.T) {
+	c := rich()
+	m, cause := newModel(t, c, 1), errors.New("enough")
+	state := stateOf(t, m)
+	before := all(m, state)
+	trainer, err := cuda.NewTrainer(emulator.New(), m)
+	if err != nil {
+		t.Fatal(err)
+	}
+	course := []cuda.Course{{First: 1, Rates: make([]float64, 1<<12), Batches: draw(c, 1, 9, 1),
+		State: state}}
+	ctx, cancel := context.WithCancelCause(context.Background())
+	time.AfterFunc(100*time.Millisecond, func() { cancel(cause) })
+	if _, err := trainer.Steps(ctx, course); !errors.Is(err, cause) {
+		t.Errorf("the error is %v", err)
+	}
+	if !slices.Equal(all(m, state), before) {
+		t.Error("the model or the state has changed")
+	}
+	course[0].Rates = []float64{0.1}
+	outcomes, err := trainer.Steps(context.Background(), course)
+	if err != nil || outcomes[0].Err != nil || len(outcomes[0].Losses) != 1 {
+		t.Errorf("afterwards: %v, %v", outcomes, err)
 	}
 }
 
