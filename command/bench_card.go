@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -67,7 +68,8 @@ func (h *house) checkCard(c *cobra.Command, names []string, f benchFlags,
 	wrong, err := check.Run(c.Context(), func(f cardcheck.Finding) {
 		verdict := "ok"
 		if f.Wrong != nil {
-			verdict, f.Detail = "WRONG", f.Detail+": "+f.Wrong.Error()
+			verdict = "WRONG"
+			f.Detail += ": " + strings.ReplaceAll(f.Wrong.Error(), "\n", "; ")
 		}
 		fmt.Fprintf(c.OutOrStdout(), "%-8s %-5s %s\n", f.What, verdict, visible.Text(f.Detail))
 	})
