@@ -5,21 +5,24 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
 	"sync/atomic"
 	"testing"
 
+	"icar/internal/needs"
 	"icar/nn/cuda"
 	"icar/nn/cuda/device"
 	"icar/nn/cuda/emulator"
 	"icar/nn/kernel"
 )
 
-// testCard says what card the command finds in a test: none for "", an emulator, or one
-// that is lost at its N-th launch, lost-N.
+// testCard says what card the command finds in a test: none for "", an emulator, one
+// that is lost at its N-th launch, lost-N, or what the driver of the machine finds, nvidia.
 const testCard = "ICAR_TEST_CARD"
 
 // withTestCard gives the command the card that testCard names: whatever card the machine
@@ -29,11 +32,13 @@ func withTestCard(h *house) error {
 	return nil
 }
 
-func openTestCard(context.Context) (device.Device, error) {
+func openTestCard(ctx context.Context) (device.Device, error) {
 	name, number, lost := strings.Cut(os.Getenv(testCard), "-")
 	switch {
 	case name == "":
 		return nil, fmt.Errorf("no card in tests: %w", device.ErrAbsent)
+	case name == "nvidia":
+		return nvidia().open(ctx)
 	case name == "full":
 		return nil, errors.New("its memory is full")
 	case !lost:
@@ -160,6 +165,57 @@ func TestInsistingOnACard(t *testing.T) {
 	if _, said := ends(t, onCards(t, "emulator"), "version"); !strings.Contains(said,
 		"\ncard emulator (cuda-fma)\n") {
 		t.Errorf("version says %q of a card", said)
+	}
+}
+
+// The whole way to a card, with a library in the driver's place that does not know the
+// kernels, or is old, or has no card: what it says comes out in one line.
+func TestWayToTheDriver(t *testing.T) {
+	t.Parallel()
+	needs.Programs(t, "gcc", "gcc")
+	if runtime.GOOS+runtime.GOARCH != "linuxamd64" {
+		t.Skip("cards are reached on linux/amd64 only")
+	}
+	folder := t.TempDir()
+	out, err := exec.Command("gcc", "-w", "-shared", "-fPIC", "-o",
+		filepath.Join(folder, "libcuda.so.1"), "../nn/cuda/driver/testdata/fake.c").CombinedOutput()
+	if err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	for fault, want := range map[string]string{
+		"": "icar: the card is not used, and networks run on " + kernel.Available()[0].Name() +
+			": its self-check, linear: the kernel ",
+		"old": ": the card, Fake 9000, is too old: it has compute capability 6.1, " +
+			"and the kernels need 7.0\n",
+		"jit":      ": its self-check, linear: the NVIDIA driver cannot compile the kernels: ",
+		"full":     ": its self-check, linear: the kernel ",
+		"nodevice": "",
+	} {
+		env := append(onCards(t, "nvidia"), "LD_LIBRARY_PATH="+folder, "ICAR_FAKE_CUDA="+fault)
+		said := trainedOn(t, env, filepath.Join(folder, "run"+fault))
+		if !strings.Contains(said, want) || strings.Count(said, "card") > 0 != (want != "") {
+			t.Errorf("%s: it says %q, want %q", fault, said, want)
+		}
+		if got := fact(t, filepath.Join(folder, "run"+fault), "arithmetic"); got != "fma" {
+			t.Errorf("%s: the arithmetic is %s", fault, got)
+		}
+	}
+}
+
+// A check of a card needs one, and prints lines.
+func TestCheckOfNoCard(t *testing.T) {
+	t.Parallel()
+	env := onCards(t, "")
+	code, said := ends(t, env, "bench", "--gpu-check")
+	if want := "icar: no card to check: no card in tests: there is no device\n"; said != want ||
+		code != exitRunFailed {
+		t.Errorf("it ends with %d: %q, want %q", code, said, want)
+	}
+	for _, args := range [][]string{{"--json"}, {"--length", "5"}, {"abacus"}} {
+		if code, said := ends(t, env, append([]string{"bench", "--gpu-check"},
+			args...)...); code != exitUsage {
+			t.Errorf("%v ends with %d: %s", args, code, said)
+		}
 	}
 }
 
