@@ -139,11 +139,15 @@ func TestLoss(t *testing.T) {
 		w := open(t, Options{Patience: 300 * time.Millisecond})
 		f := function(t, w, test.function)
 		calls := []Call{{Function: f, Args: test.args}}
-		for range 2 {
+		for i := range 2 {
+			start := time.Now()
 			_, _, err := w.Do(t.Context(), calls)
 			var lost LostError
 			if !errors.As(err, &lost) || lost.Why != test.want {
 				t.Errorf("%s: %v, want %s", test.function, err, test.want)
+			}
+			if took := time.Since(start); took > 10*time.Second {
+				t.Errorf("%s: call %d takes %v", test.function, i, took)
 			}
 		}
 		select {
