@@ -37,7 +37,7 @@ func Test(build nn.NewBackend) error {
 // Small returns what [Test] does, of fewer models on smaller batches: for what computes on
 // a device that is imitated, a hundred times as slowly.
 func Small(build nn.NewBackend) error {
-	return suite{build, 16*2 + 5, 65, []int{1, 2}, 30, 15}.run()
+	return suite{build, 16*2 + 5, 33, []int{1, 2}, 16, 8}.run()
 }
 
 // suite is the extent of a test.

@@ -139,7 +139,8 @@ func (a attend) kernel() *ptx.Kernel {
 	first := f.Mul(part, ptx.Int(a.heads/a.parts))
 	f.For(first, f.Add(first, ptx.Int(a.heads/a.parts)), next, func(h ptx.U32) {
 		head := func(t ptx.U64) ptx.U64 { return f.At(t, h, a.width*line) }
-		sums := a.head(f, head(qs), head(ks), head(vs), f.At(kept, h, stats*line), p, h, tokens, total)
+		ofHead := f.At(kept, h, stats*line)
+		sums := a.head(f, head(qs), head(ks), head(vs), ofHead, p, h, tokens, total)
 		if a.split {
 			a.store(f, head(z), tokens, sums, row)
 		}

@@ -45,7 +45,9 @@ func (a attend) queryKernel() *ptx.Kernel {
 		slot := f.Mul(f.group, ptx.Int(a.heads))
 		dp = a.positions(f, f.array(), f.Add(slot, h), tokens)
 	}
-	f.For(f.group, groups, slots, func(group ptx.U32) { a.queries(f, base, p, dp, h, group, tokens) })
+	f.For(f.group, groups, slots, func(group ptx.U32) {
+		a.queries(f, base, p, dp, h, group, tokens)
+	})
 	return f.Kernel
 }
 
@@ -84,7 +86,8 @@ func (a attend) queries(f frame, base [6]ptx.U64, p, dp []ptx.U64, h, group ptx.
 		last := f.Sub(f.length, next)
 		for _, t := range tokens {
 			at := f.At(kept, f.Min(t, last), stats*a.heads*line)
-			top, scale = append(top, f.Load(at, statTop*line)), append(scale, f.Load(at, statScale*line))
+			top = append(top, f.Load(at, statTop*line))
+			scale = append(scale, f.Load(at, statScale*line))
 			mean = append(mean, f.Copy(zero))
 		}
 		pairs(func(_ ptx.U32, r int, _ []ptx.F32, attention, _, g ptx.F32) {

@@ -50,7 +50,9 @@ func (p place) kernel() *ptx.Kernel {
 		return f.At(base, f.Add(f.Mul(f.Add(f.Mul(h, length), i), length), j), 4)
 	}
 	if p.back == placeForward {
-		f.If(inside, func() { p.forward(f, h, i, q, k, func(j ptx.U32) ptx.U64 { return pair(ps, i, j) }) })
+		f.If(inside, func() {
+			p.forward(f, h, i, q, k, func(j ptx.U32) ptx.U64 { return pair(ps, i, j) })
+		})
 		return f.Kernel
 	}
 	dps, means, dq, dk := f.array(), f.array(), f.array(), f.array()

@@ -26,7 +26,7 @@ type plan struct {
 	kernels    []*ptx.Kernel // in the order of their first call
 
 	theta, gradient, m, v, parts, course, rates, losses span
-	x                                                   []span // (L+1) input of layers and of the readout
+	x                                                   []span // (L+1) inputs of layers and readout
 	layers                                              []layerTensors
 	zParts                                              span // of the parts of heads, (parts·D)
 	final                                               normTensors
@@ -47,7 +47,6 @@ type call struct {
 	kernel  string
 	grid    [2]int
 	threads int
-	shared  int
 	args    []argument
 }
 

@@ -46,7 +46,7 @@ func TestGradientsAreAsCloseAsTheReferences(t *testing.T) {
 		}
 		for j, p := range m.Parameters() {
 			if errs[1][j] > 4*errs[0][j] {
-				t.Errorf("%s: the gradient of %s is off by %.3g, the reference's in float32 by %.3g",
+				t.Errorf("%s: the gradient of %s is off by %.3g, the reference's by %.3g",
 					c.Name, p.Name, math.Sqrt(errs[1][j]), math.Sqrt(errs[0][j]))
 			}
 		}

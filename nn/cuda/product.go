@@ -99,7 +99,8 @@ func (p product) kernel() *ptx.Kernel {
 		ts[r] = f.Add(t0, ptx.Int(r))
 		xs[r] = f.CopyAddress(f.At(x, f.Min(ts[r], last), from*line))
 	}
-	perOut, perIn := p.in, 1 // numbers of W from a feature of the result, and of the argument, to the next
+	// Numbers of W from a feature of the result, and of the argument, to the next.
+	perOut, perIn := p.in, 1
 	if p.back {
 		perOut, perIn = 1, p.in
 	}

@@ -30,7 +30,7 @@ func supported(c nn.Config) error {
 		return fmt.Errorf("there are no kernels for a card of the mixer %q: %w", mixer,
 			errors.ErrUnsupported)
 	case c.Embed > mostEmbed:
-		return fmt.Errorf("embed %d is more than the %d that a thread of a card has registers for: %w",
+		return fmt.Errorf("embed %d is more than the %d that a card has registers for: %w",
 			c.Embed, mostEmbed, errors.ErrUnsupported)
 	}
 	return nil

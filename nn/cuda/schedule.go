@@ -24,7 +24,8 @@ func (p *plan) plan() {
 		p.normForward("final_norm", last, p.final, nil)
 		last = p.final.y
 	}
-	p.product(&p.forward, product{in: c.Embed, out: c.Width, start: fromBias}, "out", last, p.output)
+	out := product{in: c.Embed, out: c.Width, start: fromBias}
+	p.product(&p.forward, out, "out", last, p.output)
 
 	p.squares(&p.backward)
 	p.squares(&p.loss)

@@ -53,8 +53,8 @@ func NewTrainer(d device.Device, models ...*nn.Transformer[float32]) (*Trainer, 
 	}
 	for i, m := range models {
 		if m.Config() != models[0].Config() {
-			return nil, fmt.Errorf("model %d is %+v, the first is %+v: runs side by side need one shape",
-				i, m.Config(), models[0].Config())
+			return nil, fmt.Errorf("model %d is %+v, the first is %+v: "+
+				"runs side by side need one shape", i, m.Config(), models[0].Config())
 		}
 	}
 	if err := supported(models[0].Config()); err != nil {
@@ -124,12 +124,13 @@ func (t *Trainer) check(courses []Course) error {
 				return fmt.Errorf("course %d: %w", i, errNoTargets)
 			}
 			if a := like.Batches[0]; a.N != b.N || a.T != b.T {
-				return fmt.Errorf("course %d has batches of %d sequences of length %d and of %d of %d: "+
-					"runs side by side need one shape", i, a.N, a.T, b.N, b.T)
+				return fmt.Errorf("course %d has batches of %d sequences of length %d and of %d "+
+					"of %d: runs side by side need one shape", i, a.N, a.T, b.N, b.T)
 			}
 		}
 		if n := len(t.runs.models[i].Parameters()); len(c.State) != 2*n {
-			return fmt.Errorf("course %d has a state of %d tensors: Adam has %d", i, len(c.State), 2*n)
+			return fmt.Errorf("course %d has a state of %d tensors: Adam has %d", i,
+				len(c.State), 2*n)
 		}
 		for j, s := range c.State {
 			p := t.runs.models[i].Parameters()

@@ -218,7 +218,8 @@ func TestRunsSideBySide(t *testing.T) {
 		}
 	}
 	var bad nn.NonFiniteError
-	if err := outcomes[3].Err; !errors.As(err, &bad) || bad != (nn.NonFiniteError{Tensor: "y", Index: 5}) {
+	want := nn.NonFiniteError{Tensor: "y", Index: 5}
+	if err := outcomes[3].Err; !errors.As(err, &bad) || bad != want {
 		t.Errorf("the run that diverges says %v", err)
 	}
 	for i := range 3 {
@@ -247,14 +248,17 @@ func TestWhatIsRefused(t *testing.T) {
 
 	c := rich()
 	m := newModel(t, c, 1)
-	good := cuda.Course{First: 1, Rates: []float64{1}, Batches: draw(c, 1, 3, 1), State: stateOf(t, m)}
+	good := cuda.Course{First: 1, Rates: []float64{1}, Batches: draw(c, 1, 3, 1),
+		State: stateOf(t, m)}
 	less := c
 	less.Length = 4
 	for want, change := range map[string]func(c *cuda.Course){
-		"0 steps":            func(c *cuda.Course) { c.Rates = nil },
-		"3 steps on 1":       func(c *cuda.Course) { c.Rates = make([]float64, 3) },
-		"on 2 batches":       func(k *cuda.Course) { k.Batches = draw(c, 2, 3, 1) },
-		"has no targets":     func(k *cuda.Course) { k.Batches = []batch{{N: 3, T: 5, X: k.Batches[0].X}} },
+		"0 steps":      func(c *cuda.Course) { c.Rates = nil },
+		"3 steps on 1": func(c *cuda.Course) { c.Rates = make([]float64, 3) },
+		"on 2 batches": func(k *cuda.Course) { k.Batches = draw(c, 2, 3, 1) },
+		"has no targets": func(k *cuda.Course) {
+			k.Batches = []batch{{N: 3, T: 5, X: k.Batches[0].X}}
+		},
 		"and of 3 of 4":      func(k *cuda.Course) { k.Batches = draw(less, 1, 3, 1) },
 		"a state of 1 tenso": func(c *cuda.Course) { c.State = c.State[:1] },
 	} {

@@ -100,20 +100,25 @@ func quotient(a, b uint32) uint32 {
 
 // fma returns a·b + c rounded once. The product is exact in float64. The sum is
 // rounded to float64 and then to float32, which goes wrong only where the first
-// lands on the middle between two float32; it is then moved off the middle, in the
-// direction of what the first rounding lost.
+// lands on the middle between two float32.
 func fma(a, b, c float32) float32 {
-	p, d := float64(float64(a)*float64(b)), float64(c)
-	s := p + d
-	u := math.Float64bits(s)
-	if u&0x0fffffff != 0 {
+	s := float64(float64(a)*float64(b)) + float64(c)
+	if math.Float64bits(s)&0x0fffffff != 0 {
 		return float32(s)
 	}
+	return fmaNear(float64(a)*float64(b), float64(c))
+}
+
+// fmaNear returns p + d rounded once, where their sum in float64 may be such a middle: it
+// is then moved off it, in the direction of what rounding it lost.
+func fmaNear(p, d float64) float32 {
+	s := p + d
 	t := s - p
 	lost := (p - (s - t)) + (d - t) // exactly, Knuth's sum of two numbers
 	if lost == 0 || lost != lost || math.IsInf(s, 0) {
 		return float32(s)
 	}
+	u := math.Float64bits(s)
 	if (lost > 0) == (s > 0) {
 		u++
 	} else {

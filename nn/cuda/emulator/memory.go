@@ -245,7 +245,7 @@ func (t transfer) note(w *warp, r *region, l int, a access, first, count int) {
 		s := &r.words[i]
 		if !t.load {
 			if s.store(a) {
-				w.fault(l, "it writes address %#x, which another thread uses, and nothing is between",
+				w.fault(l, "it writes address %#x, which another thread uses, nothing is between",
 					r.base+4*uint64(i))
 			}
 			continue
@@ -254,7 +254,7 @@ func (t transfer) note(w *warp, r *region, l int, a access, first, count int) {
 			w.fault(l, "it reads address %#x, to which nothing was written", r.base+4*uint64(i))
 		}
 		if s.load(a) {
-			w.fault(l, "it reads address %#x, which another thread writes, and nothing is between",
+			w.fault(l, "it reads address %#x, which another thread writes, nothing is between",
 				r.base+4*uint64(i))
 		}
 	}

@@ -62,7 +62,8 @@ func Text(kernels ...*Kernel) string {
 	var b strings.Builder
 	b.WriteString(header)
 	for _, k := range kernels {
-		fmt.Fprintf(&b, "\n.visible .entry %s(\n\t%s\n)\n{\n", k.name, strings.Join(k.params, ",\n\t"))
+		params := strings.Join(k.params, ",\n\t")
+		fmt.Fprintf(&b, "\n.visible .entry %s(\n\t%s\n)\n{\n", k.name, params)
 		for i, bank := range banks {
 			if n := k.declared[i]; n > 0 {
 				fmt.Fprintf(&b, "\t.reg %s %s<%d>;\n", bank.kind, bank.prefix, n)
