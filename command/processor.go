@@ -22,8 +22,8 @@ import (
 const kernelVariable = "ICAR_KERNEL"
 
 // kernelHelp is what the commands that train say about it.
-const kernelHelp = `The environment's ICAR_KERNEL chooses what networks run on: cuda, which is an NVIDIA
-card, go, avx2, avx512 or neon. Without it a card is taken where there is one.`
+const kernelHelp = `The environment's ICAR_KERNEL chooses what networks run on: cuda, which is a
+card of NVIDIA, go, avx2, avx512 or neon. Without it a card is taken where there is one.`
 
 // cards is how this binary comes to a card, and to backends on it.
 type cards struct {

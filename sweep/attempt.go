@@ -88,7 +88,8 @@ func below(above *os.Root, name string, make bool) (*os.Root, error) {
 // opens it. Without one there is no directory, but the one that it belongs into, and dir
 // and saved are nil. The error may be that the directory would not be below the
 // folder.
-func (a Attempts) Inherit(c Claim, arithmetics ...string) (dir *run.Dir, saved *run.Saved, err error) {
+func (a Attempts) Inherit(c Claim, arithmetics ...string) (dir *run.Dir, saved *run.Saved,
+	err error) {
 	path := a.Path(c)
 	trial, err := a.trial(c, true)
 	if err != nil {

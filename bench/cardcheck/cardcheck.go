@@ -38,7 +38,9 @@ func Suites() []Suite {
 	bits := fmt.Sprintf("of %d models after steps of training are those on record",
 		len(devicetest.Cases()))
 	backends := func(_ context.Context, d device.Device) error { return backendtest.Test(cuda.On(d)) }
-	recorded := func(ctx context.Context, d device.Device) error { return devicetest.Bits(ctx, d, true) }
+	recorded := func(ctx context.Context, d device.Device) error {
+		return devicetest.Bits(ctx, d, true)
+	}
 	return []Suite{{"bits", bits, recorded}, {"backend", "the suite of backends", backends}}
 }
 

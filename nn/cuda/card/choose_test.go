@@ -198,7 +198,9 @@ func TestSelfCheck(t *testing.T) {
 	fusedLoops(t)
 	for want, change := range map[string]func(*Options){
 		"its self-check, mlp: the gradient has other bits": func(o *Options) { o.answers[2].bits ^= 1 },
-		"its self-check: it runs no model":                 func(o *Options) { o.answers = o.answers[1:2] },
+		"its self-check: it runs no model": func(o *Options) {
+			o.answers = o.answers[1:2]
+		},
 	} {
 		o, told := options(t, "", nil)
 		var opened device.Device

@@ -315,7 +315,8 @@ func TestRecordingThatFails(t *testing.T) {
 func TestWhatDoesNotCompile(t *testing.T) {
 	c := open(t, "")
 	const want = "the NVIDIA driver cannot compile the kernels: cuModuleLoadDataEx: error 218, " +
-		"a PTX JIT compilation failed: ptxas application ptx input, line 3; error : Unknown symbol 'nonsense'"
+		"a PTX JIT compilation failed: ptxas application ptx input, line 3; error : " +
+		"Unknown symbol 'nonsense'"
 	if _, err := c.Load(t.Context(), text+"nonsense", "fill"); err == nil || err.Error() != want {
 		t.Errorf("%v, want\n%s", err, want)
 	}
