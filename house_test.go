@@ -18,12 +18,13 @@ var house = strings.Fields(`
 	nn/safetensors nn/kernel/constant nn/kernel nn/kernel/gen nn/kernel/gen/neon
 	nn nn/mixertest nn/backendtest
 	nn/cuda/device nn/cuda/ptx nn/cuda/emulator nn/cuda nn/cuda/devicetest
+	nn/cuda/foreign nn/cuda/driver nn/cuda/card
 	text text/moby
 	run internal/notice sequence train probe protocol
 	sweep sweep/cluster
 	experiment report
 	papers/sander2024
-	bench web command cmd/icar
+	bench bench/cardcheck web command cmd/icar
 `)
 
 // away are packages and modules that the named packages, and whatever they import,

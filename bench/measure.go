@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"icar/nn"
-	"icar/nn/kernel"
 	"icar/train"
 )
 
@@ -14,17 +13,18 @@ import (
 type Sample struct {
 	Seconds []float64 `json:"seconds"`  // of every step
 	PeakMiB *float64  `json:"peak_mib"` // largest resident set of the process; nil where the system does not tell
+	Kernel  string    `json:"kernel"`   // what it ran on
 }
 
-// Measure makes so many steps of c on k, after one that is not counted. The
+// Measure makes so many steps of c on p, after one that is not counted. The
 // peak is that of the process. The error is the context's or that of a case
 // that does not fit in the machine's numbers.
-func Measure(ctx context.Context, c Case, k kernel.Kernel, steps int) (Sample, error) {
-	step, err := c.stepper(ctx, k)
+func Measure(ctx context.Context, c Case, p nn.Processor, steps int) (Sample, error) {
+	step, ran, err := c.stepper(ctx, p)
 	if err != nil {
 		return Sample{}, err
 	}
-	var s Sample
+	s := Sample{Kernel: ran}
 	for i := range steps + 1 {
 		start := time.Now()
 		if err := step(i + 1); err != nil {
@@ -38,34 +38,40 @@ func Measure(ctx context.Context, c Case, k kernel.Kernel, steps int) (Sample, e
 	return s, nil
 }
 
-// stepper prepares c and returns what makes step t = 1, 2, …
-func (c Case) stepper(ctx context.Context, k kernel.Kernel) (func(t int) error, error) {
+// stepper prepares c and returns what makes step t = 1, 2, … and the name of what that
+// runs on.
+func (c Case) stepper(ctx context.Context, p nn.Processor) (step func(t int) error, ran string,
+	err error) {
 	config, err := c.resolve()
 	if err != nil {
-		return nil, err
+		return nil, "", err
 	}
 	if c.Name == Sampling {
 		batches, err := train.NewBatches(ctx, config)
 		return func(t int) error {
 			_, err := batches.Batch(ctx, t)
 			return err
-		}, err
+		}, p.Loops.Name(), err
 	}
 	model, batch, err := c.start(ctx)
 	if err != nil {
-		return nil, err
+		return nil, "", err
 	}
 	adam, err := nn.NewOptimiser(nn.AdamName, model.Parameters())
 	if err != nil {
-		return nil, err
+		return nil, "", err
 	}
-	engine, err := nn.NewEngine(model, k)
+	backend, err := p.New(model)
 	if err != nil {
-		return nil, err
+		return nil, "", err
+	}
+	ran = p.Name
+	if backend.Arithmetic() != p.Arithmetic { // the card leaves the model to the loops
+		ran = p.Loops.Name()
 	}
 	return func(t int) error {
-		_, err := engine.Gradient(ctx, batch)
+		_, err := backend.Gradient(ctx, batch)
 		adam.Step(t, config.LearningRate)
 		return err
-	}, nil
+	}, ran, nil
 }

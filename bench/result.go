@@ -30,10 +30,10 @@ type Ratio struct {
 }
 
 // Summarise returns the result of the rounds of a case, ours and, unless there
-// are none, the other's, on a kernel with a peak of so many operations a
-// second.
-func Summarise(c Case, kernel string, peak float64, ours []Sample, others []Other) (Result, error) {
-	r := Result{Case: c.Name, Length: c.Config.Length, Kernel: kernel}
+// are none, the other's, where the kernel called loops has a peak of so many
+// operations a second; that of a card is not known.
+func Summarise(c Case, loops string, peak float64, ours []Sample, others []Other) (Result, error) {
+	r := Result{Case: c.Name, Length: c.Config.Length, Kernel: ours[0].Kernel}
 	var all []float64
 	for _, s := range ours {
 		all = append(all, s.Seconds...)
@@ -49,7 +49,10 @@ func Summarise(c Case, kernel string, peak float64, ours []Sample, others []Othe
 	if flops > 0 {
 		rate := flops / r.SecondsPerStep
 		gflops, roofline := rate/1e9, rate/peak
-		r.GFlops, r.Roofline = &gflops, &roofline
+		r.GFlops = &gflops
+		if r.Kernel == loops {
+			r.Roofline = &roofline
+		}
 	}
 	for i, o := range others {
 		ratio := o.Seconds / slices.Min(ours[i].Seconds)

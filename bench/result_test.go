@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"icar/internal/needs"
+	"icar/nn"
 	"icar/nn/kernel"
 )
 
@@ -20,7 +21,8 @@ func TestSummary(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ours := []Sample{{[]float64{4, 2}, pointer(10)}, {[]float64{8, 3}, pointer(12)}}
+	ours := []Sample{{[]float64{4, 2}, pointer(10), "go"},
+		{[]float64{8, 3}, pointer(12), "go"}}
 	others := []Other{{c.Name, 40, nil, "old"}, {c.Name, 30, pointer(100), "new"}}
 	r, err := Summarise(c, "go", flops, ours, others)
 	if err != nil {
@@ -76,17 +78,17 @@ func TestGrowths(t *testing.T) {
 // TestMeasure runs every case at a small size in this process: so many steps
 // are timed, and a cancelled context ends it with its cause.
 func TestMeasure(t *testing.T) {
-	k := kernel.Available()[0]
+	p := nn.OnLoops(kernel.Available()[0])
 	for _, c := range Cases() {
-		s, err := Measure(t.Context(), c.AtLength(4), k, 2)
-		if err != nil || len(s.Seconds) != 2 || s.Seconds[0] <= 0 || s.PeakMiB != nil &&
+		s, err := Measure(t.Context(), c.AtLength(4), p, 2)
+		if err != nil || len(s.Seconds) != 2 || s.Kernel != p.Name || s.Seconds[0] <= 0 || s.PeakMiB != nil &&
 			*s.PeakMiB < 1 {
 			t.Errorf("%s: %+v, %v", c.Name, s, err)
 		}
 		cause := errors.New("enough")
 		ctx, cancel := context.WithCancelCause(t.Context())
 		cancel(cause)
-		if _, err := Measure(ctx, c, k, 1); !errors.Is(err, cause) {
+		if _, err := Measure(ctx, c, p, 1); !errors.Is(err, cause) {
 			t.Errorf("%s, cancelled: %v", c.Name, err)
 		}
 	}

@@ -29,9 +29,10 @@ type benchFlags struct {
 	style         report.Style
 	against       string
 	asJSON        bool
+	checksCard    bool
 }
 
-func newBench() *cobra.Command {
+func (h *house) newBench() *cobra.Command {
 	var f benchFlags
 	c := &cobra.Command{
 		Use:   "bench [CASE...]",
@@ -63,18 +64,25 @@ nn/testdata/oracle.py does: PyTorch in the best of several forms, if its BLAS is
 fit to be compared with. Without CASE the
 standard models are compared.
 
-The environment's ICAR_KERNEL chooses the kernel: go, avx2, avx512 or neon.`,
+With --gpu-check the card is checked, in some minutes: that its bits are those on
+record, that it passes the suite of backends, that runs on it which are killed go
+on to the same files; and the cases are timed on it, whole runs of steps without
+the program between them, also 64 of the first case side by side. The exit code
+is 1 if anything is not as it should be.
+
+` + kernelHelp,
 		Example: `  icar bench
   icar bench fig7-H64 --json
   icar bench fig5-L1 --length 50,100,200,400,800,1600,3200,6400
   icar bench fig5-L1 w64 --plan 1,2,16,64
   icar bench --figure bench-out
-  icar bench --against "python3 nn/testdata/oracle.py time {case} {steps}"`,
+  icar bench --against "python3 nn/testdata/oracle.py time {case} {steps}"
+  icar bench --gpu-check --against "python3 nn/testdata/oracle.py time {case} {steps} cuda"`,
 		ValidArgsFunction: func(*cobra.Command, []string, string) (
 			[]string, cobra.ShellCompDirective) {
 			return bench.Names(bench.Cases()), cobra.ShellCompDirectiveNoFileComp
 		},
-		RunE: func(c *cobra.Command, names []string) error { return benchRun(c, names, f) },
+		RunE: func(c *cobra.Command, names []string) error { return h.benchRun(c, names, f) },
 	}
 	c.Flags().IntVar(&f.steps, "steps", 20,
 		"steps to time in a round, after one that is not counted")
@@ -86,11 +94,13 @@ The environment's ICAR_KERNEL chooses the kernel: go, avx2, avx512 or neon.`,
 	c.Flags().StringVar(&f.figure, "figure", "", "the `folder` to draw the roofline in")
 	addStyle(c.Flags(), &f.style)
 	c.Flags().StringVar(&f.against, "against", "", "the `command` to compare with")
+	c.Flags().BoolVar(&f.checksCard, "gpu-check", false,
+		"check the machine's card and time it: its bits, the suite of backends, kills")
 	c.Flags().BoolVar(&f.asJSON, "json", false, "print one JSON document instead of the table")
 	return c
 }
 
-func benchRun(c *cobra.Command, names []string, f benchFlags) error {
+func (h *house) benchRun(c *cobra.Command, names []string, f benchFlags) error {
 	words := strings.Fields(f.against)
 	switch {
 	case c.Flags().Changed("against") && len(words) == 0:
@@ -106,20 +116,28 @@ func benchRun(c *cobra.Command, names []string, f benchFlags) error {
 			return usage(err)
 		}
 	}
-	if f.rounds == 0 {
+	if f.rounds == 0 && !f.checksCard {
 		f.rounds = 1
 		if len(words) > 0 {
 			f.rounds = 3
 		}
 	}
+	if f.checksCard {
+		return h.checkCard(c, names, f, words)
+	}
 	cases, err := f.cases(names)
 	if err != nil {
 		return usage(err)
 	}
-	loops, err := chooseKernel()
+	// The cases choose for themselves: this one has nothing to run.
+	processor, err := h.processorOf(c, "")
+	if err == nil {
+		err = processor.Close()
+	}
 	if err != nil {
 		return err
 	}
+	loops := processor.Loops
 	if len(f.plan) > 0 {
 		return f.planRun(c, cases, loops)
 	}
@@ -223,20 +241,21 @@ func (f benchFlags) measure(ctx context.Context, c bench.Case, words []string, l
 const benchCaseName = "bench-case"
 
 // newBenchCase is the command of the process of one case. It prints a Sample.
-func newBenchCase() *cobra.Command {
+func (h *house) newBenchCase() *cobra.Command {
 	var steps, length int
 	c := &cobra.Command{
 		Use: benchCaseName + " CASE", Hidden: true, Short: "Time one case in this process",
 		Args: exactly(1, "the case"),
-		RunE: func(c *cobra.Command, args []string) error {
+		RunE: func(c *cobra.Command, args []string) (err error) {
 			cases, err := bench.Choose(args)
 			if err != nil {
 				return usage(err)
 			}
-			loops, err := chooseKernel()
+			processor, err := h.processorOf(c, "")
 			if err != nil {
 				return err
 			}
+			defer func() { err = errors.Join(err, processor.Close()) }()
 			if length > 0 {
 				cases[0] = cases[0].AtLength(length)
 			}
@@ -245,7 +264,7 @@ func newBenchCase() *cobra.Command {
 				return usage(err)
 			}
 			sparing(config.Config)
-			sample, err := bench.Measure(c.Context(), cases[0], loops, steps)
+			sample, err := bench.Measure(c.Context(), cases[0], processor.Processor, steps)
 			if err != nil {
 				return runFailed(err)
 			}

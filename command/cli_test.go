@@ -54,7 +54,7 @@ func TestMain(m *testing.M) {
 
 // icarMain is the command as cmd/icar has it.
 func icarMain(args []string, stdout, stderr io.Writer) int {
-	return Main(args, stdout, stderr, WithExperiments(sander2024.All()...))
+	return Main(args, stdout, stderr, WithExperiments(sander2024.All()...), withTestCard)
 }
 
 // TestScripts runs the scripts in testdata. `icar CODE ARGS...` runs the

@@ -16,6 +16,7 @@ import (
 type house struct {
 	experiments []experiment.Experiment // in the order of the report
 	catalogue   *train.Catalogue        // what settings name: laws, tokens, mixers
+	cards       cards                   // how networks come to run on one
 }
 
 // Option adds to what a binary knows by name. Its error says which name cannot
@@ -65,7 +66,7 @@ func WithMixer(kind nn.Mixing) Option {
 
 // newHouse returns what the options add up to.
 func newHouse(options []Option) (*house, error) {
-	h := &house{catalogue: train.Standard()}
+	h := &house{catalogue: train.Standard(), cards: nvidia()}
 	for _, add := range options {
 		if err := add(h); err != nil {
 			return nil, err

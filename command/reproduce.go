@@ -59,7 +59,7 @@ sweep create are, and the claims are the same. This command is a worker too,
 with --workers trials at a time; with --workers 0 it only waits for others,
 which icar sweep work and icar sweep submit start.
 
-The environment's ICAR_KERNEL chooses what networks run on: go, avx2, avx512 or neon.`,
+` + kernelHelp,
 		Example: `  icar reproduce
   icar reproduce fig6 --scale paper --out fig6-paper
   icar reproduce fig3-rotation --set d=6 --set heads=4
@@ -85,7 +85,7 @@ The environment's ICAR_KERNEL chooses what networks run on: go, avx2, avx512 or 
 	return c
 }
 
-func (h *house) reproduce(c *cobra.Command, names []string, f reproduceFlags) error {
+func (h *house) reproduce(c *cobra.Command, names []string, f reproduceFlags) (err error) {
 	options, err := f.options()
 	if err != nil {
 		return usage(err)
@@ -98,9 +98,12 @@ func (h *house) reproduce(c *cobra.Command, names []string, f reproduceFlags) er
 	if err != nil {
 		return usage(err)
 	}
-	if options.Kernel, err = chooseKernel(); err != nil {
+	processor, err := h.processorOf(c, "")
+	if err != nil {
 		return err
 	}
+	defer func() { err = errors.Join(err, processor.Close()) }()
+	options.Processor = processor.Processor
 	plans := make([][]outcome.Trial, len(chosen)) // finds wrong settings before anything runs
 	for i, e := range chosen {
 		if plans[i], err = experiment.Plan(e, options); err != nil {

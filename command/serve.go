@@ -1,6 +1,7 @@
 package command
 
 import (
+	"errors"
 	"fmt"
 	"log/slog"
 	"os"
@@ -32,7 +33,7 @@ Sweeps are read from what icar sweep results has written below --runs, a .csv or
 			}
 			return nil
 		},
-		RunE: func(c *cobra.Command, _ []string) error {
+		RunE: func(c *cobra.Command, _ []string) (err error) {
 			// The defaults may come to be while it serves.
 			for _, name := range []string{"runs", "out"} {
 				if f := c.Flags().Lookup(name); f.Changed {
@@ -49,6 +50,12 @@ Sweeps are read from what icar sweep results has written below --runs, a .csv or
 				o.Sweeps = database
 			}
 			o.Log = slog.New(slog.NewTextHandler(c.ErrOrStderr(), nil))
+			processor, err := h.processorOf(c, "")
+			if err != nil {
+				return err
+			}
+			defer func() { err = errors.Join(err, processor.Close()) }()
+			o.Processor = processor.Processor
 			server, err := web.Listen(o)
 			if err != nil {
 				return usage(err)

@@ -9,7 +9,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
-	"icar/nn/kernel"
+	"icar/nn"
 	"icar/run"
 	"icar/sweep"
 )
@@ -205,7 +205,7 @@ func (h *house) sweepCreate(c *cobra.Command, f databaseFlags, path string) erro
 	if err != nil {
 		return planError(path, err)
 	}
-	loops, err := chooseKernel()
+	arithmetic, err := h.arithmetic(c)
 	if err != nil {
 		return err
 	}
@@ -213,13 +213,13 @@ func (h *house) sweepCreate(c *cobra.Command, f databaseFlags, path string) erro
 	if err != nil {
 		return runFailed(err)
 	}
-	trials, repeated, err := plan.Trials(loops.Arithmetic())
+	trials, repeated, err := plan.Trials(arithmetic)
 	if err != nil {
 		return planError(path, err)
 	}
 	return f.with(c.Context(), true, func(s *sweep.Store, a sweep.Address) error {
 		w := sweep.Sweep{ID: sweep.Name(program, trials), Kind: sweep.Training,
-			Config: string(file), Arithmetic: loops.Arithmetic(), Program: program,
+			Config: string(file), Arithmetic: arithmetic, Program: program,
 			Trials: int64(len(trials)), Attempts: int64(plan.Attempts),
 			StopOnFailure: plan.StopOnFailure}
 		created, err := s.Create(c.Context(), w, trials)
@@ -286,11 +286,11 @@ func newSweepRetry(f *databaseFlags) *cobra.Command {
 }
 
 // checkArithmetic refuses work whose bits would differ from the others'.
-func checkArithmetic(w sweep.Sweep, k kernel.Kernel) error {
-	if run.Arithmetic(w.Arithmetic) != k.Arithmetic() {
+func checkArithmetic(w sweep.Sweep, p nn.Processor) error {
+	if run.Arithmetic(w.Arithmetic) != p.Arithmetic {
 		return usage(fmt.Errorf("the sweep is computed in the arithmetic %s, this machine's is "+
 			"%s, whose bits differ: work on it on a machine like the first, or set ICAR_KERNEL",
-			w.Arithmetic, k.Arithmetic()))
+			w.Arithmetic, p.Arithmetic))
 	}
 	return nil
 }

@@ -12,7 +12,7 @@ import (
 
 	"icar/experiment"
 	"icar/internal/budget"
-	"icar/nn/kernel"
+	"icar/nn"
 	"icar/outcome"
 	"icar/run"
 	"icar/sweep"
@@ -63,7 +63,7 @@ func (h *house) decodeTrial(config []byte) (e experiment.Experiment, t experimen
 type experimentWorker struct {
 	house *house
 	sweep.Attempts
-	kernel          kernel.Kernel
+	processor       nn.Processor
 	checkpointEvery time.Duration
 	step            func() // after every step of training
 }
@@ -75,7 +75,7 @@ func (w experimentWorker) do(ctx context.Context, c sweep.Claim) ([]byte, []swee
 	if err != nil {
 		return nil, nil, err
 	}
-	dir, saved, err := w.Inherit(c, w.kernel.Arithmetic())
+	dir, saved, err := w.Inherit(c, w.processor.Arithmetics()...)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -88,7 +88,7 @@ func (w experimentWorker) do(ctx context.Context, c sweep.Claim) ([]byte, []swee
 	}
 	log := w.Log.With("trial", c.ID, "epoch", c.Epoch)
 	log.Info("running", "experiment", e.Name, "id", t.Trial.ID, "from", from)
-	means := experiment.Env{Kernel: w.kernel, Directory: w.Path(c),
+	means := experiment.Env{Processor: w.processor, Directory: w.Path(c),
 		CheckpointEvery: w.checkpointEvery, Notice: func(message string) { log.Warn(message) },
 		Step: w.step}
 	result, err := e.Run(ctx, t.Trial, means)
@@ -105,7 +105,7 @@ func (w experimentWorker) do(ctx context.Context, c sweep.Claim) ([]byte, []swee
 func (h *house) reproduceInSweep(c *cobra.Command, f databaseFlags, chosen []experiment.Experiment,
 	plans [][]outcome.Trial, o experiment.Options, workers int) (known map[string]outcome.Result,
 	err error) {
-	w, specs, err := experimentSweep(chosen, plans, o.Kernel.Arithmetic())
+	w, specs, err := experimentSweep(chosen, plans, o.Processor.Arithmetic)
 	if err != nil {
 		return nil, err
 	}

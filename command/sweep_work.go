@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"icar/nn/cuda/device"
 	"icar/sweep"
 	"icar/train"
 )
@@ -153,15 +154,16 @@ func (h *house) sweepWork(c *cobra.Command, f databaseFlags, o workFlags, s *swe
 
 // workOn works on a sweep until nothing of it is left to be done.
 func (h *house) workOn(ctx context.Context, stderr io.Writer, f databaseFlags, o workFlags,
-	s *sweep.Store, id sweep.Sweep) error {
-	loops, err := chooseKernel()
+	s *sweep.Store, id sweep.Sweep) (err error) {
+	log := slog.New(slog.NewTextHandler(stderr, nil)).With("sweep", id.ID)
+	processor, err := h.processor(ctx, id.Arithmetic, func(message string) { log.Warn(message) })
 	if err != nil {
 		return err
 	}
-	if err := errors.Join(checkArithmetic(id, loops), checkProgram(id)); err != nil {
+	defer func() { err = errors.Join(err, processor.Close()) }()
+	if err := errors.Join(checkArithmetic(id, processor.Processor), checkProgram(id)); err != nil {
 		return err
 	}
-	log := slog.New(slog.NewTextHandler(stderr, nil)).With("sweep", id.ID)
 	if o.files, err = f.folder(o.files); err != nil {
 		return err
 	}
@@ -177,12 +179,15 @@ func (h *house) workOn(ctx context.Context, stderr io.Writer, f databaseFlags, o
 	if err != nil {
 		return err
 	}
-	do, recorded := sweep.Trainer{Attempts: attempts, Catalogue: h.catalogue, Kernel: loops,
+	do, recorded := sweep.Trainer{Attempts: attempts, Catalogue: h.catalogue,
+		Processor:       processor.Processor,
 		CheckpointEvery: o.times.checkpoint, Step: meter.step}.Do, attempts.Recorded
 	if id.Kind == experimentKind {
-		e := experimentWorker{h, attempts, loops, o.times.checkpoint, meter.step}
+		e := experimentWorker{h, attempts, processor.Processor, o.times.checkpoint, meter.step}
 		do, recorded = e.do, e.Remove
 	}
+	ctx, stopWorking := context.WithCancelCause(ctx)
+	defer stopWorking(nil)
 	host, err := os.Hostname()
 	if err != nil {
 		host = "unknown"
@@ -193,7 +198,11 @@ func (h *house) workOn(ctx context.Context, stderr io.Writer, f databaseFlags, o
 		Backoff: o.backoff, GiveUp: o.giveUp, Log: log,
 		Do: func(ctx context.Context, c sweep.Claim) ([]byte, []sweep.Metric, error) {
 			defer meter.begin()()
-			return do(ctx, c)
+			result, metrics, err := do(ctx, c)
+			if errors.Is(err, device.ErrLost) {
+				stopWorking(err) // the trial is for a worker whose card is there
+			}
+			return result, metrics, err
 		},
 		Recorded: func(c sweep.Claim) { meter.recorded(); recorded(c) },
 	}

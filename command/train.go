@@ -22,7 +22,6 @@ import (
 	"icar/internal/budget"
 	"icar/internal/visible"
 	"icar/nn"
-	"icar/nn/kernel"
 	"icar/report"
 	"icar/run"
 	"icar/setting"
@@ -111,17 +110,7 @@ func addSettings(flags *pflag.FlagSet, keys []setting.Key) {
 	})
 }
 
-// chooseKernel returns the kernel that ICAR_KERNEL names, or the default.
-func chooseKernel() (kernel.Kernel, error) {
-	const variable = "ICAR_KERNEL"
-	k, err := kernel.Choose(os.Getenv(variable))
-	if err != nil {
-		return nil, usage(fmt.Errorf("%s: %w", variable, err))
-	}
-	return k, nil
-}
-
-func (h *house) trainRun(c *cobra.Command, f trainFlags) error {
+func (h *house) trainRun(c *cobra.Command, f trainFlags) (err error) {
 	config, err := h.trainConfig(c.Flags(), f.config)
 	if err != nil {
 		return err
@@ -133,11 +122,12 @@ func (h *house) trainRun(c *cobra.Command, f trainFlags) error {
 		fmt.Fprintf(c.ErrOrStderr(), "icar: %s without weight_decay is %s: PyTorch's default is "+
 			"--weight_decay %v\n", nn.AdamWName, nn.AdamName, nn.UsualDecay)
 	}
-	loops, err := chooseKernel()
+	processor, err := h.processorOf(c, "")
 	if err != nil {
 		return err
 	}
-	arithmetic, err := config.Arithmetic(nn.OnKernel(loops))
+	defer func() { err = errors.Join(err, processor.Close()) }()
+	arithmetic, err := config.Arithmetic(processor.New)
 	if err != nil {
 		return usage(err)
 	}
@@ -166,7 +156,7 @@ func (h *house) trainRun(c *cobra.Command, f trainFlags) error {
 	if _, err := run.SetLabel(f.out, func(l *run.Label) { *l = f.label }); err != nil {
 		return runFailed(errors.Join(err, dir.Close()))
 	}
-	return trainIn(c, config, f, train.Options{Model: model, Backend: nn.OnKernel(loops), Dir: dir})
+	return trainIn(c, config, f, train.Options{Model: model, Backend: processor.New, Dir: dir})
 }
 
 // maxSeconds is ten years, which a time.Duration holds.

@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"icar/nn/kernel"
 	"icar/run"
 )
 
@@ -137,7 +138,7 @@ func TestKilledAtAnyMoment(t *testing.T) {
 // arithmetic is that of the machine's default kernel, on which children run.
 func arithmetic(t *testing.T) string {
 	t.Helper()
-	k, err := chooseKernel()
+	k, err := kernel.Choose(os.Getenv(kernelVariable))
 	if err != nil {
 		t.Fatal(err)
 	}

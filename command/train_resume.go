@@ -12,7 +12,6 @@ import (
 
 	"icar/internal/visible"
 	"icar/nn"
-	"icar/nn/kernel"
 	"icar/run"
 	"icar/train"
 )
@@ -24,7 +23,7 @@ type resumeFlags struct {
 }
 
 // trainResume goes on with a run at its last checkpoint.
-func (h *house) trainResume(c *cobra.Command, f trainFlags) error {
+func (h *house) trainResume(c *cobra.Command, f trainFlags) (err error) {
 	for _, name := range []string{"name", "note", "tag"} {
 		if c.Flags().Changed(name) {
 			return usage(fmt.Errorf("--%s cannot go with --resume: use icar runs %[1]s %s", name,
@@ -37,10 +36,11 @@ func (h *house) trainResume(c *cobra.Command, f trainFlags) error {
 				"the directory: leave it out", name))
 		}
 	}
-	loops, err := chooseKernel()
+	processor, err := h.processorOf(c, h.arithmeticOf(f.resume.dir))
 	if err != nil {
 		return err
 	}
+	defer func() { err = errors.Join(err, processor.Close()) }()
 	source, err := h.ownSource(c.Context(), f.resume.dir) // a changed file changes nothing
 	if err != nil {
 		return err
@@ -49,7 +49,7 @@ func (h *house) trainResume(c *cobra.Command, f trainFlags) error {
 	if err != nil {
 		return err
 	}
-	dir, saved, err := run.Extend(f.resume.dir, h.resumedArithmetic(f.resume.dir, loops),
+	dir, saved, err := run.Extend(f.resume.dir, h.resumedArithmetic(f.resume.dir, processor.Processor),
 		f.resume.mixed, extended)
 	switch {
 	case errors.Is(err, run.ErrUnwritable), errors.Is(err, fs.ErrPermission),
@@ -83,7 +83,7 @@ func (h *house) trainResume(c *cobra.Command, f trainFlags) error {
 				"those of one go; run.json names both\n",
 			f.resume.dir, programs(saved.Info.Programs()), thisProgram())
 	}
-	return trainIn(c, config, f, train.Options{Backend: nn.OnKernel(loops), Dir: dir,
+	return trainIn(c, config, f, train.Options{Backend: processor.New, Dir: dir,
 		Saved: &saved, Source: source})
 }
 
@@ -127,15 +127,24 @@ func (h *house) extended(c *cobra.Command, dir string) ([]byte, error) {
 	return config.YAML(), nil
 }
 
+// arithmeticOf returns that of a run, "" where it cannot be read.
+func (h *house) arithmeticOf(dir string) string {
+	r, _, err := h.catalogue.ReadRun(dir)
+	if err != nil {
+		return ""
+	}
+	return r.Info.Arithmetic
+}
+
 // resumedArithmetic returns that of going on with a run. A run that cannot be
 // read is for run.Open to refuse.
-func (h *house) resumedArithmetic(dir string, loops kernel.Kernel) string {
+func (h *house) resumedArithmetic(dir string, p nn.Processor) string {
 	if _, config, err := h.catalogue.ReadRun(dir); err == nil {
-		if arithmetic, err := config.Arithmetic(nn.OnKernel(loops)); err == nil {
+		if arithmetic, err := config.Arithmetic(p.New); err == nil {
 			return arithmetic
 		}
 	}
-	return loops.Arithmetic()
+	return p.Arithmetic
 }
 
 // resumedConfig decodes the configuration of a run. Flags may repeat it and

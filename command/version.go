@@ -12,11 +12,11 @@ import (
 	"icar/run"
 )
 
-func newVersion() *cobra.Command {
+func (h *house) newVersion() *cobra.Command {
 	var licences bool
 	c := &cobra.Command{
 		Use: "version",
-		Short: "Print the version, the program's identity and this machine's kernels, or the " +
+		Short: "Print the version, the program's identity and this machine's kernels and card, or the " +
 			"licences",
 		Args: noArguments,
 		RunE: func(c *cobra.Command, _ []string) error {
@@ -24,9 +24,10 @@ func newVersion() *cobra.Command {
 				_, err := fmt.Fprint(c.OutOrStdout(), icar.Licences())
 				return err
 			}
-			_, err := fmt.Fprintf(c.OutOrStdout(), "icar %s (%s, %s/%s)\nprogram %s\nkernels %s\n",
+			_, err := fmt.Fprintf(c.OutOrStdout(), "icar %s (%s, %s/%s)\nprogram %s\nkernels %s\ncard %s\n",
 				buildVersion(),
-				runtime.Version(), runtime.GOOS, runtime.GOARCH, thisProgram(), kernels())
+				runtime.Version(), runtime.GOOS, runtime.GOARCH, thisProgram(), kernels(),
+				h.cardLine(c.Context()))
 			return err
 		},
 	}
@@ -39,7 +40,7 @@ func newVersion() *cobra.Command {
 func kernels() string {
 	var list []string
 	for _, k := range kernel.Available() {
-		list = append(list, fmt.Sprintf("%s (%s)", k.Name(), k.Arithmetic()))
+		list = append(list, loopsOf(k))
 	}
 	return strings.Join(list, ", ")
 }

@@ -17,9 +17,9 @@ import (
 
 // Env is the environment of a trial: what it is run with and changes no result.
 type Env struct {
-	// Kernel is preferred among those of the trial's arithmetic; nil for any. A
-	// trial is given one of that arithmetic.
-	Kernel kernel.Kernel
+	// Processor is preferred among those of the trial's arithmetic; zero for any
+	// kernel. A trial is given one of that arithmetic.
+	Processor nn.Processor
 	// Directory is where a trial that takes long keeps what it can go on from
 	// when it is stopped, and finds it; "" for nowhere.
 	Directory string
@@ -40,15 +40,15 @@ func (e Env) observe(run.Metric) {
 	}
 }
 
-// on returns the environment with a kernel of an arithmetic; as it is for "".
+// on returns the environment with a processor of an arithmetic; as it is for "".
 func (e Env) on(arithmetic string) (Env, error) {
 	arithmetic = run.Arithmetic(arithmetic)
-	if arithmetic == "" || e.Kernel != nil && e.Kernel.Arithmetic() == arithmetic {
+	if arithmetic == "" || e.Processor.Arithmetic == arithmetic {
 		return e, nil
 	}
 	for _, k := range kernel.Available() {
 		if k.Arithmetic() == arithmetic {
-			e.Kernel = k
+			e.Processor = nn.OnLoops(k)
 			return e, nil
 		}
 	}
@@ -56,15 +56,9 @@ func (e Env) on(arithmetic string) (Env, error) {
 		arithmetic, kernel.Available()[0].Arithmetic())
 }
 
-// Backend makes what the trial's networks run on: an engine on Kernel, or the
+// Backend makes what the trial's networks run on: that of the Processor, or the
 // reference where there is no fast form.
-func (e Env) Backend() nn.NewBackend {
-	k := e.Kernel
-	if k == nil {
-		k = kernel.Available()[0]
-	}
-	return nn.OrReference(nn.OnKernel(k), nil)
-}
+func (e Env) Backend() nn.NewBackend { return nn.OrReference(e.Processor.Or().New, nil) }
 
 // Train trains a model of c, in the directory if there is one, from where an
 // earlier call was stopped.

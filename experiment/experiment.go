@@ -44,8 +44,8 @@ type Experiment struct {
 	// On returns the trial in an arithmetic.
 	On func(t outcome.Trial, arithmetic string) (outcome.Trial, error)
 	// Check returns an error when the trial's configuration is not one that
-	// can be run, which says what to change.
-	Check func(outcome.Trial) error
+	// can be run in an environment, which says what to change.
+	Check func(outcome.Trial, Env) error
 	// Run does a trial. What it finds is a pure function of the trial.
 	Run func(context.Context, outcome.Trial, Env) (outcome.Result, error)
 	// Collect draws the conclusions from the results of all trials, in the
@@ -115,12 +115,12 @@ func Define[C Config, R any](s Spec[C, R]) Experiment {
 			err := decode(t.Config, &c)
 			return newTrial(s.Name, c, arithmetic), err
 		},
-		Check: func(t outcome.Trial) error {
+		Check: func(t outcome.Trial, m Env) error {
 			var c C
 			if err := decode(t.Config, &c); err != nil {
 				return err
 			}
-			if _, err := (Env{}).on(t.Arithmetic); err != nil {
+			if _, err := m.on(t.Arithmetic); err != nil {
 				return err
 			}
 			return c.Check()

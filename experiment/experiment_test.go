@@ -224,7 +224,7 @@ func TestForeignResults(t *testing.T) {
 		!strings.Contains(err.Error(), "toy: trial toy-x") {
 		t.Errorf("got %v", err)
 	}
-	if e.Check(foreign) == nil {
+	if e.Check(foreign, Env{}) == nil {
 		t.Error("a foreign configuration passes the check")
 	}
 }

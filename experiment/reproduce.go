@@ -11,7 +11,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
-	"icar/nn/kernel"
+	"icar/nn"
 	"icar/outcome"
 	"icar/run"
 )
@@ -22,9 +22,9 @@ type Options struct {
 	Seed    uint64
 	Set     []outcome.Setting // overrides, each applied to every trial that is run
 	Workers int               // trials at a time; 0 is one a processor
-	// Kernel is what networks run on, nil for the machine's default. The trials of
-	// an experiment that trains some are in its arithmetic.
-	Kernel kernel.Kernel
+	// Processor is what networks run on, zero for the machine's default kernel. The
+	// trials of an experiment that trains some are in its arithmetic.
+	Processor nn.Processor
 	// Keep is a folder to keep the results of trials in as they finish and,
 	// where trials take long, what they go on from: the same options go on
 	// where an earlier call was stopped, to the same outcome. "" keeps nothing.
@@ -41,14 +41,10 @@ type Options struct {
 // each configuration. Trials that a setting has made equal are run once.
 func Plan(e Experiment, o Options) ([]outcome.Trial, error) {
 	var plan []outcome.Trial
-	loops := o.Kernel
-	if loops == nil {
-		loops = kernel.Available()[0]
-	}
 	for _, t := range e.Trials(o.Scale, o.Seed) {
 		var err error
 		if e.Trains {
-			if t, err = e.On(t, loops.Arithmetic()); err != nil {
+			if t, err = e.On(t, o.Processor.Or().Arithmetic); err != nil {
 				return nil, err
 			}
 		}
@@ -57,7 +53,7 @@ func Plan(e Experiment, o Options) ([]outcome.Trial, error) {
 				return nil, err
 			}
 		}
-		if err := e.Check(t); err != nil {
+		if err := e.Check(t, Env{Processor: o.Processor}); err != nil {
 			return nil, fmt.Errorf("%s: %w", e.Name, err)
 		}
 		if !slices.ContainsFunc(plan, func(p outcome.Trial) bool { return p.ID == t.ID }) {
@@ -82,7 +78,7 @@ func Reproduce(ctx context.Context, e Experiment, o Options,
 	if o.Notice == nil {
 		o.Notice = func(string) {}
 	}
-	env := Env{Kernel: o.Kernel, Notice: o.Notice}
+	env := Env{Processor: o.Processor, Notice: o.Notice}
 	keep, err := newKeeper(o.Keep, env)
 	if err != nil {
 		return outcome.Outcome{}, outcome.Cost{}, err

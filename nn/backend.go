@@ -38,6 +38,22 @@ var (
 // call. About a model that it cannot run the error is [errors.ErrUnsupported].
 type NewBackend func(model *Transformer[float32]) (Backend, error)
 
+// Holder is a Backend that holds what others may need, such as memory of a card.
+type Holder interface {
+	Backend
+	// Close gives it back, whatever has failed before.
+	Close(ctx context.Context) error
+}
+
+// Release ends the use of a backend, also when ctx is done: a Holder is closed, others
+// are left to the garbage collector.
+func Release(ctx context.Context, b Backend) error {
+	if h, ok := b.(Holder); ok {
+		return h.Close(context.WithoutCancel(ctx))
+	}
+	return nil
+}
+
 // OnKernel makes an Engine on the loops of k.
 func OnKernel(k kernel.Kernel) NewBackend {
 	return func(model *Transformer[float32]) (Backend, error) {

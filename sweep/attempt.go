@@ -84,11 +84,12 @@ func below(above *os.Root, name string, make bool) (*os.Root, error) {
 }
 
 // Inherit makes the directory of an attempt with the last checkpoint of an
-// earlier one that is whole, of this program and of that arithmetic, and opens
-// it. Without one there is no directory, but the one that it belongs into, and dir
+// earlier one that is whole, of this program and of one of these arithmetics, and
+// opens it. Without one there is no directory, but the one that it belongs into, and dir
 // and saved are nil. The error may be that the directory would not be below the
 // folder.
-func (a Attempts) Inherit(c Claim, arithmetic string) (dir *run.Dir, saved *run.Saved, err error) {
+func (a Attempts) Inherit(c Claim, arithmetics ...string) (dir *run.Dir, saved *run.Saved,
+	err error) {
 	path := a.Path(c)
 	trial, err := a.trial(c, true)
 	if err != nil {
@@ -103,7 +104,7 @@ func (a Attempts) Inherit(c Claim, arithmetic string) (dir *run.Dir, saved *run.
 		if err == nil {
 			var dir *run.Dir
 			var saved run.Saved
-			if dir, saved, err = run.Open(path, arithmetic, false); err == nil {
+			if dir, saved, err = openIn(path, arithmetics); err == nil {
 				if err = ours(saved); err == nil {
 					return dir, &saved, nil
 				}
@@ -121,6 +122,21 @@ func (a Attempts) Inherit(c Claim, arithmetic string) (dir *run.Dir, saved *run.
 		}
 	}
 	return nil, nil, nil
+}
+
+// openIn opens a run that is in one of these arithmetics: a trial may be of a model that
+// its processor leaves to another. The error is that of the first.
+func openIn(path string, arithmetics []string) (dir *run.Dir, saved run.Saved, err error) {
+	for i, a := range arithmetics {
+		d, s, failed := run.Open(path, a, false)
+		if failed == nil {
+			return d, s, nil
+		}
+		if i == 0 {
+			err = failed
+		}
+	}
+	return nil, run.Saved{}, err
 }
 
 // putBack makes attempts that are not before a claim ones that are: a database that

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"icar/ar"
+	"icar/nn"
 	"icar/setting"
 	"icar/sweep"
 	"icar/train"
@@ -72,7 +73,7 @@ func TestSweepOverAnotherLaw(t *testing.T) {
 		t.Errorf("the process has the identity %s, in the standard catalogue %s", a[0].ID, b[0].ID)
 	}
 	trainer := sweep.Trainer{Attempts: sweep.Attempts{Folder: t.TempDir(), Log: quiet()},
-		Catalogue: catalogue, Kernel: loops()}
+		Catalogue: catalogue, Processor: nn.OnLoops(loops())}
 	result, _, err := trainer.Do(t.Context(),
 		sweep.Claim{Sweep: "walks", ID: trials[1].ID, Epoch: 1, Config: trials[1].Config})
 	if err != nil || !strings.Contains(string(result), `"steps":4`) {

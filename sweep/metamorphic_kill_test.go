@@ -12,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	"icar/nn"
 	"icar/sweep"
 )
 
@@ -43,7 +44,7 @@ func chaosWorker(files, id string) int {
 		}
 		happened := func() { fmt.Println("a thing") }
 		trainer := sweep.Trainer{Attempts: sweep.Attempts{Folder: files, Log: quiet()},
-			Kernel: loops(), Step: happened}
+			Processor: nn.OnLoops(loops()), Step: happened}
 		return sweep.Worker{Store: s, Sweep: of, Name: "child", Parallel: 2, Lease: lease,
 			Heartbeat: 5 * time.Millisecond, GiveUp: time.Second, Log: quiet(),
 			Do: func(ctx context.Context, c sweep.Claim) ([]byte, []sweep.Metric, error) {

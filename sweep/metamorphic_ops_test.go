@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"syscall"
 
+	"icar/nn"
 	"icar/sweep"
 )
 
@@ -93,7 +94,7 @@ func (w *world) do(c sweep.Claim, steps int) ([]byte, []sweep.Metric, error) {
 	ctx, cancel := context.WithCancelCause(w.Context())
 	defer cancel(nil)
 	left := steps
-	trainer := sweep.Trainer{Attempts: w.attempts(), Kernel: loops(), Step: func() {
+	trainer := sweep.Trainer{Attempts: w.attempts(), Processor: nn.OnLoops(loops()), Step: func() {
 		if left--; left == 0 {
 			cancel(errAgain)
 		}

@@ -19,6 +19,7 @@ import (
 	"testing"
 	"time"
 
+	"icar/nn"
 	"icar/nn/kernel"
 	"icar/sweep"
 )
@@ -84,7 +85,7 @@ func calmResults(t *testing.T, trials []sweep.Spec) map[string][]byte {
 		t.Fatal(err)
 	}
 	trainer := sweep.Trainer{Attempts: sweep.Attempts{Folder: t.TempDir(), Log: quiet()},
-		Kernel: loops()}
+		Processor: nn.OnLoops(loops())}
 	want(t, worker(t, s, 2, trainer.Do).Run(t.Context()), nil)
 	calm := map[string][]byte{}
 	want(t, s.Trials(t.Context(), found(t, s), func(trial sweep.Trial) error {

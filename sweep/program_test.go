@@ -15,6 +15,7 @@ import (
 	"strings"
 	"testing"
 
+	"icar/nn"
 	"icar/nn/kernel"
 	"icar/run"
 	"icar/sweep"
@@ -65,7 +66,7 @@ func TestLeftoversOfAnotherProgram(t *testing.T) {
 	} {
 		var log bytes.Buffer
 		trainer := sweep.Trainer{Attempts: sweep.Attempts{Folder: t.TempDir(),
-			Log: slog.New(slog.NewTextHandler(&log, nil))}, Kernel: plain}
+			Log: slog.New(slog.NewTextHandler(&log, nil))}, Processor: nn.OnLoops(plain)}
 		calm, _, err := trainer.Do(t.Context(), c)
 		if err != nil {
 			t.Fatal(err)
@@ -106,7 +107,7 @@ func TestAttemptsAheadOfTheDatabase(t *testing.T) {
 		var log bytes.Buffer
 		ctx, cancel := context.WithCancel(t.Context())
 		defer cancel()
-		trainer := sweep.Trainer{Kernel: plain, Attempts: sweep.Attempts{Folder: folder,
+		trainer := sweep.Trainer{Processor: nn.OnLoops(plain), Attempts: sweep.Attempts{Folder: folder,
 			Log: slog.New(slog.NewTextHandler(&log, nil))}, Step: func() {
 			if steps--; steps == 0 {
 				cancel()
@@ -164,7 +165,7 @@ func TestStaleWorkerMovesNothing(t *testing.T) {
 	c.ID = sweep.Identity(c.Config, "go")
 	stale := c
 	stale.Epoch = 1
-	trainer := sweep.Trainer{Kernel: plain, Attempts: sweep.Attempts{Folder: t.TempDir(),
+	trainer := sweep.Trainer{Processor: nn.OnLoops(plain), Attempts: sweep.Attempts{Folder: t.TempDir(),
 		Log: slog.New(slog.DiscardHandler), Held: func(asked sweep.Claim) error {
 			if asked.Epoch == stale.Epoch {
 				return sweep.ErrLost

@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"icar/nn"
-	"icar/nn/kernel"
 	"icar/run"
 	"icar/train"
 )
@@ -16,7 +15,7 @@ import (
 type Trainer struct {
 	Attempts
 	Catalogue       *train.Catalogue // what the configurations mean
-	Kernel          kernel.Kernel
+	Processor       nn.Processor
 	CheckpointEvery time.Duration // the longest time without a checkpoint
 	Step            func()        // called after every step, if not nil
 }
@@ -45,7 +44,7 @@ func (t Trainer) Do(ctx context.Context, c Claim) ([]byte, []Metric, error) {
 		from = saved.Checkpoint.Step
 	}
 	t.Log.Info("training", "trial", c.ID, "epoch", c.Epoch, "from", from)
-	o := train.Options{Backend: nn.OnKernel(t.Kernel), Notice: t.notice, Dir: dir, Saved: saved,
+	o := train.Options{Backend: t.Processor.New, Notice: t.notice, Dir: dir, Saved: saved,
 		CheckpointEvery: t.CheckpointEvery, Observe: t.observe}
 	_, history, err := train.Train(ctx, config, o)
 	if err = errors.Join(err, dir.Close()); err != nil {
@@ -82,7 +81,7 @@ func found(history train.History) ([]byte, []Metric, error) {
 // open makes the directory of an attempt, with the last checkpoint of an
 // earlier one that is whole; saved is nil if there is none.
 func (t Trainer) open(c Claim, config train.Config) (*run.Dir, *run.Saved, error) {
-	arithmetic, err := config.Arithmetic(nn.OnKernel(t.Kernel))
+	arithmetic, err := config.Arithmetic(t.Processor.New)
 	if err != nil {
 		return nil, nil, err
 	}

@@ -45,8 +45,9 @@ type Options struct {
 // errors are that of [Config.Resolve], a DivergedError, which the directory keeps
 // on record, or one of the directory, such as a full disk. With an error come the model and the
 // history up to the last whole step, if training had begun.
-func Train(ctx context.Context, c Config, o Options) (*nn.Transformer[float32], History, error) {
-	c, err := c.Resolve()
+func Train(ctx context.Context, c Config, o Options) (_ *nn.Transformer[float32], _ History,
+	err error) {
+	c, err = c.Resolve()
 	if err != nil {
 		return nil, nil, err
 	}
@@ -63,6 +64,11 @@ func Train(ctx context.Context, c Config, o Options) (*nn.Transformer[float32], 
 	if t.backend, err = nn.OrReference(backend(o.Backend), o.Notice)(t.Model); err != nil {
 		return nil, nil, err
 	}
+	defer func() {
+		if given := nn.Release(ctx, t.backend); err == nil {
+			err = given // else it says again what has failed
+		}
+	}()
 	if t.descent, err = newDescent(c, t.Model.Parameters(), t.backend); err != nil {
 		return nil, nil, err
 	}
@@ -97,7 +103,7 @@ func (c Config) Arithmetic(build nn.NewBackend) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	return b.Arithmetic(), nil
+	return b.Arithmetic(), nn.Release(context.Background(), b)
 }
 
 // restore takes the state from Options.Saved.

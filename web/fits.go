@@ -2,9 +2,12 @@ package web
 
 import (
 	"context"
+	"errors"
 
 	"icar/ar"
 	"icar/estimator"
+	"icar/nn"
+	"icar/nn/cuda/device"
 	"icar/probe"
 	"icar/theory"
 	"icar/train"
@@ -66,9 +69,13 @@ func modelOf(key fitKey) train.Config {
 	return c
 }
 
-// trained trains the model.
-func trained(ctx context.Context, key fitKey) (*probe.Model, error) {
-	net, _, err := train.Train(ctx, modelOf(key), train.Options{})
+// trained trains the model, on the machine's default kernel where a card is lost: the
+// server goes on without it.
+func trained(ctx context.Context, key fitKey, p nn.Processor) (*probe.Model, error) {
+	net, _, err := train.Train(ctx, modelOf(key), train.Options{Backend: p.Or().New})
+	if errors.Is(err, device.ErrLost) {
+		net, _, err = train.Train(ctx, modelOf(key), train.Options{})
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -81,7 +88,7 @@ func trained(ctx context.Context, key fitKey) (*probe.Model, error) {
 func (s *Server) fitted(ctx context.Context, key fitKey, k int) (fitted, []assessed, error) {
 	ctx = context.WithoutCancel(ctx)
 	f, err := s.fits.get(ctx, key, func(ctx context.Context) (fitted, error) {
-		return fit(ctx, key)
+		return fit(ctx, key, s.options.Processor)
 	})
 	if err != nil {
 		return f, nil, err
@@ -94,13 +101,13 @@ func (s *Server) fitted(ctx context.Context, key fitKey, k int) (fitted, []asses
 }
 
 // fit trains the model and fits what is beside it whatever the number of steps.
-func fit(ctx context.Context, key fitKey) (f fitted, err error) {
+func fit(ctx context.Context, key fitKey, p nn.Processor) (f fitted, err error) {
 	process := ar.New(key.family, key.d)
 	batch, err := fitBatch(process, "web-train")
 	if err != nil {
 		return f, err
 	}
-	if f.model, err = trained(ctx, key); err != nil {
+	if f.model, err = trained(ctx, key, p); err != nil {
 		return f, err
 	}
 	linear, err := estimator.FitLinearAttention(ctx, batch, fitRounds, 1e-3)

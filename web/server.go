@@ -15,6 +15,7 @@ import (
 	"runtime"
 	"time"
 
+	"icar/nn"
 	"icar/theory"
 	"icar/train"
 )
@@ -46,6 +47,9 @@ type Options struct {
 	// Catalogue is what the configurations of runs and models mean; nil for the
 	// standard one.
 	Catalogue *train.Catalogue
+	// Processor is what models are trained on; the zero value is the machine's default
+	// kernel.
+	Processor nn.Processor
 	Log       *slog.Logger
 }
 

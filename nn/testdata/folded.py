@@ -30,7 +30,7 @@ def prefix_sums(model, x):
     size = max(n for n in range(1, 17) if T % n == 0)
     x = x.repeat(1, 1, c["embed"] // c["width"])
     D = c["embed"]
-    causal = torch.tril(torch.ones(size, size, dtype=x.dtype))
+    causal = torch.tril(torch.ones(size, size, dtype=x.dtype, device=x.device))
     for layer in model.layers:
         q, k, v = (f(x).reshape(N, T // size, size, D) for f in (layer.q, layer.k, layer.v))
         inside = (q @ k.transpose(-1, -2) * causal) @ v
@@ -62,11 +62,11 @@ def tensors(model, x):
     U = torch.einsum("od,hde->hoe", layer.o.weight, v)
     pos = model.pos[:T]
     scores = layer.split(layer.q(pos)) @ layer.split(layer.k(pos)).transpose(-1, -2) / D**0.5
-    causal = torch.tril(torch.ones(T, T, dtype=torch.bool))
+    causal = torch.tril(torch.ones(T, T, dtype=torch.bool, device=x.device))
     P = torch.softmax(scores.masked_fill(~causal, float("-inf")), -1)
 
     R = torch.einsum("hba,hoe->hbeao", M, U)
-    rows, cols = torch.triu_indices(E, E)  # x̃_j x̃_jᵀ is symmetric
+    rows, cols = torch.triu_indices(E, E, device=x.device)  # x̃_j x̃_jᵀ is symmetric
     R = (R + R.transpose(1, 2))[:, rows, cols] * torch.where(rows == cols, 0.5, 1.0)[None, :, None, None].to(x.dtype)
     S = len(rows)
     G = (P.reshape(H, T * T).t() @ R.reshape(H, S * E * D)).view(T, T, S, E * D)  # i, j

@@ -13,6 +13,7 @@ import (
 	"testing"
 
 	"icar/experiment"
+	"icar/nn"
 	"icar/nn/kernel"
 	"icar/outcome"
 	"icar/run"
@@ -128,7 +129,7 @@ func TestTrialOfAnOlderArithmetic(t *testing.T) {
 			today = k.Name()
 		}
 	}
-	if err := made.Check(old); (err == nil) != (today != "") {
+	if err := made.Check(old, experiment.Env{}); (err == nil) != (today != "") {
 		t.Errorf("kernel %q: %v", today, err)
 	}
 }
@@ -140,7 +141,7 @@ func TestKernelOfTheOptions(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	o := experiment.Options{Scale: outcome.Quick, Kernel: plain}
+	o := experiment.Options{Scale: outcome.Quick, Processor: nn.OnLoops(plain)}
 	for e, want := range map[string]string{"fig5": "go", "fig6": ""} {
 		made := fig5()
 		if e == "fig6" {
@@ -154,7 +155,7 @@ func TestKernelOfTheOptions(t *testing.T) {
 		if err != nil || other.ID == plan[0].ID {
 			t.Errorf("%s: %s in two arithmetics (%v)", e, other.ID, err)
 		}
-		if err := made.Check(other); err == nil ||
+		if err := made.Check(other, experiment.Env{}); err == nil ||
 			!strings.Contains(err.Error(), `no kernel here has the arithmetic "abacus"`) {
 			t.Errorf("%s: got %v", e, err)
 		}

@@ -2,6 +2,7 @@ package sander2024
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math"
 	"slices"
@@ -107,6 +108,7 @@ func measureNetwork(ctx context.Context, c networkConfig, model *nn.Transformer[
 		return networkResult{}, err
 	}
 	squared, err := train.SquaredErrors(ctx, backend, test)
+	err = errors.Join(err, nn.Release(ctx, backend))
 	if err != nil {
 		return networkResult{}, err
 	}
