@@ -10,7 +10,6 @@ import (
 
 	"icar/ar"
 	"icar/figure"
-	"icar/report"
 	"icar/theory"
 )
 
@@ -138,5 +137,5 @@ func (doc *Document) identity(theta float64, t int) {
 				arrow("λ^T", figure.Dashed, 0, power(t)),
 				figure.NewSeries("", figure.Dashed, x, y),
 			}})
-	doc.fact("2cosθ", "%s", report.Number(2*math.Cos(theta)))
+	doc.fact("2cosθ", "%s", figure.Text(2*math.Cos(theta)))
 }

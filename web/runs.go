@@ -3,9 +3,9 @@
 package web
 
 import (
+	"context"
 	"crypto/sha256"
 	"fmt"
-	"net/http"
 	"strings"
 	"time"
 
@@ -95,20 +95,20 @@ func (d *Document) curves(runs []shelfRun) {
 // listRuns answers with the list of runs and the curves of some, or with 304 to
 // who has seen them as they are. A page asks again and again: a browser keeps six
 // connections to a server for all its pages together, so none may hold one.
-func (s *Server) listRuns(w http.ResponseWriter, r *http.Request, v values) error {
-	give, err := s.viewers.take(r.Context())
+func (s *Server) listRuns(ctx context.Context, x exchange, v values) error {
+	give, err := s.viewers.take(ctx)
 	if err != nil {
 		return err
 	}
 	defer give()
-	runs, err := s.shelf.list(r.Context())
+	runs, err := s.shelf.list(ctx)
 	if err != nil {
 		return err
 	}
 	all := states(runs)
 	tag := fingerprint(all)
-	if r.Header.Get("If-None-Match") == tag {
-		w.WriteHeader(http.StatusNotModified)
+	if x.seen() == tag {
+		x.answer(statusNotModified, "", nil)
 		return nil
 	}
 	out := shelved{Runs: all}
@@ -117,7 +117,7 @@ func (s *Server) listRuns(w http.ResponseWriter, r *http.Request, v values) erro
 		if p == "" {
 			continue
 		}
-		r, err := s.shelf.find(r.Context(), p)
+		r, err := s.shelf.find(ctx, p)
 		if err != nil {
 			return err
 		}
@@ -126,9 +126,7 @@ func (s *Server) listRuns(w http.ResponseWriter, r *http.Request, v values) erro
 	if len(chosen) > 0 {
 		out.curves(chosen)
 	}
-	w.Header().Set("ETag", tag)
-	writeJSON(w, http.StatusOK, out)
-	return nil
+	return answerJSON(x, tag, out)
 }
 
 // fingerprint is an entity tag that changes with what is shown of the runs.

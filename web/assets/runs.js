@@ -1,11 +1,11 @@
 // Part five: the runs below a folder, live, and the inside of one.
 
 import { onReturn, recall, recallAll, remember } from "./address.js";
-import { ask } from "./ask.js";
+import { ask, poll } from "./ask.js";
 import { draw, pictured } from "./board.js";
 import { palette } from "./figure.js";
 import { land } from "./land.js";
-import { parse, visible } from "./visible.js";
+import { visible } from "./visible.js";
 
 const area = document.getElementById("runs"), list = document.getElementById("run-list"), inside = document.getElementById("inside");
 let chosen = recallAll("runs.run"), looked = recall("inside.run"), connection = new AbortController();
@@ -89,18 +89,13 @@ const connect = async () => {
     let wrong = "";
     try {
       const q = new URLSearchParams(chosen.map((p) => ["run", p]));
-      const response = await fetch(`/api/runs?${q}`, { signal: mine.signal, headers: tag ? { "If-None-Match": tag } : {} });
-      if (response.ok) {
-        const data = parse(await response.text());
-        if (mine.signal.aborted) return;
-        tag = response.headers.get("ETag");
-        update(data);
-      } else if (response.status !== 304) {
-        wrong = (parse(await response.text())).error;
-        if (response.status === 404) { chosen = []; remember({ "runs.run": chosen }, true); }
-      }
-    } catch {
-      wrong = "The server does not answer; trying again.";
+      const news = await poll(`/api/runs?${q}`, tag, mine.signal);
+      if (mine.signal.aborted) return;
+      tag = news.tag;
+      if (news.answer) update(news.answer);
+    } catch (error) {
+      wrong = error.status ? error.message : "The server does not answer; trying again.";
+      if (error.status === 404) { chosen = []; remember({ "runs.run": chosen }, true); }
     }
     if (mine.signal.aborted) return;
     if (wrong) {
