@@ -115,7 +115,7 @@ long as a worker waits, 130 interrupted.`,
 	root.SetFlagErrorFunc(flagError)
 	root.AddCommand(h.newReproduce(), h.newList(), h.newTrain(), h.newRuns(), h.newSample(),
 		newEstimate(), h.newProbe(), h.newSweep(), h.newBench(), h.newBenchCase(), newText(),
-		h.newReport(), h.newServe(), h.newVersion())
+		h.newReport(), h.newServe(), newSite(), h.newVersion())
 	return root
 }
 

@@ -55,7 +55,7 @@ Sweeps are read from what icar sweep results has written below --runs, a .csv or
 				return err
 			}
 			defer func() { err = errors.Join(err, processor.Close()) }()
-			o.Processor = processor.Processor
+			o.Backend = processor.New
 			server, err := web.Listen(o)
 			if err != nil {
 				return usage(err)

@@ -2,11 +2,20 @@ package figure
 
 import (
 	"encoding/json"
+	"fmt"
 	"math"
 )
 
 // Number is a float64 that JSON can hold when it is not finite: as null.
 type Number float64
+
+// Text writes a number for people, to six digits.
+func Text(x float64) string {
+	if math.IsNaN(x) || math.IsInf(x, 0) {
+		return "not finite"
+	}
+	return fmt.Sprintf("%.6g", x)
+}
 
 // Float returns the number as a float64.
 func (n Number) Float() float64 { return float64(n) }

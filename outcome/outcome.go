@@ -9,6 +9,10 @@ import (
 	"icar/figure"
 )
 
+// ClaimsFile is the file in the folder of a reproduction that holds its claims: an array
+// of [Claim].
+const ClaimsFile = "claims.json"
+
 // Scale is how large an experiment is run.
 type Scale string
 

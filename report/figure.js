@@ -465,7 +465,7 @@ function text(svg, content, x, y, attributes) {
     if (level === 0 && at === 0) e.append(words);
     else {
       const size = level ? 0.75 : 1, t = shape("tspan", { dy: `${((at - to) / size).toFixed(3)}em` });
-      if (level) t.setAttribute("font-size", `${size}em`); // no style: the explorer forbids it
+      if (level) t.setAttribute("font-size", `${size}em`);
       t.textContent = words;
       e.append(t);
     }

@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"html/template"
 	"io"
-	"math"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -211,9 +210,4 @@ func picture(f figure.Figure) (template.HTML, error) {
 }
 
 // Number writes a number for people, to six digits.
-func Number(x float64) string {
-	if math.IsNaN(x) || math.IsInf(x, 0) {
-		return "not finite"
-	}
-	return fmt.Sprintf("%.6g", x)
-}
+func Number(x float64) string { return figure.Text(x) }

@@ -22,7 +22,7 @@ import (
 const (
 	ResultFile = "result.json"  // in an experiment's folder: outcome.Outcome
 	CostFile   = "timings.json" // in an experiment's folder: outcome.Cost
-	ClaimsFile = "claims.json"  // an array of outcome.Claim
+	ClaimsFile = outcome.ClaimsFile
 	PageFile   = "report.html"
 	dataFolder = "data"
 	figureStem = "figure"

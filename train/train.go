@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"icar/nn"
-	"icar/nn/kernel"
 	"icar/run"
 )
 
@@ -82,7 +81,7 @@ func Train(ctx context.Context, c Config, o Options) (_ *nn.Transformer[float32]
 // backend returns build, or what nil stands for.
 func backend(build nn.NewBackend) nn.NewBackend {
 	if build == nil {
-		return nn.OnKernel(kernel.Available()[0])
+		return usual()
 	}
 	return build
 }

@@ -8,14 +8,16 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/goccy/go-yaml/ast"
-
-	"icar/internal/strict"
 	"icar/setting"
 )
 
-// ErrSyntax is in the error about a file which is no YAML.
-var ErrSyntax = strict.ErrSyntax
+// member is a line of a file of settings: a key and a value that is one word or number,
+// or the error that says what it is instead.
+type member struct {
+	line      int
+	key, text string
+	err       error
+}
 
 // Decode sets the fields of c that a YAML file, a mapping from keys to values,
 // gives; the others keep their values. The error names the line: no YAML or a
@@ -23,25 +25,21 @@ var ErrSyntax = strict.ErrSyntax
 // value of the wrong type. Whether the values make sense is for Resolve to
 // say.
 func (c *Config) Decode(file []byte) error {
-	members, err := strict.Members(file)
+	members, err := membersOf(file)
 	if err != nil {
 		return err
 	}
-	name := func(m *ast.MappingValueNode) string { return m.Key.GetToken().Value }
-	slices.SortStableFunc(members, func(a, b *ast.MappingValueNode) int {
-		return rank(name(a)) - rank(name(b))
-	})
+	slices.SortStableFunc(members, func(a, b member) int { return rank(a.key) - rank(b.key) })
 	for _, m := range members {
-		key, err := c.key(name(m))
+		key, err := c.key(m.key)
 		if err != nil {
-			return fmt.Errorf("line %d: %w", strict.Line(m.Key), err)
+			return fmt.Errorf("line %d: %w", m.line, err)
 		}
-		text, err := strict.Scalar(m.Value)
-		if err == nil {
-			err = key.Set(text)
+		if err = m.err; err == nil {
+			err = key.Set(m.text)
 		}
 		if err != nil {
-			return fmt.Errorf("line %d: %s: %w", strict.Line(m.Key), key.Name, err)
+			return fmt.Errorf("line %d: %s: %w", m.line, key.Name, err)
 		}
 	}
 	return nil

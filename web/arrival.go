@@ -1,7 +1,10 @@
+//go:build !js
+
 package web
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"io"
 	"net/http"
@@ -18,21 +21,22 @@ const (
 	longestPost = 20 * time.Second // whatever was sent
 )
 
-// arrival reads the body of a request, as one of a bounded number at a time.
-func (s *Server) arrival(w http.ResponseWriter, r *http.Request) ([]byte, error) {
-	give, err := s.arriving.take(r.Context())
+// file reads the body of a request, as one of a bounded number at a time.
+func (x httpExchange) file(ctx context.Context, limit int64) ([]byte, error) {
+	give, err := x.s.arriving.take(ctx)
 	if err != nil {
 		return nil, err
 	}
 	defer give()
-	control, began := http.NewResponseController(w), time.Now()
+	body := http.MaxBytesReader(x.w, x.r.Body, limit)
+	control, began := http.NewResponseController(x.w), time.Now()
 	var file bytes.Buffer
 	for err == nil {
 		earned := min(longestPost, grace+time.Duration(file.Len())*time.Second/minRate)
 		if err := control.SetReadDeadline(began.Add(earned)); err != nil {
 			return nil, err
 		}
-		_, err = io.CopyN(&file, r.Body, 64<<10)
+		_, err = io.CopyN(&file, body, 64<<10)
 	}
 	var large *http.MaxBytesError
 	switch {

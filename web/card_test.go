@@ -27,8 +27,10 @@ func TestFitsGoOnWithoutACard(t *testing.T) {
 		}
 		return nn.OnKernel(plain)(m)
 	}
+	s := newServer(Options{Backend: p.New})
+	t.Cleanup(s.stop)
 	for range 2 {
-		if m, err := trained(t.Context(), key, p); err != nil || m == nil {
+		if m, err := s.trained(t.Context(), key); err != nil || m == nil {
 			t.Errorf("%v, %v", m, err)
 		}
 	}

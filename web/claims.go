@@ -3,11 +3,9 @@ package web
 import (
 	"errors"
 	"io/fs"
-	"net/http"
 
 	"icar/internal/budget"
 	"icar/outcome"
-	"icar/report"
 )
 
 // maxClaims is the largest claims.json that is read, in bytes.
@@ -26,12 +24,12 @@ func (s *Server) claims() ([]outcome.Claim, error) {
 	}
 	defer folder.Close()
 	b := budget.Results()
-	data, err := budget.ReadIn(budget.Root(folder), report.ClaimsFile, maxClaims)
+	data, err := budget.ReadIn(budget.Root(folder), outcome.ClaimsFile, maxClaims)
 	if errors.Is(err, fs.ErrNotExist) {
 		return all, nil
 	}
 	if err != nil {
-		return nil, refuse(http.StatusForbidden, "%s cannot be read: %v", report.ClaimsFile, err)
+		return nil, refuse(statusForbidden, "%s cannot be read: %v", outcome.ClaimsFile, err)
 	}
 	if err := budget.Unmarshal(data, &all, b); err != nil {
 		return nil, unreadable(err)

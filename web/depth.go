@@ -42,7 +42,7 @@ func deepOf(key deepKey) train.Config {
 // deep trains a model, or has trained it before.
 func (s *Server) deep(ctx context.Context, key deepKey) (deep, error) {
 	return s.deeps.get(context.WithoutCancel(ctx), key, func(ctx context.Context) (deep, error) {
-		net, _, err := train.Train(ctx, deepOf(key), train.Options{})
+		net, err := s.network(ctx, deepOf(key))
 		if err != nil {
 			return deep{}, err
 		}

@@ -1,13 +1,9 @@
 package web
 
 import (
-	"encoding/json"
-	"errors"
 	"fmt"
-	"net/http"
 
 	"icar/figure"
-	"icar/report"
 )
 
 // Document is what every part of the page shows: figures under the names of
@@ -80,7 +76,7 @@ func (d *Document) number(name string, x float64) {
 }
 
 func (d *Document) factNumber(label string, x float64) {
-	d.Facts = append(d.Facts, Fact{label, report.Number(x)})
+	d.Facts = append(d.Facts, Fact{label, figure.Text(x)})
 }
 
 func heatmap(title, x, y string, rows, columns int, cells []float64) figure.Panel {
@@ -113,33 +109,4 @@ func refuse(status int, format string, args ...any) error {
 }
 
 // bad is the refusal of a request that makes no sense.
-func bad(err error) error { return refusal{http.StatusBadRequest, err} }
-
-func writeJSON(w http.ResponseWriter, status int, document any) {
-	body, err := json.Marshal(document)
-	if err != nil {
-		http.Error(w, `{"error":"the answer is no JSON"}`, http.StatusInternalServerError)
-		return
-	}
-	write(w, status, body)
-}
-
-// write answers with a JSON document.
-func write(w http.ResponseWriter, status int, body []byte) {
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(status)
-	w.Write(body)
-}
-
-// writeError answers with the error: {"error": "…"} and its status.
-func writeError(w http.ResponseWriter, err error) {
-	var r refusal
-	status := http.StatusInternalServerError
-	if errors.As(err, &r) {
-		status = r.status
-	}
-	if status == http.StatusTooManyRequests {
-		w.Header().Set("Retry-After", "1")
-	}
-	writeJSON(w, status, map[string]string{"error": err.Error()})
-}
+func bad(err error) error { return refusal{statusBad, err} }

@@ -2,12 +2,9 @@ package web
 
 import (
 	"context"
-	"errors"
 
 	"icar/ar"
 	"icar/estimator"
-	"icar/nn"
-	"icar/nn/cuda/device"
 	"icar/probe"
 	"icar/theory"
 	"icar/train"
@@ -19,6 +16,13 @@ const (
 	fitSequences = 128
 	fitLength    = 30
 	fitRounds    = 4
+)
+
+// Names of the algorithms beside the model.
+const (
+	starLabel   = "one step, η*"
+	linearLabel = "best linear layer"
+	leastLabel  = "least squares"
 )
 
 // fitKey is what the model and the algorithms beside it depend on.
@@ -69,13 +73,9 @@ func modelOf(key fitKey) train.Config {
 	return c
 }
 
-// trained trains the model, on the machine's default kernel where a card is lost: the
-// server goes on without it.
-func trained(ctx context.Context, key fitKey, p nn.Processor) (*probe.Model, error) {
-	net, _, err := train.Train(ctx, modelOf(key), train.Options{Backend: p.Or().New})
-	if errors.Is(err, device.ErrLost) {
-		net, _, err = train.Train(ctx, modelOf(key), train.Options{})
-	}
+// trained trains the model.
+func (s *Server) trained(ctx context.Context, key fitKey) (*probe.Model, error) {
+	net, err := s.network(ctx, modelOf(key))
 	if err != nil {
 		return nil, err
 	}
@@ -88,26 +88,30 @@ func trained(ctx context.Context, key fitKey, p nn.Processor) (*probe.Model, err
 func (s *Server) fitted(ctx context.Context, key fitKey, k int) (fitted, []assessed, error) {
 	ctx = context.WithoutCancel(ctx)
 	f, err := s.fits.get(ctx, key, func(ctx context.Context) (fitted, error) {
-		return fit(ctx, key, s.options.Processor)
+		return s.fit(ctx, key)
 	})
 	if err != nil {
 		return f, nil, err
 	}
 	many := stepsKey{key.family, key.d, k}
 	steps, err := s.steps.get(ctx, many, func(ctx context.Context) (assessed, error) {
-		return fitSteps(ctx, many)
+		return s.fitSteps(ctx, many)
 	})
 	return f, []assessed{f.star, steps, f.linear, f.least}, err
 }
 
 // fit trains the model and fits what is beside it whatever the number of steps.
-func fit(ctx context.Context, key fitKey, p nn.Processor) (f fitted, err error) {
+func (s *Server) fit(ctx context.Context, key fitKey) (f fitted, err error) {
+	if f.model, err = s.trained(ctx, key); err != nil {
+		return f, err
+	}
+	if known, found := s.learnt.fit(key); found {
+		known.model = f.model
+		return known, nil
+	}
 	process := ar.New(key.family, key.d)
 	batch, err := fitBatch(process, "web-train")
 	if err != nil {
-		return f, err
-	}
-	if f.model, err = trained(ctx, key, p); err != nil {
 		return f, err
 	}
 	linear, err := estimator.FitLinearAttention(ctx, batch, fitRounds, 1e-3)
@@ -121,9 +125,9 @@ func fit(ctx context.Context, key fitKey, p nn.Processor) (f fitted, err error) 
 	f.eta = one.Eta[0]
 	star := estimator.GradientDescent{K: 1, Eta: []float64{gradientStep(process,
 		norm2(batch.States[:key.d]))}}
-	for at, a := range map[*assessed]named{&f.star: {"one step, η*", star},
-		&f.linear: {"best linear layer", linear},
-		&f.least:  {"least squares", estimator.LeastSquares{}}} {
+	for at, a := range map[*assessed]named{&f.star: {starLabel, star},
+		&f.linear: {linearLabel, linear},
+		&f.least:  {leastLabel, estimator.LeastSquares{}}} {
 		if *at, err = assess(ctx, process, a); err != nil {
 			return f, err
 		}
@@ -136,12 +140,17 @@ func fit(ctx context.Context, key fitKey, p nn.Processor) (f fitted, err error) 
 		return f, err
 	}
 	f.modelError = estimator.ErrorsOf(predictions, batch).PerPosition()
-	f.floor, err = estimator.BayesFloor(process, fitLength)
+	if f.floor, err = estimator.BayesFloor(process, fitLength); err == nil {
+		s.learnt.keepFit(key, f)
+	}
 	return f, err
 }
 
 // fitSteps fits the size of k gradient steps.
-func fitSteps(ctx context.Context, key stepsKey) (assessed, error) {
+func (s *Server) fitSteps(ctx context.Context, key stepsKey) (assessed, error) {
+	if known, found := s.learnt.steps(key); found {
+		return known, nil
+	}
 	process := ar.New(key.family, key.d)
 	batch, err := fitBatch(process, "web-train")
 	if err != nil {
@@ -151,7 +160,11 @@ func fitSteps(ctx context.Context, key stepsKey) (assessed, error) {
 	if err != nil {
 		return assessed{}, err
 	}
-	return assess(ctx, process, named{plural(key.k, "step"), many})
+	a, err := assess(ctx, process, named{plural(key.k, "step"), many})
+	if err == nil {
+		s.learnt.keepSteps(key, a)
+	}
+	return a, err
 }
 
 // assess measures an algorithm on sequences that nothing was fitted on.

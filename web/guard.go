@@ -1,3 +1,5 @@
+//go:build !js
+
 package web
 
 import (
@@ -13,7 +15,11 @@ import (
 
 // policy allows what the page is made of and nothing else: no inline script or
 // style, no other host, no frame around it.
-const policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+const policy = Policy + "; frame-ancestors 'none'"
+
+// Policy is the part of it that a page can have in itself.
+const Policy = "default-src 'none'; script-src 'self'; style-src 'self'; " +
+	"img-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'none'"
 
 // tokenCookie carries the token after the first visit.
 const tokenCookie = "icar-token"
@@ -35,7 +41,7 @@ func (g guard) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	h.Set("Cross-Origin-Resource-Policy", "same-origin")
 	h.Set("Cache-Control", "no-store")
 	if err := g.check(r); err != nil {
-		writeError(w, err)
+		answerError(httpExchange{w: w, r: r}, err)
 		return
 	}
 	if g.token == "" {
@@ -52,7 +58,7 @@ func (g guard) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if !g.authorised(r) {
-		writeError(w, refuse(http.StatusUnauthorized,
+		answerError(httpExchange{w: w, r: r}, refuse(http.StatusUnauthorized,
 			"this server wants a token: open the address that icar serve printed"))
 		return
 	}

@@ -6,12 +6,10 @@ import (
 	"context"
 	"fmt"
 	"math"
-	"net/http"
 	"time"
 
 	"icar/ar"
 	"icar/figure"
-	"icar/report"
 	"icar/theory"
 )
 
@@ -42,21 +40,21 @@ type frame struct {
 }
 
 // heads streams a training: events "frame", at last "done" or "failed".
-func (s *Server) heads(w http.ResponseWriter, r *http.Request, v values) error {
+func (s *Server) heads(ctx context.Context, x exchange, v values) error {
 	family := ar.Family(v["family"])
 	if err := ar.New(family, v.integer("d")).Check(); err != nil {
 		return bad(err)
 	}
-	give, err := s.trainings.take(r.Context())
+	give, err := s.trainings.take(ctx)
 	if err != nil {
 		return err
 	}
 	defer give()
-	e, err := newEvents(w)
+	e, err := x.stream()
 	if err != nil {
 		return nil // the client is gone
 	}
-	ctx, cancel := s.until(r.Context())
+	ctx, cancel := s.until(ctx)
 	defer cancel()
 	pictures, end := newLatest[frame](), make(chan error, 1)
 	go func() { end <- trainHeads(ctx, family, v, pictures) }()
@@ -120,6 +118,7 @@ func trainHeads(ctx context.Context, family ar.Family, v values, pictures latest
 			case <-tick.C:
 			case <-ctx.Done():
 			}
+			breathe()
 		},
 	})
 	return err
@@ -181,7 +180,7 @@ func (l *live) frame(k int, loss float64) frame {
 // verdict says what the weights are; lengths is the number of context lengths.
 func verdict(c theory.Certificate, lengths int) string {
 	if c.Verdict == theory.NotMinimum {
-		return fmt.Sprintf("on the way, %s above", report.Number(c.Excess/float64(lengths)))
+		return fmt.Sprintf("on the way, %s above", figure.Text(c.Excess/float64(lengths)))
 	}
 	return string(c.Verdict)
 }

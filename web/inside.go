@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/http"
 	"slices"
 	"strconv"
 
@@ -36,12 +35,12 @@ var insideParameters = []parameter{
 
 // inside shows what the model of a run computes on test sequences. It is looked
 // into once, whatever the T that is asked for, until it has changed.
-func (s *Server) inside(w http.ResponseWriter, r *http.Request, v values) error {
+func (s *Server) inside(ctx context.Context, x exchange, v values) error {
 	if v["run"] == "" {
-		return refuse(http.StatusBadRequest, "run is missing: give the path of a run, as "+
+		return refuse(statusBad, "run is missing: give the path of a run, as "+
 			"/api/runs lists them")
 	}
-	seen, err := s.shelf.find(r.Context(), v["run"])
+	seen, err := s.shelf.find(ctx, v["run"])
 	if err != nil {
 		return err
 	}
@@ -54,7 +53,7 @@ func (s *Server) inside(w http.ResponseWriter, r *http.Request, v values) error 
 		return err
 	}
 	t := min(v.integer("t"), c.Length)
-	return s.respond(w, r, question{r.URL.Path, strconv.Itoa(t), id},
+	return s.respond(ctx, x, question{x.path(), strconv.Itoa(t), id},
 		func(ctx context.Context) (Document, error) {
 			i, err := s.insights.get(ctx, id, func(ctx context.Context) (insight, error) {
 				net, err := s.shelf.root.loadIn(seen.path, c)
@@ -63,7 +62,7 @@ func (s *Server) inside(w http.ResponseWriter, r *http.Request, v values) error 
 				}
 				if now, err := s.shelf.root.identify(seen.path, seen.Config); err != nil ||
 					now != id {
-					return insight{}, refuse(http.StatusTooManyRequests,
+					return insight{}, refuse(statusBusy,
 						"the run has just written a checkpoint: try again in a second")
 				}
 				return look(ctx, c, net)
@@ -79,7 +78,7 @@ func (s *Server) inside(w http.ResponseWriter, r *http.Request, v values) error 
 func fitsPage(c train.Config) error {
 	if c.Embed > maxEmbed || c.D > maxEmbed || c.Heads*c.Depth > maxHeadDepth ||
 		c.Length > maxLength || work(c) > maxWork {
-		return refuse(http.StatusUnprocessableEntity,
+		return refuse(statusUnusable,
 			"the model is too large to be looked into here (d and embed ≤ %d, heads × depth ≤ "+
 				"%d, length ≤ %d, and not all of them at once): use icar probe",
 			maxEmbed, maxHeadDepth, maxLength)

@@ -2,7 +2,6 @@ package web
 
 import (
 	"context"
-	"net/http"
 	"time"
 )
 
@@ -32,7 +31,7 @@ func (s slots) take(ctx context.Context) (func(), error) {
 	case s.free <- struct{}{}:
 		return give, nil
 	case <-patience.C:
-		return nil, refuse(http.StatusTooManyRequests, "%s", s.text)
+		return nil, refuse(statusBusy, "%s", s.text)
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}

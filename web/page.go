@@ -1,3 +1,5 @@
+//go:build !js
+
 package web
 
 import (
@@ -17,40 +19,59 @@ import (
 //go:embed assets
 var assets embed.FS
 
-// addPage adds the page and its assets. The controls of the page are those of
-// the routes' parameters, so that both have the same ranges.
+// addPage adds the page and its assets.
 func addPage(mux *http.ServeMux) error {
-	page, err := renderPage()
+	files, err := Page()
 	if err != nil {
 		return err
 	}
-	serve := func(name string, content []byte) http.HandlerFunc {
-		return func(w http.ResponseWriter, r *http.Request) {
+	for name, content := range files {
+		pattern := "GET /" + name
+		if name == PageFile {
+			pattern = "GET /{$}"
+		}
+		mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
 			w.Header().Set("Content-Type", mime.TypeByExtension(path.Ext(name)))
 			w.Write(content)
-		}
-	}
-	mux.HandleFunc("GET /{$}", serve("page.html", page))
-	files, err := assets.ReadDir("assets")
-	if err != nil {
-		return err
-	}
-	for _, file := range files {
-		name := file.Name()
-		content, err := assets.ReadFile("assets/" + name)
-		if err != nil {
-			return err
-		}
-		if path.Ext(name) != ".html" { // the templates make the page, which is served as /
-			mux.HandleFunc("GET /assets/"+name, serve(name, content))
-		}
-	}
-	for name, content := range report.FigureAssets() {
-		mux.HandleFunc("GET /assets/"+name, serve(name, content))
+		})
 	}
 	return nil
 }
 
+// Names of files of the page.
+const (
+	PageFile = "index.html"     // the page itself
+	CallFile = "assets/call.js" // what knows who answers the page
+)
+
+// Page returns the files of the page by their paths, which are relative to one another.
+func Page() (map[string][]byte, error) {
+	page, err := renderPage()
+	if err != nil {
+		return nil, err
+	}
+	all := map[string][]byte{PageFile: page}
+	files, err := assets.ReadDir("assets")
+	if err != nil {
+		return nil, err
+	}
+	for _, file := range files {
+		name := "assets/" + file.Name()
+		if path.Ext(name) == ".html" { // the templates make the page
+			continue
+		}
+		if all[name], err = assets.ReadFile(name); err != nil {
+			return nil, err
+		}
+	}
+	for name, content := range report.FigureAssets() {
+		all["assets/"+name] = content
+	}
+	return all, nil
+}
+
+// renderPage fills the templates. The controls of the page are those of the routes'
+// parameters, so that both have the same ranges.
 func renderPage() ([]byte, error) {
 	known := map[string][]parameter{}
 	for _, r := range routes() {

@@ -68,6 +68,18 @@ func (p parameter) Low() float64      { return p.low }
 func (p parameter) High() float64     { return p.high }
 func (p parameter) Step() float64     { return p.step }
 
+// values returns all that the parameter takes, of a number the whole ones of its steps.
+func (p parameter) values() []string {
+	if p.choices != nil {
+		return p.choices
+	}
+	var all []string
+	for i := 0; p.low+float64(i)*p.step <= p.high; i++ {
+		all = append(all, strconv.FormatFloat(p.low+float64(i)*p.step, 'g', -1, 64))
+	}
+	return all
+}
+
 // check returns an error that says what to use when text is no value of p.
 func (p parameter) check(text string) error {
 	if p.choices != nil {

@@ -10,7 +10,6 @@ import (
 
 	"icar/ar"
 	"icar/figure"
-	"icar/report"
 	"icar/theory"
 )
 
@@ -58,7 +57,7 @@ func (s *Server) position(ctx context.Context, v values) (Document, error) {
 			figure.NewSeries("loss", figure.Solid, x, y),
 			figure.NewSeries("now", figure.Points, []float64{float64(k)}, []float64{loss})))
 	doc.say("wave", "After %s the mean loss is %s. %s", plural(k, "iteration"),
-		report.Number(loss), doc.Figures[1].Caption)
+		figure.Text(loss), doc.Figures[1].Caption)
 	doc.factNumber("mean loss now", loss)
 	doc.identity(v.number("theta"), v.integer("t"))
 	return doc, nil
@@ -140,5 +139,5 @@ func (doc *Document) identity(theta float64, t int) {
 				arrow("λ^T", figure.Dashed, 0, power(t)),
 				figure.NewSeries("", figure.Dashed, x, y),
 			}})
-	doc.fact("2cosθ", "%s", report.Number(2*math.Cos(theta)))
+	doc.fact("2cosθ", "%s", figure.Text(2*math.Cos(theta)))
 }

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"net/http"
 	"os"
 
 	"icar/internal/budget"
@@ -62,10 +61,10 @@ func (r root) checkpoint(p string) (f fs.File, name string, info fs.FileInfo, er
 		return nil, "", nil, unreadable(err)
 	}
 	if err != nil {
-		return nil, "", nil, refuse(http.StatusNotFound, "%s has no checkpoint yet", p)
+		return nil, "", nil, refuse(statusNotFound, "%s has no checkpoint yet", p)
 	}
 	if info, err = f.Stat(); err == nil && info.Size() > maxCheckpoint {
-		err = refuse(http.StatusUnprocessableEntity, "%s is no file of at most %d MiB", name,
+		err = refuse(statusUnusable, "%s is no file of at most %d MiB", name,
 			maxCheckpoint>>20)
 	}
 	if err != nil {
@@ -97,4 +96,4 @@ func (r root) loadIn(p string, c train.Config) (*nn.Transformer[float32], error)
 }
 
 // unreadable is the refusal of a file that is not what it should be.
-func unreadable(err error) error { return refusal{http.StatusUnprocessableEntity, err} }
+func unreadable(err error) error { return refusal{statusUnusable, err} }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"net/http"
 )
 
 // route is an address of the server. docs/api.md has a section for each.
@@ -13,8 +12,14 @@ type route struct {
 	parameters   []parameter
 	answer       string // what docs/api.md says that it answers
 	body         int64  // largest body, in bytes; 0 for none
-	serve        func(s *Server, w http.ResponseWriter, r *http.Request, v values) error
+	// learns lists the parameters, together, on which what is trained or fitted for the
+	// answer depends. A page without a server brings that along for all their values.
+	learns [][]string
+	serve  handler
 }
+
+// handler answers the question of an exchange. An error that it returns is the answer.
+type handler func(s *Server, ctx context.Context, x exchange, v values) error
 
 // routes lists the addresses below /api/. Everything else is the page.
 func routes() []route {
@@ -26,7 +31,8 @@ func routes() []route {
 		{method: "GET", path: "/api/flow", parameters: flowParameters, answer: "document",
 			serve: document((*Server).flow)},
 		{method: "GET", path: "/api/step", parameters: stepParameters, answer: "document",
-			serve: document((*Server).step)},
+			learns: [][]string{{"family", "d", "norm"}, {"family", "d", "k"}},
+			serve:  document((*Server).step)},
 		{method: "GET", path: "/api/least", parameters: leastParameters, answer: "document",
 			serve: document((*Server).least)},
 		{method: "GET", path: "/api/heads", parameters: headsParameters, answer: "events",
@@ -36,7 +42,8 @@ func routes() []route {
 		{method: "GET", path: "/api/position", parameters: positionParameters, answer: "document",
 			serve: document((*Server).position)},
 		{method: "GET", path: "/api/depth", parameters: depthParameters, answer: "document",
-			serve: document((*Server).depth)},
+			learns: [][]string{{"d", "layers"}, {"d", "k"}},
+			serve:  document((*Server).depth)},
 		{method: "GET", path: "/api/runs", parameters: runsParameters, answer: "document",
 			serve: (*Server).listRuns},
 		{method: "GET", path: "/api/run", parameters: runParameters, answer: "document",
@@ -47,17 +54,17 @@ func routes() []route {
 		{method: "GET", path: "/api/sweep", parameters: sweepParameters, answer: "document",
 			serve: (*Server).showSweep},
 		{method: "GET", path: "/api/claims", answer: "claims",
-			serve: func(s *Server, w http.ResponseWriter, _ *http.Request, _ values) error {
+			serve: func(s *Server, _ context.Context, x exchange, _ values) error {
 				all, err := s.claims()
-				if err == nil {
-					writeJSON(w, http.StatusOK, all)
+				if err != nil {
+					return err
 				}
-				return err
+				return answerJSON(x, "", all)
 			}},
 		{method: "POST", path: "/api/sequence", answer: "document", body: maxSequenceBytes,
-			serve: upload((*Server).sequence)},
+			serve: upload(maxSequenceBytes, (*Server).sequence)},
 		{method: "POST", path: "/api/model", answer: "document", body: maxModelBytes,
-			serve: upload((*Server).model)},
+			serve: upload(maxModelBytes, (*Server).model)},
 	}
 }
 
@@ -73,10 +80,9 @@ func sizeOf(q question, body []byte) int {
 }
 
 // document serves what a part computes of its parameters alone.
-func document(compute func(*Server, context.Context, values) (Document, error)) func(*Server,
-	http.ResponseWriter, *http.Request, values) error {
-	return func(s *Server, w http.ResponseWriter, r *http.Request, v values) error {
-		return s.respond(w, r, question{path: r.URL.Path, parameters: fmt.Sprintf("%q", v)},
+func document(compute func(*Server, context.Context, values) (Document, error)) handler {
+	return func(s *Server, ctx context.Context, x exchange, v values) error {
+		return s.respond(ctx, x, question{path: x.path(), parameters: fmt.Sprintf("%q", v)},
 			func(ctx context.Context) (Document, error) {
 				return compute(s, ctx, v)
 			})
@@ -85,9 +91,9 @@ func document(compute func(*Server, context.Context, values) (Document, error)) 
 
 // respond serves the document that compute makes, as one of a bounded number at
 // a time, or that it made before for the same question.
-func (s *Server) respond(w http.ResponseWriter, r *http.Request, q question,
+func (s *Server) respond(ctx context.Context, x exchange, q question,
 	compute func(context.Context) (Document, error)) error {
-	body, err := s.answers.get(r.Context(), q, func(ctx context.Context) ([]byte, error) {
+	body, err := s.answers.get(ctx, q, func(ctx context.Context) ([]byte, error) {
 		give, err := s.computations.take(ctx)
 		if err != nil {
 			return nil, err
@@ -100,28 +106,27 @@ func (s *Server) respond(w http.ResponseWriter, r *http.Request, q question,
 		return json.Marshal(doc)
 	})
 	if err == nil {
-		write(w, http.StatusOK, body)
+		x.answer(statusOK, "", body)
 	}
 	return err
 }
 
-// upload serves what is computed of the body of a request.
-func upload(compute func(*Server, context.Context, []byte) (Document, error)) func(*Server,
-	http.ResponseWriter, *http.Request, values) error {
-	return func(s *Server, w http.ResponseWriter, r *http.Request, _ values) error {
-		file, err := s.arrival(w, r)
+// upload serves what is computed of a file of at most limit bytes.
+func upload(limit int64, compute func(*Server, context.Context, []byte) (Document, error)) handler {
+	return func(s *Server, ctx context.Context, x exchange, _ values) error {
+		file, err := x.file(ctx, limit)
 		if err != nil {
 			return err
 		}
-		give, err := s.uploads.take(r.Context())
+		give, err := s.uploads.take(ctx)
 		if err != nil {
 			return err
 		}
 		defer give()
-		doc, err := compute(s, r.Context(), file)
-		if err == nil {
-			writeJSON(w, http.StatusOK, doc)
+		doc, err := compute(s, ctx, file)
+		if err != nil {
+			return err
 		}
-		return err
+		return answerJSON(x, "", doc)
 	}
 }

@@ -1,13 +1,13 @@
 package web
 
 import (
+	"context"
 	"fmt"
-	"net/http"
 	"slices"
 	"strings"
 	"time"
 
-	"icar/report"
+	"icar/figure"
 	"icar/run"
 	"icar/setting"
 	"icar/train"
@@ -32,17 +32,17 @@ type runSetting struct {
 }
 
 // showRun answers with what is known of a run without its weights.
-func (s *Server) showRun(w http.ResponseWriter, r *http.Request, v values) error {
+func (s *Server) showRun(ctx context.Context, x exchange, v values) error {
 	if v["run"] == "" {
-		return refuse(http.StatusBadRequest, "run is missing: give the path of a run, as "+
+		return refuse(statusBad, "run is missing: give the path of a run, as "+
 			"/api/runs lists them")
 	}
-	give, err := s.viewers.take(r.Context())
+	give, err := s.viewers.take(ctx)
 	if err != nil {
 		return err
 	}
 	defer give()
-	seen, err := s.shelf.find(r.Context(), v["run"])
+	seen, err := s.shelf.find(ctx, v["run"])
 	if err != nil {
 		return err
 	}
@@ -50,8 +50,7 @@ func (s *Server) showRun(w http.ResponseWriter, r *http.Request, v values) error
 	page := runPage{runState: stateOf(seen, now),
 		Settings: seen.settings(s.options.Catalogue)}
 	page.describe(seen, now)
-	writeJSON(w, http.StatusOK, page)
-	return nil
+	return answerJSON(x, "", page)
 }
 
 // settings are those of a run's file, and which of them were set.
@@ -75,7 +74,7 @@ func (p *runPage) describe(r shelfRun, now time.Time) {
 		p.factNumber("test error, the last", e.TestMSE)
 	}
 	if b := r.Best; b != nil {
-		p.fact("test error, the best", "%s after step %d", report.Number(b.TestMSE), b.Step)
+		p.fact("test error, the best", "%s after step %d", figure.Text(b.TestMSE), b.Step)
 	}
 	p.compare(r)
 	if r.Seconds > 0 {
@@ -84,7 +83,7 @@ func (p *runPage) describe(r shelfRun, now time.Time) {
 	left := r.Left(r.config.Steps() - r.Step)
 	if r.State == run.Running && left > 0 && !r.stuck(now) {
 		p.fact("time left", "%s, at %s ms a step", about(left),
-			report.Number(1000*r.PerStep))
+			figure.Text(1000*r.PerStep))
 	}
 	if len(r.Label.Tags) > 0 {
 		p.fact("tags", "%s", strings.Join(r.Label.Tags, " "))
@@ -109,9 +108,9 @@ func (p *runPage) compare(r shelfRun) {
 	}
 	beside := ""
 	if e := r.Evaluation; e != nil && f.Mean > 0 {
-		beside = fmt.Sprintf("; the last error is %s times it", report.Number(e.TestMSE/f.Mean))
+		beside = fmt.Sprintf("; the last error is %s times it", figure.Text(e.TestMSE/f.Mean))
 	}
-	p.fact(what, "%s%s", report.Number(f.Mean), beside)
+	p.fact(what, "%s%s", figure.Text(f.Mean), beside)
 }
 
 func unknownFloor(c train.Config) string {

@@ -3,10 +3,10 @@
 package web
 
 import (
+	"context"
 	"crypto/sha256"
 	"encoding/json"
 	"fmt"
-	"net/http"
 	"slices"
 	"strings"
 	"time"
@@ -114,8 +114,8 @@ func differing(runs []shelfRun) []string {
 // listRuns answers with the list of runs and the curves of some, or with 304 to
 // who has seen them as they are. A page asks again and again: a browser keeps six
 // connections to a server for all its pages together, so none may hold one.
-func (s *Server) listRuns(w http.ResponseWriter, r *http.Request, v values) error {
-	give, err := s.viewers.take(r.Context())
+func (s *Server) listRuns(ctx context.Context, x exchange, v values) error {
+	give, err := s.viewers.take(ctx)
 	if err != nil {
 		return err
 	}
@@ -124,7 +124,7 @@ func (s *Server) listRuns(w http.ResponseWriter, r *http.Request, v values) erro
 	if err != nil {
 		return bad(err)
 	}
-	runs, err := s.shelf.list(r.Context())
+	runs, err := s.shelf.list(ctx)
 	if err != nil {
 		return err
 	}
@@ -133,8 +133,8 @@ func (s *Server) listRuns(w http.ResponseWriter, r *http.Request, v values) erro
 	if err != nil {
 		return err
 	}
-	if r.Header.Get("If-None-Match") == tag {
-		w.WriteHeader(http.StatusNotModified)
+	if x.seen() == tag {
+		x.answer(statusNotModified, "", nil)
 		return nil
 	}
 	out := shelved{Total: len(runs), Settings: differing(runs),
@@ -142,7 +142,7 @@ func (s *Server) listRuns(w http.ResponseWriter, r *http.Request, v values) erro
 		Numbers: map[string]int{}}
 	var compared []shelfRun
 	for _, p := range v.all("run") {
-		r, err := s.shelf.find(r.Context(), p)
+		r, err := s.shelf.find(ctx, p)
 		if err != nil {
 			return err
 		}
@@ -151,9 +151,7 @@ func (s *Server) listRuns(w http.ResponseWriter, r *http.Request, v values) erro
 	if len(compared) > 0 {
 		out.curves(compared, v.number("smooth"))
 	}
-	w.Header().Set("ETag", tag)
-	writeJSON(w, http.StatusOK, out)
-	return nil
+	return answerJSON(x, tag, out)
 }
 
 // fingerprint is an entity tag that changes with what is shown of the runs, whichever are

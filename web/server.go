@@ -1,19 +1,16 @@
 // Package web is the explorer: a page on which one understands the paper by
-// playing with it, and the server of that page. All numbers are computed here,
-// by the packages that the command uses; the page draws.
+// playing with it, and what answers that page. All numbers are computed here, by
+// the packages that the command uses; the page draws.
+//
+// A Server answers over HTTP ([Listen]) or, compiled to WebAssembly, in a worker
+// beside the page (Work). What travels is an exchange; everything else is the same.
 package web
 
 import (
 	"context"
-	"crypto/rand"
-	"errors"
 	"fmt"
-	"log/slog"
-	"net"
-	"net/http"
 	"net/url"
 	"runtime"
-	"time"
 
 	"icar/nn"
 	"icar/theory"
@@ -25,10 +22,7 @@ import (
 const (
 	maxTrainings = 8
 	maxViewers   = 16
-	maxArriving  = 8 // uploads on their way
-	maxUploads   = 2 // those that have arrived and are looked into
-	maxWait      = time.Second / 2
-	goodbye      = 3 * time.Second // for requests under way when the server stops
+	maxUploads   = 2 // files that have arrived and are looked into
 )
 
 // Bounds on what is kept to be asked for again.
@@ -47,17 +41,18 @@ type Options struct {
 	// Catalogue is what the configurations of runs and models mean; nil for the
 	// standard one.
 	Catalogue *train.Catalogue
-	// Processor is what models are trained on; the zero value is the machine's default
-	// kernel.
-	Processor nn.Processor
-	Log       *slog.Logger
+	// Backend is what models are trained on; nil is [train.Options]' usual one.
+	Backend nn.NewBackend
+	Log     logger
+	// Learnt is a file that Learn has written, of models and fits that a page without a
+	// server need not make again; "" for none.
+	Learnt string
 }
 
 // Server is the explorer.
 type Server struct {
 	options                          Options
-	listener                         net.Listener
-	token                            string // "" on the loopback interface
+	door                             // through which it is asked
 	shelf                            shelf
 	outcome                          root
 	files                            sweepFiles
@@ -67,27 +62,18 @@ type Server struct {
 	fits                             cache[fitKey, fitted]
 	deeps                            cache[deepKey, deep]
 	steps                            cache[stepsKey, assessed]
+	learnt                           learnt
 	descents                         cache[positionKey, *theory.PositionDescent]
 	computations, trainings, viewers slots
-	arriving, uploads, sweeping      slots
+	uploads, sweeping                slots
 	stopped                          context.Context
 	stop                             context.CancelFunc
 }
 
-// Listen opens the server's address. Requests are answered once Serve runs.
-// When other machines can reach the address, URL holds a token that they have
-// to know. The error says what is wrong with the address.
-func Listen(o Options) (*Server, error) {
-	local, err := loopback(o.Address)
-	if err != nil {
-		return nil, err
-	}
-	listener, err := net.Listen("tcp", o.Address)
-	if err != nil {
-		return nil, fmt.Errorf("cannot listen on %s: %w; choose another --address", o.Address, err)
-	}
+// newServer returns a server that nobody can ask yet.
+func newServer(o Options) *Server {
 	s := &Server{
-		options: o, listener: listener, shelf: shelf{root: root(o.Runs), catalogue: o.Catalogue},
+		options: o, shelf: shelf{root: root(o.Runs), catalogue: o.Catalogue},
 		outcome:  root(o.Outcome),
 		files:    sweepFiles{root: root(o.Runs), catalogue: o.Catalogue},
 		answers:  cache[question, []byte]{limit: maxAnswers, size: sizeOf},
@@ -105,60 +91,11 @@ func Listen(o Options) (*Server, error) {
 			"the server is busy with the lists of runs: try again in a second"),
 		sweeping: newSlots(maxSweeping, maxWait,
 			"the server is busy with other sweeps: try again in a second"),
-		arriving: newSlots(maxArriving, maxArrival,
-			"other files are on their way: try again in a second"),
 		uploads: newSlots(maxUploads, maxWait,
 			"other files are being read: try again in a second"),
 	}
-	if !local {
-		s.token = rand.Text()
-	}
 	s.stopped, s.stop = context.WithCancel(context.Background())
-	return s, nil
-}
-
-// URL is the address of the page, with the token if there is one.
-func (s *Server) URL() string {
-	host := s.listener.Addr().String()
-	if name, _, err := net.SplitHostPort(s.options.Address); err == nil && name != "" &&
-		!net.ParseIP(name).IsUnspecified() {
-		_, port, _ := net.SplitHostPort(host) // it is that of a listener
-		host = net.JoinHostPort(name, port)
-	}
-	if s.token == "" {
-		return "http://" + host + "/"
-	}
-	return "http://" + host + "/?token=" + s.token
-}
-
-// Serve answers requests until ctx is done, then ends streams, lets the
-// requests under way finish and returns nil. It can be called once.
-func (s *Server) Serve(ctx context.Context) error {
-	h, err := s.handler()
-	if err != nil {
-		return errors.Join(err, s.listener.Close())
-	}
-	server := &http.Server{
-		Handler: h, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 30 * time.Second,
-		IdleTimeout:  time.Minute,
-		WriteTimeout: 30 * time.Second, MaxHeaderBytes: 16 << 10,
-		ErrorLog: slog.NewLogLogger(s.options.Log.Handler(), slog.LevelDebug),
-	}
-	ended := make(chan error, 1)
-	go func() { ended <- server.Serve(s.listener) }()
-	select {
-	case err := <-ended:
-		s.stop()
-		return err
-	case <-ctx.Done():
-	}
-	s.stop() // streams end by themselves
-	finish, cancel := context.WithTimeout(context.Background(), goodbye)
-	defer cancel()
-	if err := server.Shutdown(finish); err != nil {
-		return server.Close()
-	}
-	return nil
+	return s
 }
 
 // until returns a context that is done when a request's is or when the server
@@ -169,37 +106,15 @@ func (s *Server) until(ctx context.Context) (context.Context, context.CancelFunc
 	return ctx, func() { unhook(); cancel() }
 }
 
-// handler returns the routes behind the guard.
-func (s *Server) handler() (http.Handler, error) {
-	mux := http.NewServeMux()
-	for _, route := range routes() {
-		mux.HandleFunc(route.method+" "+route.path, func(w http.ResponseWriter, r *http.Request) {
-			err := s.answer(w, r, route)
-			// A body that does not come ends the context too, and is answered.
-			if err != nil && (r.Context().Err() == nil || errors.As(err, new(refusal))) {
-				writeError(w, err)
-			}
-		})
-	}
-	if err := addPage(mux); err != nil {
-		return nil, err
-	}
-	name, _, err := net.SplitHostPort(s.options.Address)
-	return guard{next: mux, token: s.token, name: name}, err
-}
-
-func (s *Server) answer(w http.ResponseWriter, r *http.Request, route route) error {
-	if route.body == 0 && r.ContentLength != 0 {
-		return refuse(http.StatusRequestEntityTooLarge, "%s takes no body", route.path)
-	}
-	r.Body = http.MaxBytesReader(w, r.Body, route.body)
-	query, err := url.ParseQuery(r.URL.RawQuery)
+// respondTo answers a question.
+func (s *Server) respondTo(ctx context.Context, x exchange, route route, query string) error {
+	given, err := url.ParseQuery(query)
 	if err != nil { // URL.Query would leave out what it does not understand
-		return refuse(http.StatusBadRequest, "the query cannot be read: %v", err)
+		return refuse(statusBad, "the query cannot be read: %v", err)
 	}
-	v, err := parse(route.parameters, query)
+	v, err := parse(route.parameters, given)
 	if err != nil {
 		return bad(err)
 	}
-	return route.serve(s, w, r, v)
+	return route.serve(s, ctx, x, v)
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"io/fs"
-	"net/http"
 	"os"
 	"slices"
 	"sync"
@@ -83,7 +82,7 @@ func (s *shelf) list(ctx context.Context) ([]shelfRun, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.at.IsZero() {
-		return nil, refuse(http.StatusTooManyRequests,
+		return nil, refuse(statusBusy,
 			"the folder of runs is still being read: try again in a second")
 	}
 	return s.runs, s.err
@@ -169,7 +168,7 @@ func (w *watched) lookIn(folder *os.Root, p string, catalogue *train.Catalogue,
 	r.config, r.err = w.config, w.err
 	r.set = w.set
 	if r.err != nil {
-		r.err = refuse(http.StatusUnprocessableEntity, "%s: %s: %v", p, run.ConfigFile, r.err)
+		r.err = refuse(statusUnusable, "%s: %s: %v", p, run.ConfigFile, r.err)
 	}
 	return r, read
 }
@@ -194,11 +193,11 @@ func (s *shelf) find(ctx context.Context, p string) (shelfRun, error) {
 	}
 	i := slices.IndexFunc(runs, func(r shelfRun) bool { return r.path == p })
 	if i < 0 {
-		return shelfRun{}, refuse(http.StatusNotFound,
+		return shelfRun{}, refuse(statusNotFound,
 			"there is no run %.80q below the folder of runs", p)
 	}
 	if err := runs[i].err; err != nil {
-		return shelfRun{}, refuse(http.StatusUnprocessableEntity, "the run is damaged: %v", err)
+		return shelfRun{}, refuse(statusUnusable, "the run is damaged: %v", err)
 	}
 	return runs[i], nil
 }

@@ -12,7 +12,6 @@ import (
 	"icar/ar"
 	"icar/estimator"
 	"icar/figure"
-	"icar/report"
 )
 
 var stepParameters = []parameter{
@@ -66,7 +65,7 @@ func (s *Server) step(ctx context.Context, v values) (Document, error) {
 	}
 	distances := []figure.Series{figure.NewSeries("model", figure.Solid,
 		figure.Positions(fitLength), own)}
-	doc.fact("|Γ - W|/|W|, model", "%s", report.Number(own[shown-1]))
+	doc.fact("|Γ - W|/|W|, model", "%s", figure.Text(own[shown-1]))
 	for _, a := range algorithms {
 		gamma, distance, err := follow(a.Estimator, batch, shown)
 		if err != nil {
@@ -75,7 +74,7 @@ func (s *Server) step(ctx context.Context, v values) (Document, error) {
 		panels = append(panels, heatmap("Γ of "+a.label, "", "", p.D, p.D, gamma))
 		distances = append(distances, figure.NewSeries(a.label, figure.Solid,
 			figure.Positions(fitLength), distance))
-		doc.fact("|Γ - W|/|W|, "+a.label, "%s", report.Number(distance[shown-1]))
+		doc.fact("|Γ - W|/|W|, "+a.label, "%s", figure.Text(distance[shown-1]))
 	}
 	doc.figure("maps", fmt.Sprintf("In-context maps after %s", plural(shown, "token")),
 		"The prediction of s_{T+1} is Γ s_T."+arrives(distances[len(distances)-1].Y)+

@@ -10,7 +10,6 @@ import (
 	"gonum.org/v1/gonum/floats"
 
 	"icar/ar"
-	"icar/nn"
 	"icar/probe"
 	"icar/theory"
 )
@@ -170,7 +169,9 @@ func TestStartIsTurned(t *testing.T) {
 // prediction; and its scores are those of its queries and keys.
 func TestInsideIsASum(t *testing.T) {
 	key := fitKey{ar.Haar, 3, false}
-	m, err := trained(t.Context(), key, nn.Processor{})
+	s := newServer(Options{})
+	t.Cleanup(s.stop)
+	m, err := s.trained(t.Context(), key)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -200,7 +201,7 @@ func TestInsideIsASum(t *testing.T) {
 	if got := in.scores[4*in.length+2]; math.Abs(got-want) > 1e-14 {
 		t.Errorf("the score of tokens 5 and 3 is %v, q·k/√D %v", got, want)
 	}
-	normal, err := trained(t.Context(), fitKey{ar.Haar, 3, true}, nn.Processor{})
+	normal, err := s.trained(t.Context(), fitKey{ar.Haar, 3, true})
 	if err != nil {
 		t.Fatal(err)
 	}

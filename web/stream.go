@@ -1,3 +1,5 @@
+//go:build !js
+
 package web
 
 import (
@@ -11,25 +13,24 @@ import (
 // stops reading is cut off; whatever made the events never waits for it.
 const patience = 10 * time.Second
 
-// events writes server-sent events.
-type events struct {
+// httpEvents are server-sent events.
+type httpEvents struct {
 	w       http.ResponseWriter
 	control *http.ResponseController
 }
 
-func newEvents(w http.ResponseWriter) (events, error) {
-	e := events{w, http.NewResponseController(w)}
-	w.Header().Set("Content-Type", "text/event-stream")
-	w.WriteHeader(http.StatusOK)
-	if err := e.control.SetReadDeadline(time.Time{}); err != nil { // else the server ends the stream with the request's
+func (x httpExchange) stream() (events, error) {
+	e := httpEvents{x.w, http.NewResponseController(x.w)}
+	x.w.Header().Set("Content-Type", "text/event-stream")
+	x.w.WriteHeader(http.StatusOK)
+	// Else the server ends the stream with the request's time.
+	if err := e.control.SetReadDeadline(time.Time{}); err != nil {
 		return e, err
 	}
 	return e, e.control.Flush()
 }
 
-// send writes an event of a name whose data are a JSON document. The error
-// says that the client is gone.
-func (e events) send(name string, document any) error {
+func (e httpEvents) send(name string, document any) error {
 	data, err := json.Marshal(document)
 	if err != nil {
 		return err
@@ -41,19 +42,4 @@ func (e events) send(name string, document any) error {
 		return err
 	}
 	return e.control.Flush()
-}
-
-// latest hands documents from a producer that must not wait to a slower
-// consumer: a document that was not fetched is replaced by the next.
-type latest[T any] struct{ c chan T }
-
-func newLatest[T any]() latest[T] { return latest[T]{make(chan T, 1)} }
-
-// put never blocks. Only one goroutine may call it.
-func (l latest[T]) put(v T) {
-	select {
-	case <-l.c:
-	default:
-	}
-	l.c <- v
 }

@@ -2,7 +2,6 @@ package web
 
 import (
 	"context"
-	"net/http"
 	"slices"
 	"sync"
 	"time"
@@ -71,15 +70,14 @@ func (s *Server) sources() []Sweeps {
 }
 
 // listSweeps answers with the sweeps that there are.
-func (s *Server) listSweeps(w http.ResponseWriter, r *http.Request, _ values) error {
-	give, err := s.sweeping.take(r.Context())
+func (s *Server) listSweeps(ctx context.Context, x exchange, _ values) error {
+	give, err := s.sweeping.take(ctx)
 	if err != nil {
 		return err
 	}
 	defer give()
-	all, _ := s.sweeps(r.Context(), sweepAge)
-	writeJSON(w, http.StatusOK, all)
-	return nil
+	all, _ := s.sweeps(ctx, sweepAge)
+	return answerJSON(x, "", all)
 }
 
 // sweeps returns the sweeps of all sources and where each is from. A source that cannot be
@@ -110,28 +108,28 @@ func (s *Server) sweeps(ctx context.Context, age time.Duration) ([]Sweep, []Swee
 }
 
 // showSweep answers with the trials of a sweep, and which of them are within the brushes.
-func (s *Server) showSweep(w http.ResponseWriter, r *http.Request, v values) error {
-	give, err := s.sweeping.take(r.Context())
+func (s *Server) showSweep(ctx context.Context, x exchange, v values) error {
+	give, err := s.sweeping.take(ctx)
 	if err != nil {
 		return err
 	}
 	defer give()
-	all, from := s.sweeps(r.Context(), 0)
+	all, from := s.sweeps(ctx, 0)
 	i := slices.IndexFunc(all, func(w Sweep) bool { return w.ID == v["sweep"] })
 	if i < 0 {
-		return refuse(http.StatusNotFound, "there is no sweep %.80q: /api/sweeps lists them",
+		return refuse(statusNotFound, "there is no sweep %.80q: /api/sweeps lists them",
 			v["sweep"])
 	}
 	if why := all[i].Error; why != "" {
-		return refuse(http.StatusUnprocessableEntity, "%s", why)
+		return refuse(statusUnusable, "%s", why)
 	}
-	trials, err := from[i].Trials(r.Context(), all[i].ID, maxTrials)
+	trials, err := from[i].Trials(ctx, all[i].ID, maxTrials)
 	if err != nil {
 		return unreadable(err)
 	}
 	page, err := newSweepPage(all[i], trials, v)
-	if err == nil {
-		writeJSON(w, http.StatusOK, page)
+	if err != nil {
+		return err
 	}
-	return err
+	return answerJSON(x, "", page)
 }

@@ -8,7 +8,6 @@ import (
 	"strings"
 
 	"icar/figure"
-	"icar/report"
 	"icar/train"
 )
 
@@ -172,7 +171,7 @@ func (p *sweepPage) describe(read int, kept, left []Trial) {
 	for _, s := range p.Settings {
 		set = append(set, s.Name+"="+kept[0].values[s.Name])
 	}
-	p.fact("the best kept", "test error %s with %s", report.Number(kept[0].TestMSE),
+	p.fact("the best kept", "test error %s with %s", figure.Text(kept[0].TestMSE),
 		strings.Join(set, " "))
 	if f, shared := sharedFloor(slices.Concat(kept, left)); shared {
 		p.factNumber(f.Name+", mean", f.Mean)

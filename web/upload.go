@@ -6,7 +6,6 @@ import (
 	"context"
 	"fmt"
 	"math"
-	"net/http"
 	"slices"
 
 	"icar/ar"
@@ -37,13 +36,13 @@ func (s *Server) sequence(ctx context.Context, file []byte) (Document, error) {
 	}
 	if len(shape) != 2 || shape[0] < 3 || shape[0] > maxTokens || shape[1] < 1 ||
 		shape[1] > maxDimension {
-		return doc, refuse(http.StatusUnprocessableEntity,
+		return doc, refuse(statusUnusable,
 			"the sequence has shape %v: it has to be (T, d), 3 ≤ T ≤ %d tokens of d ≤ %d numbers",
 			shape, maxTokens, maxDimension)
 	}
 	for i, x := range data {
 		if math.IsNaN(x) || math.IsInf(x, 0) {
-			return doc, refuse(http.StatusUnprocessableEntity,
+			return doc, refuse(statusUnusable,
 				"the sequence has %v at token %d: it has to be finite", x, i/shape[1]+1)
 		}
 	}

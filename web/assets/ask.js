@@ -1,5 +1,6 @@
-// What the page asks and who answers: the only place that knows the server.
+// What the page asks and how answers are read. Who answers is known to call.js alone.
 
+import { call, silence } from "./call.js";
 import { parse } from "./visible.js";
 
 // refusal is what the server said no with, and how.
@@ -10,7 +11,7 @@ export async function refusal(response) {
 }
 
 export async function ask(url, options) {
-  const response = await fetch(url, options);
+  const response = await call(url, options);
   if (!response.ok) throw await refusal(response);
   return parse(await response.text());
 }
@@ -18,7 +19,7 @@ export async function ask(url, options) {
 // poll asks for what may be as it was when the answer had that tag, "" for never
 // seen. It returns the answer, null for one that has not changed, and its tag.
 export async function poll(url, tag, signal) {
-  const response = await fetch(url, { signal, headers: tag ? { "If-None-Match": tag } : {} });
+  const response = await call(url, { signal, headers: tag ? { "If-None-Match": tag } : {} });
   if (response.status === 304) return { answer: null, tag };
   if (!response.ok) throw await refusal(response);
   return { answer: parse(await response.text()), tag: response.headers.get("ETag") };
@@ -27,7 +28,7 @@ export async function poll(url, tag, signal) {
 export const busy = 429, pause = 1000; // status; milliseconds, as the server's Retry-After
 
 export function reason(error) {
-  return error instanceof TypeError ? "The server does not answer. Is icar serve running?" : error.message;
+  return error instanceof TypeError ? silence : error.message;
 }
 
 // latestOnly runs ask-and-show one at a time; of the wishes that come in the
@@ -44,7 +45,7 @@ export function latestOnly(work) {
 
 // listen reads server-sent events until they end.
 export async function listen(url, signal, handle) {
-  const response = await fetch(url, { signal, headers: { Accept: "text/event-stream" } });
+  const response = await call(url, { signal, headers: { Accept: "text/event-stream" } });
   if (!response.ok) throw await refusal(response);
   const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
   let buffer = "";

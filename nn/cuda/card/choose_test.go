@@ -116,7 +116,7 @@ func fusedLoops(t *testing.T) kernel.Kernel {
 // said in one line.
 func TestCardIsTaken(t *testing.T) {
 	loops := fusedLoops(t)
-	for _, name := range []string{"", Name} {
+	for _, name := range []string{Auto, Name} {
 		o, told := options(t, name, nil)
 		closed := 0
 		o.Build = pretend(&closed)
@@ -152,7 +152,7 @@ func TestWithoutACard(t *testing.T) {
 		told string
 	}{{absent, ""}, {old, "the card is not used, and networks run on " + loops.Name() + ": " +
 		"the card is too old"}} {
-		o, told := options(t, "", test.why)
+		o, told := options(t, Auto, test.why)
 		c, err := Choose(t.Context(), o)
 		if err != nil || c.Name != loops.Name() || c.Arithmetic != fused || c.Card != "" ||
 			!errors.Is(c.Why, test.why) || strings.Join(told.said, "; ") != test.told {
@@ -172,7 +172,8 @@ func TestWithoutACard(t *testing.T) {
 // computed without one.
 func TestNoCardIsLookedFor(t *testing.T) {
 	for _, test := range []struct{ name, in, want string }{
-		{"go", "", "go"}, {"go", Arithmetic, "go"}, {"", "fma", kernel.Available()[0].Name()},
+		{"go", "", "go"}, {"go", Arithmetic, "go"}, {Auto, "fma", kernel.Available()[0].Name()},
+		{"", "", kernel.Available()[0].Name()}, {"", "fma", kernel.Available()[0].Name()},
 		{"", "reference", kernel.Available()[0].Name()},
 	} {
 		o, told := options(t, test.name, nil)
@@ -202,7 +203,7 @@ func TestSelfCheck(t *testing.T) {
 			o.answers = o.answers[1:2]
 		},
 	} {
-		o, told := options(t, "", nil)
+		o, told := options(t, Auto, nil)
 		var opened device.Device
 		o.Open = func(context.Context) (device.Device, error) {
 			opened = emulator.New()
@@ -263,7 +264,7 @@ func TestChoiceIsCancelled(t *testing.T) {
 	cause := errors.New("enough")
 	ctx, cancel := context.WithCancelCause(t.Context())
 	cancel(cause)
-	for _, name := range []string{"", Name} {
+	for _, name := range []string{Auto, Name} {
 		o, told := options(t, name, nil)
 		if _, err := Choose(ctx, o); !errors.Is(err, cause) || len(told.said) > 0 {
 			t.Errorf("%q: %v, told %q", name, err, told.said)
