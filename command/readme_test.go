@@ -15,10 +15,11 @@ import (
 )
 
 // reduced are the commands of the README that are run in another form: all the
-// experiments, which are a step of .ci/run, and the text, whose words are three
-// here. All others are run as they are written.
+// experiments, which are a step of .ci/run, one standard case instead of all, and
+// the text, whose words are three here. All others are run as they are written.
 var reduced = map[string]string{
 	"reproduce": "reproduce fig3-rotation fig6",
+	"bench":     "bench fig5-L1",
 	"text --text book.txt --embeddings glove.6B.100d.txt": "text --text book.txt --embeddings glove.6B.100d.txt --dims 3 --nulls 20",
 }
 

@@ -42,8 +42,8 @@ func TestReproduceKilledTwice(t *testing.T) {
 	args := func(out string) []string {
 		return []string{"reproduce", "fig5", "--scale", "paper", "--out",
 			filepath.Join(folder, out),
-			"--set", "train=256", "--set", "batch=64", "--set", "test=64", "--set", "length=20",
-			"--set", "epochs=25", "--set", "warmup=0"}
+			"--set", "train=128", "--set", "batch=32", "--set", "test=64", "--set", "length=16",
+			"--set", "epochs=20", "--set", "warmup=0"}
 	}
 	var stderr bytes.Buffer
 	whole := child(t.Context(), &stderr, args("whole")...)

@@ -55,6 +55,12 @@ type Moment struct {
 // sequences, beside the estimators that Analyse has. The error is a model's, an
 // estimator's, or the context's.
 func OverTraining(ctx context.Context, snapshots []Snapshot, g Given) (Training, error) {
+	return overTraining(ctx, snapshots, g, chunk(len(snapshots), g.Test))
+}
+
+// overTraining is OverTraining with size sequences looked at together.
+func overTraining(ctx context.Context, snapshots []Snapshot, g Given, size int) (Training,
+	error) {
 	t := Training{Sequences: g.Test.N, Floor: figure.Number(math.NaN())}
 	if g.Floor != nil {
 		t.Floor = figure.Number(average(g.Floor))
@@ -74,7 +80,7 @@ func OverTraining(ctx context.Context, snapshots []Snapshot, g Given) (Training,
 	for k := range rows {
 		rows[k] = newMeasured(len(estimators), g.Test.N)
 	}
-	for from, size := 0, chunk(len(snapshots), g.Test); from < g.Test.N; from += size {
+	for from := 0; from < g.Test.N; from += size {
 		part := g.Test.Part(from, min(from+size, g.Test.N))
 		if err := t.measure(ctx, rows, snapshots, estimators, part, from); err != nil {
 			return t, err
@@ -91,7 +97,7 @@ func OverTraining(ctx context.Context, snapshots []Snapshot, g Given) (Training,
 // at once, in some 128 MiB.
 func chunk(moments int, s ar.Batch[float64]) int {
 	const numbers = 1 << 24
-	return max(1, numbers/(moments*s.T*s.D*s.D))
+	return max(1, numbers/(max(1, moments)*s.T*s.D*s.D))
 }
 
 // measured are samples over sequences of one moment.

@@ -3,6 +3,7 @@ package probe
 import (
 	"context"
 	"errors"
+	"fmt"
 	"math"
 	"path/filepath"
 	"slices"
@@ -85,6 +86,21 @@ func TestOverTrainingOfKnownModels(t *testing.T) {
 	if panels := found.Figures()[0].Panels; len(panels) != 3 || len(panels[1].Series) < 5 ||
 		!slices.Equal(panels[1].Series[0].X, []float64{0, 10, 30}) {
 		t.Errorf("%+v", panels)
+	}
+}
+
+// How many sequences are looked at together is a matter of memory only.
+func TestOverTrainingInParts(t *testing.T) {
+	zero := built(t, bare, func(map[string][]float64, train.Config) {})
+	g := fewOf(t, zero.Config)
+	snapshots := []Snapshot{{0, zero}, {10, copier(t)}}
+	whole, err := OverTraining(t.Context(), snapshots, g)
+	parts, err2 := overTraining(t.Context(), snapshots, g, 7)
+	if err := errors.Join(err, err2); err != nil {
+		t.Fatal(err)
+	}
+	if got, want := fmt.Sprint(parts), fmt.Sprint(whole); got != want {
+		t.Errorf("in parts of 7:\n%s\nat once:\n%s", got, want)
 	}
 }
 

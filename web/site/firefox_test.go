@@ -27,6 +27,7 @@ type firefox struct {
 
 func newFirefox(t *testing.T) *firefox {
 	t.Helper()
+	needs.Time(t, "a browser opens the whole site")
 	needs.Programs(t, "Debian's firefox-esr", "firefox-esr")
 	profile := t.TempDir()
 	listener, err := net.Listen("tcp", "127.0.0.1:0") // for a port that is free
