@@ -40,7 +40,12 @@ func states() []string {
 		/api/step /api/step?t=1 /api/step?t=30&seed=77 /api/step?d=3&family=rotation
 		/api/position /api/position?mu=120&logk=4.35 /api/position?mu=1&logk=6&tmax=40&row=40
 		/api/position?mu=400&logk=0&tmax=5&row=5&theta=3.14&t=20
-		/api/runs /api/claims`)
+		/api/game /api/game?seed=42&round=3&guess=0.5,-0.25 /api/game?guess=9
+		/api/flow /api/flow?shown=20&theta=2
+		/api/least?d=3&h=2&family=unitary
+		/api/half /api/half?h=2&logk=3&seed=7&theta=1
+		/api/depth
+		/api/runs /api/sweeps /api/claims`)
 }
 
 // learnt is what a page needs for states.
@@ -48,7 +53,9 @@ func learnt(t *testing.T) []byte {
 	t.Helper()
 	var b bytes.Buffer
 	err := web.Learn(t.Context(), &b, web.Learning{Only: func(url string) bool {
-		return url == "/api/step?d=4&family=haar&norm=no" || url == "/api/step?d=4&family=haar&k=5"
+		return slices.Contains(strings.Fields(`
+			/api/step?d=4&family=haar&norm=no /api/step?d=4&family=haar&k=5
+			/api/depth?d=3&layers=2 /api/depth?d=3&k=2`), url)
 	}})
 	if err != nil {
 		t.Fatal(err)
