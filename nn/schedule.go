@@ -42,7 +42,6 @@ type simulation struct {
 	workers []*worker
 	idle    []*worker
 	phase   *offer // of the first worker
-	shared  []*offer
 }
 
 // worker is a processor with what it is at: a task, and within it its own job.
