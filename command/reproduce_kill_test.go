@@ -13,6 +13,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"icar/internal/needs"
 )
 
 // child returns icar as a process of its own, with its error output in stderr.
@@ -37,6 +39,7 @@ func exists(t *testing.T, pattern string) bool {
 // trials train and once when results are kept, and compares the claims and the
 // figures with those of one go.
 func TestReproduceKilledTwice(t *testing.T) {
+	needs.Patience(t, "fig5 is reproduced twice")
 	t.Parallel()
 	folder := t.TempDir()
 	args := func(out string) []string {

@@ -48,7 +48,7 @@ func shell(t *testing.T, folder, lines string) string {
 // they print its numbers. The program is built already.
 func TestTutorial(t *testing.T) {
 	t.Parallel()
-	needs.Time(t, "it trains with PyTorch for ten seconds")
+	needs.Patience(t, "it trains with PyTorch for ten seconds")
 	needs.Python(t, "numpy", "torch")
 	const page = "../docs/tutorial.md"
 	files, commands, printout := blocks(t, page, "python"), blocks(t, page, "sh"),

@@ -4,6 +4,7 @@ import (
 	"os"
 	"testing"
 
+	"icar/internal/needs"
 	"icar/nn"
 	"icar/nn/backendtest"
 	"icar/nn/kernel"
@@ -20,13 +21,18 @@ func TestReferenceIsABackend(t *testing.T) {
 // TestEngineIsABackend checks the engine on every kernel of the machine, with
 // short segments and those that it has.
 func TestEngineIsABackend(t *testing.T) {
-	for _, k := range kernel.Available() {
+	for i, k := range kernel.Available() {
 		for name, build := range map[string]nn.NewBackend{
 			"": nn.OnKernel(k), ", segments of 8": nn.OnSegments(k, 8),
 		} {
-			if err := backendtest.Test(build); err != nil {
-				t.Errorf("%s%s: %v", k.Name(), name, err)
-			}
+			t.Run(k.Name()+name, func(t *testing.T) {
+				if i > 0 || name != "" {
+					needs.Patience(t, "the suite takes seconds a kernel")
+				}
+				if err := backendtest.Test(build); err != nil {
+					t.Error(err)
+				}
+			})
 		}
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"runtime"
 	"testing"
 
+	"icar/internal/needs"
 	"icar/nn/kernel"
 )
 
@@ -88,6 +89,7 @@ func kinds() map[string]Config {
 // every machine of that arithmetic. With one kernel in assembly, as on arm64, it takes long
 // where that is emulated, and runs when asked.
 func TestEngineSameBitsAtAnyWidth(t *testing.T) {
+	needs.Patience(t, "a hundred steps of every model, on every kernel")
 	var kernels []kernel.Kernel
 	for _, k := range kernel.Available() {
 		if k.Arithmetic() != "go" {

@@ -72,7 +72,7 @@ func guessInBrowser(t *testing.T, ctx context.Context, k int) {
 // again or elsewhere it shows the same score, Back takes the last guess away, and a
 // round can be looked at again.
 func TestGameToItsEnd(t *testing.T) {
-	ctx, server := visit(t)
+	ctx, server := chromium(t), withRun(t)
 	heard := watchPage(t, ctx)
 	show(t, ctx, server.url+"/?game.seed=12", 1280)
 	for k := range gameRounds {

@@ -19,9 +19,9 @@ import (
 // visit is a page in a browser at a width, with two runs, at an address of it.
 func visit(t *testing.T) (ctx context.Context, server started) {
 	t.Helper()
-	server = withRun(t)
+	ctx, server = browser(t), withRun(t)
 	trainRun(t, filepath.Join(server.runs, "a-second"), 2, nil) // before the first in the list
-	return browser(t), server
+	return ctx, server
 }
 
 // show opens an address of the page, from nothing, so that it is loaded anew.

@@ -33,8 +33,15 @@ import (
 	"icar/run"
 )
 
-// browser opens Chromium. It is missing by name on a laptop and a failure in CI.
+// browser opens Chromium for a walk that takes seconds.
 func browser(t *testing.T) context.Context {
+	t.Helper()
+	needs.Patience(t, "a browser walks on the page")
+	return chromium(t)
+}
+
+// chromium opens Chromium. It is missing by name on a laptop and a failure in CI.
+func chromium(t *testing.T) context.Context {
 	t.Helper()
 	var path string
 	for _, name := range []string{"chromium", "chromium-browser", "google-chrome"} {

@@ -61,6 +61,19 @@ func Python(t testing.TB, modules ...string) {
 	}
 }
 
+// Patience ends a test that takes seconds, so that all tests together take few minutes on
+// a laptop. It runs under CI=true, with ICAR_SLOW=1, and with ICAR_PATIENT=1, which
+// leaves other tests as short as they are.
+func Patience(t testing.TB, why string) {
+	t.Helper()
+	for _, asked := range []string{"CI=true", "ICAR_SLOW=1", "ICAR_PATIENT=1"} {
+		if name, value, _ := strings.Cut(asked, "="); os.Getenv(name) == value {
+			return
+		}
+	}
+	t.Skip(why + ": ICAR_PATIENT=1 runs it")
+}
+
 // Time ends a test that takes long, unless it was asked for with ICAR_SLOW=1. It skips
 // under CI too: .ci/run asks for those that it has the time for.
 func Time(t testing.TB, why string) {

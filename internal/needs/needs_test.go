@@ -42,6 +42,19 @@ func TestNeeds(t *testing.T) {
 			t.Errorf("CI=%q, time: %+v", ci, got)
 		}
 	}
+	patience := func(t testing.TB) { Patience(t, "seconds") }
+	for _, asked := range [][2]string{{"CI", "true"}, {"ICAR_SLOW", "1"}, {"ICAR_PATIENT", "1"}} {
+		for _, name := range []string{"CI", "ICAR_SLOW", "ICAR_PATIENT"} {
+			t.Setenv(name, "")
+		}
+		if got := ended(patience); got.how != "skip" || !strings.Contains(got.said, "seconds") {
+			t.Errorf("patience that nobody has: %+v", got)
+		}
+		t.Setenv(asked[0], asked[1])
+		if got := ended(patience); got != (end{}) {
+			t.Errorf("%v: %+v", asked, got)
+		}
+	}
 	t.Setenv("ICAR_SLOW", "1")
 	if got := ended(func(t testing.TB) {
 		Programs(t, "go", "go")

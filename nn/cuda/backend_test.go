@@ -16,6 +16,7 @@ import (
 // TestIsABackend runs the suite of backends on the emulator, which also looks for races
 // and reads of what was never written in all kernels.
 func TestIsABackend(t *testing.T) {
+	needs.Patience(t, "the emulator takes seconds for the suite")
 	if err := backendtest.Small(cuda.On(emulator.New())); err != nil {
 		t.Error(err)
 	}
