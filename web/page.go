@@ -21,7 +21,7 @@ var assets embed.FS
 
 // addPage adds the page and its assets.
 func addPage(mux *http.ServeMux) error {
-	files, err := Page()
+	files, err := Page(Serving{})
 	if err != nil {
 		return err
 	}
@@ -44,9 +44,14 @@ const (
 	CallFile = "assets/call.js" // what knows who answers the page
 )
 
+// Serving is who answers a page, of which it speaks.
+type Serving struct {
+	Site bool // a worker beside the page does, not a server that has runs and claims
+}
+
 // Page returns the files of the page by their paths, which are relative to one another.
-func Page() (map[string][]byte, error) {
-	page, err := renderPage()
+func Page(by Serving) (map[string][]byte, error) {
+	page, err := renderPage(by)
 	if err != nil {
 		return nil, err
 	}
@@ -72,7 +77,7 @@ func Page() (map[string][]byte, error) {
 
 // renderPage fills the templates. The controls of the page are those of the routes'
 // parameters, so that both have the same ranges.
-func renderPage() ([]byte, error) {
+func renderPage(by Serving) ([]byte, error) {
 	known := map[string][]parameter{}
 	for _, r := range routes() {
 		known[path.Base(r.path)] = r.parameters
@@ -96,7 +101,7 @@ func renderPage() ([]byte, error) {
 		return nil, err
 	}
 	var b bytes.Buffer
-	err = t.Execute(&b, nil)
+	err = t.Execute(&b, by)
 	return b.Bytes(), err
 }
 

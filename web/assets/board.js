@@ -2,6 +2,7 @@
 
 import { onReturn, recallAll, remember } from "./address.js";
 import { ask, busy, latestOnly, pause, reason } from "./ask.js";
+import { words } from "./call.js";
 import { changed, query, restore, setTogether } from "./controls.js";
 import { dragged, grips } from "./drag.js";
 import { mount, typeset } from "./figure.js";
@@ -88,7 +89,7 @@ export function drawing(area, picture, note) {
           drawn = true;
         } catch (error) {
           if (error.status !== busy) throw error;
-          say(area, "The server is busy with other pictures; this one is asked for again.");
+          say(area, words.busy);
           await new Promise((done) => setTimeout(done, pause));
         }
       }

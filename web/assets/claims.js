@@ -3,6 +3,7 @@
 import { ask } from "./ask.js";
 import { brief, cell } from "./rows.js";
 
+const list = document.getElementById("claim-list"); // not there without a server
 let told = ""; // the claims that are shown
 
 async function claims() {
@@ -24,8 +25,10 @@ async function claims() {
     none.colSpan = 4;
     rows.push(none);
   }
-  document.getElementById("claim-list").replaceChildren(...rows);
+  list.replaceChildren(...rows);
 }
 
-claims();
-setInterval(() => document.hidden || claims(), 5000);
+if (list) {
+  claims();
+  setInterval(() => document.hidden || claims(), 5000);
+}

@@ -3,6 +3,7 @@
 import { onReturn } from "./address.js";
 import { ask, latestOnly, listen, reason } from "./ask.js";
 import { say, show } from "./board.js";
+import { words } from "./call.js";
 import { changed, query, restore, set, still } from "./controls.js";
 import { typeset } from "./figure.js";
 import { draw, strip } from "./strip.js";
@@ -62,7 +63,7 @@ const train = async () => {
       }
     });
     if (area.dataset.state !== "done")
-      throw new Error("The server stopped before the training was done: press Train again.");
+      throw new Error(words.ended);
   } catch (error) {
     if (mine.signal.aborted) return;
     area.dataset.state = "failed";

@@ -3,6 +3,7 @@
 import { onReturn, recall, recallAll, remember } from "./address.js";
 import { poll } from "./ask.js";
 import { draw } from "./board.js";
+import { words } from "./call.js";
 import { paint } from "./colours.js";
 import { land } from "./land.js";
 import { asked, onAsk, offer } from "./filter.js";
@@ -37,11 +38,11 @@ const open = (path) => {
 };
 const tell = (data) => {
   const all = data.total === 1 ? "1 run" : `${data.total} runs`;
-  if (data.total === 0) return "No runs yet: icar train writes one.";
+  if (data.total === 0) return words.none;
   if (data.runs.length === 0) return `None of ${all} is like that: List all shows them.`;
   return (
-    (data.runs.length < data.total ? `${data.runs.length} of ${all}, live.` : `${all}, live.`) +
-    note
+    (data.runs.length < data.total ? `${data.runs.length} of ${all}` : all) +
+    `${words.live}.${note}`
   );
 };
 const update = (data) => {
@@ -56,8 +57,8 @@ const update = (data) => {
     );
   }
   status.classList.remove("wrong");
-  const words = tell(data); // said again only when they are others
-  if (status.textContent !== words) status.textContent = words;
+  const said = tell(data); // said again only when they are others
+  if (status.textContent !== said) status.textContent = said;
   area.dataset.updates = Number(area.dataset.updates ?? 0) + 1;
   lookAgain();
 };
@@ -77,7 +78,7 @@ const connect = async () => {
       tag = news.tag;
       if (news.answer) update(news.answer);
     } catch (error) {
-      wrong = error.status ? error.message : "The server does not answer; trying again.";
+      wrong = error.status ? error.message : words.silent;
       if (error.status === 404) {
         chosen = [];
         remember({ "runs.run": chosen }, true);

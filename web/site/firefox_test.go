@@ -57,7 +57,7 @@ func newFirefox(t *testing.T) *firefox {
 		}
 	}
 	t.Cleanup(func() { f.connection.Close() })
-	f.connection.SetDeadline(time.Now().Add(90 * time.Second))
+	f.connection.SetDeadline(time.Now().Add(4 * time.Minute))
 	f.in = bufio.NewReader(f.connection)
 	if _, err := f.message(); err != nil { // it introduces itself
 		t.Fatal(err)
@@ -130,6 +130,31 @@ func (f *firefox) wait(t *testing.T, condition string) {
 	}
 }
 
+func (f *firefox) open(t *testing.T, url string) {
+	t.Helper()
+	f.call(t, "WebDriver:Navigate", map[string]any{"url": url})
+}
+
+func (f *firefox) say(t *testing.T, expression string) string {
+	t.Helper()
+	return f.evaluate(t, "Promise.resolve(("+expression+")).then((v) => done(String(v)));")
+}
+
+func (f *firefox) press(t *testing.T, k key) {
+	t.Helper()
+	stroke := func(kind string) map[string]any {
+		return map[string]any{"type": kind, "value": string(rune(k))}
+	}
+	f.call(t, "WebDriver:PerformActions", map[string]any{"actions": []any{map[string]any{
+		"type": "key", "id": "keyboard", "actions": []any{stroke("keyDown"), stroke("keyUp")}}}})
+}
+
+func (f *firefox) back(t *testing.T) { t.Helper(); f.call(t, "WebDriver:Back", nil) }
+
+func (f *firefox) forward(t *testing.T) { t.Helper(); f.call(t, "WebDriver:Forward", nil) }
+
+func (f *firefox) reload(t *testing.T) { t.Helper(); f.call(t, "WebDriver:Refresh", nil) }
+
 // TestFirefox sees the first picture, the numbers of every part, live training and, without
 // a server, the page again.
 func TestFirefox(t *testing.T) {
@@ -156,4 +181,17 @@ func TestFirefox(t *testing.T) {
 	files.Close()
 	f.call(t, "WebDriver:Navigate", map[string]any{"url": url + "?process.shown=8"})
 	f.wait(t, "document.querySelector('#process svg')")
+}
+
+// TestFirefoxWalk plays the game to its end, goes back and forward, and takes a head away,
+// on a site and on a server: both say the same.
+func TestFirefoxWalk(t *testing.T) {
+	f := newFirefox(t)
+	_, url := served(t, written(t, learnt(t)))
+	onSite := whole(t, f, url)
+	speed(t, f, "Firefox, worker of the site")
+	answers := listening(t)
+	onServer := whole(t, f, answers)
+	speed(t, f, "Firefox, server")
+	sameWords(t, onSite, onServer)
 }

@@ -47,7 +47,7 @@ type Compiled struct {
 
 // Build returns the files of a site by their paths. Learnt is what [web.Learn] has written.
 func Build(c Compiled, learnt []byte) (map[string][]byte, error) {
-	files, err := web.Page()
+	files, err := web.Page(web.Serving{Site: true})
 	if err != nil {
 		return nil, err
 	}

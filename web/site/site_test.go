@@ -107,7 +107,7 @@ func chromium(t *testing.T) context.Context {
 	t.Cleanup(cancel)
 	ctx, cancel = chromedp.NewContext(ctx)
 	t.Cleanup(cancel)
-	ctx, cancel = context.WithTimeout(ctx, 90*time.Second)
+	ctx, cancel = context.WithTimeout(ctx, 4*time.Minute)
 	t.Cleanup(cancel)
 	return ctx
 }
@@ -151,8 +151,8 @@ func asked(t *testing.T, ctx context.Context, url string) string {
 	})`, url))
 }
 
-// server runs icar serve and returns how it answers.
-func server(t *testing.T) func(url string) string {
+// listening runs icar serve and returns the address of its page.
+func listening(t *testing.T) string {
 	t.Helper()
 	s, err := web.Listen(web.Options{Address: "127.0.0.1:0", Runs: t.TempDir(),
 		Outcome: t.TempDir(), Log: slog.New(slog.DiscardHandler)})
@@ -163,8 +163,15 @@ func server(t *testing.T) func(url string) string {
 	ended := make(chan error, 1)
 	go func() { ended <- s.Serve(ctx) }()
 	t.Cleanup(func() { stop(); <-ended })
+	return strings.TrimSuffix(s.URL(), "/") + "/"
+}
+
+// server runs icar serve and returns how it answers.
+func server(t *testing.T) func(url string) string {
+	t.Helper()
+	at := strings.TrimSuffix(listening(t), "/")
 	return func(url string) string {
-		response, err := http.Get(strings.TrimSuffix(s.URL(), "/") + url)
+		response, err := http.Get(at + url)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -6,6 +6,15 @@ const home = new URL("..", import.meta.url); // the folder of the site
 
 export const silence = "The part of this page that computes does not answer: load the page again.";
 
+// What the page says of who answers it.
+export const words = {
+  none: "No runs yet: choose a folder of them above, or drop it on the page.",
+  live: "", // files that were dropped are as they were then
+  ended: "The training ended before it was done: press Train again.",
+  busy: "Other pictures are being computed; this one comes after them.",
+  silent: silence,
+};
+
 // refused is an error that has the status of a server which is not there.
 const refused = (text) => Object.assign(new Error(text), { status: 503 });
 
