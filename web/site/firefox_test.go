@@ -63,6 +63,7 @@ func newFirefox(t *testing.T) *firefox {
 		t.Fatal(err)
 	}
 	f.call(t, "WebDriver:NewSession", map[string]any{})
+	f.call(t, "WebDriver:SetTimeouts", map[string]any{"script": 60000}) // ms; it waits
 	return f
 }
 
