@@ -123,8 +123,8 @@ func speaksOfItself(t *testing.T, c chrome, url string) {
 	c.open(t, url)
 	c.wait(t, "document.getElementById('run-status').textContent.startsWith('No runs yet: choose')")
 	text := c.say(t, "document.body.innerText")
-	for _, wrong := range []string{"icar serve", "the server", "live while it trains", "icar on this machine",
-		"icar reproduce"} {
+	for _, wrong := range []string{"icar serve", "the server", "live while it trains",
+		"icar on this machine", "icar reproduce"} {
 		if strings.Contains(text, wrong) {
 			t.Errorf("the page of a site says %q", wrong)
 		}

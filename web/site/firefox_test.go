@@ -57,12 +57,13 @@ func newFirefox(t *testing.T) *firefox {
 		}
 	}
 	t.Cleanup(func() { f.connection.Close() })
-	f.connection.SetDeadline(time.Now().Add(4 * time.Minute))
+	f.connection.SetDeadline(time.Now().Add(5 * time.Minute))
 	f.in = bufio.NewReader(f.connection)
 	if _, err := f.message(); err != nil { // it introduces itself
 		t.Fatal(err)
 	}
 	f.call(t, "WebDriver:NewSession", map[string]any{})
+	f.call(t, "WebDriver:SetTimeouts", map[string]any{"script": 60000}) // ms; it waits
 	return f
 }
 
@@ -123,7 +124,7 @@ func (f *firefox) evaluate(t *testing.T, script string, args ...any) string {
 func (f *firefox) wait(t *testing.T, condition string) {
 	t.Helper()
 	got := f.evaluate(t, `const began = Date.now(), look = () => (`+condition+`) ? done("yes") :
-		Date.now() - began > 25000 ? done(document.querySelector("#process .status").textContent) :
+		Date.now() - began > 40000 ? done(document.querySelector("#process .status").textContent) :
 		setTimeout(look, 20); look();`)
 	if got != "yes" {
 		t.Fatalf("%s does not come true; the page says %q", condition, got)

@@ -107,7 +107,7 @@ func chromium(t *testing.T) context.Context {
 	t.Cleanup(cancel)
 	ctx, cancel = chromedp.NewContext(ctx)
 	t.Cleanup(cancel)
-	ctx, cancel = context.WithTimeout(ctx, 4*time.Minute)
+	ctx, cancel = context.WithTimeout(ctx, 5*time.Minute)
 	t.Cleanup(cancel)
 	return ctx
 }
@@ -125,7 +125,7 @@ func evaluate[T any](t *testing.T, ctx context.Context, expression string) T {
 // wait waits for a JavaScript condition.
 func wait(t *testing.T, ctx context.Context, condition string) {
 	t.Helper()
-	soon, cancel := context.WithTimeout(ctx, 20*time.Second)
+	soon, cancel := context.WithTimeout(ctx, 40*time.Second)
 	defer cancel()
 	_, err := chromedp.Run(soon, chromedp.Poll[any](condition,
 		chromedp.WithPollingInterval(20*time.Millisecond)))

@@ -139,7 +139,8 @@ func everyPart(t *testing.T, b visitor) {
 		b.say(t, "dispatchEvent(new Event('wheel')), "+area+".scrollIntoView({behavior: 'instant'})")
 		b.wait(t, area+".querySelector('.panel > svg') && Number("+area+".dataset.drawn) > 0")
 	}
-	if wrong := b.say(t, "[...document.querySelectorAll('.wrong')].map(e => e.textContent).join()"); wrong != "" {
+	const all = "[...document.querySelectorAll('.wrong')].map(e => e.textContent).join()"
+	if wrong := b.say(t, all); wrong != "" {
 		t.Errorf("a part says %s", wrong)
 	}
 }
