@@ -342,9 +342,7 @@ func TestProgramAndFilesAgree(t *testing.T) {
 // that over the first 1100 test sequences, as icar sample draws them.
 func TestProgramOnSequencesInPieces(t *testing.T) {
 	t.Parallel()
-	if _, err := exec.LookPath("cat"); err != nil {
-		t.Skip("cat is not there")
-	}
+	needs.Programs(t, "coreutils", "cat")
 	dir := t.TempDir()
 	path := func(name string) string { return filepath.Join(dir, name) }
 	icarHere(t, exitDone, "sample", "--d", "2", "--length", "2", "--sequences", "1100", "--stream",

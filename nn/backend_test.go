@@ -1,7 +1,6 @@
 package nn_test
 
 import (
-	"os"
 	"testing"
 
 	"icar/internal/needs"
@@ -40,9 +39,7 @@ func TestEngineIsABackend(t *testing.T) {
 // TestEngineOnManyModels compares 500 random models with the reference in float64, D up to
 // 300 and batches up to 100, on every kernel of the machine. It takes minutes.
 func TestEngineOnManyModels(t *testing.T) {
-	if os.Getenv("ICAR_SLOW") != "1" {
-		t.Skip("ICAR_SLOW=1 runs it; TestEngineIsABackend has 120 of the models")
-	}
+	needs.Time(t, "it takes minutes, and TestEngineIsABackend has 120 of the models")
 	for _, k := range kernel.Available() {
 		t.Run(k.Name(), func(t *testing.T) {
 			t.Parallel()

@@ -2,9 +2,9 @@ package nn
 
 import (
 	"math"
-	"os"
 	"testing"
 
+	"icar/internal/needs"
 	"icar/nn/kernel"
 )
 
@@ -81,9 +81,7 @@ func TestPlanIsOfTheStep(t *testing.T) {
 // TestPlanReachesManyCores holds the aims of the cut: a batch of the paper's on 16
 // processors, and a block for every four of them. It is of times, so it runs when asked.
 func TestPlanReachesManyCores(t *testing.T) {
-	if os.Getenv("ICAR_SLOW") != "1" {
-		t.Skip("it takes some seconds: ICAR_SLOW=1 runs it")
-	}
+	needs.Time(t, "it is of times, and of a machine without other work")
 	wide := smalls()["softmax"].config
 	wide.Length, wide.MLP, wide.Heads = 50, 4, 4
 	for _, c := range []struct {

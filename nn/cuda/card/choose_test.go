@@ -9,6 +9,7 @@ import (
 	"sync"
 	"testing"
 
+	"icar/internal/needs"
 	"icar/nn"
 	"icar/nn/cuda/device"
 	"icar/nn/cuda/emulator"
@@ -107,7 +108,8 @@ func fusedLoops(t *testing.T) kernel.Kernel {
 	t.Helper()
 	k := kernel.Available()[0]
 	if k.Arithmetic() != fused {
-		t.Skip("the default kernel here is " + k.Name() + ", beside which no card is taken")
+		needs.Missing(t, "the default kernel here is "+k.Name()+", and no card is taken beside it: "+
+			"run on a processor with AVX2 or NEON")
 	}
 	return k
 }
