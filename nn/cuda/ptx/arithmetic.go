@@ -3,11 +3,7 @@ package ptx
 // Of two float32.
 
 // Fma is a·b + c, rounded once.
-func (k *Kernel) Fma(a, b, c F32) F32 {
-	r := k.f32()
-	k.put("fma.rn.f32 %s, %s, %s, %s", r, a, b, c)
-	return r
-}
+func (k *Kernel) Fma(a, b, c F32) F32 { return into(k, k.f32(), "fma.rn.f32", a, b, c) }
 
 // FmaTo adds a·b to sum, rounded once.
 func (k *Kernel) FmaTo(sum, a, b F32) { k.put("fma.rn.f32 %s, %s, %s, %s", sum, a, b, sum) }
@@ -30,11 +26,7 @@ func (k *Kernel) Over(a, b F32) F32 { return k.binary("div.rn.f32", a, b) }
 // Max is the larger of a and b, that which is a number if one is not.
 func (k *Kernel) Max(a, b F32) F32 { return k.binary("max.f32", a, b) }
 
-func (k *Kernel) binary(op string, a, b F32) F32 {
-	r := k.f32()
-	k.put("%s %s, %s, %s", op, r, a, b)
-	return r
-}
+func (k *Kernel) binary(op string, a, b F32) F32 { return into(k, k.f32(), op, a, b) }
 
 // Negative is -a.
 func (k *Kernel) Negative(a F32) F32 { return k.unary("neg.f32", a) }
@@ -42,11 +34,7 @@ func (k *Kernel) Negative(a F32) F32 { return k.unary("neg.f32", a) }
 // Root is √a.
 func (k *Kernel) Root(a F32) F32 { return k.unary("sqrt.rn.f32", a) }
 
-func (k *Kernel) unary(op string, a F32) F32 {
-	r := k.f32()
-	k.put("%s %s, %s", op, r, a)
-	return r
-}
+func (k *Kernel) unary(op string, a F32) F32 { return into(k, k.f32(), op, a) }
 
 // Copy is a in a register of its own, to be written to.
 func (k *Kernel) Copy(a F32) F32 { return k.unary("mov.f32", a) }
@@ -55,62 +43,30 @@ func (k *Kernel) Copy(a F32) F32 { return k.unary("mov.f32", a) }
 func (k *Kernel) CopyTo(r, a F32) { k.put("mov.f32 %s, %s", r, a) }
 
 // Choose is a where p holds, else b.
-func (k *Kernel) Choose(p Pred, a, b F32) F32 {
-	r := k.f32()
-	k.put("selp.f32 %s, %s, %s, %s", r, a, b, p)
-	return r
-}
+func (k *Kernel) Choose(p Pred, a, b F32) F32 { return into(k, k.f32(), "selp.f32", a, b, p) }
 
 // Bits is the representation of a.
-func (k *Kernel) Bits(a F32) U32 {
-	r := k.u32()
-	k.put("mov.b32 %s, %s", r, a)
-	return r
-}
+func (k *Kernel) Bits(a F32) U32 { return into(k, k.u32(), "mov.b32", a) }
 
 // OfBits is the float32 of that representation.
-func (k *Kernel) OfBits(a U32) F32 {
-	r := k.f32()
-	k.put("mov.b32 %s, %s", r, a)
-	return r
-}
+func (k *Kernel) OfBits(a U32) F32 { return into(k, k.f32(), "mov.b32", a) }
 
 // OfInt is a as a float32.
-func (k *Kernel) OfInt(a U32) F32 {
-	r := k.f32()
-	k.put("cvt.rn.f32.u32 %s, %s", r, a)
-	return r
-}
+func (k *Kernel) OfInt(a U32) F32 { return into(k, k.f32(), "cvt.rn.f32.u32", a) }
 
 // FLess is whether a < b; false if one is no number.
-func (k *Kernel) FLess(a, b F32) Pred {
-	p := k.pred()
-	k.put("setp.lt.f32 %s, %s, %s", p, a, b)
-	return p
-}
+func (k *Kernel) FLess(a, b F32) Pred { return into(k, k.pred(), "setp.lt.f32", a, b) }
 
 // Of float64.
 
 // Wide is a as a float64.
-func (k *Kernel) Wide(a F32) F64 {
-	r := k.f64()
-	k.put("cvt.f64.f32 %s, %s", r, a)
-	return r
-}
+func (k *Kernel) Wide(a F32) F64 { return into(k, k.f64(), "cvt.f64.f32", a) }
 
 // Narrow is a rounded to a float32.
-func (k *Kernel) Narrow(a F64) F32 {
-	r := k.f32()
-	k.put("cvt.rn.f32.f64 %s, %s", r, a)
-	return r
-}
+func (k *Kernel) Narrow(a F64) F32 { return into(k, k.f32(), "cvt.rn.f32.f64", a) }
 
 // CopyWide is a in a register of its own.
-func (k *Kernel) CopyWide(a F64) F64 {
-	r := k.f64()
-	k.put("mov.f64 %s, %s", r, a)
-	return r
-}
+func (k *Kernel) CopyWide(a F64) F64 { return into(k, k.f64(), "mov.f64", a) }
 
 // PlusWideTo adds a to sum.
 func (k *Kernel) PlusWideTo(sum, a F64) { k.put("add.rn.f64 %s, %s, %s", sum, sum, a) }
@@ -147,11 +103,7 @@ func (k *Kernel) Shr(a U32, n int) U32 { return k.whole("shr.u32", a, Int(n)) }
 // Min is the smaller of a and b.
 func (k *Kernel) Min(a, b U32) U32 { return k.whole("min.u32", a, b) }
 
-func (k *Kernel) whole(op string, a, b U32) U32 {
-	r := k.u32()
-	k.put("%s %s, %s, %s", op, r, a, b)
-	return r
-}
+func (k *Kernel) whole(op string, a, b U32) U32 { return into(k, k.u32(), op, a, b) }
 
 // Less is whether a < b.
 func (k *Kernel) Less(a, b U32) Pred { return k.compare("lt", a, b) }
@@ -163,21 +115,11 @@ func (k *Kernel) AtLeast(a, b U32) Pred { return k.compare("ge", a, b) }
 func (k *Kernel) Equal(a, b U32) Pred { return k.compare("eq", a, b) }
 
 func (k *Kernel) compare(how string, a, b U32) Pred {
-	p := k.pred()
-	k.put("setp.%s.u32 %s, %s, %s", how, p, a, b)
-	return p
+	return into(k, k.pred(), "setp."+how+".u32", a, b)
 }
 
 // Both is whether p and q hold.
-func (k *Kernel) Both(p, q Pred) Pred {
-	r := k.pred()
-	k.put("and.pred %s, %s, %s", r, p, q)
-	return r
-}
+func (k *Kernel) Both(p, q Pred) Pred { return into(k, k.pred(), "and.pred", p, q) }
 
 // Pick is a where p holds, else b.
-func (k *Kernel) Pick(p Pred, a, b U32) U32 {
-	r := k.u32()
-	k.put("selp.b32 %s, %s, %s, %s", r, a, b, p)
-	return r
-}
+func (k *Kernel) Pick(p Pred, a, b U32) U32 { return into(k, k.u32(), "selp.b32", a, b, p) }

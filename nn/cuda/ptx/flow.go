@@ -25,9 +25,7 @@ func (k *Kernel) Threads(a Axis) U32 { return k.special("%ntid." + string(a)) }
 func (k *Kernel) Blocks(a Axis) U32 { return k.special("%nctaid." + string(a)) }
 
 func (k *Kernel) special(name string) U32 {
-	r := k.u32()
-	k.put("mov.u32 %s, %s", r, name)
-	return r
+	return into(k, k.u32(), "mov.u32", name)
 }
 
 // label returns a new label.

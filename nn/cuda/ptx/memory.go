@@ -18,28 +18,16 @@ func (k *Kernel) Stride(base U64, n U32, bytes U64) U64 {
 }
 
 // Product is a·b in 64 bits.
-func (k *Kernel) Product(a, b U32) U64 {
-	r := k.u64()
-	k.put("mul.wide.u32 %s, %s, %s", r, a, b)
-	return r
-}
+func (k *Kernel) Product(a, b U32) U64 { return into(k, k.u64(), "mul.wide.u32", a, b) }
 
 // Move is a + b.
-func (k *Kernel) Move(a, b U64) U64 {
-	r := k.u64()
-	k.put("add.u64 %s, %s, %s", r, a, b)
-	return r
-}
+func (k *Kernel) Move(a, b U64) U64 { return into(k, k.u64(), "add.u64", a, b) }
 
 // MoveTo adds b to a.
 func (k *Kernel) MoveTo(a, b U64) { k.put("add.u64 %s, %s, %s", a, a, b) }
 
 // CopyAddress is a in a register of its own.
-func (k *Kernel) CopyAddress(a U64) U64 {
-	r := k.u64()
-	k.put("mov.u64 %s, %s", r, a)
-	return r
-}
+func (k *Kernel) CopyAddress(a U64) U64 { return into(k, k.u64(), "mov.u64", a) }
 
 // Load is the float32 at an address of global memory plus offset bytes.
 func (k *Kernel) Load(at U64, offset int) F32 {

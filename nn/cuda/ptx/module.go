@@ -97,6 +97,12 @@ func (k *Kernel) put(format string, operands ...any) {
 	k.body.WriteString(";\n")
 }
 
+// into writes an instruction whose result is r, and returns r.
+func into[R ~string](k *Kernel, r R, op string, operands ...any) R {
+	k.put(op+" %s"+strings.Repeat(", %s", len(operands)), append([]any{r}, operands...)...)
+	return r
+}
+
 // Comment writes a line for who reads the text.
 func (k *Kernel) Comment(format string, args ...any) {
 	fmt.Fprintf(&k.body, "\t// "+format+"\n", args...)
