@@ -7,7 +7,6 @@ import (
 	"image/draw"
 	"io"
 	"math"
-	"slices"
 	"time"
 
 	"codeberg.org/go-fonts/liberation/liberationsansregular"
@@ -22,17 +21,8 @@ import (
 // Liberation Sans as Unicode. A PDF counts y upwards as vg does and fpdf
 // downwards from the top, so every height passes through down once.
 type pdfCanvas struct {
-	doc           *fpdf.Fpdf
-	width, height vg.Length
-	pens          []pen // the last is in use, those before it are pushed
-}
-
-// pen is what Push keeps besides the transformation.
-type pen struct {
-	color  color.Color
-	width  vg.Length
-	dashes []vg.Length
-	offset vg.Length
+	sheet
+	doc *fpdf.Fpdf
 }
 
 const pdfFont = "LiberationSans"
@@ -49,35 +39,13 @@ func newPDFCanvas(width, height vg.Length) *pdfCanvas {
 	doc.SetLineJoinStyle("round") // as in the PNG, without spikes
 	doc.AddUTF8FontFromBytes(pdfFont, "", liberationsansregular.TTF)
 	doc.AddPage()
-	c := &pdfCanvas{doc: doc, width: width, height: height,
-		pens: make([]pen, 1)}
+	c := &pdfCanvas{newSheet(width, height), doc}
 	vg.Initialize(c)
 	return c
 }
 
-func (c *pdfCanvas) pen() *pen { return &c.pens[len(c.pens)-1] }
-
 // down is the height as fpdf counts it.
 func (c *pdfCanvas) down(y vg.Length) float64 { return (c.height - y).Points() }
-
-// Size implements vg.CanvasSizer.
-func (c *pdfCanvas) Size() (width, height vg.Length) { return c.width, c.height }
-
-// SetLineWidth implements vg.Canvas.
-func (c *pdfCanvas) SetLineWidth(w vg.Length) { c.pen().width = w }
-
-// SetLineDash implements vg.Canvas.
-func (c *pdfCanvas) SetLineDash(pattern []vg.Length, offset vg.Length) {
-	c.pen().dashes, c.pen().offset = slices.Clone(pattern), offset
-}
-
-// SetColor implements vg.Canvas; nil is black.
-func (c *pdfCanvas) SetColor(clr color.Color) {
-	if clr == nil {
-		clr = color.Black
-	}
-	c.pen().color = clr
-}
 
 // Rotate implements vg.Canvas: by an angle in radians, counterclockwise.
 func (c *pdfCanvas) Rotate(angle float64) {
@@ -97,14 +65,14 @@ func (c *pdfCanvas) Scale(x, y float64) {
 
 // Push implements vg.Canvas.
 func (c *pdfCanvas) Push() {
-	c.pens = append(c.pens, *c.pen())
+	c.push()
 	c.doc.TransformBegin()
 }
 
 // Pop implements vg.Canvas.
 func (c *pdfCanvas) Pop() {
 	c.doc.TransformEnd()
-	c.pens = c.pens[:len(c.pens)-1]
+	c.pop()
 }
 
 // dip writes the pen into the page: its colour is not multiplied by its

@@ -27,52 +27,25 @@ import (
 // This one draws the outlines of letters. Its words are in its description, which screen
 // readers and searches find.
 type svgCanvas struct {
-	width, height vg.Length
-	title         string
-	words         []string                   // of all texts, in the order drawn
-	letters       map[sfnt.GlyphIndex]string // outlines of those drawn
-	body          bytes.Buffer
-	pens          []svgPen // the last is in use, those before it are pushed
-}
-
-// svgPen is a pen, and how many groups its transformations have opened.
-type svgPen struct {
-	pen
-	groups int
+	sheet
+	title   string
+	words   []string                   // of all texts, in the order drawn
+	letters map[sfnt.GlyphIndex]string // outlines of those drawn
+	body    bytes.Buffer
+	groups  []int // that the transformations of each pen have opened
 }
 
 func newSVGCanvas(width, height vg.Length, title string) *svgCanvas {
-	c := &svgCanvas{width: width, height: height, title: title,
-		letters: map[sfnt.GlyphIndex]string{}, pens: make([]svgPen, 1)}
+	c := &svgCanvas{sheet: newSheet(width, height), title: title,
+		letters: map[sfnt.GlyphIndex]string{}, groups: make([]int, 1)}
 	vg.Initialize(c)
 	return c
-}
-
-func (c *svgCanvas) pen() *svgPen { return &c.pens[len(c.pens)-1] }
-
-// Size implements vg.CanvasSizer.
-func (c *svgCanvas) Size() (width, height vg.Length) { return c.width, c.height }
-
-// SetLineWidth implements vg.Canvas.
-func (c *svgCanvas) SetLineWidth(w vg.Length) { c.pen().width = w }
-
-// SetLineDash implements vg.Canvas.
-func (c *svgCanvas) SetLineDash(pattern []vg.Length, offset vg.Length) {
-	c.pen().dashes, c.pen().offset = slices.Clone(pattern), offset
-}
-
-// SetColor implements vg.Canvas; nil is black.
-func (c *svgCanvas) SetColor(clr color.Color) {
-	if clr == nil {
-		clr = color.Black
-	}
-	c.pen().color = clr
 }
 
 // group opens a group with a transformation.
 func (c *svgCanvas) group(transform string) {
 	fmt.Fprintf(&c.body, "<g transform=\"%s\">\n", transform)
-	c.pen().groups++
+	c.groups[len(c.groups)-1]++
 }
 
 // Rotate implements vg.Canvas: by an angle in radians, counterclockwise.
@@ -89,12 +62,17 @@ func (c *svgCanvas) Scale(x, y float64) {
 }
 
 // Push implements vg.Canvas.
-func (c *svgCanvas) Push() { c.pens = append(c.pens, svgPen{pen: c.pen().pen}) }
+func (c *svgCanvas) Push() {
+	c.push()
+	c.groups = append(c.groups, 0)
+}
 
 // Pop implements vg.Canvas.
 func (c *svgCanvas) Pop() {
-	c.body.WriteString(strings.Repeat("</g>", c.pen().groups))
-	c.pens = c.pens[:len(c.pens)-1]
+	last := len(c.groups) - 1
+	c.body.WriteString(strings.Repeat("</g>", c.groups[last]))
+	c.groups = c.groups[:last]
+	c.pop()
 }
 
 // paint is a colour as the attribute of that name, and its opacity where it has one.
