@@ -47,6 +47,7 @@ type call struct {
 	kernel  string
 	grid    [2]int
 	threads int
+	shared  int // bytes of shared memory that it asks for
 	args    []argument
 }
 
@@ -99,7 +100,8 @@ func (p *plan) add(list *[]call, k *ptx.Kernel, grid [2]int, threads int, args .
 		p.kernels = append(p.kernels, k)
 	}
 	args = append([]argument{func(b binding) device.Arg { return distance(b.runBytes) }}, args...)
-	*list = append(*list, call{kernel: k.Name(), grid: grid, threads: threads, args: args})
+	*list = append(*list, call{kernel: k.Name(), grid: grid, threads: threads,
+		shared: k.Asked(), args: args})
 }
 
 // warped calls a kernel whose warps take tiles of every group, see frame.
@@ -126,7 +128,7 @@ func (p *plan) work(kernels map[string]device.Kernel, b binding, lists ...[]call
 	var work []device.Launch
 	for _, c := range slices.Concat(lists...) {
 		l := device.Launch{Kernel: kernels[c.kernel], Grid: [3]int{c.grid[0], c.grid[1], b.runs},
-			Block: [3]int{c.threads, 1, 1}}
+			Block: [3]int{c.threads, 1, 1}, Shared: c.shared}
 		for _, a := range c.args {
 			l.Args = append(l.Args, a(b))
 		}

@@ -59,6 +59,8 @@ var operations = map[string]operation{
 	// Addresses of parameters are those of global memory already.
 	"cvta.to.global.u64": {"qq", wideCopy},
 	"add.rn.f64":         {"qqq", wideTwo(wideSum)},
+	"mul.rn.f64":         {"qqq", wideTwo(wideTimes)},
+	"fma.rn.f64":         {"qqqq", wideFused},
 	"add.u64":            {"qqq", wideTwo(func(a, b uint64) uint64 { return a + b })},
 	"mad.lo.u64":         {"qqqq", wideThree},
 	"mul.wide.u32":       {"qww", wideProduct},

@@ -13,6 +13,21 @@ func wideSum(a, b uint64) uint64 {
 	return math.Float64bits(math.Float64frombits(a) + math.Float64frombits(b))
 }
 
+func wideTimes(a, b uint64) uint64 {
+	return math.Float64bits(math.Float64frombits(a) * math.Float64frombits(b))
+}
+
+func wideFused(rows []int) step {
+	return func(w *warp, on uint32) {
+		d, a, b, c := &w.wide[rows[0]], &w.wide[rows[1]], &w.wide[rows[2]], &w.wide[rows[3]]
+		for m := on; m != 0; m &= m - 1 {
+			l := bits.TrailingZeros32(m)
+			d[l] = math.Float64bits(math.FMA(math.Float64frombits(a[l]),
+				math.Float64frombits(b[l]), math.Float64frombits(c[l])))
+		}
+	}
+}
+
 func widen(f func(a uint32) uint64) func(rows []int) step {
 	return func(rows []int) step {
 		return func(w *warp, on uint32) {

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"math/bits"
 	"slices"
-	"strconv"
 	"strings"
 )
 
@@ -124,18 +123,27 @@ func (p *parser) calculation(name string, list []string) (step, error) {
 
 // shuffle exchanges numbers between the lanes of a warp.
 func (p *parser) shuffle(name string, list []string) (step, error) {
-	if name != "shfl.sync.bfly.b32" || len(list) != 5 || list[3] != "31" || list[4] != "-1" {
-		return nil, fmt.Errorf("of shuffles there is shfl.sync.bfly.b32 d, a, mask, 31, -1 here")
+	modes := map[string]func(lane int, which uint32) int{
+		"shfl.sync.bfly.b32": func(lane int, which uint32) int { return lane ^ int(which) },
+		"shfl.sync.idx.b32":  func(_ int, which uint32) int { return int(which) },
 	}
-	rows, err := p.all(list[:2], "ww")
-	mask, bad := strconv.Atoi(list[2])
-	if err != nil || bad != nil || mask < 1 || mask > 31 {
-		return nil, fmt.Errorf("a shuffle has two registers and a mask of 1 to 31")
+	from := modes[name]
+	if from == nil || len(list) != 5 || list[3] != "31" || list[4] != "-1" {
+		return nil, fmt.Errorf("of shuffles there are shfl.sync.bfly.b32 and shfl.sync.idx.b32 " +
+			"d, a, which, 31, -1 here")
+	}
+	rows, err := p.all(list[:3], "www")
+	if err != nil {
+		return nil, err
 	}
 	return func(w *warp, _ uint32) {
-		from, to := w.narrow[rows[1]], &w.narrow[rows[0]]
-		for l := range to {
-			to[l] = from[l^mask]
+		values := w.narrow[rows[1]] // a copy: the result may stand where they do
+		for l := range values {
+			which := w.narrow[rows[2]][l]
+			if which > 31 {
+				w.fault(l, "a warp has no lane %d", which)
+			}
+			w.narrow[rows[0]][l] = values[from(l, which)]
 		}
 	}, nil
 }

@@ -34,6 +34,7 @@ type parser struct {
 	labels  map[string]int
 	symbols map[string]int // of shared memory, their addresses
 	jumps   map[int]string // instruction and the label that it goes to
+	asked   string         // the symbol of shared memory that launches ask for
 }
 
 // parse reads a module that has an instruction, a declaration or a label a line,
@@ -61,6 +62,12 @@ func (p *parser) line(line string, number int) error {
 	switch {
 	case strings.HasPrefix(line, ".version"), strings.HasPrefix(line, ".target"),
 		strings.HasPrefix(line, ".address_size"), line == "(", line == ")":
+		return nil
+	case strings.HasPrefix(line, ".maxntid"), strings.HasPrefix(line, ".minnctapersm"):
+		return nil // how to share out registers, of which there are enough here
+	case strings.HasPrefix(line, ".extern .shared"):
+		words := strings.Fields(strings.TrimSuffix(line, "[];"))
+		p.asked = words[len(words)-1]
 		return nil
 	case strings.HasPrefix(line, ".visible .entry"):
 		name := strings.TrimRight(strings.TrimPrefix(line, ".visible .entry "), "()")
@@ -213,6 +220,8 @@ func (p *parser) constant(s string, kind byte) (uint64, error) {
 	}
 	switch {
 	case kind == truth:
+	case s == p.asked && kind == narrow && s != "": // behind what is declared
+		return uint64(sharedBase + p.entry.shared), nil
 	case kind == narrow && strings.HasPrefix(s, "0f"):
 		return strconv.ParseUint(s[2:], 16, 32)
 	case kind == wide && strings.HasPrefix(s, "0d"):

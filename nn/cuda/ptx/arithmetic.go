@@ -71,6 +71,12 @@ func (k *Kernel) CopyWide(a F64) F64 { return into(k, k.f64(), "mov.f64", a) }
 // PlusWideTo adds a to sum.
 func (k *Kernel) PlusWideTo(sum, a F64) { k.put("add.rn.f64 %s, %s, %s", sum, sum, a) }
 
+// FmaWideTo adds a·b to sum, rounded once.
+func (k *Kernel) FmaWideTo(sum, a, b F64) { k.put("fma.rn.f64 %s, %s, %s, %s", sum, a, b, sum) }
+
+// TimesWide is a·b.
+func (k *Kernel) TimesWide(a, b F64) F64 { return into(k, k.f64(), "mul.rn.f64", a, b) }
+
 // Of whole numbers.
 
 // Add is a + b.

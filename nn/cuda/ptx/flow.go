@@ -70,10 +70,16 @@ func (k *Kernel) Barrier() { k.put("bar.sync 0") }
 
 // Butterfly returns v of the lane whose number differs in the bits of mask. All
 // lanes of the warp have to take part.
-func (k *Kernel) Butterfly(v F32, mask int) F32 {
+func (k *Kernel) Butterfly(v F32, mask int) F32 { return k.shuffle("bfly", v, Int(mask)) }
+
+// OfLane returns v of that lane, one of 0 to 31 that may be another for every lane. All
+// lanes of the warp have to take part.
+func (k *Kernel) OfLane(v F32, lane U32) F32 { return k.shuffle("idx", v, lane) }
+
+func (k *Kernel) shuffle(mode string, v F32, which U32) F32 {
 	from, to, r := k.u32(), k.u32(), k.f32()
 	k.put("mov.b32 %s, %s", from, k.held(v))
-	k.put("shfl.sync.bfly.b32 %s, %s, %d, 31, -1", to, from, mask)
+	k.put("shfl.sync.%s.b32 %s, %s, %s, 31, -1", mode, to, from, which)
 	k.put("mov.b32 %s, %s", r, to)
 	return r
 }

@@ -79,3 +79,35 @@ func (k *Kernel) LoadShared(at U32, offset int) F32 {
 func (k *Kernel) StoreShared(at U32, offset int, v F32) {
 	k.put("st.shared.f32 [%s+%d], %s", at, offset, k.held(v))
 }
+
+// Load4 reads four float32 in one access: the address plus offset is a multiple of 16.
+func (k *Kernel) Load4(at U64, offset int) [4]F32 { return k.load4("global", string(at), offset) }
+
+// Store4 writes four there.
+func (k *Kernel) Store4(at U64, offset int, v [4]F32) { k.store4("global", string(at), offset, v) }
+
+// LoadShared4 reads four float32 of shared memory in one access: the address plus offset is
+// a multiple of 16.
+func (k *Kernel) LoadShared4(at U32, offset int) [4]F32 {
+	return k.load4("shared", string(at), offset)
+}
+
+// StoreShared4 writes four there.
+func (k *Kernel) StoreShared4(at U32, offset int, v [4]F32) {
+	k.store4("shared", string(at), offset, v)
+}
+
+func (k *Kernel) load4(space, at string, offset int) (v [4]F32) {
+	for i := range v {
+		v[i] = k.f32()
+	}
+	k.put("ld.%s.v4.f32 {%s, %s, %s, %s}, [%s+%d]", space, v[0], v[1], v[2], v[3], at, offset)
+	return v
+}
+
+func (k *Kernel) store4(space, at string, offset int, v [4]F32) {
+	for i := range v {
+		v[i] = k.held(v[i])
+	}
+	k.put("st.%s.v4.f32 [%s+%d], {%s, %s, %s, %s}", space, at, offset, v[0], v[1], v[2], v[3])
+}

@@ -3,6 +3,7 @@ package ptx
 import (
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 )
 
@@ -40,7 +41,9 @@ func Double(v float64) F64 { return F64(fmt.Sprintf("0d%016X", math.Float64bits(
 type Kernel struct {
 	name     string
 	params   []string
-	shared   int // bytes
+	shared   int // bytes, known when it is compiled
+	asked    int // bytes, asked for at the launch
+	bounds   string
 	body     strings.Builder
 	declared [len(banks)]int
 	labels   int
@@ -61,9 +64,12 @@ func (k *Kernel) Name() string { return k.name }
 func Text(kernels ...*Kernel) string {
 	var b strings.Builder
 	b.WriteString(header)
+	if slices.ContainsFunc(kernels, func(k *Kernel) bool { return k.asked > 0 }) {
+		b.WriteString("\n.extern .shared .align 16 .b8 asked[];\n")
+	}
 	for _, k := range kernels {
 		params := strings.Join(k.params, ",\n\t")
-		fmt.Fprintf(&b, "\n.visible .entry %s(\n\t%s\n)\n{\n", k.name, params)
+		fmt.Fprintf(&b, "\n.visible .entry %s(\n\t%s\n)\n%s{\n", k.name, params, k.bounds)
 		for i, bank := range banks {
 			if n := k.declared[i]; n > 0 {
 				fmt.Fprintf(&b, "\t.reg %s %s<%d>;\n", bank.kind, bank.prefix, n)
@@ -152,4 +158,24 @@ func (k *Kernel) Shared(bytes int) U32 {
 	at := k.Add(base, Int(k.shared))
 	k.shared += (bytes + 15) &^ 15
 	return at
+}
+
+// Ask returns the address in shared memory of that many bytes more, a multiple of 16, that
+// the launch asks for: a block may have more than the 48 KiB of Shared in this way, but has
+// to be launched with [Kernel.Asked].
+func (k *Kernel) Ask(bytes int) U32 {
+	base := k.u32()
+	k.put("mov.u32 %s, asked", base)
+	at := k.Add(base, Int(k.asked))
+	k.asked += (bytes + 15) &^ 15
+	return at
+}
+
+// Asked returns the bytes of shared memory that a launch has to ask for.
+func (k *Kernel) Asked() int { return k.asked }
+
+// Bounds says that blocks have that many threads and that so many blocks are to fit into a
+// multiprocessor: the registers of a thread follow from it.
+func (k *Kernel) Bounds(threads, blocks int) {
+	k.bounds = fmt.Sprintf(".maxntid %d, 1, 1\n.minnctapersm %d\n", threads, blocks)
 }
