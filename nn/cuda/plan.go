@@ -33,6 +33,7 @@ type plan struct {
 	output, errors                                      span
 	back                                                backTensors
 	place                                               placeTensors
+	folded                                              foldedMemory // of folded heads
 
 	forward        []call
 	loss, backward []call // after the forward
