@@ -119,7 +119,22 @@ func (s sequences) end() int {
 
 // apart is the distance of sequences in shared memory, in numbers: a multiple of 32 and 4
 // more, so that the same place of 8 sequences is in 8 other quarters of the banks.
-func (s sequences) apart() int { return (4*s.tiles()*s.es()+31)/32*32 + 4 }
+func (s sequences) apart() int { return (4*s.tiles()*s.pitch()+31)/32*32 + 4 }
+
+// pitch is the distance of tokens in shared memory, in numbers: there are also vectors of
+// D numbers, where there are scratch tensors.
+func (s sequences) pitch() int {
+	if s.scratch() {
+		return max(s.es(), s.ds())
+	}
+	return s.es()
+}
+
+// scratch returns whether there are two tensors more in shared memory, for sums of
+// products of rows, and for what queries give their keys.
+func (s sequences) scratch() bool {
+	return s.pass != passForward && (s.ht() == 1 || s.hidden() > 0)
+}
 
 func (s sequences) name() string {
 	return fmt.Sprintf("sequences_%d_%d", s.layer, s.pass)
@@ -138,7 +153,7 @@ type stage struct {
 	live             ptx.Pred
 	row              ptx.U32 // of the batch
 	x, weights, sums ptx.U32 // shared memory
-	z, v             ptx.U32
+	z, v             ptx.U32 // scratch tensors there
 	memory           stageMemory
 	ends             []ending
 }
@@ -166,8 +181,8 @@ func (s sequences) kernel() *ptx.Kernel {
 	b.Barrier()
 	skip := b.repeated(x)
 	o := b.rowOf(b.at().o)
-	var kept []heads
-	b.eachGroup(func(g ptx.U32) { kept = append(kept, b.forward(g, o)) })
+	var kept heads
+	b.eachGroup(func(g ptx.U32) { kept = b.forward(g, o) })
 	t := b.above(o, skip)
 	if s.pass == passForward {
 		b.write(b.memory.next, t.out)
@@ -175,6 +190,10 @@ func (s sequences) kernel() *ptx.Kernel {
 	}
 	dOut := b.gradientOfOutput(t)
 	dSkip, g := b.below(t, dOut)
+	if b.hidden() > 0 { // whose sums have taken the place of the tokens
+		b.keep(b.x, x)
+		b.Barrier()
+	}
 	dx := b.backward(kept, x, g)
 	if b.inner() {
 		if s.config.Residual {

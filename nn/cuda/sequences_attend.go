@@ -37,11 +37,16 @@ func (b *stage) present(g ptx.U32, v ptx.F32) ptx.F32 {
 	return b.Choose(b.Less(h, ptx.Int(b.config.Heads)), v, zero)
 }
 
-// forward runs a group of heads and adds what it gives to o.
+// forward adds what a group of heads gives to o, on the way back from what they left.
 func (b *stage) forward(g ptx.U32, o []ptx.F32) heads {
+	if b.pass == passBackward {
+		h := b.heads(g)
+		b.addOutput(g, h.y, o)
+		return h
+	}
 	h := heads{z: b.queries(g)}
 	b.attend(g, &h)
-	b.AddOutput(g, h.y, o)
+	b.addOutput(g, h.y, o)
 	if b.groups() > 1 || b.pass == passForward {
 		b.leaveHeads(g, h)
 	}
@@ -52,7 +57,7 @@ func (b *stage) forward(g ptx.U32, o []ptx.F32) heads {
 func (b *stage) queries(g ptx.U32) [][]ptx.F32 {
 	e := b.e()
 	at := b.Add(b.weights, b.Mul(b.headOf(g), ptx.Int(4*e*b.es())))
-	own := b.Add(b.keysOf(0), b.Mul(b.i, ptx.Int(4*b.es())))
+	own := b.Add(b.keysOf(), b.Mul(b.i, ptx.Int(4*b.pitch())))
 	z, x := make([][]ptx.F32, b.ht()), make([][]ptx.F32, b.ht())
 	for r := range x {
 		x[r] = b.sharedRow(own, 4*r*b.apart(), e-1)
@@ -70,17 +75,16 @@ func (b *stage) queries(g ptx.U32) [][]ptx.F32 {
 	return z
 }
 
-// keysOf is x̃_j of token j of the lane's first sequence, in bytes of shared memory; those
-// of the others follow at their distance.
-func (b *stage) keysOf(j int) ptx.U32 {
-	set := b.Mul(b.set, ptx.Int(4*b.ht()*b.apart()))
-	return b.Add(b.x, b.Add(set, ptx.Int(4*j*b.es())))
+// keysOf is x̃_j of the first token of the lane's first sequence, in shared memory; those of
+// the others follow at their distance.
+func (b *stage) keysOf() ptx.U32 {
+	return b.Add(b.x, b.Mul(b.set, ptx.Int(4*b.ht()*b.apart())))
 }
 
 // overKeys runs body for the keys that the tile's tokens see: with the address of x̃_j, the
 // lane's p_ij, and, for the last four, whether its token sees the key.
 func (b *stage) overKeys(g ptx.U32, body func(key ptx.U32, p ptx.F32, seen ptx.Pred)) {
-	key := b.Add(b.keysOf(0), ptx.Int(0))
+	key := b.keysOf()
 	var p ptx.U64
 	if b.product() {
 		p = b.placeOf(b.memory.p, g)
@@ -90,7 +94,7 @@ func (b *stage) overKeys(g ptx.U32, body func(key ptx.U32, p ptx.F32, seen ptx.P
 		if b.product() {
 			weight = b.Load(p, 16*n*b.ht())
 		}
-		body(b.Add(key, ptx.Int(4*n*b.es())), weight, seen)
+		body(b.Add(key, ptx.Int(4*n*b.pitch())), weight, seen)
 	}
 	end := b.Mul(b.k, ptx.Int(4))
 	unroll := max(1, 4/b.ht())
@@ -98,7 +102,7 @@ func (b *stage) overKeys(g ptx.U32, body func(key ptx.U32, p ptx.F32, seen ptx.P
 		for n := range unroll {
 			step(n, "")
 		}
-		b.AddTo(key, ptx.Int(4*unroll*b.es()))
+		b.AddTo(key, ptx.Int(4*unroll*b.pitch()))
 		if b.product() {
 			b.MoveTo(p, ptx.Long(16*unroll*b.ht()))
 		}
@@ -116,8 +120,8 @@ func (b *stage) placeOf(packed ptx.U64, g ptx.U32) ptx.U64 {
 	return b.CopyAddress(b.At(at, b.member, 4))
 }
 
-// product1 is a·x̃, of which a begins with that of the last coordinate, 1, in two sums: each
-// waits for its last.
+// with is a·x̃, which begins with the last coordinate, of 1; of long vectors in two sums,
+// neither of which waits for the other.
 func (b *stage) with(a, x []ptx.F32) ptx.F32 {
 	last := len(x)
 	sum := a[last]
@@ -185,7 +189,7 @@ func (b *stage) attend(g ptx.U32, h *heads) {
 	}
 	sum := zeros(b.Kernel, b.ht())
 	for r := range h.z { // of the first key, which all tokens see
-		h.top = append(h.top, b.Copy(b.with(h.z[r], b.key(b.keysOf(0), r))))
+		h.top = append(h.top, b.Copy(b.with(h.z[r], b.key(b.keysOf(), r))))
 	}
 	b.overKeys(g, func(key ptx.U32, _ ptx.F32, seen ptx.Pred) {
 		for r := range h.z {
@@ -223,8 +227,8 @@ func (b *stage) outputRow(g ptx.U32) func(e int) []ptx.F32 {
 	}
 }
 
-// AddOutput adds Σ_h U_h y_ih to o of the lane's token.
-func (b *stage) AddOutput(g ptx.U32, y [][]ptx.F32, o []ptx.F32) {
+// addOutput adds Σ_h U_h y_ih to o of the lane's token.
+func (b *stage) addOutput(g ptx.U32, y [][]ptx.F32, o []ptx.F32) {
 	u := b.outputRow(g)
 	sums := make([][]ptx.F32, b.ht())
 	for e := range b.e() {

@@ -16,19 +16,18 @@ import "icar/nn/cuda/ptx"
 //
 //	dz_i = Σ_j ds_ij x̃_j, dM = Σ_i dz_i x̃_iᵀ
 //	dx_j = Σ_{i≥j} (ds_ij z_i + a_ij p_ij v_i) + Mᵀ dz_j.
-func (b *stage) backward(kept []heads, x, g []ptx.F32) (dx []ptx.F32) {
+func (b *stage) backward(kept heads, x, g []ptx.F32) (dx []ptx.F32) {
 	gs := b.handOut(g)
 	b.eachGroup(func(group ptx.U32) {
-		var h heads
-		if b.groups() == 1 && b.pass == passTurn {
-			h = kept[0]
-		} else {
+		h := kept
+		if b.groups() > 1 {
 			h = b.heads(group)
 		}
 		b.sumOutput(group, h.y, gs)
 		b.values(group, &h, gs)
 		h.z = b.queries(group)
 		if b.inner() {
+			b.Barrier() // the sums of before are done
 			b.storeRow(b.own(b.z), 0, h.z[0])
 			b.storeRow(b.own(b.v), 0, h.v[0])
 			b.Barrier()
@@ -112,11 +111,11 @@ func (b *stage) addPosition(at ptx.U64, v ptx.F32) {
 // asKey is the part of dx that comes by the queries which see the lane's token.
 func (b *stage) asKey(x []ptx.F32) []ptx.F32 {
 	dx := zeros(b.Kernel, len(x))
-	offset := b.Sub(b.keysOf(0), b.x)
-	at := b.Add(offset, b.Mul(b.k, ptx.Int(16*b.es())))
+	offset := b.Sub(b.keysOf(), b.x)
+	at := b.Add(offset, b.Mul(b.k, ptx.Int(16*b.pitch())))
 	query := func(n int, seen bool) {
-		zs := b.sharedRow(b.Add(b.z, at), 4*n*b.es(), b.e())
-		vs := b.sharedRow(b.Add(b.v, at), 4*n*b.es(), b.e())
+		zs := b.sharedRow(b.Add(b.z, at), 4*n*b.pitch(), b.e())
+		vs := b.sharedRow(b.Add(b.v, at), 4*n*b.pitch(), b.e())
 		s, t := b.with(zs, x), b.with(vs, x)
 		if !seen {
 			sees := b.AtLeast(ptx.Int(n), b.query)
@@ -130,12 +129,12 @@ func (b *stage) asKey(x []ptx.F32) []ptx.F32 {
 	for n := range 4 {
 		query(n, false)
 	}
-	at = b.Add(at, ptx.Int(16*b.es()))
+	at = b.Add(at, ptx.Int(16*b.pitch()))
 	b.For(b.Add(b.k, next), ptx.Int(b.tiles()), next, func(ptx.U32) {
 		for n := range 4 {
 			query(n, true)
 		}
-		b.AddTo(at, ptx.Int(16*b.es()))
+		b.AddTo(at, ptx.Int(16*b.pitch()))
 	})
 	return dx
 }

@@ -29,7 +29,7 @@ func (s sequences) begin() *stage {
 	size := 4 * sequencesOf * s.apart()
 	b.x, b.weights = k.Ask(size), k.Ask(4*s.weightNumbers())
 	b.sums = k.Ask(4 * s.tiles() * s.sumNumbers())
-	if s.inner() && s.pass != passForward {
+	if s.scratch() {
 		b.z, b.v = k.Ask(size), k.Ask(size)
 	}
 	return b
@@ -95,16 +95,22 @@ func (s sequences) statNumbers() int {
 	return 0
 }
 
-// weightNumbers is the room for the layer's weights and the readout.
-func (s sequences) weightNumbers() int {
-	return s.end() - s.at().m + s.where.numbers - s.where.out
+// weightNumbers is the room for the layer's weights and, of the last layer, for what of the
+// readout the loss knows.
+func (s sequences) weightNumbers() int { return s.end() - s.at().m + s.outNumbers() }
+
+func (s sequences) outNumbers() int {
+	if s.last() {
+		return s.config.Coords * s.d1s()
+	}
+	return 0
 }
 
 // copyWeights brings them to shared memory.
 func (b *stage) copyWeights() {
-	layer, out := b.end()-b.at().m, b.where.numbers-b.where.out
+	layer := b.end() - b.at().m
 	b.copyRows(b.at().m, layer, 0)
-	b.copyRows(b.where.out, out, layer)
+	b.copyRows(b.where.out, b.outNumbers(), layer)
 }
 
 func (b *stage) copyRows(from, n, to int) {
@@ -158,7 +164,7 @@ func (b *stage) keep(tensor ptx.U32, x []ptx.F32) {
 // own is the row of the lane's token in a tensor in shared memory.
 func (b *stage) own(tensor ptx.U32) ptx.U32 {
 	n := b.Mul(b.sequence, ptx.Int(4*b.apart()))
-	return b.Add(tensor, b.Add(n, b.Mul(b.i, ptx.Int(4*b.es()))))
+	return b.Add(tensor, b.Add(n, b.Mul(b.i, ptx.Int(4*b.pitch()))))
 }
 
 // write leaves numbers of the lane, in rows of 4.

@@ -34,7 +34,7 @@ const mostSharedBytes = 96 << 10
 // sharedBytes is what a block asks for.
 func (s sequences) sharedBytes() int {
 	tensors := 1
-	if s.inner() && s.pass != passForward {
+	if s.scratch() {
 		tensors = 3
 	}
 	return 4 * (tensors*sequencesOf*s.apart() + s.weightNumbers() + s.tiles()*s.sumNumbers())

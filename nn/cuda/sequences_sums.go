@@ -17,15 +17,13 @@ type ending struct{ at, numbers, place int }
 // those of the readout with the loss, and four vectors.
 func (s sequences) endNumbers() int { return s.config.Coords*s.d1s() + 4 + 4*s.ds() }
 
-// sumNumbers is a row: besides that what is added up at once, of a group of heads or of
-// some hidden units.
+// sumNumbers is a row: besides that, what is added up at once, of a group of heads. Where
+// there are scratch tensors that has its place in these.
 func (s sequences) sumNumbers() int {
-	heads := s.ht() * s.e() * max(s.es(), s.ds())
-	units := 0
-	if s.hidden() > 0 {
-		units = s.chunk() * (s.d1s() + s.ds())
+	if s.ht() == 1 {
+		return s.endNumbers()
 	}
-	return s.endNumbers() + max(heads, units)
+	return s.endNumbers() + s.ht()*s.e()*max(s.es(), s.ds())
 }
 
 // rowOfWarp is the row of the warp's sums for the end, and warpSums that for sums at once.
@@ -83,53 +81,61 @@ func (b *stage) finishSums() {
 	for _, e := range b.ends {
 		from := b.Add(b.sums, ptx.Int(4*e.at))
 		if e.place == lossPlace {
-			b.addRows(from, ptx.Int(e.numbers), func(ptx.U32) ptx.U64 { return b.memory.errors })
+			b.addRows(from, ptx.Int(e.numbers), b.sumNumbers(), func(ptx.U32) ptx.U64 { return b.memory.errors })
 			continue
 		}
-		b.addRows(from, ptx.Int(e.numbers), func(i ptx.U32) ptx.U64 {
+		b.addRows(from, ptx.Int(e.numbers), b.sumNumbers(), func(i ptx.U32) ptx.U64 {
 			return b.Move(b.At(b.memory.slot, i, 4), ptx.Long(4*e.place))
 		})
 	}
 }
 
-// addRows adds up n numbers of all warps, in order, and writes number i to its address.
-func (b *stage) addRows(from, n ptx.U32, to func(i ptx.U32) ptx.U64) {
+// addRows adds up n numbers of all warps, whose rows are apart numbers from each other, in
+// order, and writes number i to its address.
+func (b *stage) addRows(from, n ptx.U32, apart int, to func(i ptx.U32) ptx.U64) {
 	b.For(b.thread, n, ptx.Int(b.threads()), func(i ptx.U32) {
 		at := b.Add(from, b.Mul(i, ptx.Int(4)))
 		sum := b.LoadShared(at, 0)
 		for w := 1; w < b.tiles(); w++ {
-			sum = b.Plus(sum, b.LoadShared(at, 4*w*b.sumNumbers()))
+			sum = b.Plus(sum, b.LoadShared(at, 4*w*apart))
 		}
 		b.Store(to(i), 0, sum)
 	})
 }
 
-// addUnits adds up the gradients of some hidden units.
-func (b *stage) addUnits(first ptx.U32, chunk int) {
-	from := b.Add(b.sums, ptx.Int(4*b.endNumbers()))
-	up, row := b.d1s(), b.d1s()+b.ds()
-	b.addRows(from, ptx.Int(chunk*row), func(i ptx.U32) ptx.U64 {
-		m, c := b.Add(first, b.Div(i, ptx.Int(row))), b.Rem(i, ptx.Int(row))
-		inUp := b.Less(c, ptx.Int(up))
-		place := b.Pick(inUp, b.Add(b.Mul(m, ptx.Int(up)), ptx.Int(b.at().up)),
-			b.Add(b.Mul(m, ptx.Int(b.ds())), ptx.Int(b.at().down-up)))
-		return b.At(b.memory.slot, b.Add(place, c), 4)
-	})
-}
-
 // sumOutput sums dU (E, D) = Σ y gᵀ of the heads of a group.
 func (b *stage) sumOutput(group ptx.U32, y, g [][]ptx.F32) {
-	b.sumProducts(group, y, g, b.ds(), b.at().u)
+	if b.ht() > 1 {
+		b.sumProducts(group, y, g, b.ds(), b.at().u)
+		return
+	}
+	b.Barrier() // the scratch tensors may be read still
+	b.storeRow(b.own(b.z), 0, y[0])
+	b.storeRow(b.own(b.v), 0, g[0])
+	b.Barrier()
+	b.sumRows(b.z, b.v, b.e(), b.ds(), b.headPlace(group, b.ds(), b.at().u))
 }
 
 // sumQueries sums dM (E, E) = Σ dz x̃ᵀ.
 func (b *stage) sumQueries(group ptx.U32, dz [][]ptx.F32) {
-	own := b.Add(b.keysOf(0), b.Mul(b.i, ptx.Int(4*b.es())))
-	x := make([][]ptx.F32, b.ht())
-	for r := range x {
-		x[r] = append(b.key(own, r), one)
+	if b.ht() > 1 {
+		own := b.Add(b.keysOf(), b.Mul(b.i, ptx.Int(4*b.pitch())))
+		x := make([][]ptx.F32, b.ht())
+		for r := range x {
+			x[r] = append(b.key(own, r), one)
+		}
+		b.sumProducts(group, dz, x, b.es(), b.at().m)
+		return
 	}
-	b.sumProducts(group, dz, x, b.es(), b.at().m)
+	b.Barrier()
+	b.storeRow(b.own(b.z), 0, dz[0])
+	b.Barrier()
+	b.sumRows(b.z, b.x, b.e(), b.es(), b.headPlace(group, b.es(), b.at().m))
+}
+
+// headPlace is where the numbers of the only head of a group lie.
+func (b *stage) headPlace(group ptx.U32, cols, place int) ptx.U32 {
+	return b.Add(b.Mul(group, ptx.Int(b.e()*cols)), ptx.Int(place))
 }
 
 // sumProducts sums Σ p qᵀ over tokens and sequences, for every head (E, cols), as many rows
@@ -170,7 +176,7 @@ func (b *stage) sumProducts(group ptx.U32, p, q [][]ptx.F32, cols, place int) {
 	if b.config.Heads%b.ht() != 0 { // of the last group only those that there are
 		n = b.Min(n, b.Sub(ptx.Int(b.config.Heads*b.e()*cols), base))
 	}
-	b.addRows(from, n, func(i ptx.U32) ptx.U64 {
+	b.addRows(from, n, b.sumNumbers(), func(i ptx.U32) ptx.U64 {
 		return b.At(b.memory.slot, b.Add(b.Add(base, i), ptx.Int(place)), 4)
 	})
 }

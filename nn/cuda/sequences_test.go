@@ -291,4 +291,3 @@ func runSequences(t *testing.T, f plainFolded) (loss float64, dw, dp []float64) 
 	losses := sum(p.errors, 1)[0]
 	return losses / float64(f.batch.N*f.batch.T*f.config.Coords), dw, dp
 }
-

@@ -105,14 +105,13 @@ func (b *stage) gradientOfOutput(t token) []ptx.F32 {
 	}
 	coords := b.config.Coords
 	errors, loss := zeros(b.Kernel, coords), b.Copy(zero)
-	weights := make([][]ptx.F32, coords)
-	for c := range weights {
-		weights[c] = b.sharedRow(b.weights, b.place(b.where.out)+4*c*b.d1s(), d+1)
+	weights := func(c int) []ptx.F32 { // read twice: they would take up registers
+		return b.sharedRow(b.weights, b.place(b.where.out)+4*c*b.d1s(), d+1)
 	}
 	b.If(b.live, func() {
 		at := b.At(b.memory.targets, b.row, 4*coords)
 		for c := range errors {
-			e := b.Minus(b.with(weights[c], t.out), b.Load(at, 4*c))
+			e := b.Minus(b.with(weights(c), t.out), b.Load(at, 4*c))
 			b.FmaTo(loss, e, e)
 			b.CopyTo(errors[c], e)
 		}
@@ -121,7 +120,7 @@ func (b *stage) gradientOfOutput(t token) []ptx.F32 {
 	dOut := zeros(b.Kernel, d)
 	for c, e := range errors {
 		errors[c] = b.Times(scale, e)
-		addTo(b.Kernel, dOut, errors[c], weights[c][:d])
+		addTo(b.Kernel, dOut, errors[c], weights(c)[:d])
 	}
 	b.collectLoss(loss)
 	b.collect(coords*b.d1s(), b.where.out, func(i int) ptx.F32 {
@@ -173,41 +172,39 @@ func (b *stage) standardiseBack(t token, dy []ptx.F32) []ptx.F32 {
 	return g
 }
 
-// mlpBack returns the gradient before the MLP, and sums those of its weights for some
-// hidden units at a time.
+// mlpBack returns the gradient before the MLP, and sums those of its weights, for some
+// hidden units at a time: dW_up = Σ dpre middleᵀ, dW_down = Σ dOut hᵀ.
 func (b *stage) mlpBack(t token, dOut []ptx.F32) []ptx.F32 {
 	dx := make([]ptx.F32, len(dOut))
 	for i, v := range dOut {
 		dx[i] = b.Copy(v)
 	}
+	b.Barrier() // tokens are no keys any more
+	b.keep(b.x, t.middle)
+	b.storeRow(b.own(b.z), 0, dOut)
 	chunk := b.chunk()
 	b.For(ptx.Int(0), ptx.Int(b.hidden()), ptx.Int(chunk), func(first ptx.U32) {
-		b.For(ptx.Int(0), ptx.Int(chunk), next, func(n ptx.U32) {
-			m := b.Add(first, n)
+		hs, dPres := make([]ptx.F32, chunk), make([]ptx.F32, chunk)
+		for n := range chunk {
+			m := b.Add(first, ptx.Int(n))
 			pre, weights := b.unit(m, t.middle)
-			h := b.activation(pre)
-			dPre := b.slope(pre, dot(b.Kernel, b.down(m), dOut))
-			addTo(b.Kernel, dx, dPre, weights)
-			row, up := b.d1s()+b.ds(), b.d1s()
-			to := b.Add(b.warpSums(), b.Mul(n, ptx.Int(4*row)))
-			b.sumWarp(row, to, func(i int) ptx.F32 {
-				switch {
-				case i < len(t.middle):
-					return b.Times(dPre, t.middle[i])
-				case i == len(t.middle):
-					return dPre
-				case i >= up && i-up < len(dOut):
-					return b.Times(h, dOut[i-up])
-				}
-				return zero
-			})
-		})
-		b.Barrier()
-		b.addUnits(first, chunk)
-		b.Barrier()
+			hs[n] = b.activation(pre)
+			dPres[n] = b.slope(pre, dot(b.Kernel, b.down(m), dOut))
+			addTo(b.Kernel, dx, dPres[n], weights)
+		}
+		for _, sum := range []struct {
+			rows     []ptx.F32
+			of       ptx.U32
+			cols, to int
+		}{{dPres, b.x, b.d1s(), b.at().up}, {hs, b.z, b.ds(), b.at().down}} {
+			b.storeRow(b.own(b.v), 0, sum.rows)
+			b.Barrier()
+			to := b.Add(b.Mul(first, ptx.Int(sum.cols)), ptx.Int(sum.to))
+			b.sumRows(b.v, sum.of, chunk, sum.cols, to)
+		}
 	})
 	return dx
 }
 
 // chunk is the number of hidden units whose sums are made at a time.
-func (s sequences) chunk() int { return divisor(s.hidden(), 8) }
+func (s sequences) chunk() int { return divisor(s.hidden(), s.pitch()) }
