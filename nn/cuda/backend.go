@@ -121,17 +121,7 @@ func (b *Backend) prepare(ctx context.Context, batch nn.Batch[float32]) error {
 	if err := b.runs.sendModel(ctx, 0); err != nil {
 		return err
 	}
-	return b.runs.send(ctx, [][]nn.Batch[float32]{{batch}})
-}
-
-// Steps runs a course of the model, see [Trainer], of which this is the form for one.
-func (b *Backend) Steps(ctx context.Context, c Course) (Outcome, error) {
-	t := Trainer{&b.runs}
-	outcomes, err := t.Steps(ctx, []Course{c})
-	if err != nil {
-		return Outcome{}, err
-	}
-	return outcomes[0], nil
+	return b.runs.send(ctx, batch)
 }
 
 // Close releases what the backend holds of its device.

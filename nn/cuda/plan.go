@@ -26,6 +26,9 @@ type plan struct {
 	kernels    []*ptx.Kernel // in the order of their first call
 
 	theta, gradient, m, v, parts, course, rates, losses span
+	order                                               span   // (K, N) sequences of the steps
+	source                                              span   // of the set
+	bound                                               span   // of the gradient's norm
 	x                                                   []span // (L+1) inputs of layers and readout
 	layers                                              []layerTensors
 	zParts                                              span // of the parts of heads, (parts·D)
@@ -36,6 +39,7 @@ type plan struct {
 
 	forward        []call
 	loss, backward []call // after the forward
+	clip           []call // after the backward, of gradients with a bound
 	descend        []call // after the backward
 }
 
@@ -50,17 +54,14 @@ type call struct {
 	args    []argument
 }
 
-// argument is a parameter of a kernel, given where the runs and their data are.
+// argument is a parameter of a kernel, given where the runs are.
 type argument func(b binding) device.Arg
 
-// binding is where the runs and their data are.
+// binding is where the runs are.
 type binding struct {
-	runs              int
-	base              device.Pointer // of the runs' memory
-	x, y              device.Pointer // batches (B, N, T, c) and (B, N, T, C)
-	apartX            int            // bytes from a run's data to the next's, 0 if they share them
-	apartY            int
-	batches, runBytes int
+	runs     int
+	base     device.Pointer // of their memory
+	runBytes int
 }
 
 func (s span) argument(b binding) device.Arg { return device.Address(b.base, s.at) }
@@ -159,6 +160,8 @@ func newPlan(model *nn.Transformer[float32], n, t, steps, busy int) *plan {
 	p.parts = p.zeros((p.slots + 1) * p.p)
 	p.course, p.rates = p.zeros(states), p.numbers(rates*steps)
 	p.losses = p.numbers(2 * 32 * steps)
+	p.order, p.source = p.numbers(n*steps), p.numbers(2*sources)
+	p.bound = p.numbers(2)
 	p.allot()
 	p.plan()
 	return p

@@ -59,8 +59,12 @@ var operations = map[string]operation{
 	// Addresses of parameters are those of global memory already.
 	"cvta.to.global.u64": {"qq", wideCopy},
 	"add.rn.f64":         {"qqq", wideTwo(wideSum)},
+	"div.rn.f64":         {"qqq", wideTwo(wideQuotient)},
+	"fma.rn.f64":         {"qqqq", wideThree(wideFMA)},
+	"sqrt.rn.f64":        {"qq", wideRoot},
+	"setp.lt.f64":        {"pqq", wideLess},
 	"add.u64":            {"qqq", wideTwo(func(a, b uint64) uint64 { return a + b })},
-	"mad.lo.u64":         {"qqqq", wideThree},
+	"mad.lo.u64":         {"qqqq", wideThree(func(a, b, c uint64) uint64 { return a*b + c })},
 	"mul.wide.u32":       {"qww", wideProduct},
 	"mad.wide.u32":       {"qwwq", wideMultiplyAdd},
 }

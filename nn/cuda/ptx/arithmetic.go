@@ -71,6 +71,18 @@ func (k *Kernel) CopyWide(a F64) F64 { return into(k, k.f64(), "mov.f64", a) }
 // PlusWideTo adds a to sum.
 func (k *Kernel) PlusWideTo(sum, a F64) { k.put("add.rn.f64 %s, %s, %s", sum, sum, a) }
 
+// FmaWideTo adds a·b to sum, rounded once.
+func (k *Kernel) FmaWideTo(sum, a, b F64) { k.put("fma.rn.f64 %s, %s, %s, %s", sum, a, b, sum) }
+
+// OverWide is a/b.
+func (k *Kernel) OverWide(a, b F64) F64 { return into(k, k.f64(), "div.rn.f64", a, b) }
+
+// RootWide is √a.
+func (k *Kernel) RootWide(a F64) F64 { return into(k, k.f64(), "sqrt.rn.f64", a) }
+
+// LessWide is whether a < b; false if one is no number.
+func (k *Kernel) LessWide(a, b F64) Pred { return into(k, k.pred(), "setp.lt.f64", a, b) }
+
 // Of whole numbers.
 
 // Add is a + b.
