@@ -22,9 +22,7 @@ func (s sequences) begin() *stage {
 	b.k = b.tileOf(b.warp)
 	b.i = k.Add(k.Mul(b.k, ptx.Int(4)), b.query)
 	b.sequence = k.Add(k.Mul(b.set, ptx.Int(ht)), b.head)
-	n := b.resident()
-	b.live = k.Both(k.Less(n, ptx.Int(s.batch)), k.Less(b.i, b.length))
-	b.row = k.Add(k.Mul(n, b.length), b.i)
+	b.resident()
 	b.takeMemory()
 	size := 4 * sequencesOf * s.apart()
 	b.x, b.weights = k.Ask(size), k.Ask(4*s.weightNumbers())
@@ -46,19 +44,20 @@ func (b *stage) tileOf(warp ptx.U32) ptx.U32 {
 	return b.Sub(ptx.Int(b.tiles()-1), b.Add(b.Mul(round, ptx.Int(4)), place))
 }
 
-// resident has the parameters of resident for tokens, then for targets, and returns the
-// lane's sequence of the batch.
-func (b *stage) resident() ptx.U32 {
-	sequence := b.Add(b.Mul(b.number, ptx.Int(sequencesOf)), b.sequence)
-	for i, to := range []*ptx.U64{&b.memory.inputs, &b.memory.targets} {
-		apart, n, batches := b.Distance(), b.Number(), b.Number()
-		clock, base := b.array(), b.Pointer()
-		width := []int{b.config.Width, b.config.Coords}[i]
-		batch := b.Rem(b.LoadInt(clock, 0), batches)
-		at := b.Stride(base, b.run, apart)
-		*to = b.Stride(at, batch, b.Product(b.Mul(n, b.length), ptx.Int(4*width)))
-	}
-	return sequence
+// resident has the parameters of resident and finds the lane's token of the batch.
+func (b *stage) resident() {
+	n := b.Number()
+	clock, table, from := b.array(), b.array(), b.array()
+	place := b.Add(b.Mul(b.number, ptx.Int(sequencesOf)), b.sequence)
+	b.live = b.Both(b.Less(place, n), b.Less(b.i, b.length))
+	sequence := b.CopyInt(ptx.Int(0))
+	b.If(b.live, func() {
+		at := b.Add(b.Mul(b.LoadInt(clock, 0), n), place)
+		b.AddTo(sequence, b.LoadInt(b.At(table, at, 4), 0))
+	})
+	b.row = b.Add(b.Mul(sequence, b.length), b.i)
+	b.memory.inputs = b.LoadAddress(from, 8*tokens)
+	b.memory.targets = b.LoadAddress(from, 8*targets)
 }
 
 // takeMemory has the parameters of stageMemory.

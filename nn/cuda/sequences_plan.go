@@ -53,65 +53,80 @@ type layerMemory struct {
 	p, dp     span // packed, and slots of it
 }
 
-// foldedMemory is that of a plan of folded heads.
-type foldedMemory struct {
+// sequenceMemory is that of the kernels of sequences.
+type sequenceMemory struct {
 	where  folded
 	blocks int
 	w      span // (F)
 	slots  span // (B, F)
+	errors span // (B)
 	layers []layerMemory
+	unused span // in place of what a layer has not
 }
 
-// allotSequences takes up the memory of the sequences' kernels.
-func (p *plan) allotSequences() {
-	c, f := p.config, &p.folded
-	f.where = newFolded(c, p.t)
-	f.blocks = (p.n + sequencesOf - 1) / sequencesOf
-	f.w = p.numbers(f.where.numbers)
-	f.slots = p.zeros(f.blocks * f.where.numbers)
-	p.errors = p.numbers(f.blocks)
+// planSequences plans the steps of a model whose heads are folded.
+func (p *plan) planSequences() {
+	where := newFolded(p.config, p.t)
+	first := sequencesFor(p.config, where, 0, passTurn, p.n, p.t)
+	ends := p.allotFolded(where, first.pack)
+	m := p.allotSequences(where, ends.weights, ends.p)
+	list := []gathering{{m.slots, ends.sum, where.numbers, m.blocks}}
+	for l := range ends.dp {
+		list = append(list, gathering{m.layers[l].dp, ends.dp[l], first.pack.number(), m.blocks})
+	}
+	calls := p.foldedEnds(ends, list, m.errors)
+	p.sequences(&p.forward, m)
+	p.begin, p.backward, p.step = calls.begin, calls.gradient, calls.descend
+}
+
+// allotSequences takes up the memory of the kernels of sequences.
+func (p *plan) allotSequences(where folded, w span, positions []span) sequenceMemory {
+	c := p.config
+	m := sequenceMemory{where: where, blocks: (p.n + sequencesOf - 1) / sequencesOf, w: w,
+		unused: w}
+	m.slots, m.errors = p.zeros(m.blocks*where.numbers), p.numbers(m.blocks)
 	for l := range c.Depth {
-		s := sequencesFor(c, f.where, l, passTurn, p.n, p.t)
-		rows := func(n int) span { return p.numbers(f.blocks * s.threads() * n) }
-		m := layerMemory{tokens: f.w, y: f.w, dx: f.w, p: f.w, dp: f.w}
+		s := sequencesFor(c, where, l, passTurn, p.n, p.t)
+		rows := func(n int) span { return p.numbers(m.blocks * s.threads() * n) }
+		y := layerMemory{tokens: m.unused, y: m.unused, dx: m.unused, p: m.unused, dp: m.unused}
 		if l > 0 {
-			m.tokens, m.dx = rows(s.es()), rows(s.es())
+			y.tokens, y.dx = rows(s.es()), rows(s.es())
 		}
 		if l+1 < c.Depth || s.groups() > 1 {
-			m.y = rows(s.keptNumbers())
+			y.y = rows(s.keptNumbers())
 		}
 		if s.product() {
-			m.p, m.dp = p.numbers(s.pack.number()), p.numbers(f.blocks*s.pack.number())
+			y.p, y.dp = positions[l], p.numbers(m.blocks*s.pack.number())
 		}
-		f.layers = append(f.layers, m)
+		m.layers = append(m.layers, y)
 	}
+	return m
 }
 
 // sequences calls the kernels between the folded weights and the slots of their gradient.
-func (p *plan) sequences(list *[]call) {
+func (p *plan) sequences(list *[]call, m sequenceMemory) {
 	last := p.config.Depth - 1
 	for l := range last {
-		p.sequencesOf(list, l, passForward)
+		p.sequencesOf(list, m, l, passForward)
 	}
-	p.sequencesOf(list, last, passTurn)
+	p.sequencesOf(list, m, last, passTurn)
 	for l := last - 1; l >= 0; l-- {
-		p.sequencesOf(list, l, passBackward)
+		p.sequencesOf(list, m, l, passBackward)
 	}
 }
 
-func (p *plan) sequencesOf(list *[]call, l int, pass pass) {
-	f, m := p.folded, p.folded.layers[l]
-	s := sequencesFor(p.config, f.where, l, pass, p.n, p.t)
-	above := f.w
+func (p *plan) sequencesOf(list *[]call, m sequenceMemory, l int, pass pass) {
+	y, above := m.layers[l], m.unused
 	switch pass {
 	case passForward:
-		above = f.layers[l+1].tokens
+		above = m.layers[l+1].tokens
 	case passBackward:
-		above = f.layers[l+1].dx
+		above = m.layers[l+1].dx
 	}
-	args := append(p.resident(true), p.resident(false)...)
-	for _, a := range []span{f.w, m.p, f.slots, m.dp, p.errors, m.tokens, m.y, above, m.dx} {
+	args := p.resident()
+	for _, a := range []span{m.w, y.p, m.slots, y.dp, m.errors, y.tokens, y.y, above, y.dx} {
 		args = append(args, a.argument)
 	}
-	p.add(list, s.kernel(), [2]int{f.blocks, 1}, s.threads(), args...)
+	s := sequencesFor(p.config, m.where, l, pass, p.n, p.t)
+	p.add(list, s.kernel(), [2]int{m.blocks, 1}, s.threads(), args...)
 }

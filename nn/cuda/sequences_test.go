@@ -241,11 +241,14 @@ func runSequences(t *testing.T, f plainFolded) (loss float64, dw, dp []float64) 
 	t.Helper()
 	ctx := context.Background()
 	d := emulator.New()
-	p := &plan{config: f.config, parameters: map[string]int{}, n: f.batch.N, t: f.batch.T}
-	p.course = p.zeros(states)
-	p.allotSequences()
+	p := &plan{config: f.config, n: f.batch.N, t: f.batch.T}
+	p.course, p.order, p.source = p.zeros(states), p.numbers(p.n), p.numbers(2*sources)
+	w := p.zeros(f.where.numbers)
+	positions := make([]span, f.config.Depth)
+	positions[0] = p.numbers(f.pack.number())
+	m := p.allotSequences(f.where, w, positions)
 	var list []call
-	p.sequences(&list)
+	p.sequences(&list, m)
 	base, err := d.Alloc(ctx, p.bytes)
 	if err != nil {
 		t.Fatal(err)
@@ -267,12 +270,13 @@ func runSequences(t *testing.T, f plainFolded) (loss float64, dw, dp []float64) 
 		}
 		return w
 	}
-	check(r.write(ctx, 0, p.folded.w, narrow(f.w)))
+	check(r.write(ctx, 0, w, narrow(f.w)))
 	product := f.config.Position == nn.ProductPosition
 	if product {
-		check(r.write(ctx, 0, p.folded.layers[0].p, narrow(f.p)))
+		check(r.write(ctx, 0, positions[0], narrow(f.p)))
 	}
-	check(r.send(ctx, [][]nn.Batch[float32]{{f.batch}}))
+	check(r.sendOrder(ctx, 0, [][]int{inOrder(p.n)}))
+	check(r.send(ctx, f.batch))
 	check(r.load(ctx, p))
 	check(r.launch(ctx, list))
 	sum := func(s span, n int) []float64 {
@@ -284,10 +288,10 @@ func runSequences(t *testing.T, f plainFolded) (loss float64, dw, dp []float64) 
 		}
 		return sums
 	}
-	dw = sum(p.folded.slots, f.where.numbers)
+	dw = sum(m.slots, f.where.numbers)
 	if product {
-		dp = sum(p.folded.layers[0].dp, f.pack.number())
+		dp = sum(m.layers[0].dp, f.pack.number())
 	}
-	losses := sum(p.errors, 1)[0]
+	losses := sum(m.errors, 1)[0]
 	return losses / float64(f.batch.N*f.batch.T*f.config.Coords), dw, dp
 }
