@@ -28,12 +28,12 @@ func foldedCases() []foldedCase {
 		Norm: true, Position: nn.NoPosition, Length: 7, Coords: 3}
 	product := nn.Config{Width: 2, Embed: 6, Depth: 2, Heads: 5, Attention: nn.SoftmaxAttention,
 		Norm: true, MLP: 2, Position: nn.ProductPosition, Length: 9, Coords: 1}
-	additive := nn.Config{Width: 1, Embed: 4, Depth: 2, Heads: 19, Attention: nn.LinearAttention,
+	additive := nn.Config{Width: 1, Embed: 4, Depth: 2, Heads: 9, Attention: nn.LinearAttention,
 		Position: nn.AdditivePosition, Length: 9, Coords: 1}
-	many := nn.Config{Width: 5, Embed: 10, Depth: 1, Heads: 6, Attention: nn.LinearAttention,
+	many := nn.Config{Width: 5, Embed: 10, Depth: 1, Heads: 3, Attention: nn.LinearAttention,
 		Position: nn.ProductPosition, Length: 37, Coords: 5}
 	wide := plain
-	wide.Width, wide.Embed, wide.Coords, wide.MLP = 15, 15, 15, 1
+	wide.Width, wide.Embed, wide.Coords, wide.Depth, wide.MLP = 15, 15, 15, 1, 1
 	return []foldedCase{{plain, 7, false}, {product, 6, false}, {additive, 7, false},
 		{many, 37, true}, {wide, 5, false}}
 }
@@ -184,37 +184,29 @@ func (r foldedRig) define(theta []float64) (weights []float64, positions [][]flo
 		}
 		return theta[r.plan.parameters[name]:]
 	}
-	affine := func(w, b []float64, o, rows int, x []float64) float64 {
-		sum := b[o]
-		for i, v := range x {
-			sum += w[o*rows+i] * v
-		}
-		return sum
-	}
 	for l := range c.Depth {
 		y := f.layer(l)
 		// column is W̃ of a head times unit vector i, which is a token, repeated, or 1.
 		column := func(name string, h, i int) []float64 {
-			x, bias := make([]float64, d), 0.0
-			for k := range x {
-				if i < y.e-1 && k%(y.e-1) == i {
-					x[k] = 1
-				}
-			}
 			if i == y.e-1 {
-				bias = 1
+				return tensor(l, name+".bias")[h*d:][:d]
 			}
-			w, b, out := tensor(l, name+".weight"), tensor(l, name+".bias"), make([]float64, d)
+			w, out := tensor(l, name+".weight"), make([]float64, d)
 			for o := range out {
-				out[o] = affine(w, make([]float64, c.Heads*d), h*d+o, d, x) + bias*b[h*d+o]
+				for k := i; k < d; k += y.e - 1 {
+					out[o] += w[(h*d+o)*d+k]
+				}
 			}
 			return out
 		}
 		for h := range c.Heads {
+			var q, k [][]float64
+			for i := range y.e {
+				q, k = append(q, column("q", h, i)), append(k, column("k", h, i))
+			}
 			for n := range y.e {
 				for m := range y.e {
-					weights[y.m+(h*y.e+n)*padded(y.e)+m] = inner(column("k", h, n),
-						column("q", h, m)) / math.Sqrt(float64(d))
+					weights[y.m+(h*y.e+n)*padded(y.e)+m] = inner(k[n], q[m]) / math.Sqrt(float64(d))
 				}
 				value := column("v", h, n)
 				for o := range d {
@@ -238,7 +230,7 @@ func (r foldedRig) define(theta []float64) (weights []float64, positions [][]flo
 			copy(weights[y.downBias:][:d], tensor(l, "down.bias"))
 		}
 		if c.Position == nn.ProductPosition {
-			positions = append(positions, r.definePositions(affine, tensor, l))
+			positions = append(positions, r.definePositions(tensor, l))
 		}
 	}
 	for o := range c.Width {
@@ -254,13 +246,12 @@ func (r foldedRig) define(theta []float64) (weights []float64, positions [][]flo
 }
 
 // definePositions are the softmax of scores of the position vectors, packed.
-func (r foldedRig) definePositions(affine func(w, b []float64, o, rows int, x []float64) float64,
-	tensor func(l int, name string) []float64, l int) []float64 {
+func (r foldedRig) definePositions(tensor func(l int, name string) []float64, l int) []float64 {
 	d, p := r.c.config.Embed, make([]float64, r.m.packing.number())
 	vector := func(name string, h, i int) []float64 {
 		out, pos := make([]float64, d), tensor(-1, "pos")[i*d:][:d]
 		for o := range out {
-			out[o] = affine(tensor(l, name+".weight"), tensor(l, name+".bias"), h*d+o, d, pos)
+			out[o] = tensor(l, name+".bias")[h*d+o] + inner(pos, tensor(l, name+".weight")[(h*d+o)*d:])
 		}
 		return out
 	}
@@ -268,12 +259,13 @@ func (r foldedRig) definePositions(affine func(w, b []float64, o, rows int, x []
 		var keys [][]float64
 		for i := range r.c.t {
 			keys = append(keys, vector("k", h, i))
-			query, sum := vector("q", h, i), 0.0
-			for _, key := range keys {
-				sum += math.Exp(inner(query, key) / math.Sqrt(float64(d)))
-			}
+			query, sum, row := vector("q", h, i), 0.0, make([]float64, len(keys))
 			for j, key := range keys {
-				p[r.m.packing.index(h, i, j)] = math.Exp(inner(query, key)/math.Sqrt(float64(d))) / sum
+				row[j] = math.Exp(inner(query, key) / math.Sqrt(float64(d)))
+				sum += row[j]
+			}
+			for j, e := range row {
+				p[r.m.packing.index(h, i, j)] = e / sum
 			}
 		}
 	}
