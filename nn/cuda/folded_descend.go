@@ -21,6 +21,11 @@ func (b *blocks) ofStep(at ptx.U64, numbers int, steps ptx.U32) ptx.U64 {
 	return b.At(at, b.And(steps, next), 4*padded(numbers))
 }
 
+// after is where parameters, or a moment, in both places of s, are after a number of steps.
+func (p *plan) after(s span, steps int) span {
+	return span{s.from(steps % 2 * padded(p.p)).at, 4 * p.p}
+}
+
 // descent is gradient descent as a part of a kernel.
 type descent struct {
 	*blocks

@@ -8,6 +8,10 @@ import (
 	"icar/nn"
 )
 
+// mostPlaced is the longest sequence with positions of a product: a head's gradients of them
+// are in shared memory, of at most 96 KiB.
+const mostPlaced = 124
+
 // A step of folded heads is these launches, and what comes of the course of a run:
 //
 //	sequences  their kernels: slots of gradients, errors
@@ -40,8 +44,10 @@ func (p *plan) allotFolded(layout folded, packing packing) foldedMemory {
 		a.plain, a.parts = p.numbers(heads*p.t*p.t), p.numbers(2*heads*vectors)
 		a.q, a.k = p.numbers(heads*vectors), p.numbers(heads*vectors)
 		for l := range c.Depth {
-			at := l * packing.number()
-			m.p, m.dp = append(m.p, a.packed.from(at)), append(m.dp, a.dp.from(at))
+			layer := func(s span) span {
+				return span{s.at + 4*l*packing.number(), 4 * packing.number()}
+			}
+			m.p, m.dp = append(m.p, layer(a.packed)), append(m.dp, layer(a.dp))
 		}
 	}
 	m.losing = p.numbers(1 + m.flags(p))

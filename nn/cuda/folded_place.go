@@ -160,7 +160,7 @@ func (f *folding) keys(k ptx.U32) [][]ptx.F32 {
 func (f *folding) softmax(d band, layer, h, head ptx.U32, tokens []ptx.U32, q ptx.U32,
 	keys [][]ptx.F32) {
 	embed := f.config.Embed
-	scores, sums := make([][]ptx.F32, len(tokens)), make([]ptx.F32, len(tokens))
+	scores, scales := make([][]ptx.F32, len(tokens)), make([]ptx.F32, len(tokens))
 	for r, i := range tokens {
 		query := f.vector(f.along(q, f.Min(i, ptx.Int(f.t-1)), 4*padded(embed)))
 		top := f.Copy(ptx.Float(-math.MaxFloat32))
@@ -179,14 +179,14 @@ func (f *folding) softmax(d band, layer, h, head ptx.U32, tokens []ptx.U32, q pt
 			scores[r][c] = f.Choose(f.seen(i, c), e, zero)
 			f.PlusTo(sum, scores[r][c])
 		}
-		sums[r] = allLanes(f.Kernel, sum)
+		scales[r] = f.Over(one, allLanes(f.Kernel, sum))
 	}
 	packed := f.along(ptx.Int(0), f.Add(layer, ptx.Int(d.first)), f.packing.number())
 	for r, i := range tokens {
 		for c, e := range scores[r] {
 			f.If(f.Both(f.seen(i, c), f.Less(i, ptx.Int(f.t))), func() {
 				j := f.Add(f.lane, ptx.Int(32*c))
-				p := f.Over(e, sums[r])
+				p := f.Times(e, scales[r])
 				f.Store(f.At(f.placed.packed, f.Add(packed, f.packing.at(f.Kernel, h, i, j)), 4), 0, p)
 				at := f.along(j, f.cell(i, head, f.t, i, 0), f.t)
 				f.Store(f.At(f.placed.plain, at, 4), 0, p)
