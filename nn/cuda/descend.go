@@ -41,6 +41,7 @@ const (
 	clock   = iota // steps made
 	stopped        // whether something was not finite, as a float32
 	begun          // steps made when the one at work began, see folded_descend.go
+	parity         // whether an even number of steps leaves parameters in the second place
 	states
 )
 

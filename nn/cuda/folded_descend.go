@@ -17,13 +17,9 @@ import (
 func twice(numbers int) int { return 2 * padded(numbers) }
 
 // ofStep is the place of an array of twice so many numbers after a number of steps.
-func (b *blocks) ofStep(at ptx.U64, numbers int, steps ptx.U32) ptx.U64 {
+func (b *blocks) ofStep(at ptx.U64, numbers int, course ptx.U64, steps ptx.U32) ptx.U64 {
+	steps = b.Add(steps, b.LoadInt(course, 4*parity))
 	return b.At(at, b.And(steps, next), 4*padded(numbers))
-}
-
-// after is where parameters, or a moment, in both places of s, are after a number of steps.
-func (p *plan) after(s span, steps int) span {
-	return span{s.from(steps % 2 * padded(p.p)).at, 4 * p.p}
 }
 
 // descent is gradient descent as a part of a kernel.
@@ -47,7 +43,8 @@ func (b *blocks) descent(numbers int, steps bool) *descent {
 	d.gradient, d.flags = gradient, b.array()
 	step := b.LoadInt(course, 4*begun)
 	for i, at := range [3]ptx.U64{theta, m, v} {
-		d.from[i], d.to[i] = b.ofStep(at, numbers, step), b.ofStep(at, numbers, b.Add(step, next))
+		d.from[i] = b.ofStep(at, numbers, course, step)
+		d.to[i] = b.ofStep(at, numbers, course, b.Add(step, next))
 	}
 	d.theta = d.from[0]
 	if steps {

@@ -22,7 +22,7 @@ func TestTheLongestPositionsFitIntoSharedMemory(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		p := newPlan(m, 4, c.t, 1, busyWarps)
+		p := newPlan(m, 4, c.t, 1, busyWarps, false)
 		k := p.allotFolded(newFolded(c.config, c.t), newPacking(1, c.t)).kernels(p)
 		asked := max(k.unfold(true).Asked(), k.fold(0).Asked())
 		if (asked > 96<<10) != over {
@@ -111,7 +111,7 @@ func TestStepsOfFoldedWeightsAreAdams(t *testing.T) {
 				t.Fatalf("%s: step %d makes other parameters than Adam", c, step)
 			}
 			for k, s := range []span{r.plan.m, r.plan.v} {
-				if !slices.Equal(r.get(t, 0, r.plan.after(s, step+1)), moments[k*n:][:n]) {
+				if !slices.Equal(r.get(t, 0, r.after(s, step+1)), moments[k*n:][:n]) {
 					t.Fatalf("%s: step %d makes other moments than Adam", c, step)
 				}
 			}
@@ -160,7 +160,7 @@ func TestAStepThatIsNotFiniteChangesNothing(t *testing.T) {
 		weights := r.get(t, 1, r.m.weights)
 		state := func() (numbers []float32) {
 			for _, s := range []span{r.plan.theta, r.plan.m, r.plan.v} {
-				numbers = append(numbers, r.get(t, 1, r.plan.after(s, 1))...)
+				numbers = append(numbers, r.get(t, 1, r.after(s, 1))...)
 			}
 			return numbers
 		}

@@ -73,10 +73,12 @@ func (o foldedKernels) fold(flags int) *ptx.Kernel {
 	if o.product() {
 		f.placed = f.placedArrays()
 	}
+	steps := ptx.Int(0) // before a course
 	if flags > 0 {
 		f.step = f.LoadInt(f.course, 4*begun)
-		f.theta = f.ofStep(f.theta, o.p, f.Add(f.step, next))
+		steps = f.Add(f.step, next)
 	}
+	f.theta = f.ofStep(f.theta, o.p, f.course, steps)
 	f.sections(o.foldSections(&f))
 	return f.Kernel
 }

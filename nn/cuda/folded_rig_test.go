@@ -70,7 +70,7 @@ func newFoldedRig(t *testing.T, c foldedCase, count int) foldedRig {
 		models = append(models, m)
 	}
 	r := newRuns(emulator.New(), models...)
-	p := newPlan(models[0], 4, c.t, 4, busyWarps)
+	p := newPlan(models[0], 4, c.t, 4, busyWarps, false)
 	p.kernels = nil
 	packing := newPacking(c.config.Heads, c.t)
 	if c.pairs {
@@ -159,11 +159,16 @@ func normals(r *rand.Rand, n int) []float32 {
 	return v
 }
 
+// after is where parameters, or a moment, in both places of s, are after a number of steps.
+func (r foldedRig) after(s span, steps int) span {
+	return span{s.from(steps % 2 * padded(r.plan.p)).at, 4 * r.plan.p}
+}
+
 // wideParameters are those of a run in float64, as they are after so many steps.
 func (r foldedRig) wideParameters(t *testing.T, run, steps int) []float64 {
 	t.Helper()
 	var wide []float64
-	for _, x := range r.get(t, run, r.plan.after(r.plan.theta, steps)) {
+	for _, x := range r.get(t, run, r.after(r.plan.theta, steps)) {
 		wide = append(wide, float64(x))
 	}
 	return wide
