@@ -8,10 +8,6 @@ import (
 	"icar/nn"
 )
 
-// mostPlaced is the longest sequence with positions of a product: a head's gradients of them
-// are in shared memory, of at most 96 KiB.
-const mostPlaced = 124
-
 // A step of folded heads is these launches, and what comes of the course of a run:
 //
 //	sequences  their kernels: slots of gradients, errors
