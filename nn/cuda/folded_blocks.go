@@ -78,6 +78,23 @@ func (b *blocks) room(bytes int) ptx.U32 {
 	return at
 }
 
+// fill has the threads store a value for each i below n. All of the loads that make the
+// values are on their way before the first is stored.
+func fill[V any](b *blocks, n int, value func(i ptx.U32) V, store func(i ptx.U32, v V)) {
+	var list []V
+	for first := 0; first < n; first += foldThreads {
+		list = append(list, value(b.Min(b.Add(b.thread, ptx.Int(first)), ptx.Int(n-1))))
+	}
+	for r, v := range list {
+		i := b.Add(b.thread, ptx.Int(r*foldThreads))
+		if n >= (r+1)*foldThreads {
+			store(i, v)
+			continue
+		}
+		b.If(b.Less(i, ptx.Int(n)), func() { store(i, v) })
+	}
+}
+
 // each runs body for i below n, which the threads share.
 func (b *blocks) each(n int, body func(i ptx.U32)) {
 	if n <= foldThreads {
@@ -118,10 +135,11 @@ func (b *blocks) newMatrix(rows, cols int) matrix {
 // matrix makes one of those numbers. They are there after the next barrier.
 func (b *blocks) matrix(rows, cols int, value func(row, col ptx.U32) ptx.F64) matrix {
 	m := b.newMatrix(rows, cols)
-	b.each(rows*cols, func(i ptx.U32) {
-		row, col := b.split(i, cols)
-		b.StoreSharedWide(b.cell(m.at, row, m.row, col, wideBytes), 0, value(row, col))
-	})
+	fill(b, rows*cols, func(i ptx.U32) ptx.F64 { return value(b.split(i, cols)) },
+		func(i ptx.U32, v ptx.F64) {
+			row, col := b.split(i, cols)
+			b.StoreSharedWide(b.cell(m.at, row, m.row, col, wideBytes), 0, v)
+		})
 	return m
 }
 

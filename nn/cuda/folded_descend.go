@@ -99,9 +99,9 @@ func (d *descent) finish() {
 func (b *blocks) verdict(flags ptx.U64, count int) ptx.Pred {
 	sum := b.Copy(zero)
 	for first := 0; first < count; first += foldThreads {
-		b.If(b.Less(b.thread, ptx.Int(count-first)), func() {
-			b.PlusTo(sum, b.Load(b.At(flags, b.thread, 4), 4*first))
-		})
+		i := b.Add(b.thread, ptx.Int(first))
+		flag := b.Load(b.At(flags, b.Min(i, ptx.Int(count-1)), 4), 0)
+		b.PlusTo(sum, b.Choose(b.Less(i, ptx.Int(count)), flag, zero))
 	}
 	sum = b.allWarps(sum)
 	return b.FLess(b.Times(sum, sum), one) // false of what is no number

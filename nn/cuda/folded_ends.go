@@ -40,8 +40,10 @@ func (p *plan) allotFolded(layout folded, packing packing) foldedMemory {
 		a.plain, a.parts = p.numbers(heads*p.t*p.t), p.numbers(2*heads*vectors)
 		a.q, a.k = p.numbers(heads*vectors), p.numbers(heads*vectors)
 		for l := range c.Depth {
-			at := l * packing.number()
-			m.p, m.dp = append(m.p, a.packed.from(at)), append(m.dp, a.dp.from(at))
+			layer := func(s span) span {
+				return span{s.at + 4*l*packing.number(), 4 * packing.number()}
+			}
+			m.p, m.dp = append(m.p, layer(a.packed)), append(m.dp, layer(a.dp))
 		}
 	}
 	m.losing = p.numbers(1 + m.flags(p))

@@ -160,11 +160,9 @@ func (f *folding) values(d band, layer, h ptx.U32) {
 
 // part copies one.
 func (f *folding) part(t part, block ptx.U32) {
-	f.keep(func() {
-		t.each(f.blocks, block, func(theta, at ptx.U32) {
-			f.Store(f.At(f.weights, at, 4), 0, f.Load(f.At(f.theta, theta, 4), 0))
-		}, func(ptx.U32) {})
-	})
+	n := t.number(f.blocks, block)
+	v := f.Load(f.At(f.theta, n.theta, 4), 0)
+	f.keep(func() { f.If(n.present, func() { f.Store(f.At(f.weights, n.at, 4), 0, v) }) })
 }
 
 // inverseRoot is 1/√d.

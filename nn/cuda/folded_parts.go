@@ -83,20 +83,22 @@ func (p *plan) foldedParts(f folded) []part {
 // tiles is the number of blocks of a table.
 func (t part) tiles() int { return blocksOf((t.rows + t.still) * t.cols) }
 
-// each calls body with the places of every number, by one thread each, and for rows without
-// a part in the model still with that of the parameter.
-func (t part) each(b *blocks, block ptx.U32, body func(theta, at ptx.U32), still func(theta ptx.U32)) {
+// partNumber is one of a part, the thread's: where it lies as a parameter and as a folded
+// weight, and whether there is one, and one that is both. If not the places are another's.
+type partNumber struct {
+	theta, at    ptx.U32
+	present, any ptx.Pred
+}
+
+// number returns that of the thread in a block.
+func (t part) number(b *blocks, block ptx.U32) (n partNumber) {
 	layer, tile := b.split(block, t.tiles())
 	i := b.Add(b.Mul(tile, ptx.Int(foldThreads)), b.thread)
-	theta := b.cell(ptx.Int(t.theta), layer, t.apart, i, 1)
-	b.If(b.Less(i, ptx.Int(t.rows*t.cols)), func() {
-		row, col := b.split(i, t.cols)
-		at := b.cell(ptx.Int(t.at), layer, t.foldedApart, row, t.row)
-		body(theta, b.Add(at, b.Mul(col, ptx.Int(t.col))))
-	})
-	if t.still > 0 {
-		behind := b.Both(b.AtLeast(i, ptx.Int(t.rows*t.cols)),
-			b.Less(i, ptx.Int((t.rows+t.still)*t.cols)))
-		b.If(behind, func() { still(theta) })
-	}
+	numbers, all := t.rows*t.cols, (t.rows+t.still)*t.cols
+	n.present, n.any = b.Less(i, ptx.Int(numbers)), b.Less(i, ptx.Int(all))
+	n.theta = b.cell(ptx.Int(t.theta), layer, t.apart, b.Min(i, ptx.Int(all-1)), 1)
+	row, col := b.split(b.Min(i, ptx.Int(max(numbers, 1)-1)), t.cols)
+	at := b.cell(ptx.Int(t.at), layer, t.foldedApart, row, t.row)
+	n.at = b.along(at, col, t.col)
+	return n
 }

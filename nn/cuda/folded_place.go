@@ -42,15 +42,14 @@ func (o foldedKernels) placeSplits() int {
 func (o foldedKernels) positionVectors(b *blocks, theta ptx.U64, rows, row int) ptx.U32 {
 	d := o.config.Embed
 	at := b.room(4 * rows * row)
-	b.each(rows*row, func(i ptx.U32) {
+	fill(b, rows*row, func(i ptx.U32) ptx.F32 {
 		t, c := b.split(i, row)
 		from := b.cell(ptx.Int(o.parameters["pos"]), b.Min(t, ptx.Int(o.t-1)), d,
 			b.Min(c, ptx.Int(d-1)), 1)
 		v := b.Choose(b.Less(c, ptx.Int(d)), b.Load(b.At(theta, from, 4), 0),
 			b.Choose(b.Equal(c, ptx.Int(d)), one, zero))
-		v = b.Choose(b.Less(t, ptx.Int(o.t)), v, zero)
-		b.StoreShared(b.along(at, i, 4), 0, v)
-	})
+		return b.Choose(b.Less(t, ptx.Int(o.t)), v, zero)
+	}, func(i ptx.U32, v ptx.F32) { b.StoreShared(b.along(at, i, 4), 0, v) })
 	return at
 }
 
@@ -60,12 +59,12 @@ func (o foldedKernels) rows(b *blocks, theta ptx.U64, d band, name string, layer
 	embed := o.config.Embed
 	w, bias := o.projection(b, d, name, layer, h)
 	at := b.room(4 * embed * row)
-	b.each(embed*row, func(i ptx.U32) {
+	fill(b, embed*row, func(i ptx.U32) ptx.F32 {
 		r, c := b.split(i, row)
 		from := b.Pick(b.Less(c, ptx.Int(embed)), b.cell(w, r, embed, c, 1), b.Add(bias, r))
 		v := b.Load(b.At(theta, from, 4), 0)
-		b.StoreShared(b.along(at, i, 4), 0, b.Choose(b.Less(c, ptx.Int(embed+1)), v, zero))
-	})
+		return b.Choose(b.Less(c, ptx.Int(embed+1)), v, zero)
+	}, func(i ptx.U32, v ptx.F32) { b.StoreShared(b.along(at, i, 4), 0, v) })
 	return at
 }
 
@@ -83,8 +82,7 @@ func (f *folding) positions(d band, layer, h, some ptx.U32) {
 	head := f.head(f.blocks, d, layer, h)
 	f.keep(func() {
 		q, k := f.room(4*f.t*row), f.room(4*f.t*row)
-		f.project(pos, wq, q, f.placed.q, head, some)
-		f.project(pos, wk, k, f.placed.k, head, some)
+		f.project(pos, head, some, projecting{wq, q, f.placed.q}, projecting{wk, k, f.placed.k})
 		f.Barrier()
 		keys := f.keys(k)
 		splits := f.placeSplits()
@@ -100,30 +98,40 @@ func (f *folding) positions(d band, layer, h, some ptx.U32) {
 	})
 }
 
-// project writes the queries or keys of a head to shared memory, and the first of the blocks
+// projecting is where the rows of [W b] are and where the queries or keys go.
+type projecting struct {
+	w, to ptx.U32
+	kept  ptx.U64
+}
+
+// project writes queries and keys of a head to shared memory, and the first of the blocks
 // that have it keeps them.
-func (f *folding) project(pos, w, to ptx.U32, kept ptx.U64, head, some ptx.U32) {
+func (f *folding) project(pos, head, some ptx.U32, list ...projecting) {
 	d, row := f.config.Embed, padded(f.config.Embed)
 	across := foldThreads / row // tokens side by side
 	t0, c := f.split(f.thread, row)
 	f.If(f.Less(t0, ptx.Int(across)), func() {
-		var weights []ptx.F32
-		own := f.along(w, f.Min(c, ptx.Int(d-1)), 4*padded(d+1))
-		for i := range d + 1 {
-			weights = append(weights, f.LoadShared(own, 4*i))
+		weights := make([][]ptx.F32, len(list))
+		for n, p := range list {
+			own := f.along(p.w, f.Min(c, ptx.Int(d-1)), 4*padded(d+1))
+			for i := range d + 1 {
+				weights[n] = append(weights[n], f.LoadShared(own, 4*i))
+			}
 		}
 		f.For(t0, ptx.Int(f.t), ptx.Int(across), func(t ptx.U32) {
-			sum := f.Copy(weights[d])
 			vector := f.vector(f.along(pos, t, 4*row))
-			for i := range d {
-				f.FmaTo(sum, weights[i], vector[i])
-			}
-			v := f.Choose(f.Less(c, ptx.Int(d)), sum, zero)
 			at := f.along(c, t, row)
-			f.StoreShared(f.along(to, at, 4), 0, v)
-			f.If(f.Equal(some, ptx.Int(0)), func() {
-				f.Store(f.At(kept, f.along(at, head, f.t*row), 4), 0, v)
-			})
+			for n, p := range list {
+				sum := f.Copy(weights[n][d])
+				for i := range d {
+					f.FmaTo(sum, weights[n][i], vector[i])
+				}
+				v := f.Choose(f.Less(c, ptx.Int(d)), sum, zero)
+				f.StoreShared(f.along(p.to, at, 4), 0, v)
+				f.If(f.Equal(some, ptx.Int(0)), func() {
+					f.Store(f.At(p.kept, f.along(at, head, f.t*row), 4), 0, v)
+				})
+			}
 		})
 	})
 }
@@ -152,7 +160,7 @@ func (f *folding) keys(k ptx.U32) [][]ptx.F32 {
 func (f *folding) softmax(d band, layer, h, head ptx.U32, tokens []ptx.U32, q ptx.U32,
 	keys [][]ptx.F32) {
 	embed := f.config.Embed
-	scores, sums := make([][]ptx.F32, len(tokens)), make([]ptx.F32, len(tokens))
+	scores, scales := make([][]ptx.F32, len(tokens)), make([]ptx.F32, len(tokens))
 	for r, i := range tokens {
 		query := f.vector(f.along(q, f.Min(i, ptx.Int(f.t-1)), 4*padded(embed)))
 		top := f.Copy(ptx.Float(-math.MaxFloat32))
@@ -167,18 +175,17 @@ func (f *folding) softmax(d band, layer, h, head ptx.U32, tokens []ptx.U32, q pt
 		}
 		sum := f.Copy(zero)
 		for c, s := range scores[r] {
-			e := exponential(f.Kernel, f.Minus(s, top))
-			scores[r][c] = f.Choose(f.seen(i, c), e, zero)
-			f.PlusTo(sum, scores[r][c])
+			scores[r][c] = exponential(f.Kernel, f.Minus(s, top))
+			f.PlusTo(sum, scores[r][c]) // which 10⁻³⁸ of those not seen do not change
 		}
-		sums[r] = allLanes(f.Kernel, sum)
+		scales[r] = f.Over(one, allLanes(f.Kernel, sum))
 	}
 	packed := f.along(ptx.Int(0), f.Add(layer, ptx.Int(d.first)), f.packing.number())
 	for r, i := range tokens {
 		for c, e := range scores[r] {
 			f.If(f.Both(f.seen(i, c), f.Less(i, ptx.Int(f.t))), func() {
 				j := f.Add(f.lane, ptx.Int(32*c))
-				p := f.Over(e, sums[r])
+				p := f.Times(e, scales[r])
 				f.Store(f.At(f.placed.packed, f.Add(packed, f.packing.at(f.Kernel, h, i, j)), 4), 0, p)
 				at := f.along(j, f.cell(i, head, f.t, i, 0), f.t)
 				f.Store(f.At(f.placed.plain, at, 4), 0, p)

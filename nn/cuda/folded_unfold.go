@@ -11,7 +11,7 @@ import (
 //	dW̃_q = W̃_k dM/√D, dW̃_k = W̃_q dMᵀ/√D, dW̃_v = W_oᵀ dU, dW_o = Σ_h dU W̃_vᵀ
 //
 // Coordinates that were one have the same gradient. A block has dW̃_q, dW̃_k or dW̃_v of a
-// head, a row of dW_o, or a part of what is the same in both; with positions of a product,
+// head, some of a row of dW_o, or a part of what is the same in both; with positions of a product,
 // those of queries and keys have what comes by these too. Where it steps, a block makes the
 // step of Adam with what it has.
 type unfolding struct {
@@ -35,9 +35,9 @@ func (o foldedKernels) unfoldSections(f *unfolding) []section {
 		list = append(list, section{d.count * heads, func(block ptx.U32) {
 			layer, h := f.split(block, heads)
 			f.values(d, layer, h)
-		}}, section{d.count * o.config.Embed, func(block ptx.U32) {
-			layer, row := f.split(block, o.config.Embed)
-			f.output(d, layer, row)
+		}}, section{d.count * o.outputBlocks(), func(block ptx.U32) {
+			layer, some := f.split(block, o.outputBlocks())
+			f.output(d, layer, some)
 		}})
 	}
 	for _, t := range o.parts {
@@ -155,56 +155,95 @@ func (f *unfolding) values(d band, layer, h ptx.U32) {
 	f.finish()
 }
 
-// headParts is the number of threads that share the heads of an entry of W_o.
-const headParts = foldThreads / 16
+// outputColumns is the number of columns of W_o of a block: few where many threads are to
+// share the heads of each.
+func (o foldedKernels) outputColumns() int {
+	columns := 16
+	for columns > 1 && foldThreads/columns < o.config.Heads {
+		columns /= 2
+	}
+	return columns
+}
 
-// output makes the gradient of a row of W_o. A thread has a column and some heads.
-func (f *unfolding) output(d band, layer, row ptx.U32) {
-	embed, heads := f.config.Embed, f.config.Heads
-	first, col := f.split(f.thread, 16)
+// outputBlocks is the number of blocks of a layer's W_o.
+func (o foldedKernels) outputBlocks() int {
+	d, columns := o.config.Embed, o.outputColumns()
+	return d * ((d + columns - 1) / columns)
+}
+
+// output makes the gradient of some columns of a row of W_o. A thread has a column and some
+// heads.
+func (f *unfolding) output(d band, layer, block ptx.U32) {
+	embed, heads, columns := f.config.Embed, f.config.Heads, f.outputColumns()
+	row, some := f.split(block, f.outputBlocks()/embed)
+	first, lane := f.split(f.thread, columns)
+	col := f.along(lane, some, columns)
+	mine := f.Both(f.Less(f.thread, ptx.Int(columns)), f.Less(col, ptx.Int(embed)))
 	col = f.Min(col, ptx.Int(embed-1))
-	at := f.cell(ptx.Int(d.theta["o.weight"]), layer, d.apart, row, embed)
-	e := f.entry(f.Add(at, f.Min(f.thread, ptx.Int(embed-1))))
+	e := f.entry(f.Add(f.cell(ptx.Int(d.theta["o.weight"]), layer, d.apart, row, embed), col))
 	sum := f.CopyWide(ptx.Double(0))
-	f.For(first, ptx.Int(heads), ptx.Int(headParts), func(h ptx.U32) {
-		w, bias := f.projection(f.blocks, d, "v", layer, h)
-		var v []ptx.F32
-		for i := range embed {
-			v = append(v, f.Load(f.At(f.theta, f.along(w, col, embed), 4), 4*i))
-		}
-		v = append(v, f.Load(f.At(f.theta, f.Add(bias, col), 4), 0))
-		du := f.At(f.sum, f.Add(f.cell(ptx.Int(d.u), layer, d.foldedApart, h,
-			d.e*padded(embed)), row), 4)
-		for i := range d.e {
-			first, columns := embed, embed+1 // the bias
-			if i < d.e-1 {
-				first, columns = i, embed
-			}
-			side := f.CopyWide(ptx.Double(0))
-			for c := first; c < columns; c += d.e - 1 {
-				f.PlusWideTo(side, f.Wide(v[c]))
-			}
-			f.FmaWideTo(sum, f.Wide(f.Load(du, 4*padded(embed)*i)), side)
-		}
+	f.For(first, ptx.Int(heads), ptx.Int(foldThreads/columns), func(h ptx.U32) {
+		f.outputHead(d, layer, h, row, col, sum)
 	})
+	total := f.columnSums(sum, columns)
+	f.If(mine, func() { f.descend(e, f.Narrow(total)) })
+	f.finish()
+}
+
+// outputHead adds that of a head to sum.
+func (f *unfolding) outputHead(d band, layer, h, row, col ptx.U32, sum ptx.F64) {
+	embed := f.config.Embed
+	w, bias := f.projection(f.blocks, d, "v", layer, h)
+	var v []ptx.F32
+	for i := range embed {
+		v = append(v, f.Load(f.At(f.theta, f.along(w, col, embed), 4), 4*i))
+	}
+	v = append(v, f.Load(f.At(f.theta, f.Add(bias, col), 4), 0))
+	du := f.At(f.sum, f.Add(f.cell(ptx.Int(d.u), layer, d.foldedApart, h,
+		d.e*padded(embed)), row), 4)
+	for i := range d.e {
+		first, columns := embed, embed+1 // the bias
+		if i < d.e-1 {
+			first, columns = i, embed
+		}
+		side := f.CopyWide(f.Wide(v[first]))
+		for c := first + d.e - 1; c < columns; c += d.e - 1 {
+			f.PlusWideTo(side, f.Wide(v[c]))
+		}
+		f.FmaWideTo(sum, f.Wide(f.Load(du, 4*padded(embed)*i)), side)
+	}
+}
+
+// columnSums is the sum of v over the threads of a column, that many apart, in the first
+// of them: of every 16th first, then of these. It waits for all threads of the block.
+func (f *unfolding) columnSums(v ptx.F64, columns int) ptx.F64 {
+	const side = 16
 	sums := f.room(wideBytes * foldThreads)
 	mine := f.along(sums, f.thread, wideBytes)
-	f.StoreSharedWide(mine, 0, sum)
+	parts := foldThreads / columns
+	f.StoreSharedWide(mine, 0, v)
 	f.Barrier()
-	f.If(f.Less(f.thread, ptx.Int(embed)), func() {
-		total := f.LoadSharedWide(mine, 0)
-		for p := 1; p < min(heads, headParts); p++ {
-			f.PlusWideTo(total, f.LoadSharedWide(mine, 16*wideBytes*p))
+	total := f.CopyWide(ptx.Double(0))
+	f.If(f.Less(f.thread, ptx.Int(side*columns)), func() {
+		for p := 0; p < parts; p += side {
+			f.PlusWideTo(total, f.LoadSharedWide(mine, columns*wideBytes*p))
 		}
-		f.descend(e, f.Narrow(total))
+		f.StoreSharedWide(mine, 0, total)
 	})
-	f.finish()
+	f.Barrier()
+	all := f.LoadSharedWide(mine, 0)
+	f.If(f.Less(f.thread, ptx.Int(columns)), func() {
+		for p := 1; p < min(side, parts); p++ {
+			f.PlusWideTo(all, f.LoadSharedWide(mine, columns*wideBytes*p))
+		}
+	})
+	return all
 }
 
 // part makes the step of one.
 func (f *unfolding) part(t part, block ptx.U32) {
-	t.each(f.blocks, block, func(theta, at ptx.U32) {
-		f.descend(f.entry(theta), f.Load(f.At(f.sum, at, 4), 0))
-	}, func(theta ptx.U32) { f.descend(f.entry(theta), zero) })
+	n := t.number(f.blocks, block)
+	e, g := f.entry(n.theta), f.Load(f.At(f.sum, n.at, 4), 0)
+	f.If(n.any, func() { f.descend(e, f.Choose(n.present, g, zero)) })
 	f.finish()
 }

@@ -31,6 +31,9 @@ type unplaced struct {
 	side                      side
 }
 
+// backLoads is the number of rounds of keys whose p and dp a warp loads before it waits.
+const backLoads = 16
+
 // tokens is the number of rows.
 func (f *unfolding) tokens() int { return padded(f.t) }
 
@@ -51,18 +54,17 @@ func (f *unfolding) unplace(d band, s side, layer, h ptx.U32) unplaced {
 		back: f.room(4 * f.tokens() * row), slot: f.along(ptx.Int(int(s)), head, 2)}
 	p.pos = f.positionVectors(f.blocks, f.theta, f.tokens(), padded(embed+1))
 	p.own = f.rows(f.blocks, f.theta, d, own, layer, h, padded(embed+1))
-	f.each(f.tokens()*row/4, func(i ptx.U32) {
-		var v [4]ptx.F32
+	fill(f.blocks, f.tokens()*row/4, func(i ptx.U32) (v [4]ptx.F32) {
 		inside := f.Less(i, ptx.Int(f.t*row/4))
 		at := f.Min(i, ptx.Int(f.t*row/4-1))
 		for n, x := range f.Load4(f.At(others, f.along(at, head, f.t*row/4), 16), 0) {
 			v[n] = f.Choose(inside, x, zero)
 		}
-		f.StoreShared4(f.along(p.other, i, 16), 0, v)
-	})
+		return v
+	}, func(i ptx.U32, v [4]ptx.F32) { f.StoreShared4(f.along(p.other, i, 16), 0, v) })
 	const warps = foldThreads / 32
 	rounds := (f.tokens() + 31) / 32
-	together := max(1, placeRows/rounds)
+	together := max(1, backLoads/rounds)
 	rows := (f.tokens() + warps - 1) / warps
 	for first := 0; first < rows; first += together {
 		var tokens []ptx.U32
@@ -183,9 +185,9 @@ func (o foldedKernels) settleSections(d *descent, parts ptx.U64) []section {
 	still := part{count: 1, theta: pos + o.t*embed, cols: embed, still: o.config.Length - o.t}
 	if still.still > 0 {
 		list = append(list, section{still.tiles(), func(block ptx.U32) {
-			still.each(d.blocks, block, func(_, _ ptx.U32) {}, func(theta ptx.U32) {
-				d.descend(d.entry(theta), zero)
-			})
+			n := still.number(d.blocks, block)
+			e := d.entry(n.theta)
+			d.If(n.any, func() { d.descend(e, zero) })
 			d.finish()
 		}})
 	}
