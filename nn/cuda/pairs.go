@@ -79,7 +79,10 @@ func (p pairs) monomial(b, c int) int { return b*p.e - b*(b-1)/2 + c - b }
 func (p pairs) mainTiling() tiling { return tiling{rows: p.strip(), cols: 8, down: 8, across: 16} }
 
 // packing is that of p: the heads of a pair lie side by side.
-func (p pairs) packing(t int) packing { return packing{p.heads, padded(p.heads), t} }
+func (p pairs) packing(t int) packing { return packing{p.heads, p.held(), t} }
+
+// held is H padded to whole stages of a product whose k are heads.
+func (p pairs) held() int { return up(p.heads, depth) * depth }
 
 // pairsOf is T(T+1)/2.
 func pairsOf(t int) int { return t * (t + 1) / 2 }

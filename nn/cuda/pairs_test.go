@@ -19,6 +19,7 @@ type board struct {
 	plan *plan
 	data map[span][]float32 // what is there before the calls
 	list []call
+	x, y []float32 // a batch, if there is one
 	rand *rand.Rand
 }
 
@@ -70,7 +71,14 @@ func (b *board) run(spans ...span) [][]float32 {
 			check(d.Write(ctx, at+device.Pointer(s.at), encode(v)))
 		}
 	}
-	check(d.Launch(ctx, p.work(kernels, binding{runs: 2, base: base, runBytes: p.bytes}, b.list)))
+	where := binding{runs: 2, base: base, runBytes: p.bytes, batches: 1}
+	if len(b.x) > 0 {
+		where.x, err = d.Alloc(ctx, 4*(len(b.x)+len(b.y)))
+		check(err)
+		where.y = where.x + device.Pointer(4*len(b.x))
+		check(d.Write(ctx, where.x, encode(append(append([]float32{}, b.x...), b.y...))))
+	}
+	check(d.Launch(ctx, p.work(kernels, where, b.list)))
 	var out [][]float32
 	for _, s := range spans {
 		data := make([]byte, s.bytes)
