@@ -63,6 +63,12 @@ func (t tiling) column(c int) int { return c/4*32 + c%4 }
 
 // multiply returns a thread's sums (rows, cols) over that many steps, one at least.
 func (t tiling) multiply(k *ptx.Kernel, at seat, steps ptx.U32, a, b source) [][]ptx.F32 {
+	return t.multiplyWhere(k, "", at, steps, a, b)
+}
+
+// multiplyWhere does so in warps for which useful holds; the others only bring operands.
+func (t tiling) multiplyWhere(k *ptx.Kernel, useful ptx.Pred, at seat, steps ptx.U32,
+	a, b source) [][]ptx.F32 {
 	sums := make([][]ptx.F32, t.rows)
 	for r := range sums {
 		sums[r] = zeros(k, t.cols)
@@ -86,7 +92,12 @@ func (t tiling) multiply(k *ptx.Kernel, at seat, steps ptx.U32, a, b source) [][
 		more := k.Less(then, steps)
 		var store func(to ptx.U32)
 		k.If(more, func() { store = load(then) })
-		t.stage(k, k.Add(now, rows), k.Add(now, cols), sums)
+		compute := func() { t.stage(k, k.Add(now, rows), k.Add(now, cols), sums) }
+		if useful == "" {
+			compute()
+		} else {
+			k.If(useful, compute)
+		}
 		k.If(more, func() { store(k.Sub(both, now)) })
 		k.Barrier()
 	})

@@ -92,8 +92,12 @@ func (t tiling) turned(k *ptx.Kernel, count int, load func(step ptx.U32) func() 
 }
 
 // leap is how the rows of a matrix go on that lies in pieces of 128 k: from the end of one
-// it is so many bytes to the beginning of the next, "" if they are one.
-type leap struct{ bytes ptx.U64 }
+// it is so many bytes to the beginning of the next, "" if they are one. The first step
+// reads the stage from of its piece.
+type leap struct {
+	bytes ptx.U64
+	from  ptx.U32
+}
 
 // pieces of k lie side by side.
 const piece = 128
@@ -105,5 +109,6 @@ func (l leap) move(k *ptx.Kernel, step ptx.U32, at ptx.U64) {
 		return
 	}
 	const last = piece/depth - 1
-	k.If(k.Equal(k.And(step, ptx.Int(last)), ptx.Int(last)), func() { k.MoveTo(at, l.bytes) })
+	stage := k.And(k.Add(step, l.from), ptx.Int(last))
+	k.If(k.Equal(stage, ptx.Int(last)), func() { k.MoveTo(at, l.bytes) })
 }

@@ -46,14 +46,14 @@ type inner struct {
 }
 
 // kernel has the parameters of begin and of resident, twice 1/(N·T·C), the padded N, the
-// parts of o, F, base in parts, the folded weights from o on, g, the slots (R) of
+// number of slots of o, these, F, base in parts, the folded weights from o on, g, the slots (R) of
 // blocks, their errors, and the output (G, T, c, 32). A block is token and tile of
 // sequences.
 func (p pairEnds) kernel() *ptx.Kernel {
 	b := p.begin(p.kernelName())
 	f := b.frame(b.Block(ptx.X))
 	in := f.resident(p.coords)
-	scale, n := b.Real(), b.Number()
+	scale, n, count := b.Real(), b.Number(), b.Number()
 	parts, monomials, bases, weights := b.array(), b.array(), b.array(), b.array()
 	gs, slots, errors := b.array(), b.array(), b.array()
 	output := b.At(f.tensor(p.width), f.tile, p.width*line)
@@ -66,7 +66,7 @@ func (p pairEnds) kernel() *ptx.Kernel {
 		v.x = append(v.x, b.Load(x, 4*piece*p.monomial(e, p.e-1)))
 	}
 	v.x = append(v.x, one)
-	o := p.sumParts(b, f, v.x, base, weights, parts, n)
+	o := p.sumParts(b, f, v.x, base, weights, parts, n, count)
 	p.forward(b, &v, o, weights)
 	predicted := p.readout(b, v, weights)
 	f.stores(output, 0, predicted)
@@ -102,15 +102,14 @@ func (p pairEnds) base(b block, parts ptx.U64) ptx.U32 {
 
 // sumParts returns o (D).
 func (p pairEnds) sumParts(b block, f frame, x []ptx.F32, base ptx.U32, weights, parts ptx.U64,
-	n ptx.U32) []ptx.F32 {
+	n, count ptx.U32) []ptx.F32 {
 	apart := b.Product(n, ptx.Int(4))
 	sequence := b.Add(b.Mul(b.Block(ptx.Y), ptx.Int(piece)), b.Thread(ptx.X))
 	row := b.Mul(f.tile, ptx.Int(p.outs()))
 	at := b.CopyAddress(b.At(b.Stride(parts, row, apart), sequence, 4))
-	chunkApart := b.Stride(ptx.Long(0), b.Mul(b.length, ptx.Int(p.outs())), apart)
+	slotApart := b.Stride(ptx.Long(0), b.Mul(b.length, ptx.Int(p.outs())), apart)
 	o := zeros(b.Kernel, p.d)
-	chunks := b.Add(b.Div(f.tile, ptx.Int(p.chunk())), next)
-	b.For(ptx.Int(0), chunks, next, func(ptx.U32) {
+	b.For(ptx.Int(0), count, next, func(ptx.U32) {
 		from := at
 		for d := range o {
 			if d > 0 {
@@ -118,7 +117,7 @@ func (p pairEnds) sumParts(b block, f frame, x []ptx.F32, base ptx.U32, weights,
 			}
 			b.PlusTo(o[d], b.Load(from, 0))
 		}
-		b.MoveTo(at, chunkApart)
+		b.MoveTo(at, slotApart)
 	})
 	for d, bias := range p.vector(b, weights, 0, p.d) {
 		sum := b.Plus(o[d], bias)

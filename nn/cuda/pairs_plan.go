@@ -2,7 +2,11 @@ package cuda
 
 // Shapes: as in pairs_products.go and pairs_tensors.go.
 
-import "icar/nn"
+import (
+	"slices"
+
+	"icar/nn"
+)
 
 // pairTensors is where the tensors of pairs lie, and what they are summed in.
 type pairTensors struct {
@@ -20,21 +24,18 @@ type pairTensors struct {
 }
 
 // pairSlots is how many slots there are.
-type pairSlots struct{ gradients, positions, headSums, ends int }
+type pairSlots struct{ outputs, gradients, positions, headSums, ends int }
 
 // Blocks that a product is to have at least, as far as it can be cut: a few for each
 // multiprocessor of a large card.
 const manyBlocks = 400
-
-// mostSlotsOfPairs is the largest number of slots of dK: they are read again.
-const mostSlotsOfPairs = 4
 
 // newPairSlots cuts the products.
 func (p pairs) newPairSlots(n, t int) pairSlots {
 	cut := func(tiles, most int) int { return min(most, max(1, up(manyBlocks, tiles))) }
 	h, k := headTiling(), turnedTiling()
 	return pairSlots{
-		gradients: min(n/piece, mostSlotsOfPairs),
+		outputs: p.outputShare(n, t).slots, gradients: p.gradientShare(n, t).slots,
 		positions: cut(up(pairsOf(t), k.height())*up(p.heads, k.width()), up(p.numbers(), piece)),
 		headSums:  cut(up(p.numbers(), h.width())*up(p.heads, h.height()), up(pairsOf(t), depth)),
 		ends:      t * n / piece,
@@ -53,7 +54,7 @@ func (p *plan) newPairTensors(weights, deltas, positions span) pairTensors {
 		heads:      p.zeros(up(e.numbers(), piece) * piece * e.held()),
 		base:       p.zeros(up(e.heads, headsTogether) * e.rows()),
 		tensors:    p.zeros(e.stripTiles(p.t) * places * e.mainTiling().height()),
-		parts:      p.numbers(up(p.t, e.chunk()) * outs * n),
+		parts:      p.numbers(s.outputs * outs * n),
 		g:          p.numbers(outs * n),
 		ends:       p.numbers(s.ends * e.summed()),
 		gradients:  p.numbers(s.gradients * pairs * e.numbers()),
@@ -81,7 +82,7 @@ func (p *plan) pairsForward(list *[]call, x pairTensors) {
 		x.tensors.argument)
 	e.callOutputs(p, list, x.n, x.t, x.tensors, x.monomials, x.parts)
 	scale := float32(2 / float64(p.n*p.t*e.coords))
-	args := append(append([]argument{t}, p.resident(false)...), real(scale), number(x.n))
+	args := append(append([]argument{t}, p.resident(false)...), real(scale), number(x.n), number(x.slots.outputs))
 	for _, s := range []span{x.parts, x.monomials, x.base, x.weights.from(l.o), x.g, x.ends,
 		x.errors, p.output} {
 		args = append(args, s.argument)
@@ -93,7 +94,7 @@ func (p *plan) pairsForward(list *[]call, x pairTensors) {
 func (p *plan) pairsBackward(list *[]call, x pairTensors) {
 	e, l, s := x.pairEnds, x.layer, x.slots
 	t := number(x.t)
-	e.callGradients(p, list, x.n, x.t, s.gradients, x.g, x.monomials, x.gradients)
+	e.callGradients(p, list, x.n, x.t, x.g, x.monomials, x.gradients)
 
 	sum := totals{slots: s.gradients, numbers: e.summed(), split: e.end - l.o}
 	quads := pairsOf(x.t) * e.numbers() / 4
@@ -131,16 +132,17 @@ func paired(c nn.Config, t int) bool {
 }
 
 // callOutputs calls outputs for n sequences, padded, of length t.
-func (p pairs) callOutputs(to *plan, list *[]call, n, t int, tensors, monomials, parts span) {
-	k := p.mainTiling()
-	to.add(list, p.outputs(), [2]int{p.stripTiles(t) * n / piece, up(t, p.chunk())}, k.threads(),
-		number(t), number(n), tensors.argument, monomials.argument, parts.argument)
+func (p pairs) callOutputs(to *plan, list *[]call, n, t int, tensors, monomials, slots span) {
+	s := p.outputShare(n, t)
+	to.add(list, p.outputs(), [2]int{s.blocks(), 1}, p.mainTiling().threads(),
+		slices.Concat([]argument{number(t)}, s.arguments(), []argument{number(n),
+			tensors.argument, monomials.argument, slots.argument})...)
 }
 
 // callGradients calls gradients in the same way.
-func (p pairs) callGradients(to *plan, list *[]call, n, t, slots int, g, monomials, sums span) {
-	k := p.mainTiling()
-	tiles := p.stripTiles(t) * up(t*p.monomials, k.width())
-	to.add(list, p.gradients(), [2]int{tiles, slots}, k.threads(), number(t), number(n),
-		g.argument, monomials.argument, sums.argument)
+func (p pairs) callGradients(to *plan, list *[]call, n, t int, g, monomials, slots span) {
+	s := p.gradientShare(n, t)
+	to.add(list, p.gradients(), [2]int{s.blocks(), 1}, p.mainTiling().threads(),
+		slices.Concat([]argument{number(t)}, s.arguments(), []argument{number(n), g.argument,
+			monomials.argument, slots.argument})...)
 }

@@ -16,7 +16,7 @@ func turnedTiling() tiling { return tiling{rows: 8, cols: 8, down: 16, across: 8
 func (p pairs) tensors() *ptx.Kernel {
 	b := p.begin(p.name("tensors"))
 	t := headTiling()
-	b.Bounds(t.threads(), 4)
+	b.Bounds(t.threads(), 3)
 	positions, heads, to := b.array(), b.array(), b.array()
 	held := p.held()
 	column, first := b.Block(ptx.X), b.Mul(b.Block(ptx.Y), ptx.Int(t.height()))
@@ -63,7 +63,7 @@ func (p pairs) tensors() *ptx.Kernel {
 func (p pairs) positions() *ptx.Kernel {
 	b := p.begin(p.name("positions"))
 	t := turnedTiling()
-	b.Bounds(t.threads(), 4)
+	b.Bounds(t.threads(), 3)
 	slots := b.Number()
 	sums, heads, to := b.array(), b.array(), b.array()
 	held, pieces := p.held(), up(p.numbers(), piece)
@@ -81,7 +81,7 @@ func (p pairs) positions() *ptx.Kernel {
 	seat := t.seat(b.Kernel)
 	product := t.multiply(b.Kernel, seat, b.Mul(b.Sub(end, from), ptx.Int(piece/depth)),
 		t.along(b.Kernel, left, t.height(), leap{}),
-		t.along(b.Kernel, right, t.width(), b.leap(ptx.Int(held))))
+		t.along(b.Kernel, right, t.width(), b.leap(ptx.Int(held), ptx.Int(0))))
 
 	tiles := b.Shr(b.Add(b.length, ptx.Int(3)), 2)
 	rows := b.Shl(b.Mul(tiles, b.Add(tiles, next)), 3) // of packing
@@ -107,7 +107,7 @@ func (p pairs) positions() *ptx.Kernel {
 func (p pairs) headSums() *ptx.Kernel {
 	b := p.begin(p.name("head_sums"))
 	t := headTiling()
-	b.Bounds(t.threads(), 4)
+	b.Bounds(t.threads(), 3)
 	slots := b.Number()
 	positions, sums, to := b.array(), b.array(), b.array()
 	tile, slot := b.Div(b.Block(ptx.Y), slots), b.Rem(b.Block(ptx.Y), slots)

@@ -177,7 +177,8 @@ func TestPairOutputs(t *testing.T) {
 				}
 			}
 		}
-		parts := b.plan.numbers(up(c.t, c.chunk()) * c.t * c.outs() * c.columns())
+		slots := c.outputShare(c.columns(), c.t).slots
+		parts := b.plan.numbers(slots * c.t * c.outs() * c.columns())
 		c.callOutputs(b.plan, &b.list, c.columns(), c.t, b.put(tensors, len(tensors)),
 			b.put(f, len(f)), parts)
 		got := b.run(parts)[0]
@@ -198,8 +199,8 @@ func TestPairOutputs(t *testing.T) {
 								float64(*at(i, jk/c.monomials, jk%c.monomials, d, e))
 						}
 					}
-					for chunk := range i/c.chunk() + 1 {
-						sum += got[((chunk*c.t+i)*c.outs()+d)*c.columns()+n]
+					for slot := range slots {
+						sum += got[((slot*c.t+i)*c.outs()+d)*c.columns()+n]
 					}
 					near(t, fmt.Sprint(c, " o of n, i, d ", n, i, d), sum, want, 100)
 				}
@@ -222,10 +223,10 @@ func TestPairGradients(t *testing.T) {
 				}
 			}
 		}
-		const slots = 2
+		slots := c.gradientShare(c.columns(), c.t).slots
 		size := pairsOf(c.t) * c.numbers()
 		dk := b.plan.numbers(slots * size)
-		c.callGradients(b.plan, &b.list, c.columns(), c.t, slots, b.put(g, len(g)),
+		c.callGradients(b.plan, &b.list, c.columns(), c.t, b.put(g, len(g)),
 			b.put(f, len(f)), dk)
 		got := b.run(dk)[0]
 		of := func(n, i, k int) float64 {
@@ -245,8 +246,11 @@ func TestPairGradients(t *testing.T) {
 								float64(g[(n/piece*outs+i*c.outs()+d)*piece+n%piece])
 						}
 						place := (pairsOf(i)*c.monomials+jk)*c.rows() + c.row(d, e)
-						near(t, fmt.Sprint(c, " dK of i, jk, d, e ", i, jk, d, e),
-							got[place]+got[size+place], want, 50)
+						sum := float32(0)
+						for slot := range slots {
+							sum += got[slot*size+place]
+						}
+						near(t, fmt.Sprint(c, " dK of i, jk, d, e ", i, jk, d, e), sum, want, 50)
 					}
 				}
 			}

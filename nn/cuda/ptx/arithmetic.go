@@ -85,6 +85,9 @@ func (k *Kernel) Add(a, b U32) U32 { return k.whole("add.u32", a, b) }
 // AddTo adds a to sum.
 func (k *Kernel) AddTo(sum, a U32) { k.put("add.u32 %s, %s, %s", sum, sum, a) }
 
+// SetTo sets r to a.
+func (k *Kernel) SetTo(r, a U32) { k.put("mov.u32 %s, %s", r, a) }
+
 // Sub is a - b.
 func (k *Kernel) Sub(a, b U32) U32 { return k.whole("sub.u32", a, b) }
 
