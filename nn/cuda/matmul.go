@@ -23,9 +23,10 @@ import "icar/nn/cuda/ptx"
 // the 96 cycles that they compute.
 //
 // Shared memory has room for two stages of depth k each. While the threads compute with
-// one, what they have loaded for the other is on its way to their registers, and is
-// written there afterwards; one barrier a stage keeps order. The rest is latency, which
-// the warps of other blocks of the multiprocessor hide.
+// the first half of one, what the other needs of B is on its way to their registers,
+// and is written there afterwards; then it is A's turn. So half of the registers do, and
+// one barrier a stage keeps order. The rest is latency, which the warps of other blocks
+// of the multiprocessor hide.
 type tiling struct {
 	rows, cols   int // of a thread, multiples of 4
 	down, across int // threads, multiples of 4 and of 8
@@ -40,9 +41,14 @@ func (t tiling) width() int { return t.cols * t.across }
 
 func (t tiling) threads() int { return t.down * t.across }
 
-// source brings stages of an operand, one after the other: it loads that of a step and
-// returns what writes it to shared memory, as (depth, height) or (depth, width).
-type source func(step ptx.U32) (store func(to ptx.U32))
+// source brings stages of an operand, one after the other. Load reads a stage and returns
+// what writes it to shared memory, as (depth, height) or (depth, width); go on goes from
+// the stage of a step to the next one. All threads load always, if need be something that
+// is not used: a register that only some paths write to is taken on all of them.
+type source struct {
+	load func() (store func(to ptx.U32))
+	goOn func(step ptx.U32)
+}
 
 // seat is a thread's place in a tile: its first row and its first column.
 type seat struct{ row, col ptx.U32 }
@@ -76,37 +82,38 @@ func (t tiling) multiplyWhere(k *ptx.Kernel, useful ptx.Pred, at seat, steps ptx
 	below, stage := 4*depth*t.height(), 4*depth*(t.height()+t.width())
 	memory := k.Shared(2 * stage)
 	rows, cols := k.Mul(at.row, ptx.Int(4)), k.Add(k.Mul(at.col, ptx.Int(4)), ptx.Int(below))
-	load := func(step ptx.U32) func(to ptx.U32) {
-		a, b := a(step), b(step)
-		return func(to ptx.U32) {
-			a(to)
-			b(k.Add(to, ptx.Int(below)))
-		}
-	}
-	load(ptx.Int(0))(memory)
+	a.load()(memory)
+	b.load()(k.Add(memory, ptx.Int(below)))
 	k.Barrier()
 	both := k.Add(k.Add(memory, memory), ptx.Int(stage))
 	k.For(ptx.Int(0), steps, next, func(step ptx.U32) {
 		now := k.Add(memory, k.Mul(k.And(step, next), ptx.Int(stage)))
-		then := k.Add(step, next)
-		more := k.Less(then, steps)
-		var store func(to ptx.U32)
-		k.If(more, func() { store = load(then) })
-		compute := func() { t.stage(k, k.Add(now, rows), k.Add(now, cols), sums) }
-		if useful == "" {
-			compute()
-		} else {
-			k.If(useful, compute)
+		other := k.Sub(both, now)
+		compute := func(from int) {
+			t.half(k, from, k.Add(now, rows), k.Add(now, cols), sums)
 		}
-		k.If(more, func() { store(k.Sub(both, now)) })
+		if useful != "" {
+			whole := compute
+			compute = func(from int) { k.If(useful, func() { whole(from) }) }
+		}
+		k.If(k.Less(k.Add(step, next), steps), func() {
+			a.goOn(step)
+			b.goOn(step)
+		})
+		store := b.load()
+		compute(0)
+		store(k.Add(other, ptx.Int(below)))
+		store = a.load()
+		compute(depth / 2)
+		store(other)
 		k.Barrier()
 	})
 	return sums
 }
 
-// stage adds to sums what a stage gives, whose operands begin at a and b for the thread.
-func (t tiling) stage(k *ptx.Kernel, a, b ptx.U32, sums [][]ptx.F32) {
-	for d := range depth {
+// half adds to sums what half a stage gives, whose operands begin at a and b for the thread.
+func (t tiling) half(k *ptx.Kernel, from int, a, b ptx.U32, sums [][]ptx.F32) {
+	for d := from; d < from+depth/2; d++ {
 		var left, right []ptx.F32
 		for r := 0; r < t.rows; r += 4 {
 			v := k.LoadShared4(a, 4*(d*t.height()+r))

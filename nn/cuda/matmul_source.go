@@ -27,68 +27,75 @@ func (t tiling) pitched(k *ptx.Kernel, base ptx.U64, width, pitch int) source {
 		at := k.At(base, k.Div(thread, quads), 4*pitch)
 		from, every = k.CopyAddress(k.At(at, k.Rem(thread, quads), 16)), 16*threads/width*pitch
 	}
-	each := func(do func(i int)) {
-		for i := 0; i*threads < count; i++ {
-			if rest := count - i*threads; rest < threads {
-				k.If(k.Less(thread, ptx.Int(rest)), func() { do(i) })
-				continue
-			}
-			do(i)
-		}
-	}
-	return func(ptx.U32) func(ptx.U32) {
+	rest := k.Less(thread, ptx.Int(count%threads))
+	return source{load: func() func(ptx.U32) {
 		var v [][4]ptx.F32
-		each(func(i int) { v = append(v, k.Load4(from, i*every)) })
-		k.MoveTo(from, ptx.Long(4*depth*pitch))
+		for i := range count / threads {
+			v = append(v, k.Load4(from, i*every))
+		}
+		if count%threads > 0 {
+			last := [4]ptx.F32(zeros(k, 4))
+			k.If(rest, func() {
+				for l, x := range k.Load4(from, len(v)*every) {
+					k.CopyTo(last[l], x)
+				}
+			})
+			v = append(v, last)
+		}
 		return func(to ptx.U32) {
 			to = k.Add(to, place)
-			each(func(i int) { k.StoreShared4(to, 16*threads*i, v[i]) })
+			for i := range count / threads {
+				k.StoreShared4(to, 16*threads*i, v[i])
+			}
+			if count%threads > 0 {
+				k.If(rest, func() { k.StoreShared4(to, 16*threads*(len(v)-1), v[len(v)-1]) })
+			}
 		}
-	}
+	}, goOn: func(ptx.U32) { k.MoveTo(from, ptx.Long(4*depth*pitch)) }}
 }
 
 // along is a source of count rows of a matrix whose k lie side by side: thread r brings
-// row r, which begins at from, and turns it. Neighbours write to neighbouring banks.
+// row r, which begins at from, and turns it. Neighbours write to neighbouring banks. Threads
+// behind the last row have one that is there, too.
 func (t tiling) along(k *ptx.Kernel, from ptx.U64, count int, leaps leap) source {
 	at := k.CopyAddress(from)
-	row := func(at ptx.U64) (v []ptx.F32) {
-		for d := 0; d < depth; d += 4 {
-			four := k.Load4(at, 4*d)
-			v = append(v, four[:]...)
-		}
-		return v
-	}
-	return t.turned(k, count, func(step ptx.U32) func() []ptx.F32 {
-		v := row(at)
-		leaps.move(k, step, at)
+	return t.turned(k, count, func() func() []ptx.F32 {
+		v := stage(k, at)
 		return func() []ptx.F32 { return v }
-	})
+	}, func(step ptx.U32) { leaps.move(k, step, at) })
+}
+
+// stage reads a stage of a row.
+func stage(k *ptx.Kernel, at ptx.U64) (v []ptx.F32) {
+	for d := 0; d < depth; d += 4 {
+		four := k.Load4(at, 4*d)
+		v = append(v, four[:]...)
+	}
+	return v
 }
 
 // turned is a source of count rows, no more than there are threads. What load returns
 // gives depth numbers of the thread's row when they are needed.
-func (t tiling) turned(k *ptx.Kernel, count int, load func(step ptx.U32) func() []ptx.F32) source {
+func (t tiling) turned(k *ptx.Kernel, count int, load func() func() []ptx.F32,
+	goOn func(step ptx.U32)) source {
 	thread := k.Thread(ptx.X)
-	mine := func(do func()) {
-		if count == t.threads() {
-			do()
-			return
-		}
-		k.If(k.Less(thread, ptx.Int(count)), do)
-	}
 	place := k.Mul(thread, ptx.Int(4))
-	return func(step ptx.U32) func(ptx.U32) {
-		var row func() []ptx.F32
-		mine(func() { row = load(step) })
+	return source{load: func() func(ptx.U32) {
+		row := load()
 		return func(to ptx.U32) {
 			to = k.Add(to, place)
-			mine(func() {
+			write := func() {
 				for d, v := range row() {
 					k.StoreShared(to, 4*d*count, v)
 				}
-			})
+			}
+			if count == t.threads() {
+				write()
+				return
+			}
+			k.If(k.Less(thread, ptx.Int(count)), write)
 		}
-	}
+	}, goOn: goOn}
 }
 
 // leap is how the rows of a matrix go on that lies in pieces of 128 k: from the end of one

@@ -87,6 +87,9 @@ func (p pairs) held() int { return up(p.heads, depth) * depth }
 // pairsOf is T(T+1)/2.
 func pairsOf(t int) int { return t * (t + 1) / 2 }
 
+// lines is the number of rows of a tile of F: one of ones is behind them.
+func (p pairs) lines(t int) int { return p.places(t) + 1 }
+
 // up is n/m, rounded up.
 func up(n, m int) int { return (n + m - 1) / m }
 

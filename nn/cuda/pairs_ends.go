@@ -60,7 +60,7 @@ func (p pairEnds) kernel() *ptx.Kernel {
 
 	base := p.base(b, bases)
 	var v inner
-	x := b.tile(monomials, b.Block(ptx.Y), b.places(), piece)
+	x := b.tile(monomials, b.Block(ptx.Y), b.Add(b.places(), next), piece)
 	x = b.At(b.At(x, b.Mul(f.tile, ptx.Int(p.monomials)), 4*piece), b.Thread(ptx.X), 4)
 	for e := range p.e - 1 {
 		v.x = append(v.x, b.Load(x, 4*piece*p.monomial(e, p.e-1)))

@@ -41,7 +41,9 @@ func (p pairs) gradients() *ptx.Kernel {
 	tiles := b.Div(b.Add(b.Mul(b.length, ptx.Int(p.strips())), ptx.Int(7)), ptx.Int(8))
 	stages := b.Shr(n, 3)
 	cheap := b.Mul(b.Shr(stages, 3), ptx.Int(cheaper))
-	outs, places, seat := b.Mul(b.length, ptx.Int(p.outs())), b.places(), t.seat(b.Kernel)
+	outs, seat := b.Mul(b.length, ptx.Int(p.outs())), t.seat(b.Kernel)
+	places := b.places()
+	lines := b.Add(places, next)
 	last := b.Sub(b.length, next)
 	seen := func(strip ptx.U32) ptx.U32 {
 		i := b.Min(b.Div(strip, ptx.Int(p.strips())), last)
@@ -65,19 +67,19 @@ func (p pairs) gradients() *ptx.Kernel {
 		column := b.Add(b.Div(rest, length), b.Pick(isWhole, ptx.Int(0), whole))
 		unit := b.Rem(rest, length)
 		part := s.part(b, at, unit, length)
-		stage := func(unit ptx.U32) ptx.U32 {
+		stageOf := func(unit ptx.U32) ptx.U32 {
 			return b.Pick(isWhole, unit, b.Div(b.Mul(unit, ptx.Int(full)), ptx.Int(cheaper)))
 		}
-		from, end := stage(unit), stage(b.Add(unit, part.used))
+		from, end := stageOf(unit), stageOf(b.Add(unit, part.used))
 
 		strip, place := b.Shl(row, 3), b.Mul(column, ptx.Int(t.width()))
-		f := b.At(b.tile(monomials, b.Shr(from, 4), places, piece), b.And(from, ptx.Int(15)), 4*depth)
+		f := b.At(b.tile(monomials, b.Shr(from, 4), lines, piece), b.And(from, ptx.Int(15)), 4*depth)
 		dy := b.At(b.tile(g, b.Shr(from, 4), outs, piece), b.And(from, ptx.Int(15)), 4*depth)
 		mine := b.Min(b.Add(place, b.Thread(ptx.X)), b.Sub(places, next))
 		useful := p.useful(b, t, seat, strip, place)
 		sums := t.multiplyWhere(b.Kernel, useful, seat, b.Sub(end, from),
-			p.tokens(b, t, strip, dy, f, outs, places, from),
-			t.along(b.Kernel, b.At(f, mine, 4*piece), t.width(), b.leap(places, from)))
+			p.tokens(b, t, strip, dy, f, outs, lines, from),
+			t.along(b.Kernel, b.At(f, mine, 4*piece), t.width(), b.leap(lines, from)))
 		p.keep(b, t, seat, strip, place, sums, slots, part)
 		return part.used
 	})
@@ -125,35 +127,33 @@ func (b block) leap(rows, from ptx.U32) leap {
 
 // tokens is the source of the rows g_i[d] x̃_i[e] of 8 strips from one on. A thread has a row.
 func (p pairs) tokens(b block, t tiling, strip ptx.U32, g, monomials ptx.U64,
-	outs, places, from ptx.U32) source {
+	outs, lines, from ptx.U32) source {
 	thread := b.Min(b.Thread(ptx.X), ptx.Int(t.height()-1))
 	all := b.Mul(b.length, ptx.Int(p.strips()))
 	strip = b.Min(b.Add(strip, b.Div(thread, ptx.Int(p.strip()))), b.Sub(all, next))
 	i, row := b.Div(strip, ptx.Int(p.strips())), b.Rem(thread, ptx.Int(p.strip()))
 	d := b.Min(b.Div(row, ptx.Int(p.e)), ptx.Int(p.dims()-1))
 	out := b.Add(b.Mul(strip, ptx.Int(p.dims())), d)
-	// x̃[e] is the monomial (e, E-1), which is the last of its e; x̃[E-1] is 1.
+	// x̃[e] is the monomial (e, E-1), which is the last of its e: (e+1)E - (e+1)e/2 - 1. Of
+	// x̃[E-1] there is the line of ones.
 	e := b.Min(b.Rem(row, ptx.Int(p.e)), ptx.Int(p.e-1))
-	constant := b.Equal(e, ptx.Int(p.e-1))
-	e = b.Min(e, ptx.Int(p.e-2))
-	// (e+1)E - (e+1)e/2 - 1
 	m := b.Sub(b.Mul(b.Add(e, next), ptx.Int(p.e)), b.Add(b.pairsOf(e), next))
+	m = b.Add(b.Mul(i, ptx.Int(p.monomials)), m)
+	m = b.Pick(b.Equal(e, ptx.Int(p.e-1)), b.Sub(lines, next), m)
 	gs := b.CopyAddress(b.At(g, out, 4*piece))
-	xs := b.CopyAddress(b.At(monomials, b.Add(b.Mul(i, ptx.Int(p.monomials)), m), 4*piece))
-	leapG, leapX := b.leap(outs, from), b.leap(places, from)
-	return t.turned(b.Kernel, t.height(), func(step ptx.U32) func() []ptx.F32 {
-		var v, x []ptx.F32
-		for c := 0; c < depth; c += 4 {
-			four, more := b.Load4(gs, 4*c), b.Load4(xs, 4*c)
-			v, x = append(v, four[:]...), append(x, more[:]...)
+	xs := b.CopyAddress(b.At(monomials, m, 4*piece))
+	leapG, leapX := b.leap(outs, from), b.leap(lines, from)
+	return t.turned(b.Kernel, t.height(), func() func() []ptx.F32 {
+		v, x := stage(b.Kernel, gs), stage(b.Kernel, xs)
+		return func() []ptx.F32 {
+			product := make([]ptx.F32, depth)
+			for l := range product {
+				product[l] = b.Times(v[l], x[l])
+			}
+			return product
 		}
+	}, func(step ptx.U32) {
 		leapG.move(b.Kernel, step, gs)
 		leapX.move(b.Kernel, step, xs)
-		return func() []ptx.F32 {
-			for l := range v {
-				v[l] = b.Times(v[l], b.Choose(constant, one, x[l]))
-			}
-			return v
-		}
 	})
 }

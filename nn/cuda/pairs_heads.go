@@ -15,13 +15,16 @@ func (b block) frame(i ptx.U32) frame {
 		lane: b.And(thread, ptx.Int(31)), length: b.length}
 }
 
-// monomialsOf writes F of the batch; sequences beyond N are zeros. It has the parameters of
+// monomialsOf writes F of the batch; sequences beyond N are zeros, but for the ones. It has the parameters of
 // begin and of resident, and F. A block is token and tile of sequences.
 func (p pairs) monomialsOf() *ptx.Kernel {
 	b := p.begin(p.name("monomials"))
 	f := b.frame(b.Block(ptx.X))
 	in := f.resident(p.e - 1)
-	to := b.tile(b.array(), b.Block(ptx.Y), b.places(), piece)
+	to := b.tile(b.array(), b.Block(ptx.Y), b.Add(b.places(), next), piece)
+	b.If(b.Equal(f.tile, ptx.Int(0)), func() {
+		b.Store(b.At(b.At(to, b.places(), 4*piece), b.Thread(ptx.X), 4), 0, one)
+	})
 	to = b.At(b.At(to, b.Mul(f.tile, ptx.Int(p.monomials)), 4*piece), b.Thread(ptx.X), 4)
 	x := zeros(b.Kernel, p.e)
 	b.If(in.inside, func() {

@@ -50,7 +50,7 @@ func (p *plan) newPairTensors(weights, deltas, positions span) pairTensors {
 	s := e.newPairSlots(n, p.t)
 	places, outs, pairs := e.places(p.t), p.t*e.outs(), pairsOf(p.t)
 	return pairTensors{pairEnds: e, n: n, t: p.t, slots: s,
-		monomials:  p.zeros(n * places),
+		monomials:  p.zeros(n * e.lines(p.t)),
 		heads:      p.zeros(up(e.numbers(), piece) * piece * e.held()),
 		base:       p.zeros(up(e.heads, headsTogether) * e.rows()),
 		tensors:    p.zeros(e.stripTiles(p.t) * places * e.mainTiling().height()),

@@ -1,7 +1,7 @@
 package cuda
 
 // Shapes: N batch, in tiles of 128; T time; J pairs (j, f), f monomials; R rows (i; d,e), in
-// strips; F (N/128, J, 128); K (R/8 strips, J, 8 strips); g (N/128, T·outs, 128).
+// strips; F (N/128, J + 1, 128), the last line ones; K (R/8 strips, J, 8 strips); g (N/128, T·outs, 128).
 
 import (
 	"fmt"
@@ -53,7 +53,7 @@ func (p pairs) outputs() *ptx.Kernel {
 		})
 		part := s.part(b, at, stage, stages)
 		left := b.At(b.tile(tensors, tile, places, t.height()), stage, 4*depth*t.height())
-		right := b.tile(monomials, column, places, t.width())
+		right := b.tile(monomials, column, b.Add(places, next), t.width())
 		sums := t.multiply(b.Kernel, seat, part.used, t.slab(b.Kernel, left, t.height()),
 			t.slab(b.Kernel, b.At(right, stage, 4*depth*t.width()), t.width()))
 

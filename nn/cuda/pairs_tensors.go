@@ -148,10 +148,10 @@ func (p pairs) positionRows(b block, t tiling, positions ptx.U64, head, stage,
 	h := b.Add(head, b.Mul(b.Rem(thread, ptx.Int(quads)), ptx.Int(4)))
 	positions = b.At(positions, b.Min(h, ptx.Int(held-4)), 4)
 	place := b.Mul(thread, ptx.Int(16))
-	return func(step ptx.U32) func(ptx.U32) {
-		m := b.Add(b.Mul(b.Add(stage, step), ptx.Int(depth)), row)
+	m := b.Add(b.Mul(stage, ptx.Int(depth)), row)
+	return source{load: func() func(ptx.U32) {
 		i, j := b.pair(b.Min(m, b.Sub(count, next)))
 		v := b.Load4(b.At(positions, b.packedRow(i, j), 4*held), 0)
 		return func(to ptx.U32) { b.StoreShared4(b.Add(to, place), 0, v) }
-	}
+	}, goOn: func(ptx.U32) { b.AddTo(m, ptx.Int(depth)) }}
 }

@@ -143,13 +143,14 @@ func (c pairCase) each(f func(k, one, other int)) {
 
 // products is F for tokens x.
 func (c pairCase) products(x []float32) []float32 {
-	places := c.places(c.t)
-	f := make([]float32, c.columns()*places)
+	lines := c.lines(c.t)
+	f := make([]float32, c.columns()*lines)
 	for n := range c.columns() {
+		f[(n/piece*lines+lines-1)*piece+n%piece] = 1
 		for j := range c.t {
 			v := c.token(x, n, j)
 			c.each(func(k, b, d int) {
-				f[(n/piece*places+j*c.monomials+k)*piece+n%piece] = float32(v[b]) * float32(v[d])
+				f[(n/piece*lines+j*c.monomials+k)*piece+n%piece] = float32(v[b]) * float32(v[d])
 			})
 		}
 	}
@@ -161,7 +162,7 @@ func TestPairOutputs(t *testing.T) {
 	for _, c := range pairCases() {
 		b := newBoard(t)
 		tile := c.mainTiling()
-		places, height := c.places(c.t), tile.height()
+		places, lines, height := c.places(c.t), c.lines(c.t), tile.height()
 		f := c.products(b.draw(c.n * c.t * (c.e - 1)))
 		tensors := make([]float32, c.stripTiles(c.t)*places*height)
 		at := func(i, j, k, d, e int) *float32 { // of K_ij
@@ -184,7 +185,7 @@ func TestPairOutputs(t *testing.T) {
 		got := b.run(parts)[0]
 		for n := range c.columns() {
 			of := func(i, k int) float64 {
-				return float64(f[(n/piece*places+i*c.monomials+k)*piece+n%piece])
+				return float64(f[(n/piece*lines+i*c.monomials+k)*piece+n%piece])
 			}
 			for i := range c.t {
 				for d := range c.d {
@@ -213,7 +214,7 @@ func TestPairOutputs(t *testing.T) {
 func TestPairGradients(t *testing.T) {
 	for _, c := range pairCases() {
 		b := newBoard(t)
-		places, outs := c.places(c.t), c.t*c.outs()
+		lines, outs := c.lines(c.t), c.t*c.outs()
 		f := c.products(b.draw(c.n * c.t * (c.e - 1)))
 		g := make([]float32, c.columns()*outs)
 		for n := range c.n {
@@ -230,7 +231,7 @@ func TestPairGradients(t *testing.T) {
 			b.put(f, len(f)), dk)
 		got := b.run(dk)[0]
 		of := func(n, i, k int) float64 {
-			return float64(f[(n/piece*places+i*c.monomials+k)*piece+n%piece])
+			return float64(f[(n/piece*lines+i*c.monomials+k)*piece+n%piece])
 		}
 		for i := range c.t {
 			for jk := range (i + 1) * c.monomials {
