@@ -49,9 +49,10 @@ func (c Check) seeds(ctx context.Context, one bench.Case) Finding {
 }
 
 // measure returns the seconds of a step of so many runs side by side, once a round. To
-// bring the data to the card and the results back takes a time that does not depend on the
-// steps: it cancels between a course and a longer one.
-func (c Check) measure(ctx context.Context, one bench.Case, runs int) ([]float64, error) {
+// begin a course takes a time that does not depend on the steps: it cancels between a
+// course and a longer one.
+func (c Check) measure(ctx context.Context, one bench.Case, runs int) (seconds []float64,
+	err error) {
 	config, err := one.Config.Resolve()
 	if err != nil {
 		return nil, err
@@ -64,40 +65,50 @@ func (c Check) measure(ctx context.Context, one bench.Case, runs int) ([]float64
 	if err != nil {
 		return nil, err
 	}
-	data := []nn.Batch[float32]{batch}
+	set, err := cuda.Hold(ctx, c.Device, batch)
+	if err != nil {
+		return nil, err
+	}
+	last := context.WithoutCancel(ctx)
+	defer func() { err = errors.Join(err, set.Release(last, c.Device)) }()
 	models := make([]*nn.Transformer[float32], runs)
 	courses := make([]cuda.Course, runs)
 	for i := range models {
 		if models[i], err = nn.New[float32](config.Config, uint64(i)); err != nil {
 			return nil, err
 		}
-		adam, err := nn.NewOptimiser(nn.AdamName, models[i].Parameters())
-		if err != nil {
-			return nil, err
-		}
-		courses[i] = cuda.Course{First: 1, Batches: data, State: adam.State()}
+		courses[i] = cuda.Course{First: 1, Set: set}
 	}
-	trainer, err := cuda.NewTrainer(c.Device, models...)
+	trainer, err := cuda.NewTrainer(ctx, c.Device,
+		cuda.Shape{N: batch.N, T: batch.T, Steps: 2 * c.Steps}, models...)
 	if err != nil {
 		return nil, err
 	}
-	seconds, err := c.rounds(ctx, trainer, courses, config.LearningRate)
-	return seconds, errors.Join(err, trainer.Close(context.WithoutCancel(ctx)))
+	seconds, err = c.rounds(ctx, trainer, courses, batch.N, config.LearningRate)
+	return seconds, errors.Join(err, trainer.Close(last))
 }
 
-// rounds times pairs of courses of Steps and of 2 Steps. The first pair, for which memory is
-// found and kernels are compiled, does not count.
+// rounds times pairs of courses of Steps and of 2 Steps on n sequences. The first pair, for
+// which the step is recorded, does not count.
 func (c Check) rounds(ctx context.Context, trainer *cuda.Trainer, courses []cuda.Course,
-	rate float64) (seconds []float64, err error) {
+	n int, rate float64) (seconds []float64, err error) {
+	all := make([]int, n)
+	for i := range all {
+		all[i] = i
+	}
 	course := func(steps int) (time.Duration, error) {
 		for i := range courses {
 			courses[i].Rates = slices.Repeat([]float64{rate}, steps)
+			courses[i].Order = slices.Repeat([][]int{all}, steps)
 		}
 		start := time.Now()
 		outcomes, err := trainer.Steps(ctx, courses)
 		took := time.Since(start)
 		for i := range outcomes {
-			err = errors.Join(err, outcomes[i].Err)
+			if made := len(outcomes[i].Losses); made < steps {
+				err = errors.Join(err, fmt.Errorf("run %d is not finite after step %d", i,
+					courses[i].First+made-1))
+			}
 			courses[i].First += steps
 		}
 		return took, err

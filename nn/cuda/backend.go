@@ -16,7 +16,8 @@ const Arithmetic = "cuda-fma"
 // Backend computes a model on a device. It implements [nn.Backend].
 type Backend struct {
 	model *nn.Transformer[float32]
-	runs  runs
+	runs  runs // for gradients
+	plain runs // for losses and predictions, whose heads are not folded
 }
 
 var _ nn.Backend = (*Backend)(nil)
@@ -29,7 +30,9 @@ func On(d device.Device) nn.NewBackend {
 		if err := supported(model.Config()); err != nil {
 			return nil, err
 		}
-		return &Backend{model, newRuns(d, model)}, nil
+		b := &Backend{model, newRuns(d, model), newRuns(d, model)}
+		b.plain.fold = false
+		return b, nil
 	}
 }
 
@@ -41,7 +44,7 @@ func (b *Backend) Arithmetic() string { return Arithmetic }
 
 // Gradient implements nn.Backend.
 func (b *Backend) Gradient(ctx context.Context, batch nn.Batch[float32]) (float64, error) {
-	loss, broken, err := b.step(ctx, batch, func(p *plan) []call { return p.backward })
+	loss, broken, err := step(ctx, &b.runs, batch, func(p *plan) []call { return p.backward })
 	if err != nil {
 		return 0, err
 	}
@@ -60,7 +63,7 @@ func (b *Backend) Gradient(ctx context.Context, batch nn.Batch[float32]) (float6
 
 // Loss implements nn.Backend.
 func (b *Backend) Loss(ctx context.Context, batch nn.Batch[float32]) (float64, error) {
-	loss, broken, err := b.step(ctx, batch, func(p *plan) []call { return p.loss })
+	loss, broken, err := step(ctx, &b.plain, batch, func(p *plan) []call { return p.loss })
 	if broken {
 		return b.model.Loss(ctx, batch)
 	}
@@ -69,22 +72,22 @@ func (b *Backend) Loss(ctx context.Context, batch nn.Batch[float32]) (float64, e
 
 // step runs the forward on a batch and what follows it, and returns the loss and whether
 // something was not finite.
-func (b *Backend) step(ctx context.Context, batch nn.Batch[float32], then func(*plan) []call) (
+func step(ctx context.Context, r *runs, batch nn.Batch[float32], then func(*plan) []call) (
 	float64, bool, error) {
 	if batch.Y == nil {
 		return 0, false, errNoTargets
 	}
-	if err := b.prepare(ctx, batch); err != nil {
+	if err := r.prepareBatch(ctx, batch); err != nil {
 		return 0, false, err
 	}
-	if err := b.runs.launch(ctx, b.runs.plan.forward, then(b.runs.plan)); err != nil {
+	if err := r.launch(ctx, r.plan.begin, r.plan.forward, then(r.plan)); err != nil {
 		return 0, false, err
 	}
-	_, broken, err := b.runs.fate(ctx, 0)
+	_, broken, err := r.fate(ctx, 0)
 	if err != nil {
 		return 0, false, err
 	}
-	losses, err := b.runs.lossesOf(ctx, 0, 1)
+	losses, err := r.lossesOf(ctx, 0, 1)
 	if err != nil {
 		return 0, false, err
 	}
@@ -94,13 +97,13 @@ func (b *Backend) step(ctx context.Context, batch nn.Batch[float32], then func(*
 // Predict implements nn.Backend.
 func (b *Backend) Predict(ctx context.Context, batch nn.Batch[float32]) ([]float32, error) {
 	batch.Y = nil
-	if err := b.prepare(ctx, batch); err != nil {
+	if err := b.plain.prepareBatch(ctx, batch); err != nil {
 		return nil, err
 	}
-	if err := b.runs.launch(ctx, b.runs.plan.forward); err != nil {
+	if err := b.plain.launch(ctx, b.plain.plan.forward); err != nil {
 		return nil, err
 	}
-	out, err := b.runs.output(ctx, 0)
+	out, err := b.plain.output(ctx, 0)
 	if err != nil {
 		return nil, err
 	}
@@ -110,29 +113,21 @@ func (b *Backend) Predict(ctx context.Context, batch nn.Batch[float32]) ([]float
 	return out, nil
 }
 
-// prepare brings a batch and the parameters to the device.
-func (b *Backend) prepare(ctx context.Context, batch nn.Batch[float32]) error {
-	if err := batch.Check(b.model.Config()); err != nil {
+// prepareBatch brings a batch and the parameters to the device.
+func (r *runs) prepareBatch(ctx context.Context, batch nn.Batch[float32]) error {
+	if err := batch.Check(r.models[0].Config()); err != nil {
 		return err
 	}
-	if err := b.runs.prepare(ctx, batch.N, batch.T, 1); err != nil {
+	if err := r.prepare(ctx, batch.N, batch.T, 1); err != nil {
 		return err
 	}
-	if err := b.runs.sendModel(ctx, 0); err != nil {
+	if err := r.sendModel(ctx, 0); err != nil {
 		return err
 	}
-	return b.runs.send(ctx, [][]nn.Batch[float32]{{batch}})
-}
-
-// Steps runs a course of the model, see [Trainer], of which this is the form for one.
-func (b *Backend) Steps(ctx context.Context, c Course) (Outcome, error) {
-	t := Trainer{&b.runs}
-	outcomes, err := t.Steps(ctx, []Course{c})
-	if err != nil {
-		return Outcome{}, err
-	}
-	return outcomes[0], nil
+	return r.send(ctx, batch)
 }
 
 // Close releases what the backend holds of its device.
-func (b *Backend) Close(ctx context.Context) error { return b.runs.release(ctx) }
+func (b *Backend) Close(ctx context.Context) error {
+	return errors.Join(b.runs.release(ctx), b.plain.release(ctx))
+}

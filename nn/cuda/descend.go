@@ -40,6 +40,8 @@ const judges = 1024
 const (
 	clock   = iota // steps made
 	stopped        // whether something was not finite, as a float32
+	begun          // steps made when the one at work began, see folded_descend.go
+	parity         // whether an even number of steps leaves parameters in the second place
 	states
 )
 
@@ -104,16 +106,29 @@ func adam() *ptx.Kernel {
 		f.At(f.array(), i, 4), f.At(f.array(), i, 4)
 	f.ExitUnless(f.FLess(f.Load(course, 4*stopped), one))
 	step := f.At(table, f.Sub(f.LoadInt(course, 4*clock), next), 4*rates)
-	g, m, v := f.Load(gradient, 0), f.Load(ms, 0), f.Load(vs, 0)
-	x := f.Times(f.Load(theta, 0), f.Load(step, 4*rateKeep))
-	m = f.Plus(m, f.Times(ptx.Float(1-beta1), f.Minus(g, m)))
-	v = f.Plus(f.Times(ptx.Float(beta2), v), f.Times(f.Times(ptx.Float(1-beta2), g), g))
+	x, m, v := adamStep(f.Kernel, f.Load(gradient, 0), f.Load(theta, 0), f.Load(ms, 0), f.Load(vs, 0),
+		f.loadRates(step))
 	f.Store(ms, 0, m)
 	f.Store(vs, 0, v)
-	root := f.Plus(f.Over(f.Root(v), f.Load(step, 4*rateRoot)), ptx.Float(epsilon))
-	x = f.Minus(x, f.Over(f.Times(f.Load(step, 4*rateStep), m), root))
 	f.Store(theta, 0, x)
 	return f.Kernel
+}
+
+// loadRates reads those of a step.
+func (f frame) loadRates(at ptx.U64) (r [rates]ptx.F32) {
+	for i := range r {
+		r[i] = f.Load(at, 4*i)
+	}
+	return r
+}
+
+// adamStep is a step of a parameter x with gradient g and moments m and v.
+func adamStep(k *ptx.Kernel, g, x, m, v ptx.F32, rate [rates]ptx.F32) (ptx.F32, ptx.F32, ptx.F32) {
+	x = k.Times(x, rate[rateKeep])
+	m = k.Plus(m, k.Times(ptx.Float(1-beta1), k.Minus(g, m)))
+	v = k.Plus(k.Times(ptx.Float(beta2), v), k.Times(k.Times(ptx.Float(1-beta2), g), g))
+	root := k.Plus(k.Over(k.Root(v), rate[rateRoot]), ptx.Float(epsilon))
+	return k.Minus(x, k.Over(k.Times(rate[rateStep], m), root)), m, v
 }
 
 // Adam's constants, those of package nn.

@@ -1,8 +1,8 @@
 package cuda
 
-// Shapes: N batch, G groups of 32 sequences, T time, c width, C coords, D embed; tokens
-// (B, N, T, c) and targets (B, N, T, C) of B batches as they come from the host; x
-// (G, T, D, 32), output (G, T, c, 32).
+// Shapes: N batch, G groups of 32 sequences, T time, c width, C coords, D embed, K steps;
+// tokens (S, T, c) and targets (S, T, C) of a set of S sequences as they come from the
+// host; x (G, T, D, 32), output (G, T, c, 32).
 
 import (
 	"fmt"
@@ -10,25 +10,39 @@ import (
 	"icar/nn/cuda/ptx"
 )
 
-// data is where the batches are. Runs may share them, so their distance is its own.
+// source is where the set of a run is, by places in memory, of 8 bytes each.
+const (
+	tokens  = iota // the address of the tokens
+	targets        // that of the targets
+	sources
+)
+
+// data is where the lane's sequence is. Runs may share a set, and every step takes other
+// sequences of it, so a run says where its set is and has a table of the steps' sequences.
 type data struct {
-	at     ptx.U64 // what the host wrote, at the batch of the step
-	row    ptx.U32 // sequence and token of the lane
+	f      frame
+	width  int
+	set    ptx.U64 // the first sequence
+	number ptx.U64 // where in the table that of the lane stands
 	inside ptx.Pred
-	n      ptx.U32
 }
 
-// resident has the parameters the distance of runs' data, N, the number B of batches,
-// the clock, which counts steps, and the data.
-func (f frame) resident(width int) data {
-	apart, n, batches := f.Distance(), f.Number(), f.Number()
-	clock, base := f.array(), f.Pointer()
-	batch := f.Rem(f.LoadInt(clock, 0), batches)
-	at := f.Stride(base, f.run, apart)
-	at = f.Stride(at, batch, f.Product(f.Mul(n, f.length), ptx.Int(4*width)))
-	sequence := f.Add(f.Mul(f.group, ptx.Int(32)), f.lane)
-	return data{at: at, row: f.Add(f.Mul(sequence, f.length), f.tile),
-		inside: f.Less(sequence, n), n: n}
+// resident has the parameters N, the clock, which counts steps, the table (K, N) of numbers
+// of sequences, and the source.
+func (f frame) resident(width, which int) data {
+	n := f.Number()
+	clock, table, from := f.array(), f.array(), f.array()
+	lane := f.Add(f.Mul(f.group, ptx.Int(32)), f.lane)
+	place := f.Add(f.Mul(f.LoadInt(clock, 0), n), lane)
+	return data{f: f, width: width, set: f.LoadAddress(from, 8*which),
+		number: f.At(table, place, 4), inside: f.Less(lane, n)}
+}
+
+// token is where the numbers of the lane's token are; only lanes inside have one.
+func (d data) token() ptx.U64 {
+	f := d.f
+	size := f.Product(f.length, ptx.Int(4*d.width))
+	return f.At(f.Stride(d.set, f.LoadInt(d.number, 0), size), f.tile, 4*d.width)
 }
 
 // embed repeats a token D/c times, and adds its position vector. A tile is a token.
@@ -43,11 +57,11 @@ func (e embed) name() string { return fmt.Sprintf("embed_%d_%d_%t", e.width, e.d
 // kernel has the parameters of resident, then x and the position vectors.
 func (e embed) kernel() *ptx.Kernel {
 	f := begin(e.name())
-	in := f.resident(e.width)
+	in := f.resident(e.width, tokens)
 	x := f.At(f.tensor(e.d), f.tile, e.d*line)
 	token := zeros(f.Kernel, e.width)
 	f.If(in.inside, func() {
-		at := f.At(in.at, in.row, 4*e.width)
+		at := in.token()
 		for i := range token {
 			f.CopyTo(token[i], f.Load(at, 4*i))
 		}
@@ -95,13 +109,13 @@ func (s squares) name() string { return fmt.Sprintf("squares_%d_%d", s.width, s.
 // gradient and the error (G, T, 1, 32), summed over coordinates.
 func (s squares) kernel() *ptx.Kernel {
 	f := begin(s.name())
-	in := f.resident(s.coords)
+	in := f.resident(s.coords, targets)
 	scale := f.Real()
 	row := func(features int) ptx.U64 { return f.At(f.tensor(features), f.tile, features*line) }
 	output, gradient, errors := row(s.width), row(s.width), row(1)
 	sum, g := f.Copy(zero), zeros(f.Kernel, s.width)
 	f.If(in.inside, func() {
-		at := f.At(in.at, in.row, 4*s.coords)
+		at := in.token()
 		for c := range s.coords {
 			e := f.Minus(f.Load(output, c*line), f.Load(at, 4*c))
 			f.FmaTo(sum, e, e)

@@ -20,5 +20,5 @@ func OnIdle(d device.Device) nn.NewBackend {
 
 // TextFor returns the kernels of a model for batches of n sequences of length t.
 func TextFor(model *nn.Transformer[float32], n, t int) string {
-	return ptx.Text(newPlan(model, n, t, 1, busyWarps).kernels...)
+	return ptx.Text(newPlan(model, n, t, 1, busyWarps, true).kernels...)
 }

@@ -26,6 +26,9 @@ type plan struct {
 	kernels    []*ptx.Kernel // in the order of their first call
 
 	theta, gradient, m, v, parts, course, rates, losses span
+	order                                               span   // (K, N) sequences of the steps
+	source                                              span   // of the set
+	bound                                               span   // of the gradient's norm
 	x                                                   []span // (L+1) inputs of layers and readout
 	layers                                              []layerTensors
 	zParts                                              span // of the parts of heads, (parts·D)
@@ -34,9 +37,14 @@ type plan struct {
 	back                                                backTensors
 	place                                               placeTensors
 
+	folds bool // heads are folded: then there are only steps and gradients
+
+	begin          []call // before the first step, and before a gradient
 	forward        []call
 	loss, backward []call // after the forward
+	clip           []call // after the backward, of gradients with a bound
 	descend        []call // after the backward
+	step           []call // after the forward, in place of backward and descend
 }
 
 // span is a piece of a run's memory, in bytes.
@@ -51,17 +59,14 @@ type call struct {
 	args    []argument
 }
 
-// argument is a parameter of a kernel, given where the runs and their data are.
+// argument is a parameter of a kernel, given where the runs are.
 type argument func(b binding) device.Arg
 
-// binding is where the runs and their data are.
+// binding is where the runs are.
 type binding struct {
-	runs              int
-	base              device.Pointer // of the runs' memory
-	x, y              device.Pointer // batches (B, N, T, c) and (B, N, T, C)
-	apartX            int            // bytes from a run's data to the next's, 0 if they share them
-	apartY            int
-	batches, runBytes int
+	runs     int
+	base     device.Pointer // of their memory
+	runBytes int
 }
 
 func (s span) argument(b binding) device.Arg { return device.Address(b.base, s.at) }
@@ -137,6 +142,25 @@ func (p *plan) work(kernels map[string]device.Kernel, b binding, lists ...[]call
 	return work
 }
 
+// ofStep are the calls of a step.
+func (p *plan) ofStep(clip bool) [][]call {
+	switch {
+	case p.folds:
+		return [][]call{p.forward, p.step}
+	case clip:
+		return [][]call{p.forward, p.backward, p.clip, p.descend}
+	}
+	return [][]call{p.forward, p.backward, p.descend}
+}
+
+// sides is 1 if parameters have two places, which steps take in turns, else 0.
+func (p *plan) sides() int {
+	if p.folds {
+		return 1
+	}
+	return 0
+}
+
 // most is the largest number of slots, and with it of blocks that share the rows of a
 // gradient; the parts of them all take at most partNumbers, as far as there are two.
 const (
@@ -145,8 +169,8 @@ const (
 )
 
 // newPlan plans for a model and batches of n sequences of length t; rates and losses
-// of that many steps are kept.
-func newPlan(model *nn.Transformer[float32], n, t, steps, busy int) *plan {
+// of that many steps are kept. If it may, it folds the heads.
+func newPlan(model *nn.Transformer[float32], n, t, steps, busy int, fold bool) *plan {
 	c := model.Config()
 	p := &plan{config: c, parameters: map[string]int{}, n: n, t: t, steps: steps,
 		groups: (n + 31) / 32, busy: busy}
@@ -156,11 +180,17 @@ func newPlan(model *nn.Transformer[float32], n, t, steps, busy int) *plan {
 	}
 	rows := p.groups * t
 	p.slots = min(max(1, rows/warps), mostSlots, max(2, partNumbers/p.p))
-	p.theta, p.gradient = p.numbers(p.p), p.numbers(p.p)
-	p.m, p.v = p.zeros(p.p), p.zeros(p.p)
-	p.parts = p.zeros((p.slots + 1) * p.p)
+	p.gradient = p.numbers(p.p)
 	p.course, p.rates = p.zeros(states), p.numbers(rates*steps)
 	p.losses = p.numbers(2 * 32 * steps)
+	p.order, p.source = p.numbers(n*steps), p.numbers(2*sources)
+	p.bound = p.numbers(2)
+	if p.folds = fold && foldable(c, t); p.folds {
+		p.planSequences()
+		return p
+	}
+	p.theta, p.m, p.v = p.numbers(p.p), p.zeros(p.p), p.zeros(p.p)
+	p.parts = p.zeros((p.slots + 1) * p.p)
 	p.allot()
 	p.plan()
 	return p

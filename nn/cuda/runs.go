@@ -1,6 +1,6 @@
 package cuda
 
-// Shapes: R runs, B batches, K steps, N batch, T time, c width, C coords, P parameters.
+// Shapes: R runs, K steps, N batch, T time, c width, C coords, P parameters.
 
 import (
 	"context"
@@ -40,48 +40,21 @@ func supported(c nn.Config) error {
 type runs struct {
 	device  device.Device
 	models  []*nn.Transformer[float32]
-	busy    int // warps, see busyWarps
+	busy    int   // warps, see busyWarps
+	fold    bool  // heads, where it can be done, for steps and gradients alone
+	side    []int // parity of the steps that were made, of each run
 	plan    *plan
 	text    string // of the loaded kernels
 	module  device.Module
 	kernels map[string]device.Kernel
 	binding binding
-	x, y    memory // batches
+	batch   Set               // that of send
+	sent    [2]device.Pointer // what the run was told of it
 }
 
 func newRuns(d device.Device, models ...*nn.Transformer[float32]) runs {
-	return runs{device: d, models: models, busy: busyWarps}
-}
-
-// memory is an allocation that grows.
-type memory struct {
-	at    device.Pointer
-	bytes int
-}
-
-// grow makes m at least so large. What was in it is lost if it grows.
-func (m *memory) grow(ctx context.Context, d device.Device, bytes int) error {
-	if m.bytes >= bytes {
-		return nil
-	}
-	if err := m.free(ctx, d); err != nil {
-		return err
-	}
-	at, err := d.Alloc(ctx, bytes)
-	if err != nil {
-		return err
-	}
-	m.at, m.bytes = at, bytes
-	return nil
-}
-
-func (m *memory) free(ctx context.Context, d device.Device) error {
-	if m.bytes == 0 {
-		return nil
-	}
-	err := d.Free(ctx, m.at)
-	*m = memory{}
-	return err
+	return runs{device: d, models: models, busy: busyWarps, fold: true,
+		side: make([]int, len(models))}
 }
 
 // prepare makes room for batches of n sequences of length t and for steps.
@@ -92,7 +65,7 @@ func (r *runs) prepare(ctx context.Context, n, t, steps int) error {
 	if err := r.close(ctx); err != nil {
 		return err
 	}
-	p := newPlan(r.models[0], n, t, steps, r.busy)
+	p := newPlan(r.models[0], n, t, steps, r.busy, r.fold)
 	if err := r.load(ctx, p); err != nil {
 		return err
 	}
@@ -100,7 +73,7 @@ func (r *runs) prepare(ctx context.Context, n, t, steps int) error {
 	if err != nil {
 		return fmt.Errorf("%d sequences of length %d of %d models: %w", n, t, len(r.models), err)
 	}
-	r.plan = p
+	r.plan, r.sent = p, [2]device.Pointer{}
 	r.binding = binding{runs: len(r.models), base: base, runBytes: p.bytes}
 	for i := range r.models {
 		for _, s := range p.cleared {
@@ -108,8 +81,20 @@ func (r *runs) prepare(ctx context.Context, n, t, steps int) error {
 				return errors.Join(err, r.close(context.WithoutCancel(ctx)))
 			}
 		}
+		if err := r.sendOrder(ctx, i, [][]int{inOrder(n)}); err != nil {
+			return errors.Join(err, r.close(context.WithoutCancel(ctx)))
+		}
 	}
 	return nil
+}
+
+// inOrder are the first n sequences of a set.
+func inOrder(n int) []int {
+	all := make([]int, n)
+	for i := range all {
+		all[i] = i
+	}
+	return all
 }
 
 // load compiles the kernels of p, unless it has: they depend on the model alone.
@@ -167,66 +152,59 @@ func (r *runs) read(ctx context.Context, run int, s span) ([]float32, error) {
 	return decode(data), nil
 }
 
-func encode(v []float32) []byte {
-	data := make([]byte, 0, 4*len(v))
-	for _, x := range v {
-		data = binary.LittleEndian.AppendUint32(data, math.Float32bits(x))
-	}
-	return data
-}
-
-func decode(data []byte) []float32 {
-	v := make([]float32, len(data)/4)
-	for i := range v {
-		v[i] = math.Float32frombits(binary.LittleEndian.Uint32(data[4*i:]))
-	}
-	return v
-}
-
-// send brings batches of every run to the device, those of one for all if there is one.
-// Without targets there are only tokens.
-func (r *runs) send(ctx context.Context, batches [][]nn.Batch[float32]) error {
-	b := &r.binding
-	b.batches, b.apartX, b.apartY = len(batches[0]), 0, 0
-	var x, y []float32
-	for i, list := range batches {
-		if i == 1 {
-			b.apartX, b.apartY = 4*len(x), 4*len(y)
-		}
-		for _, batch := range list {
-			x, y = append(x, batch.X...), append(y, batch.Y...)
-		}
-	}
-	if err := r.x.send(ctx, r.device, x); err != nil {
+// send has the next step of the run be on a batch, which may lack targets.
+func (r *runs) send(ctx context.Context, b nn.Batch[float32]) error {
+	if err := r.batch.send(ctx, r.device, b); err != nil {
 		return err
 	}
-	b.x, b.y = r.x.at, r.x.at
-	if len(y) > 0 {
-		if err := r.y.send(ctx, r.device, y); err != nil {
-			return err
-		}
-		b.y = r.y.at
+	if at := [2]device.Pointer{r.batch.x.at, r.batch.y.at}; at != r.sent {
+		r.sent = at
+		return r.sendSource(ctx, 0, &r.batch)
 	}
 	return nil
 }
 
-func (m *memory) send(ctx context.Context, d device.Device, v []float32) error {
-	if err := m.grow(ctx, d, 4*len(v)); err != nil {
-		return err
-	}
-	return d.Write(ctx, m.at, encode(v))
-}
-
 // sendModel brings the parameters of a run to the device and sets its clock to 0.
 func (r *runs) sendModel(ctx context.Context, run int) error {
-	var theta []float32
-	for _, p := range r.models[run].Parameters() {
-		theta = append(theta, p.Data...)
-	}
+	theta := joined(nn.Tensors(r.models[run].Parameters()))
+	r.side[run] = 0
 	if err := r.write(ctx, run, r.plan.theta, theta); err != nil {
 		return err
 	}
-	return r.write(ctx, run, r.plan.course, make([]float32, states))
+	return r.sendState(ctx, run, false)
+}
+
+// sendState sets the clock of a run to 0, and whether it is stopped.
+func (r *runs) sendState(ctx context.Context, run int, halted bool) error {
+	state := make([]float32, states)
+	if halted {
+		state[stopped] = 1
+	}
+	state[parity] = math.Float32frombits(uint32(r.side[run]))
+	return r.write(ctx, run, r.plan.course, state)
+}
+
+// current is where the parameters of a run are, or a moment, of theta, m and v: of folded
+// heads these have two places, see folded_descend.go.
+func (r *runs) current(run int, s span) span {
+	s = s.from(r.side[run] * padded(r.plan.p))
+	s.bytes = 4 * r.plan.p
+	return s
+}
+
+// joined are the numbers of tensors, one after the other.
+func joined(tensors []nn.Tensor[float32]) (v []float32) {
+	for _, t := range tensors {
+		v = append(v, t.Data...)
+	}
+	return v
+}
+
+// share gives tensors their numbers back.
+func share(v []float32, tensors []nn.Tensor[float32]) {
+	for _, t := range tensors {
+		v = v[copy(t.Data, v):]
+	}
 }
 
 // launch runs lists of calls of the plan.
@@ -286,7 +264,7 @@ func finite(v []float32) bool {
 
 // release gives everything back to the device.
 func (r *runs) release(ctx context.Context) error {
-	err := errors.Join(r.close(ctx), r.x.free(ctx, r.device), r.y.free(ctx, r.device))
+	err := errors.Join(r.close(ctx), r.batch.Release(ctx, r.device))
 	if r.text != "" {
 		r.text = ""
 		err = errors.Join(err, r.device.Unload(ctx, r.module))

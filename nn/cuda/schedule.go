@@ -6,7 +6,6 @@ import (
 	"fmt"
 
 	"icar/nn"
-	"icar/nn/cuda/device"
 )
 
 // plan writes down the calls of a step, layer by layer as in layer.go of package nn.
@@ -44,6 +43,7 @@ func (p *plan) plan() {
 	p.swept(&p.backward, addSlots(), p.p, number(p.slots+1), p.parts.argument, p.gradient.argument)
 	p.judge(&p.backward, p.p)
 	p.judge(&p.loss, 0)
+	p.clipped()
 	p.swept(&p.descend, adam(), p.p, p.course.argument, p.rates.argument, p.theta.argument,
 		p.gradient.argument, p.m.argument, p.v.argument)
 }
@@ -249,29 +249,16 @@ func (p *plan) attentionBackward(l int) {
 	}
 }
 
-// resident are the arguments of a kernel that reads the batch of the step.
-func (p *plan) resident(x bool) []argument {
-	return []argument{
-		func(b binding) device.Arg {
-			if x {
-				return distance(b.apartX)
-			}
-			return distance(b.apartY)
-		},
-		number(p.n), func(b binding) device.Arg { return device.Number(b.batches) },
-		p.course.argument, func(b binding) device.Arg {
-			if x {
-				return device.Address(b.x, 0)
-			}
-			return device.Address(b.y, 0)
-		}}
+// resident are the arguments of a kernel that reads the sequences of the step.
+func (p *plan) resident() []argument {
+	return []argument{number(p.n), p.course.argument, p.order.argument, p.source.argument}
 }
 
 // embed calls what makes x[0] of the batch.
 func (p *plan) embed() {
 	c := p.config
 	e := embed{c.Width, c.Embed, c.Position == nn.AdditivePosition}
-	args := append(p.resident(true), p.x[0].argument)
+	args := append(p.resident(), p.x[0].argument)
 	if e.additive {
 		args = append(args, p.parameter("pos").argument)
 	}
@@ -282,7 +269,7 @@ func (p *plan) embed() {
 func (p *plan) squares(list *[]call) {
 	c := p.config
 	scale := float32(2 / float64(p.n*p.t*c.Coords))
-	args := append(p.resident(false), real(scale), p.output.argument, p.back.output.argument,
+	args := append(p.resident(), real(scale), p.output.argument, p.back.output.argument,
 		p.errors.argument)
 	p.warped(list, squares{c.Width, c.Coords}.kernel(), p.t, p.groups, p.t, args...)
 }

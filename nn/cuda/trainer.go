@@ -1,6 +1,6 @@
 package cuda
 
-// Shapes: R runs, K steps, B batches, P parameters.
+// Shapes: R runs, K steps, N batch, T time, P parameters.
 
 import (
 	"context"
@@ -16,38 +16,52 @@ import (
 // for models of one shape side by side: small models leave most of a card idle, and
 // runs that differ by seed or learning rate fill it. What comes of a run does not
 // depend on the others, bit by bit, and is what [Backend] and [nn.Adam] make of it.
+//
+// Weights and moments are on the device: they are brought there by Send and back by
+// Fetch, and steps change them there alone. At first they are the models' weights, and
+// moments of 0.
 type Trainer struct {
-	runs *runs
+	runs   *runs
+	shape  Shape
+	graphs map[bool]device.Graph // of a step, by whether a gradient is clipped
+}
+
+// Shape is what the memory of a Trainer has room for.
+type Shape struct {
+	N, T  int // of a batch
+	Steps int // of a course, the most
 }
 
 // Course is the steps that one run is to make.
 type Course struct {
 	// First is the number of the first step, 1 at the start of training.
 	First int
-	// Rates are the learning rates η of the steps; all courses have as many.
+	// Rates are the learning rates η of the steps. A course of none leaves its run as it
+	// is; all others have as many.
 	Rates []float64
 	// Decay is the weight decay λ of AdamW, 0 for Adam.
 	Decay float64
-	// Batches are taken in turns, from the first. All courses have as many, of one
-	// shape. Courses with the same slice share them on the device.
-	Batches []nn.Batch[float32]
-	// State is that of the optimiser, as [nn.Adam.State] returns it; it is read and
-	// written.
-	State []nn.Tensor[float32]
+	// Clip is the largest norm of a gradient, see [nn.Clip]; 0 for any. The squares are
+	// summed in another order here, which the scale, a float32, hardly ever notices.
+	Clip float64
+	// Set is the sequences, which courses may share.
+	Set *Set
+	// Order (K, N) are the numbers of the sequences in Set that the steps are on.
+	Order [][]int
 }
 
 // Outcome is what came of a course.
 type Outcome struct {
-	// Losses are those of the steps that were made, each before the step.
+	// Losses are those of the steps that were made, each before the step. If there are
+	// fewer than were to be made, a loss or a gradient of the next was not finite, and
+	// weights and moments are as they were before it.
 	Losses []float64
-	// Err is a [nn.NonFiniteError] if there are fewer than were to be made; model and
-	// state are then as they were before the step that failed.
-	Err error
 }
 
 // NewTrainer returns a Trainer of models, which have to be of one shape. If there are
 // no kernels for that the error is errors.ErrUnsupported.
-func NewTrainer(d device.Device, models ...*nn.Transformer[float32]) (*Trainer, error) {
+func NewTrainer(ctx context.Context, d device.Device, s Shape,
+	models ...*nn.Transformer[float32]) (*Trainer, error) {
 	if len(models) == 0 {
 		return nil, errors.New("there are no models to train: give one or more")
 	}
@@ -60,105 +74,158 @@ func NewTrainer(d device.Device, models ...*nn.Transformer[float32]) (*Trainer, 
 	if err := supported(models[0].Config()); err != nil {
 		return nil, err
 	}
+	if s.N < 1 || s.T < 1 || s.Steps < 1 {
+		return nil, fmt.Errorf("%d steps on batches of %d sequences of %d tokens are none: use 1 "+
+			"or more of each", s.Steps, s.N, s.T)
+	}
 	r := newRuns(d, models...)
-	return &Trainer{&r}, nil
+	t := &Trainer{&r, s, map[bool]device.Graph{}}
+	err := r.prepare(ctx, s.N, s.T, s.Steps)
+	for i := 0; i < len(models) && err == nil; i++ {
+		err = r.sendModel(ctx, i)
+	}
+	if err != nil {
+		return nil, errors.Join(err, t.Close(context.WithoutCancel(ctx)))
+	}
+	return t, nil
 }
 
-// Steps runs the courses of all models, which they change with the states of their
-// optimisers. On an error, a misshapen course, the context's or the device's, models and
-// states are as they were.
+// Send brings the weights of a run's model to the device, and the state of its
+// optimiser, as [nn.Adam.State] returns it.
+func (t *Trainer) Send(ctx context.Context, run int, state []nn.Tensor[float32]) error {
+	if err := t.checkState(run, state); err != nil {
+		return err
+	}
+	r, half := t.runs, len(state)/2
+	return errors.Join(r.sendModel(ctx, run),
+		r.write(ctx, run, r.plan.m, joined(state[:half])),
+		r.write(ctx, run, r.plan.v, joined(state[half:])))
+}
+
+// Fetch sets the weights of a run's model, and the state of its optimiser, to what the
+// steps have made of them. On an error they are as they were.
+func (t *Trainer) Fetch(ctx context.Context, run int, state []nn.Tensor[float32]) error {
+	if err := t.checkState(run, state); err != nil {
+		return err
+	}
+	r, half := t.runs, len(state)/2
+	var memory [3][]float32
+	for i, s := range []span{r.plan.theta, r.plan.m, r.plan.v} {
+		var err error
+		if memory[i], err = r.read(ctx, run, r.current(run, s)); err != nil {
+			return err
+		}
+	}
+	share(memory[0], nn.Tensors(r.models[run].Parameters()))
+	share(memory[1], state[:half])
+	share(memory[2], state[half:])
+	return nil
+}
+
+// checkState returns what is wrong with the state of an optimiser.
+func (t *Trainer) checkState(run int, state []nn.Tensor[float32]) error {
+	p := t.runs.models[run].Parameters()
+	if len(state) != 2*len(p) {
+		return fmt.Errorf("run %d has a state of %d tensors: Adam has %d", run, len(state),
+			2*len(p))
+	}
+	for j, s := range state {
+		if want := p[j%len(p)]; len(s.Data) != len(want.Data) {
+			return fmt.Errorf("run %d has a state %s of %d numbers: %s has %d", run, s.Name,
+				len(s.Data), want.Name, len(want.Data))
+		}
+	}
+	return nil
+}
+
+// Steps makes the courses of all runs. After an error of the context or the device what
+// is there of the runs is not known, unless Send brings it anew; after one about the
+// courses all is as it was.
 func (t *Trainer) Steps(ctx context.Context, courses []Course) ([]Outcome, error) {
-	if err := t.check(courses); err != nil {
+	steps, err := t.check(courses)
+	if err != nil {
 		return nil, err
 	}
-	steps, first := len(courses[0].Rates), courses[0].Batches[0]
-	if err := t.runs.prepare(ctx, first.N, first.T, steps); err != nil {
-		return nil, err
-	}
-	batches := make([][]nn.Batch[float32], 0, len(courses))
+	clip := false
 	for i, c := range courses {
-		if err := t.sendCourse(ctx, i, c); err != nil {
+		if len(c.Rates) == 0 {
+			err = t.sendIdle(ctx, i, courses)
+		} else {
+			err = t.sendCourse(ctx, i, c)
+		}
+		if err != nil {
 			return nil, err
 		}
-		if i == 0 || &c.Batches[0] != &courses[0].Batches[0] {
-			batches = append(batches, c.Batches)
-		}
+		clip = clip || c.Clip > 0
 	}
-	if len(batches) > 1 && len(batches) < len(courses) { // some share, some do not
-		batches = batches[:0]
-		for _, c := range courses {
-			batches = append(batches, c.Batches)
-		}
-	}
-	if err := t.runs.send(ctx, batches); err != nil {
+	graph, err := t.graph(ctx, clip)
+	if err != nil {
 		return nil, err
 	}
-	if err := t.replay(ctx, steps); err != nil {
+	if err := t.runs.launch(ctx, t.runs.plan.begin); err != nil {
 		return nil, err
 	}
-	return t.collect(ctx, courses)
+	if err := t.runs.device.Replay(ctx, graph, steps); err != nil {
+		return nil, err
+	}
+	return t.outcomes(ctx, courses)
 }
 
-// check returns what is wrong with courses.
-func (t *Trainer) check(courses []Course) error {
+// check returns the number of steps, or what is wrong with courses.
+func (t *Trainer) check(courses []Course) (steps int, err error) {
 	if len(courses) != len(t.runs.models) {
-		return fmt.Errorf("there are %d courses for %d models: give one each", len(courses),
+		return 0, fmt.Errorf("there are %d courses for %d models: give one each", len(courses),
 			len(t.runs.models))
 	}
 	for i, c := range courses {
-		if len(c.Rates) == 0 || len(c.Batches) == 0 {
-			return fmt.Errorf("course %d has %d steps on %d batches: give one or more of each", i,
-				len(c.Rates), len(c.Batches))
+		if len(c.Rates) == 0 {
+			continue
 		}
-		like := courses[0]
-		if len(c.Rates) != len(like.Rates) || len(c.Batches) != len(like.Batches) {
-			return fmt.Errorf("course %d has %d steps on %d batches, the first %d on %d: "+
-				"runs side by side need as many", i, len(c.Rates), len(c.Batches), len(like.Rates),
-				len(like.Batches))
+		if steps == 0 {
+			steps = len(c.Rates)
 		}
-		for _, b := range c.Batches {
-			if err := b.Check(t.runs.models[i].Config()); err != nil {
-				return fmt.Errorf("course %d: %w", i, err)
-			}
-			if b.Y == nil {
-				return fmt.Errorf("course %d: %w", i, errNoTargets)
-			}
-			if a := like.Batches[0]; a.N != b.N || a.T != b.T {
-				return fmt.Errorf("course %d has batches of %d sequences of length %d and of %d "+
-					"of %d: runs side by side need one shape", i, a.N, a.T, b.N, b.T)
-			}
+		if err := t.checkCourse(c, steps); err != nil {
+			return 0, fmt.Errorf("course %d %w", i, err)
 		}
-		if n := len(t.runs.models[i].Parameters()); len(c.State) != 2*n {
-			return fmt.Errorf("course %d has a state of %d tensors: Adam has %d", i,
-				len(c.State), 2*n)
+	}
+	if steps == 0 {
+		return 0, errors.New("no course has a step: give one or more learning rates")
+	}
+	return steps, nil
+}
+
+// checkCourse returns what is wrong with one, to be read after its number.
+func (t *Trainer) checkCourse(c Course, steps int) error {
+	switch {
+	case len(c.Rates) != steps || len(c.Order) != steps:
+		return fmt.Errorf("has %d steps on %d batches, where others have %d: runs side by side "+
+			"need as many", len(c.Rates), len(c.Order), steps)
+	case steps > t.shape.Steps:
+		return fmt.Errorf("has %d steps: there is room for %d", steps, t.shape.Steps)
+	case c.Set == nil || c.Set.t != t.shape.T:
+		return fmt.Errorf("has no sequences of %d tokens: Hold brings a set to the device",
+			t.shape.T)
+	case c.Set.y.bytes == 0:
+		return fmt.Errorf("cannot be made: %w", errNoTargets)
+	}
+	for _, step := range c.Order {
+		if len(step) != t.shape.N {
+			return fmt.Errorf("has a step on %d sequences: a batch is %d", len(step), t.shape.N)
 		}
-		for j, s := range c.State {
-			p := t.runs.models[i].Parameters()
-			if want := p[j%len(p)]; len(s.Data) != len(want.Data) {
-				return fmt.Errorf("course %d has a state %s of %d numbers: %s has %d", i, s.Name,
-					len(s.Data), want.Name, len(want.Data))
+		for _, s := range step {
+			if s < 0 || s >= c.Set.n {
+				return fmt.Errorf("has a step on sequence %d of %d: they are counted from 0", s,
+					c.Set.n)
 			}
 		}
 	}
 	return nil
 }
 
-// sendCourse brings a model, the state of its optimiser and its rates to the device.
+// sendCourse brings to the device what the steps of a run need besides weights and
+// moments.
 func (t *Trainer) sendCourse(ctx context.Context, run int, c Course) error {
 	r := t.runs
-	if err := r.sendModel(ctx, run); err != nil {
-		return err
-	}
-	half := len(c.State) / 2
-	for i, to := range []span{r.plan.m, r.plan.v} {
-		var moments []float32
-		for _, s := range c.State[i*half : (i+1)*half] {
-			moments = append(moments, s.Data...)
-		}
-		if err := r.write(ctx, run, to, moments); err != nil {
-			return err
-		}
-	}
 	table := make([]float32, rates*len(c.Rates))
 	for k, eta := range c.Rates {
 		row, step := table[rates*k:], float64(c.First+k)
@@ -166,63 +233,62 @@ func (t *Trainer) sendCourse(ctx context.Context, run int, c Course) error {
 		row[rateRoot] = float32(math.Sqrt(1 - math.Pow(beta2, step)))
 		row[rateKeep] = float32(1 - float64(eta*c.Decay))
 	}
-	return r.write(ctx, run, r.plan.rates, table)
+	return errors.Join(r.sendState(ctx, run, false), r.write(ctx, run, r.plan.rates, table), r.sendBound(ctx, run, c.Clip),
+		r.sendSource(ctx, run, c.Set), r.sendOrder(ctx, run, c.Order))
 }
 
-// replay makes the steps.
-func (t *Trainer) replay(ctx context.Context, steps int) error {
-	r, p := t.runs, t.runs.plan
-	work := p.work(r.kernels, r.binding, p.forward, p.backward, p.descend)
-	graph, err := r.device.Record(ctx, work)
-	if err != nil {
-		return err
-	}
-	return errors.Join(r.device.Replay(ctx, graph, steps),
-		r.device.Forget(context.WithoutCancel(ctx), graph))
-}
-
-// collect takes what came of the courses from the device, all of it before it changes
-// anything.
-func (t *Trainer) collect(ctx context.Context, courses []Course) ([]Outcome, error) {
+// sendIdle has a run that makes no step be stopped before it begins. What it computes is
+// for nothing, on any sequence of another's.
+func (t *Trainer) sendIdle(ctx context.Context, run int, courses []Course) error {
 	r := t.runs
-	outcomes, memories := make([]Outcome, len(courses)), make([][3][]float32, len(courses))
-	for i := range courses {
-		steps, _, err := r.fate(ctx, i)
+	for _, c := range courses {
+		if len(c.Rates) > 0 {
+			return errors.Join(r.sendState(ctx, run, true),
+				r.sendBound(ctx, run, 0), r.sendSource(ctx, run, c.Set),
+				r.sendOrder(ctx, run, [][]int{make([]int, t.shape.N)}))
+		}
+	}
+	return nil
+}
+
+// graph returns a step that is recorded.
+func (t *Trainer) graph(ctx context.Context, clip bool) (device.Graph, error) {
+	if g, ok := t.graphs[clip]; ok {
+		return g, nil
+	}
+	r, p := t.runs, t.runs.plan
+	g, err := r.device.Record(ctx, p.work(r.kernels, r.binding, p.ofStep(clip)...))
+	if err == nil {
+		t.graphs[clip] = g
+	}
+	return g, err
+}
+
+// outcomes returns what came of the courses.
+func (t *Trainer) outcomes(ctx context.Context, courses []Course) ([]Outcome, error) {
+	all := make([]Outcome, len(courses))
+	for i, c := range courses {
+		if len(c.Rates) == 0 {
+			continue
+		}
+		steps, _, err := t.runs.fate(ctx, i)
+		if err == nil {
+			all[i].Losses, err = t.runs.lossesOf(ctx, i, steps)
+			t.runs.side[i] = (t.runs.side[i] + steps) & t.runs.plan.sides()
+		}
 		if err != nil {
 			return nil, err
 		}
-		if outcomes[i].Losses, err = r.lossesOf(ctx, i, steps); err != nil {
-			return nil, err
-		}
-		for j, s := range []span{r.plan.theta, r.plan.m, r.plan.v} {
-			if memories[i][j], err = r.read(ctx, i, s); err != nil {
-				return nil, err
-			}
-		}
 	}
-	for i, c := range courses {
-		half := len(c.State) / 2
-		theta, m, v := memories[i][0], memories[i][1], memories[i][2]
-		for j, p := range r.models[i].Parameters() {
-			theta = theta[copy(p.Data, theta):]
-			m = m[copy(c.State[j].Data, m):]
-			v = v[copy(c.State[half+j].Data, v):]
-		}
-		if made := len(outcomes[i].Losses); made < len(c.Rates) {
-			outcomes[i].Err = t.name(ctx, i, c.Batches[made%len(c.Batches)])
-		}
-	}
-	return outcomes, nil
+	return all, nil
 }
 
-// name says what is not finite in the step of a run on a batch, by the reference, whose
-// rounding is another: if there all is finite, it is the gradient here that isn't.
-func (t *Trainer) name(ctx context.Context, run int, b nn.Batch[float32]) error {
-	if _, err := t.runs.models[run].Gradient(ctx, b); err != nil {
-		return err
+// Close releases what the Trainer holds of its device. Sets are not its own.
+func (t *Trainer) Close(ctx context.Context) error {
+	var err error
+	for clip, g := range t.graphs {
+		err = errors.Join(err, t.runs.device.Forget(ctx, g))
+		delete(t.graphs, clip)
 	}
-	return nn.NonFiniteError{Tensor: "loss"}
+	return errors.Join(err, t.runs.release(ctx))
 }
-
-// Close releases what the Trainer holds of its device.
-func (t *Trainer) Close(ctx context.Context) error { return t.runs.release(ctx) }

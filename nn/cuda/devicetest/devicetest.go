@@ -80,20 +80,12 @@ func Run(ctx context.Context, d device.Device, c Case) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	trainer, err := cuda.NewTrainer(d, m)
+	losses, err := train(ctx, d, c, m, adam.State())
 	if err != nil {
 		return "", err
 	}
-	outcomes, err := trainer.Steps(ctx, []cuda.Course{{First: 1, Rates: steps,
-		Batches: batches(c), State: adam.State()}})
-	if err := errors.Join(err, trainer.Close(ctx)); err != nil {
-		return "", err
-	}
-	if outcomes[0].Err != nil {
-		return "", outcomes[0].Err
-	}
 	sum := sha256.New()
-	for _, loss := range outcomes[0].Losses {
+	for _, loss := range losses {
 		write(sum, math.Float64bits(loss))
 	}
 	for _, t := range append(nn.Tensors(m.Parameters()), adam.State()...) {
@@ -107,20 +99,49 @@ func Run(ctx context.Context, d device.Device, c Case) (string, error) {
 // write adds a number to a sum, whose Write returns no error.
 func write(sum hash.Hash, v uint64) { sum.Write(binary.LittleEndian.AppendUint64(nil, v)) }
 
-// batches are drawn anew for every case.
-func batches(c Case) []nn.Batch[float32] {
-	r := ar.Rand(1, "devicetest", 0)
-	list := make([]nn.Batch[float32], len(steps))
-	for i := range list {
-		x, y := make([]float32, c.N*c.T*c.Config.Width), make([]float32, c.N*c.T*c.Config.Coords)
-		for _, s := range [][]float32{x, y} {
-			for j := range s {
-				s[j] = float32(r.Float64()*2 - 1)
-			}
-		}
-		list[i] = nn.Batch[float32]{N: c.N, T: c.T, X: x, Y: y}
+// train makes the steps and returns their losses.
+func train(ctx context.Context, d device.Device, c Case, m *nn.Transformer[float32],
+	state []nn.Tensor[float32]) (losses []float64, err error) {
+	set, err := cuda.Hold(ctx, d, sequences(c))
+	if err != nil {
+		return nil, err
 	}
-	return list
+	last := context.WithoutCancel(ctx)
+	defer func() { err = errors.Join(err, set.Release(last, d)) }()
+	trainer, err := cuda.NewTrainer(ctx, d, cuda.Shape{N: c.N, T: c.T, Steps: len(steps)}, m)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, trainer.Close(last)) }()
+	course := cuda.Course{First: 1, Rates: steps, Set: set, Order: make([][]int, len(steps))}
+	for i := range course.Order {
+		for n := range c.N {
+			course.Order[i] = append(course.Order[i], i*c.N+n)
+		}
+	}
+	outcomes, err := trainer.Steps(ctx, []cuda.Course{course})
+	if err != nil {
+		return nil, err
+	}
+	if losses = outcomes[0].Losses; len(losses) < len(steps) {
+		return nil, fmt.Errorf("step %d comes to what is not finite", len(losses)+1)
+	}
+	return losses, trainer.Fetch(ctx, 0, state)
+}
+
+// sequences are those of a batch for every step, drawn anew for every case.
+func sequences(c Case) nn.Batch[float32] {
+	r := ar.Rand(1, "devicetest", 0)
+	all := nn.Batch[float32]{N: len(steps) * c.N, T: c.T}
+	for range steps {
+		for range c.N * c.T * c.Config.Width {
+			all.X = append(all.X, float32(r.Float64()*2-1))
+		}
+		for range c.N * c.T * c.Config.Coords {
+			all.Y = append(all.Y, float32(r.Float64()*2-1))
+		}
+	}
+	return all
 }
 
 // Bits returns an error that names the cases which on d come to other bits than those on

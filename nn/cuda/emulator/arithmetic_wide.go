@@ -17,15 +17,13 @@ func wideTimes(a, b uint64) uint64 {
 	return math.Float64bits(math.Float64frombits(a) * math.Float64frombits(b))
 }
 
-func wideFused(rows []int) step {
-	return func(w *warp, on uint32) {
-		d, a, b, c := &w.wide[rows[0]], &w.wide[rows[1]], &w.wide[rows[2]], &w.wide[rows[3]]
-		for m := on; m != 0; m &= m - 1 {
-			l := bits.TrailingZeros32(m)
-			d[l] = math.Float64bits(math.FMA(math.Float64frombits(a[l]),
-				math.Float64frombits(b[l]), math.Float64frombits(c[l])))
-		}
-	}
+func wideQuotient(a, b uint64) uint64 {
+	return math.Float64bits(math.Float64frombits(a) / math.Float64frombits(b))
+}
+
+func wideFMA(a, b, c uint64) uint64 {
+	return math.Float64bits(math.FMA(math.Float64frombits(a), math.Float64frombits(b),
+		math.Float64frombits(c)))
 }
 
 func widen(f func(a uint32) uint64) func(rows []int) step {
@@ -72,12 +70,37 @@ func wideTwo(f func(a, b uint64) uint64) func(rows []int) step {
 	}
 }
 
-func wideThree(rows []int) step {
+func wideThree(f func(a, b, c uint64) uint64) func(rows []int) step {
+	return func(rows []int) step {
+		return func(w *warp, on uint32) {
+			d, a, b, c := &w.wide[rows[0]], &w.wide[rows[1]], &w.wide[rows[2]], &w.wide[rows[3]]
+			for m := on; m != 0; m &= m - 1 {
+				l := bits.TrailingZeros32(m)
+				d[l] = f(a[l], b[l], c[l])
+			}
+		}
+	}
+}
+
+func wideRoot(rows []int) step {
 	return func(w *warp, on uint32) {
-		d, a, b, c := &w.wide[rows[0]], &w.wide[rows[1]], &w.wide[rows[2]], &w.wide[rows[3]]
+		d, a := &w.wide[rows[0]], &w.wide[rows[1]]
 		for m := on; m != 0; m &= m - 1 {
 			l := bits.TrailingZeros32(m)
-			d[l] = a[l]*b[l] + c[l]
+			d[l] = math.Float64bits(math.Sqrt(math.Float64frombits(a[l])))
+		}
+	}
+}
+
+func wideLess(rows []int) step {
+	return func(w *warp, on uint32) {
+		d, a, b := &w.narrow[rows[0]], &w.wide[rows[1]], &w.wide[rows[2]]
+		for m := on; m != 0; m &= m - 1 {
+			l := bits.TrailingZeros32(m)
+			d[l] = 0
+			if math.Float64frombits(a[l]) < math.Float64frombits(b[l]) {
+				d[l] = 1
+			}
 		}
 	}
 }

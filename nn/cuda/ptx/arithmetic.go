@@ -77,10 +77,22 @@ func (k *Kernel) FmaWideTo(sum, a, b F64) { k.put("fma.rn.f64 %s, %s, %s, %s", s
 // TimesWide is a·b.
 func (k *Kernel) TimesWide(a, b F64) F64 { return into(k, k.f64(), "mul.rn.f64", a, b) }
 
+// OverWide is a/b.
+func (k *Kernel) OverWide(a, b F64) F64 { return into(k, k.f64(), "div.rn.f64", a, b) }
+
+// RootWide is √a.
+func (k *Kernel) RootWide(a F64) F64 { return into(k, k.f64(), "sqrt.rn.f64", a) }
+
+// LessWide is whether a < b; false if one is no number.
+func (k *Kernel) LessWide(a, b F64) Pred { return into(k, k.pred(), "setp.lt.f64", a, b) }
+
 // Of whole numbers.
 
 // Add is a + b.
 func (k *Kernel) Add(a, b U32) U32 { return k.whole("add.u32", a, b) }
+
+// CopyInt is a in a register of its own, to be written to.
+func (k *Kernel) CopyInt(a U32) U32 { return into(k, k.u32(), "mov.u32", a) }
 
 // AddTo adds a to sum.
 func (k *Kernel) AddTo(sum, a U32) { k.put("add.u32 %s, %s, %s", sum, sum, a) }

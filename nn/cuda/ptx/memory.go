@@ -56,11 +56,26 @@ func (k *Kernel) LoadInt(at U64, offset int) U32 {
 	return r
 }
 
+// LoadAddress is the address in global memory that stands there.
+func (k *Kernel) LoadAddress(at U64, offset int) U64 {
+	r := k.u64()
+	k.put("ld.global.u64 %s, [%s+%d]", r, at, offset)
+	k.put("cvta.to.global.u64 %s, %s", r, r)
+	return r
+}
+
 // StoreInt writes v there.
 func (k *Kernel) StoreInt(at U64, offset int, v U32) {
 	r := k.u32()
 	k.put("mov.u32 %s, %s", r, v)
 	k.put("st.global.u32 [%s+%d], %s", at, offset, r)
+}
+
+// LoadWide is the float64 there.
+func (k *Kernel) LoadWide(at U64, offset int) F64 {
+	r := k.f64()
+	k.put("ld.global.f64 %s, [%s+%d]", r, at, offset)
+	return r
 }
 
 // StoreWide writes v there.
@@ -110,4 +125,16 @@ func (k *Kernel) store4(space, at string, offset int, v [4]F32) {
 		v[i] = k.held(v[i])
 	}
 	k.put("st.%s.v4.f32 [%s+%d], {%s, %s, %s, %s}", space, at, offset, v[0], v[1], v[2], v[3])
+}
+
+// LoadSharedWide is the float64 there.
+func (k *Kernel) LoadSharedWide(at U32, offset int) F64 {
+	r := k.f64()
+	k.put("ld.shared.f64 %s, [%s+%d]", r, at, offset)
+	return r
+}
+
+// StoreSharedWide writes v there.
+func (k *Kernel) StoreSharedWide(at U32, offset int, v F64) {
+	k.put("st.shared.f64 [%s+%d], %s", at, offset, k.CopyWide(v))
 }

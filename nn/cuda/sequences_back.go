@@ -1,0 +1,169 @@
+package cuda
+
+// Shapes: as in sequences.go.
+
+import "icar/nn/cuda/ptx"
+
+// backward sums what the heads give for the gradients of the weights, and returns that of
+// the lane's token, without its skip connection, if it is asked for. g is the gradient of o.
+//
+// With v_i = Uᵀ g_i, t_ij = v_i·x̃_j and the attention a_ij:
+//
+//	dU = Σ_i g_i y_iᵀ, dp_ij = Σ_n a_ij t_ij
+//	ds_ij = t_ij p_ij, or a_ij (t_ij p_ij - v_i·y_i) under a softmax,
+//
+// whose mean of t p over j is v_i·y_i, since y_i = Σ_j a_ij p_ij x̃_j;
+//
+//	dz_i = Σ_j ds_ij x̃_j, dM = Σ_i dz_i x̃_iᵀ
+//	dx_j = Σ_{i≥j} (ds_ij z_i + a_ij p_ij v_i) + Mᵀ dz_j.
+func (b *stage) backward(kept heads, x, g []ptx.F32) (dx []ptx.F32) {
+	gs := b.handOut(g)
+	b.eachGroup(func(group ptx.U32) {
+		h := kept
+		if b.groups() > 1 {
+			h = b.heads(group)
+		}
+		b.sumOutput(group, h.y, gs)
+		b.values(group, &h, gs)
+		h.z = b.queries(group)
+		if b.inner() {
+			b.Barrier() // the sums of before are done
+			b.storeRow(b.own(b.z), 0, h.z[0])
+			b.storeRow(b.own(b.v), 0, h.v[0])
+			b.Barrier()
+		}
+		dz := b.descend(group, h)
+		if b.inner() {
+			dx = b.asKey(x)
+			b.throughQueries(dx, dz[0])
+		}
+		b.sumQueries(group, dz)
+	})
+	return dx
+}
+
+// values makes v = Uᵀ g, and the mean of a softmax.
+func (b *stage) values(group ptx.U32, h *heads, gs [][]ptx.F32) {
+	u := b.outputRow(group)
+	h.v = make([][]ptx.F32, b.ht())
+	for e := range b.e() {
+		row := u(e)
+		for r, g := range gs {
+			h.v[r] = append(h.v[r], dot(b.Kernel, row, g))
+		}
+	}
+	if b.softmax() {
+		for r := range gs {
+			h.mean = append(h.mean, dot(b.Kernel, h.v[r], h.y[r]))
+		}
+	}
+}
+
+// descend returns dz and writes dp.
+func (b *stage) descend(group ptx.U32, h heads) [][]ptx.F32 {
+	dz := b.rowsOf()
+	var dp ptx.U64
+	if b.product() {
+		dp = b.placeOf(b.memory.dp, group)
+	}
+	b.overKeys(group, func(key ptx.U32, p ptx.F32, seen ptx.Pred) {
+		position := b.Copy(zero)
+		for r := range dz {
+			x := b.key(key, r)
+			a, t := b.with(h.z[r], x), b.with(h.v[r], x)
+			if b.softmax() {
+				a = b.Times(exponential(b.Kernel, b.Minus(a, h.top[r])), h.scale[r])
+				a = b.masked(a, seen)
+			}
+			ds := t
+			if b.product() {
+				b.FmaTo(position, a, t)
+				ds = b.Times(t, p)
+			}
+			switch {
+			case b.softmax():
+				ds = b.Times(a, b.Minus(ds, h.mean[r]))
+			case !b.product():
+				ds = b.masked(ds, seen)
+			}
+			b.addKey(dz[r], ds, x)
+		}
+		if b.product() {
+			b.addPosition(dp, position)
+			b.MoveTo(dp, ptx.Long(16*b.ht()))
+		}
+	})
+	return dz
+}
+
+// addPosition writes the sum of v over the groups of sequences of the warp.
+func (b *stage) addPosition(at ptx.U64, v ptx.F32) {
+	if b.ht() == sequencesOf {
+		b.Store(at, 0, v)
+		return
+	}
+	for mask := 4 * b.ht(); mask < 32; mask *= 2 {
+		v = b.Plus(v, b.Butterfly(v, mask))
+	}
+	b.If(b.Equal(b.set, ptx.Int(0)), func() { b.Store(at, 0, v) })
+}
+
+// asKey is the part of dx that comes by the queries which see the lane's token.
+func (b *stage) asKey(x []ptx.F32) []ptx.F32 {
+	dx := zeros(b.Kernel, len(x))
+	offset := b.Sub(b.keysOf(), b.x)
+	at := b.Add(offset, b.Mul(b.k, ptx.Int(16*b.pitch())))
+	query := func(n int, seen bool) {
+		zs := b.sharedRow(b.Add(b.z, at), 4*n*b.pitch(), b.e())
+		vs := b.sharedRow(b.Add(b.v, at), 4*n*b.pitch(), b.e())
+		s, t := b.with(zs, x), b.with(vs, x)
+		if !seen {
+			sees := b.AtLeast(ptx.Int(n), b.query)
+			s, t = b.Choose(sees, s, zero), b.Choose(sees, t, zero)
+		}
+		for c := range dx {
+			b.FmaTo(dx[c], t, zs[c])
+			b.FmaTo(dx[c], s, vs[c])
+		}
+	}
+	for n := range 4 {
+		query(n, false)
+	}
+	at = b.Add(at, ptx.Int(16*b.pitch()))
+	b.For(b.Add(b.k, next), ptx.Int(b.tiles()), next, func(ptx.U32) {
+		for n := range 4 {
+			query(n, true)
+		}
+		b.AddTo(at, ptx.Int(16*b.pitch()))
+	})
+	return dx
+}
+
+// throughQueries adds Mᵀ dz to dx.
+func (b *stage) throughQueries(dx, dz []ptx.F32) {
+	for n, v := range dz {
+		row := b.sharedRow(b.weights, b.place(b.at().m)+4*n*b.es(), len(dx))
+		addTo(b.Kernel, dx, v, row)
+	}
+}
+
+// leave writes the gradient of the layer's tokens for the layer below, or sums what
+// the lanes have of a token for its position vector.
+func (b *stage) leave(dx []ptx.F32) {
+	if b.layer > 0 {
+		b.write(b.memory.dx, dx)
+		return
+	}
+	for mask := 4 * b.ht(); mask < 32; mask *= 2 {
+		for c, v := range dx {
+			dx[c] = b.Plus(v, b.Butterfly(v, mask))
+		}
+	}
+	first := b.Both(b.Equal(b.set, ptx.Int(0)), b.Less(b.i, ptx.Int(b.time)))
+	b.If(first, func() {
+		at := b.At(b.memory.slot, b.i, 4*b.ds())
+		for c, v := range dx {
+			b.Store(at, 4*(b.where.pos+c), v)
+		}
+	})
+}

@@ -1,0 +1,297 @@
+package cuda
+
+import (
+	"context"
+	"math"
+	"math/rand/v2"
+	"testing"
+
+	"icar/nn"
+	"icar/nn/cuda/emulator"
+)
+
+// plainFolded is the loss of folded weights, from the definitions, in float64: what the
+// kernels of sequences are held to, whose gradients are its differences.
+type plainFolded struct {
+	config nn.Config
+	where  folded
+	w      []float64
+	p      []float64 // packed, of the only layer that has one
+	pack   packing
+	batch  nn.Batch[float32]
+}
+
+func (f plainFolded) loss() float64 {
+	sum := 0.0
+	for n := range f.batch.N {
+		sum += f.sequence(n)
+	}
+	return sum / float64(f.batch.N*f.batch.T*f.config.Coords)
+}
+
+// sequence is the squared error of a sequence.
+func (f plainFolded) sequence(n int) (sum float64) {
+	c, t := f.config, f.batch.T
+	x := make([][]float64, t)
+	for i := range x {
+		for d := range c.Embed {
+			v := float64(f.batch.X[(n*t+i)*c.Width+d%c.Width])
+			if c.Position == nn.AdditivePosition {
+				v += f.w[f.where.pos+i*padded(c.Embed)+d]
+			}
+			x[i] = append(x[i], v)
+		}
+	}
+	for l := range c.Depth {
+		x = f.layer(l, x)
+	}
+	for i := range x {
+		for o := range c.Coords {
+			e := f.affine(f.where.out+o*padded(c.Embed+1), x[i]) -
+				float64(f.batch.Y[(n*t+i)*c.Coords+o])
+			sum += e * e
+		}
+	}
+	return sum
+}
+
+// affine is w·x + b of a row [w b].
+func (f plainFolded) affine(at int, x []float64) float64 {
+	sum := f.w[at+len(x)]
+	for d, v := range x {
+		sum += f.w[at+d] * v
+	}
+	return sum
+}
+
+func (f plainFolded) layer(l int, x [][]float64) [][]float64 {
+	c, at := f.config, f.where.layer(l)
+	out := make([][]float64, len(x))
+	for i := range x {
+		o := make([]float64, c.Embed)
+		copy(o, f.w[at.o:])
+		for h := range c.Heads {
+			y := f.attend(at, h, i, x)
+			for d := range o {
+				for e := range at.e {
+					o[d] += f.w[at.u+(h*at.e+e)*padded(c.Embed)+d] * y[e]
+				}
+			}
+		}
+		if c.Norm {
+			mean, square := 0.0, 0.0
+			for _, v := range o {
+				mean += v / float64(c.Embed)
+			}
+			for _, v := range o {
+				square += (v - mean) * (v - mean) / float64(c.Embed)
+			}
+			for d, v := range o {
+				o[d] = f.w[at.gamma+d]*(v-mean)/math.Sqrt(square+normEpsilon) + f.w[at.beta+d]
+			}
+		}
+		for d := range o {
+			if c.Residual {
+				o[d] += x[i][d]
+			}
+		}
+		out[i] = f.mlp(at, o)
+	}
+	return out
+}
+
+func (f plainFolded) mlp(at foldedLayer, x []float64) []float64 {
+	c := f.config
+	out := append([]float64(nil), x...)
+	for m := range c.MLP * c.Embed {
+		v := f.affine(at.up+m*padded(c.Embed+1), x)
+		if c.Activation == nn.GELU {
+			v *= (1 + math.Erf(v/math.Sqrt2)) / 2
+		} else {
+			v = max(v, 0)
+		}
+		for d := range out {
+			out[d] += f.w[at.down+m*padded(c.Embed)+d] * v
+		}
+	}
+	for d := range out {
+		if c.MLP > 0 {
+			out[d] += f.w[at.downBias+d]
+		}
+	}
+	return out
+}
+
+// attend is y of a head and a token.
+func (f plainFolded) attend(at foldedLayer, h, i int, x [][]float64) []float64 {
+	key := func(j int) []float64 { return append(append([]float64{}, x[j][:at.e-1]...), 1) }
+	scores, y := make([]float64, i+1), make([]float64, at.e)
+	top, total := math.Inf(-1), 0.0
+	for j := range scores {
+		for n, a := range key(j) {
+			for m, b := range key(i) {
+				scores[j] += f.w[at.m+(h*at.e+n)*padded(at.e)+m] * a * b
+			}
+		}
+		top = max(top, scores[j])
+	}
+	for j, s := range scores {
+		scores[j] = math.Exp(s - top)
+		total += scores[j]
+		if f.config.Attention == nn.LinearAttention {
+			scores[j] = s
+		}
+	}
+	for j, a := range scores {
+		if f.config.Attention == nn.SoftmaxAttention {
+			a /= total
+		}
+		if f.config.Position == nn.ProductPosition {
+			a *= f.p[f.pack.index(h, i, j)]
+		}
+		for e, v := range key(j) {
+			y[e] += a * v
+		}
+	}
+	return y
+}
+
+// TestSequencesGiveTheGradientOfFoldedWeights compares what the kernels of sequences sum
+// with the differences of the loss: for all parts of a model, batches that do not fill a
+// block, lengths that do not fill a tile, heads that do not fill a group.
+func TestSequencesGiveTheGradientOfFoldedWeights(t *testing.T) {
+	augmented := nn.Config{Width: 6, Embed: 6, Depth: 1, Heads: 1, Attention: nn.LinearAttention,
+		Norm: true, Residual: true, Coords: 2}
+	deep, added, plain := augmented, augmented, augmented
+	deep.Depth, deep.MLP = 3, 2
+	added.Position, added.Embed, added.MLP, added.Activation = nn.AdditivePosition, 12, 1, nn.GELU
+	plain.Width, plain.Embed, plain.Heads, plain.Residual = 3, 6, 5, false
+	plain.Position = nn.ProductPosition
+	soft, many, bare := plain, plain, plain
+	soft.Attention, soft.Heads, soft.MLP = nn.SoftmaxAttention, 8, 1
+	many.Heads, many.Residual = 11, true
+	bare.Norm, bare.Position, bare.Attention = false, nn.NoPosition, nn.SoftmaxAttention
+	for name, c := range map[string]nn.Config{"augmented": augmented, "deep": deep,
+		"added": added, "plain": plain, "softmax": soft, "many": many, "bare": bare} {
+		t.Run(name, func(t *testing.T) { holdSequences(t, c, 11, 6) })
+	}
+}
+
+func holdSequences(t *testing.T, c nn.Config, n, length int) {
+	c.Length = length
+	if !foldable(c, length) {
+		t.Fatalf("%+v is not folded", c)
+	}
+	r := rand.New(rand.NewPCG(1, 2))
+	f := plainFolded{config: c, where: newFolded(c, length), batch: nn.Batch[float32]{N: n,
+		T: length, X: make([]float32, n*length*c.Width), Y: make([]float32, n*length*c.Coords)}}
+	for _, s := range [][]float32{f.batch.X, f.batch.Y} {
+		for i := range s {
+			s[i] = float32(r.NormFloat64())
+		}
+	}
+	f.w = make([]float64, f.where.numbers)
+	for i := range f.w {
+		f.w[i] = float64(float32(r.NormFloat64() / 2))
+	}
+	f.pack = sequencesFor(c, f.where, 0, passTurn, n, length).pack
+	f.p = make([]float64, f.pack.number())
+	for h := range c.Heads {
+		for i := range length {
+			for j := range i + 1 {
+				f.p[f.pack.index(h, i, j)] = float64(float32(r.Float64()))
+			}
+		}
+	}
+	loss, dw, dp := runSequences(t, f)
+	if want := f.loss(); math.Abs(loss-want) > 1e-5*want {
+		t.Errorf("the loss is %v, not %v", loss, want)
+	}
+	f.compare(t, "weight", dw, f.w)
+	if c.Position == nn.ProductPosition {
+		f.compare(t, "position", dp, f.p)
+	}
+}
+
+// compare holds a gradient to differences of the loss.
+func (f plainFolded) compare(t *testing.T, what string, got, of []float64) {
+	t.Helper()
+	const h = 1e-6 // small, for a ReLU has a kink
+	want, largest := make([]float64, len(of)), 0.0
+	for i, v := range of {
+		of[i] = v + h
+		up := f.loss()
+		of[i] = v - h
+		want[i] = (up - f.loss()) / (2 * h)
+		of[i] = v
+		largest = max(largest, math.Abs(want[i]))
+	}
+	for i := range want {
+		if d := math.Abs(got[i] - want[i]); !(d <= 2e-5*largest) && want[i] != 0 {
+			t.Fatalf("the gradient of %s %d is %v, not %v", what, i, got[i], want[i])
+		}
+	}
+	if largest == 0 {
+		t.Errorf("no gradient of a %s is another than 0", what)
+	}
+}
+
+// runSequences returns what the kernels come to on the emulator.
+func runSequences(t *testing.T, f plainFolded) (loss float64, dw, dp []float64) {
+	t.Helper()
+	ctx := context.Background()
+	d := emulator.New()
+	p := &plan{config: f.config, n: f.batch.N, t: f.batch.T}
+	p.course, p.order, p.source = p.zeros(states), p.numbers(p.n), p.numbers(2*sources)
+	w := p.zeros(f.where.numbers)
+	positions := make([]span, f.config.Depth)
+	positions[0] = p.numbers(f.pack.number())
+	m := p.allotSequences(f.where, w, positions)
+	var list []call
+	p.sequences(&list, m)
+	base, err := d.Alloc(ctx, p.bytes)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := &runs{device: d, plan: p, binding: binding{runs: 1, base: base, runBytes: p.bytes}}
+	check := func(err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, s := range p.cleared {
+		check(r.write(ctx, 0, s, make([]float32, s.bytes/4)))
+	}
+	narrow := func(v []float64) []float32 {
+		w := make([]float32, len(v))
+		for i := range v {
+			w[i] = float32(v[i])
+		}
+		return w
+	}
+	check(r.write(ctx, 0, w, narrow(f.w)))
+	product := f.config.Position == nn.ProductPosition
+	if product {
+		check(r.write(ctx, 0, positions[0], narrow(f.p)))
+	}
+	check(r.sendOrder(ctx, 0, [][]int{inOrder(p.n)}))
+	check(r.send(ctx, f.batch))
+	check(r.load(ctx, p))
+	check(r.launch(ctx, list))
+	sum := func(s span, n int) []float64 {
+		v, err := r.read(ctx, 0, s)
+		check(err)
+		sums := make([]float64, n)
+		for i, x := range v {
+			sums[i%n] += float64(x)
+		}
+		return sums
+	}
+	dw = sum(m.slots, f.where.numbers)
+	if product {
+		dp = sum(m.layers[0].dp, f.pack.number())
+	}
+	losses := sum(m.errors, 1)[0]
+	return losses / float64(f.batch.N*f.batch.T*f.config.Coords), dw, dp
+}

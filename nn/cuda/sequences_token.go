@@ -1,0 +1,210 @@
+package cuda
+
+// Shapes: C coords, c width, D embed, M hidden units.
+
+import (
+	"icar/nn/cuda/ptx"
+)
+
+// token is what a lane has of its token behind the heads.
+type token struct {
+	normal []ptx.F32 // (D) x̂ of the layer norm
+	root   ptx.F32   // one over its standard deviation
+	middle []ptx.F32 // (D) before the MLP
+	out    []ptx.F32 // (D) of the layer
+}
+
+// above runs a layer from the output of its heads on: layer norm, skip connection, MLP.
+func (b *stage) above(o, skip []ptx.F32) (t token) {
+	middle := o
+	if b.config.Norm {
+		t.normal, t.root = b.standardise(o)
+		gamma, beta := b.rowOf(b.at().gamma), b.rowOf(b.at().beta)
+		middle = make([]ptx.F32, len(o))
+		for d, v := range t.normal {
+			middle[d] = b.Fma(gamma[d], v, beta[d])
+		}
+	}
+	t.middle = middle
+	if b.config.Residual {
+		t.middle = make([]ptx.F32, len(o))
+		for d, v := range middle {
+			t.middle[d] = b.Plus(v, skip[d])
+		}
+	}
+	t.out = t.middle
+	if b.config.MLP > 0 {
+		t.out = make([]ptx.F32, len(o))
+		for d, v := range b.rowOf(b.at().downBias) {
+			t.out[d] = b.Plus(t.middle[d], v)
+		}
+		b.For(ptx.Int(0), ptx.Int(b.hidden()), next, func(m ptx.U32) {
+			pre, _ := b.unit(m, t.middle)
+			addTo(b.Kernel, t.out, b.activation(pre), b.down(m))
+		})
+	}
+	return t
+}
+
+// standardise returns x̂ and one over the standard deviation, as norm does.
+func (b *stage) standardise(x []ptx.F32) (normal []ptx.F32, root ptx.F32) {
+	d := ptx.Float(float32(len(x)))
+	mean, variance := b.Copy(zero), b.Copy(zero)
+	for _, v := range x {
+		b.PlusTo(mean, v)
+	}
+	mean = b.Over(mean, d)
+	for _, v := range x {
+		v = b.Minus(v, mean)
+		b.FmaTo(variance, v, v)
+		normal = append(normal, v)
+	}
+	root = b.Over(one, b.Root(b.Plus(b.Over(variance, d), ptx.Float(normEpsilon))))
+	for i, v := range normal {
+		normal[i] = b.Times(v, root)
+	}
+	return normal, root
+}
+
+// unit returns what enters the activation of a hidden unit, and its weights.
+func (b *stage) unit(m ptx.U32, x []ptx.F32) (pre ptx.F32, row []ptx.F32) {
+	at := b.Add(b.weights, b.Mul(m, ptx.Int(4*b.d1s())))
+	row = b.sharedRow(at, b.place(b.at().up), len(x)+1)
+	return b.with(row, x), row[:len(x)]
+}
+
+// down reads the weights by which a hidden unit comes to the output.
+func (b *stage) down(m ptx.U32) []ptx.F32 {
+	at := b.Add(b.weights, b.Mul(m, ptx.Int(4*b.ds())))
+	return b.sharedRow(at, b.place(b.at().down), b.config.Embed)
+}
+
+func (b *stage) activation(v ptx.F32) ptx.F32 {
+	if curveOf(b.config) == relu {
+		return b.Choose(b.FLess(v, zero), zero, v)
+	}
+	phi, _ := normal(b.Kernel, v)
+	return b.Times(v, phi)
+}
+
+// slope is g times the derivative of the activation.
+func (b *stage) slope(v, g ptx.F32) ptx.F32 {
+	if curveOf(b.config) == relu {
+		return b.Choose(b.FLess(zero, v), g, zero)
+	}
+	phi, e := normal(b.Kernel, v)
+	return b.Times(g, b.Fma(b.Times(v, ptx.Float(geluDensity)), e, phi))
+}
+
+// gradientOfOutput is that of the layer's output: what the layer above left, or of the
+// last layer what readout and loss give, whose sums it begins.
+func (b *stage) gradientOfOutput(t token) []ptx.F32 {
+	d := b.config.Embed
+	if !b.last() {
+		return b.read(b.memory.next, d)
+	}
+	coords := b.config.Coords
+	errors, loss := zeros(b.Kernel, coords), b.Copy(zero)
+	weights := func(c int) []ptx.F32 { // read twice: they would take up registers
+		return b.sharedRow(b.weights, b.place(b.where.out)+4*c*b.d1s(), d+1)
+	}
+	b.If(b.live, func() {
+		at := b.At(b.memory.targets, b.row, 4*coords)
+		for c := range errors {
+			e := b.Minus(b.with(weights(c), t.out), b.Load(at, 4*c))
+			b.FmaTo(loss, e, e)
+			b.CopyTo(errors[c], e)
+		}
+	})
+	scale := ptx.Float(float32(2 / float64(b.batch*b.time*coords)))
+	dOut := zeros(b.Kernel, d)
+	for c, e := range errors {
+		errors[c] = b.Times(scale, e)
+		addTo(b.Kernel, dOut, errors[c], weights(c)[:d])
+	}
+	b.collectLoss(loss)
+	b.collect(coords*b.d1s(), b.where.out, func(i int) ptx.F32 {
+		switch c, d := i/b.d1s(), i%b.d1s(); {
+		case d < len(t.out):
+			return b.Times(errors[c], t.out[d])
+		case d == len(t.out):
+			return errors[c]
+		}
+		return zero
+	})
+	return dOut
+}
+
+// below goes back from the gradient of the layer's output to that of its skip connection
+// and that of the output of its heads.
+func (b *stage) below(t token, dOut []ptx.F32) (dSkip, g []ptx.F32) {
+	d := b.config.Embed
+	dMiddle := dOut
+	if b.config.MLP > 0 {
+		dMiddle = b.mlpBack(t, dOut)
+		b.collectRow(dOut, b.at().downBias)
+	}
+	g = dMiddle
+	if b.config.Norm {
+		b.collectRow(dMiddle, b.at().beta)
+		b.collect(d, b.at().gamma, func(i int) ptx.F32 { return b.Times(dMiddle[i], t.normal[i]) })
+		g = b.standardiseBack(t, dMiddle)
+	}
+	b.collectRow(g, b.at().o)
+	return dMiddle, g
+}
+
+// standardiseBack is the gradient of what a layer norm is of, as normBack has it.
+func (b *stage) standardiseBack(t token, dy []ptx.F32) []ptx.F32 {
+	d := ptx.Float(float32(len(dy)))
+	mean, along := b.Copy(zero), b.Copy(zero)
+	g := make([]ptx.F32, len(dy))
+	for i, gamma := range b.rowOf(b.at().gamma) {
+		g[i] = b.Times(gamma, dy[i])
+		b.PlusTo(mean, g[i])
+		b.FmaTo(along, g[i], t.normal[i])
+	}
+	mean, along = b.Over(mean, d), b.Negative(b.Over(along, d))
+	for i, v := range g {
+		v = b.Fma(t.normal[i], along, b.Minus(v, mean))
+		g[i] = b.Times(t.root, v)
+	}
+	return g
+}
+
+// mlpBack returns the gradient before the MLP, and sums those of its weights, for some
+// hidden units at a time: dW_up = Σ dpre middleᵀ, dW_down = Σ dOut hᵀ.
+func (b *stage) mlpBack(t token, dOut []ptx.F32) []ptx.F32 {
+	dx := make([]ptx.F32, len(dOut))
+	for i, v := range dOut {
+		dx[i] = b.Copy(v)
+	}
+	b.Barrier() // tokens are no keys any more
+	b.keep(b.x, t.middle)
+	b.storeRow(b.own(b.z), 0, dOut)
+	chunk := b.chunk()
+	b.For(ptx.Int(0), ptx.Int(b.hidden()), ptx.Int(chunk), func(first ptx.U32) {
+		hs, dPres := make([]ptx.F32, chunk), make([]ptx.F32, chunk)
+		for n := range chunk {
+			m := b.Add(first, ptx.Int(n))
+			pre, weights := b.unit(m, t.middle)
+			hs[n] = b.activation(pre)
+			dPres[n] = b.slope(pre, dot(b.Kernel, b.down(m), dOut))
+			addTo(b.Kernel, dx, dPres[n], weights)
+		}
+		for _, sum := range []struct {
+			rows     []ptx.F32
+			of       ptx.U32
+			cols, to int
+		}{{dPres, b.x, b.d1s(), b.at().up}, {hs, b.z, b.ds(), b.at().down}} {
+			b.storeRow(b.own(b.v), 0, sum.rows)
+			b.Barrier()
+			to := b.Add(b.Mul(first, ptx.Int(sum.cols)), ptx.Int(sum.to))
+			b.sumRows(b.v, sum.of, chunk, sum.cols, to)
+		}
+	})
+	return dx
+}
+
+// chunk is the number of hidden units whose sums are made at a time.
+func (s sequences) chunk() int { return divisor(s.hidden(), s.pitch()) }

@@ -1,0 +1,123 @@
+package cuda
+
+// Shapes: S sequences, T time, c width, C coords, R runs, N batch, K steps.
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"math"
+
+	"icar/nn"
+	"icar/nn/cuda/device"
+)
+
+// Set is sequences in the memory of a device: tokens (S, T, c) and targets (S, T, C). They
+// are there for any number of runs and of courses, until Release.
+type Set struct {
+	n, t int
+	x, y memory
+}
+
+// Hold brings sequences to a device; b may be overwritten afterwards.
+func Hold(ctx context.Context, d device.Device, b nn.Batch[float32]) (*Set, error) {
+	s := new(Set)
+	if err := s.send(ctx, d, b); err != nil {
+		return nil, errors.Join(err, s.Release(context.WithoutCancel(ctx), d))
+	}
+	return s, nil
+}
+
+// Release gives the memory back to the device. No run may take steps on s any more.
+func (s *Set) Release(ctx context.Context, d device.Device) error {
+	return errors.Join(s.x.free(ctx, d), s.y.free(ctx, d))
+}
+
+// send has s be these sequences, in the memory that it has if there is enough.
+func (s *Set) send(ctx context.Context, d device.Device, b nn.Batch[float32]) error {
+	s.n, s.t = b.N, b.T
+	if err := s.x.send(ctx, d, b.X); err != nil {
+		return fmt.Errorf("%d sequences of %d tokens: %w", b.N, b.T, err)
+	}
+	if len(b.Y) == 0 {
+		return nil
+	}
+	if err := s.y.send(ctx, d, b.Y); err != nil {
+		return fmt.Errorf("the targets of %d sequences: %w", b.N, err)
+	}
+	return nil
+}
+
+// memory is an allocation that grows.
+type memory struct {
+	at    device.Pointer
+	bytes int
+}
+
+// grow makes m at least so large. What was in it is lost if it grows.
+func (m *memory) grow(ctx context.Context, d device.Device, bytes int) error {
+	if m.bytes >= bytes {
+		return nil
+	}
+	if err := m.free(ctx, d); err != nil {
+		return err
+	}
+	at, err := d.Alloc(ctx, bytes)
+	if err != nil {
+		return err
+	}
+	m.at, m.bytes = at, bytes
+	return nil
+}
+
+func (m *memory) free(ctx context.Context, d device.Device) error {
+	if m.bytes == 0 {
+		return nil
+	}
+	err := d.Free(ctx, m.at)
+	*m = memory{}
+	return err
+}
+
+func (m *memory) send(ctx context.Context, d device.Device, v []float32) error {
+	if err := m.grow(ctx, d, 4*len(v)); err != nil {
+		return err
+	}
+	return d.Write(ctx, m.at, encode(v))
+}
+
+// sendSource says where the set of a run is. Without targets nothing may read them.
+func (r *runs) sendSource(ctx context.Context, run int, s *Set) error {
+	data := make([]byte, 8*sources)
+	binary.LittleEndian.PutUint64(data[8*tokens:], uint64(s.x.at))
+	binary.LittleEndian.PutUint64(data[8*targets:], uint64(s.y.at))
+	return r.device.Write(ctx, r.at(run, r.plan.source), data)
+}
+
+// sendOrder gives a run the table (K, N) of the sequences of its steps.
+func (r *runs) sendOrder(ctx context.Context, run int, order [][]int) error {
+	data := make([]byte, 0, 4*len(order)*r.plan.n)
+	for _, step := range order {
+		for _, s := range step {
+			data = binary.LittleEndian.AppendUint32(data, uint32(s))
+		}
+	}
+	return r.device.Write(ctx, r.at(run, r.plan.order), data)
+}
+
+func encode(v []float32) []byte {
+	data := make([]byte, 0, 4*len(v))
+	for _, x := range v {
+		data = binary.LittleEndian.AppendUint32(data, math.Float32bits(x))
+	}
+	return data
+}
+
+func decode(data []byte) []float32 {
+	v := make([]float32, len(data)/4)
+	for i := range v {
+		v[i] = math.Float32frombits(binary.LittleEndian.Uint32(data[4*i:]))
+	}
+	return v
+}
