@@ -60,13 +60,13 @@ func (t tiling) pitched(k *ptx.Kernel, base ptx.U64, width, pitch int) source {
 func (t tiling) along(k *ptx.Kernel, from ptx.U64, count int, leaps leap) source {
 	at := k.CopyAddress(from)
 	return t.turned(k, count, func() func() []ptx.F32 {
-		v := stage(k, at)
+		v := stageOfRow(k, at)
 		return func() []ptx.F32 { return v }
 	}, func(step ptx.U32) { leaps.move(k, step, at) })
 }
 
-// stage reads a stage of a row.
-func stage(k *ptx.Kernel, at ptx.U64) (v []ptx.F32) {
+// stageOfRow reads a stage of a row.
+func stageOfRow(k *ptx.Kernel, at ptx.U64) (v []ptx.F32) {
 	for d := 0; d < depth; d += 4 {
 		four := k.Load4(at, 4*d)
 		v = append(v, four[:]...)

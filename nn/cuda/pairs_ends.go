@@ -35,8 +35,8 @@ func (p pairEnds) kernelName() string {
 		p.heads)
 }
 
-// inner is what a thread knows of its token.
-type inner struct {
+// between is what a thread knows of its token.
+type between struct {
 	x             []ptx.F32 // x̃, (E)
 	normal, y, dy []ptx.F32 // (D); the first only of a norm
 	rstd          ptx.F32
@@ -46,20 +46,19 @@ type inner struct {
 }
 
 // kernel has the parameters of begin and of resident, twice 1/(N·T·C), the padded N, the
-// number of slots of o, these, F, base in parts, the folded weights from o on, g, the slots (R) of
-// blocks, their errors, and the output (G, T, c, 32). A block is token and tile of
+// number of slots of o, these, F, base in parts, the folded weights from o on, g; the slots (R) of
+// blocks, and their errors. A block is token and tile of
 // sequences.
 func (p pairEnds) kernel() *ptx.Kernel {
 	b := p.begin(p.kernelName())
 	f := b.frame(b.Block(ptx.X))
-	in := f.resident(p.coords)
+	in := f.resident(p.coords, targets)
 	scale, n, count := b.Real(), b.Number(), b.Number()
 	parts, monomials, bases, weights := b.array(), b.array(), b.array(), b.array()
 	gs, slots, errors := b.array(), b.array(), b.array()
-	output := b.At(f.tensor(p.width), f.tile, p.width*line)
 
 	base := p.base(b, bases)
-	var v inner
+	var v between
 	x := b.tile(monomials, b.Block(ptx.Y), b.Add(b.places(), next), piece)
 	x = b.At(b.At(x, b.Mul(f.tile, ptx.Int(p.monomials)), 4*piece), b.Thread(ptx.X), 4)
 	for e := range p.e - 1 {
@@ -68,9 +67,7 @@ func (p pairEnds) kernel() *ptx.Kernel {
 	v.x = append(v.x, one)
 	o := p.sumParts(b, f, v.x, base, weights, parts, n, count)
 	p.forward(b, &v, o, weights)
-	predicted := p.readout(b, v, weights)
-	f.stores(output, 0, predicted)
-	p.loss(b, in, scale, &v, predicted)
+	p.loss(b, in, scale, &v, p.readout(b, v, weights))
 	p.backward(b, &v, weights)
 
 	g := b.tile(gs, b.Block(ptx.Y), b.Mul(b.length, ptx.Int(p.outs())), piece)
@@ -139,7 +136,7 @@ func (p pairEnds) vector(b block, weights ptx.U64, from, n int) (v []ptx.F32) {
 }
 
 // forward sets what comes of o up to the readout: the operations are those of norm.
-func (p pairEnds) forward(b block, v *inner, o []ptx.F32, weights ptx.U64) {
+func (p pairEnds) forward(b block, v *between, o []ptx.F32, weights ptx.U64) {
 	v.y = o
 	if p.norm {
 		mean, variance, d := b.Copy(zero), b.Copy(zero), ptx.Float(float32(p.d))
@@ -173,7 +170,7 @@ func (p pairEnds) readoutRow(b block, weights ptx.U64, c int) []ptx.F32 {
 	return p.vector(b, weights, p.out-p.layer.o+c*padded(p.d+1), p.d+1)
 }
 
-func (p pairEnds) readout(b block, v inner, weights ptx.U64) (predicted []ptx.F32) {
+func (p pairEnds) readout(b block, v between, weights ptx.U64) (predicted []ptx.F32) {
 	for c := range p.width {
 		w := p.readoutRow(b, weights, c)
 		sum := b.Copy(w[p.d])
@@ -186,10 +183,10 @@ func (p pairEnds) readout(b block, v inner, weights ptx.U64) (predicted []ptx.F3
 }
 
 // loss sets the squared error and its gradient: the operations are those of squares.
-func (p pairEnds) loss(b block, in data, scale ptx.F32, v *inner, predicted []ptx.F32) {
+func (p pairEnds) loss(b block, in data, scale ptx.F32, v *between, predicted []ptx.F32) {
 	v.square, v.dout = b.Copy(zero), zeros(b.Kernel, p.width)
 	b.If(in.inside, func() {
-		at := b.At(in.at, in.row, 4*p.coords)
+		at := in.token()
 		for c := range p.coords {
 			e := b.Minus(predicted[c], b.Load(at, 4*c))
 			b.FmaTo(v.square, e, e)
@@ -199,7 +196,7 @@ func (p pairEnds) loss(b block, in data, scale ptx.F32, v *inner, predicted []pt
 }
 
 // backward sets the gradients of y and of o: the operations are those of normBack.
-func (p pairEnds) backward(b block, v *inner, weights ptx.U64) {
+func (p pairEnds) backward(b block, v *between, weights ptx.U64) {
 	v.dy = zeros(b.Kernel, p.d)
 	for c := range p.coords {
 		addTo(b.Kernel, v.dy, v.dout[c], p.readoutRow(b, weights, c)[:p.d])
@@ -225,7 +222,7 @@ func (p pairEnds) backward(b block, v *inner, weights ptx.U64) {
 
 // terms returns what is summed over tokens, in the order of a slot: gradients as the
 // weights lie from o on, dbase, and the error behind them.
-func (p pairEnds) terms(b block, v inner) []func() ptx.F32 {
+func (p pairEnds) terms(b block, v between) []func() ptx.F32 {
 	terms := make([]func() ptx.F32, p.summed()+1)
 	nothing := func() ptx.F32 { return zero }
 	for i := range terms {
@@ -257,7 +254,7 @@ func (p pairEnds) terms(b block, v inner) []func() ptx.F32 {
 }
 
 // sum adds the terms of the block's tokens and writes them to its slot.
-func (p pairEnds) sum(b block, f frame, v inner, slots, errors ptx.U64) {
+func (p pairEnds) sum(b block, f frame, v between, slots, errors ptx.U64) {
 	const warps = piece / 32
 	terms := p.terms(b, v)
 	row := 32 * up(len(terms), 32)

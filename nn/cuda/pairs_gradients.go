@@ -19,23 +19,23 @@ func (p pairs) crossed(tile, t int) (all, whole int) {
 	return up(last(8*tile+7), piece), (last(8*tile+3) + piece/2 - 1) / piece
 }
 
-// gradientShare deals the units of gradients, for N padded to n.
-func (p pairs) gradientShare(n, t int) share {
+// gradientDealing deals the units of gradients, for N padded to n.
+func (p pairs) gradientDealing(n, t int) dealing {
 	total, stages := 0, n/depth
 	for tile := range p.stripTiles(t) {
 		all, whole := p.crossed(tile, t)
 		total += whole*stages + (all-whole)*(stages/full*cheaper)
 	}
-	return newShare(total, stages)
+	return newDealing(total, stages)
 }
 
 // gradients is dK = Σ_n (g ⊗ x̃_i) ⊗ f_j in slots (pairs, S, rows). It has the parameters of
-// begin, the share, the padded N, g, F and the slots.
+// begin, what dealt needs, the padded N, g, F and the slots.
 func (p pairs) gradients() *ptx.Kernel {
 	b := p.begin(p.name("gradients"))
 	t := p.mainTiling()
 	b.Bounds(t.threads(), 3)
-	s := b.share()
+	s := b.dealt()
 	n := b.Number()
 	g, monomials, slots := b.array(), b.array(), b.array()
 	tiles := b.Div(b.Add(b.Mul(b.length, ptx.Int(p.strips())), ptx.Int(7)), ptx.Int(8))
@@ -66,22 +66,22 @@ func (p pairs) gradients() *ptx.Kernel {
 		rest = b.Sub(rest, b.Pick(isWhole, ptx.Int(0), wholes))
 		column := b.Add(b.Div(rest, length), b.Pick(isWhole, ptx.Int(0), whole))
 		unit := b.Rem(rest, length)
-		part := s.part(b, at, unit, length)
+		mine := s.stretch(b, at, unit, length)
 		stageOf := func(unit ptx.U32) ptx.U32 {
 			return b.Pick(isWhole, unit, b.Div(b.Mul(unit, ptx.Int(full)), ptx.Int(cheaper)))
 		}
-		from, end := stageOf(unit), stageOf(b.Add(unit, part.used))
+		from, end := stageOf(unit), stageOf(b.Add(unit, mine.used))
 
 		strip, place := b.Shl(row, 3), b.Mul(column, ptx.Int(t.width()))
 		f := b.At(b.tile(monomials, b.Shr(from, 4), lines, piece), b.And(from, ptx.Int(15)), 4*depth)
 		dy := b.At(b.tile(g, b.Shr(from, 4), outs, piece), b.And(from, ptx.Int(15)), 4*depth)
-		mine := b.Min(b.Add(place, b.Thread(ptx.X)), b.Sub(places, next))
+		line := b.Min(b.Add(place, b.Thread(ptx.X)), b.Sub(places, next))
 		useful := p.useful(b, t, seat, strip, place)
 		sums := t.multiplyWhere(b.Kernel, useful, seat, b.Sub(end, from),
 			p.tokens(b, t, strip, dy, f, outs, lines, from),
-			t.along(b.Kernel, b.At(f, mine, 4*piece), t.width(), b.leap(lines, from)))
-		p.keep(b, t, seat, strip, place, sums, slots, part)
-		return part.used
+			t.along(b.Kernel, b.At(f, line, 4*piece), t.width(), b.leap(lines, from)))
+		p.keep(b, t, seat, strip, place, sums, slots, mine)
+		return mine.used
 	})
 	return b.Kernel
 }
@@ -96,11 +96,11 @@ func (p pairs) useful(b block, t tiling, at seat, strip, place ptx.U32) ptx.Pred
 
 // keep writes sums to their slot, where j ≤ i.
 func (p pairs) keep(b block, t tiling, at seat, strip, place ptx.U32, sums [][]ptx.F32,
-	slots ptx.U64, part part) {
+	slots ptx.U64, mine stretch) {
 	strip = b.Add(strip, b.Div(at.row, ptx.Int(p.strip())))
 	i, rest := b.Div(strip, ptx.Int(p.strips())), b.Rem(strip, ptx.Int(p.strips()))
 	b.If(b.Less(i, b.length), func() {
-		part.slots(b, func(slot ptx.U32, fill bool) {
+		mine.slots(b, func(slot ptx.U32, fill bool) {
 			rows := b.Add(b.Mul(slot, b.pairsOf(b.length)), b.pairsOf(i))
 			to := b.At(b.At(slots, rows, 4*p.numbers()), b.Mul(rest, ptx.Int(p.strip())), 4)
 			for c := range t.cols {
@@ -144,7 +144,7 @@ func (p pairs) tokens(b block, t tiling, strip ptx.U32, g, monomials ptx.U64,
 	xs := b.CopyAddress(b.At(monomials, m, 4*piece))
 	leapG, leapX := b.leap(outs, from), b.leap(lines, from)
 	return t.turned(b.Kernel, t.height(), func() func() []ptx.F32 {
-		v, x := stage(b.Kernel, gs), stage(b.Kernel, xs)
+		v, x := stageOfRow(b.Kernel, gs), stageOfRow(b.Kernel, xs)
 		return func() []ptx.F32 {
 			product := make([]ptx.F32, depth)
 			for l := range product {

@@ -20,7 +20,7 @@ func (b block) frame(i ptx.U32) frame {
 func (p pairs) monomialsOf() *ptx.Kernel {
 	b := p.begin(p.name("monomials"))
 	f := b.frame(b.Block(ptx.X))
-	in := f.resident(p.e - 1)
+	in := f.resident(p.e-1, tokens)
 	to := b.tile(b.array(), b.Block(ptx.Y), b.Add(b.places(), next), piece)
 	b.If(b.Equal(f.tile, ptx.Int(0)), func() {
 		b.Store(b.At(b.At(to, b.places(), 4*piece), b.Thread(ptx.X), 4), 0, one)
@@ -28,7 +28,7 @@ func (p pairs) monomialsOf() *ptx.Kernel {
 	to = b.At(b.At(to, b.Mul(f.tile, ptx.Int(p.monomials)), 4*piece), b.Thread(ptx.X), 4)
 	x := zeros(b.Kernel, p.e)
 	b.If(in.inside, func() {
-		at := b.At(in.at, in.row, 4*(p.e-1))
+		at := in.token()
 		for c := range p.e - 1 {
 			b.CopyTo(x[c], b.Load(at, 4*c))
 		}

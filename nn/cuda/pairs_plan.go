@@ -35,7 +35,7 @@ func (p pairs) newPairSlots(n, t int) pairSlots {
 	cut := func(tiles, most int) int { return min(most, max(1, up(manyBlocks, tiles))) }
 	h, k := headTiling(), turnedTiling()
 	return pairSlots{
-		outputs: p.outputShare(n, t).slots, gradients: p.gradientShare(n, t).slots,
+		outputs: p.outputDealing(n, t).slots, gradients: p.gradientDealing(n, t).slots,
 		positions: cut(up(pairsOf(t), k.height())*up(p.heads, k.width()), up(p.numbers(), piece)),
 		headSums:  cut(up(p.numbers(), h.width())*up(p.heads, h.height()), up(pairsOf(t), depth)),
 		ends:      t * n / piece,
@@ -66,14 +66,26 @@ func (p *plan) newPairTensors(weights, deltas, positions span) pairTensors {
 		weights:    weights, deltas: deltas, positions: positions}
 }
 
-// pairsForward calls what makes the output and the errors of folded weights and P, and
-// with them the gradient of o.
+// planPairs plans the steps of a model whose heads are pairs.
+func (p *plan) planPairs() {
+	where, pack := newFolded(p.config, p.t), newPairs(p.config).packing(p.t)
+	ends := p.allotFolded(where, pack)
+	x := p.newPairTensors(ends.weights, ends.sum, ends.p[0])
+	calls := p.foldedEnds(ends, []gathering{{x.dPositions, ends.dp[0], pack.number(),
+		x.slots.positions}}, x.errors)
+	p.pairsForward(&p.forward, x)
+	p.pairsBackward(&p.forward, x)
+	p.begin, p.backward, p.step = calls.begin, calls.gradient, calls.descend
+}
+
+// pairsForward calls what makes the errors of folded weights and P, and with them the
+// gradient of o.
 func (p *plan) pairsForward(list *[]call, x pairTensors) {
 	e, l := x.pairEnds, x.layer
 	m, u := x.weights.from(l.m).argument, x.weights.from(l.u).argument
 	t, across := number(x.t), x.n/piece
 	p.add(list, e.monomialsOf(), [2]int{x.t, across}, piece,
-		append(append([]argument{t}, p.resident(true)...), x.monomials.argument)...)
+		append(append([]argument{t}, p.resident()...), x.monomials.argument)...)
 	p.add(list, e.spread(), [2]int{e.heads + up(e.heads, headsTogether), 1}, headThreads,
 		t, m, u, x.heads.argument, x.base.argument)
 	k := headTiling()
@@ -82,9 +94,9 @@ func (p *plan) pairsForward(list *[]call, x pairTensors) {
 		x.tensors.argument)
 	e.callOutputs(p, list, x.n, x.t, x.tensors, x.monomials, x.parts)
 	scale := float32(2 / float64(p.n*p.t*e.coords))
-	args := append(append([]argument{t}, p.resident(false)...), real(scale), number(x.n), number(x.slots.outputs))
+	args := append(append([]argument{t}, p.resident()...), real(scale), number(x.n), number(x.slots.outputs))
 	for _, s := range []span{x.parts, x.monomials, x.base, x.weights.from(l.o), x.g, x.ends,
-		x.errors, p.output} {
+		x.errors} {
 		args = append(args, s.argument)
 	}
 	p.add(list, e.kernel(), [2]int{x.t, across}, piece, args...)
@@ -133,7 +145,7 @@ func paired(c nn.Config, t int) bool {
 
 // callOutputs calls outputs for n sequences, padded, of length t.
 func (p pairs) callOutputs(to *plan, list *[]call, n, t int, tensors, monomials, slots span) {
-	s := p.outputShare(n, t)
+	s := p.outputDealing(n, t)
 	to.add(list, p.outputs(), [2]int{s.blocks(), 1}, p.mainTiling().threads(),
 		slices.Concat([]argument{number(t)}, s.arguments(), []argument{number(n),
 			tensors.argument, monomials.argument, slots.argument})...)
@@ -141,7 +153,7 @@ func (p pairs) callOutputs(to *plan, list *[]call, n, t int, tensors, monomials,
 
 // callGradients calls gradients in the same way.
 func (p pairs) callGradients(to *plan, list *[]call, n, t int, g, monomials, slots span) {
-	s := p.gradientShare(n, t)
+	s := p.gradientDealing(n, t)
 	to.add(list, p.gradients(), [2]int{s.blocks(), 1}, p.mainTiling().threads(),
 		slices.Concat([]argument{number(t)}, s.arguments(), []argument{number(n), g.argument,
 			monomials.argument, slots.argument})...)

@@ -23,22 +23,22 @@ func (p pairs) stages(tile, t int) int {
 	return up((last+1)*p.monomials, depth)
 }
 
-// outputShare deals the units of outputs, for N padded to n.
-func (p pairs) outputShare(n, t int) share {
+// outputDealing deals the units of outputs, for N padded to n.
+func (p pairs) outputDealing(n, t int) dealing {
 	total := 0
 	for tile := range p.stripTiles(t) {
 		total += p.stages(tile, t)
 	}
-	return newShare(total*n/piece, p.stages(p.stripTiles(t)-1, t))
+	return newDealing(total*n/piece, p.stages(p.stripTiles(t)-1, t))
 }
 
 // outputs is o without base and bias, in slots (T, outs, N). It has the parameters of
-// begin, the share, the padded N, K, F and the slots.
+// begin, what dealt needs, the padded N, K, F and the slots.
 func (p pairs) outputs() *ptx.Kernel {
 	b := p.begin(p.name("outputs"))
 	t := p.mainTiling()
 	b.Bounds(t.threads(), 3)
-	s := b.share()
+	s := b.dealt()
 	n := b.Number()
 	tensors, monomials, slots := b.array(), b.array(), b.array()
 	tiles := b.Div(b.Add(b.Mul(b.length, ptx.Int(p.strips())), ptx.Int(7)), ptx.Int(8))
@@ -51,10 +51,10 @@ func (p pairs) outputs() *ptx.Kernel {
 			keys := b.Min(b.Add(b.Div(strip, ptx.Int(p.strips())), next), b.length)
 			return b.Shr(b.Add(b.Mul(keys, ptx.Int(p.monomials)), ptx.Int(depth-1)), 3)
 		})
-		part := s.part(b, at, stage, stages)
+		mine := s.stretch(b, at, stage, stages)
 		left := b.At(b.tile(tensors, tile, places, t.height()), stage, 4*depth*t.height())
 		right := b.tile(monomials, column, b.Add(places, next), t.width())
-		sums := t.multiply(b.Kernel, seat, part.used, t.slab(b.Kernel, left, t.height()),
+		sums := t.multiply(b.Kernel, seat, mine.used, t.slab(b.Kernel, left, t.height()),
 			t.slab(b.Kernel, b.At(right, stage, 4*depth*t.width()), t.width()))
 
 		strip := b.Add(b.Shl(tile, 3), b.Div(seat.row, ptx.Int(p.strip())))
@@ -65,12 +65,12 @@ func (p pairs) outputs() *ptx.Kernel {
 			row64, slot64 := b.Product(n, ptx.Int(4)), b.Mul(b.length, ptx.Int(p.outs()))
 			x := b.At(b.At(right, b.Mul(i, ptx.Int(p.monomials)), 4*t.width()), seat.col, 4)
 			outs := p.contract(b, t, sums, x)
-			part.slots(b, func(slot ptx.U32, fill bool) {
+			mine.slots(b, func(slot ptx.U32, fill bool) {
 				to := b.Stride(slots, b.Add(b.Mul(slot, slot64), row), row64)
 				p.store(b, t, outs, b.At(to, col, 4), row64, fill)
 			})
 		})
-		return part.used
+		return mine.used
 	})
 	return b.Kernel
 }

@@ -25,18 +25,17 @@ func (m pairModel) zero() pairModel {
 	return m
 }
 
-// gradient returns that on a batch, the predictions, and the sum of squared errors.
-func (m pairModel) gradient(b nn.Batch[float32]) (g pairModel, predictions []float64, sum float64) {
+// gradient returns that on a batch, and the sum of squared errors.
+func (m pairModel) gradient(b nn.Batch[float32]) (g pairModel, sum float64) {
 	g = m.zero()
 	for n := range m.n {
-		predicted, squares := m.sequence(g, b.X[n*m.Length*m.Width:], b.Y[n*m.Length*m.Coords:])
-		predictions, sum = append(predictions, predicted...), sum+squares
+		sum += m.sequence(g, b.X[n*m.Length*m.Width:], b.Y[n*m.Length*m.Coords:])
 	}
-	return g, predictions, sum
+	return g, sum
 }
 
 // sequence adds the gradient on one.
-func (m pairModel) sequence(g pairModel, x, y []float32) (predictions []float64, squares float64) {
+func (m pairModel) sequence(g pairModel, x, y []float32) (squares float64) {
 	d, e, length := m.Embed, m.e, m.Length
 	token := make([][]float64, length)
 	for i := range token {
@@ -68,8 +67,8 @@ func (m pairModel) sequence(g pairModel, x, y []float32) (predictions []float64,
 				}
 			}
 		}
-		predicted, square, do := m.ends(g, o, token[i], y[i*m.Coords:])
-		predictions, squares = append(predictions, predicted...), squares+square
+		square, do := m.ends(g, o, token[i], y[i*m.Coords:])
+		squares += square
 		for h := range m.Heads {
 			for j := range i + 1 {
 				at := (h*length+i)*length + j
@@ -89,11 +88,11 @@ func (m pairModel) sequence(g pairModel, x, y []float32) (predictions []float64,
 			}
 		}
 	}
-	return predictions, squares
+	return squares
 }
 
 // ends goes from o to the loss and back, and returns the gradient of o.
-func (m pairModel) ends(g pairModel, o, token []float64, target []float32) (predicted []float64,
+func (m pairModel) ends(g pairModel, o, token []float64, target []float32) (
 	square float64, do []float64) {
 	d := m.Embed
 	y, normal, rstd := append([]float64{}, o...), make([]float64, d), 0.0
@@ -123,7 +122,6 @@ func (m pairModel) ends(g pairModel, o, token []float64, target []float32) (pred
 		for r, v := range y {
 			sum += row[r] * v
 		}
-		predicted = append(predicted, sum)
 		if c >= m.Coords {
 			continue
 		}
@@ -153,14 +151,13 @@ func (m pairModel) ends(g pairModel, o, token []float64, target []float32) (pred
 	for r, v := range do {
 		g.bias[r] += v
 	}
-	return predicted, square, do
+	return square, do
 }
 
 // pairStep is a step of a model on the emulator.
 type pairStep struct {
 	*board
 	pairTensors
-	batch nn.Batch[float32]
 }
 
 // newPairStep writes down a step for m, which it fills with numbers of float32.
@@ -191,13 +188,13 @@ func newPairStep(t *testing.T, m *pairModel) pairStep {
 			}
 		}
 	}
-	s := pairStep{board: b, batch: nn.Batch[float32]{N: m.n, T: c.Length,
-		X: b.draw(m.n * c.Length * c.Width), Y: b.draw(m.n * c.Length * c.Coords)}}
-	b.x, b.y = s.batch.X, s.batch.Y
+	b.batch = nn.Batch[float32]{N: m.n, T: c.Length,
+		X: b.draw(m.n * c.Length * c.Width), Y: b.draw(m.n * c.Length * c.Coords)}
+	s := pairStep{board: b}
 	p := b.plan
 	p.config, p.n, p.t, p.groups = c, m.n, c.Length, up(m.n, piece)*piece/32
 	p.course = b.put(make([]float32, states), states)
-	p.output = p.tensor(c.Width)
+	p.order, p.source = p.numbers(m.n), p.numbers(2*sources)
 	weights, positions := m.folded()
 	deltas := p.zeros(len(weights))
 	s.pairTensors = p.newPairTensors(b.put(weights, len(weights)), deltas,
@@ -244,7 +241,7 @@ func (m pairModel) folded() (weights, positions []float32) {
 	return weights, positions
 }
 
-// TestPairSteps compares loss, predictions and gradients of whole steps with those of the
+// TestPairSteps compares loss and gradients of whole steps with those of the
 // heads in float64. Of P that is compared which is orthogonal to its rows, as a softmax
 // passes on no more.
 func TestPairSteps(t *testing.T) {
@@ -268,8 +265,8 @@ func TestPairSteps(t *testing.T) {
 func (s pairStep) checkAgainst(m pairModel) {
 	t, c := s.board.t, m.Config
 	t.Helper()
-	want, predictions, squares := m.gradient(s.batch)
-	got := s.run(s.deltas, s.dPositions, s.errors, s.plan.output)
+	want, squares := m.gradient(s.batch)
+	got := s.run(s.deltas, s.dPositions, s.errors)
 	sum := 0.0
 	for _, v := range got[2] {
 		sum += float64(v)
@@ -288,10 +285,6 @@ func (s pairStep) checkAgainst(m pairModel) {
 			t.Errorf("%+v: %s is off by %.3g of %.3g", c, what, math.Sqrt(off), math.Sqrt(square))
 		}
 	}
-	compare("output", predictions, func(i int) float32 {
-		n, row := i/c.Length/c.Width, i%(c.Length*c.Width)
-		return got[3][(n/32*c.Length*c.Width+row)*32+n%32]
-	})
 	l, f := s.layer, newFolded(c, c.Length)
 	rows := func(at, cols int) func(i int) float32 {
 		return func(i int) float32 { return got[0][at+i/cols*padded(cols)+i%cols] }

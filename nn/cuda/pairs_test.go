@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"icar/ar"
+	"icar/nn"
 	"icar/nn/cuda/device"
 	"icar/nn/cuda/emulator"
 	"icar/nn/cuda/ptx"
@@ -15,12 +16,12 @@ import (
 
 // board is memory and calls of a run that has no more than a test needs.
 type board struct {
-	t    *testing.T
-	plan *plan
-	data map[span][]float32 // what is there before the calls
-	list []call
-	x, y []float32 // a batch, if there is one
-	rand *rand.Rand
+	t     *testing.T
+	plan  *plan
+	data  map[span][]float32 // what is there before the calls
+	list  []call
+	batch nn.Batch[float32] // of plans that have a source
+	rand  *rand.Rand
 }
 
 func newBoard(t *testing.T) *board {
@@ -71,12 +72,15 @@ func (b *board) run(spans ...span) [][]float32 {
 			check(d.Write(ctx, at+device.Pointer(s.at), encode(v)))
 		}
 	}
-	where := binding{runs: 2, base: base, runBytes: p.bytes, batches: 1}
-	if len(b.x) > 0 {
-		where.x, err = d.Alloc(ctx, 4*(len(b.x)+len(b.y)))
+	where := binding{runs: 2, base: base, runBytes: p.bytes}
+	if p.source.bytes > 0 {
+		set, err := Hold(ctx, d, b.batch)
 		check(err)
-		where.y = where.x + device.Pointer(4*len(b.x))
-		check(d.Write(ctx, where.x, encode(append(append([]float32{}, b.x...), b.y...))))
+		for run := range 2 {
+			r := runs{device: d, plan: p, binding: where}
+			check(r.sendSource(ctx, run, set))
+			check(r.sendOrder(ctx, run, [][]int{inOrder(p.n)}))
+		}
 	}
 	check(d.Launch(ctx, p.work(kernels, where, b.list)))
 	var out [][]float32
@@ -178,7 +182,7 @@ func TestPairOutputs(t *testing.T) {
 				}
 			}
 		}
-		slots := c.outputShare(c.columns(), c.t).slots
+		slots := c.outputDealing(c.columns(), c.t).slots
 		parts := b.plan.numbers(slots * c.t * c.outs() * c.columns())
 		c.callOutputs(b.plan, &b.list, c.columns(), c.t, b.put(tensors, len(tensors)),
 			b.put(f, len(f)), parts)
@@ -224,7 +228,7 @@ func TestPairGradients(t *testing.T) {
 				}
 			}
 		}
-		slots := c.gradientShare(c.columns(), c.t).slots
+		slots := c.gradientDealing(c.columns(), c.t).slots
 		size := pairsOf(c.t) * c.numbers()
 		dk := b.plan.numbers(slots * size)
 		c.callGradients(b.plan, &b.list, c.columns(), c.t, b.put(g, len(g)),

@@ -14,34 +14,34 @@ import "icar/nn/cuda/ptx"
 // What a tile's pieces come to is written to slots, in order; the last piece fills the
 // slots that are left with zeros, so that who adds them up need not know.
 
-// share is how the units are dealt.
-type share struct{ total, units, slots int }
+// dealing is how the units are dealt.
+type dealing struct{ total, units, slots int }
 
 // residentBlocks is the number of blocks to deal to: three for each of 132 multiprocessors.
 const residentBlocks = 396
 
-// mostSlotsOfShare is the largest number of pieces that a tile may be cut into.
-const mostSlotsOfShare = 4
+// mostSlotsOfTile is the largest number of pieces that a tile may be cut into.
+const mostSlotsOfTile = 4
 
-// newShare deals total units, of which a tile has at most most. A tile that is cut into
-// more than 4 pieces has more than most - 2 = 3u units.
-func newShare(total, most int) share {
-	units := max(up(total, residentBlocks), (most-2)/(mostSlotsOfShare-1)+1)
-	return share{total, units, (most-2)/units + 2}
+// newDealing deals total units, of which a tile has at most most. Pieces of u cut that into at
+// most ⌊(most - 2)/u⌋ + 2, which is 4 at most if u > (most - 2)/3.
+func newDealing(total, most int) dealing {
+	units := max(up(total, residentBlocks), (most-2)/(mostSlotsOfTile-1)+1)
+	return dealing{total, units, (most-2)/units + 2}
 }
 
-func (s share) blocks() int { return up(s.total, s.units) }
+func (s dealing) blocks() int { return up(s.total, s.units) }
 
-// arguments are those of [block.share].
-func (s share) arguments() []argument {
+// arguments are those of [block.dealt].
+func (s dealing) arguments() []argument {
 	return []argument{number(s.total), number(s.units), number(s.slots)}
 }
 
-// dealt is a share in a kernel.
+// dealt is one in a kernel.
 type dealt struct{ total, units, slots ptx.U32 }
 
-// share has the parameters U, u and the number of slots.
-func (b block) share() dealt { return dealt{b.Number(), b.Number(), b.Number()} }
+// dealt has the parameters U, u and the number of slots.
+func (b block) dealt() dealt { return dealt{b.Number(), b.Number(), b.Number()} }
 
 // each runs body from the first unit of the block on; it returns how many it has taken.
 func (s dealt) each(b block, body func(at ptx.U32) (used ptx.U32)) {
@@ -51,27 +51,27 @@ func (s dealt) each(b block, body func(at ptx.U32) (used ptx.U32)) {
 	b.For(first, end, step, func(at ptx.U32) { b.SetTo(step, body(at)) })
 }
 
-// part is what a block has of a tile.
-type part struct {
+// stretch is what a block has of a tile.
+type stretch struct {
 	used, slot, count ptx.U32
 	last              ptx.Pred // the tile's end
 }
 
-// part is that from unit at on, which is one of so many of its tile.
-func (s dealt) part(b block, at, unit, units ptx.U32) part {
+// stretch is that from unit at on, which is one of so many of its tile.
+func (s dealt) stretch(b block, at, unit, units ptx.U32) stretch {
 	block := b.Block(ptx.X)
 	end := b.Min(b.Mul(b.Add(block, next), s.units), s.total)
 	rest := b.Sub(units, unit)
-	return part{used: b.Min(rest, b.Sub(end, at)),
+	return stretch{used: b.Min(rest, b.Sub(end, at)),
 		slot:  b.Sub(block, b.Div(b.Sub(at, unit), s.units)),
 		count: s.slots, last: b.AtLeast(b.Sub(end, at), rest)}
 }
 
 // slots runs body for the slot, and to fill those behind if there is nothing for them.
-func (p part) slots(b block, body func(slot ptx.U32, fill bool)) {
-	body(p.slot, false)
-	b.If(p.last, func() {
-		b.For(b.Add(p.slot, next), p.count, next, func(slot ptx.U32) { body(slot, true) })
+func (s stretch) slots(b block, body func(slot ptx.U32, fill bool)) {
+	body(s.slot, false)
+	b.If(s.last, func() {
+		b.For(b.Add(s.slot, next), s.count, next, func(slot ptx.U32) { body(slot, true) })
 	})
 }
 
