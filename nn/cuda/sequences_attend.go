@@ -174,14 +174,19 @@ func (b *stage) with(a, x []ptx.F32) ptx.F32 {
 		}
 		return sum
 	}
-	half := b.Times(a[0], x[0])
-	for c := 1; c < last/2; c++ {
-		half = b.Fma(a[c], x[c], half)
-	}
 	for c := last / 2; c < last; c++ {
 		sum = b.Fma(a[c], x[c], sum)
 	}
-	return b.Plus(sum, half)
+	return b.Plus(sum, dot(b.Kernel, a[:last/2], x[:last/2]))
+}
+
+// inTwo is a·x in two sums.
+func (b *stage) inTwo(a, x []ptx.F32) ptx.F32 {
+	half := len(x) / 2
+	if half == 0 {
+		return dot(b.Kernel, a, x)
+	}
+	return b.Plus(dot(b.Kernel, a[:half], x[:half]), dot(b.Kernel, a[half:], x[half:]))
 }
 
 // addKey adds s x̃ to a sum.

@@ -49,7 +49,7 @@ func (b *stage) values(group ptx.U32, h *heads, gs [][]ptx.F32) {
 	for e := range b.e() {
 		row := u(e)
 		for r, g := range gs {
-			h.v[r] = append(h.v[r], dot(b.Kernel, row, g))
+			h.v[r] = append(h.v[r], b.inTwo(row, g))
 		}
 	}
 	if b.softmax() {

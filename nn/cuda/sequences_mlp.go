@@ -112,7 +112,7 @@ func (b *stage) mlpBack(t token, dOut []ptx.F32) []ptx.F32 {
 		for n := range chunk {
 			u := unit{m: b.Add(first, ptx.Int(n))}
 			up := b.up(u)
-			hs[n], slopes[n] = b.activationBack(b.with(up, t.middle), dot(b.Kernel, b.down(u), dOut))
+			hs[n], slopes[n] = b.activationBack(b.with(up, t.middle), b.inTwo(b.down(u), dOut))
 			addTo(b.Kernel, dx, slopes[n], up[:len(dx)])
 		}
 		b.storeRow(row, 0, slopes)

@@ -33,7 +33,7 @@ func (b *stage) above(o, skip []ptx.F32) (t token) {
 		}
 	}
 	t.out = t.middle
-	if b.config.MLP > 0 {
+	if b.config.MLP > 0 && b.pass != passBackward { // where nobody asks for it
 		t.out = b.mlp(t.middle)
 	}
 	return t
