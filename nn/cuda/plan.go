@@ -185,8 +185,13 @@ func newPlan(model *nn.Transformer[float32], n, t, steps, busy int, fold bool) *
 	p.losses = p.numbers(2 * 32 * steps)
 	p.order, p.source = p.numbers(n*steps), p.numbers(2*sources)
 	p.bound = p.numbers(2)
-	if p.folds = fold && foldable(c, t); p.folds {
-		p.planSequences()
+	pairs := paired(c, t)
+	if p.folds = fold && (pairs || foldable(c, t)); p.folds {
+		if pairs {
+			p.planPairs()
+		} else {
+			p.planSequences()
+		}
 		return p
 	}
 	p.theta, p.m, p.v = p.numbers(p.p), p.zeros(p.p), p.zeros(p.p)

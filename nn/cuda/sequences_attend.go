@@ -81,43 +81,86 @@ func (b *stage) keysOf() ptx.U32 {
 	return b.Add(b.x, b.Mul(b.set, ptx.Int(4*b.ht()*b.apart())))
 }
 
-// overKeys runs body for the keys that the tile's tokens see: with the address of x̃_j, the
-// lane's p_ij, and, for the last four, whether its token sees the key.
-func (b *stage) overKeys(g ptx.U32, body func(key ptx.U32, p ptx.F32, seen ptx.Pred)) {
-	key := b.keysOf()
-	var p ptx.U64
-	if b.product() {
-		p = b.placeOf(b.memory.p, g)
+// seenBy is, for each token that a lane works on, whether it sees a key; nil for always.
+type seenBy []ptx.Pred
+
+// served is the number of tokens that a lane works on: of one head, its own and its mate's,
+// so that it loads half of the keys, those of its parity. Of several heads it has
+// several sequences instead.
+func (s sequences) served() int {
+	if s.ht() == 1 {
+		return 2
 	}
-	step := func(n int, seen ptx.Pred) {
-		weight := one
-		if b.product() {
-			weight = b.Load(p, 16*n*b.ht())
+	return 1
+}
+
+// overKeys runs body for the keys that the tile's tokens see: with the address of x̃_j, the
+// p_ij of the lane's tokens, and, for the last four, whether they see the key.
+func (b *stage) overKeys(g ptx.U32, body func(key ptx.U32, p []ptx.F32, seen seenBy)) {
+	key, each := b.CopyInt(b.keysOf()), b.served()
+	odd := ptx.Int(0)
+	if each == 2 {
+		odd = b.And(b.lane, next)
+		b.AddTo(key, b.Mul(odd, ptx.Int(4*b.pitch())))
+	}
+	var ps []ptx.U64
+	if b.product() {
+		ps = b.placesOf(b.memory.p, g)
+	}
+	step := func(n int, seen seenBy) {
+		weights := make([]ptx.F32, each)
+		for t, p := range ps {
+			weights[t] = b.Load(p, 16*n*b.ht())
 		}
-		body(b.Add(key, ptx.Int(4*n*b.pitch())), weight, seen)
+		body(b.Add(key, ptx.Int(4*n*b.pitch())), weights, seen)
 	}
 	end := b.Mul(b.k, ptx.Int(4))
-	unroll := max(1, 4/b.ht())
+	unroll := 4
+	if b.ht() > 1 {
+		unroll = max(1, 4/b.ht())
+	}
 	b.For(ptx.Int(0), end, ptx.Int(unroll), func(ptx.U32) {
-		for n := range unroll {
-			step(n, "")
+		for n := 0; n < unroll; n += each {
+			step(n, nil)
 		}
 		b.AddTo(key, ptx.Int(4*unroll*b.pitch()))
-		if b.product() {
+		for _, p := range ps {
 			b.MoveTo(p, ptx.Long(16*unroll*b.ht()))
 		}
 	})
-	for n := range 4 {
-		step(n, b.AtLeast(b.query, ptx.Int(n)))
+	for n := 0; n < 4; n += each {
+		j := b.Add(odd, ptx.Int(n))
+		seen := seenBy{b.AtLeast(b.query, j)}
+		if each == 2 {
+			seen = append(seen, b.AtLeast(b.mateOf(b.query), j))
+		}
+		step(n, seen)
 	}
 }
 
-// placeOf is where the lane's p of the first key stand.
-func (b *stage) placeOf(packed ptx.U64, g ptx.U32) ptx.U64 {
+// mateOf is the token of the tile that the mate of the lane with this one has.
+func (b *stage) mateOf(query ptx.U32) ptx.U32 {
+	odd := b.And(query, next)
+	return b.Sub(b.Add(query, next), b.Add(odd, odd))
+}
+
+// placesOf is where the p of the lane's tokens and its first key stand.
+func (b *stage) placesOf(packed ptx.U64, g ptx.U32) []ptx.U64 {
+	at := b.placeOf(packed, g, b.member)
+	if b.served() == 1 {
+		return []ptx.U64{at}
+	}
+	other := b.placeOf(packed, g, b.mateOf(b.query))
+	apart := b.Mul(b.And(b.lane, next), ptx.Int(16))
+	return []ptx.U64{b.CopyAddress(b.At(at, apart, 1)), b.CopyAddress(b.At(other, apart, 1))}
+}
+
+// placeOf is where the p of a member of the tile and the first key stand.
+func (b *stage) placeOf(packed ptx.U64, g, member ptx.U32) ptx.U64 {
 	keys := b.Shl(b.Mul(b.k, b.Add(b.k, next)), 1)
 	keys = b.Add(b.Mul(g, ptx.Int(b.pack.keys())), keys)
 	at := b.At(packed, keys, 16*b.ht())
-	return b.CopyAddress(b.At(at, b.member, 4))
+	return b.CopyAddress(b.At(at, member, 4))
 }
 
 // with is a·x̃, which begins with the last coordinate, of 1; of long vectors in two sums,
@@ -147,70 +190,123 @@ func (b *stage) addKey(sum []ptx.F32, s ptx.F32, x []ptx.F32) {
 	b.PlusTo(sum[len(x)], s)
 }
 
-// masked is v where the key is seen.
-func (b *stage) masked(v ptx.F32, seen ptx.Pred) ptx.F32 {
-	if seen == "" {
+// masked is v where p holds, else 0; "" holds always.
+func (b *stage) masked(v ptx.F32, p ptx.Pred) ptx.F32 {
+	if p == "" {
 		return v
 	}
-	return b.Choose(seen, v, zero)
+	return b.Choose(p, v, zero)
 }
 
-// rowsOf are sums that have not begun, (HT, E).
-func (b *stage) rowsOf() [][]ptx.F32 {
-	v := make([][]ptx.F32, b.ht())
+// of is whether the token of the lane's vector r sees the key.
+func (s seenBy) of(r int) ptx.Pred {
+	switch len(s) {
+	case 0:
+		return ""
+	case 1:
+		return s[0]
+	}
+	return s[r]
+}
+
+// shared gives a lane of one head its mate's vectors behind its own.
+func (b *stage) shared(v [][]ptx.F32) [][]ptx.F32 {
+	if b.served() == 1 {
+		return v
+	}
+	return [][]ptx.F32{v[0], b.mated(v[0]).other}
+}
+
+// back gives each lane the sums for its own token.
+func (b *stage) back(v [][]ptx.F32) [][]ptx.F32 {
+	if b.served() == 1 {
+		return v
+	}
+	return [][]ptx.F32{b.settled(mates{v[0], v[1]})}
+}
+
+// rowsOf are n sums of E numbers that have not begun.
+func (b *stage) rowsOf(n int) [][]ptx.F32 {
+	v := make([][]ptx.F32, n)
 	for r := range v {
 		v[r] = zeros(b.Kernel, b.e())
 	}
 	return v
 }
 
-// key reads x of a key of sequence r of the lane.
-func (b *stage) key(at ptx.U32, r int) []ptx.F32 {
-	return b.sharedRow(at, 4*r*b.apart(), b.e()-1)
+// keys reads x of a key for all of a lane's vectors.
+func (b *stage) keys(at ptx.U32, n int) [][]ptx.F32 {
+	x := make([][]ptx.F32, n)
+	for r := range x {
+		if r > 0 && b.served() == 2 { // of the same sequence
+			x[r] = x[0]
+		} else {
+			x[r] = b.sharedRow(at, 4*r*b.apart(), b.e()-1)
+		}
+	}
+	return x
 }
+
+// weight is that of vector r.
+func (b *stage) weight(p []ptx.F32, r int) ptx.F32 { return p[min(r, len(p)-1)] }
 
 // attend makes y_i = Σ_j a_ij p_ij x̃_j.
 func (b *stage) attend(g ptx.U32, h *heads) {
-	h.y = b.rowsOf()
-	if !b.softmax() {
-		b.overKeys(g, func(key ptx.U32, p ptx.F32, seen ptx.Pred) {
-			for r := range h.z {
-				x := b.key(key, r)
-				s := b.with(h.z[r], x)
-				if b.product() { // p is 0 where the key is not seen
-					s = b.Times(s, p)
-				} else {
-					s = b.masked(s, seen)
-				}
-				b.addKey(h.y[r], s, x)
-			}
-		})
+	z := b.shared(h.z)
+	y := b.rowsOf(len(z))
+	if b.softmax() {
+		b.attendSoftly(g, z, y, h)
 		return
 	}
-	sum := zeros(b.Kernel, b.ht())
-	for r := range h.z { // of the first key, which all tokens see
-		h.top = append(h.top, b.Copy(b.with(h.z[r], b.key(b.keysOf(), r))))
-	}
-	b.overKeys(g, func(key ptx.U32, _ ptx.F32, seen ptx.Pred) {
-		for r := range h.z {
-			s := b.with(h.z[r], b.key(key, r))
-			if seen != "" {
-				s = b.Choose(seen, s, h.top[r])
+	b.overKeys(g, func(key ptx.U32, p []ptx.F32, seen seenBy) {
+		for r, x := range b.keys(key, len(z)) {
+			s := b.with(z[r], x)
+			if b.product() { // p is 0 where the key is not seen
+				s = b.Times(s, b.weight(p, r))
+			} else {
+				s = b.masked(s, seen.of(r))
 			}
-			b.CopyTo(h.top[r], b.Max(h.top[r], s))
+			b.addKey(y[r], s, x)
 		}
 	})
-	b.overKeys(g, func(key ptx.U32, p ptx.F32, seen ptx.Pred) {
-		for r := range h.z {
-			x := b.key(key, r)
-			e := b.masked(exponential(b.Kernel, b.Minus(b.with(h.z[r], x), h.top[r])), seen)
+	h.y = b.back(y)
+}
+
+// attendSoftly does it with a softmax.
+func (b *stage) attendSoftly(g ptx.U32, z, y [][]ptx.F32, h *heads) {
+	n := len(z)
+	top, sum := make([]ptx.F32, n), zeros(b.Kernel, n)
+	for r, x := range b.keys(b.keysOf(), n) { // the first key, which all tokens see
+		top[r] = b.Copy(b.with(z[r], x))
+	}
+	b.overKeys(g, func(key ptx.U32, _ []ptx.F32, seen seenBy) {
+		for r, x := range b.keys(key, n) {
+			s := b.with(z[r], x)
+			if p := seen.of(r); p != "" {
+				s = b.Choose(p, s, top[r])
+			}
+			b.CopyTo(top[r], b.Max(top[r], s))
+		}
+	})
+	if b.served() == 2 {
+		own := b.Max(top[0], b.Butterfly(top[1], 1))
+		top = []ptx.F32{own, b.Butterfly(own, 1)}
+	}
+	b.overKeys(g, func(key ptx.U32, p []ptx.F32, seen seenBy) {
+		for r, x := range b.keys(key, n) {
+			e := exponential(b.Kernel, b.Minus(b.with(z[r], x), top[r]))
+			e = b.masked(e, seen.of(r))
 			b.PlusTo(sum[r], e)
 			if b.product() {
-				e = b.Times(e, p)
+				e = b.Times(e, b.weight(p, r))
 			}
-			b.addKey(h.y[r], e, x)
+			b.addKey(y[r], e, x)
 		}
 	})
+	h.y, h.top = b.back(y), top[:b.ht()]
+	if b.served() == 2 {
+		sum = b.settled(mates{sum[:1], sum[1:]})
+	}
 	for r, y := range h.y {
 		h.scale = append(h.scale, b.Over(one, sum[r]))
 		for c := range y {

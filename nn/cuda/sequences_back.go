@@ -61,39 +61,48 @@ func (b *stage) values(group ptx.U32, h *heads, gs [][]ptx.F32) {
 
 // descend returns dz and writes dp.
 func (b *stage) descend(group ptx.U32, h heads) [][]ptx.F32 {
-	dz := b.rowsOf()
-	var dp ptx.U64
-	if b.product() {
-		dp = b.placeOf(b.memory.dp, group)
+	z, v := b.shared(h.z), b.shared(h.v)
+	dz := b.rowsOf(len(z))
+	top, scale, mean := h.top, h.scale, h.mean
+	if b.softmax() && b.served() == 2 {
+		other := b.mated([]ptx.F32{top[0], scale[0], mean[0]}).other
+		top, scale, mean = append(top, other[0]), append(scale, other[1]), append(mean, other[2])
 	}
-	b.overKeys(group, func(key ptx.U32, p ptx.F32, seen ptx.Pred) {
-		position := b.Copy(zero)
-		for r := range dz {
-			x := b.key(key, r)
-			a, t := b.with(h.z[r], x), b.with(h.v[r], x)
+	var dps []ptx.U64
+	if b.product() {
+		dps = b.placesOf(b.memory.dp, group)
+	}
+	b.overKeys(group, func(key ptx.U32, p []ptx.F32, seen seenBy) {
+		positions := zeros(b.Kernel, len(dps))
+		for r, x := range b.keys(key, len(z)) {
+			t := b.with(v[r], x)
+			var a ptx.F32 // that nobody asks for without positions and softmax
+			if b.product() || b.softmax() {
+				a = b.with(z[r], x)
+			}
 			if b.softmax() {
-				a = b.Times(exponential(b.Kernel, b.Minus(a, h.top[r])), h.scale[r])
-				a = b.masked(a, seen)
+				a = b.Times(exponential(b.Kernel, b.Minus(a, top[r])), scale[r])
+				a = b.masked(a, seen.of(r))
 			}
 			ds := t
 			if b.product() {
-				b.FmaTo(position, a, t)
-				ds = b.Times(t, p)
+				b.FmaTo(positions[min(r, len(dps)-1)], a, t)
+				ds = b.Times(t, b.weight(p, r))
 			}
 			switch {
 			case b.softmax():
-				ds = b.Times(a, b.Minus(ds, h.mean[r]))
+				ds = b.Times(a, b.Minus(ds, mean[r]))
 			case !b.product():
-				ds = b.masked(ds, seen)
+				ds = b.masked(ds, seen.of(r))
 			}
 			b.addKey(dz[r], ds, x)
 		}
-		if b.product() {
-			b.addPosition(dp, position)
-			b.MoveTo(dp, ptx.Long(16*b.ht()))
+		for t, dp := range dps {
+			b.addPosition(dp, positions[t])
+			b.MoveTo(dp, ptx.Long(16*b.served()*b.ht()))
 		}
 	})
-	return dz
+	return b.back(dz)
 }
 
 // addPosition writes the sum of v over the groups of sequences of the warp.
@@ -108,35 +117,39 @@ func (b *stage) addPosition(at ptx.U64, v ptx.F32) {
 	b.If(b.Equal(b.set, ptx.Int(0)), func() { b.Store(at, 0, v) })
 }
 
-// asKey is the part of dx that comes by the queries which see the lane's token.
+// asKey is the part of dx that comes by the queries which see the lane's token. It goes
+// through those of its parity for its own token and its mate's.
 func (b *stage) asKey(x []ptx.F32) []ptx.F32 {
-	dx := zeros(b.Kernel, len(x))
-	offset := b.Sub(b.keysOf(), b.x)
-	at := b.Add(offset, b.Mul(b.k, ptx.Int(16*b.pitch())))
+	xs := b.mated(x)
+	sums := mates{zeros(b.Kernel, len(x)), zeros(b.Kernel, len(x))}
+	odd := b.And(b.lane, next)
+	at := b.Add(b.Sub(b.keysOf(), b.x), b.Mul(odd, ptx.Int(4*b.pitch())))
+	at = b.Add(at, b.Mul(b.k, ptx.Int(16*b.pitch())))
 	query := func(n int, seen bool) {
-		zs := b.sharedRow(b.Add(b.z, at), 4*n*b.pitch(), b.e())
-		vs := b.sharedRow(b.Add(b.v, at), 4*n*b.pitch(), b.e())
-		s, t := b.with(zs, x), b.with(vs, x)
-		if !seen {
-			sees := b.AtLeast(ptx.Int(n), b.query)
-			s, t = b.Choose(sees, s, zero), b.Choose(sees, t, zero)
-		}
-		for c := range dx {
-			b.FmaTo(dx[c], t, zs[c])
-			b.FmaTo(dx[c], s, vs[c])
+		z := b.sharedRow(b.Add(b.z, at), 4*n*b.pitch(), b.e())
+		v := b.sharedRow(b.Add(b.v, at), 4*n*b.pitch(), b.e())
+		for _, token := range [2]struct {
+			x, dx []ptx.F32
+			query ptx.U32
+		}{{xs.own, sums.own, b.query}, {xs.other, sums.other, b.mateOf(b.query)}} {
+			s, t := b.with(z, token.x), b.with(v, token.x)
+			if !seen {
+				sees := b.AtLeast(b.Add(odd, ptx.Int(n)), token.query)
+				s, t = b.Choose(sees, s, zero), b.Choose(sees, t, zero)
+			}
+			addTo(b.Kernel, token.dx, t, z[:len(x)])
+			addTo(b.Kernel, token.dx, s, v[:len(x)])
 		}
 	}
-	for n := range 4 {
-		query(n, false)
-	}
+	query(0, false)
+	query(2, false)
 	at = b.Add(at, ptx.Int(16*b.pitch()))
 	b.For(b.Add(b.k, next), ptx.Int(b.tiles()), next, func(ptx.U32) {
-		for n := range 4 {
-			query(n, true)
-		}
+		query(0, true)
+		query(2, true)
 		b.AddTo(at, ptx.Int(16*b.pitch()))
 	})
-	return dx
+	return b.settled(sums)
 }
 
 // throughQueries adds Mᵀ dz to dx.

@@ -122,7 +122,7 @@ func (b *stage) sumQueries(group ptx.U32, dz [][]ptx.F32) {
 		own := b.Add(b.keysOf(), b.Mul(b.i, ptx.Int(4*b.pitch())))
 		x := make([][]ptx.F32, b.ht())
 		for r := range x {
-			x[r] = append(b.key(own, r), one)
+			x[r] = append(b.sharedRow(own, 4*r*b.apart(), b.e()-1), one)
 		}
 		b.sumProducts(group, dz, x, b.es(), b.at().m)
 		return

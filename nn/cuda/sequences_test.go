@@ -170,9 +170,12 @@ func TestSequencesGiveTheGradientOfFoldedWeights(t *testing.T) {
 	soft, many, bare := plain, plain, plain
 	soft.Attention, soft.Heads, soft.MLP = nn.SoftmaxAttention, 8, 1
 	many.Heads, many.Residual = 11, true
+	one, softOne := plain, soft
+	one.Heads, softOne.Heads = 1, 1
 	bare.Norm, bare.Position, bare.Attention = false, nn.NoPosition, nn.SoftmaxAttention
 	for name, c := range map[string]nn.Config{"augmented": augmented, "deep": deep,
-		"added": added, "plain": plain, "softmax": soft, "many": many, "bare": bare} {
+		"added": added, "plain": plain, "softmax": soft, "many": many, "bare": bare,
+		"one": one, "one softly": softOne} {
 		t.Run(name, func(t *testing.T) { holdSequences(t, c, 11, 6) })
 	}
 }

@@ -34,14 +34,7 @@ func (b *stage) above(o, skip []ptx.F32) (t token) {
 	}
 	t.out = t.middle
 	if b.config.MLP > 0 {
-		t.out = make([]ptx.F32, len(o))
-		for d, v := range b.rowOf(b.at().downBias) {
-			t.out[d] = b.Plus(t.middle[d], v)
-		}
-		b.For(ptx.Int(0), ptx.Int(b.hidden()), next, func(m ptx.U32) {
-			pre, _ := b.unit(m, t.middle)
-			addTo(b.Kernel, t.out, b.activation(pre), b.down(m))
-		})
+		t.out = b.mlp(t.middle)
 	}
 	return t
 }
@@ -64,36 +57,6 @@ func (b *stage) standardise(x []ptx.F32) (normal []ptx.F32, root ptx.F32) {
 		normal[i] = b.Times(v, root)
 	}
 	return normal, root
-}
-
-// unit returns what enters the activation of a hidden unit, and its weights.
-func (b *stage) unit(m ptx.U32, x []ptx.F32) (pre ptx.F32, row []ptx.F32) {
-	at := b.Add(b.weights, b.Mul(m, ptx.Int(4*b.d1s())))
-	row = b.sharedRow(at, b.place(b.at().up), len(x)+1)
-	return b.with(row, x), row[:len(x)]
-}
-
-// down reads the weights by which a hidden unit comes to the output.
-func (b *stage) down(m ptx.U32) []ptx.F32 {
-	at := b.Add(b.weights, b.Mul(m, ptx.Int(4*b.ds())))
-	return b.sharedRow(at, b.place(b.at().down), b.config.Embed)
-}
-
-func (b *stage) activation(v ptx.F32) ptx.F32 {
-	if curveOf(b.config) == relu {
-		return b.Choose(b.FLess(v, zero), zero, v)
-	}
-	phi, _ := normal(b.Kernel, v)
-	return b.Times(v, phi)
-}
-
-// slope is g times the derivative of the activation.
-func (b *stage) slope(v, g ptx.F32) ptx.F32 {
-	if curveOf(b.config) == relu {
-		return b.Choose(b.FLess(zero, v), g, zero)
-	}
-	phi, e := normal(b.Kernel, v)
-	return b.Times(g, b.Fma(b.Times(v, ptx.Float(geluDensity)), e, phi))
 }
 
 // gradientOfOutput is that of the layer's output: what the layer above left, or of the
@@ -171,40 +134,3 @@ func (b *stage) standardiseBack(t token, dy []ptx.F32) []ptx.F32 {
 	}
 	return g
 }
-
-// mlpBack returns the gradient before the MLP, and sums those of its weights, for some
-// hidden units at a time: dW_up = Σ dpre middleᵀ, dW_down = Σ dOut hᵀ.
-func (b *stage) mlpBack(t token, dOut []ptx.F32) []ptx.F32 {
-	dx := make([]ptx.F32, len(dOut))
-	for i, v := range dOut {
-		dx[i] = b.Copy(v)
-	}
-	b.Barrier() // tokens are no keys any more
-	b.keep(b.x, t.middle)
-	b.storeRow(b.own(b.z), 0, dOut)
-	chunk := b.chunk()
-	b.For(ptx.Int(0), ptx.Int(b.hidden()), ptx.Int(chunk), func(first ptx.U32) {
-		hs, dPres := make([]ptx.F32, chunk), make([]ptx.F32, chunk)
-		for n := range chunk {
-			m := b.Add(first, ptx.Int(n))
-			pre, weights := b.unit(m, t.middle)
-			hs[n] = b.activation(pre)
-			dPres[n] = b.slope(pre, dot(b.Kernel, b.down(m), dOut))
-			addTo(b.Kernel, dx, dPres[n], weights)
-		}
-		for _, sum := range []struct {
-			rows     []ptx.F32
-			of       ptx.U32
-			cols, to int
-		}{{dPres, b.x, b.d1s(), b.at().up}, {hs, b.z, b.ds(), b.at().down}} {
-			b.storeRow(b.own(b.v), 0, sum.rows)
-			b.Barrier()
-			to := b.Add(b.Mul(first, ptx.Int(sum.cols)), ptx.Int(sum.to))
-			b.sumRows(b.v, sum.of, chunk, sum.cols, to)
-		}
-	})
-	return dx
-}
-
-// chunk is the number of hidden units whose sums are made at a time.
-func (s sequences) chunk() int { return divisor(s.hidden(), s.pitch()) }

@@ -97,6 +97,9 @@ func (k *Kernel) CopyInt(a U32) U32 { return into(k, k.u32(), "mov.u32", a) }
 // AddTo adds a to sum.
 func (k *Kernel) AddTo(sum, a U32) { k.put("add.u32 %s, %s, %s", sum, sum, a) }
 
+// SetTo sets r to a.
+func (k *Kernel) SetTo(r, a U32) { k.put("mov.u32 %s, %s", r, a) }
+
 // Sub is a - b.
 func (k *Kernel) Sub(a, b U32) U32 { return k.whole("sub.u32", a, b) }
 

@@ -1,0 +1,167 @@
+package cuda
+
+// Shapes: H heads, padded to H8; E folded input, D embed; J pairs (j, f), f monomials; Z
+// numbers (f; d,e) of a K_ij, the rows of a strip each; m (H, E, E), u (H, E, D) as folded
+// lays them out; B (Z/128, H8, 128); base in parts (H/16, rows).
+
+import "icar/nn/cuda/ptx"
+
+// frame is the place of a warp that has 32 sequences of token i, in blocks of 128
+// sequences.
+func (b block) frame(i ptx.U32) frame {
+	thread := b.Thread(ptx.X)
+	group := b.Add(b.Mul(b.Block(ptx.Y), ptx.Int(piece/32)), b.Shr(thread, 5))
+	return frame{Kernel: b.Kernel, stride: b.stride, run: b.run, group: group, tile: i,
+		lane: b.And(thread, ptx.Int(31)), length: b.length}
+}
+
+// monomialsOf writes F of the batch; sequences beyond N are zeros, but for the ones. It has the parameters of
+// begin and of resident, and F. A block is token and tile of sequences.
+func (p pairs) monomialsOf() *ptx.Kernel {
+	b := p.begin(p.name("monomials"))
+	f := b.frame(b.Block(ptx.X))
+	in := f.resident(p.e-1, tokens)
+	to := b.tile(b.array(), b.Block(ptx.Y), b.Add(b.places(), next), piece)
+	b.If(b.Equal(f.tile, ptx.Int(0)), func() {
+		b.Store(b.At(b.At(to, b.places(), 4*piece), b.Thread(ptx.X), 4), 0, one)
+	})
+	to = b.At(b.At(to, b.Mul(f.tile, ptx.Int(p.monomials)), 4*piece), b.Thread(ptx.X), 4)
+	x := zeros(b.Kernel, p.e)
+	b.If(in.inside, func() {
+		at := in.token()
+		for c := range p.e - 1 {
+			b.CopyTo(x[c], b.Load(at, 4*c))
+		}
+		b.CopyTo(x[p.e-1], one)
+	})
+	for c, v := range x[:p.e-1] {
+		for d, w := range x[c:] {
+			b.Store(to, 4*piece*p.monomial(c, c+d), b.Times(v, w))
+		}
+	}
+	return b.Kernel
+}
+
+// headsTogether is the number of heads of a part of base.
+const headsTogether = 16
+
+// headThreads is that of a block of heads: a row each, of 120 at most.
+const headThreads = 128
+
+// place returns d and e of a row and whether it is one.
+func (b block) place(row ptx.U32) (d, e ptx.U32, valid ptx.Pred) {
+	in := b.Rem(row, ptx.Int(b.strip()))
+	d = b.Add(b.Mul(b.Div(row, ptx.Int(b.strip())), ptx.Int(b.dims())), b.Div(in, ptx.Int(b.e)))
+	valid = b.Both(b.Less(in, ptx.Int(b.dims()*b.e)), b.Less(d, ptx.Int(b.d)))
+	return d, b.Rem(in, ptx.Int(b.e)), valid
+}
+
+// spread writes B of every head, and base. It has the parameters of begin, m, u, B and
+// base. The first H blocks have a head each, the others a part of base.
+func (p pairs) spread() *ptx.Kernel {
+	b := p.begin(p.name("spread"))
+	m, u, to, base := b.array(), b.array(), b.array(), b.array()
+	row := b.Thread(ptx.X)
+	d, e, valid := b.place(row)
+	b.ExitUnless(b.Both(valid, b.Less(row, ptx.Int(p.rows()))))
+	head := b.Block(ptx.X)
+	m, u = b.At(m, e, 4), b.At(u, d, 4)
+	rowM, rowU := 4*padded(p.e), 4*padded(p.d)
+	b.If(b.Less(head, ptx.Int(p.heads)), func() {
+		m, u := b.At(m, head, p.e*rowM), b.At(u, head, p.e*rowU)
+		var ms, us []ptx.F32
+		for c := range p.e {
+			ms, us = append(ms, b.Load(m, c*rowM)), append(us, b.Load(u, c*rowU))
+		}
+		for c := range p.e - 1 {
+			for o := c; o < p.e; o++ {
+				v := b.Times(us[c], ms[o])
+				if o > c {
+					v = b.Fma(us[o], ms[c], v)
+				}
+				z := b.Add(row, ptx.Int(p.monomial(c, o)*p.rows()))
+				at := b.Add(b.Mul(b.Shr(z, 7), ptx.Int(p.held())), head)
+				b.Store(b.At(b.At(to, at, 4*piece), b.And(z, ptx.Int(piece-1)), 4), 0, v)
+			}
+		}
+	})
+	b.ExitUnless(b.AtLeast(head, ptx.Int(p.heads)))
+	part := b.Sub(head, ptx.Int(p.heads))
+	sum, first := b.Copy(zero), b.Mul(part, ptx.Int(headsTogether))
+	for h := range headsTogether {
+		head := b.Add(first, ptx.Int(h))
+		inside := b.Less(head, ptx.Int(p.heads))
+		head = b.Min(head, ptx.Int(p.heads-1))
+		last := b.Load(b.At(m, head, p.e*rowM), (p.e-1)*rowM)
+		mine := b.Load(b.At(u, head, p.e*rowU), (p.e-1)*rowU)
+		b.FmaTo(sum, b.Choose(inside, mine, zero), last)
+	}
+	b.Store(b.At(b.At(base, part, 4*p.rows()), row, 4), 0, sum)
+	return b.Kernel
+}
+
+// unfold writes dM and dU, at m and u of the gradient. It has the parameters of begin, the
+// number of slots of dB (H, Z), m, u, dB, dbase (rows), dm and du. A block has a head.
+func (p pairs) unfold() *ptx.Kernel {
+	b := p.begin(p.name("unfold"))
+	slots := b.Number()
+	m, u, db, base, dm, du := b.array(), b.array(), b.array(), b.array(), b.array(), b.array()
+	head, thread := b.Block(ptx.X), b.Thread(ptx.X)
+	rowM, rowU := 4*padded(p.e), 4*padded(p.d)
+	part := func(a ptx.U64, row int) ptx.U64 { return b.At(a, head, p.e*row) }
+	m, u, dm, du = part(m, rowM), part(u, rowU), part(dm, rowM), part(du, rowU)
+
+	// dB, with dbase as its last monomial.
+	memory := b.Shared(4 * (p.numbers() + p.rows()))
+	db = b.At(db, head, 4*p.numbers())
+	apart := b.Product(ptx.Int(p.heads), ptx.Int(4*p.numbers()))
+	b.For(thread, ptx.Int(p.numbers()/4), ptx.Int(headThreads), func(z ptx.U32) {
+		at := b.CopyAddress(b.At(db, z, 16))
+		sum := b.Load4(at, 0)
+		b.For(next, slots, next, func(ptx.U32) {
+			b.MoveTo(at, apart)
+			for l, v := range b.Load4(at, 0) {
+				b.PlusTo(sum[l], v)
+			}
+		})
+		b.StoreShared4(b.Add(memory, b.Mul(z, ptx.Int(16))), 0, sum)
+	})
+	b.For(thread, ptx.Int(p.rows()), ptx.Int(headThreads), func(row ptx.U32) {
+		b.StoreShared(b.Add(memory, b.Mul(row, ptx.Int(4))), 4*p.numbers(),
+			b.Load(b.At(base, row, 4), 0))
+	})
+	b.Barrier()
+
+	// at is where the monomial of n and o is, whichever is the smaller.
+	at := func(n ptx.U32, o int) ptx.U32 {
+		low := b.Min(n, ptx.Int(o))
+		high := b.Sub(b.Add(n, ptx.Int(o)), low)
+		k := b.Add(b.Sub(b.Mul(low, ptx.Int(p.e)), b.pairsOf(low)), high)
+		return b.Add(memory, b.Mul(k, ptx.Int(4*p.rows())))
+	}
+	b.For(thread, ptx.Int(p.e*p.e), ptx.Int(headThreads), func(i ptx.U32) {
+		n, e := b.Div(i, ptx.Int(p.e)), b.Rem(i, ptx.Int(p.e))
+		sum := b.Copy(zero)
+		for o := range p.e {
+			from := b.Add(at(n, o), b.Mul(e, ptx.Int(4)))
+			for d := range p.d {
+				b.FmaTo(sum, b.LoadShared(from, 4*p.row(d, 0)), b.Load(u, o*rowU+4*d))
+			}
+		}
+		b.Store(b.At(b.At(dm, n, rowM), e, 4), 0, sum)
+	})
+	b.For(thread, ptx.Int(p.e*p.d), ptx.Int(headThreads), func(i ptx.U32) {
+		n, d := b.Div(i, ptx.Int(p.d)), b.Rem(i, ptx.Int(p.d))
+		strip := b.Mul(b.Div(d, ptx.Int(p.dims())), ptx.Int(p.strip()))
+		row := b.Add(strip, b.Mul(b.Rem(d, ptx.Int(p.dims())), ptx.Int(p.e)))
+		sum := b.Copy(zero)
+		for o := range p.e {
+			from := b.Add(at(n, o), b.Mul(row, ptx.Int(4)))
+			for e := range p.e {
+				b.FmaTo(sum, b.LoadShared(from, 4*e), b.Load(m, o*rowM+4*e))
+			}
+		}
+		b.Store(b.At(b.At(du, n, rowU), d, 4), 0, sum)
+	})
+	return b.Kernel
+}

@@ -1,0 +1,160 @@
+package cuda
+
+// Shapes: as in pairs_products.go and pairs_tensors.go.
+
+import (
+	"slices"
+
+	"icar/nn"
+)
+
+// pairTensors is where the tensors of pairs lie, and what they are summed in.
+type pairTensors struct {
+	pairEnds
+	n, t  int // N padded, T
+	slots pairSlots
+
+	monomials, heads, base     span // F, B, base in parts
+	tensors, parts, g, ends    span // K, o in parts, g, R in slots
+	gradients, total, dbase    span // dK in slots, dK, dbase
+	dHeads                     span // dB in slots
+	dPositions                 span // of P, in slots
+	errors                     span // of every block of ends, summed over its tokens
+	weights, positions, deltas span // of others: folded weights, P, the folded gradient
+}
+
+// pairSlots is how many slots there are.
+type pairSlots struct{ outputs, gradients, positions, headSums, ends int }
+
+// Blocks that a product is to have at least, as far as it can be cut: a few for each
+// multiprocessor of a large card.
+const manyBlocks = 400
+
+// newPairSlots cuts the products.
+func (p pairs) newPairSlots(n, t int) pairSlots {
+	cut := func(tiles, most int) int { return min(most, max(1, up(manyBlocks, tiles))) }
+	h, k := headTiling(), turnedTiling()
+	return pairSlots{
+		outputs: p.outputDealing(n, t).slots, gradients: p.gradientDealing(n, t).slots,
+		positions: cut(up(pairsOf(t), k.height())*up(p.heads, k.width()), up(p.numbers(), piece)),
+		headSums:  cut(up(p.numbers(), h.width())*up(p.heads, h.height()), up(pairsOf(t), depth)),
+		ends:      t * n / piece,
+	}
+}
+
+// newPairTensors takes up memory. The spans of others are the folded weights and their
+// gradient, as newFolded lays them out, and P, as packing of pairs does.
+func (p *plan) newPairTensors(weights, deltas, positions span) pairTensors {
+	e := newPairEnds(p.config, p.t)
+	n := up(p.n, piece) * piece
+	s := e.newPairSlots(n, p.t)
+	places, outs, pairs := e.places(p.t), p.t*e.outs(), pairsOf(p.t)
+	return pairTensors{pairEnds: e, n: n, t: p.t, slots: s,
+		monomials:  p.zeros(n * e.lines(p.t)),
+		heads:      p.zeros(up(e.numbers(), piece) * piece * e.held()),
+		base:       p.zeros(up(e.heads, headsTogether) * e.rows()),
+		tensors:    p.zeros(e.stripTiles(p.t) * places * e.mainTiling().height()),
+		parts:      p.numbers(s.outputs * outs * n),
+		g:          p.numbers(outs * n),
+		ends:       p.numbers(s.ends * e.summed()),
+		gradients:  p.numbers(s.gradients * pairs * e.numbers()),
+		total:      p.zeros((pairs+depth)*e.numbers() + piece),
+		dbase:      p.numbers(e.rows()),
+		dHeads:     p.numbers(s.headSums * e.heads * e.numbers()),
+		dPositions: p.zeros(s.positions * e.packing(p.t).number()),
+		errors:     p.numbers(s.ends),
+		weights:    weights, deltas: deltas, positions: positions}
+}
+
+// planPairs plans the steps of a model whose heads are pairs.
+func (p *plan) planPairs() {
+	where, pack := newFolded(p.config, p.t), newPairs(p.config).packing(p.t)
+	ends := p.allotFolded(where, pack)
+	x := p.newPairTensors(ends.weights, ends.sum, ends.p[0])
+	calls := p.foldedEnds(ends, []gathering{{x.dPositions, ends.dp[0], pack.number(),
+		x.slots.positions}}, x.errors)
+	p.pairsForward(&p.forward, x)
+	p.pairsBackward(&p.forward, x)
+	p.begin, p.backward, p.step = calls.begin, calls.gradient, calls.descend
+}
+
+// pairsForward calls what makes the errors of folded weights and P, and with them the
+// gradient of o.
+func (p *plan) pairsForward(list *[]call, x pairTensors) {
+	e, l := x.pairEnds, x.layer
+	m, u := x.weights.from(l.m).argument, x.weights.from(l.u).argument
+	t, across := number(x.t), x.n/piece
+	p.add(list, e.monomialsOf(), [2]int{x.t, across}, piece,
+		append(append([]argument{t}, p.resident()...), x.monomials.argument)...)
+	p.add(list, e.spread(), [2]int{e.heads + up(e.heads, headsTogether), 1}, headThreads,
+		t, m, u, x.heads.argument, x.base.argument)
+	k := headTiling()
+	p.add(list, e.pairs.tensors(), [2]int{up(e.numbers(), k.width()),
+		up(pairsOf(x.t), k.height())}, k.threads(), t, x.positions.argument, x.heads.argument,
+		x.tensors.argument)
+	e.callOutputs(p, list, x.n, x.t, x.tensors, x.monomials, x.parts)
+	scale := float32(2 / float64(p.n*p.t*e.coords))
+	args := append(append([]argument{t}, p.resident()...), real(scale), number(x.n), number(x.slots.outputs))
+	for _, s := range []span{x.parts, x.monomials, x.base, x.weights.from(l.o), x.g, x.ends,
+		x.errors} {
+		args = append(args, s.argument)
+	}
+	p.add(list, e.kernel(), [2]int{x.t, across}, piece, args...)
+}
+
+// pairsBackward calls what makes the gradients of folded weights and, in slots, of P.
+func (p *plan) pairsBackward(list *[]call, x pairTensors) {
+	e, l, s := x.pairEnds, x.layer, x.slots
+	t := number(x.t)
+	e.callGradients(p, list, x.n, x.t, x.g, x.monomials, x.gradients)
+
+	sum := totals{slots: s.gradients, numbers: e.summed(), split: e.end - l.o}
+	quads := pairsOf(x.t) * e.numbers() / 4
+	p.add(list, sum.kernel(), [2]int{sum.narrow() + up(quads, totalThreads), 1}, totalThreads,
+		number(quads), number(s.ends), x.gradients.argument, x.total.argument, x.ends.argument,
+		x.deltas.from(l.o).argument, x.dbase.argument)
+
+	k := turnedTiling()
+	p.add(list, e.pairs.positions(), [2]int{up(e.heads, k.width()),
+		up(pairsOf(x.t), k.height()) * s.positions}, k.threads(), t, number(s.positions),
+		x.total.argument, x.heads.argument, x.dPositions.argument)
+	k = headTiling()
+	p.add(list, e.headSums(), [2]int{up(e.numbers(), k.width()),
+		up(e.heads, k.height()) * s.headSums}, k.threads(), t, number(s.headSums),
+		x.positions.argument, x.total.argument, x.dHeads.argument)
+	p.add(list, e.unfold(), [2]int{e.heads, 1}, headThreads, t, number(s.headSums),
+		x.weights.from(l.m).argument, x.weights.from(l.u).argument, x.dHeads.argument,
+		x.dbase.argument, x.deltas.from(l.m).argument, x.deltas.from(l.u).argument)
+}
+
+// mostKeysOfPairs is the largest T of pairs: kernels find a pair by a root that is exact.
+const mostKeysOfPairs = 1024
+
+// fewestHeads is the number of heads from which on the tensors of pairs are less work than
+// the heads.
+const fewestHeads = 40
+
+// paired returns whether the first layer takes tensors of pairs.
+func paired(c nn.Config, t int) bool {
+	mixer := c.Mixer == "" || c.Mixer == nn.FullHeads{}.Name()
+	return mixer && c.Mixing == nil && c.Depth == 1 && c.Attention == nn.LinearAttention &&
+		c.Position == nn.ProductPosition && !c.PreNorm && !c.MLPNorm && !c.FinalNorm &&
+		c.MLP == 0 && c.Heads >= fewestHeads && c.Embed <= 15 && c.Width <= 7 && c.Width >= 1 &&
+		t <= mostKeysOfPairs
+}
+
+// callOutputs calls outputs for n sequences, padded, of length t.
+func (p pairs) callOutputs(to *plan, list *[]call, n, t int, tensors, monomials, slots span) {
+	s := p.outputDealing(n, t)
+	to.add(list, p.outputs(), [2]int{s.blocks(), 1}, p.mainTiling().threads(),
+		slices.Concat([]argument{number(t)}, s.arguments(), []argument{number(n),
+			tensors.argument, monomials.argument, slots.argument})...)
+}
+
+// callGradients calls gradients in the same way.
+func (p pairs) callGradients(to *plan, list *[]call, n, t int, g, monomials, slots span) {
+	s := p.gradientDealing(n, t)
+	to.add(list, p.gradients(), [2]int{s.blocks(), 1}, p.mainTiling().threads(),
+		slices.Concat([]argument{number(t)}, s.arguments(), []argument{number(n), g.argument,
+			monomials.argument, slots.argument})...)
+}
