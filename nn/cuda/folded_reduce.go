@@ -39,8 +39,13 @@ func (b *blocks) gather(from ptx.U64, numbers, slots int, tile ptx.U32,
 	at := b.At(b.At(from, column, 16), row, 4*numbers)
 	sums := zeros(b.Kernel, 4)
 	b.If(b.Less(column, ptx.Int(numbers/4)), func() {
-		for first := 0; first < slots; first += inFlight * tileRows {
-			b.gatherSome(sums, at, row, numbers, first, slots)
+		const some = inFlight * tileRows
+		b.For(ptx.Int(0), ptx.Int(slots/some), next, func(i ptx.U32) {
+			b.gatherSome(sums, b.At(at, i, 4*numbers*some), row, numbers, some)
+		})
+		if slots%some > 0 {
+			rest := b.Move(at, ptx.Long(4*numbers*(slots-slots%some)))
+			b.gatherSome(sums, rest, row, numbers, slots%some)
 		}
 	})
 	parts := b.room(4 * tileRows * tileNumbers)
@@ -58,10 +63,10 @@ func (b *blocks) gather(from ptx.U64, numbers, slots int, tile ptx.U32,
 	})
 }
 
-// gatherSome adds those of the slots from the first on to sums.
-func (b *blocks) gatherSome(sums []ptx.F32, at ptx.U64, row ptx.U32, numbers, first, slots int) {
+// gatherSome adds some slots to sums, whose loads are all under way before it waits.
+func (b *blocks) gatherSome(sums []ptx.F32, at ptx.U64, row ptx.U32, numbers, slots int) {
 	var loads [][4]ptx.F32
-	for s := first; s < min(slots, first+inFlight*tileRows); s += tileRows {
+	for s := 0; s < slots; s += tileRows {
 		offset := 4 * numbers * s
 		if s+tileRows <= slots {
 			loads = append(loads, b.Load4(at, offset))
