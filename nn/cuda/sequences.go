@@ -124,7 +124,10 @@ func (s sequences) apart() int { return (4*s.tiles()*s.pitch()+31)/32*32 + 4 }
 // pitch is the distance of tokens in shared memory, in numbers: there are also vectors of
 // D numbers, where there are scratch tensors.
 func (s sequences) pitch() int {
-	if s.scratch() {
+	switch {
+	case s.hidden() > 0:
+		return max(s.es(), s.d1s())
+	case s.scratch():
 		return max(s.es(), s.ds())
 	}
 	return s.es()

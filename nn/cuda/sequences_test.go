@@ -172,10 +172,12 @@ func TestSequencesGiveTheGradientOfFoldedWeights(t *testing.T) {
 	many.Heads, many.Residual = 11, true
 	one, softOne := plain, soft
 	one.Heads, softOne.Heads = 1, 1
+	square := plain
+	square.Width, square.Embed, square.MLP, square.Position = 2, 4, 2, nn.NoPosition
 	bare.Norm, bare.Position, bare.Attention = false, nn.NoPosition, nn.SoftmaxAttention
 	for name, c := range map[string]nn.Config{"augmented": augmented, "deep": deep,
 		"added": added, "plain": plain, "softmax": soft, "many": many, "bare": bare,
-		"one": one, "one softly": softOne} {
+		"one": one, "one softly": softOne, "square": square} {
 		t.Run(name, func(t *testing.T) { holdSequences(t, c, 11, 6) })
 	}
 }
