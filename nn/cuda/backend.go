@@ -17,19 +17,25 @@ const Arithmetic = "cuda-fma"
 type Backend struct {
 	model *nn.Transformer[float32]
 	runs  runs
+	halls *halls
 }
 
-var _ nn.Backend = (*Backend)(nil)
+var _ nn.Descender = (*Backend)(nil)
 
 // On returns what makes a Backend of a model on d. Of models that there are no kernels
 // for the error is errors.ErrUnsupported, with the reason. Several may be made on one
-// device as long as they are used from one goroutine at a time, as the device is.
+// device as long as they are used from one goroutine at a time, as the device is; or from
+// many on what [device.Share] makes of it: models of one shape then make their steps side
+// by side, see [Backend.Descend]. The kernels that are compiled for them stay until the
+// device is closed.
 func On(d device.Device) nn.NewBackend {
+	l := new(library)
+	h := &halls{device: d, library: l, patience: patience}
 	return func(model *nn.Transformer[float32]) (nn.Backend, error) {
 		if err := supported(model.Config()); err != nil {
 			return nil, err
 		}
-		return &Backend{model, newRuns(d, model)}, nil
+		return &Backend{model, newRuns(d, l, model), h}, nil
 	}
 }
 
