@@ -309,25 +309,42 @@ func TestSlowRunIsLeftBehind(t *testing.T) {
 	steps(t, fast, 1, 9) // without an end if it waited
 }
 
-// What the device says when it fails is told to all whose steps it was to make.
+// failing is a device that fails once, after one course, and then seems to work.
+type failing struct {
+	device.Device
+	courses int
+}
+
+var errFailed = errors.New("a bit has flipped")
+
+func (f *failing) Replay(ctx context.Context, g device.Graph, n int) error {
+	if f.courses++; f.courses == 2 {
+		return errFailed
+	}
+	return f.Device.Replay(ctx, g, n)
+}
+
+// After a device has failed nothing is known of the runs: their steps and weights are refused
+// with what it said. Who comes later is not among them.
 func TestDeviceOfAHallFails(t *testing.T) {
 	c := small()
-	e := emulator.New()
-	d := device.Share(e)
-	build := cuda.OnPatient(d, time.Hour)
+	build := cuda.OnPatient(device.Share(&failing{Device: emulator.New()}), time.Hour)
 	cards := deck{draw(c, 1, 11, 1)[0], 5}
 	_, s := descend(t, build, c, 1, nn.Descent{Feed: cards, Last: 9})
 	steps(t, s, 1, 1)
-	if err := e.Close(); err != nil {
-		t.Fatal(err)
-	}
 	for range 2 {
-		if _, err := s.Steps(context.Background(), 2, 1); err == nil {
-			t.Error("a device that is closed makes steps")
+		if _, err := s.Steps(context.Background(), 2, 1); !errors.Is(err, errFailed) {
+			t.Errorf("steps end with %v", err)
 		}
-		if err := s.Sync(context.Background()); err == nil {
-			t.Error("what is known of nobody is fetched")
+		if err := s.Sync(context.Background()); !errors.Is(err, errFailed) {
+			t.Errorf("what nobody knows is fetched with %v", err)
 		}
+	}
+	_, other := descend(t, build, c, 2, nn.Descent{Feed: cards, Last: 9})
+	steps(t, other, 1, 2)
+	finish(t, other)
+	if err := s.Close(context.Background()); err != nil {
+		t.Error(err)
 	}
 }
 
@@ -348,5 +365,40 @@ func TestPace(t *testing.T) {
 			t.Errorf("after %d steps in %v at pace %d it is %d, want %d", test.steps, test.took,
 				test.pace, got, test.want)
 		}
+	}
+}
+
+// compiling counts the kernels that a device compiles.
+type compiling struct {
+	device.Device
+	names []string
+}
+
+func (c *compiling) Load(ctx context.Context, text string, names ...string) (device.Module,
+	error) {
+	c.names = append(c.names, names...)
+	return c.Device.Load(ctx, text, names...)
+}
+
+// What was compiled for a model is not compiled again, for another of its shape or one that
+// has some of its kernels: a deeper one has all of them, one with an MLP has more.
+func TestKernelsAreCompiledOnce(t *testing.T) {
+	c := small()
+	deep, more := c, c
+	deep.Depth, more.MLP = 3, 2
+	d := &compiling{Device: emulator.New()}
+	build := cuda.On(d)
+	var counts []int
+	for i, c := range []nn.Config{c, c, deep, more, more} {
+		gradient(t, build, newModel(t, c, uint64(i)), draw(c, 1, 3, 1)[0])
+		counts = append(counts, len(d.names))
+	}
+	if counts[0] == 0 || counts[2] != counts[0] || counts[3] <= counts[2] ||
+		counts[4] != counts[3] {
+		t.Errorf("kernels compiled up to each model: %v", counts)
+	}
+	slices.Sort(d.names)
+	if n := len(slices.Compact(slices.Clone(d.names))); n != len(d.names) {
+		t.Errorf("of %d kernels %d are different", len(d.names), n)
 	}
 }

@@ -10,36 +10,43 @@ import (
 )
 
 // library is the kernels that a device has compiled, which takes as long as thousands of
-// steps: models of one shape have the same. It may be used from many goroutines.
+// steps: models of one shape have all of them in common, and others most. It may be used
+// from many goroutines.
 type library struct {
 	mu      sync.Mutex
-	modules map[string]device.Module // by their text
+	kernels map[string]device.Kernel // by their text
+	modules []device.Module
 }
 
-// load returns kernels by their names, compiled if they have not been before.
+// load returns kernels by their names. Those that were not compiled before are, in one
+// module.
 func (l *library) load(ctx context.Context, d device.Device, kernels []*ptx.Kernel) (
 	map[string]device.Kernel, error) {
-	text := ptx.Text(kernels...)
-	var names []string
-	for _, k := range kernels {
-		names = append(names, k.Name())
-	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	module, known := l.modules[text]
-	if !known {
-		var err error
-		if module, err = d.Load(ctx, text, names...); err != nil {
+	var missing []*ptx.Kernel
+	var names, texts []string
+	for _, k := range kernels {
+		text := ptx.Text(k)
+		if _, known := l.kernels[text]; !known {
+			missing, names, texts = append(missing, k), append(names, k.Name()), append(texts, text)
+		}
+	}
+	if len(missing) > 0 {
+		module, err := d.Load(ctx, ptx.Text(missing...), names...)
+		if err != nil {
 			return nil, err
 		}
-		if l.modules == nil {
-			l.modules = map[string]device.Module{}
+		if l.modules = append(l.modules, module); l.kernels == nil {
+			l.kernels = map[string]device.Kernel{}
 		}
-		l.modules[text] = module
+		for i, text := range texts {
+			l.kernels[text] = module.Kernels[i]
+		}
 	}
 	all := map[string]device.Kernel{}
-	for i, name := range names {
-		all[name] = module.Kernels[i]
+	for _, k := range kernels {
+		all[k.Name()] = l.kernels[ptx.Text(k)]
 	}
 	return all, nil
 }
@@ -48,9 +55,9 @@ func (l *library) load(ctx context.Context, d device.Device, kernels []*ptx.Kern
 func (l *library) unload(ctx context.Context, d device.Device) (err error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	for text, m := range l.modules {
+	for _, m := range l.modules {
 		err = errors.Join(err, d.Unload(ctx, m))
-		delete(l.modules, text)
 	}
+	l.modules, l.kernels = nil, nil
 	return err
 }
