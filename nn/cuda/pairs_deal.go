@@ -43,12 +43,59 @@ type dealt struct{ total, units, slots ptx.U32 }
 // dealt has the parameters U, u and the number of slots.
 func (b block) dealt() dealt { return dealt{b.Number(), b.Number(), b.Number()} }
 
-// each runs body from the first unit of the block on; it returns how many it has taken.
-func (s dealt) each(b block, body func(at ptx.U32) (used ptx.U32)) {
+// spot is a unit of the work: of a row of tiles, or of one, in a column.
+type spot struct{ at, column, row, unit ptx.U32 }
+
+// each runs body from the first unit of the block on; it returns how many it has taken, of
+// one tile. A column is rows of so many units.
+func (s dealt) each(b block, columns, rows ptx.U32, size func(row ptx.U32) ptx.U32,
+	body func(at spot) (used ptx.U32)) {
 	first := b.Mul(b.Block(ptx.X), s.units)
 	end := b.Min(b.Add(first, s.units), s.total)
+	perColumn := b.Div(s.total, columns)
+	row, unit := b.walk(rows, b.Rem(first, perColumn), size)
+	column := b.Div(first, perColumn)
 	step := b.Add(ptx.Int(0), ptx.Int(0))
-	b.For(first, end, step, func(at ptx.U32) { b.SetTo(step, body(at)) })
+	b.For(first, end, step, func(at ptx.U32) {
+		b.SetTo(step, body(spot{at, column, row, unit}))
+		b.AddTo(unit, step)
+		done := b.AtLeast(unit, size(row))
+		b.SetTo(unit, b.Pick(done, ptx.Int(0), unit))
+		b.AddTo(row, b.Pick(done, next, ptx.Int(0)))
+		done = b.AtLeast(row, rows)
+		b.SetTo(row, b.Pick(done, ptx.Int(0), row))
+		b.AddTo(column, b.Pick(done, next, ptx.Int(0)))
+	})
+}
+
+// eachAnew is each of one column for a body that needs all registers: it finds every spot
+// by itself.
+func (s dealt) eachAnew(b block, rows ptx.U32, size func(row ptx.U32) ptx.U32,
+	body func(at spot) (used ptx.U32)) {
+	first := b.Mul(b.Block(ptx.X), s.units)
+	step := b.Add(ptx.Int(0), ptx.Int(0))
+	b.For(first, b.Min(b.Add(first, s.units), s.total), step, func(at ptx.U32) {
+		row, unit := b.walk(rows, at, size)
+		b.SetTo(step, body(spot{at, ptx.Int(0), row, unit}))
+	})
+}
+
+// walk returns the row that has unit at of a column, and which unit of the row it is. It
+// looks at some rows at a time, as one waits for the sum of those before.
+func (b block) walk(rows, at ptx.U32, size func(row ptx.U32) ptx.U32) (row, unit ptx.U32) {
+	row, unit = b.Add(ptx.Int(0), ptx.Int(0)), b.Add(at, ptx.Int(0))
+	end := b.Add(ptx.Int(0), ptx.Int(0))
+	const together = 4
+	b.For(ptx.Int(0), rows, ptx.Int(together), func(first ptx.U32) {
+		for i := range together {
+			r := b.Add(first, ptx.Int(i))
+			here := b.AtLeast(at, end)
+			b.SetTo(row, b.Pick(here, r, row))
+			b.SetTo(unit, b.Pick(here, b.Sub(at, end), unit))
+			b.AddTo(end, size(r))
+		}
+	})
+	return row, unit
 }
 
 // stretch is what a block has of a tile.
@@ -73,20 +120,4 @@ func (s stretch) slots(b block, body func(slot ptx.U32, fill bool)) {
 	b.If(s.last, func() {
 		b.For(b.Add(s.slot, next), s.count, next, func(slot ptx.U32) { body(slot, true) })
 	})
-}
-
-// walk returns the row that has unit at, which unit of the row it is, and how many it has.
-func (b block) walk(rows, at ptx.U32, size func(row ptx.U32) ptx.U32) (row, unit, units ptx.U32) {
-	row, unit = b.Add(ptx.Int(0), ptx.Int(0)), b.Add(at, ptx.Int(0))
-	units = b.Add(ptx.Int(0), ptx.Int(0))
-	end := b.Add(ptx.Int(0), ptx.Int(0))
-	b.For(ptx.Int(0), rows, next, func(r ptx.U32) {
-		size := size(r)
-		here := b.AtLeast(at, end)
-		b.SetTo(row, b.Pick(here, r, row))
-		b.SetTo(unit, b.Pick(here, b.Sub(at, end), unit))
-		b.SetTo(units, b.Pick(here, size, units))
-		b.AddTo(end, size)
-	})
-	return row, unit, units
 }

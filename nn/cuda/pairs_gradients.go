@@ -54,11 +54,12 @@ func (p pairs) gradients() *ptx.Kernel {
 		all = b.Shr(b.Add(seen(b.Add(strip, ptx.Int(7))), ptx.Int(piece-1)), 7)
 		return all, b.Shr(b.Add(seen(b.Add(strip, ptx.Int(3))), ptx.Int(piece/2-1)), 7)
 	}
-	s.each(b, func(at ptx.U32) ptx.U32 {
-		row, rest, _ := b.walk(tiles, at, func(tile ptx.U32) ptx.U32 {
-			all, whole := crossed(tile)
-			return b.Add(b.Mul(whole, stages), b.Mul(b.Sub(all, whole), cheap))
-		})
+	size := func(tile ptx.U32) ptx.U32 {
+		all, whole := crossed(tile)
+		return b.Add(b.Mul(whole, stages), b.Mul(b.Sub(all, whole), cheap))
+	}
+	s.eachAnew(b, tiles, size, func(at spot) ptx.U32 {
+		row, rest := at.row, at.unit
 		_, whole := crossed(row)
 		wholes := b.Mul(whole, stages)
 		isWhole := b.Less(rest, wholes)
@@ -66,7 +67,7 @@ func (p pairs) gradients() *ptx.Kernel {
 		rest = b.Sub(rest, b.Pick(isWhole, ptx.Int(0), wholes))
 		column := b.Add(b.Div(rest, length), b.Pick(isWhole, ptx.Int(0), whole))
 		unit := b.Rem(rest, length)
-		mine := s.stretch(b, at, unit, length)
+		mine := s.stretch(b, at.at, unit, length)
 		stageOf := func(unit ptx.U32) ptx.U32 {
 			return b.Pick(isWhole, unit, b.Div(b.Mul(unit, ptx.Int(full)), ptx.Int(cheaper)))
 		}

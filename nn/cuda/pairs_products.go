@@ -42,16 +42,15 @@ func (p pairs) outputs() *ptx.Kernel {
 	n := b.Number()
 	tensors, monomials, slots := b.array(), b.array(), b.array()
 	tiles := b.Div(b.Add(b.Mul(b.length, ptx.Int(p.strips())), ptx.Int(7)), ptx.Int(8))
-	perColumn := b.Div(s.total, b.Shr(n, 7))
 	places, seat := b.places(), t.seat(b.Kernel)
-	s.each(b, func(at ptx.U32) ptx.U32 {
-		column := b.Div(at, perColumn)
-		tile, stage, stages := b.walk(tiles, b.Rem(at, perColumn), func(tile ptx.U32) ptx.U32 {
-			strip := b.Add(b.Shl(tile, 3), ptx.Int(7))
-			keys := b.Min(b.Add(b.Div(strip, ptx.Int(p.strips())), next), b.length)
-			return b.Shr(b.Add(b.Mul(keys, ptx.Int(p.monomials)), ptx.Int(depth-1)), 3)
-		})
-		mine := s.stretch(b, at, stage, stages)
+	stages := func(tile ptx.U32) ptx.U32 {
+		strip := b.Add(b.Shl(tile, 3), ptx.Int(7))
+		keys := b.Min(b.Add(b.Div(strip, ptx.Int(p.strips())), next), b.length)
+		return b.Shr(b.Add(b.Mul(keys, ptx.Int(p.monomials)), ptx.Int(depth-1)), 3)
+	}
+	s.each(b, b.Shr(n, 7), tiles, stages, func(at spot) ptx.U32 {
+		column, tile, stage := at.column, at.row, at.unit
+		mine := s.stretch(b, at.at, stage, stages(tile))
 		left := b.At(b.tile(tensors, tile, places, t.height()), stage, 4*depth*t.height())
 		right := b.tile(monomials, column, b.Add(places, next), t.width())
 		sums := t.multiply(b.Kernel, seat, mine.used, t.slab(b.Kernel, left, t.height()),
