@@ -51,33 +51,31 @@ type spot struct{ at, column, row, unit ptx.U32 }
 func (s dealt) each(b block, columns, rows ptx.U32, size func(row ptx.U32) ptx.U32,
 	body func(at spot) (used ptx.U32)) {
 	first := b.Mul(b.Block(ptx.X), s.units)
-	end := b.Min(b.Add(first, s.units), s.total)
-	perColumn := b.Div(s.total, columns)
-	row, unit := b.walk(rows, b.Rem(first, perColumn), size)
-	column := b.Div(first, perColumn)
 	step := b.Add(ptx.Int(0), ptx.Int(0))
-	b.For(first, end, step, func(at ptx.U32) {
-		b.SetTo(step, body(spot{at, column, row, unit}))
-		b.AddTo(unit, step)
-		done := b.AtLeast(unit, size(row))
-		b.SetTo(unit, b.Pick(done, ptx.Int(0), unit))
-		b.AddTo(row, b.Pick(done, next, ptx.Int(0)))
-		done = b.AtLeast(row, rows)
-		b.SetTo(row, b.Pick(done, ptx.Int(0), row))
-		b.AddTo(column, b.Pick(done, next, ptx.Int(0)))
+	b.For(first, b.Min(b.Add(first, s.units), s.total), step, func(at ptx.U32) {
+		perColumn := b.Div(s.total, columns)
+		row, unit := b.walk(rows, b.Rem(at, perColumn), size)
+		b.SetTo(step, body(spot{at, b.Div(at, perColumn), row, unit}))
 	})
 }
 
-// eachAnew is each of one column for a body that needs all registers: it finds every spot
-// by itself.
-func (s dealt) eachAnew(b block, rows ptx.U32, size func(row ptx.U32) ptx.U32,
-	body func(at spot) (used ptx.U32)) {
-	first := b.Mul(b.Block(ptx.X), s.units)
-	step := b.Add(ptx.Int(0), ptx.Int(0))
-	b.For(first, b.Min(b.Add(first, s.units), s.total), step, func(at ptx.U32) {
-		row, unit := b.walk(rows, at, size)
-		b.SetTo(step, body(spot{at, ptx.Int(0), row, unit}))
+// aside keeps numbers of the block in shared memory while all registers are sums: thread 0
+// writes them before a barrier of the caller, and what aside returns reads them.
+func (b block) aside(v ...ptx.U32) func() []ptx.U32 {
+	memory := b.Shared(4 * len(v))
+	b.Barrier() // what was aside before has been read
+	b.If(b.Equal(b.Thread(ptx.X), ptx.Int(0)), func() {
+		for i, x := range v {
+			b.StoreShared(memory, 4*i, b.OfBits(x))
+		}
 	})
+	return func() []ptx.U32 {
+		read := make([]ptx.U32, len(v))
+		for i := range read {
+			read[i] = b.Bits(b.LoadShared(memory, 4*i))
+		}
+		return read
+	}
 }
 
 // walk returns the row that has unit at of a column, and which unit of the row it is. It
@@ -101,7 +99,7 @@ func (b block) walk(rows, at ptx.U32, size func(row ptx.U32) ptx.U32) (row, unit
 // stretch is what a block has of a tile.
 type stretch struct {
 	used, slot, count ptx.U32
-	last              ptx.Pred // the tile's end
+	last              ptx.U32 // 1 at the tile's end
 }
 
 // stretch is that from unit at on, which is one of so many of its tile.
@@ -111,13 +109,13 @@ func (s dealt) stretch(b block, at, unit, units ptx.U32) stretch {
 	rest := b.Sub(units, unit)
 	return stretch{used: b.Min(rest, b.Sub(end, at)),
 		slot:  b.Sub(block, b.Div(b.Sub(at, unit), s.units)),
-		count: s.slots, last: b.AtLeast(b.Sub(end, at), rest)}
+		count: s.slots, last: b.Pick(b.AtLeast(b.Sub(end, at), rest), next, ptx.Int(0))}
 }
 
 // slots runs body for the slot, and to fill those behind if there is nothing for them.
 func (s stretch) slots(b block, body func(slot ptx.U32, fill bool)) {
 	body(s.slot, false)
-	b.If(s.last, func() {
+	b.If(b.Equal(s.last, next), func() {
 		b.For(b.Add(s.slot, next), s.count, next, func(slot ptx.U32) { body(slot, true) })
 	})
 }

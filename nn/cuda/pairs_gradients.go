@@ -37,7 +37,7 @@ func (p pairs) gradients() *ptx.Kernel {
 	b.Bounds(t.threads(), 3)
 	s := b.dealt()
 	n := b.Number()
-	g, monomials, slots := b.array(), b.array(), b.array()
+	g, monomials := b.array(), b.array()
 	tiles := b.Div(b.Add(b.Mul(b.length, ptx.Int(p.strips())), ptx.Int(7)), ptx.Int(8))
 	stages := b.Shr(n, 3)
 	cheap := b.Mul(b.Shr(stages, 3), ptx.Int(cheaper))
@@ -58,7 +58,7 @@ func (p pairs) gradients() *ptx.Kernel {
 		all, whole := crossed(tile)
 		return b.Add(b.Mul(whole, stages), b.Mul(b.Sub(all, whole), cheap))
 	}
-	s.eachAnew(b, tiles, size, func(at spot) ptx.U32 {
+	s.each(b, next, tiles, size, func(at spot) ptx.U32 {
 		row, rest := at.row, at.unit
 		_, whole := crossed(row)
 		wholes := b.Mul(whole, stages)
@@ -77,12 +77,15 @@ func (p pairs) gradients() *ptx.Kernel {
 		f := b.At(b.tile(monomials, b.Shr(from, 4), lines, piece), b.And(from, ptx.Int(15)), 4*depth)
 		dy := b.At(b.tile(g, b.Shr(from, 4), outs, piece), b.And(from, ptx.Int(15)), 4*depth)
 		line := b.Min(b.Add(place, b.Thread(ptx.X)), b.Sub(places, next))
+		aside := b.aside(strip, place, mine.used, mine.slot, mine.last)
 		useful := p.useful(b, t, seat, strip, place)
 		sums := t.multiplyWhere(b.Kernel, useful, seat, b.Sub(end, from),
 			p.tokens(b, t, strip, dy, f, outs, lines, from),
 			t.along(b.Kernel, b.At(f, line, 4*piece), t.width(), b.leap(lines, from)))
-		p.keep(b, t, seat, strip, place, sums, slots, mine)
-		return mine.used
+		v := aside()
+		kept := stretch{used: v[2], slot: v[3], count: s.slots, last: v[4]}
+		p.keep(b, t, seat, v[0], v[1], sums, b.array(), kept)
+		return kept.used
 	})
 	return b.Kernel
 }
