@@ -37,13 +37,9 @@ func (p pairs) gradients() *ptx.Kernel {
 	b.Bounds(t.threads(), 3)
 	s := b.dealt()
 	n := b.Number()
-	g, monomials := b.array(), b.array()
 	tiles := b.Div(b.Add(b.Mul(b.length, ptx.Int(p.strips())), ptx.Int(7)), ptx.Int(8))
 	stages := b.Shr(n, 3)
 	cheap := b.Mul(b.Shr(stages, 3), ptx.Int(cheaper))
-	outs, seat := b.Mul(b.length, ptx.Int(p.outs())), t.seat(b.Kernel)
-	places := b.places()
-	lines := b.Add(places, next)
 	last := b.Sub(b.length, next)
 	seen := func(strip ptx.U32) ptx.U32 {
 		i := b.Min(b.Div(strip, ptx.Int(p.strips())), last)
@@ -73,6 +69,9 @@ func (p pairs) gradients() *ptx.Kernel {
 		}
 		from, end := stageOf(unit), stageOf(b.Add(unit, mine.used))
 
+		g, monomials := b.array(), b.array()
+		outs, places, seat := b.Mul(b.length, ptx.Int(p.outs())), b.places(), t.seat(b.Kernel)
+		lines := b.Add(places, next)
 		strip, place := b.Shl(row, 3), b.Mul(column, ptx.Int(t.width()))
 		f := b.At(b.tile(monomials, b.Shr(from, 4), lines, piece), b.And(from, ptx.Int(15)), 4*depth)
 		dy := b.At(b.tile(g, b.Shr(from, 4), outs, piece), b.And(from, ptx.Int(15)), 4*depth)
