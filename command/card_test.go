@@ -20,7 +20,7 @@ import (
 )
 
 // testCard says what card the command finds in a test: none for "", an emulator, one
-// that is lost at its N-th launch, lost-N, or what the driver of the machine finds, nvidia.
+// that is lost at its N-th launch or step, lost-N, or what the driver of the machine finds, nvidia.
 const testCard = "ICAR_TEST_CARD"
 
 // withTestCard gives the command the card that testCard names: whatever card the machine
@@ -46,17 +46,31 @@ func openTestCard(ctx context.Context) (device.Device, error) {
 	return &losing{Device: emulator.New(), left: int32(n)}, err
 }
 
-// losing is a device that is lost after so many launches.
+// losing is a device that is lost after so many launches and steps.
 type losing struct {
 	device.Device
 	left int32
 }
 
+var errTaken = fmt.Errorf("%w: it was taken away", device.ErrLost)
+
 func (l *losing) Launch(ctx context.Context, work []device.Launch) error {
 	if atomic.AddInt32(&l.left, -1) < 0 {
-		return fmt.Errorf("%w: it was taken away", device.ErrLost)
+		return errTaken
 	}
 	return l.Device.Launch(ctx, work)
+}
+
+func (l *losing) Replay(ctx context.Context, g device.Graph, n int) error {
+	for range n {
+		if atomic.AddInt32(&l.left, -1) < 0 {
+			return errTaken
+		}
+		if err := l.Device.Replay(ctx, g, 1); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // onCards is the environment of a test with such a card.

@@ -7,7 +7,6 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"runtime"
 	"slices"
 	"strings"
 	"text/tabwriter"
@@ -17,6 +16,7 @@ import (
 	"icar/experiment"
 	"icar/internal/suggest"
 	"icar/internal/visible"
+	"icar/nn"
 	"icar/outcome"
 	"icar/report"
 	"icar/run"
@@ -75,7 +75,8 @@ which icar sweep work and icar sweep submit start.
 	c.Flags().StringVar(&f.out, "out", "icar-out", "the folder to write")
 	c.Flags().Uint64Var(&f.seed, "seed", 0,
 		"seed of all randomness; the same seed gives the same bits")
-	c.Flags().IntVar(&f.workers, "workers", 0, "trials at a time (default: one a processor)")
+	c.Flags().IntVar(&f.workers, "workers", 0, 
+		"trials at a time (default: one a processor, on a card 8 or more)")
 	c.Flags().StringArrayVar(&f.set, "set", nil,
 		"override a setting of the trials, KEY=VALUE; repeatable; the report lists the keys")
 	addStyle(c.Flags(), &f.style)
@@ -120,7 +121,7 @@ func (h *house) reproduce(c *cobra.Command, names []string, f reproduceFlags) (e
 	switch {
 	case f.sweep:
 		if options.Known, err = h.reproduceInSweep(c, f.database, chosen, plans, options,
-			f.atOnce(c)); err != nil {
+			f.atOnce(c, options.Processor)); err != nil {
 			return err
 		}
 	case options.Scale == outcome.Paper:
@@ -157,11 +158,11 @@ func (h *house) reproduce(c *cobra.Command, names []string, f reproduceFlags) (e
 }
 
 // atOnce is the number of trials of a sweep that this process works on at a time.
-func (f reproduceFlags) atOnce(c *cobra.Command) int {
+func (f reproduceFlags) atOnce(c *cobra.Command, p nn.Processor) int {
 	if c.Flags().Changed("workers") {
 		return f.workers
 	}
-	return runtime.GOMAXPROCS(0)
+	return experiment.AtOnce(p)
 }
 
 func (f reproduceFlags) options() (experiment.Options, error) {

@@ -37,7 +37,7 @@ func experimentSweep(chosen []experiment.Experiment, plans [][]outcome.Trial,
 	}
 	var specs []sweep.Spec
 	for i, e := range chosen {
-		for _, t := range plans[i] {
+		for _, t := range experiment.Abreast(e, plans[i]) {
 			config, err := json.Marshal(experimentTrial{program, e.Name, t})
 			if err != nil {
 				return sweep.Sweep{}, nil, err

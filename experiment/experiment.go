@@ -43,6 +43,9 @@ type Experiment struct {
 	Override func(t outcome.Trial, key, value string) (outcome.Trial, error)
 	// On returns the trial in an arithmetic.
 	On func(t outcome.Trial, arithmetic string) (outcome.Trial, error)
+	// Alike returns what trials that are best run at the same time have in common,
+	// "" for those that go with no other.
+	Alike func(outcome.Trial) string
 	// Check returns an error when the trial's configuration is not one that
 	// can be run in an environment, which says what to change.
 	Check func(outcome.Trial, Env) error
@@ -65,6 +68,14 @@ type Findings struct {
 type Config interface {
 	// Check returns an error that says what to change.
 	Check() error
+}
+
+// Kin is a Config that says which trials are best run at the same time.
+type Kin interface {
+	Config
+	// Alike is one word for trials that train models of one shape, for as many steps on
+	// as many sequences: a card makes their steps side by side. It changes no result.
+	Alike() string
 }
 
 // Done is a trial that was run, in the experiment's own types.
@@ -114,6 +125,13 @@ func Define[C Config, R any](s Spec[C, R]) Experiment {
 			var c C
 			err := decode(t.Config, &c)
 			return newTrial(s.Name, c, arithmetic), err
+		},
+		Alike: func(t outcome.Trial) string {
+			var c C
+			if k, ok := any(&c).(Kin); ok && decode(t.Config, &c) == nil {
+				return k.Alike()
+			}
+			return ""
 		},
 		Check: func(t outcome.Trial, m Env) error {
 			var c C

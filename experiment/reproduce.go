@@ -4,12 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"runtime"
 	"runtime/metrics"
 	"slices"
 	"time"
 
 	"golang.org/x/sync/errgroup"
+	"golang.org/x/sync/semaphore"
 
 	"icar/nn"
 	"icar/outcome"
@@ -21,7 +21,7 @@ type Options struct {
 	Scale   outcome.Scale
 	Seed    uint64
 	Set     []outcome.Setting // overrides, each applied to every trial that is run
-	Workers int               // trials at a time; 0 is one a processor
+	Workers int               // trials at a time; 0 is as many as AtOnce says
 	// Processor is what networks run on, zero for the machine's default kernel. The
 	// trials of an experiment that trains some are in its arithmetic.
 	Processor nn.Processor
@@ -73,7 +73,7 @@ func Reproduce(ctx context.Context, e Experiment, o Options,
 		return outcome.Outcome{}, outcome.Cost{}, err
 	}
 	if o.Workers == 0 {
-		o.Workers = runtime.GOMAXPROCS(0)
+		o.Workers = AtOnce(o.Processor)
 	}
 	if o.Notice == nil {
 		o.Notice = func(string) {}
@@ -83,30 +83,41 @@ func Reproduce(ctx context.Context, e Experiment, o Options,
 	if err != nil {
 		return outcome.Outcome{}, outcome.Cost{}, err
 	}
-	results := make([]outcome.Result, len(trials))
+	results, place := make([]outcome.Result, len(trials)), map[string]int{}
+	for i, t := range trials {
+		place[t.ID] = i
+	}
 	var found Findings
 	cost, err := measure(o.Workers, func() error {
 		group, ctx := errgroup.WithContext(ctx)
-		group.SetLimit(o.Workers)
-		for i, t := range trials {
-			group.Go(func() (err error) {
-				if err := ctx.Err(); err != nil {
+		room := semaphore.NewWeighted(int64(o.Workers))
+		for _, together := range begin(e, trials, o) {
+			if err := room.Acquire(ctx, int64(len(together))); err != nil {
+				group.Go(func() error { return err })
+				break
+			}
+			for _, t := range together {
+				group.Go(func() (err error) {
+					defer room.Release(1)
+					if err := ctx.Err(); err != nil {
+						return err
+					}
+					i := place[t.ID]
+					known, ok := o.Known[t.ID]
+					switch {
+					case ok:
+						results[i] = known
+					case keep != nil:
+						results[i], err = keep.run(ctx, e, t)
+					default:
+						results[i], err = e.Run(ctx, t, env)
+					}
+					if progress != nil && err == nil {
+						progress()
+					}
 					return err
-				}
-				known, ok := o.Known[t.ID]
-				switch {
-				case ok:
-					results[i] = known
-				case keep != nil:
-					results[i], err = keep.run(ctx, e, t)
-				default:
-					results[i], err = e.Run(ctx, t, env)
-				}
-				if progress != nil && err == nil {
-					progress()
-				}
-				return err
-			})
+				})
+			}
 		}
 		if err := group.Wait(); err != nil {
 			return err

@@ -226,6 +226,9 @@ func NewAdamW[F Float](parameters []Parameter[F], decay float64) *AdamW[F] {
 	return &AdamW[F]{newAdam(parameters), decay}
 }
 
+// Decay returns the weight decay λ.
+func (o *AdamW[F]) Decay() float64 { return o.decay }
+
 // Step implements Optimiser.
 func (o *AdamW[F]) Step(t int, rate float64) {
 	keep := F(1 - float64(rate*o.decay)) // not fused on any processor

@@ -30,11 +30,14 @@ func (p Processor) Or() Processor {
 	return p
 }
 
+// Card returns whether p is a card.
+func (p Processor) Card() bool { return p.Loops != nil && p.Loops.Arithmetic() != p.Arithmetic }
+
 // Arithmetics are those that a run on p can be in: its own, that of its loops, and the
 // reference's.
 func (p Processor) Arithmetics() []string {
 	reference := (*Transformer[float32])(nil).Arithmetic()
-	if p.Loops.Arithmetic() == p.Arithmetic {
+	if !p.Card() {
 		return []string{p.Arithmetic, reference}
 	}
 	return []string{p.Arithmetic, p.Loops.Arithmetic(), reference}

@@ -4,6 +4,7 @@ package train
 
 import (
 	"context"
+	"errors"
 	"runtime"
 
 	"golang.org/x/sync/errgroup"
@@ -24,15 +25,17 @@ const (
 // law of its configuration, or takes them from its files. A run goes on to the same
 // bits only if batch k is a function of k alone.
 type Source interface {
-	// Batch returns the batch of step k = 1, 2, …, which the next call may
-	// overwrite: tokens X (N, T, c) and targets Y (N, T, d). The error is the
-	// context's or the source's own.
-	Batch(ctx context.Context, k int) (nn.Batch[float32], error)
+	// Feed has the batches of the steps: tokens X (N, T, c) and targets Y (N, T, d). A
+	// device keeps the sequences of an [nn.Deck].
+	nn.Feed
 	// Test returns the test sequences.
 	Test(ctx context.Context) (nn.Batch[float32], error)
 }
 
-var _ Source = (*Batches)(nil)
+var (
+	_ Source  = (*Batches)(nil)
+	_ nn.Deck = (*Batches)(nil)
+)
 
 // Batches are the training batches of a configuration. It may be used from
 // one goroutine at a time.
@@ -118,18 +121,33 @@ func share(n int, f func(from, to int) error) error {
 // sequences in a random order, a function of the seed and the epoch. The batch
 // is overwritten by the next call. The error is the context's.
 func (b *Batches) Batch(ctx context.Context, k int) (nn.Batch[float32], error) {
-	c := b.config
-	if c.Fresh {
+	if b.config.Fresh {
 		return b.last, b.fresh(ctx, uint64(k))
 	}
+	of := b.Order(k)
+	return b.last, encodeSome(b.config, b.tokens, b.last, b.states,
+		func(n int) int { return of[n] })
+}
+
+// All implements nn.Deck: it returns the training sequences, none if they are fresh.
+func (b *Batches) All(ctx context.Context) (nn.Batch[float32], error) {
+	if b.config.Fresh {
+		return nn.Batch[float32]{}, nil
+	}
+	all := newBatch(b.config, b.config.Train)
+	return all, errors.Join(context.Cause(ctx), encode(b.config, b.tokens, all, b.states))
+}
+
+// Order implements nn.Deck, for sequences that are not fresh.
+func (b *Batches) Order(k int) []int {
+	c := b.config
 	perEpoch := c.Train / c.Batch
 	if epoch := (k - 1) / perEpoch; epoch != b.epoch {
 		b.epoch = epoch
 		b.order = ar.Rand(c.Seed, shuffleStream, uint64(epoch)).Perm(c.Train)
 	}
 	first := (k - 1) % perEpoch * c.Batch
-	of := b.order[first : first+c.Batch]
-	return b.last, encodeSome(c, b.tokens, b.last, b.states, func(n int) int { return of[n] })
+	return b.order[first : first+c.Batch]
 }
 
 // fresh draws the batch of step k and encodes each block of it while it is in the cache.

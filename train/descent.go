@@ -1,41 +1,24 @@
 package train
 
 import (
-	"context"
 	"math"
 
 	"icar/nn"
 )
 
-// descent is a model with its optimiser: the one place that decides how a
-// gradient is computed.
-type descent struct {
-	config     Config
-	parameters []nn.Parameter[float32]
-	backend    nn.Backend // of the model with these parameters
-	optimiser  nn.Optimiser[float32]
-}
-
-func newDescent(c Config, p []nn.Parameter[float32], b nn.Backend) (*descent, error) {
+// optimiser returns that of c for parameters.
+func (c Config) optimiser(p []nn.Parameter[float32]) (nn.Optimiser[float32], error) {
 	if c.Optimiser == nn.AdamWName {
-		return &descent{c, p, b, nn.NewAdamW(p, c.WeightDecay)}, nil
+		return nn.NewAdamW(p, c.WeightDecay), nil
 	}
-	o, err := nn.NewOptimiser(c.Optimiser, p)
-	return &descent{c, p, b, o}, err
+	return nn.NewOptimiser(c.Optimiser, p)
 }
 
-// step makes step k = 1, 2, … on a batch and returns the loss before it. On an
-// error, that of the backend, the model is as it was.
-func (d *descent) step(ctx context.Context, k int, b nn.Batch[float32]) (loss float64, err error) {
-	loss, err = d.backend.Gradient(ctx, b)
-	if err != nil {
-		return 0, err
-	}
-	if d.config.Clip > 0 {
-		nn.Clip(d.parameters, d.config.Clip)
-	}
-	d.optimiser.Step(k, d.config.rate(k))
-	return loss, nil
+// descent is how the model is trained.
+func (t *trainer) descent() nn.Descent {
+	c := t.config
+	return nn.Descent{Feed: t.Source, Optimiser: t.optimiser, Rate: c.rate, Clip: c.Clip,
+		Last: c.Steps()}
 }
 
 // rate returns the learning rate of step k = 1, 2, …: η k/U for the U steps of

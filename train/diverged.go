@@ -1,6 +1,7 @@
 package train
 
 import (
+	"context"
 	"errors"
 	"fmt"
 
@@ -54,10 +55,10 @@ func (t *trainer) excess(m run.Metric) error {
 	return ExcessError{m.TestMSE, t.zero}
 }
 
-// diverged ends a run after step k, whose model is saved to be looked at.
-func (t *trainer) diverged(k int, why error) error {
-	over := t.overAt(k, why)
-	return errors.Join(over, t.checkpoint(k))
+// diverged ends a run after its last step, whose model is saved to be looked at.
+func (t *trainer) diverged(ctx context.Context, why error) error {
+	over := t.overAt(t.made, why)
+	return errors.Join(over, t.checkpoint(ctx))
 }
 
 // overAt puts on record that the run is over with step k.

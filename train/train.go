@@ -68,7 +68,7 @@ func Train(ctx context.Context, c Config, o Options) (_ *nn.Transformer[float32]
 			err = given // else it says again what has failed
 		}
 	}()
-	if t.descent, err = newDescent(c, t.Model.Parameters(), t.backend); err != nil {
+	if t.optimiser, err = c.optimiser(t.Model.Parameters()); err != nil {
 		return nil, nil, err
 	}
 	if err := t.restore(); err != nil {
@@ -111,30 +111,30 @@ func (t *trainer) restore() error {
 		return nil
 	}
 	c := t.Saved.Checkpoint
-	t.first, t.history = c.Step, t.Saved.Metrics
+	t.made, t.history = c.Step, t.Saved.Metrics
 	return errors.Join(
 		nn.Import(nn.Tensors(t.Model.Parameters()), c.Weights),
-		nn.Import(t.descent.optimiser.State(), c.State))
+		nn.Import(t.optimiser.State(), c.State))
 }
 
 // trainer is a run in progress.
 type trainer struct {
 	config Config
 	Options
-	first   int // steps made before
-	saved   time.Time
-	test    nn.Batch[float32]
-	zero    float64 // error of predicting 0 on it
-	backend nn.Backend
-	descent *descent
-	history History
+	made      int // steps
+	saved     time.Time
+	test      nn.Batch[float32]
+	zero      float64 // error of predicting 0 on it
+	backend   nn.Backend
+	optimiser nn.Optimiser[float32]
+	stepper   nn.Stepper // of the model and the optimiser
+	history   History
 }
 
 // run draws the data and makes all steps.
 func (t *trainer) run(ctx context.Context) (err error) {
-	steps := t.config.Steps()
-	if t.first == 0 { // a disk that cannot be written shows before any work
-		if err := errors.Join(t.keep(0), t.checkpoint(0)); err != nil {
+	if t.made == 0 { // a disk that cannot be written shows before any work
+		if err := errors.Join(t.keep(ctx), t.checkpoint(ctx)); err != nil {
 			return err
 		}
 	}
@@ -146,55 +146,110 @@ func (t *trainer) run(ctx context.Context) (err error) {
 		t.test, err = t.Source.Test(ctx)
 	}
 	if err != nil {
-		return t.stop(ctx, t.first, err)
+		return t.stop(ctx, err)
 	}
 	t.zero = meanSquare(t.test.Y)
-	for k := t.first + 1; k <= steps; k++ {
-		start := time.Now()
-		metric, err := t.step(ctx, k)
+	p := t.Model.Parameters()
+	if t.stepper, err = nn.Descend(ctx, t.backend, p, t.descent()); err != nil {
+		return err
+	}
+	err = t.steps(ctx)
+	return errors.Join(err, t.stepper.Close(context.WithoutCancel(ctx)))
+}
+
+// steps makes the steps that are left.
+func (t *trainer) steps(ctx context.Context) error {
+	steps := t.config.Steps()
+	for t.made < steps {
+		if err := t.course(ctx); err != nil {
+			return err
+		}
+		err := t.keep(ctx)
+		if excess := t.excess(t.history[len(t.history)-1]); err == nil && excess != nil {
+			return t.diverged(ctx, excess)
+		}
+		if k := t.made; err == nil && (k == steps || due(k, t.config.CheckpointEvery) ||
+			t.overdue()) {
+			err = t.checkpoint(ctx)
+		}
 		if err != nil {
-			return t.stop(ctx, k-1, err)
+			return fmt.Errorf("after step %d: %w", t.made, err)
 		}
-		err = errors.Join(t.record(metric, time.Since(start)), t.keep(k))
-		if excess := t.excess(metric); err == nil && excess != nil {
-			return t.diverged(k, excess)
+	}
+	if err := t.sync(ctx); err != nil || t.Dir == nil {
+		return err
+	}
+	return t.Dir.Done(steps)
+}
+
+// course makes steps up to the next after which there is something to be done, or fewer,
+// and the evaluation that may be due after the last, and records them.
+func (t *trainer) course(ctx context.Context) error {
+	if ctx.Err() != nil {
+		return t.stop(ctx, context.Cause(ctx))
+	}
+	start := time.Now()
+	losses, failed := t.stepper.Steps(ctx, t.made+1, t.ahead())
+	each := time.Since(start) / time.Duration(max(1, len(losses)))
+	for i, loss := range losses {
+		k := t.made + 1
+		m, took := run.Metric{Step: k, Loss: loss, LearningRate: t.config.rate(k)}, each
+		if i == len(losses)-1 && t.judged(k) {
+			start := time.Now()
+			if err := t.evaluate(ctx, &m); err != nil {
+				return t.stop(context.WithoutCancel(ctx), err)
+			}
+			took += time.Since(start)
 		}
-		if err == nil && (k == steps || due(k, t.config.CheckpointEvery) || t.overdue()) {
-			err = t.checkpoint(k)
-		}
-		if err != nil {
+		t.made = k
+		if err := t.record(m, took); err != nil {
 			return fmt.Errorf("after step %d: %w", k, err)
 		}
 	}
-	if t.Dir != nil {
-		return t.Dir.Done(steps)
+	if failed != nil {
+		return t.stop(ctx, failed)
 	}
 	return nil
 }
 
-// step makes step k and the evaluation that may be due after it.
-func (t *trainer) step(ctx context.Context, k int) (run.Metric, error) {
-	m := run.Metric{Step: k, LearningRate: t.config.rate(k)}
-	if ctx.Err() != nil {
-		return m, context.Cause(ctx)
-	}
-	batch, err := t.Source.Batch(ctx, k)
-	if err != nil {
-		return m, err
-	}
-	if m.Loss, err = t.descent.step(ctx, k, batch); err != nil {
-		return m, err
-	}
-	if k == t.config.Steps() || due(k, t.config.EvalEvery) {
-		// Step k is made: it has to be recorded with all that belongs to it.
-		errors, err := SquaredErrors(context.WithoutCancel(ctx), t.backend, t.test)
-		if err != nil {
-			return m, err
+// ahead is the number of steps up to the next after which there is something to be done.
+func (t *trainer) ahead() int {
+	c, last := t.config, t.config.Steps()
+	for _, every := range []int{c.EvalEvery, c.CheckpointEvery, c.KeepEvery} {
+		if every > 0 {
+			last = min(last, (t.made/every+1)*every)
 		}
-		e := evaluate(errors, t.config.Length)
-		m.Evaluation = &e
 	}
-	return m, nil
+	return last - t.made
+}
+
+// judged returns whether the model is evaluated after step k.
+func (t *trainer) judged(k int) bool {
+	return k == t.config.Steps() || due(k, t.config.EvalEvery)
+}
+
+// evaluate measures the model after a step. That is made: it has to be recorded with all
+// that belongs to it.
+func (t *trainer) evaluate(ctx context.Context, m *run.Metric) error {
+	ctx = context.WithoutCancel(ctx)
+	if err := t.sync(ctx); err != nil {
+		return err
+	}
+	errors, err := SquaredErrors(ctx, t.backend, t.test)
+	if err != nil {
+		return err
+	}
+	e := evaluate(errors, t.config.Length)
+	m.Evaluation = &e
+	return nil
+}
+
+// sync has the model and the optimiser be as the steps have made them.
+func (t *trainer) sync(ctx context.Context) error {
+	if t.stepper == nil { // there were none
+		return nil
+	}
+	return t.stepper.Sync(context.WithoutCancel(ctx))
 }
 
 // overdue reports whether the last checkpoint was too long ago.
@@ -205,20 +260,20 @@ func (t *trainer) overdue() bool {
 // due reports whether step k is one of every so many; 0 is never.
 func due(k, every int) bool { return every > 0 && k%every == 0 }
 
-// stop ends a run whose step after step k has failed.
-func (t *trainer) stop(ctx context.Context, k int, err error) error {
+// stop ends a run whose next step has failed.
+func (t *trainer) stop(ctx context.Context, err error) error {
 	var bad nn.NonFiniteError
 	if errors.As(err, &bad) {
-		return t.overAt(k+1, bad)
+		return errors.Join(t.overAt(t.made+1, bad), t.sync(ctx))
 	}
 	if ctx.Err() == nil {
-		return fmt.Errorf("step %d: %w", k+1, err)
+		return fmt.Errorf("step %d: %w", t.made+1, err)
 	}
-	if saving := t.checkpoint(k); saving != nil {
+	if saving := t.checkpoint(ctx); saving != nil {
 		return fmt.Errorf("stopped after step %d (%v), which could not be saved: %w",
-			k, err, saving)
+			t.made, err, saving)
 	}
-	return fmt.Errorf("stopped after step %d of %d: %w", k, t.config.Steps(), err)
+	return fmt.Errorf("stopped after step %d of %d: %w", t.made, t.config.Steps(), err)
 }
 
 func (t *trainer) record(m run.Metric, took time.Duration) error {
@@ -232,24 +287,28 @@ func (t *trainer) record(m run.Metric, took time.Duration) error {
 	return t.Dir.Record(m, run.Timing{Step: m.Step, Seconds: took.Seconds()})
 }
 
-// keep saves the weights after step k for good, if that is due: before the checkpoint
-// of the step, so that a run which goes on from that has it.
-func (t *trainer) keep(k int) error {
-	if t.Dir == nil || !due(k, t.config.KeepEvery) {
+// keep saves the weights after the last step for good, if that is due: before the
+// checkpoint of the step, so that a run which goes on from that has it.
+func (t *trainer) keep(ctx context.Context) error {
+	if t.Dir == nil || !due(t.made, t.config.KeepEvery) {
 		return nil
 	}
-	return t.Dir.Keep(k, nn.Export(nn.Tensors(t.Model.Parameters())))
+	if err := t.sync(ctx); err != nil {
+		return err
+	}
+	return t.Dir.Keep(t.made, nn.Export(nn.Tensors(t.Model.Parameters())))
 }
 
-// checkpoint saves the state after step k.
-func (t *trainer) checkpoint(k int) error {
-	if t.Dir == nil {
-		return nil
+// checkpoint saves the state after the last step. Without a directory model and optimiser
+// are all that has it.
+func (t *trainer) checkpoint(ctx context.Context) error {
+	if err := t.sync(ctx); err != nil || t.Dir == nil {
+		return err
 	}
 	err := t.Dir.Checkpoint(run.Checkpoint{
-		Step:    k,
+		Step:    t.made,
 		Weights: nn.Export(nn.Tensors(t.Model.Parameters())),
-		State:   nn.Export(t.descent.optimiser.State()),
+		State:   nn.Export(t.optimiser.State()),
 	})
 	t.saved = time.Now()
 	return err

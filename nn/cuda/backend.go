@@ -18,22 +18,32 @@ type Backend struct {
 	model *nn.Transformer[float32]
 	runs  runs // for gradients
 	plain runs // for losses and predictions, whose heads are not folded
+	halls *halls
 }
 
-var _ nn.Backend = (*Backend)(nil)
+var _ nn.Descender = (*Backend)(nil)
 
 // On returns what makes a Backend of a model on d. Of models that there are no kernels
 // for the error is errors.ErrUnsupported, with the reason. Several may be made on one
-// device as long as they are used from one goroutine at a time, as the device is.
+// device as long as they are used from one goroutine at a time, as the device is; or from
+// many on what [device.Share] makes of it: models of one shape then make their steps side
+// by side, see [Backend.Descend]. The kernels that are compiled for them stay until the
+// device is closed.
 func On(d device.Device) nn.NewBackend {
+	h := &halls{device: d, library: new(library), patience: patience}
 	return func(model *nn.Transformer[float32]) (nn.Backend, error) {
 		if err := supported(model.Config()); err != nil {
 			return nil, err
 		}
-		b := &Backend{model, newRuns(d, model), newRuns(d, model)}
-		b.plain.fold = false
-		return b, nil
+		return h.backend(model), nil
 	}
+}
+
+// backend is one for a model.
+func (h *halls) backend(model *nn.Transformer[float32]) *Backend {
+	b := &Backend{model, newRuns(h.device, h.library, model), newRuns(h.device, h.library, model), h}
+	b.plain.fold = false
+	return b
 }
 
 // errNoTargets is a batch without Y where a loss is asked for.

@@ -1,6 +1,8 @@
 package cuda
 
 import (
+	"time"
+
 	"icar/nn"
 	"icar/nn/cuda/device"
 	"icar/nn/cuda/ptx"
@@ -17,6 +19,17 @@ func OnIdle(d device.Device) nn.NewBackend {
 		return b, err
 	}
 }
+
+// OnPatient is On where runs wait for each other for so long.
+func OnPatient(d device.Device, patience time.Duration) nn.NewBackend {
+	h := &halls{device: d, library: new(library), patience: patience}
+	return func(model *nn.Transformer[float32]) (nn.Backend, error) {
+		return h.backend(model), nil
+	}
+}
+
+// PaceAfter is paceAfter.
+var PaceAfter = paceAfter
 
 // TextFor returns the kernels of a model for batches of n sequences of length t.
 func TextFor(model *nn.Transformer[float32], n, t int) string {

@@ -19,23 +19,26 @@ import (
 // of both if b = c. See pairs.go of package nn, which does the same on the processor. No
 // gradient with respect to x̃ is needed, as nothing before it learns.
 //
-// The kernels, for T = 50, N = 1024, c = 5 (E = 6, S = 20), D = 10, with what they are
-// expected to take on a card of 132 multiprocessors at 1.75 GHz, 29.6 T multiply-adds a
-// second, and 3 TB/s of memory on the chip:
+// The kernels, for T = 50, N = 1024, c = 5 (E = 6, S = 20), D = 10, and what they should
+// take on a card of 132 multiprocessors at 1.75 GHz, which is 29.6 T multiply-adds a second at
+// most, with 3 TB/s of the memory on the chip and 2 µs for a launch. Of the two large
+// products that is 17,170 stages of 836 instructions and 18,140 of 886, of which 768 are
+// multiply-adds, dealt evenly to four schedulers of each multiprocessor, if these issue in 93
+// of 100 cycles. No card has measured it.
 //
-//	monomials   f, from the batch            1 MB read, 4 written                   3 µs
-//	heads       B and base, from M and U     64 heads: 0.3 MB written               3 µs
-//	tensors     K, of P and B                0.1 G fma, 64 heads; 6 MB written      8 µs
-//	outputs     o, of K and f                1.6 G fma, 1.5 of use; 75 MB read     66 µs
-//	ends        norm, readout, loss, back    8 MB read, 2 written                   6 µs
-//	gradients   dK, of f and g ⊗ x̃           1.6 G fma, 1.5 of use; 60 MB read     68 µs
-//	totals      of the slots of dK           24 MB read, 6 written                 10 µs
-//	positions   dp, of dK and B              0.1 G fma, 64 heads                    8 µs
-//	headSums    dB, of p and dK              0.1 G fma, 64 heads                    8 µs
-//	unfoldPairs dM and dU, of dB             5 MB read                              4 µs
+//	monomials   f, from the batch            1 MB read, 4 written                  4 µs
+//	spread      B and base, from M and U     64 heads: 0.3 MB written              3 µs
+//	tensors     K, of P and B                0.1 G fma; 6 MB written               8 µs
+//	outputs     o, of K and f                1.54 G fma of 1.65; 120 MB read      67 µs
+//	ends        norm, readout, loss, back    10 MB read, 2 written                 7 µs
+//	gradients   dK, of f and g ⊗ x̃           1.54 G fma of 1.8; 24 MB written     75 µs
+//	totals      of the slots of dK           24 MB read, 6 written                12 µs
+//	positions   dp, of dK and B              0.1 G fma; 3 MB written               9 µs
+//	headSums    dB, of p and dK              0.1 G fma; 5 MB written               8 µs
+//	unfold      dM and dU, of dB             5 MB read                             5 µs
 //
-// So these come to about 185 µs. Of 512 heads, tensors, positions and headSums make 0.8 G
-// multiply-adds each and take about 35 µs each; the others take what they take.
+// So these come to about 200 µs. Of 512 heads, tensors, positions and headSums make 0.8 G
+// multiply-adds each, which is 27 µs at most and rather 40; the others take what they take.
 //
 // The pairs are in the order of nn's: (0,0), (1,0), (1,1), (2,0), …
 type pairs struct {

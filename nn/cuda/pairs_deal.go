@@ -43,18 +43,63 @@ type dealt struct{ total, units, slots ptx.U32 }
 // dealt has the parameters U, u and the number of slots.
 func (b block) dealt() dealt { return dealt{b.Number(), b.Number(), b.Number()} }
 
-// each runs body from the first unit of the block on; it returns how many it has taken.
-func (s dealt) each(b block, body func(at ptx.U32) (used ptx.U32)) {
+// spot is a unit of the work: of a row of tiles, or of one, in a column.
+type spot struct{ at, column, row, unit ptx.U32 }
+
+// each runs body from the first unit of the block on; it returns how many it has taken, of
+// one tile. A column is rows of so many units.
+func (s dealt) each(b block, columns, rows ptx.U32, size func(row ptx.U32) ptx.U32,
+	body func(at spot) (used ptx.U32)) {
 	first := b.Mul(b.Block(ptx.X), s.units)
-	end := b.Min(b.Add(first, s.units), s.total)
 	step := b.Add(ptx.Int(0), ptx.Int(0))
-	b.For(first, end, step, func(at ptx.U32) { b.SetTo(step, body(at)) })
+	b.For(first, b.Min(b.Add(first, s.units), s.total), step, func(at ptx.U32) {
+		perColumn := b.Div(s.total, columns)
+		row, unit := b.walk(rows, b.Rem(at, perColumn), size)
+		b.SetTo(step, body(spot{at, b.Div(at, perColumn), row, unit}))
+	})
+}
+
+// aside keeps numbers of the block in shared memory while all registers are sums: thread 0
+// writes them before a barrier of the caller, and what aside returns reads them.
+func (b block) aside(v ...ptx.U32) func() []ptx.U32 {
+	memory := b.Shared(4 * len(v))
+	b.Barrier() // what was aside before has been read
+	b.If(b.Equal(b.Thread(ptx.X), ptx.Int(0)), func() {
+		for i, x := range v {
+			b.StoreShared(memory, 4*i, b.OfBits(x))
+		}
+	})
+	return func() []ptx.U32 {
+		read := make([]ptx.U32, len(v))
+		for i := range read {
+			read[i] = b.Bits(b.LoadShared(memory, 4*i))
+		}
+		return read
+	}
+}
+
+// walk returns the row that has unit at of a column, and which unit of the row it is. It
+// looks at some rows at a time, as one waits for the sum of those before.
+func (b block) walk(rows, at ptx.U32, size func(row ptx.U32) ptx.U32) (row, unit ptx.U32) {
+	row, unit = b.Add(ptx.Int(0), ptx.Int(0)), b.Add(at, ptx.Int(0))
+	end := b.Add(ptx.Int(0), ptx.Int(0))
+	const together = 4
+	b.For(ptx.Int(0), rows, ptx.Int(together), func(first ptx.U32) {
+		for i := range together {
+			r := b.Add(first, ptx.Int(i))
+			here := b.AtLeast(at, end)
+			b.SetTo(row, b.Pick(here, r, row))
+			b.SetTo(unit, b.Pick(here, b.Sub(at, end), unit))
+			b.AddTo(end, size(r))
+		}
+	})
+	return row, unit
 }
 
 // stretch is what a block has of a tile.
 type stretch struct {
 	used, slot, count ptx.U32
-	last              ptx.Pred // the tile's end
+	last              ptx.U32 // 1 at the tile's end
 }
 
 // stretch is that from unit at on, which is one of so many of its tile.
@@ -64,29 +109,13 @@ func (s dealt) stretch(b block, at, unit, units ptx.U32) stretch {
 	rest := b.Sub(units, unit)
 	return stretch{used: b.Min(rest, b.Sub(end, at)),
 		slot:  b.Sub(block, b.Div(b.Sub(at, unit), s.units)),
-		count: s.slots, last: b.AtLeast(b.Sub(end, at), rest)}
+		count: s.slots, last: b.Pick(b.AtLeast(b.Sub(end, at), rest), next, ptx.Int(0))}
 }
 
 // slots runs body for the slot, and to fill those behind if there is nothing for them.
 func (s stretch) slots(b block, body func(slot ptx.U32, fill bool)) {
 	body(s.slot, false)
-	b.If(s.last, func() {
+	b.If(b.Equal(s.last, next), func() {
 		b.For(b.Add(s.slot, next), s.count, next, func(slot ptx.U32) { body(slot, true) })
 	})
-}
-
-// walk returns the row that has unit at, which unit of the row it is, and how many it has.
-func (b block) walk(rows, at ptx.U32, size func(row ptx.U32) ptx.U32) (row, unit, units ptx.U32) {
-	row, unit = b.Add(ptx.Int(0), ptx.Int(0)), b.Add(at, ptx.Int(0))
-	units = b.Add(ptx.Int(0), ptx.Int(0))
-	end := b.Add(ptx.Int(0), ptx.Int(0))
-	b.For(ptx.Int(0), rows, next, func(r ptx.U32) {
-		size := size(r)
-		here := b.AtLeast(at, end)
-		b.SetTo(row, b.Pick(here, r, row))
-		b.SetTo(unit, b.Pick(here, b.Sub(at, end), unit))
-		b.SetTo(units, b.Pick(here, size, units))
-		b.AddTo(end, size)
-	})
-	return row, unit, units
 }

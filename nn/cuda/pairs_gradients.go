@@ -37,13 +37,9 @@ func (p pairs) gradients() *ptx.Kernel {
 	b.Bounds(t.threads(), 3)
 	s := b.dealt()
 	n := b.Number()
-	g, monomials, slots := b.array(), b.array(), b.array()
 	tiles := b.Div(b.Add(b.Mul(b.length, ptx.Int(p.strips())), ptx.Int(7)), ptx.Int(8))
 	stages := b.Shr(n, 3)
 	cheap := b.Mul(b.Shr(stages, 3), ptx.Int(cheaper))
-	outs, seat := b.Mul(b.length, ptx.Int(p.outs())), t.seat(b.Kernel)
-	places := b.places()
-	lines := b.Add(places, next)
 	last := b.Sub(b.length, next)
 	seen := func(strip ptx.U32) ptx.U32 {
 		i := b.Min(b.Div(strip, ptx.Int(p.strips())), last)
@@ -54,11 +50,12 @@ func (p pairs) gradients() *ptx.Kernel {
 		all = b.Shr(b.Add(seen(b.Add(strip, ptx.Int(7))), ptx.Int(piece-1)), 7)
 		return all, b.Shr(b.Add(seen(b.Add(strip, ptx.Int(3))), ptx.Int(piece/2-1)), 7)
 	}
-	s.each(b, func(at ptx.U32) ptx.U32 {
-		row, rest, _ := b.walk(tiles, at, func(tile ptx.U32) ptx.U32 {
-			all, whole := crossed(tile)
-			return b.Add(b.Mul(whole, stages), b.Mul(b.Sub(all, whole), cheap))
-		})
+	size := func(tile ptx.U32) ptx.U32 {
+		all, whole := crossed(tile)
+		return b.Add(b.Mul(whole, stages), b.Mul(b.Sub(all, whole), cheap))
+	}
+	s.each(b, next, tiles, size, func(at spot) ptx.U32 {
+		row, rest := at.row, at.unit
 		_, whole := crossed(row)
 		wholes := b.Mul(whole, stages)
 		isWhole := b.Less(rest, wholes)
@@ -66,22 +63,28 @@ func (p pairs) gradients() *ptx.Kernel {
 		rest = b.Sub(rest, b.Pick(isWhole, ptx.Int(0), wholes))
 		column := b.Add(b.Div(rest, length), b.Pick(isWhole, ptx.Int(0), whole))
 		unit := b.Rem(rest, length)
-		mine := s.stretch(b, at, unit, length)
+		mine := s.stretch(b, at.at, unit, length)
 		stageOf := func(unit ptx.U32) ptx.U32 {
 			return b.Pick(isWhole, unit, b.Div(b.Mul(unit, ptx.Int(full)), ptx.Int(cheaper)))
 		}
 		from, end := stageOf(unit), stageOf(b.Add(unit, mine.used))
 
+		g, monomials := b.array(), b.array()
+		outs, places, seat := b.Mul(b.length, ptx.Int(p.outs())), b.places(), t.seat(b.Kernel)
+		lines := b.Add(places, next)
 		strip, place := b.Shl(row, 3), b.Mul(column, ptx.Int(t.width()))
 		f := b.At(b.tile(monomials, b.Shr(from, 4), lines, piece), b.And(from, ptx.Int(15)), 4*depth)
 		dy := b.At(b.tile(g, b.Shr(from, 4), outs, piece), b.And(from, ptx.Int(15)), 4*depth)
 		line := b.Min(b.Add(place, b.Thread(ptx.X)), b.Sub(places, next))
+		aside := b.aside(strip, place, mine.used, mine.slot, mine.last)
 		useful := p.useful(b, t, seat, strip, place)
 		sums := t.multiplyWhere(b.Kernel, useful, seat, b.Sub(end, from),
 			p.tokens(b, t, strip, dy, f, outs, lines, from),
 			t.along(b.Kernel, b.At(f, line, 4*piece), t.width(), b.leap(lines, from)))
-		p.keep(b, t, seat, strip, place, sums, slots, mine)
-		return mine.used
+		v := aside()
+		kept := stretch{used: v[2], slot: v[3], count: s.slots, last: v[4]}
+		p.keep(b, t, seat, v[0], v[1], sums, b.array(), kept)
+		return kept.used
 	})
 	return b.Kernel
 }

@@ -40,37 +40,42 @@ func (p pairs) outputs() *ptx.Kernel {
 	b.Bounds(t.threads(), 3)
 	s := b.dealt()
 	n := b.Number()
-	tensors, monomials, slots := b.array(), b.array(), b.array()
+	tensors, monomials := b.array(), b.array()
 	tiles := b.Div(b.Add(b.Mul(b.length, ptx.Int(p.strips())), ptx.Int(7)), ptx.Int(8))
-	perColumn := b.Div(s.total, b.Shr(n, 7))
 	places, seat := b.places(), t.seat(b.Kernel)
-	s.each(b, func(at ptx.U32) ptx.U32 {
-		column := b.Div(at, perColumn)
-		tile, stage, stages := b.walk(tiles, b.Rem(at, perColumn), func(tile ptx.U32) ptx.U32 {
-			strip := b.Add(b.Shl(tile, 3), ptx.Int(7))
-			keys := b.Min(b.Add(b.Div(strip, ptx.Int(p.strips())), next), b.length)
-			return b.Shr(b.Add(b.Mul(keys, ptx.Int(p.monomials)), ptx.Int(depth-1)), 3)
-		})
-		mine := s.stretch(b, at, stage, stages)
+	stages := func(tile ptx.U32) ptx.U32 {
+		strip := b.Add(b.Shl(tile, 3), ptx.Int(7))
+		keys := b.Min(b.Add(b.Div(strip, ptx.Int(p.strips())), next), b.length)
+		return b.Shr(b.Add(b.Mul(keys, ptx.Int(p.monomials)), ptx.Int(depth-1)), 3)
+	}
+	s.each(b, b.Shr(n, 7), tiles, stages, func(at spot) ptx.U32 {
+		column, tile, stage := at.column, at.row, at.unit
+		mine := s.stretch(b, at.at, stage, stages(tile))
 		left := b.At(b.tile(tensors, tile, places, t.height()), stage, 4*depth*t.height())
 		right := b.tile(monomials, column, b.Add(places, next), t.width())
+		aside := b.aside(column, tile, mine.used, mine.slot, mine.last)
 		sums := t.multiply(b.Kernel, seat, mine.used, t.slab(b.Kernel, left, t.height()),
 			t.slab(b.Kernel, b.At(right, stage, 4*depth*t.width()), t.width()))
 
+		v := aside()
+		column, tile = v[0], v[1]
+		kept := stretch{used: v[2], slot: v[3], count: s.slots, last: v[4]}
+		right = b.tile(monomials, column, b.Add(places, next), t.width())
 		strip := b.Add(b.Shl(tile, 3), b.Div(seat.row, ptx.Int(p.strip())))
 		i, rest := b.Div(strip, ptx.Int(p.strips())), b.Rem(strip, ptx.Int(p.strips()))
+		slots := b.array()
 		b.If(b.Less(i, b.length), func() {
 			row := b.Add(b.Mul(i, ptx.Int(p.outs())), b.Mul(rest, ptx.Int(p.dims())))
 			col := b.Add(b.Mul(column, ptx.Int(t.width())), seat.col)
 			row64, slot64 := b.Product(n, ptx.Int(4)), b.Mul(b.length, ptx.Int(p.outs()))
 			x := b.At(b.At(right, b.Mul(i, ptx.Int(p.monomials)), 4*t.width()), seat.col, 4)
 			outs := p.contract(b, t, sums, x)
-			mine.slots(b, func(slot ptx.U32, fill bool) {
+			kept.slots(b, func(slot ptx.U32, fill bool) {
 				to := b.Stride(slots, b.Add(b.Mul(slot, slot64), row), row64)
 				p.store(b, t, outs, b.At(to, col, 4), row64, fill)
 			})
 		})
-		return mine.used
+		return kept.used
 	})
 	return b.Kernel
 }

@@ -77,7 +77,7 @@ func (b *board) run(spans ...span) [][]float32 {
 		set, err := Hold(ctx, d, b.batch)
 		check(err)
 		for run := range 2 {
-			r := runs{device: d, plan: p, binding: where}
+			r := runs{device: d, library: new(library), plan: p, binding: where}
 			check(r.sendSource(ctx, run, set))
 			check(r.sendOrder(ctx, run, [][]int{inOrder(p.n)}))
 		}

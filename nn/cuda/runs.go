@@ -12,7 +12,6 @@ import (
 
 	"icar/nn"
 	"icar/nn/cuda/device"
-	"icar/nn/cuda/ptx"
 )
 
 // mostEmbed is the largest D: a thread has three vectors of that many numbers in its
@@ -44,16 +43,15 @@ type runs struct {
 	fold    bool  // heads, where it can be done, for steps and gradients alone
 	side    []int // parity of the steps that were made, of each run
 	plan    *plan
-	text    string // of the loaded kernels
-	module  device.Module
+	library *library
 	kernels map[string]device.Kernel
 	binding binding
 	batch   Set               // that of send
 	sent    [2]device.Pointer // what the run was told of it
 }
 
-func newRuns(d device.Device, models ...*nn.Transformer[float32]) runs {
-	return runs{device: d, models: models, busy: busyWarps, fold: true,
+func newRuns(d device.Device, l *library, models ...*nn.Transformer[float32]) runs {
+	return runs{device: d, library: l, models: models, busy: busyWarps, fold: true,
 		side: make([]int, len(models))}
 }
 
@@ -97,31 +95,10 @@ func inOrder(n int) []int {
 	return all
 }
 
-// load compiles the kernels of p, unless it has: they depend on the model alone.
-func (r *runs) load(ctx context.Context, p *plan) error {
-	text := ptx.Text(p.kernels...)
-	if text == r.text {
-		return nil
-	}
-	if r.text != "" {
-		if err := r.device.Unload(ctx, r.module); err != nil {
-			return err
-		}
-		r.text = ""
-	}
-	var names []string
-	for _, k := range p.kernels {
-		names = append(names, k.Name())
-	}
-	module, err := r.device.Load(ctx, text, names...)
-	if err != nil {
-		return err
-	}
-	r.text, r.module, r.kernels = text, module, map[string]device.Kernel{}
-	for i, name := range names {
-		r.kernels[name] = module.Kernels[i]
-	}
-	return nil
+// load finds the kernels of p, which depend on the model alone.
+func (r *runs) load(ctx context.Context, p *plan) (err error) {
+	r.kernels, err = r.library.load(ctx, r.device, p.kernels)
+	return err
 }
 
 // close releases the runs' memory, not the kernels and the data.
@@ -262,12 +239,7 @@ func finite(v []float32) bool {
 	return !slices.ContainsFunc(v, func(x float32) bool { return x-x != 0 })
 }
 
-// release gives everything back to the device.
+// release gives the memory back to the device.
 func (r *runs) release(ctx context.Context) error {
-	err := errors.Join(r.close(ctx), r.batch.Release(ctx, r.device))
-	if r.text != "" {
-		r.text = ""
-		err = errors.Join(err, r.device.Unload(ctx, r.module))
-	}
-	return err
+	return errors.Join(r.close(ctx), r.batch.Release(ctx, r.device))
 }

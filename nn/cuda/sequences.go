@@ -50,15 +50,43 @@ const (
 	passBackward      // again, from what the forward left
 )
 
-// sequences is the kernel of a layer.
+// sequences is the kernel of a layer. Layers that are alike have one.
 type sequences struct {
-	config nn.Config
-	time   int // T
-	layer  int
-	pass   pass
-	where  folded
-	pack   packing
-	batch  int // N, for the scale of the loss
+	config  nn.Config
+	time    int // T
+	batch   int // N, for the scale of the loss
+	pass    pass
+	first   bool        // the layer has the tokens of the batch
+	here    foldedLayer // where its weights lie, from the first of them on
+	size    int         // their number
+	out     int         // where the readout lies in what is behind all layers
+	numbers int         // F
+	pack    packing
+}
+
+// sequencesFor is the kernel of layer l.
+func sequencesFor(c nn.Config, where folded, l int, pass pass, n, t int) sequences {
+	here, end := where.layer(l), where.behind(c)
+	if l+1 < len(where.layers) {
+		end = where.layer(l + 1).m
+	}
+	s := sequences{config: c, time: t, batch: n, pass: pass, first: l == 0,
+		size: end - here.m, out: where.out - where.behind(c), numbers: where.numbers,
+		pack: packing{c.Heads, together(c.Heads, here.e), t}}
+	for _, at := range []*int{&here.u, &here.o, &here.gamma, &here.beta, &here.up, &here.down,
+		&here.downBias, &here.m} {
+		*at -= here.m
+	}
+	s.here = here
+	return s
+}
+
+// behind is where the layers end: position vectors, if any, and the readout follow.
+func (f folded) behind(c nn.Config) int {
+	if c.Position == nn.AdditivePosition {
+		return f.pos
+	}
+	return f.out
 }
 
 // mostLength is the largest T: a warp has 4 tokens, and with more than 16 warps a thread
@@ -81,19 +109,14 @@ func together(heads, e int) int {
 	return ht
 }
 
-// first returns whether the layer has the tokens of the batch.
-func (s sequences) first() bool { return s.layer == 0 }
-
 func (s sequences) last() bool { return s.pass == passTurn }
 
 // inner returns whether the gradient of the layer's tokens is asked for.
 func (s sequences) inner() bool {
-	return s.layer > 0 || s.config.Position == nn.AdditivePosition
+	return !s.first || s.config.Position == nn.AdditivePosition
 }
 
-func (s sequences) at() foldedLayer { return s.where.layer(s.layer) }
-
-func (s sequences) e() int       { return s.at().e }
+func (s sequences) e() int       { return s.here.e }
 func (s sequences) es() int      { return padded(s.e()) }
 func (s sequences) ds() int      { return padded(s.config.Embed) }
 func (s sequences) d1s() int     { return padded(s.config.Embed + 1) }
@@ -105,17 +128,6 @@ func (s sequences) threads() int { return 32 * s.tiles() }
 func (s sequences) softmax() bool { return s.config.Attention == nn.SoftmaxAttention }
 func (s sequences) product() bool { return s.config.Position == nn.ProductPosition }
 func (s sequences) hidden() int   { return s.config.MLP * s.config.Embed }
-
-// end is where the layer's weights end.
-func (s sequences) end() int {
-	switch {
-	case s.layer+1 < len(s.where.layers):
-		return s.where.layer(s.layer + 1).m
-	case s.config.Position == nn.AdditivePosition:
-		return s.where.pos
-	}
-	return s.where.out
-}
 
 // apart is the distance of sequences in shared memory, in numbers: a multiple of 32 and 4
 // more, so that the same place of 8 sequences is in 8 other quarters of the banks.
@@ -140,7 +152,7 @@ func (s sequences) scratch() bool {
 }
 
 func (s sequences) name() string {
-	return fmt.Sprintf("sequences_%d_%d", s.layer, s.pass)
+	return fmt.Sprintf("sequences_%d_%t", s.pass, s.first)
 }
 
 // stage is a kernel of sequences that is being written.
@@ -164,9 +176,9 @@ type stage struct {
 // stageMemory is global memory.
 type stageMemory struct {
 	inputs, targets ptx.U64 // of the step
-	w               ptx.U64 // (F)
+	w, behind       ptx.U64 // weights of the layer, and behind all layers
 	p               ptx.U64 // packed
-	slot            ptx.U64 // (F) of the block
+	slot, slotEnd   ptx.U64 // gradients of those, of the block
 	dp              ptx.U64 // packed, of the block
 	errors          ptx.U64 // (B)
 	tokens, y       ptx.U64 // of the layer, as it leaves them
@@ -183,7 +195,7 @@ func (s sequences) kernel() *ptx.Kernel {
 	b.copyWeights()
 	b.Barrier()
 	skip := b.repeated(x)
-	o := b.rowOf(b.at().o)
+	o := b.rowOf(b.here.o)
 	var kept heads
 	b.eachGroup(func(g ptx.U32) { kept = b.forward(g, o) })
 	t := b.above(o, skip)

@@ -155,7 +155,7 @@ func (b *stage) asKey(x []ptx.F32) []ptx.F32 {
 // throughQueries adds Mᵀ dz to dx.
 func (b *stage) throughQueries(dx, dz []ptx.F32) {
 	for n, v := range dz {
-		row := b.sharedRow(b.weights, b.place(b.at().m)+4*n*b.es(), len(dx))
+		row := b.sharedRow(b.weights, 4*b.here.m+4*n*b.es(), len(dx))
 		addTo(b.Kernel, dx, v, row)
 	}
 }
@@ -163,7 +163,7 @@ func (b *stage) throughQueries(dx, dz []ptx.F32) {
 // leave writes the gradient of the layer's tokens for the layer below, or sums what
 // the lanes have of a token for its position vector.
 func (b *stage) leave(dx []ptx.F32) {
-	if b.layer > 0 {
+	if !b.first {
 		b.write(b.memory.dx, dx)
 		return
 	}
@@ -174,9 +174,9 @@ func (b *stage) leave(dx []ptx.F32) {
 	}
 	first := b.Both(b.Equal(b.set, ptx.Int(0)), b.Less(b.i, ptx.Int(b.time)))
 	b.If(first, func() {
-		at := b.At(b.memory.slot, b.i, 4*b.ds())
+		at := b.At(b.memory.slotEnd, b.i, 4*b.ds())
 		for c, v := range dx {
-			b.Store(at, 4*(b.where.pos+c), v)
+			b.Store(at, 4*c, v)
 		}
 	})
 }

@@ -67,9 +67,8 @@ func (b *stage) takeMemory() {
 	rows := func(n int) ptx.U64 { // of 4 numbers a thread
 		return b.At(block(n*b.threads()), b.thread, 16)
 	}
-	m.w = b.array()
-	m.p = b.array()
-	m.slot = block(b.where.numbers)
+	m.w, m.behind, m.p = b.array(), b.array(), b.array()
+	m.slot, m.slotEnd = block(b.numbers), block(b.numbers)
 	if b.product() {
 		m.dp = block(b.pack.number())
 	} else {
@@ -96,7 +95,7 @@ func (s sequences) statNumbers() int {
 
 // weightNumbers is the room for the layer's weights and, of the last layer, for what of the
 // readout the loss knows.
-func (s sequences) weightNumbers() int { return s.end() - s.at().m + s.outNumbers() }
+func (s sequences) weightNumbers() int { return s.size + s.outNumbers() }
 
 func (s sequences) outNumbers() int {
 	if s.last() {
@@ -107,29 +106,20 @@ func (s sequences) outNumbers() int {
 
 // copyWeights brings them to shared memory.
 func (b *stage) copyWeights() {
-	layer := b.end() - b.at().m
-	b.copyRows(b.at().m, layer, 0)
-	b.copyRows(b.where.out, b.outNumbers(), layer)
+	b.copyRows(b.memory.w, 0, b.size, 0)
+	b.copyRows(b.memory.behind, b.out, b.outNumbers(), b.size)
 }
 
-func (b *stage) copyRows(from, n, to int) {
+func (b *stage) copyRows(of ptx.U64, from, n, to int) {
 	b.For(b.thread, ptx.Int(n/4), ptx.Int(b.threads()), func(i ptx.U32) {
-		v := b.Load4(b.At(b.memory.w, i, 16), 4*from)
+		v := b.Load4(b.At(of, i, 16), 4*from)
 		b.StoreShared4(b.Add(b.weights, b.Mul(i, ptx.Int(16))), 4*to, v)
 	})
 }
 
-// place is where a weight stands in shared memory, in bytes behind b.weights.
-func (b *stage) place(number int) int {
-	if number >= b.where.out {
-		return 4 * (b.end() - b.at().m + number - b.where.out)
-	}
-	return 4 * (number - b.at().m)
-}
-
 // rowOf reads D weights that are the same for all lanes.
 func (b *stage) rowOf(number int) []ptx.F32 {
-	return b.sharedRow(b.weights, b.place(number), b.config.Embed)
+	return b.sharedRow(b.weights, 4*number, b.config.Embed)
 }
 
 // sharedRow reads n numbers of shared memory, which begin at a multiple of 16 bytes.
@@ -188,7 +178,7 @@ func (b *stage) read(from ptx.U64, n int) []ptx.F32 {
 // tokens returns x of the lane's token, zeros where there is none.
 func (b *stage) tokens() []ptx.F32 {
 	c := b.e() - 1
-	if !b.first() {
+	if !b.first {
 		return b.read(b.memory.tokens, c)
 	}
 	token := zeros(b.Kernel, b.config.Width)
@@ -202,10 +192,10 @@ func (b *stage) tokens() []ptx.F32 {
 		return token
 	}
 	row := b.Min(b.i, ptx.Int(b.time-1))
-	pos := b.At(b.memory.w, row, 4*b.ds())
+	pos := b.At(b.memory.behind, row, 4*b.ds())
 	x := make([]ptx.F32, c)
 	for i := range x {
-		x[i] = b.Plus(token[i%len(token)], b.Load(pos, 4*(b.where.pos+i)))
+		x[i] = b.Plus(token[i%len(token)], b.Load(pos, 4*i))
 	}
 	return x
 }

@@ -49,13 +49,13 @@ func (b *stage) unit(first ptx.U32) unit {
 // up reads the weights and, behind them, the bias of a unit.
 func (b *stage) up(u unit) []ptx.F32 {
 	at := b.Add(b.weights, b.Mul(u.m, ptx.Int(4*b.d1s())))
-	return b.sharedRow(at, b.place(b.at().up), b.config.Embed+1)
+	return b.sharedRow(at, 4*b.here.up, b.config.Embed+1)
 }
 
 // down reads the weights by which a unit comes to the output.
 func (b *stage) down(u unit) []ptx.F32 {
 	at := b.Add(b.weights, b.Mul(u.m, ptx.Int(4*b.ds())))
-	return b.sharedRow(at, b.place(b.at().down), b.config.Embed)
+	return b.sharedRow(at, 4*b.here.down, b.config.Embed)
 }
 
 // mlp is x + W_down φ(W_up x + b_up) + b_down.
@@ -71,7 +71,7 @@ func (b *stage) mlp(x []ptx.F32) []ptx.F32 {
 		}
 	})
 	out := b.settled(sums)
-	for i, bias := range b.rowOf(b.at().downBias) {
+	for i, bias := range b.rowOf(b.here.downBias) {
 		out[i] = b.Plus(out[i], b.Plus(x[i], bias))
 	}
 	return out
@@ -116,9 +116,9 @@ func (b *stage) mlpBack(t token, dOut []ptx.F32) []ptx.F32 {
 			addTo(b.Kernel, dx, slopes[n], up[:len(dx)])
 		}
 		b.storeRow(row, 0, slopes)
-		b.sumUnits(first, b.x, b.d1s(), b.at().up)
+		b.sumUnits(first, b.x, b.d1s(), b.here.up)
 		b.storeRow(row, 0, hs)
-		b.sumUnits(first, b.z, b.ds(), b.at().down)
+		b.sumUnits(first, b.z, b.ds(), b.here.down)
 	})
 	return dx
 }

@@ -40,12 +40,6 @@ func (s sequences) sharedBytes() int {
 	return 4 * (tensors*sequencesOf*s.apart() + s.weightNumbers() + s.tiles()*s.sumNumbers())
 }
 
-// sequencesFor is the kernel of a layer.
-func sequencesFor(c nn.Config, where folded, l int, pass pass, n, t int) sequences {
-	return sequences{config: c, time: t, layer: l, pass: pass, where: where, batch: n,
-		pack: packing{c.Heads, together(c.Heads, where.layer(l).e), t}}
-}
-
 // layerMemory is what a layer leaves.
 type layerMemory struct {
 	tokens, y span // x, and what the way back needs of the heads
@@ -125,7 +119,9 @@ func (p *plan) sequencesOf(list *[]call, m sequenceMemory, l int, pass pass) {
 		above = m.layers[l+1].dx
 	}
 	args := p.resident()
-	for _, a := range []span{m.w, y.p, m.slots, y.dp, m.errors, y.tokens, y.y, above, y.dx} {
+	here, behind := m.where.layer(l).m, m.where.behind(p.config)
+	for _, a := range []span{m.w.from(here), m.w.from(behind), y.p, m.slots.from(here),
+		m.slots.from(behind), y.dp, m.errors, y.tokens, y.y, above, y.dx} {
 		args = append(args, a.argument)
 	}
 	s := sequencesFor(p.config, m.where, l, pass, p.n, p.t)

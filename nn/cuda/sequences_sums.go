@@ -10,7 +10,8 @@ import (
 // which each lane ends with the sums of other numbers, and the warps by shared memory, in
 // which each has a row. What comes out is written to the block's slot.
 
-// ending is numbers that each warp has left in its row, and where they belong.
+// ending is numbers that each warp has left in its row, and where they belong: in the
+// gradient of the layer's weights, those of the readout behind it.
 type ending struct{ at, numbers, place int }
 
 // endNumbers is the room of a row for numbers that are added up at the end of the kernel:
@@ -81,11 +82,17 @@ func (b *stage) finishSums() {
 	for _, e := range b.ends {
 		from := b.Add(b.sums, ptx.Int(4*e.at))
 		if e.place == lossPlace {
-			b.addRows(from, ptx.Int(e.numbers), b.sumNumbers(), func(ptx.U32) ptx.U64 { return b.memory.errors })
+			b.addRows(from, ptx.Int(e.numbers), b.sumNumbers(), func(ptx.U32) ptx.U64 {
+				return b.memory.errors
+			})
 			continue
 		}
+		slot, place := b.memory.slot, e.place
+		if place == b.size { // the readout
+			slot, place = b.memory.slotEnd, b.out
+		}
 		b.addRows(from, ptx.Int(e.numbers), b.sumNumbers(), func(i ptx.U32) ptx.U64 {
-			return b.Move(b.At(b.memory.slot, i, 4), ptx.Long(4*e.place))
+			return b.Move(b.At(slot, i, 4), ptx.Long(4*place))
 		})
 	}
 }
@@ -106,14 +113,14 @@ func (b *stage) addRows(from, n ptx.U32, apart int, to func(i ptx.U32) ptx.U64) 
 // sumOutput sums dU (E, D) = Σ y gᵀ of the heads of a group.
 func (b *stage) sumOutput(group ptx.U32, y, g [][]ptx.F32) {
 	if b.ht() > 1 {
-		b.sumProducts(group, y, g, b.ds(), b.at().u)
+		b.sumProducts(group, y, g, b.ds(), b.here.u)
 		return
 	}
 	b.Barrier() // the scratch tensors may be read still
 	b.storeRow(b.own(b.z), 0, y[0])
 	b.storeRow(b.own(b.v), 0, g[0])
 	b.Barrier()
-	b.sumRows(b.z, b.v, b.e(), b.ds(), b.headPlace(group, b.ds(), b.at().u))
+	b.sumRows(b.z, b.v, b.e(), b.ds(), b.headPlace(group, b.ds(), b.here.u))
 }
 
 // sumQueries sums dM (E, E) = Σ dz x̃ᵀ.
@@ -124,13 +131,13 @@ func (b *stage) sumQueries(group ptx.U32, dz [][]ptx.F32) {
 		for r := range x {
 			x[r] = append(b.sharedRow(own, 4*r*b.apart(), b.e()-1), one)
 		}
-		b.sumProducts(group, dz, x, b.es(), b.at().m)
+		b.sumProducts(group, dz, x, b.es(), b.here.m)
 		return
 	}
 	b.Barrier()
 	b.storeRow(b.own(b.z), 0, dz[0])
 	b.Barrier()
-	b.sumRows(b.z, b.x, b.e(), b.es(), b.headPlace(group, b.es(), b.at().m))
+	b.sumRows(b.z, b.x, b.e(), b.es(), b.headPlace(group, b.es(), b.here.m))
 }
 
 // headPlace is where the numbers of the only head of a group lie.

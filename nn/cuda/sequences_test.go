@@ -258,7 +258,7 @@ func runSequences(t *testing.T, f plainFolded) (loss float64, dw, dp []float64) 
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := &runs{device: d, plan: p, binding: binding{runs: 1, base: base, runBytes: p.bytes}}
+	r := &runs{device: d, library: new(library), plan: p, binding: binding{runs: 1, base: base, runBytes: p.bytes}}
 	check := func(err error) {
 		t.Helper()
 		if err != nil {

@@ -19,7 +19,7 @@ func (b *stage) above(o, skip []ptx.F32) (t token) {
 	middle := o
 	if b.config.Norm {
 		t.normal, t.root = b.standardise(o)
-		gamma, beta := b.rowOf(b.at().gamma), b.rowOf(b.at().beta)
+		gamma, beta := b.rowOf(b.here.gamma), b.rowOf(b.here.beta)
 		middle = make([]ptx.F32, len(o))
 		for d, v := range t.normal {
 			middle[d] = b.Fma(gamma[d], v, beta[d])
@@ -69,7 +69,7 @@ func (b *stage) gradientOfOutput(t token) []ptx.F32 {
 	coords := b.config.Coords
 	errors, loss := zeros(b.Kernel, coords), b.Copy(zero)
 	weights := func(c int) []ptx.F32 { // read twice: they would take up registers
-		return b.sharedRow(b.weights, b.place(b.where.out)+4*c*b.d1s(), d+1)
+		return b.sharedRow(b.weights, 4*(b.size+c*b.d1s()), d+1)
 	}
 	b.If(b.live, func() {
 		at := b.At(b.memory.targets, b.row, 4*coords)
@@ -86,7 +86,7 @@ func (b *stage) gradientOfOutput(t token) []ptx.F32 {
 		addTo(b.Kernel, dOut, errors[c], weights(c)[:d])
 	}
 	b.collectLoss(loss)
-	b.collect(coords*b.d1s(), b.where.out, func(i int) ptx.F32 {
+	b.collect(coords*b.d1s(), b.size, func(i int) ptx.F32 {
 		switch c, d := i/b.d1s(), i%b.d1s(); {
 		case d < len(t.out):
 			return b.Times(errors[c], t.out[d])
@@ -105,15 +105,15 @@ func (b *stage) below(t token, dOut []ptx.F32) (dSkip, g []ptx.F32) {
 	dMiddle := dOut
 	if b.config.MLP > 0 {
 		dMiddle = b.mlpBack(t, dOut)
-		b.collectRow(dOut, b.at().downBias)
+		b.collectRow(dOut, b.here.downBias)
 	}
 	g = dMiddle
 	if b.config.Norm {
-		b.collectRow(dMiddle, b.at().beta)
-		b.collect(d, b.at().gamma, func(i int) ptx.F32 { return b.Times(dMiddle[i], t.normal[i]) })
+		b.collectRow(dMiddle, b.here.beta)
+		b.collect(d, b.here.gamma, func(i int) ptx.F32 { return b.Times(dMiddle[i], t.normal[i]) })
 		g = b.standardiseBack(t, dMiddle)
 	}
-	b.collectRow(g, b.at().o)
+	b.collectRow(g, b.here.o)
 	return dMiddle, g
 }
 
@@ -122,7 +122,7 @@ func (b *stage) standardiseBack(t token, dy []ptx.F32) []ptx.F32 {
 	d := ptx.Float(float32(len(dy)))
 	mean, along := b.Copy(zero), b.Copy(zero)
 	g := make([]ptx.F32, len(dy))
-	for i, gamma := range b.rowOf(b.at().gamma) {
+	for i, gamma := range b.rowOf(b.here.gamma) {
 		g[i] = b.Times(gamma, dy[i])
 		b.PlusTo(mean, g[i])
 		b.FmaTo(along, g[i], t.normal[i])

@@ -22,6 +22,7 @@ import (
 // moments of 0.
 type Trainer struct {
 	runs   *runs
+	own    *library // that nobody else uses, or nil
 	shape  Shape
 	graphs map[bool]device.Graph // of a step, by whether a gradient is clipped
 }
@@ -62,6 +63,18 @@ type Outcome struct {
 // no kernels for that the error is errors.ErrUnsupported.
 func NewTrainer(ctx context.Context, d device.Device, s Shape,
 	models ...*nn.Transformer[float32]) (*Trainer, error) {
+	own := new(library)
+	t, err := newTrainer(ctx, d, own, s, models)
+	if err != nil {
+		return nil, errors.Join(err, own.unload(context.WithoutCancel(ctx), d))
+	}
+	t.own = own
+	return t, nil
+}
+
+// newTrainer returns one with the kernels of a library.
+func newTrainer(ctx context.Context, d device.Device, l *library, s Shape,
+	models []*nn.Transformer[float32]) (*Trainer, error) {
 	if len(models) == 0 {
 		return nil, errors.New("there are no models to train: give one or more")
 	}
@@ -78,8 +91,8 @@ func NewTrainer(ctx context.Context, d device.Device, s Shape,
 		return nil, fmt.Errorf("%d steps on batches of %d sequences of %d tokens are none: use 1 "+
 			"or more of each", s.Steps, s.N, s.T)
 	}
-	r := newRuns(d, models...)
-	t := &Trainer{&r, s, map[bool]device.Graph{}}
+	r := newRuns(d, l, models...)
+	t := &Trainer{runs: &r, shape: s, graphs: map[bool]device.Graph{}}
 	err := r.prepare(ctx, s.N, s.T, s.Steps)
 	for i := 0; i < len(models) && err == nil; i++ {
 		err = r.sendModel(ctx, i)
@@ -108,17 +121,14 @@ func (t *Trainer) Fetch(ctx context.Context, run int, state []nn.Tensor[float32]
 	if err := t.checkState(run, state); err != nil {
 		return err
 	}
-	r, half := t.runs, len(state)/2
-	var memory [3][]float32
-	for i, s := range []span{r.plan.theta, r.plan.m, r.plan.v} {
-		var err error
-		if memory[i], err = r.read(ctx, run, r.current(run, s)); err != nil {
-			return err
-		}
+	made, err := t.copyOf(ctx, run)
+	if err != nil {
+		return err
 	}
-	share(memory[0], nn.Tensors(r.models[run].Parameters()))
-	share(memory[1], state[:half])
-	share(memory[2], state[half:])
+	half := len(state) / 2
+	share(made[0], nn.Tensors(t.runs.models[run].Parameters()))
+	share(made[1], state[:half])
+	share(made[2], state[half:])
 	return nil
 }
 
@@ -290,5 +300,9 @@ func (t *Trainer) Close(ctx context.Context) error {
 		err = errors.Join(err, t.runs.device.Forget(ctx, g))
 		delete(t.graphs, clip)
 	}
-	return errors.Join(err, t.runs.release(ctx))
+	err = errors.Join(err, t.runs.release(ctx))
+	if t.own != nil {
+		err = errors.Join(err, t.own.unload(ctx, t.runs.device))
+	}
+	return err
 }

@@ -37,6 +37,9 @@ func (c networkConfig) Check() error {
 	return err
 }
 
+// Alike implements experiment.Kin: runs of other seeds have one label.
+func (c networkConfig) Alike() string { return c.Label }
+
 // networkResult is what a trained Transformer does on its test sequences, or
 // what the estimators do on the same ones.
 type networkResult struct {

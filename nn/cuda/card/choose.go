@@ -76,7 +76,7 @@ func (c *Choice) take(ctx context.Context, o Options) error {
 	if err != nil {
 		return err
 	}
-	c.device = &shared{device: opened}
+	c.device = device.Share(opened)
 	build := o.Build(c.device)
 	if err := check(ctx, build, o.answers); err != nil {
 		return err
@@ -105,74 +105,4 @@ func orLoops(build nn.NewBackend, loops kernel.Kernel, notice func(string)) nn.N
 		}
 		return nn.OnKernel(loops)(model)
 	}
-}
-
-// shared is a device that many goroutines use: every backend has memory of its own, and
-// what it asks for is done in the order in which it asks.
-type shared struct {
-	mu     sync.Mutex
-	device device.Device
-}
-
-// hold waits until nobody else uses the device, and returns what lets others use it.
-func (s *shared) hold() func() {
-	s.mu.Lock()
-	return s.mu.Unlock
-}
-
-func (s *shared) Properties() device.Properties { return s.device.Properties() }
-
-func (s *shared) Load(ctx context.Context, text string, entries ...string) (device.Module, error) {
-	defer s.hold()()
-	return s.device.Load(ctx, text, entries...)
-}
-
-func (s *shared) Unload(ctx context.Context, m device.Module) error {
-	defer s.hold()()
-	return s.device.Unload(ctx, m)
-}
-
-func (s *shared) Alloc(ctx context.Context, bytes int) (device.Pointer, error) {
-	defer s.hold()()
-	return s.device.Alloc(ctx, bytes)
-}
-
-func (s *shared) Free(ctx context.Context, p device.Pointer) error {
-	defer s.hold()()
-	return s.device.Free(ctx, p)
-}
-
-func (s *shared) Write(ctx context.Context, p device.Pointer, data []byte) error {
-	defer s.hold()()
-	return s.device.Write(ctx, p, data)
-}
-
-func (s *shared) Read(ctx context.Context, data []byte, p device.Pointer) error {
-	defer s.hold()()
-	return s.device.Read(ctx, data, p)
-}
-
-func (s *shared) Launch(ctx context.Context, work []device.Launch) error {
-	defer s.hold()()
-	return s.device.Launch(ctx, work)
-}
-
-func (s *shared) Record(ctx context.Context, work []device.Launch) (device.Graph, error) {
-	defer s.hold()()
-	return s.device.Record(ctx, work)
-}
-
-func (s *shared) Replay(ctx context.Context, g device.Graph, n int) error {
-	defer s.hold()()
-	return s.device.Replay(ctx, g, n)
-}
-
-func (s *shared) Forget(ctx context.Context, g device.Graph) error {
-	defer s.hold()()
-	return s.device.Forget(ctx, g)
-}
-
-func (s *shared) Close() error {
-	defer s.hold()()
-	return s.device.Close()
 }

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"icar/internal/needs"
 	"icar/nn"
@@ -287,12 +288,13 @@ func (m *meeting) Write(ctx context.Context, p device.Pointer, data []byte) erro
 		return nil
 	}
 	defer m.inside.Unlock()
+	time.Sleep(10 * time.Microsecond) // for others to come
 	return m.Device.Write(ctx, p, data)
 }
 
 // Many runs share a card, each with memory of its own.
 func TestCardIsShared(t *testing.T) {
-	s := &shared{device: &meeting{Device: emulator.New(), t: t}}
+	s := device.Share(&meeting{Device: emulator.New(), t: t})
 	var g sync.WaitGroup
 	for i := range 8 {
 		g.Go(func() {

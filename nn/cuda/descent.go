@@ -1,0 +1,177 @@
+package cuda
+
+// Shapes: N batch, T time, S sequences of a set.
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"icar/nn"
+	"icar/nn/cuda/device"
+)
+
+// Descend implements nn.Descender: steps of Adam and AdamW are made on the device, beside
+// those of other models of the shape. Other optimisers are left to the host.
+func (b *Backend) Descend(_ context.Context, d nn.Descent) (nn.Stepper, error) {
+	s := &descending{Descent: d, model: b.model, halls: b.halls}
+	switch o := d.Optimiser.(type) {
+	case *nn.Adam[float32]:
+	case *nn.AdamW[float32]:
+		s.decay = o.Decay()
+	default:
+		return nil, fmt.Errorf("a card makes steps of adam and adamw: %w", errors.ErrUnsupported)
+	}
+	return s, nil
+}
+
+// descending implements nn.Stepper.
+type descending struct {
+	nn.Descent
+	model  *nn.Transformer[float32]
+	decay  float64
+	halls  *halls
+	member *member // nil before the first step
+	dealer dealer
+}
+
+// dealer brings the sequences of steps to a device.
+type dealer interface {
+	// deal returns where those of step k and of up to n-1 steps after it are, and their
+	// numbers (N) there. They stay there until the next call.
+	deal(ctx context.Context, k, n int) (*Set, [][]int, error)
+	// batch returns those of a step that was dealt.
+	batch(ctx context.Context, k int) (nn.Batch[float32], error)
+	close(ctx context.Context) error
+}
+
+// Steps implements nn.Stepper. Once steps have begun they are ended before ctx is looked
+// at: that takes a moment, and what they have made is not lost.
+func (d *descending) Steps(ctx context.Context, k, n int) ([]float64, error) {
+	if d.member == nil {
+		if err := d.begin(ctx, k); err != nil {
+			return nil, err
+		}
+	}
+	set, order, err := d.dealer.deal(ctx, k, min(n, d.member.room()))
+	if err != nil {
+		return nil, err
+	}
+	c := Course{First: k, Decay: d.decay, Clip: d.Clip, Set: set, Order: order}
+	for i := range order {
+		c.Rates = append(c.Rates, d.Rate(k+i))
+	}
+	made := d.member.steps(ctx, c)
+	if made.err == nil && len(made.losses) < made.steps {
+		made.err = d.name(context.WithoutCancel(ctx), k+len(made.losses))
+	}
+	return made.losses, made.err
+}
+
+// begin finds out how large batches are, and where the steps are made.
+func (d *descending) begin(ctx context.Context, k int) error {
+	n, t, err := d.take(ctx, k)
+	if err != nil {
+		return err
+	}
+	d.member = d.halls.join(d.model, d.Optimiser.State(), n, t)
+	return nil
+}
+
+// take brings the set to the device, if batches are of one for which there is room, and
+// returns N and T.
+func (d *descending) take(ctx context.Context, k int) (n, t int, err error) {
+	on := d.halls.device
+	if deck, ok := d.Feed.(nn.Deck); ok && d.dealer == nil {
+		all, err := deck.All(ctx)
+		if err != nil {
+			return 0, 0, err
+		}
+		room := int(memoryShare * float64(on.Properties().Memory))
+		if all.N > 0 && 4*(len(all.X)+len(all.Y)) <= room {
+			if err := d.fits(all); err != nil {
+				return 0, 0, err
+			}
+			set, err := Hold(ctx, on, all)
+			if err != nil {
+				return 0, 0, err
+			}
+			d.dealer = &deckDealer{deck, on, set}
+			return len(deck.Order(k)), all.T, nil
+		}
+	}
+	w := newWindows(on, d.Feed, d.Last)
+	d.dealer = w
+	first, err := w.first(ctx, k)
+	if err == nil {
+		err = d.fits(first)
+	}
+	return first.N, first.T, err
+}
+
+// fits returns what is wrong with sequences to train on.
+func (d *descending) fits(b nn.Batch[float32]) error {
+	if b.Y == nil {
+		return errNoTargets
+	}
+	return b.Check(d.model.Config())
+}
+
+// name says what is not finite in a step, by the reference, whose rounding is another: if
+// there all is finite, it is the gradient here that isn't.
+func (d *descending) name(ctx context.Context, k int) error {
+	if err := d.Sync(ctx); err != nil {
+		return err
+	}
+	b, err := d.dealer.batch(ctx, k)
+	if err != nil {
+		return err
+	}
+	if _, err := d.model.Gradient(ctx, b); err != nil {
+		return err
+	}
+	return nn.NonFiniteError{Tensor: "loss"}
+}
+
+// Sync implements nn.Stepper.
+func (d *descending) Sync(ctx context.Context) error {
+	if d.member == nil {
+		return nil
+	}
+	return d.member.fetch(ctx)
+}
+
+// Close implements nn.Stepper.
+func (d *descending) Close(ctx context.Context) error {
+	var err error
+	if d.member != nil {
+		err = d.halls.leave(ctx, d.member)
+		d.member = nil
+	}
+	if d.dealer != nil {
+		err = errors.Join(err, d.dealer.close(ctx))
+		d.dealer = nil
+	}
+	return err
+}
+
+// deckDealer deals from a set that is on the device.
+type deckDealer struct {
+	deck   nn.Deck
+	device device.Device
+	set    *Set
+}
+
+func (d *deckDealer) deal(_ context.Context, k, n int) (*Set, [][]int, error) {
+	order := make([][]int, n)
+	for i := range order {
+		order[i] = append([]int(nil), d.deck.Order(k+i)...)
+	}
+	return d.set, order, nil
+}
+
+func (d *deckDealer) batch(ctx context.Context, k int) (nn.Batch[float32], error) {
+	return d.deck.Batch(ctx, k)
+}
+
+func (d *deckDealer) close(ctx context.Context) error { return d.set.Release(ctx, d.device) }

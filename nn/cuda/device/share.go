@@ -1,0 +1,78 @@
+package device
+
+import (
+	"context"
+	"sync"
+)
+
+// Share returns d for any number of goroutines: what they ask for is done one after the
+// other, in the order in which they ask.
+func Share(d Device) Device { return &shared{device: d} }
+
+type shared struct {
+	mu     sync.Mutex
+	device Device
+}
+
+// hold waits until nobody else uses the device, and returns what lets others use it.
+func (s *shared) hold() func() {
+	s.mu.Lock()
+	return s.mu.Unlock
+}
+
+func (s *shared) Properties() Properties { return s.device.Properties() }
+
+func (s *shared) Load(ctx context.Context, text string, entries ...string) (Module, error) {
+	defer s.hold()()
+	return s.device.Load(ctx, text, entries...)
+}
+
+func (s *shared) Unload(ctx context.Context, m Module) error {
+	defer s.hold()()
+	return s.device.Unload(ctx, m)
+}
+
+func (s *shared) Alloc(ctx context.Context, bytes int) (Pointer, error) {
+	defer s.hold()()
+	return s.device.Alloc(ctx, bytes)
+}
+
+func (s *shared) Free(ctx context.Context, p Pointer) error {
+	defer s.hold()()
+	return s.device.Free(ctx, p)
+}
+
+func (s *shared) Write(ctx context.Context, p Pointer, data []byte) error {
+	defer s.hold()()
+	return s.device.Write(ctx, p, data)
+}
+
+func (s *shared) Read(ctx context.Context, data []byte, p Pointer) error {
+	defer s.hold()()
+	return s.device.Read(ctx, data, p)
+}
+
+func (s *shared) Launch(ctx context.Context, work []Launch) error {
+	defer s.hold()()
+	return s.device.Launch(ctx, work)
+}
+
+func (s *shared) Record(ctx context.Context, work []Launch) (Graph, error) {
+	defer s.hold()()
+	return s.device.Record(ctx, work)
+}
+
+func (s *shared) Replay(ctx context.Context, g Graph, n int) error {
+	defer s.hold()()
+	return s.device.Replay(ctx, g, n)
+}
+
+func (s *shared) Forget(ctx context.Context, g Graph) error {
+	defer s.hold()()
+	return s.device.Forget(ctx, g)
+}
+
+func (s *shared) Close() error {
+	defer s.hold()()
+	return s.device.Close()
+}

@@ -1,0 +1,309 @@
+package cuda
+
+// Shapes: R runs, K steps, N batch, T time.
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"sync"
+	"time"
+
+	"icar/nn"
+	"icar/nn/cuda/device"
+)
+
+// halls are where runs meet, by their shape. They are used from many goroutines.
+type halls struct {
+	device   device.Device
+	library  *library
+	patience time.Duration
+
+	mu  sync.Mutex
+	all []*hall
+}
+
+// kind is what runs side by side have in common.
+type kind struct {
+	config nn.Config
+	n, t   int
+}
+
+// join makes a model, with the state of its optimiser, one that steps side by side with
+// others of its kind.
+func (h *halls) join(m *nn.Transformer[float32], state []nn.Tensor[float32], n, t int) *member {
+	k := kind{m.Config(), n, t}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	i := slices.IndexFunc(h.all, func(a *hall) bool { return a.kind == k && a.open() })
+	if i < 0 {
+		i = len(h.all)
+		h.all = append(h.all, newHall(h, k, m))
+	}
+	entering := &member{hall: h.all[i], model: m, state: state}
+	entering.hall.enter(entering)
+	return entering
+}
+
+// leave ends the part of a member. The last closes the hall.
+func (h *halls) leave(ctx context.Context, m *member) error {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	empty, err := m.hall.exit(ctx, m)
+	if empty {
+		h.all = slices.DeleteFunc(h.all, func(a *hall) bool { return a == m.hall })
+	}
+	return err
+}
+
+// hall is where runs of a kind meet to make their steps side by side: a course begins when
+// all of them have asked for steps. Whoever lets the others wait for longer than a moment,
+// to evaluate a model or to save it, is not waited for until it is back. As what comes of
+// a run does not depend on the others, nor on how many steps a course has, this changes no
+// bits.
+type hall struct {
+	kind
+	halls *halls
+	seats int // at most
+
+	mu      sync.Mutex
+	members []*member
+	busy    bool        // a course is on
+	pace    int         // steps of a course that takes about as long as courseTime
+	timer   *time.Timer // of who has asked first, nil if nobody waits
+	err     error       // after which nothing is known of the runs
+	work    sync.Mutex  // of whoever uses the trainer
+	trainer *Trainer    // nil before the first course
+	seated  []*member   // by runs of the trainer, nil of those who left
+}
+
+// member is a run that makes steps in a hall.
+type member struct {
+	hall  *hall
+	model *nn.Transformer[float32]
+	state []nn.Tensor[float32]
+	// Of hall.mu:
+	asked *Course
+	done  chan answer // of asked
+	away  bool        // the others do not wait for it
+}
+
+// answer is what came of a course.
+type answer struct {
+	losses []float64
+	steps  int // that were to be made
+	err    error
+}
+
+const (
+	// patience is how long those who have asked wait for the others.
+	patience = 200 * time.Millisecond
+	// courseTime is how long a course is to take, after which runs can be stopped.
+	courseTime = 100 * time.Millisecond
+	// longest is the most steps of a course.
+	longest = 1024
+	// most is the largest number of runs side by side.
+	most = 64
+	// memoryShare of the device's memory is for the runs of a hall.
+	memoryShare = 1. / 4
+)
+
+func newHall(h *halls, k kind, m *nn.Transformer[float32]) *hall {
+	bytes := newPlan(m, k.n, k.t, longest, busyWarps, true).bytes
+	fit := int(memoryShare * float64(h.device.Properties().Memory) / float64(bytes))
+	return &hall{kind: k, halls: h, seats: min(max(1, fit), most), pace: 1}
+}
+
+// open is whether there is room for another member.
+func (h *hall) open() bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return len(h.members) < h.seats && h.err == nil
+}
+
+func (h *hall) enter(m *member) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.members = append(h.members, m)
+}
+
+// exit is for who has nothing asked.
+func (h *hall) exit(ctx context.Context, m *member) (empty bool, err error) {
+	h.mu.Lock()
+	h.members = slices.DeleteFunc(h.members, func(o *member) bool { return o == m })
+	empty = len(h.members) == 0
+	h.meet()
+	h.mu.Unlock()
+	h.work.Lock()
+	defer h.work.Unlock()
+	if i := slices.Index(h.seated, m); i >= 0 {
+		h.seated[i] = nil
+	}
+	if empty && h.trainer != nil {
+		err, h.trainer, h.seated = h.trainer.Close(ctx), nil, nil
+	}
+	return empty, err
+}
+
+// room is how many steps there is a use of asking for.
+func (m *member) room() int {
+	m.hall.mu.Lock()
+	defer m.hall.mu.Unlock()
+	return m.hall.pace
+}
+
+// steps makes steps of a course, as many as the others make too.
+func (m *member) steps(ctx context.Context, c Course) answer {
+	h, done := m.hall, make(chan answer, 1)
+	h.mu.Lock()
+	m.asked, m.done, m.away = &c, done, false
+	h.meet()
+	h.mu.Unlock()
+	select {
+	case a := <-done:
+		return a
+	case <-ctx.Done():
+	}
+	if h.withdraw(m) {
+		return answer{err: context.Cause(ctx)}
+	}
+	return <-done // what has begun is ended, in a moment
+}
+
+// withdraw takes back what a member has asked, unless that has begun.
+func (h *hall) withdraw(m *member) bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if m.asked == nil {
+		return false
+	}
+	m.asked, m.away = nil, true
+	h.meet()
+	return true
+}
+
+// fetch sets model and state to what the steps have made of them.
+func (m *member) fetch(ctx context.Context) error {
+	h := m.hall
+	h.work.Lock()
+	defer h.work.Unlock()
+	if err := h.broken(); err != nil {
+		return err
+	}
+	if i := slices.Index(h.seated, m); i >= 0 {
+		return h.trainer.Fetch(ctx, i, m.state)
+	}
+	return nil // there were no steps
+}
+
+// broken is the error after which nothing is known of the runs.
+func (h *hall) broken() error {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.err
+}
+
+// meet begins a course if nobody is waited for. Its caller holds mu.
+func (h *hall) meet() {
+	var asking []*member
+	missing := 0
+	for _, m := range h.members {
+		switch {
+		case m.asked != nil:
+			asking = append(asking, m)
+		case !m.away:
+			missing++
+		}
+	}
+	switch {
+	case h.busy || len(asking) == 0:
+	case missing == 0:
+		h.begin(asking)
+	case h.timer == nil:
+		h.timer = time.AfterFunc(h.halls.patience, h.late)
+	}
+}
+
+// late has whoever has not asked be away.
+func (h *hall) late() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.timer == nil { // it came too late itself
+		return
+	}
+	h.timer = nil
+	for _, m := range h.members {
+		m.away = m.asked == nil
+	}
+	h.meet()
+}
+
+// begin begins a course of those who ask. Its caller holds mu.
+func (h *hall) begin(asking []*member) {
+	if h.timer != nil {
+		h.timer.Stop()
+		h.timer = nil
+	}
+	h.busy = true
+	members := slices.Clone(h.members)
+	courses, answers := make([]Course, len(asking)), make([]chan answer, len(asking))
+	steps := h.pace
+	for _, m := range asking {
+		steps = min(steps, len(m.asked.Rates))
+	}
+	for i, m := range asking {
+		courses[i], answers[i] = *m.asked, m.done
+		courses[i].Rates, courses[i].Order = courses[i].Rates[:steps], courses[i].Order[:steps]
+		m.asked = nil
+	}
+	go func() {
+		start := time.Now()
+		outcomes, err := h.course(members, asking, courses)
+		took := time.Since(start)
+		h.mu.Lock()
+		defer h.mu.Unlock()
+		h.busy, h.err = false, errors.Join(h.err, err)
+		for i, to := range answers {
+			if err != nil {
+				to <- answer{err: err}
+				continue
+			}
+			to <- answer{losses: outcomes[i].Losses, steps: steps}
+		}
+		h.pace = paceAfter(steps, h.pace, took)
+		h.meet()
+	}()
+}
+
+// paceAfter is the pace after a course of so many steps that took so long.
+func paceAfter(steps, pace int, took time.Duration) int {
+	const growth = 4
+	wanted := float64(steps) * float64(courseTime) / float64(max(took, 1))
+	return min(max(1, int(min(wanted, longest))), growth*max(steps, pace))
+}
+
+// course makes steps of some members.
+func (h *hall) course(members, asking []*member, courses []Course) ([]Outcome, error) {
+	h.work.Lock()
+	defer h.work.Unlock()
+	if err := h.broken(); err != nil {
+		return nil, err
+	}
+	ctx := context.Background() // nobody's own: those who wait are done at other times
+	if err := h.seat(ctx, members, asking); err != nil {
+		return nil, err
+	}
+	all := make([]Course, len(h.seated))
+	for i, m := range asking {
+		all[slices.Index(h.seated, m)] = courses[i]
+	}
+	outcomes, err := h.trainer.Steps(ctx, all)
+	if err != nil {
+		return nil, err
+	}
+	mine := make([]Outcome, len(asking))
+	for i, m := range asking {
+		mine[i] = outcomes[slices.Index(h.seated, m)]
+	}
+	return mine, nil
+}

@@ -1,0 +1,308 @@
+package train
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+
+	"icar/nn"
+	"icar/nn/cuda"
+	"icar/nn/cuda/device"
+	"icar/nn/cuda/emulator"
+	"icar/run"
+)
+
+// watched is an emulator that counts what it is asked for.
+type watched struct {
+	device.Device
+	steps   atomic.Int32
+	written atomic.Int64 // bytes
+}
+
+func onWatched() (*watched, nn.NewBackend) {
+	w := &watched{Device: emulator.New()}
+	return w, cuda.On(device.Share(w))
+}
+
+func (w *watched) Replay(ctx context.Context, g device.Graph, n int) error {
+	w.steps.Add(int32(n))
+	return w.Device.Replay(ctx, g, n)
+}
+
+func (w *watched) Write(ctx context.Context, p device.Pointer, data []byte) error {
+	w.written.Add(int64(len(data)))
+	return w.Device.Write(ctx, p, data)
+}
+
+// stepwise makes backends whose steps the host makes, of the same gradients.
+func stepwise(build nn.NewBackend) nn.NewBackend {
+	return func(m *nn.Transformer[float32]) (nn.Backend, error) {
+		b, err := build(m)
+		return struct{ nn.Holder }{b.(nn.Holder)}, err
+	}
+}
+
+// tiny is a run that an emulator makes in a moment: 16 steps in two epochs, and moments of
+// all kinds, of which no two are at one step but the last.
+func tiny() Config {
+	c := small()
+	c.D, c.Length, c.Batch, c.Train, c.Test, c.Epochs = 2, 4, 4, 32, 5, 2
+	c.EvalEvery, c.CheckpointEvery, c.KeepEvery = 6, 5, 7
+	return c
+}
+
+// filesOf are those of a run that depend on no clock.
+func filesOf(t *testing.T, dir string) map[string]string {
+	t.Helper()
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	all := map[string]string{}
+	for _, e := range entries {
+		data, err := os.ReadFile(filepath.Join(dir, e.Name()))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if all[e.Name()] = string(data); e.Name() == "timings.jsonl" {
+			all[e.Name()] = strings.Repeat("\n", strings.Count(string(data), "\n"))
+		}
+	}
+	return all
+}
+
+// same holds the files of two runs together.
+func same(t *testing.T, name, a, b string) {
+	t.Helper()
+	first, second := filesOf(t, a), filesOf(t, b)
+	for file, content := range first {
+		if second[file] != content {
+			t.Errorf("%s: %s differs", name, file)
+		}
+	}
+	if len(first) != len(second) || len(first) < 5 {
+		t.Errorf("%s: there are %d and %d files", name, len(first), len(second))
+	}
+}
+
+// Steps that stay on a device leave the files of steps that the host makes of the device's
+// gradients, byte by byte: of a set that is drawn once, of fresh sequences, of every
+// optimiser, also of a run that diverges. Those of Adam and AdamW are made by the device,
+// all steps between two moments at which the host has something to do, and the set
+// is sent once.
+func TestCoursesLeaveTheFilesOfSteps(t *testing.T) {
+	for name, test := range map[string]struct {
+		change func(*Config)
+		steps  int32 // that the device makes
+	}{
+		"adam": {func(*Config) {}, 16},
+		"adamw, clipped": {func(c *Config) {
+			c.Optimiser, c.WeightDecay, c.Clip = nn.AdamWName, 0.1, 0.01
+			c.Schedule, c.Warmup = Cosine, 5
+		}, 16},
+		"fresh":    {func(c *Config) { c.Fresh, c.Position, c.Heads = true, nn.ProductPosition, 2 }, 16},
+		"momentum": {func(c *Config) { c.Optimiser = nn.MomentumName }, 0},
+		"diverges": {func(c *Config) { c.LearningRate, c.Norm, c.Depth = 1e12, false, 2 }, -1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c := tiny()
+			test.change(&c)
+			w, build := onWatched()
+			_, plain := onWatched()
+			dirs := [2]*run.Dir{newDir(t, c), newDir(t, c)}
+			var models [2]*nn.Transformer[float32]
+			var failed [2]error
+			var seen [2][]run.Metric
+			for i, b := range []nn.NewBackend{stepwise(plain), build} {
+				models[i], _, failed[i] = Train(t.Context(), c, Options{Dir: dirs[i], Backend: b,
+					Observe: func(m run.Metric) { seen[i] = append(seen[i], m) }})
+			}
+			same(t, name, dirs[0].Path(), dirs[1].Path())
+			var over [2]DivergedError
+			for i, err := range failed {
+				if test.steps >= 0 && err != nil || test.steps < 0 && !errors.As(err, &over[i]) {
+					t.Errorf("way %d ends with %v", i, err)
+				}
+			}
+			if over[0] != over[1] || len(seen[0]) != len(seen[1]) {
+				t.Errorf("the host says %v after %d steps, the device %v after %d", over[0],
+					len(seen[0]), over[1], len(seen[1]))
+			}
+			if equal(t, models[0], models[1]); test.steps < 0 {
+				return
+			}
+			if got := w.steps.Load(); got != test.steps {
+				t.Errorf("the device has made %d steps, want %d", got, test.steps)
+			}
+		})
+	}
+}
+
+// equal checks that two models have the same weights.
+func equal(t *testing.T, a, b *nn.Transformer[float32]) {
+	t.Helper()
+	for i, p := range a.Parameters() {
+		for j, v := range p.Data {
+			if b.Parameters()[i].Data[j] != v {
+				t.Fatalf("%s[%d] is %v and %v", p.Name, j, v, b.Parameters()[i].Data[j])
+			}
+		}
+	}
+}
+
+// A device is sent the training set once: what is sent besides grows by a few bytes a step.
+func TestTrainingSetIsSentOnce(t *testing.T) {
+	c := tiny()
+	c.EvalEvery, c.CheckpointEvery, c.KeepEvery = 0, 0, 0
+	var sent [2]int64
+	for i, epochs := range []int{2, 8} {
+		c.Epochs = epochs
+		w, build := onWatched()
+		if _, _, err := Train(t.Context(), c, Options{Backend: build}); err != nil {
+			t.Fatal(err)
+		}
+		sent[i] = w.written.Load()
+		if got := w.steps.Load(); got != int32(8*epochs) {
+			t.Errorf("the device has made %d of %d steps", got, 8*epochs)
+		}
+	}
+	const set = 32 * 4 * (6 + 2) * 4 // bytes of tokens and targets
+	if more := sent[1] - sent[0]; more > 48*100 || sent[0] < set {
+		t.Errorf("16 steps send %d bytes and 48 more %d, where a set is %d", sent[0], more, set)
+	}
+}
+
+// A run on a device that is stopped, between any two steps, and gone on with leaves the
+// files of one go.
+func TestCoursesAreStopped(t *testing.T) {
+	c := tiny()
+	_, build := onWatched()
+	whole := newDir(t, c)
+	if _, _, err := Train(t.Context(), c, Options{Dir: whole, Backend: build}); err != nil {
+		t.Fatal(err)
+	}
+	for _, last := range []int{1, 6, 9} {
+		dir, enough := newDir(t, c), errors.New("enough")
+		ctx, cancel := context.WithCancelCause(t.Context())
+		_, history, err := Train(ctx, c, Options{Dir: dir, Backend: build,
+			Observe: func(m run.Metric) {
+				if m.Step == last {
+					cancel(enough)
+				}
+			}})
+		if !errors.Is(err, enough) || len(history) < last || len(history) == c.Steps() {
+			t.Fatalf("stopped at step %d it ends after %d with %v", last, len(history), err)
+		}
+		if err := dir.Close(); err != nil {
+			t.Fatal(err)
+		}
+		again, saved, err := run.Open(dir.Path(), "go", false)
+		if err != nil || saved.Checkpoint.Step != len(history) {
+			t.Fatalf("after %d steps there is a checkpoint of step %d, %v", len(history),
+				saved.Checkpoint.Step, err)
+		}
+		if _, _, err := Train(t.Context(), c, Options{Dir: again, Saved: &saved,
+			Backend: build}); err != nil {
+			t.Fatal(err)
+		}
+		same(t, "gone on with", whole.Path(), dir.Path())
+		if err := again.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+// lost is a device that is taken away after so many steps.
+type lost struct {
+	device.Device
+	left int
+}
+
+func (l *lost) Replay(ctx context.Context, g device.Graph, n int) error {
+	if l.left -= n; l.left < 0 {
+		return device.ErrLost
+	}
+	return l.Device.Replay(ctx, g, n)
+}
+
+// A run whose device is lost has its last checkpoint, at a step where one is due, and is gone
+// on with from there.
+func TestDeviceIsLost(t *testing.T) {
+	c := tiny()
+	c.CheckpointEvery = 3
+	_, build := onWatched()
+	whole, dir := newDir(t, c), newDir(t, c)
+	if _, _, err := Train(t.Context(), c, Options{Dir: whole, Backend: build}); err != nil {
+		t.Fatal(err)
+	}
+	_, history, err := Train(t.Context(), c, Options{Dir: dir,
+		Backend: cuda.On(&lost{emulator.New(), 5})})
+	if !errors.Is(err, device.ErrLost) || len(history) < 3 {
+		t.Fatalf("it ends after step %d with %v", len(history), err)
+	}
+	if err := dir.Close(); err != nil {
+		t.Fatal(err)
+	}
+	again, saved, err := run.Open(dir.Path(), "go", false)
+	if err != nil || saved.Checkpoint.Step != 3 {
+		t.Fatalf("there is a checkpoint of step %d, %v", saved.Checkpoint.Step, err)
+	}
+	if _, _, err := Train(t.Context(), c, Options{Dir: again, Saved: &saved,
+		Backend: build}); err != nil {
+		t.Fatal(err)
+	}
+	same(t, "gone on with", whole.Path(), dir.Path())
+	if err := again.Close(); err != nil {
+		t.Error(err)
+	}
+}
+
+// Runs of one shape that are trained at the same time, of other seeds, learning rates,
+// lengths and moments, one of which diverges, leave the files that they leave alone, and
+// make their steps side by side. One of another shape makes its own.
+func TestRunsSideBySide(t *testing.T) {
+	configs := make([]Config, 5)
+	for i := range configs {
+		c := tiny()
+		c.Seed, c.LearningRate = uint64(i), 0.01*float64(i+1)
+		configs[i] = c
+	}
+	configs[1].Epochs, configs[1].EvalEvery, configs[1].Clip = 3, 0, 0.1
+	configs[2].LearningRate = 1e37
+	configs[3].Depth = 2
+	configs[4].Fresh = true
+	_, build := onWatched()
+	alone := make([]*run.Dir, len(configs))
+	for i, c := range configs {
+		alone[i] = newDir(t, c)
+		_, _, err := Train(t.Context(), c, Options{Dir: alone[i], Backend: build})
+		if errors.As(err, new(DivergedError)) != (i == 2) {
+			t.Errorf("run %d alone: %v", i, err)
+		}
+	}
+	w, build := onWatched()
+	together := make([]*run.Dir, len(configs))
+	var runs sync.WaitGroup
+	for i, c := range configs {
+		together[i] = newDir(t, c)
+		runs.Go(func() {
+			_, _, err := Train(t.Context(), c, Options{Dir: together[i], Backend: build})
+			if errors.As(err, new(DivergedError)) != (i == 2) {
+				t.Errorf("run %d beside others: %v", i, err)
+			}
+		})
+	}
+	runs.Wait()
+	for i := range configs {
+		same(t, "beside others", alone[i].Path(), together[i].Path())
+	}
+	// Runs 0, 1 and 4 may have 16 steps in common.
+	if got := w.steps.Load(); got >= 16+24+16+16 {
+		t.Errorf("side by side they take %d steps of the device", got)
+	}
+}
