@@ -37,7 +37,7 @@ type plan struct {
 	back                                                backTensors
 	place                                               placeTensors
 
-	folds bool // heads are folded: then there are only steps and gradients
+	folds bool // heads are folded: then there are no predictions
 
 	begin          []call // before the first step, and before a gradient
 	forward        []call
