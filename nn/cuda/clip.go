@@ -53,8 +53,8 @@ func clip() *ptx.Kernel {
 }
 
 // clipped calls it.
-func (p *plan) clipped() {
-	p.add(&p.clip, clip(), [2]int{1, 1}, judges, number(p.p), p.bound.argument,
+func (p *plan) clipped(list *[]call) {
+	p.add(list, clip(), [2]int{1, 1}, judges, number(p.p), p.bound.argument,
 		p.gradient.argument)
 }
 

@@ -78,6 +78,7 @@ func (p *plan) planPairs() {
 	p.pairsForward(&p.forward, x)
 	p.pairsBackward(&p.forward, x)
 	p.begin, p.backward, p.step = calls.begin, calls.gradient, calls.descend
+	p.clippedStep, p.loss = calls.clip, calls.loss
 }
 
 // pairsForward calls what makes the errors of folded weights and P, and with them the

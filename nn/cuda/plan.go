@@ -37,14 +37,15 @@ type plan struct {
 	back                                                backTensors
 	place                                               placeTensors
 
-	folds bool // heads are folded: then there are only steps and gradients
+	folds bool // heads are folded: then there are no predictions
 
 	begin          []call // before the first step, and before a gradient
 	forward        []call
 	loss, backward []call // after the forward
 	clip           []call // after the backward, of gradients with a bound
 	descend        []call // after the backward
-	step           []call // after the forward, in place of backward and descend
+	step           []call // after the forward, in place of all that, if heads are folded
+	clippedStep    []call // in place of step, of gradients with a bound
 }
 
 // span is a piece of a run's memory, in bytes.
@@ -145,6 +146,8 @@ func (p *plan) work(kernels map[string]device.Kernel, b binding, lists ...[]call
 // ofStep are the calls of a step.
 func (p *plan) ofStep(clip bool) [][]call {
 	switch {
+	case p.folds && clip:
+		return [][]call{p.forward, p.clippedStep}
 	case p.folds:
 		return [][]call{p.forward, p.step}
 	case clip:
@@ -181,7 +184,7 @@ func newPlan(model *nn.Transformer[float32], n, t, steps, busy int, fold bool) *
 	rows := p.groups * t
 	p.slots = min(max(1, rows/warps), mostSlots, max(2, partNumbers/p.p))
 	p.gradient = p.numbers(p.p)
-	p.course, p.rates = p.zeros(states), p.numbers(rates*steps)
+	p.course, p.rates = p.zeros(states), p.zeros(rates*steps)
 	p.losses = p.numbers(2 * 32 * steps)
 	p.order, p.source = p.numbers(n*steps), p.numbers(2*sources)
 	p.bound = p.numbers(2)

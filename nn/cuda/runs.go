@@ -40,7 +40,7 @@ type runs struct {
 	device  device.Device
 	models  []*nn.Transformer[float32]
 	busy    int   // warps, see busyWarps
-	fold    bool  // heads, where it can be done, for steps and gradients alone
+	fold    bool  // heads, where it can be done, for all but predictions
 	side    []int // parity of the steps that were made, of each run
 	plan    *plan
 	library *library

@@ -71,6 +71,7 @@ func (p *plan) planSequences() {
 	calls := p.foldedEnds(ends, list, m.errors)
 	p.sequences(&p.forward, m)
 	p.begin, p.backward, p.step = calls.begin, calls.gradient, calls.descend
+	p.clippedStep, p.loss = calls.clip, calls.loss
 }
 
 // allotSequences takes up the memory of the kernels of sequences.
