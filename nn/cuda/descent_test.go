@@ -348,6 +348,38 @@ func TestDeviceOfAHallFails(t *testing.T) {
 	}
 }
 
+// distant is a device to which everything that is sent takes long, but whose steps take no
+// time.
+type distant struct {
+	device.Device
+	courses []int
+}
+
+func (d *distant) Write(ctx context.Context, p device.Pointer, data []byte) error {
+	time.Sleep(time.Millisecond)
+	return d.Device.Write(ctx, p, data)
+}
+
+func (d *distant) Replay(ctx context.Context, g device.Graph, n int) error {
+	d.courses = append(d.courses, n)
+	return nil // as fast as that
+}
+
+// Courses grow with the speed of the steps, not with that of what is sent for them: the
+// more that is the longer they have to be.
+func TestPaceIsThatOfTheSteps(t *testing.T) {
+	c := small()
+	d := &distant{Device: emulator.New()}
+	cards := deck{draw(c, 1, 11, 1)[0], 5}
+	_, s := descend(t, cuda.On(d), c, 1, nn.Descent{Feed: cards, Last: 1 << 20})
+	for len(d.courses) < 40 && (len(d.courses) < 5 || slices.Max(d.courses) < 256) {
+		_, _ = s.Steps(context.Background(), 1, 1<<20) // none of these is made
+	}
+	if d.courses[0] != 1 || slices.Max(d.courses) < 256 {
+		t.Errorf("courses are of %v steps", d.courses)
+	}
+}
+
 func TestPace(t *testing.T) {
 	for _, test := range []struct {
 		steps, pace int

@@ -257,9 +257,7 @@ func (h *hall) begin(asking []*member) {
 		m.asked = nil
 	}
 	go func() {
-		start := time.Now()
-		outcomes, err := h.course(members, asking, courses)
-		took := time.Since(start)
+		outcomes, took, err := h.course(members, asking, courses)
 		h.mu.Lock()
 		defer h.mu.Unlock()
 		h.busy, h.err = false, errors.Join(h.err, err)
@@ -282,16 +280,17 @@ func paceAfter(steps, pace int, took time.Duration) int {
 	return min(max(1, int(min(wanted, longest))), growth*max(steps, pace))
 }
 
-// course makes steps of some members.
-func (h *hall) course(members, asking []*member, courses []Course) ([]Outcome, error) {
+// course makes steps of some members, and says how long they took by themselves.
+func (h *hall) course(members, asking []*member, courses []Course) ([]Outcome, time.Duration,
+	error) {
 	h.work.Lock()
 	defer h.work.Unlock()
 	if err := h.broken(); err != nil {
-		return nil, err
+		return nil, 0, err
 	}
 	ctx := context.Background() // nobody's own: those who wait are done at other times
 	if err := h.seat(ctx, members, asking); err != nil {
-		return nil, err
+		return nil, 0, err
 	}
 	all := make([]Course, len(h.seated))
 	for i, m := range asking {
@@ -299,11 +298,11 @@ func (h *hall) course(members, asking []*member, courses []Course) ([]Outcome, e
 	}
 	outcomes, err := h.trainer.Steps(ctx, all)
 	if err != nil {
-		return nil, err
+		return nil, 0, err
 	}
 	mine := make([]Outcome, len(asking))
 	for i, m := range asking {
 		mine[i] = outcomes[slices.Index(h.seated, m)]
 	}
-	return mine, nil
+	return mine, h.trainer.took, nil
 }

@@ -158,10 +158,9 @@ func newPlan(model *nn.Transformer[float32], n, t, steps, busy int) *plan {
 	p.theta, p.gradient = p.numbers(p.p), p.numbers(p.p)
 	p.m, p.v = p.zeros(p.p), p.zeros(p.p)
 	p.parts = p.zeros((p.slots + 1) * p.p)
-	p.course, p.rates = p.zeros(states), p.numbers(rates*steps)
 	p.losses = p.numbers(2 * 32 * steps)
-	p.order, p.source = p.numbers(n*steps), p.numbers(2*sources)
-	p.bound = p.numbers(2)
+	p.course, p.bound, p.source = p.zeros(states), p.numbers(2), p.numbers(2*sources)
+	p.rates, p.order = p.numbers(rates*steps), p.numbers(n*steps) // see bearings
 	p.allot()
 	p.plan()
 	return p

@@ -76,9 +76,6 @@ func (r *runs) prepare(ctx context.Context, n, t, steps int) error {
 				return errors.Join(err, r.close(context.WithoutCancel(ctx)))
 			}
 		}
-		if err := r.sendOrder(ctx, i, [][]int{inOrder(n)}); err != nil {
-			return errors.Join(err, r.close(context.WithoutCancel(ctx)))
-		}
 	}
 	return nil
 }
@@ -133,7 +130,8 @@ func (r *runs) send(ctx context.Context, b nn.Batch[float32]) error {
 	}
 	if at := [2]device.Pointer{r.batch.x.at, r.batch.y.at}; at != r.sent {
 		r.sent = at
-		return r.sendSource(ctx, 0, &r.batch)
+		return r.sendBearings(ctx, 0, bearings{course: make([]float32, states), set: &r.batch,
+			order: [][]int{inOrder(b.N)}})
 	}
 	return nil
 }
