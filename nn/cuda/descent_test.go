@@ -400,6 +400,51 @@ func TestPace(t *testing.T) {
 	}
 }
 
+// full is a device that has memory for so many allocations of runs.
+type full struct {
+	device.Device
+	left int
+}
+
+var errFull = errors.New("the memory is full")
+
+func (f *full) Alloc(ctx context.Context, bytes int) (device.Pointer, error) {
+	if bytes > 1<<18 { // more than a set, or a batch to predict
+		if f.left--; f.left < 0 {
+			return 0, errFull
+		}
+	}
+	return f.Device.Alloc(ctx, bytes)
+}
+
+// A run for which there is no memory beside the others is told so, and the others go on as if
+// it had not come.
+func TestHallIsFull(t *testing.T) {
+	c := small()
+	cards := deck{draw(c, 1, 11, 1)[0], 5}
+	want, alone := descend(t, cuda.On(emulator.New()), c, 1, nn.Descent{Feed: cards, Last: 9})
+	steps(t, alone, 1, 9)
+	finish(t, alone)
+	build := cuda.OnPatient(device.Share(&full{emulator.New(), 1}), 0)
+	m, first := descend(t, build, c, 1, nn.Descent{Feed: cards, Last: 9})
+	_, second := descend(t, build, c, 2, nn.Descent{Feed: cards, Last: 9})
+	steps(t, first, 1, 3)
+	for range 2 {
+		if _, err := second.Steps(context.Background(), 1, 9); !errors.Is(err, errFull) {
+			t.Errorf("who comes is told %v", err)
+		}
+	}
+	steps(t, first, 4, 9)
+	finish(t, first)
+	if !slices.Equal(bits(nn.Tensors(m.Parameters())...),
+		bits(nn.Tensors(want.Parameters())...)) {
+		t.Error("who was there comes to other bits")
+	}
+	if err := second.Close(context.Background()); err != nil {
+		t.Error(err)
+	}
+}
+
 // compiling counts the kernels that a device compiles.
 type compiling struct {
 	device.Device
