@@ -3,7 +3,6 @@ package cuda
 // Shapes: P parameters.
 
 import (
-	"context"
 	"encoding/binary"
 	"math"
 
@@ -58,11 +57,10 @@ func (p *plan) clipped(list *[]call) {
 		p.gradient.argument)
 }
 
-// sendBound sets the largest norm of a run's gradient, 0 for any.
-func (r *runs) sendBound(ctx context.Context, run int, bound float64) error {
+// encodeBound is the largest norm of a run's gradient, 0 for any, as it stands in memory.
+func encodeBound(bound float64) []byte {
 	if bound == 0 {
 		bound = math.Inf(1)
 	}
-	return r.device.Write(ctx, r.at(run, r.plan.bound),
-		binary.LittleEndian.AppendUint64(nil, math.Float64bits(bound)))
+	return binary.LittleEndian.AppendUint64(nil, math.Float64bits(bound))
 }

@@ -188,7 +188,7 @@ func (r foldedRig) spoiled(t *testing.T, name string, s spoil, step []call) {
 	t.Helper()
 	ctx := context.Background()
 	for i := range 2 {
-		if err := errors.Join(r.sendModel(ctx, i), r.sendBound(ctx, i, 0.5)); err != nil {
+		if err := errors.Join(r.sendModel(ctx, i), r.bound(ctx, i, 0.5)); err != nil {
 			t.Fatal(err)
 		}
 		r.draw(t, i, 7)
@@ -225,13 +225,18 @@ func (r foldedRig) spoiled(t *testing.T, name string, s spoil, step []call) {
 	}
 }
 
+// bound has the gradients of a run be no longer than that.
+func (r foldedRig) bound(ctx context.Context, run int, most float64) error {
+	return r.device.Write(ctx, r.at(run, r.plan.bound), encodeBound(most))
+}
+
 // TestFlagsWithoutABoundAreNothingToStepsWithOne stops a run by a gradient that is not finite
 // and begins it anew with a bound, whose steps have fewer flags.
 func TestFlagsWithoutABoundAreNothingToStepsWithOne(t *testing.T) {
 	ctx := context.Background()
 	r := newFoldedRig(t, foldedCases()[1], 1)
 	for _, bad := range []bool{true, false} {
-		if err := errors.Join(r.sendModel(ctx, 0), r.sendBound(ctx, 0, 0.5)); err != nil {
+		if err := errors.Join(r.sendModel(ctx, 0), r.bound(ctx, 0, 0.5)); err != nil {
 			t.Fatal(err)
 		}
 		r.draw(t, 0, 7)

@@ -26,11 +26,11 @@ import (
 // multiply-adds, dealt evenly to four schedulers of each multiprocessor, if these issue in 93
 // of 100 cycles. No card has measured it.
 //
-//	monomials   f, from the batch            1 MB read, 4 written                  4 µs
+//	monomials   f, from the batch, twice     1 MB read, 8 written                  4 µs
 //	spread      B and base, from M and U     64 heads: 0.3 MB written              3 µs
 //	tensors     K, of P and B                0.1 G fma; 6 MB written               8 µs
 //	outputs     o, of K and f                1.54 G fma of 1.65; 120 MB read      67 µs
-//	ends        norm, readout, loss, back    10 MB read, 2 written                 7 µs
+//	ends        norm, readout, loss, back    10 MB read, 13 written                9 µs
 //	gradients   dK, of f and g ⊗ x̃           1.54 G fma of 1.8; 24 MB written     75 µs
 //	totals      of the slots of dK           24 MB read, 6 written                12 µs
 //	positions   dp, of dK and B              0.1 G fma; 3 MB written               9 µs
@@ -90,14 +90,14 @@ func (p pairs) held() int { return up(p.heads, depth) * depth }
 // pairsOf is T(T+1)/2.
 func pairsOf(t int) int { return t * (t + 1) / 2 }
 
-// lines is the number of rows of a tile of F: one of ones is behind them.
-func (p pairs) lines(t int) int { return p.places(t) + 1 }
-
 // up is n/m, rounded up.
 func up(n, m int) int { return (n + m - 1) / m }
 
 // places is the number of (j, f), and a stage's rest besides: of which are zeros.
 func (p pairs) places(t int) int { return up(t*p.monomials, depth) * depth }
+
+// pieces is the number of pieces of 128 of these.
+func (p pairs) pieces(t int) int { return up(t*p.monomials, piece) }
 
 // block is a kernel whose blocks make tiles.
 type block struct {
@@ -146,7 +146,7 @@ func (b block) packedRow(i, j ptx.U32) ptx.U32 {
 	return b.Add(b.Shl(key, 2), b.And(i, ptx.Int(3)))
 }
 
-// spread is the address of a piece of a matrix that lies by tiles of width columns: tile,
+// tile is the address of a piece of a matrix that lies by tiles of width columns: tile,
 // row of it, with that many rows a tile.
 func (b block) tile(base ptx.U64, tile, rows ptx.U32, width int) ptx.U64 {
 	return b.Stride(base, tile, b.Product(rows, ptx.Int(4*width)))

@@ -46,20 +46,19 @@ type between struct {
 }
 
 // kernel has the parameters of begin and of resident, twice 1/(N·T·C), the padded N, the
-// number of slots of o, these, F, base in parts, the folded weights from o on, g; the slots (R) of
-// blocks, and their errors. A block is token and tile of
-// sequences.
+// number of slots of o, these, F, base in parts, the folded weights from o on, G; the slots
+// (R) of blocks, and their errors. A block is token and tile of sequences.
 func (p pairEnds) kernel() *ptx.Kernel {
 	b := p.begin(p.kernelName())
 	f := b.frame(b.Block(ptx.X))
 	in := f.resident(p.coords, targets)
 	scale, n, count := b.Real(), b.Number(), b.Number()
 	parts, monomials, bases, weights := b.array(), b.array(), b.array(), b.array()
-	gs, slots, errors := b.array(), b.array(), b.array()
+	rows, slots, errors := b.array(), b.array(), b.array()
 
 	base := p.base(b, bases)
 	var v between
-	x := b.tile(monomials, b.Block(ptx.Y), b.Add(b.places(), next), piece)
+	x := b.tile(monomials, b.Block(ptx.Y), b.places(), piece)
 	x = b.At(b.At(x, b.Mul(f.tile, ptx.Int(p.monomials)), 4*piece), b.Thread(ptx.X), 4)
 	for e := range p.e - 1 {
 		v.x = append(v.x, b.Load(x, 4*piece*p.monomial(e, p.e-1)))
@@ -70,15 +69,7 @@ func (p pairEnds) kernel() *ptx.Kernel {
 	p.loss(b, in, scale, &v, p.readout(b, v, weights))
 	p.backward(b, &v, weights)
 
-	g := b.tile(gs, b.Block(ptx.Y), b.Mul(b.length, ptx.Int(p.outs())), piece)
-	g = b.At(b.At(g, b.Mul(f.tile, ptx.Int(p.outs())), 4*piece), b.Thread(ptx.X), 4)
-	for d := range p.outs() {
-		if d < p.d {
-			b.Store(g, 4*piece*d, v.g[d])
-		} else {
-			b.Store(g, 4*piece*d, zero)
-		}
-	}
+	p.writeRows(b, v, n, rows)
 	p.sum(b, f, v, slots, errors)
 	return b.Kernel
 }

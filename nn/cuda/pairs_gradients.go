@@ -30,7 +30,10 @@ func (p pairs) gradientDealing(n, t int) dealing {
 }
 
 // gradients is dK = Σ_n (g ⊗ x̃_i) ⊗ f_j in slots (pairs, S, rows). It has the parameters of
-// begin, what dealt needs, the padded N, g, F and the slots.
+// begin, what dealt needs, the padded N, G, F turned and the slots. Here n is what is summed
+// over, so that a stage of both operands has what it is not summed over side by side, as
+// outputs has it: a warp that reads its rows along n instead has 32 lines of memory to wait
+// for at each load.
 func (p pairs) gradients() *ptx.Kernel {
 	b := p.begin(p.name("gradients"))
 	t := p.mainTiling()
@@ -69,18 +72,14 @@ func (p pairs) gradients() *ptx.Kernel {
 		}
 		from, end := stageOf(unit), stageOf(b.Add(unit, mine.used))
 
-		g, monomials := b.array(), b.array()
-		outs, places, seat := b.Mul(b.length, ptx.Int(p.outs())), b.places(), t.seat(b.Kernel)
-		lines := b.Add(places, next)
+		rows, turned, seat := b.array(), b.array(), t.seat(b.Kernel)
 		strip, place := b.Shl(row, 3), b.Mul(column, ptx.Int(t.width()))
-		f := b.At(b.tile(monomials, b.Shr(from, 4), lines, piece), b.And(from, ptx.Int(15)), 4*depth)
-		dy := b.At(b.tile(g, b.Shr(from, 4), outs, piece), b.And(from, ptx.Int(15)), 4*depth)
-		line := b.Min(b.Add(place, b.Thread(ptx.X)), b.Sub(places, next))
+		left := b.At(b.tile(rows, row, n, t.height()), from, 4*depth*t.height())
+		right := b.At(b.tile(turned, column, n, t.width()), from, 4*depth*t.width())
 		aside := b.aside(strip, place, mine.used, mine.slot, mine.last)
 		useful := p.useful(b, t, seat, strip, place)
 		sums := t.multiplyWhere(b.Kernel, useful, seat, b.Sub(end, from),
-			p.tokens(b, t, strip, dy, f, outs, lines, from),
-			t.along(b.Kernel, b.At(f, line, 4*piece), t.width(), b.leap(lines, from)))
+			t.slab(b.Kernel, left, t.height()), t.slab(b.Kernel, right, t.width()))
 		v := aside()
 		kept := stretch{used: v[2], slot: v[3], count: s.slots, last: v[4]}
 		p.keep(b, t, seat, v[0], v[1], sums, b.array(), kept)
@@ -126,37 +125,4 @@ func (p pairs) keep(b block, t tiling, at seat, strip, place ptx.U32, sums [][]p
 // leap is that of a matrix of so many rows that lies by tiles of 128 k, from a stage on.
 func (b block) leap(rows, from ptx.U32) leap {
 	return leap{b.Move(b.Product(rows, ptx.Int(4*piece)), ptx.Long(-4*piece)), from}
-}
-
-// tokens is the source of the rows g_i[d] x̃_i[e] of 8 strips from one on. A thread has a row.
-func (p pairs) tokens(b block, t tiling, strip ptx.U32, g, monomials ptx.U64,
-	outs, lines, from ptx.U32) source {
-	thread := b.Min(b.Thread(ptx.X), ptx.Int(t.height()-1))
-	all := b.Mul(b.length, ptx.Int(p.strips()))
-	strip = b.Min(b.Add(strip, b.Div(thread, ptx.Int(p.strip()))), b.Sub(all, next))
-	i, row := b.Div(strip, ptx.Int(p.strips())), b.Rem(thread, ptx.Int(p.strip()))
-	d := b.Min(b.Div(row, ptx.Int(p.e)), ptx.Int(p.dims()-1))
-	out := b.Add(b.Mul(strip, ptx.Int(p.dims())), d)
-	// x̃[e] is the monomial (e, E-1), which is the last of its e: (e+1)E - (e+1)e/2 - 1. Of
-	// x̃[E-1] there is the line of ones.
-	e := b.Min(b.Rem(row, ptx.Int(p.e)), ptx.Int(p.e-1))
-	m := b.Sub(b.Mul(b.Add(e, next), ptx.Int(p.e)), b.Add(b.pairsOf(e), next))
-	m = b.Add(b.Mul(i, ptx.Int(p.monomials)), m)
-	m = b.Pick(b.Equal(e, ptx.Int(p.e-1)), b.Sub(lines, next), m)
-	gs := b.CopyAddress(b.At(g, out, 4*piece))
-	xs := b.CopyAddress(b.At(monomials, m, 4*piece))
-	leapG, leapX := b.leap(outs, from), b.leap(lines, from)
-	return t.turned(b.Kernel, t.height(), func() func() []ptx.F32 {
-		v, x := stageOfRow(b.Kernel, gs), stageOfRow(b.Kernel, xs)
-		return func() []ptx.F32 {
-			product := make([]ptx.F32, depth)
-			for l := range product {
-				product[l] = b.Times(v[l], x[l])
-			}
-			return product
-		}
-	}, func(step ptx.U32) {
-		leapG.move(b.Kernel, step, gs)
-		leapX.move(b.Kernel, step, xs)
-	})
 }

@@ -6,42 +6,6 @@ package cuda
 
 import "icar/nn/cuda/ptx"
 
-// frame is the place of a warp that has 32 sequences of token i, in blocks of 128
-// sequences.
-func (b block) frame(i ptx.U32) frame {
-	thread := b.Thread(ptx.X)
-	group := b.Add(b.Mul(b.Block(ptx.Y), ptx.Int(piece/32)), b.Shr(thread, 5))
-	return frame{Kernel: b.Kernel, stride: b.stride, run: b.run, group: group, tile: i,
-		lane: b.And(thread, ptx.Int(31)), length: b.length}
-}
-
-// monomialsOf writes F of the batch; sequences beyond N are zeros, but for the ones. It has the parameters of
-// begin and of resident, and F. A block is token and tile of sequences.
-func (p pairs) monomialsOf() *ptx.Kernel {
-	b := p.begin(p.name("monomials"))
-	f := b.frame(b.Block(ptx.X))
-	in := f.resident(p.e-1, tokens)
-	to := b.tile(b.array(), b.Block(ptx.Y), b.Add(b.places(), next), piece)
-	b.If(b.Equal(f.tile, ptx.Int(0)), func() {
-		b.Store(b.At(b.At(to, b.places(), 4*piece), b.Thread(ptx.X), 4), 0, one)
-	})
-	to = b.At(b.At(to, b.Mul(f.tile, ptx.Int(p.monomials)), 4*piece), b.Thread(ptx.X), 4)
-	x := zeros(b.Kernel, p.e)
-	b.If(in.inside, func() {
-		at := in.token()
-		for c := range p.e - 1 {
-			b.CopyTo(x[c], b.Load(at, 4*c))
-		}
-		b.CopyTo(x[p.e-1], one)
-	})
-	for c, v := range x[:p.e-1] {
-		for d, w := range x[c:] {
-			b.Store(to, 4*piece*p.monomial(c, c+d), b.Times(v, w))
-		}
-	}
-	return b.Kernel
-}
-
 // headsTogether is the number of heads of a part of base.
 const headsTogether = 16
 

@@ -14,8 +14,9 @@ type pairTensors struct {
 	n, t  int // N padded, T
 	slots pairSlots
 
-	monomials, heads, base     span // F, B, base in parts
-	tensors, parts, g, ends    span // K, o in parts, g, R in slots
+	monomials, turned          span // F, twice
+	heads, base                span // B, base in parts
+	tensors, parts, rows, ends span // K, o in parts, G, R in slots
 	gradients, total, dbase    span // dK in slots, dK, dbase
 	dHeads                     span // dB in slots
 	dPositions                 span // of P, in slots
@@ -50,12 +51,13 @@ func (p *plan) newPairTensors(weights, deltas, positions span) pairTensors {
 	s := e.newPairSlots(n, p.t)
 	places, outs, pairs := e.places(p.t), p.t*e.outs(), pairsOf(p.t)
 	return pairTensors{pairEnds: e, n: n, t: p.t, slots: s,
-		monomials:  p.zeros(n * e.lines(p.t)),
+		monomials:  p.zeros(n * places),
+		turned:     p.zeros(n * e.pieces(p.t) * piece),
 		heads:      p.zeros(up(e.numbers(), piece) * piece * e.held()),
 		base:       p.zeros(up(e.heads, headsTogether) * e.rows()),
 		tensors:    p.zeros(e.stripTiles(p.t) * places * e.mainTiling().height()),
 		parts:      p.numbers(s.outputs * outs * n),
-		g:          p.numbers(outs * n),
+		rows:       p.zeros(e.stripTiles(p.t) * n * e.mainTiling().height()),
 		ends:       p.numbers(s.ends * e.summed()),
 		gradients:  p.numbers(s.gradients * pairs * e.numbers()),
 		total:      p.zeros((pairs+depth)*e.numbers() + piece),
@@ -86,7 +88,8 @@ func (p *plan) pairsForward(list *[]call, x pairTensors) {
 	m, u := x.weights.from(l.m).argument, x.weights.from(l.u).argument
 	t, across := number(x.t), x.n/piece
 	p.add(list, e.monomialsOf(), [2]int{x.t, across}, piece,
-		append(append([]argument{t}, p.resident()...), x.monomials.argument)...)
+		append(append([]argument{t}, p.resident()...), number(x.n), x.monomials.argument,
+			x.turned.argument)...)
 	p.add(list, e.spread(), [2]int{e.heads + up(e.heads, headsTogether), 1}, headThreads,
 		t, m, u, x.heads.argument, x.base.argument)
 	k := headTiling()
@@ -96,7 +99,7 @@ func (p *plan) pairsForward(list *[]call, x pairTensors) {
 	e.callOutputs(p, list, x.n, x.t, x.tensors, x.monomials, x.parts)
 	scale := float32(2 / float64(p.n*p.t*e.coords))
 	args := append(append([]argument{t}, p.resident()...), real(scale), number(x.n), number(x.slots.outputs))
-	for _, s := range []span{x.parts, x.monomials, x.base, x.weights.from(l.o), x.g, x.ends,
+	for _, s := range []span{x.parts, x.monomials, x.base, x.weights.from(l.o), x.rows, x.ends,
 		x.errors} {
 		args = append(args, s.argument)
 	}
@@ -107,7 +110,7 @@ func (p *plan) pairsForward(list *[]call, x pairTensors) {
 func (p *plan) pairsBackward(list *[]call, x pairTensors) {
 	e, l, s := x.pairEnds, x.layer, x.slots
 	t := number(x.t)
-	e.callGradients(p, list, x.n, x.t, x.g, x.monomials, x.gradients)
+	e.callGradients(p, list, x.n, x.t, x.rows, x.turned, x.gradients)
 
 	sum := totals{slots: s.gradients, numbers: e.summed(), split: e.end - l.o}
 	quads := pairsOf(x.t) * e.numbers() / 4
@@ -154,9 +157,9 @@ func (p pairs) callOutputs(to *plan, list *[]call, n, t int, tensors, monomials,
 }
 
 // callGradients calls gradients in the same way.
-func (p pairs) callGradients(to *plan, list *[]call, n, t int, g, monomials, slots span) {
+func (p pairs) callGradients(to *plan, list *[]call, n, t int, rows, turned, slots span) {
 	s := p.gradientDealing(n, t)
 	to.add(list, p.gradients(), [2]int{s.blocks(), 1}, p.mainTiling().threads(),
-		slices.Concat([]argument{number(t)}, s.arguments(), []argument{number(n), g.argument,
-			monomials.argument, slots.argument})...)
+		slices.Concat([]argument{number(t)}, s.arguments(), []argument{number(n), rows.argument,
+			turned.argument, slots.argument})...)
 }

@@ -1,7 +1,8 @@
 package cuda
 
 // Shapes: N batch, in tiles of 128; T time; J pairs (j, f), f monomials; R rows (i; d,e), in
-// strips; F (N/128, J + 1, 128), the last line ones; K (R/8 strips, J, 8 strips); g (N/128, T·outs, 128).
+// strips; F (N/128, J, 128), and turned (J/128, N, 128); K (R/8 strips, J, 8 strips); G, which
+// are the rows g_i[d] x̃_i[e], (R/8 strips, N, 8 strips).
 
 import (
 	"fmt"
@@ -52,7 +53,7 @@ func (p pairs) outputs() *ptx.Kernel {
 		column, tile, stage := at.column, at.row, at.unit
 		mine := s.stretch(b, at.at, stage, stages(tile))
 		left := b.At(b.tile(tensors, tile, places, t.height()), stage, 4*depth*t.height())
-		right := b.tile(monomials, column, b.Add(places, next), t.width())
+		right := b.tile(monomials, column, places, t.width())
 		aside := b.aside(column, tile, mine.used, mine.slot, mine.last)
 		sums := t.multiply(b.Kernel, seat, mine.used, t.slab(b.Kernel, left, t.height()),
 			t.slab(b.Kernel, b.At(right, stage, 4*depth*t.width()), t.width()))
@@ -60,7 +61,7 @@ func (p pairs) outputs() *ptx.Kernel {
 		v := aside()
 		column, tile = v[0], v[1]
 		kept := stretch{used: v[2], slot: v[3], count: s.slots, last: v[4]}
-		right = b.tile(monomials, column, b.Add(places, next), t.width())
+		right = b.tile(monomials, column, places, t.width())
 		strip := b.Add(b.Shl(tile, 3), b.Div(seat.row, ptx.Int(p.strip())))
 		i, rest := b.Div(strip, ptx.Int(p.strips())), b.Rem(strip, ptx.Int(p.strips()))
 		slots := b.array()

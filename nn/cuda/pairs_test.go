@@ -77,9 +77,9 @@ func (b *board) run(spans ...span) [][]float32 {
 		set, err := Hold(ctx, d, b.batch)
 		check(err)
 		for run := range 2 {
-			r := runs{device: d, library: new(library), plan: p, binding: where}
-			check(r.sendSource(ctx, run, set))
-			check(r.sendOrder(ctx, run, [][]int{inOrder(p.n)}))
+			r := runs{device: d, plan: p, binding: where, side: make([]int, 2)}
+			check(r.sendBearings(ctx, run, bearings{course: r.state(run, false), set: set,
+				order: [][]int{inOrder(p.n)}}))
 		}
 	}
 	check(d.Launch(ctx, p.work(kernels, where, b.list)))
@@ -147,14 +147,13 @@ func (c pairCase) each(f func(k, one, other int)) {
 
 // products is F for tokens x.
 func (c pairCase) products(x []float32) []float32 {
-	lines := c.lines(c.t)
-	f := make([]float32, c.columns()*lines)
+	places := c.places(c.t)
+	f := make([]float32, c.columns()*places)
 	for n := range c.columns() {
-		f[(n/piece*lines+lines-1)*piece+n%piece] = 1
 		for j := range c.t {
 			v := c.token(x, n, j)
 			c.each(func(k, b, d int) {
-				f[(n/piece*lines+j*c.monomials+k)*piece+n%piece] = float32(v[b]) * float32(v[d])
+				f[(n/piece*places+j*c.monomials+k)*piece+n%piece] = float32(v[b]) * float32(v[d])
 			})
 		}
 	}
@@ -166,7 +165,7 @@ func TestPairOutputs(t *testing.T) {
 	for _, c := range pairCases() {
 		b := newBoard(t)
 		tile := c.mainTiling()
-		places, lines, height := c.places(c.t), c.lines(c.t), tile.height()
+		places, height := c.places(c.t), tile.height()
 		f := c.products(b.draw(c.n * c.t * (c.e - 1)))
 		tensors := make([]float32, c.stripTiles(c.t)*places*height)
 		at := func(i, j, k, d, e int) *float32 { // of K_ij
@@ -189,7 +188,7 @@ func TestPairOutputs(t *testing.T) {
 		got := b.run(parts)[0]
 		for n := range c.columns() {
 			of := func(i, k int) float64 {
-				return float64(f[(n/piece*lines+i*c.monomials+k)*piece+n%piece])
+				return float64(f[(n/piece*places+i*c.monomials+k)*piece+n%piece])
 			}
 			for i := range c.t {
 				for d := range c.d {
@@ -218,37 +217,43 @@ func TestPairOutputs(t *testing.T) {
 func TestPairGradients(t *testing.T) {
 	for _, c := range pairCases() {
 		b := newBoard(t)
-		lines, outs := c.lines(c.t), c.t*c.outs()
-		f := c.products(b.draw(c.n * c.t * (c.e - 1)))
-		g := make([]float32, c.columns()*outs)
+		x, height := b.draw(c.n*c.t*(c.e-1)), c.mainTiling().height()
+		f := make([]float32, c.pieces(c.t)*c.columns()*piece)
+		rows := make([]float32, c.stripTiles(c.t)*c.columns()*height)
+		g := b.draw(c.n * c.t * c.d)
+		of := func(n, i, k int) *float32 {
+			at := i*c.monomials + k
+			return &f[(at/piece*c.columns()+n)*piece+at%piece]
+		}
 		for n := range c.n {
 			for i := range c.t {
+				token := c.token(x, n, i)
+				c.each(func(k, b, d int) {
+					*of(n, i, k) = float32(token[b]) * float32(token[d])
+				})
 				for d := range c.d {
-					g[(n/piece*outs+i*c.outs()+d)*piece+n%piece] = float32(b.rand.NormFloat64())
+					for e, v := range token {
+						at := i*c.rows() + c.row(d, e)
+						rows[(at/height*c.columns()+n)*height+at%height] =
+							float32(v) * g[(n*c.t+i)*c.d+d]
+					}
 				}
 			}
 		}
 		slots := c.gradientDealing(c.columns(), c.t).slots
 		size := pairsOf(c.t) * c.numbers()
 		dk := b.plan.numbers(slots * size)
-		c.callGradients(b.plan, &b.list, c.columns(), c.t, b.put(g, len(g)),
+		c.callGradients(b.plan, &b.list, c.columns(), c.t, b.put(rows, len(rows)),
 			b.put(f, len(f)), dk)
 		got := b.run(dk)[0]
-		of := func(n, i, k int) float64 {
-			return float64(f[(n/piece*lines+i*c.monomials+k)*piece+n%piece])
-		}
 		for i := range c.t {
 			for jk := range (i + 1) * c.monomials {
 				for d := range c.d {
 					for e := range c.e {
 						want := 0.0
 						for n := range c.n {
-							x := 1.0
-							if e < c.e-1 {
-								x = of(n, i, c.monomial(e, c.e-1))
-							}
-							want += x * of(n, jk/c.monomials, jk%c.monomials) *
-								float64(g[(n/piece*outs+i*c.outs()+d)*piece+n%piece])
+							want += c.token(x, n, i)[e] * float64(g[(n*c.t+i)*c.d+d]) *
+								float64(*of(n, jk/c.monomials, jk%c.monomials))
 						}
 						place := (pairsOf(i)*c.monomials+jk)*c.rows() + c.row(d, e)
 						sum := float32(0)

@@ -218,11 +218,8 @@ func emptyPlan(model *nn.Transformer[float32], n, t, steps, busy int) *plan {
 	}
 	rows := p.groups * t
 	p.slots = min(max(1, rows/warps), mostSlots, max(2, partNumbers/p.p))
-	p.gradient = p.numbers(p.p)
-	p.course, p.rates = p.zeros(states), p.zeros(rates*steps)
-	p.losses = p.numbers(2 * 32 * steps)
-	p.order, p.source = p.numbers(n*steps), p.numbers(2*sources)
-	p.bound = p.numbers(2)
+	p.gradient, p.losses = p.numbers(p.p), p.numbers(2*32*steps)
+	p.allotBearings(n, steps)
 	return p
 }
 

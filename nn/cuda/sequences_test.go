@@ -264,7 +264,7 @@ func runSequences(t *testing.T, f plainFolded) (loss float64, dw, dp []float64) 
 	ctx := context.Background()
 	d := emulator.New()
 	p := &plan{config: f.config, n: f.batch.N, t: f.batch.T}
-	p.course, p.order, p.source = p.zeros(states), p.numbers(p.n), p.numbers(2*sources)
+	p.allotBearings(p.n, 1)
 	w := p.zeros(f.where.numbers)
 	positions := make([]span, f.config.Depth)
 	positions[0] = p.numbers(f.pack.number())
@@ -275,7 +275,7 @@ func runSequences(t *testing.T, f plainFolded) (loss float64, dw, dp []float64) 
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := &runs{device: d, library: new(library), plan: p, binding: binding{runs: 1, base: base, runBytes: p.bytes}}
+	r := &runs{device: d, library: new(library), side: []int{0}, plan: p, binding: binding{runs: 1, base: base, runBytes: p.bytes}}
 	check := func(err error) {
 		t.Helper()
 		if err != nil {
@@ -297,7 +297,6 @@ func runSequences(t *testing.T, f plainFolded) (loss float64, dw, dp []float64) 
 	if product {
 		check(r.write(ctx, 0, positions[0], narrow(f.p)))
 	}
-	check(r.sendOrder(ctx, 0, [][]int{inOrder(p.n)}))
 	check(r.send(ctx, f.batch))
 	check(r.load(ctx, p))
 	check(r.launch(ctx, list))
