@@ -41,8 +41,8 @@ func TestHeadsFoldWhereThereIsSharedMemory(t *testing.T) {
 		config nn.Config
 		t      int
 		folds  bool
-	}{{deep, 56, true}, {deep, 64, false}, {deep, 65, false}, {pairs, 130, true},
-		{pairs, 140, false}, {pairs, 200, false}} {
+	}{{deep, 56, true}, {deep, 64, false}, {deep, 65, false}, {pairs, 136, true},
+		{pairs, 137, false}, {pairs, 200, false}} {
 		m, err := nn.New[float32](s.config, 1)
 		if err != nil {
 			t.Fatal(err)
