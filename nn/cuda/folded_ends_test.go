@@ -24,8 +24,33 @@ func TestThePositionsOfLongSequencesFitIntoSharedMemory(t *testing.T) {
 	p := newPlan(m, 4, c.Length, 1, busyWarps, false)
 	k := p.allotFolded(newFolded(c, c.Length), newPacking(1, c.Length)).kernels(p)
 	for _, kernel := range []*ptx.Kernel{k.unfold(true), k.fold(0)} {
-		if kernel.Asked() > mostSharedBytes {
+		if kernel.Asked() > SharedPerBlock {
 			t.Errorf("%s asks for %d bytes", kernel.Name(), kernel.Asked())
+		}
+	}
+}
+
+// TestHeadsFoldWhereThereIsSharedMemory plans sequences that just fit and such as do not: of
+// layers above the first, whose tokens have more coordinates, and of pairs.
+func TestHeadsFoldWhereThereIsSharedMemory(t *testing.T) {
+	deep := nn.Config{Width: 3, Embed: 12, Depth: 2, Heads: 1, Attention: nn.LinearAttention,
+		Norm: true, Position: nn.NoPosition, Length: 200, Coords: 3}
+	pairs := nn.Config{Width: 5, Embed: 10, Depth: 1, Heads: 64, Attention: nn.LinearAttention,
+		Position: nn.ProductPosition, Length: 200, Coords: 5}
+	for _, s := range []struct {
+		config nn.Config
+		t      int
+		folds  bool
+	}{{deep, 56, true}, {deep, 64, false}, {deep, 65, false}, {pairs, 136, true},
+		{pairs, 137, false}, {pairs, 200, false}} {
+		m, err := nn.New[float32](s.config, 1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		p := newPlan(m, 8, s.t, 1, busyWarps, true)
+		if p.folds != s.folds || p.shared() > SharedPerBlock {
+			t.Errorf("%d heads, T = %d: folded %t, with %d bytes a block", s.config.Heads, s.t,
+				p.folds, p.shared())
 		}
 	}
 }

@@ -131,8 +131,9 @@ func (p *plan) pairsBackward(list *[]call, x pairTensors) {
 		x.dbase.argument, x.deltas.from(l.m).argument, x.deltas.from(l.u).argument)
 }
 
-// mostKeysOfPairs is the largest T of pairs: kernels find a pair by a root that is exact.
-const mostKeysOfPairs = 1024
+// mostKeysOfPairs is the largest T of pairs: the gradients of the positions of a head lie in
+// shared memory, which has no room for more anyway, see newPlan.
+const mostKeysOfPairs = 160
 
 // fewestHeads is the number of heads from which on the tensors of pairs are less work than
 // the heads.

@@ -172,8 +172,43 @@ const (
 )
 
 // newPlan plans for a model and batches of n sequences of length t; rates and losses
-// of that many steps are kept. If it may, it folds the heads.
+// of that many steps are kept. If it may, it folds the heads of models for which there are
+// such kernels, unless one of these asks for more shared memory than there is: that grows with
+// the length of the sequences.
 func newPlan(model *nn.Transformer[float32], n, t, steps, busy int, fold bool) *plan {
+	if c := model.Config(); fold && (paired(c, t) || foldable(c, t)) {
+		p := emptyPlan(model, n, t, steps, busy)
+		if p.folds = true; paired(c, t) {
+			p.planPairs()
+		} else {
+			p.planSequences()
+		}
+		if p.shared() <= SharedPerBlock {
+			return p
+		}
+	}
+	p := emptyPlan(model, n, t, steps, busy)
+	p.theta, p.m, p.v = p.numbers(p.p), p.zeros(p.p), p.zeros(p.p)
+	p.parts = p.zeros((p.slots + 1) * p.p)
+	p.allot()
+	p.plan()
+	return p
+}
+
+// SharedPerBlock is the shared memory, in bytes, that a block of threads has to be able to
+// have: 96 KiB, which all cards since Volta have but those of Turing.
+const SharedPerBlock = 96 << 10
+
+// shared is the most that a kernel of the plan asks for.
+func (p *plan) shared() (most int) {
+	for _, k := range p.kernels {
+		most = max(most, k.Asked())
+	}
+	return most
+}
+
+// emptyPlan has what all plans have.
+func emptyPlan(model *nn.Transformer[float32], n, t, steps, busy int) *plan {
 	c := model.Config()
 	p := &plan{config: c, parameters: map[string]int{}, n: n, t: t, steps: steps,
 		groups: (n + 31) / 32, busy: busy}
@@ -185,19 +220,6 @@ func newPlan(model *nn.Transformer[float32], n, t, steps, busy int, fold bool) *
 	p.slots = min(max(1, rows/warps), mostSlots, max(2, partNumbers/p.p))
 	p.gradient, p.losses = p.numbers(p.p), p.numbers(2*32*steps)
 	p.allotBearings(n, steps)
-	pairs := paired(c, t)
-	if p.folds = fold && (pairs || foldable(c, t)); p.folds {
-		if pairs {
-			p.planPairs()
-		} else {
-			p.planSequences()
-		}
-		return p
-	}
-	p.theta, p.m, p.v = p.numbers(p.p), p.zeros(p.p), p.zeros(p.p)
-	p.parts = p.zeros((p.slots + 1) * p.p)
-	p.allot()
-	p.plan()
 	return p
 }
 

@@ -12,32 +12,10 @@ func foldable(c nn.Config, t int) bool {
 	if c.Mixing != nil || split(c) || c.PreNorm || c.MLPNorm || c.FinalNorm || t > mostLength {
 		return false
 	}
-	for l := range c.Depth {
-		if foldedInput(c, l) > mostFolded {
-			return false
-		}
-	}
 	deep := c.Depth > 1 || c.Position == nn.AdditivePosition
 	simple := c.Heads == 1 && c.Attention == nn.LinearAttention &&
 		c.Position != nn.ProductPosition
-	if deep && !simple || c.Embed >= mostFolded {
-		return false
-	}
-	s := sequencesFor(c, newFolded(c, t), 0, passTurn, t)
-	return s.sharedBytes() <= mostSharedBytes
-}
-
-// mostSharedBytes is what a block may have on every card that there are kernels for, but
-// those of Turing.
-const mostSharedBytes = 96 << 10
-
-// sharedBytes is what a block asks for.
-func (s sequences) sharedBytes() int {
-	tensors := 1
-	if s.scratch() {
-		tensors = 3
-	}
-	return 4 * (tensors*sequencesOf*s.apart() + s.weightNumbers() + s.tiles()*s.sumNumbers())
+	return (!deep || simple) && c.Embed < mostFolded
 }
 
 // layerMemory is what a layer leaves.

@@ -333,6 +333,11 @@ func sideBySide(t *testing.T, c nn.Config) {
 		if want := [4]int{3, 3, 3, 1}[i]; len(outcomes[i].Losses) != want {
 			t.Errorf("run %d made %d steps, want %d", i, len(outcomes[i].Losses), want)
 		}
+		for _, v := range together[i] {
+			if x := math.Float32frombits(v); x-x != 0 {
+				t.Fatalf("run %d has a weight or a moment of %v", i, x)
+			}
+		}
 	}
 }
 
