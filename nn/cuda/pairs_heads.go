@@ -20,15 +20,13 @@ func (b block) place(row ptx.U32) (d, e ptx.U32, valid ptx.Pred) {
 	return d, b.Rem(in, ptx.Int(b.e)), valid
 }
 
-// spread writes B of every head, also turned, and base. It has the parameters of begin, m, u,
-// B, B turned and base. The first H blocks have a head each, the others a part of base.
-func (p pairs) spread() *ptx.Kernel {
-	b := p.begin(p.name("spread"))
+// spread writes B of every head, also turned, and base. It has the parameters m, u, B, B
+// turned and base. The first H blocks have a head each, the others a part of base.
+func (p pairs) spread(b block, head ptx.U32) {
 	m, u, to, turned, base := b.array(), b.array(), b.array(), b.array(), b.array()
 	row, width := b.Thread(ptx.X), turnedTiling().width()
 	d, e, valid := b.place(row)
 	b.ExitUnless(b.Both(valid, b.Less(row, ptx.Int(p.rows()))))
-	head := b.Block(ptx.X)
 	m, u = b.At(m, e, 4), b.At(u, d, 4)
 	rowM, rowU := 4*padded(p.e), 4*padded(p.d)
 	b.If(b.Less(head, ptx.Int(p.heads)), func() {
@@ -63,7 +61,6 @@ func (p pairs) spread() *ptx.Kernel {
 		b.FmaTo(sum, b.Choose(inside, mine, zero), last)
 	}
 	b.Store(b.At(b.At(base, part, 4*p.rows()), row, 4), 0, sum)
-	return b.Kernel
 }
 
 // unfold writes dM and dU, at m and u of the gradient. It has the parameters of begin, m, u,

@@ -19,6 +19,7 @@ type pairTensors struct {
 	tensors, parts, rows, ends span // K, o in parts, G, R in slots
 	gradients, total, dbase    span // dK in slots, dK, dbase
 	turnedTotal                span // dK
+	turnedPositions            span // P
 	dHeads, dHeadSums          span // dB in slots, and their sum
 	dPositions                 span // of P, in slots
 	errors                     span // of every block of ends, summed over its tokens
@@ -40,26 +41,28 @@ func (p *plan) newPairTensors(weights, deltas, positions span) pairTensors {
 	e := newPairEnds(p.config, p.t)
 	n := up(p.n, piece) * piece
 	s := e.newPairSlots(n, p.t)
+	columns := turnedTiling().width()
 	places, outs, pairs := e.places(p.t), p.t*e.outs(), pairsOf(p.t)
 	return pairTensors{pairEnds: e, n: n, t: p.t, slots: s,
-		monomials:   p.zeros(n * places),
-		turned:      p.zeros(n * e.pieces(p.t) * piece),
-		heads:       p.zeros(up(e.numbers(), piece) * piece * e.held()),
-		turnedHeads: p.zeros(up(e.heads, turnedTiling().width()) * turnedTiling().width() * e.lined()),
-		base:        p.zeros(up(e.heads, headsTogether) * e.rows()),
-		tensors:     p.zeros(e.stripTiles(p.t) * places * e.mainTiling().height()),
-		parts:       p.numbers(s.outputs * outs * n),
-		rows:        p.zeros(e.stripTiles(p.t) * n * e.mainTiling().height()),
-		ends:        p.numbers(s.ends * e.summed()),
-		gradients:   p.numbers(s.gradients * pairs * e.numbers()),
-		total:       p.zeros((pairs+depth)*e.numbers() + piece),
-		dbase:       p.numbers(e.rows()),
-		turnedTotal: p.zeros(up(pairs, piece) * piece * e.lined()),
-		dHeads:      p.numbers(s.slopes * e.heads * e.numbers()),
-		dHeadSums:   p.numbers(e.heads * e.numbers()),
-		dPositions:  p.zeros(s.slopes * e.packing(p.t).number()),
-		errors:      p.numbers(s.ends),
-		weights:     weights, deltas: deltas, positions: positions}
+		monomials:       p.zeros(n * places),
+		turned:          p.zeros(n * e.pieces(p.t) * piece),
+		heads:           p.zeros(up(e.numbers(), piece) * piece * e.held()),
+		turnedHeads:     p.zeros(up(e.heads, columns) * columns * e.lined()),
+		base:            p.zeros(up(e.heads, headsTogether) * e.rows()),
+		tensors:         p.zeros(e.stripTiles(p.t) * places * e.mainTiling().height()),
+		parts:           p.numbers(s.outputs * outs * n),
+		rows:            p.zeros(e.stripTiles(p.t) * n * e.mainTiling().height()),
+		ends:            p.numbers(s.ends * e.summed()),
+		gradients:       p.numbers(s.gradients * pairs * e.numbers()),
+		total:           p.zeros((pairs+depth)*e.numbers() + piece),
+		dbase:           p.numbers(e.rows()),
+		turnedPositions: p.numbers(up(pairs, headTiling().height()) * headTiling().height() * e.held()),
+		turnedTotal:     p.zeros(up(pairs, piece) * piece * e.lined()),
+		dHeads:          p.numbers(s.slopes * e.heads * e.numbers()),
+		dHeadSums:       p.numbers(e.heads * e.numbers()),
+		dPositions:      p.zeros(s.slopes * e.packing(p.t).number()),
+		errors:          p.numbers(s.ends),
+		weights:         weights, deltas: deltas, positions: positions}
 }
 
 // planPairs plans the steps of a model whose heads are pairs.
@@ -80,18 +83,19 @@ func (p *plan) pairsForward(list *[]call, x pairTensors) {
 	e, l := x.pairEnds, x.layer
 	m, u := x.weights.from(l.m).argument, x.weights.from(l.u).argument
 	t, across := number(x.t), x.n/piece
-	p.add(list, e.monomialsOf(), [2]int{x.t, across}, piece,
-		append(append([]argument{t}, p.resident()...), number(x.n), x.monomials.argument,
-			x.turned.argument)...)
-	p.add(list, e.spread(), [2]int{e.heads + up(e.heads, headsTogether), 1}, headThreads,
-		t, m, u, x.heads.argument, x.turnedHeads.argument, x.base.argument)
+	p.add(list, e.prepare(), [2]int{e.prepareBlocks(x.n, x.t), 1}, headThreads,
+		slices.Concat([]argument{t, number(x.n)}, p.resident(), []argument{
+			x.monomials.argument, x.turned.argument, m, u, x.heads.argument,
+			x.turnedHeads.argument, x.base.argument, x.positions.argument,
+			x.turnedPositions.argument})...)
 	k := headTiling()
 	p.add(list, e.pairs.tensors(), [2]int{up(e.numbers(), k.width()),
-		up(pairsOf(x.t), k.height())}, k.threads(), t, x.positions.argument, x.heads.argument,
+		up(pairsOf(x.t), k.height())}, k.threads(), t, x.turnedPositions.argument, x.heads.argument,
 		x.tensors.argument)
 	e.callOutputs(p, list, x.n, x.t, x.tensors, x.monomials, x.parts)
 	scale := float32(2 / float64(p.n*p.t*e.coords))
-	args := append(append([]argument{t}, p.resident()...), real(scale), number(x.n), number(x.slots.outputs))
+	args := append(append([]argument{t}, p.resident()...), real(scale), number(x.n),
+		number(x.slots.outputs))
 	for _, s := range []span{x.parts, x.monomials, x.base, x.weights.from(l.o), x.rows, x.ends,
 		x.errors} {
 		args = append(args, s.argument)

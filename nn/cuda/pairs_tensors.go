@@ -1,14 +1,14 @@
 package cuda
 
-// Shapes: as in pairs_heads.go; I pairs (i, j); P (rows of packing, H8); K as in
-// pairs_products.go.
+// Shapes: as in pairs_heads.go; I pairs (i, j); P (rows of packing, H8), and turned (I/64,
+// H8, 64); K as in pairs_products.go.
 
 import "icar/nn/cuda/ptx"
 
 // headTiling is that of the products whose rows are pairs or heads, and whose columns are Z.
 func headTiling() tiling { return tiling{rows: 8, cols: 8, down: 8, across: 16} }
 
-// tensors is K_ij = Σ_h p_hij B_h. It has the parameters of begin, P, B and K. A block is a
+// tensors is K_ij = Σ_h p_hij B_h. It has the parameters of begin, P turned, B and K. A block is a
 // tile of Z and one of pairs.
 func (p pairs) tensors() *ptx.Kernel {
 	b := p.begin(p.name("tensors"))
@@ -18,12 +18,11 @@ func (p pairs) tensors() *ptx.Kernel {
 	held := p.held()
 	column, first := b.Block(ptx.X), b.Mul(b.Block(ptx.Y), ptx.Int(t.height()))
 	count := b.pairsOf(b.length)
-	i, j := b.pair(b.Min(b.Add(first, b.Thread(ptx.X)), b.Sub(count, next)))
-	left := b.At(positions, b.packedRow(i, j), 4*held)
+	left := b.tile(positions, b.Block(ptx.Y), ptx.Int(held), t.height())
 	right := b.tile(heads, column, ptx.Int(held), piece)
 	seat := t.seat(b.Kernel)
-	sums := t.multiply(b.Kernel, seat, ptx.Int(up(held, depth)), t.along(b.Kernel, left,
-		t.height(), leap{}), t.slab(b.Kernel, right, piece))
+	sums := t.multiply(b.Kernel, seat, ptx.Int(up(held, depth)), t.slab(b.Kernel, left,
+		t.height()), t.slab(b.Kernel, right, piece))
 
 	var at, place []ptx.U32 // of 4 columns: strip, and the number of a K_ij's strip
 	var inside []ptx.Pred
