@@ -89,8 +89,10 @@ type foldedCalls struct {
 // foldedEnds plans what stands around the kernels of sequences. These leave the gradients of
 // the folded weights and of positions in slots, which list names, to be added up in m.sum and
 // m.dp, or write them there themselves; nothing may be left unwritten there, the padding
-// neither, or it has to be zeros at first. And they leave so many errors.
-func (p *plan) foldedEnds(m foldedMemory, list []gathering, errors span) foldedCalls {
+// neither, or it has to be zeros at first. And they leave so many errors. What comes of the
+// sums before all of m.sum is there, summed calls, unless it is nil.
+func (p *plan) foldedEnds(m foldedMemory, list []gathering, errors span,
+	summed func(list *[]call)) foldedCalls {
 	k, a := m.kernels(p), m.arrays
 	placed := []argument{a.packed.argument, a.plain.argument, a.q.argument, a.k.argument}
 	unplaced := []argument{a.plain.argument, a.q.argument, a.k.argument, a.dp.argument,
@@ -118,6 +120,9 @@ func (p *plan) foldedEnds(m foldedMemory, list []gathering, errors span) foldedC
 		p.add(list, reduction.kernel(), [2]int{reduction.blocks(), 1}, foldThreads,
 			append([]argument{p.course.argument, errors.argument, p.losses.argument,
 				flags.argument}, slots...)...)
+		if summed != nil {
+			summed(list)
+		}
 		blocks := count(k.unfoldSections(nil))
 		p.add(list, k.unfold(steps), [2]int{blocks, 1}, foldThreads,
 			slices.Concat(descent(flags.from(1)), []argument{m.sum.argument}, unplaced)...)

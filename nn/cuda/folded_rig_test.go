@@ -86,7 +86,7 @@ func newFoldedRig(t *testing.T, c foldedCase, count int) foldedRig {
 		gathered(to)
 	}
 	rig.errors = p.zeros(rigErrors)
-	rig.calls = p.foldedEnds(rig.m, rig.slots, rig.errors)
+	rig.calls = p.foldedEnds(rig.m, rig.slots, rig.errors, nil)
 	ctx := context.Background()
 	if err := r.load(ctx, p); err != nil {
 		t.Fatal(err)

@@ -50,7 +50,7 @@ type between struct {
 // (R) of blocks, and their errors. A block is token and tile of sequences.
 func (p pairEnds) kernel() *ptx.Kernel {
 	b := p.begin(p.kernelName())
-	f := b.frame(b.Block(ptx.X))
+	f := b.frame(b.Block(ptx.X), b.Block(ptx.Y))
 	in := f.resident(p.coords, targets)
 	scale, n, count := b.Real(), b.Number(), b.Number()
 	parts, monomials, bases, weights := b.array(), b.array(), b.array(), b.array()

@@ -121,8 +121,3 @@ func (p pairs) keep(b block, t tiling, at seat, strip, place ptx.U32, sums [][]p
 		})
 	})
 }
-
-// leap is that of a matrix of so many rows that lies by tiles of 128 k, from a stage on.
-func (b block) leap(rows, from ptx.U32) leap {
-	return leap{b.Move(b.Product(rows, ptx.Int(4*piece)), ptx.Long(-4*piece)), from}
-}

@@ -20,15 +20,13 @@ func (b block) place(row ptx.U32) (d, e ptx.U32, valid ptx.Pred) {
 	return d, b.Rem(in, ptx.Int(b.e)), valid
 }
 
-// spread writes B of every head, and base. It has the parameters of begin, m, u, B and
-// base. The first H blocks have a head each, the others a part of base.
-func (p pairs) spread() *ptx.Kernel {
-	b := p.begin(p.name("spread"))
-	m, u, to, base := b.array(), b.array(), b.array(), b.array()
-	row := b.Thread(ptx.X)
+// spread writes B of every head, also turned, and base. It has the parameters m, u, B, B
+// turned and base. The first H blocks have a head each, the others a part of base.
+func (p pairs) spread(b block, head ptx.U32) {
+	m, u, to, turned, base := b.array(), b.array(), b.array(), b.array(), b.array()
+	row, width := b.Thread(ptx.X), turnedTiling().width()
 	d, e, valid := b.place(row)
 	b.ExitUnless(b.Both(valid, b.Less(row, ptx.Int(p.rows()))))
-	head := b.Block(ptx.X)
 	m, u = b.At(m, e, 4), b.At(u, d, 4)
 	rowM, rowU := 4*padded(p.e), 4*padded(p.d)
 	b.If(b.Less(head, ptx.Int(p.heads)), func() {
@@ -46,6 +44,8 @@ func (p pairs) spread() *ptx.Kernel {
 				z := b.Add(row, ptx.Int(p.monomial(c, o)*p.rows()))
 				at := b.Add(b.Mul(b.Shr(z, 7), ptx.Int(p.held())), head)
 				b.Store(b.At(b.At(to, at, 4*piece), b.And(z, ptx.Int(piece-1)), 4), 0, v)
+				at = b.Add(b.Mul(b.Div(head, ptx.Int(width)), ptx.Int(p.lined())), z)
+				b.Store(b.At(b.At(turned, at, 4*width), b.Rem(head, ptx.Int(width)), 4), 0, v)
 			}
 		}
 	})
@@ -61,14 +61,12 @@ func (p pairs) spread() *ptx.Kernel {
 		b.FmaTo(sum, b.Choose(inside, mine, zero), last)
 	}
 	b.Store(b.At(b.At(base, part, 4*p.rows()), row, 4), 0, sum)
-	return b.Kernel
 }
 
-// unfold writes dM and dU, at m and u of the gradient. It has the parameters of begin, the
-// number of slots of dB (H, Z), m, u, dB, dbase (rows), dm and du. A block has a head.
+// unfold writes dM and dU, at m and u of the gradient. It has the parameters of begin, m, u,
+// dB (H, Z), dbase (rows), dm and du. A block has a head.
 func (p pairs) unfold() *ptx.Kernel {
 	b := p.begin(p.name("unfold"))
-	slots := b.Number()
 	m, u, db, base, dm, du := b.array(), b.array(), b.array(), b.array(), b.array(), b.array()
 	head, thread := b.Block(ptx.X), b.Thread(ptx.X)
 	rowM, rowU := 4*padded(p.e), 4*padded(p.d)
@@ -78,17 +76,8 @@ func (p pairs) unfold() *ptx.Kernel {
 	// dB, with dbase as its last monomial.
 	memory := b.Shared(4 * (p.numbers() + p.rows()))
 	db = b.At(db, head, 4*p.numbers())
-	apart := b.Product(ptx.Int(p.heads), ptx.Int(4*p.numbers()))
 	b.For(thread, ptx.Int(p.numbers()/4), ptx.Int(headThreads), func(z ptx.U32) {
-		at := b.CopyAddress(b.At(db, z, 16))
-		sum := b.Load4(at, 0)
-		b.For(next, slots, next, func(ptx.U32) {
-			b.MoveTo(at, apart)
-			for l, v := range b.Load4(at, 0) {
-				b.PlusTo(sum[l], v)
-			}
-		})
-		b.StoreShared4(b.Add(memory, b.Mul(z, ptx.Int(16))), 0, sum)
+		b.StoreShared4(b.Add(memory, b.Mul(z, ptx.Int(16))), 0, b.Load4(b.At(db, z, 16), 0))
 	})
 	b.For(thread, ptx.Int(p.rows()), ptx.Int(headThreads), func(row ptx.U32) {
 		b.StoreShared(b.Add(memory, b.Mul(row, ptx.Int(4))), 4*p.numbers(),

@@ -15,32 +15,24 @@ type pairTensors struct {
 	slots pairSlots
 
 	monomials, turned          span // F, twice
-	heads, base                span // B, base in parts
+	heads, turnedHeads, base   span // B, twice, base in parts
 	tensors, parts, rows, ends span // K, o in parts, G, R in slots
 	gradients, total, dbase    span // dK in slots, dK, dbase
-	dHeads                     span // dB in slots
+	turnedTotal                span // dK
+	turnedPositions            span // P
+	dHeads, dHeadSums          span // dB in slots, and their sum
 	dPositions                 span // of P, in slots
 	errors                     span // of every block of ends, summed over its tokens
 	weights, positions, deltas span // of others: folded weights, P, the folded gradient
 }
 
 // pairSlots is how many slots there are.
-type pairSlots struct{ outputs, gradients, positions, headSums, ends int }
-
-// Blocks that a product is to have at least, as far as it can be cut: a few for each
-// multiprocessor of a large card.
-const manyBlocks = 400
+type pairSlots struct{ outputs, gradients, slopes, ends int }
 
 // newPairSlots cuts the products.
 func (p pairs) newPairSlots(n, t int) pairSlots {
-	cut := func(tiles, most int) int { return min(most, max(1, up(manyBlocks, tiles))) }
-	h, k := headTiling(), turnedTiling()
-	return pairSlots{
-		outputs: p.outputDealing(n, t).slots, gradients: p.gradientDealing(n, t).slots,
-		positions: cut(up(pairsOf(t), k.height())*up(p.heads, k.width()), up(p.numbers(), piece)),
-		headSums:  cut(up(p.numbers(), h.width())*up(p.heads, h.height()), up(pairsOf(t), depth)),
-		ends:      t * n / piece,
-	}
+	return pairSlots{outputs: p.outputDealing(n, t).slots,
+		gradients: p.gradientDealing(n, t).slots, slopes: p.slopeSlots(t), ends: t * n / piece}
 }
 
 // newPairTensors takes up memory. The spans of others are the folded weights and their
@@ -49,23 +41,28 @@ func (p *plan) newPairTensors(weights, deltas, positions span) pairTensors {
 	e := newPairEnds(p.config, p.t)
 	n := up(p.n, piece) * piece
 	s := e.newPairSlots(n, p.t)
+	columns := turnedTiling().width()
 	places, outs, pairs := e.places(p.t), p.t*e.outs(), pairsOf(p.t)
 	return pairTensors{pairEnds: e, n: n, t: p.t, slots: s,
-		monomials:  p.zeros(n * places),
-		turned:     p.zeros(n * e.pieces(p.t) * piece),
-		heads:      p.zeros(up(e.numbers(), piece) * piece * e.held()),
-		base:       p.zeros(up(e.heads, headsTogether) * e.rows()),
-		tensors:    p.zeros(e.stripTiles(p.t) * places * e.mainTiling().height()),
-		parts:      p.numbers(s.outputs * outs * n),
-		rows:       p.zeros(e.stripTiles(p.t) * n * e.mainTiling().height()),
-		ends:       p.numbers(s.ends * e.summed()),
-		gradients:  p.numbers(s.gradients * pairs * e.numbers()),
-		total:      p.zeros((pairs+depth)*e.numbers() + piece),
-		dbase:      p.numbers(e.rows()),
-		dHeads:     p.numbers(s.headSums * e.heads * e.numbers()),
-		dPositions: p.zeros(s.positions * e.packing(p.t).number()),
-		errors:     p.numbers(s.ends),
-		weights:    weights, deltas: deltas, positions: positions}
+		monomials:       p.zeros(n * places),
+		turned:          p.zeros(n * e.pieces(p.t) * piece),
+		heads:           p.zeros(up(e.numbers(), piece) * piece * e.held()),
+		turnedHeads:     p.zeros(up(e.heads, columns) * columns * e.lined()),
+		base:            p.zeros(up(e.heads, headsTogether) * e.rows()),
+		tensors:         p.zeros(e.stripTiles(p.t) * places * e.mainTiling().height()),
+		parts:           p.numbers(s.outputs * outs * n),
+		rows:            p.zeros(e.stripTiles(p.t) * n * e.mainTiling().height()),
+		ends:            p.numbers(s.ends * e.summed()),
+		gradients:       p.numbers(s.gradients * pairs * e.numbers()),
+		total:           p.zeros((pairs+depth)*e.numbers() + piece),
+		dbase:           p.numbers(e.rows()),
+		turnedPositions: p.numbers(up(pairs, headTiling().height()) * headTiling().height() * e.held()),
+		turnedTotal:     p.zeros(up(pairs, piece) * piece * e.lined()),
+		dHeads:          p.numbers(s.slopes * e.heads * e.numbers()),
+		dHeadSums:       p.numbers(e.heads * e.numbers()),
+		dPositions:      p.zeros(s.slopes * e.packing(p.t).number()),
+		errors:          p.numbers(s.ends),
+		weights:         weights, deltas: deltas, positions: positions}
 }
 
 // planPairs plans the steps of a model whose heads are pairs.
@@ -73,8 +70,8 @@ func (p *plan) planPairs() {
 	where, pack := newFolded(p.config, p.t), newPairs(p.config).packing(p.t)
 	ends := p.allotFolded(where, pack)
 	x := p.newPairTensors(ends.weights, ends.sum, ends.p[0])
-	calls := p.foldedEnds(ends, []gathering{{x.dPositions, ends.dp[0], pack.number(),
-		x.slots.positions}}, x.errors)
+	calls := p.foldedEnds(ends, x.gatherings(ends.dp[0]), x.errors,
+		func(list *[]call) { p.pairsUnfold(list, x) })
 	p.pairsForward(&p.forward, x)
 	p.pairsBackward(&p.forward, x)
 	p.begin, p.backward, p.step = calls.begin, calls.gradient, calls.descend
@@ -87,18 +84,19 @@ func (p *plan) pairsForward(list *[]call, x pairTensors) {
 	e, l := x.pairEnds, x.layer
 	m, u := x.weights.from(l.m).argument, x.weights.from(l.u).argument
 	t, across := number(x.t), x.n/piece
-	p.add(list, e.monomialsOf(), [2]int{x.t, across}, piece,
-		append(append([]argument{t}, p.resident()...), number(x.n), x.monomials.argument,
-			x.turned.argument)...)
-	p.add(list, e.spread(), [2]int{e.heads + up(e.heads, headsTogether), 1}, headThreads,
-		t, m, u, x.heads.argument, x.base.argument)
+	p.add(list, e.prepare(), [2]int{e.prepareBlocks(x.n, x.t), 1}, headThreads,
+		slices.Concat([]argument{t, number(x.n)}, p.resident(), []argument{
+			x.monomials.argument, x.turned.argument, m, u, x.heads.argument,
+			x.turnedHeads.argument, x.base.argument, x.positions.argument,
+			x.turnedPositions.argument})...)
 	k := headTiling()
 	p.add(list, e.pairs.tensors(), [2]int{up(e.numbers(), k.width()),
-		up(pairsOf(x.t), k.height())}, k.threads(), t, x.positions.argument, x.heads.argument,
+		up(pairsOf(x.t), k.height())}, k.threads(), t, x.turnedPositions.argument, x.heads.argument,
 		x.tensors.argument)
 	e.callOutputs(p, list, x.n, x.t, x.tensors, x.monomials, x.parts)
 	scale := float32(2 / float64(p.n*p.t*e.coords))
-	args := append(append([]argument{t}, p.resident()...), real(scale), number(x.n), number(x.slots.outputs))
+	args := append(append([]argument{t}, p.resident()...), real(scale), number(x.n),
+		number(x.slots.outputs))
 	for _, s := range []span{x.parts, x.monomials, x.base, x.weights.from(l.o), x.rows, x.ends,
 		x.errors} {
 		args = append(args, s.argument)
@@ -106,29 +104,35 @@ func (p *plan) pairsForward(list *[]call, x pairTensors) {
 	p.add(list, e.kernel(), [2]int{x.t, across}, piece, args...)
 }
 
-// pairsBackward calls what makes the gradients of folded weights and, in slots, of P.
+// gatherings are the slots that are left by pairsBackward, of which those of P belong to dp.
+func (x pairTensors) gatherings(dp span) []gathering {
+	return []gathering{{x.dPositions, dp, x.packing(x.t).number(), x.slots.slopes},
+		{x.dHeads, x.dHeadSums, x.pairs.heads * x.numbers(), x.slots.slopes}}
+}
+
+// pairsUnfold calls what makes of their sums the gradients of heads.
+func (p *plan) pairsUnfold(list *[]call, x pairTensors) {
+	e, l := x.pairEnds, x.layer
+	p.add(list, e.unfold(), [2]int{e.pairs.heads, 1}, headThreads, number(x.t),
+		x.weights.from(l.m).argument, x.weights.from(l.u).argument, x.dHeadSums.argument,
+		x.dbase.argument, x.deltas.from(l.m).argument, x.deltas.from(l.u).argument)
+}
+
+// pairsBackward calls what makes the gradients of folded weights, those of P and of B in slots.
 func (p *plan) pairsBackward(list *[]call, x pairTensors) {
 	e, l, s := x.pairEnds, x.layer, x.slots
 	t := number(x.t)
 	e.callGradients(p, list, x.n, x.t, x.rows, x.turned, x.gradients)
 
-	sum := totals{slots: s.gradients, numbers: e.summed(), split: e.end - l.o}
-	quads := pairsOf(x.t) * e.numbers() / 4
-	p.add(list, sum.kernel(), [2]int{sum.narrow() + up(quads, totalThreads), 1}, totalThreads,
-		number(quads), number(s.ends), x.gradients.argument, x.total.argument, x.ends.argument,
-		x.deltas.from(l.o).argument, x.dbase.argument)
+	sum := totals{pairs: e.pairs, slots: s.gradients, summed: e.summed(), split: e.end - l.o}
+	p.add(list, sum.kernel(), [2]int{sum.narrow() + sum.wide(x.t), 1}, totalThreads,
+		t, number(s.ends), x.gradients.argument, x.total.argument, x.turnedTotal.argument,
+		x.ends.argument, x.deltas.from(l.o).argument, x.dbase.argument)
 
-	k := turnedTiling()
-	p.add(list, e.pairs.positions(), [2]int{up(e.heads, k.width()),
-		up(pairsOf(x.t), k.height()) * s.positions}, k.threads(), t, number(s.positions),
-		x.total.argument, x.heads.argument, x.dPositions.argument)
-	k = headTiling()
-	p.add(list, e.headSums(), [2]int{up(e.numbers(), k.width()),
-		up(e.heads, k.height()) * s.headSums}, k.threads(), t, number(s.headSums),
-		x.positions.argument, x.total.argument, x.dHeads.argument)
-	p.add(list, e.unfold(), [2]int{e.heads, 1}, headThreads, t, number(s.headSums),
-		x.weights.from(l.m).argument, x.weights.from(l.u).argument, x.dHeads.argument,
-		x.dbase.argument, x.deltas.from(l.m).argument, x.deltas.from(l.u).argument)
+	positions, sums := e.slopeTiles(x.t)
+	p.add(list, e.slopes(), [2]int{(positions + sums) * s.slopes, 1}, headTiling().threads(),
+		t, number(s.slopes), x.positions.argument, x.total.argument, x.turnedTotal.argument,
+		x.turnedHeads.argument, x.dPositions.argument, x.dHeads.argument)
 }
 
 // mostKeysOfPairs is the largest T of pairs: the gradients of the positions of a head lie in

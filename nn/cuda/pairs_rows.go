@@ -9,25 +9,22 @@ import "icar/nn/cuda/ptx"
 // it sums over: then threads that write side by side have to know other sequences' numbers,
 // and find them in shared memory.
 
-// frame is the place of a warp that has 32 sequences of token i, in blocks of 128
-// sequences.
-func (b block) frame(i ptx.U32) frame {
+// frame is the place of a warp that has 32 sequences of token i, in a tile of 128.
+func (b block) frame(i, tile ptx.U32) frame {
 	thread := b.Thread(ptx.X)
-	group := b.Add(b.Mul(b.Block(ptx.Y), ptx.Int(piece/32)), b.Shr(thread, 5))
+	group := b.Add(b.Mul(tile, ptx.Int(piece/32)), b.Shr(thread, 5))
 	return frame{Kernel: b.Kernel, stride: b.stride, run: b.run, group: group, tile: i,
 		lane: b.And(thread, ptx.Int(31)), length: b.length}
 }
 
-// monomialsOf writes F of the batch, and F turned; sequences beyond N are zeros. It has the
-// parameters of begin and of resident, the padded N and the two. A block is token and tile of
-// sequences.
-func (p pairs) monomialsOf() *ptx.Kernel {
-	b := p.begin(p.name("monomials"))
-	f := b.frame(b.Block(ptx.X))
+// writeMonomials writes F of a token and a tile of sequences, of which N are in all, and F
+// turned; sequences beyond N are zeros. It has the parameters of resident, F and F turned.
+func (p pairs) writeMonomials(b block, token, tile, n ptx.U32) {
+	f := b.frame(token, tile)
 	in := f.resident(p.e-1, tokens)
-	n, to, turned := b.Number(), b.array(), b.array()
+	to, turned := b.array(), b.array()
 	first, thread := b.Mul(f.tile, ptx.Int(p.monomials)), b.Thread(ptx.X)
-	to = b.At(b.At(b.tile(to, b.Block(ptx.Y), b.places(), piece), first, 4*piece), thread, 4)
+	to = b.At(b.At(b.tile(to, tile, b.places(), piece), first, 4*piece), thread, 4)
 	x := zeros(b.Kernel, p.e)
 	b.If(in.inside, func() {
 		at := in.token()
@@ -47,7 +44,7 @@ func (p pairs) monomialsOf() *ptx.Kernel {
 		}
 	}
 	b.Barrier()
-	sequence := b.Mul(b.Block(ptx.Y), ptx.Int(piece))
+	sequence := b.Mul(tile, ptx.Int(piece))
 	for k := range p.monomials {
 		at := b.Add(thread, ptx.Int(k*piece))
 		s, m := b.Div(at, ptx.Int(p.monomials)), b.Rem(at, ptx.Int(p.monomials))
@@ -56,7 +53,6 @@ func (p pairs) monomialsOf() *ptx.Kernel {
 		line := b.At(b.tile(turned, b.Shr(place, 7), n, piece), b.Add(sequence, s), 4*piece)
 		b.Store(b.At(line, b.And(place, ptx.Int(piece-1)), 4), 0, b.LoadShared(from, 0))
 	}
-	return b.Kernel
 }
 
 // writeRows writes G of the block's token and sequences, of which N are in all. A thread has

@@ -58,6 +58,15 @@ func newPairStep(t *testing.T, m *pairModel) pairStep {
 	}
 	p.pairsForward(&b.list, s.pairTensors)
 	p.pairsBackward(&b.list, s.pairTensors)
+	sums := s.gatherings(p.numbers(s.packing(c.Length).number()))
+	reduction, flag := reduce{sums, s.errors.bytes / 4}, p.numbers(4)
+	args := []argument{p.course.argument, s.errors.argument, p.numbers(2 * 32).argument,
+		flag.argument}
+	for _, g := range sums {
+		args = append(args, g.from.argument, g.to.argument)
+	}
+	p.add(&b.list, reduction.kernel(), [2]int{reduction.blocks(), 1}, foldThreads, args...)
+	p.pairsUnfold(&b.list, s.pairTensors)
 	return s
 }
 

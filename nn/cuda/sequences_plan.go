@@ -46,7 +46,7 @@ func (p *plan) planSequences() {
 	for l := range ends.dp {
 		list = append(list, gathering{m.layers[l].dp, ends.dp[l], first.pack.number(), m.blocks})
 	}
-	calls := p.foldedEnds(ends, list, m.errors)
+	calls := p.foldedEnds(ends, list, m.errors, nil)
 	p.sequences(&p.forward, m)
 	p.begin, p.backward, p.step = calls.begin, calls.gradient, calls.descend
 	p.clippedStep, p.loss = calls.clip, calls.loss
