@@ -111,10 +111,11 @@ func TestKills(t *testing.T) {
 	if f.Wrong != nil || !strings.Contains(f.Detail, "whose files are those of one go") {
 		t.Errorf("%+v", f)
 	}
-	for want, resume := range map[string]string{
-		"done differs from that of one go": "echo other > $0/done",
-		"no such file":                     "true",
-		"exit status 4: it has failed":     "echo it has failed >&2; exit 4",
+	for resume, want := range map[string]string{
+		"echo other > $0/done":                "/done is not as in one go",
+		"true":                                "/done is not as in one go",
+		"echo done > $0/done; echo > $0/more": "/more is not as in one go",
+		"echo it has failed >&2; exit 4":      "exit status 4: it has failed",
 	} {
 		if f := kills(resume).run(t.Context()); f.Wrong == nil ||
 			!strings.Contains(f.Wrong.Error(), want) {
