@@ -6,8 +6,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"os/exec"
+	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -30,16 +33,43 @@ func tiny(t *testing.T) bench.Case {
 	return c
 }
 
-// slow is a device that takes a known time more for each replay of a recorded step, and
-// much more for the recording.
+// slow is a device that takes a known time more for each replay of a recorded step of a
+// run, and another for the recording.
 type slow struct {
 	device.Device
-	step time.Duration
+	step, recording time.Duration
+	runs            map[device.Graph]int
+}
+
+func newSlow(step, recording time.Duration) slow {
+	return slow{emulator.New(), step, recording, map[device.Graph]int{}}
+}
+
+func (s slow) Record(ctx context.Context, work []device.Launch) (device.Graph, error) {
+	time.Sleep(s.recording)
+	g, err := s.Device.Record(ctx, work)
+	s.runs[g] = work[0].Grid[2]
+	return g, err
 }
 
 func (s slow) Replay(ctx context.Context, g device.Graph, n int) error {
-	time.Sleep(time.Duration(n) * s.step)
+	time.Sleep(time.Duration(n*s.runs[g]) * s.step)
 	return s.Device.Replay(ctx, g, n)
+}
+
+// numbers are two in what was found.
+func numbers(t *testing.T, pattern string, f Finding) (a, b float64) {
+	t.Helper()
+	found := regexp.MustCompile(pattern).FindStringSubmatch(f.Detail)
+	if found == nil {
+		t.Fatalf("%q does not match %s", f.Detail, pattern)
+	}
+	a, err := strconv.ParseFloat(found[1], 64)
+	b, err2 := strconv.ParseFloat(found[2], 64)
+	if err := errors.Join(err, err2); err != nil {
+		t.Fatal(err)
+	}
+	return a, b
 }
 
 // Everything is told, in order, also after what is wrong, and what is wrong is counted.
@@ -48,7 +78,8 @@ func TestFindings(t *testing.T) {
 	suite := func(err error) func(context.Context, device.Device) error {
 		return func(context.Context, device.Device) error { return err }
 	}
-	c := Check{Device: emulator.New(), Cases: []bench.Case{tiny(t)}, Steps: 1, Rounds: 1, Seeds: 2,
+	c := Check{Device: newSlow(20*time.Millisecond, 0), Cases: []bench.Case{tiny(t)}, Steps: 1,
+		Rounds: 1, Seeds: 4,
 		Suites: []Suite{{"bits", "first", suite(bad)}, {"backend", "second", suite(nil)}},
 		Against: func(_ context.Context, name string) (bench.Other, error) {
 			return bench.Other{Case: name, Seconds: 8, Program: "another"}, nil
@@ -56,8 +87,16 @@ func TestFindings(t *testing.T) {
 	var told []string
 	wrong, err := c.Run(t.Context(), func(f Finding) {
 		told = append(told, fmt.Sprint(f.What, " ", f.Wrong))
-		if f.What == "time" && !strings.Contains(f.Detail, "; 8000.0000 ms by another: ") {
-			t.Errorf("it says %q of the other program", f.Detail)
+		if f.What == "time" {
+			ms, times := numbers(t, `([\d.]+) ms a step.*; 8000.0000 ms by another: ([\d.]+) times`, f)
+			if math.Abs(ms*times/8000-1) > 0.01 { // both are rounded
+				t.Errorf("it says %q of the other program", f.Detail)
+			}
+		}
+		if f.What == "seeds" {
+			if _, times := numbers(t, `(4) runs .* take ([\d.]+) times one`, f); times < 1.5 {
+				t.Errorf("of 4 runs it says %q", f.Detail)
+			}
 		}
 	})
 	want := []string{"bits other bits", "backend <nil>", "time <nil>", "seeds <nil>"}
@@ -73,15 +112,10 @@ func TestFindings(t *testing.T) {
 	}
 }
 
-func (s slow) Record(ctx context.Context, work []device.Launch) (device.Graph, error) {
-	time.Sleep(40 * s.step)
-	return s.Device.Record(ctx, work)
-}
-
 // A step's time is without what a course takes however long it is.
 func TestTimeOfAStep(t *testing.T) {
 	const step = 5 * time.Millisecond
-	c := Check{Device: slow{emulator.New(), step}, Steps: 3, Rounds: 2}
+	c := Check{Device: newSlow(step, 40*step), Steps: 3, Rounds: 2}
 	all, err := c.measure(t.Context(), tiny(t), 1)
 	// Besides the sleep there is what the emulator takes, on a machine that may be busy;
 	// the recording alone would be 13 times the sleep.

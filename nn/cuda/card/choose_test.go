@@ -114,20 +114,32 @@ func fusedLoops(t *testing.T) kernel.Kernel {
 	return k
 }
 
-// A card is taken unasked, once it has shown that it computes as it should, and that is
-// said in one line.
+// driven is a device that has a driver.
+type driven struct{ device.Device }
+
+func (d driven) Properties() device.Properties {
+	p := d.Device.Properties()
+	p.Driver = "CUDA 12.4"
+	return p
+}
+
+// A card is taken, once it has shown that it computes as it should, where one is asked for
+// or a run goes on that was computed on one, and that is said in one line.
 func TestCardIsTaken(t *testing.T) {
 	loops := fusedLoops(t)
-	for _, name := range []string{Auto, Name} {
+	for name, in := range map[string]string{Auto: "", Name: "", "": Arithmetic} {
 		o, told := options(t, name, nil)
+		o.In = in
+		o.Open = func(context.Context) (device.Device, error) { return driven{emulator.New()}, nil }
 		closed := 0
 		o.Build = pretend(&closed)
 		c, err := Choose(t.Context(), o)
 		if err != nil || c.Name != Name || c.Arithmetic != Arithmetic || c.Loops != loops ||
-			c.Card != "emulator" || c.Why != nil || closed != 2 {
+			c.Card != "emulator, CUDA 12.4" || c.Why != nil || closed != 2 {
 			t.Fatalf("%q: %+v, %v, %d backends of 2 released", name, c, err, closed)
 		}
-		want := []string{"networks run on the card, emulator, in the arithmetic cuda-fma"}
+		want := []string{"networks run on the card, emulator, CUDA 12.4, in the arithmetic " +
+			"cuda-fma"}
 		if !slices.Equal(told.said, want) {
 			t.Errorf("told %q, want %q", told.said, want)
 		}
@@ -219,6 +231,9 @@ func TestSelfCheck(t *testing.T) {
 		}
 		if _, err := opened.Alloc(t.Context(), 4); err == nil {
 			t.Errorf("%s: the card is still open", want)
+		}
+		if err := c.Close(); err != nil {
+			t.Errorf("%s: %v", want, err)
 		}
 		o.Name = Name
 		if _, err := Choose(t.Context(), o); err == nil || !strings.Contains(err.Error(), want) {
