@@ -33,13 +33,15 @@ func TestLaunchesAreChecked(t *testing.T) {
 	c := load(t, counter())
 	p := c.memory(t, 0)
 	for want, change := range map[string]func(*device.Launch){
-		"there is no kernel 99":                      func(l *device.Launch) { l.Kernel = 99 },
-		"it has 1 parameters: the launch gives 0":    func(l *device.Launch) { l.Args = nil },
-		"parameter 0 has 8 bytes: the launch":        func(l *device.Launch) { l.Args[0].Size = 4 },
-		"a grid of 2097152 blocks is too large":      func(l *device.Launch) { l.Grid[0] = 1 << 21 },
-		"use 1 to 65535 blocks in direction 1":       func(l *device.Launch) { l.Grid[1] = 1 << 16 },
-		"use 1 to 64 threads in direction 2":         func(l *device.Launch) { l.Block[2] = 65 },
-		"a block of [32 33 1] is 1056 threads":       func(l *device.Launch) { l.Block = [3]int{32, 33, 1} },
+		"there is no kernel 99":                   func(l *device.Launch) { l.Kernel = 99 },
+		"it has 1 parameters: the launch gives 0": func(l *device.Launch) { l.Args = nil },
+		"parameter 0 has 8 bytes: the launch":     func(l *device.Launch) { l.Args[0].Size = 4 },
+		"a grid of 2097152 blocks is too large":   func(l *device.Launch) { l.Grid[0] = 1 << 21 },
+		"use 1 to 65535 blocks in direction 1":    func(l *device.Launch) { l.Grid[1] = 1 << 16 },
+		"use 1 to 64 threads in direction 2":      func(l *device.Launch) { l.Block[2] = 65 },
+		"a block of [32 33 1] is 1056 threads": func(l *device.Launch) {
+			l.Block = [3]int{32, 33, 1}
+		},
 		"-1 bytes of shared memory are too many for": func(l *device.Launch) { l.Shared = -1 },
 	} {
 		l := device.Launch{Kernel: c.kernel, Grid: [3]int{1, 1, 1}, Block: [3]int{1, 1, 1},
