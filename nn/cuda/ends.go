@@ -44,7 +44,7 @@ func (e embed) name() string { return fmt.Sprintf("embed_%d_%d_%t", e.width, e.d
 func (e embed) kernel() *ptx.Kernel {
 	f := begin(e.name())
 	in := f.resident(e.width)
-	x := f.At(f.tensor(e.d), f.tile, e.d*line)
+	x := f.row(e.d)
 	token := zeros(f.Kernel, e.width)
 	f.If(in.inside, func() {
 		at := f.At(in.at, in.row, 4*e.width)
@@ -97,8 +97,7 @@ func (s squares) kernel() *ptx.Kernel {
 	f := begin(s.name())
 	in := f.resident(s.coords)
 	scale := f.Real()
-	row := func(features int) ptx.U64 { return f.At(f.tensor(features), f.tile, features*line) }
-	output, gradient, errors := row(s.width), row(s.width), row(1)
+	output, gradient, errors := f.row(s.width), f.row(s.width), f.row(1)
 	sum, g := f.Copy(zero), zeros(f.Kernel, s.width)
 	f.If(in.inside, func() {
 		at := f.At(in.at, in.row, 4*s.coords)

@@ -114,20 +114,32 @@ func fusedLoops(t *testing.T) kernel.Kernel {
 	return k
 }
 
-// A card is taken unasked, once it has shown that it computes as it should, and that is
-// said in one line.
+// driven is a device that has a driver.
+type driven struct{ device.Device }
+
+func (d driven) Properties() device.Properties {
+	p := d.Device.Properties()
+	p.Driver = "CUDA 12.4"
+	return p
+}
+
+// A card is taken, once it has shown that it computes as it should, where one is asked for
+// or a run goes on that was computed on one, and that is said in one line.
 func TestCardIsTaken(t *testing.T) {
 	loops := fusedLoops(t)
-	for _, name := range []string{Auto, Name} {
+	for name, in := range map[string]string{Auto: "", Name: "", "": Arithmetic} {
 		o, told := options(t, name, nil)
+		o.In = in
+		o.Open = func(context.Context) (device.Device, error) { return driven{emulator.New()}, nil }
 		closed := 0
 		o.Build = pretend(&closed)
 		c, err := Choose(t.Context(), o)
 		if err != nil || c.Name != Name || c.Arithmetic != Arithmetic || c.Loops != loops ||
-			c.Card != "emulator" || c.Why != nil || closed != 2 {
+			c.Card != "emulator, CUDA 12.4" || c.Why != nil || closed != 2 {
 			t.Fatalf("%q: %+v, %v, %d backends of 2 released", name, c, err, closed)
 		}
-		want := []string{"networks run on the card, emulator, in the arithmetic cuda-fma"}
+		want := []string{"networks run on the card, emulator, CUDA 12.4, in the arithmetic " +
+			"cuda-fma"}
 		if !slices.Equal(told.said, want) {
 			t.Errorf("told %q, want %q", told.said, want)
 		}
@@ -220,6 +232,9 @@ func TestSelfCheck(t *testing.T) {
 		if _, err := opened.Alloc(t.Context(), 4); err == nil {
 			t.Errorf("%s: the card is still open", want)
 		}
+		if err := c.Close(); err != nil {
+			t.Errorf("%s: %v", want, err)
+		}
 		o.Name = Name
 		if _, err := Choose(t.Context(), o); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s, insisted: %v", want, err)
@@ -272,40 +287,4 @@ func TestChoiceIsCancelled(t *testing.T) {
 			t.Errorf("%q: %v, told %q", name, err, told.said)
 		}
 	}
-}
-
-// meeting is a device at which two calls must never meet.
-type meeting struct {
-	device.Device
-	inside sync.Mutex
-	t      *testing.T
-}
-
-func (m *meeting) Write(ctx context.Context, p device.Pointer, data []byte) error {
-	if !m.inside.TryLock() {
-		m.t.Error("two goroutines use the device at once")
-		return nil
-	}
-	defer m.inside.Unlock()
-	return m.Device.Write(ctx, p, data)
-}
-
-// Many runs share a card, each with memory of its own.
-func TestCardIsShared(t *testing.T) {
-	s := &shared{device: &meeting{Device: emulator.New(), t: t}}
-	var g sync.WaitGroup
-	for i := range 8 {
-		g.Go(func() {
-			p, err := s.Alloc(t.Context(), 1<<12)
-			data, back := slices.Repeat([]byte{byte(i)}, 1<<12), make([]byte, 1<<12)
-			for range 20 {
-				err = errors.Join(err, s.Write(t.Context(), p, data), s.Read(t.Context(), back, p))
-			}
-			if err = errors.Join(err, s.Free(t.Context(), p)); err != nil ||
-				!slices.Equal(back, data) {
-				t.Errorf("run %d: %v", i, err)
-			}
-		})
-	}
-	g.Wait()
 }

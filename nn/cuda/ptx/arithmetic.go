@@ -76,9 +76,6 @@ func (k *Kernel) PlusWideTo(sum, a F64) { k.put("add.rn.f64 %s, %s, %s", sum, su
 // Add is a + b.
 func (k *Kernel) Add(a, b U32) U32 { return k.whole("add.u32", a, b) }
 
-// AddTo adds a to sum.
-func (k *Kernel) AddTo(sum, a U32) { k.put("add.u32 %s, %s, %s", sum, sum, a) }
-
 // Sub is a - b.
 func (k *Kernel) Sub(a, b U32) U32 { return k.whole("sub.u32", a, b) }
 

@@ -24,9 +24,7 @@ func (k *Kernel) Threads(a Axis) U32 { return k.special("%ntid." + string(a)) }
 // Blocks is the number of blocks of the grid.
 func (k *Kernel) Blocks(a Axis) U32 { return k.special("%nctaid." + string(a)) }
 
-func (k *Kernel) special(name string) U32 {
-	return into(k, k.u32(), "mov.u32", name)
-}
+func (k *Kernel) special(name string) U32 { return into(k, k.u32(), "mov.u32", name) }
 
 // label returns a new label.
 func (k *Kernel) label() string {
@@ -54,8 +52,7 @@ func (k *Kernel) If(p Pred, body func()) {
 
 // For runs body with i = from, from + step, … below to.
 func (k *Kernel) For(from, to, step U32, body func(i U32)) {
-	i := k.u32()
-	k.put("mov.u32 %s, %s", i, from)
+	i := into(k, k.u32(), "mov.u32", from)
 	begin, end := k.label(), k.label()
 	k.put("@%s bra %s", k.AtLeast(i, to), end)
 	k.mark(begin)
@@ -71,9 +68,6 @@ func (k *Kernel) Barrier() { k.put("bar.sync 0") }
 // Butterfly returns v of the lane whose number differs in the bits of mask. All
 // lanes of the warp have to take part.
 func (k *Kernel) Butterfly(v F32, mask int) F32 {
-	from, to, r := k.u32(), k.u32(), k.f32()
-	k.put("mov.b32 %s, %s", from, k.held(v))
-	k.put("shfl.sync.bfly.b32 %s, %s, %d, 31, -1", to, from, mask)
-	k.put("mov.b32 %s, %s", r, to)
-	return r
+	return k.OfBits(into(k, k.u32(), "shfl.sync.bfly.b32", k.Bits(k.held(v)), Int(mask),
+		"31", "-1"))
 }
