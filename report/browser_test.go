@@ -3,7 +3,6 @@ package report
 import (
 	"context"
 	"fmt"
-	"image/color"
 	"math"
 	"os"
 	"os/exec"
@@ -187,7 +186,7 @@ func TestReportIsAccessible(t *testing.T) {
 		for i, v := range asymmetric().Panels[0].Matrix.Values {
 			fill := evaluate[string](t, ctx, fmt.Sprintf(`document.querySelectorAll(
 				"#figure-toy-heat .panel > svg > rect")[%d].getAttribute("fill")`, i))
-			c := want.Of(v).(color.NRGBA)
+			c := want.Of(v)
 			if fill != fmt.Sprintf("rgb(%d,%d,%d)", c.R, c.G, c.B) {
 				t.Errorf("%s: %g is %s on the page and %v in files", name, v, fill, c)
 			}
