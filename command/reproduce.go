@@ -290,12 +290,9 @@ func beside(all, run []report.Entry) (kept []report.Entry) {
 // longest is how many characters of a statement stand in the table.
 const longest = 90
 
-// beginning returns the finding of a statement, which stands before its last
-// ": " and what is measured after that, cut to whole words.
+// beginning returns the finding of a statement, cut to whole words.
 func beginning(statement string) string {
-	if i := strings.LastIndex(statement, ": "); i > 0 {
-		statement = statement[:i]
-	}
+	statement, _ = report.Finding(statement)
 	letters := []rune(statement)
 	if len(letters) <= longest {
 		return statement

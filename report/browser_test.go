@@ -230,7 +230,7 @@ func TestPrintedReportIsWhole(t *testing.T) {
 	printed := strings.Join(strings.Fields(string(text)), "")
 	want := []string{"0 of 2 of our own", `{"n":1}`, "every kind", "asymmetric", "What fails"}
 	for _, c := range o.Claims {
-		found, measure := finding(c.Statement)
+		found, measure := Finding(c.Statement)
 		want = append(want, found[1:], measure, evidence(c), c.Reason, c.ID, c.Source)
 	}
 	for _, words := range want {

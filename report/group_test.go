@@ -56,11 +56,11 @@ func TestSentences(t *testing.T) {
 			t.Errorf("%q becomes %q, want %q", text, got, want)
 		}
 	}
-	found, measure := finding("width 1x: heads help: ratio of errors (mean 0.7)")
+	found, measure := Finding("width 1x: heads help: ratio of errors (mean 0.7)")
 	if found != "width 1x: heads help" || measure != "ratio of errors (mean 0.7)" {
 		t.Errorf("%q, %q", found, measure)
 	}
-	if found, measure = finding("no colon"); found != "no colon" || measure != "" {
+	if found, measure = Finding("no colon"); found != "no colon" || measure != "" {
 		t.Errorf("%q, %q", found, measure)
 	}
 }

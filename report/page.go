@@ -150,11 +150,11 @@ func render(w io.Writer, entries []Entry) error {
 	t, err := template.New("page.html").Funcs(own).Funcs(template.FuncMap{
 		"how": how, "bar": drawBar, "evidence": evidence,
 		"statement": func(c outcome.Claim) template.HTML {
-			found, _ := finding(c.Statement)
+			found, _ := Finding(c.Statement)
 			return marked(sentence(found))
 		},
 		"measure": func(c outcome.Claim) string {
-			_, measure := finding(c.Statement)
+			_, measure := Finding(c.Statement)
 			return measure
 		},
 		"basis": func(c outcome.Claim) string {

@@ -192,9 +192,9 @@ func thresholdClaims(c augmentedConfig, r augmentedResult) []outcome.Claim {
 
 func augmentedFigure(all []experiment.Done[augmentedConfig, augmentedResult]) (figure.Figure, error) {
 	picture := figure.Figure{Title: "One layer of linear attention on augmented tokens", Columns: 3,
-		Caption: "Left: the step that training finds (points) on 3/(2Tmax + 3d - 4). Middle: " +
-			"mean loss of H diagonal heads (points) on the exact optimum. Right: rotations, d = " +
-			"4: what the conjugate correction ζ and all six weights gain over one gradient step."}
+		Caption: "The inner step that training finds (points) on 3/(2Tmax + 3d - 4); the mean " +
+			"loss of H diagonal heads (points) on the exact optimum; and on rotations with d = 4 " +
+			"what the conjugate correction ζ and all six weights gain over one gradient step."}
 	var tmax, eta, h, heads, headsOptimum []float64
 	for _, t := range all {
 		c, r := t.Config, t.Found
