@@ -32,6 +32,10 @@ func TestClaimsAreGroupedByAuthor(t *testing.T) {
 	if got != want {
 		t.Errorf("%s\nwant\n%s", got, want)
 	}
+	e.Claims[1].Pass, e.Claims[3].Pass = true, true
+	if left := failing(e.Claims); len(left) != 3 || left[0].ID+left[1].ID+left[2].ID != "ace" {
+		t.Errorf("%+v fail", left)
+	}
 	e.Figures = nil
 	if id := e.FigureOf(e.Claims[0]); id != "" {
 		t.Errorf("without figures a claim leads to %s", id)
