@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	"gonum.org/v1/plot"
 	"gonum.org/v1/plot/vg"
 
 	"icar/figure"
@@ -159,5 +160,25 @@ func TestFaintLinesArePale(t *testing.T) {
 		uint32(light().series[0]))
 	if !strings.Contains(svg, want) {
 		t.Errorf("no line is %s", want)
+	}
+}
+
+// Titles of panels side by side end on one line.
+func TestTitlesAreAlignedBelow(t *testing.T) {
+	var row []drawnPanel
+	for _, title := range []string{"one", "two\nlines", ""} {
+		p := drawnPanel{plot: plot.New()}
+		p.plot.Title.Text = title
+		row = append(row, p)
+	}
+	align(row)
+	for i, want := range []string{"\none", "two\nlines", "\n"} {
+		if got := row[i].plot.Title.Text; got != want {
+			t.Errorf("title %d is %q, want %q", i, got, want)
+		}
+	}
+	l := Paper.layout()
+	if high, low := l.rowHeight(row, 100), l.height(100); math.Abs(float64(high-low-l.panel)) > 1e-9 {
+		t.Errorf("with a second line a row is %v high, without %v", high, low)
 	}
 }
