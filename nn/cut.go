@@ -153,18 +153,6 @@ func (k *cutting) rows(cost int, do func(k kernel.Kernel, l rowwise), l rowwise)
 	})
 }
 
-// Sum implements kernel.Kernel. Its rows are entries, a number each in dst.
-func (k *cutting) Sum(dst, src []float32) {
-	parts := k.w.cuts(len(dst), costAdd)
-	if parts == 1 {
-		k.Kernel.Sum(dst, src)
-		return
-	}
-	k.w.share(len(dst), parts, func(from, to int) {
-		k.Kernel.Sum(dst[from:to], src[from*kernel.Lanes:])
-	})
-}
-
 // Norm implements kernel.Kernel.
 func (k *cutting) Norm(y, normal, rstd, x kernel.Matrix, gamma, beta []float32, epsilon float32) {
 	k.rows(costNorm, func(k kernel.Kernel, l rowwise) {
