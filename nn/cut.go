@@ -93,13 +93,27 @@ func strips(c, a kernel.Matrix) (rows bool, pieces, size, cost int) {
 	return false, (c.Cols + tileCols - 1) / tileCols, tileCols, tileCols * c.Rows * a.Cols
 }
 
+// whole says whether a product is left whole: it is small, or nobody has time to help. Most
+// are small, and what is asked of each of them takes its time.
+func (k *cutting) whole(c, a *kernel.Matrix) bool {
+	return c.Rows*c.Cols*a.Cols < 2*grain || !k.w.member.helped()
+}
+
 // Mul implements kernel.Kernel.
 func (k *cutting) Mul(c, a, b kernel.Matrix, add bool) {
+	if k.whole(&c, &a) {
+		k.Kernel.Mul(c, a, b, add)
+		return
+	}
 	k.product(c, a, b, add, kernel.Lanes, kernel.Kernel.Mul)
 }
 
 // MulShared implements kernel.Kernel.
 func (k *cutting) MulShared(c, a, b kernel.Matrix, add bool) {
+	if k.whole(&c, &a) {
+		k.Kernel.MulShared(c, a, b, add)
+		return
+	}
 	k.product(c, a, b, add, 1, kernel.Kernel.MulShared)
 }
 
