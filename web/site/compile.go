@@ -24,7 +24,7 @@ func Compile(ctx context.Context) (c Compiled, err error) {
 	if _, err := exec.LookPath("go"); err != nil {
 		return c, fmt.Errorf("%w: there is no go command; install Go from https://go.dev/dl", ErrToolchain)
 	}
-	if _, err := output(ctx, browser(), "list", program); err != nil {
+	if _, err := output(ctx, forBrowser(), "list", program); err != nil {
 		return c, fmt.Errorf("%w: its source, package %s, is not to be found from here; run "+
 			"go run ./cmd/icar site DIR in a clone of icar", ErrToolchain, program)
 	}
@@ -46,7 +46,7 @@ func Compile(ctx context.Context) (c Compiled, err error) {
 	to := filepath.Join(folder, "icar.wasm")
 	args := append([]string{"build", "-trimpath", "-buildvcs=false", "-ldflags=-s -w", "-o", to},
 		inlining()...)
-	if _, err := output(ctx, browser(), append(args, program)...); err != nil {
+	if _, err := output(ctx, forBrowser(), append(args, program)...); err != nil {
 		return c, err
 	}
 	c.Code, err = os.ReadFile(to)
@@ -63,8 +63,8 @@ func inlining() []string {
 	return flags
 }
 
-// browser is the environment in which Go compiles for one.
-func browser() []string { return []string{"GOOS=js", "GOARCH=wasm"} }
+// forBrowser is the environment in which Go compiles for a browser.
+func forBrowser() []string { return []string{"GOOS=js", "GOARCH=wasm"} }
 
 // output returns what the go command prints.
 func output(ctx context.Context, environment []string, args ...string) ([]byte, error) {
