@@ -29,13 +29,15 @@ func TestResponsive(t *testing.T) {
 	var waits []float64
 	for k := range 40 {
 		waits = append(waits, browser.Ask[float64](t, ctx, fmt.Sprintf(`new Promise(done => {
-			const area = document.getElementById('position'), control = area.querySelector('[name=mu]'),
-				began = performance.now();
-			new MutationObserver((_,
-				o) => { o.disconnect(); requestAnimationFrame(() => done(
-				performance.now() - began)); }).observe(area.querySelector('.board'), {childList: true,
-				subtree: true, characterData: true, attributes: true});
-			control.value = %d; control.dispatchEvent(new Event('input', {bubbles: true}));
+			const area = document.getElementById('position'), control = area.querySelector('[name=mu]');
+			const began = performance.now();
+			new MutationObserver((_, observer) => {
+				observer.disconnect();
+				requestAnimationFrame(() => done(performance.now() - began));
+			}).observe(area.querySelector('.board'),
+				{childList: true, subtree: true, characterData: true, attributes: true});
+			control.value = %d;
+			control.dispatchEvent(new Event('input', {bubbles: true}));
 		})`, 20+7*k)))
 	}
 	slices.Sort(waits)

@@ -58,8 +58,9 @@ func TestListOnThePage(t *testing.T) {
 		rows("run-list", "2", "a-second,first,longer"))
 	browser.Do(t, ctx, click("#run-list input[aria-label='show longer']"),
 		browser.Until("document.querySelector('#runs > .pair svg')"),
-		typed("run-curves", "smooth", "30"), browser.Until("document.querySelector('#runs > .pair "+
-			".legend').textContent.includes('longer, smoothed over 30 steps')"),
+		typed("run-curves", "smooth", "30"),
+		browser.Until("document.querySelector('#runs > .pair .legend')"+
+			".textContent.includes('longer, smoothed over 30 steps')"),
 		browser.Until("document.querySelector('#runs > .pair .line.faint')"),
 		click("#run-list button[aria-label='look at first']"),
 		browser.Until("document.querySelector('#run-note').textContent === 'look at step 3'"),

@@ -94,8 +94,10 @@ func TestBack(t *testing.T) {
 	first := browser.Ask[string](t, ctx, picture)
 	browser.Do(t, ctx,
 		browser.Script(`{const c = document.querySelector('#process [name=theta]');
-			for (const value of ['1.3', '1.5']) { c.value = value; c.dispatchEvent(new Event('input',
-			{bubbles: true})); }}`)) // one move
+			for (const value of ['1.3', '1.5']) {
+				c.value = value;
+				c.dispatchEvent(new Event('input', {bubbles: true}));
+			}}`)) // one move
 	slide(t, ctx, "process", "reveal", "yes")
 	ridge := "[...document.querySelectorAll('#process .legend button')].find(b => b.textContent === " +
 		"'ridge')"
@@ -122,9 +124,9 @@ func TestBack(t *testing.T) {
 		time.Sleep(20 * time.Millisecond)
 	}
 	browser.Do(t, ctx, browser.Script("history.forward()"),
-		browser.Until("document.querySelector('#process "+
-			"[name=theta]').value === '1.5'"), browser.Until("document.querySelector('#process "+
-			"output[for=process-theta]').textContent === '1.5'"))
+		browser.Until("document.querySelector('#process [name=theta]').value === '1.5'"),
+		browser.Until("document.querySelector('#process output[for=process-theta]')"+
+			".textContent === '1.5'"))
 }
 
 // TestFamilyAndDimension asks for what a family cannot have, with the controls

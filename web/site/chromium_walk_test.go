@@ -21,8 +21,7 @@ type chrome struct{ ctx context.Context }
 
 func (c chrome) open(t *testing.T, url string) {
 	t.Helper()
-	browser.Do(t, c.ctx,
-		chromedp.Navigate(url))
+	browser.Do(t, c.ctx, chromedp.Navigate(url))
 }
 
 func (c chrome) say(t *testing.T, expression string) string {

@@ -258,12 +258,11 @@ func TestWhatIsLacking(t *testing.T) {
 	browser.Do(t, ctx,
 		browser.Until("document.getElementById('opened')?.textContent.includes('http.server')"))
 	if _, err := chromedp.Call(ctx, page.AddScriptToEvaluateOnNewDocument,
-		page.AddScriptToEvaluateOnNewDocumentParams{Source: "delete " +
-			"globalThis.DecompressionStream"}); err != nil {
+		page.AddScriptToEvaluateOnNewDocumentParams{
+			Source: "delete globalThis.DecompressionStream"}); err != nil {
 		t.Fatal(err)
 	}
-	browser.Do(t, ctx, chromedp.Navigate(url))
-	browser.Do(t, ctx,
-		browser.Until("document.querySelector('#process .status').textContent.includes('no "+
-			"DecompressionStream')"))
+	browser.Do(t, ctx, chromedp.Navigate(url),
+		browser.Until("document.querySelector('#process .status')"+
+			".textContent.includes('no DecompressionStream')"))
 }
