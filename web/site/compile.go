@@ -22,7 +22,8 @@ var ErrToolchain = errors.New("the part of the page that computes cannot be comp
 // what is missing, an ErrToolchain, or what the compiler says.
 func Compile(ctx context.Context) (c Compiled, err error) {
 	if _, err := exec.LookPath("go"); err != nil {
-		return c, fmt.Errorf("%w: there is no go command; install Go from https://go.dev/dl", ErrToolchain)
+		return c, fmt.Errorf("%w: there is no go command; install Go from https://go.dev/dl",
+			ErrToolchain)
 	}
 	if _, err := output(ctx, forBrowser(), "list", program); err != nil {
 		return c, fmt.Errorf("%w: its source, package %s, is not to be found from here; run "+
@@ -57,7 +58,8 @@ func Compile(ctx context.Context) (c Compiled, err error) {
 // tenth less to load.
 func inlining() []string {
 	flags := []string{"-gcflags=all=-l"}
-	for _, computes := range []string{"icar/ar", "icar/theory", "icar/estimator", "gonum.org/v1/gonum/..."} {
+	for _, computes := range []string{"icar/ar", "icar/theory", "icar/estimator",
+		"gonum.org/v1/gonum/..."} {
 		flags = append(flags, "-gcflags="+computes+"=")
 	}
 	return flags
