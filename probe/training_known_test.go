@@ -85,7 +85,8 @@ func TestOverTrainingHoldsForAllComparisons(t *testing.T) {
 // byHand is a training of four moments beside four estimators.
 func byHand() Training {
 	nan := math.NaN()
-	return Training{Sequences: 9, Floor: 0.125, Estimators: []string{"zero", "copy last", "ridge", "step"},
+	return Training{Sequences: 9, Floor: 0.125, Estimators: []string{"zero", "copy last", "ridge",
+		"step"},
 		Errors: figure.Values{1, 2, 3, 4}, Moments: []Moment{
 			{0, Mean{8, 7, 9}, figure.Values{10, 11, 12, 13}, figure.Values{nan, 0.1, 0.2, 0.3},
 				Mean{0.4, 0.3, 0.5}, 0, []int{}},
@@ -125,8 +126,10 @@ func TestOverTrainingPageByHand(t *testing.T) {
 	}
 	panels := is.Figures()[0].Panels
 	model, floor := panels[0].Series[0], panels[0].Series[1]
-	if !slices.Equal(model.Y, []float64{8, 6, 4, 2}) || !slices.Equal(model.Low, []float64{7, 5, 3, 1}) ||
-		!slices.Equal(model.High, []float64{9, 7, 5, 3}) || !slices.Equal(model.X, []float64{0, 5, 6, 9}) ||
+	if !slices.Equal(model.Y, []float64{8, 6, 4, 2}) || !slices.Equal(model.Low,
+		[]float64{7, 5, 3, 1}) ||
+		!slices.Equal(model.High, []float64{9, 7, 5, 3}) || !slices.Equal(model.X,
+		[]float64{0, 5, 6, 9}) ||
 		floor.Y[0] != 0.125 {
 		t.Errorf("%+v, %+v", model, floor)
 	}

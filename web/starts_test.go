@@ -38,7 +38,8 @@ func TestHeadTakenAway(t *testing.T) {
 			t.Errorf("%d heads: %v, %v", h, doc.Words, err)
 		}
 	}
-	if got := becomes(1.00004, 1); got != "Theory says that the loss becomes 1. It has become 1.0000." {
+	if got := becomes(1.00004,
+		1); got != "Theory says that the loss becomes 1. It has become 1.0000." {
 		t.Error(got)
 	}
 }
