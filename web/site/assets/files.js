@@ -44,7 +44,8 @@ const files = (() => {
 
   globalThis.fs = {
     constants: {
-      O_WRONLY: 1, O_RDWR: 2, O_CREAT: 64, O_TRUNC: 512, O_APPEND: 1024, O_EXCL: 128, O_DIRECTORY: -1,
+      O_WRONLY: 1, O_RDWR: 2, O_CREAT: 64, O_TRUNC: 512, O_APPEND: 1024, O_EXCL: 128,
+      O_DIRECTORY: -1,
     },
     writeSync: (_, bytes) => print(bytes),
     write: told((_, bytes) => print(bytes)),

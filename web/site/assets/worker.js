@@ -9,7 +9,8 @@ const leaves = new Map(); // by the number of a question: what gives it up
 async function content(name) {
   const response = await fetch(name);
   if (!response.ok)
-    throw new Error(`${name} is not there (${response.status}): write the site anew with icar site`);
+    throw new Error(`${name} is not there (${response.status}): ` +
+      "write the site anew with icar site");
   const bytes = new Uint8Array(await response.arrayBuffer());
   if (bytes[0] !== 0x1f || bytes[1] !== 0x8b) return new Blob([bytes]).stream();
   return new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"));
