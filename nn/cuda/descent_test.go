@@ -273,22 +273,23 @@ func TestWaitingRunIsStopped(t *testing.T) {
 	c := small()
 	build := cuda.OnPatient(device.Share(emulator.New()), time.Hour)
 	cards := deck{draw(c, 1, 11, 1)[0], 5}
-	_, first := descend(t, build, c, 1, nn.Descent{Feed: cards, Last: 9})
+	_, first := descend(t, build, c, 1, nn.Descent{Feed: cards, Last: 1 << 20})
 	_, second := descend(t, build, c, 2, nn.Descent{Feed: cards, Last: 9})
-	steps(t, first, 1, 1)
-	var wait sync.WaitGroup
-	wait.Go(func() { steps(t, first, 2, 2) }) // is joined by the second's first
-	steps(t, second, 1, 1)
-	wait.Wait()
 	cause := errors.New("enough")
 	ctx, cancel := context.WithCancelCause(context.Background())
+	var wait sync.WaitGroup
 	var stopped atomic.Bool
 	wait.Go(func() {
-		if _, err := first.Steps(ctx, 3, 1); !errors.Is(err, cause) {
-			t.Errorf("who waits ends with %v", err)
+		for k := 1; ; k++ {
+			if _, err := first.Steps(ctx, k, 1); err != nil {
+				if stopped.Store(true); !errors.Is(err, cause) {
+					t.Errorf("who waits ends with %v", err)
+				}
+				return
+			}
 		}
-		stopped.Store(true)
 	})
+	steps(t, second, 1, 1) // from now on the first waits for the second
 	time.Sleep(10 * time.Millisecond)
 	if stopped.Load() {
 		t.Error("it does not wait for the second")

@@ -213,7 +213,7 @@ func holdSequences(t *testing.T, c nn.Config, n, length, together int) {
 	for i := range f.w {
 		f.w[i] = float64(float32(r.NormFloat64() / 2))
 	}
-	f.pack = sequencesFor(c, f.where, 0, passTurn, n, length).pack
+	f.pack = sequencesFor(c, f.where, 0, passTurn, length).pack
 	if f.pack.together != together {
 		t.Fatalf("%d heads are together, not %d", f.pack.together, together)
 	}
