@@ -27,7 +27,6 @@ func (b *stage) backward(kept heads, x, g []ptx.F32) (dx []ptx.F32) {
 		b.values(group, &h, gs)
 		h.z = b.queries(group)
 		if b.inner() {
-			b.Barrier() // the sums of before are done
 			b.storeRow(b.own(b.z), 0, h.z[0])
 			b.storeRow(b.own(b.v), 0, h.v[0])
 			b.Barrier()

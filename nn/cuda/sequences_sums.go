@@ -76,9 +76,8 @@ func (b *stage) sumWarp(n int, to ptx.U32, number func(i int) ptx.F32) {
 	}
 }
 
-// finishSums adds up the rows for the end.
+// finishSums adds up the rows for the end, which are there since the barriers of sums of heads.
 func (b *stage) finishSums() {
-	b.Barrier()
 	for _, e := range b.ends {
 		from := b.Add(b.sums, ptx.Int(4*e.at))
 		if e.place == lossPlace {

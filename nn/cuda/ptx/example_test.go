@@ -55,3 +55,44 @@ func Example() {
 	//	ret;
 	// }
 }
+
+// A kernel of blocks of 64 threads, each of which moves four numbers through shared memory
+// that the launch asks for.
+func ExampleKernel_Ask() {
+	k := ptx.New("fours")
+	k.Bounds(64, 1)
+	p, i := k.Pointer(), k.Thread(ptx.X)
+	at := k.Add(k.Ask(64*16), k.Mul(i, ptx.Int(16)))
+	k.StoreShared4(at, 0, k.Load4(k.At(p, i, 16), 0))
+	fmt.Println(k.Asked(), "bytes")
+	fmt.Print(ptx.Text(k))
+	// Output:
+	// 1024 bytes
+	// .version 6.4
+	// .target sm_70
+	// .address_size 64
+	//
+	// .extern .shared .align 16 .b8 asked[];
+	//
+	// .visible .entry fours(
+	//	.param .u64 fours_0
+	// )
+	// .maxntid 64, 1, 1
+	// .minnctapersm 1
+	// {
+	//	.reg .f32 %f<4>;
+	//	.reg .b32 %r<5>;
+	//	.reg .b64 %a<2>;
+	//	ld.param.u64 %a0, [fours_0];
+	//	cvta.to.global.u64 %a0, %a0;
+	//	mov.u32 %r0, %tid.x;
+	//	mov.u32 %r1, asked;
+	//	add.u32 %r2, %r1, 0;
+	//	mul.lo.u32 %r3, %r0, 16;
+	//	add.u32 %r4, %r2, %r3;
+	//	mad.wide.u32 %a1, %r0, 16, %a0;
+	//	ld.global.v4.f32 {%f0, %f1, %f2, %f3}, [%a1+0];
+	//	st.shared.v4.f32 [%r4+0], {%f0, %f1, %f2, %f3};
+	//	ret;
+	// }
+}
