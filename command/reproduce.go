@@ -75,7 +75,7 @@ which icar sweep work and icar sweep submit start.
 	c.Flags().StringVar(&f.out, "out", "icar-out", "the folder to write")
 	c.Flags().Uint64Var(&f.seed, "seed", 0,
 		"seed of all randomness; the same seed gives the same bits")
-	c.Flags().IntVar(&f.workers, "workers", 0, 
+	c.Flags().IntVar(&f.workers, "workers", 0,
 		"trials at a time (default: one a processor, on a card 8 or more)")
 	c.Flags().StringArrayVar(&f.set, "set", nil,
 		"override a setting of the trials, KEY=VALUE; repeatable; the report lists the keys")

@@ -16,8 +16,8 @@ const Arithmetic = "cuda-fma"
 // Backend computes a model on a device. It implements [nn.Backend].
 type Backend struct {
 	model *nn.Transformer[float32]
-	runs  runs // for gradients
-	plain runs // for losses and predictions, whose heads are not folded
+	runs  runs // for gradients and losses
+	plain runs // for predictions, whose heads are not folded
 	halls *halls
 }
 
@@ -71,9 +71,10 @@ func (b *Backend) Gradient(ctx context.Context, batch nn.Batch[float32]) (float6
 	return loss, nil
 }
 
-// Loss implements nn.Backend.
+// Loss implements nn.Backend. Of folded heads it makes the gradient too, by the kernels that
+// make both, and returns the same bits as Gradient.
 func (b *Backend) Loss(ctx context.Context, batch nn.Batch[float32]) (float64, error) {
-	loss, broken, err := step(ctx, &b.plain, batch, func(p *plan) []call { return p.loss })
+	loss, broken, err := step(ctx, &b.runs, batch, func(p *plan) []call { return p.loss })
 	if broken {
 		return b.model.Loss(ctx, batch)
 	}

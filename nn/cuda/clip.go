@@ -3,7 +3,6 @@ package cuda
 // Shapes: P parameters.
 
 import (
-	"context"
 	"encoding/binary"
 	"math"
 
@@ -53,16 +52,15 @@ func clip() *ptx.Kernel {
 }
 
 // clipped calls it.
-func (p *plan) clipped() {
-	p.add(&p.clip, clip(), [2]int{1, 1}, judges, number(p.p), p.bound.argument,
+func (p *plan) clipped(list *[]call) {
+	p.add(list, clip(), [2]int{1, 1}, judges, number(p.p), p.bound.argument,
 		p.gradient.argument)
 }
 
-// sendBound sets the largest norm of a run's gradient, 0 for any.
-func (r *runs) sendBound(ctx context.Context, run int, bound float64) error {
+// encodeBound is the largest norm of a run's gradient, 0 for any, as it stands in memory.
+func encodeBound(bound float64) []byte {
 	if bound == 0 {
 		bound = math.Inf(1)
 	}
-	return r.device.Write(ctx, r.at(run, r.plan.bound),
-		binary.LittleEndian.AppendUint64(nil, math.Float64bits(bound)))
+	return binary.LittleEndian.AppendUint64(nil, math.Float64bits(bound))
 }

@@ -273,22 +273,23 @@ func TestWaitingRunIsStopped(t *testing.T) {
 	c := small()
 	build := cuda.OnPatient(device.Share(emulator.New()), time.Hour)
 	cards := deck{draw(c, 1, 11, 1)[0], 5}
-	_, first := descend(t, build, c, 1, nn.Descent{Feed: cards, Last: 9})
+	_, first := descend(t, build, c, 1, nn.Descent{Feed: cards, Last: 1 << 20})
 	_, second := descend(t, build, c, 2, nn.Descent{Feed: cards, Last: 9})
-	steps(t, first, 1, 1)
-	var wait sync.WaitGroup
-	wait.Go(func() { steps(t, first, 2, 2) }) // is joined by the second's first
-	steps(t, second, 1, 1)
-	wait.Wait()
 	cause := errors.New("enough")
 	ctx, cancel := context.WithCancelCause(context.Background())
+	var wait sync.WaitGroup
 	var stopped atomic.Bool
 	wait.Go(func() {
-		if _, err := first.Steps(ctx, 3, 1); !errors.Is(err, cause) {
-			t.Errorf("who waits ends with %v", err)
+		for k := 1; ; k++ {
+			if _, err := first.Steps(ctx, k, 1); err != nil {
+				if stopped.Store(true); !errors.Is(err, cause) {
+					t.Errorf("who waits ends with %v", err)
+				}
+				return
+			}
 		}
-		stopped.Store(true)
 	})
+	steps(t, second, 1, 1) // from now on the first waits for the second
 	time.Sleep(10 * time.Millisecond)
 	if stopped.Load() {
 		t.Error("it does not wait for the second")
@@ -348,6 +349,38 @@ func TestDeviceOfAHallFails(t *testing.T) {
 	}
 }
 
+// distant is a device to which everything that is sent takes long, but whose steps take no
+// time.
+type distant struct {
+	device.Device
+	courses []int
+}
+
+func (d *distant) Write(ctx context.Context, p device.Pointer, data []byte) error {
+	time.Sleep(time.Millisecond)
+	return d.Device.Write(ctx, p, data)
+}
+
+func (d *distant) Replay(ctx context.Context, g device.Graph, n int) error {
+	d.courses = append(d.courses, n)
+	return nil // as fast as that
+}
+
+// Courses grow with the speed of the steps, not with that of what is sent for them: the
+// more that is the longer they have to be.
+func TestPaceIsThatOfTheSteps(t *testing.T) {
+	c := small()
+	d := &distant{Device: emulator.New()}
+	cards := deck{draw(c, 1, 11, 1)[0], 5}
+	_, s := descend(t, cuda.On(d), c, 1, nn.Descent{Feed: cards, Last: 1 << 20})
+	for len(d.courses) < 40 && (len(d.courses) < 5 || slices.Max(d.courses) < 256) {
+		_, _ = s.Steps(context.Background(), 1, 1<<20) // none of these is made
+	}
+	if d.courses[0] != 1 || slices.Max(d.courses) < 256 {
+		t.Errorf("courses are of %v steps", d.courses)
+	}
+}
+
 func TestPace(t *testing.T) {
 	for _, test := range []struct {
 		steps, pace int
@@ -365,6 +398,51 @@ func TestPace(t *testing.T) {
 			t.Errorf("after %d steps in %v at pace %d it is %d, want %d", test.steps, test.took,
 				test.pace, got, test.want)
 		}
+	}
+}
+
+// full is a device that has memory for so many allocations of runs.
+type full struct {
+	device.Device
+	left int
+}
+
+var errFull = errors.New("the memory is full")
+
+func (f *full) Alloc(ctx context.Context, bytes int) (device.Pointer, error) {
+	if bytes > 1<<18 { // more than a set, or a batch to predict
+		if f.left--; f.left < 0 {
+			return 0, errFull
+		}
+	}
+	return f.Device.Alloc(ctx, bytes)
+}
+
+// A run for which there is no memory beside the others is told so, and the others go on as if
+// it had not come.
+func TestHallIsFull(t *testing.T) {
+	c := small()
+	cards := deck{draw(c, 1, 11, 1)[0], 5}
+	want, alone := descend(t, cuda.On(emulator.New()), c, 1, nn.Descent{Feed: cards, Last: 9})
+	steps(t, alone, 1, 9)
+	finish(t, alone)
+	build := cuda.OnPatient(device.Share(&full{emulator.New(), 1}), 0)
+	m, first := descend(t, build, c, 1, nn.Descent{Feed: cards, Last: 9})
+	_, second := descend(t, build, c, 2, nn.Descent{Feed: cards, Last: 9})
+	steps(t, first, 1, 3)
+	for range 2 {
+		if _, err := second.Steps(context.Background(), 1, 9); !errors.Is(err, errFull) {
+			t.Errorf("who comes is told %v", err)
+		}
+	}
+	steps(t, first, 4, 9)
+	finish(t, first)
+	if !slices.Equal(bits(nn.Tensors(m.Parameters())...),
+		bits(nn.Tensors(want.Parameters())...)) {
+		t.Error("who was there comes to other bits")
+	}
+	if err := second.Close(context.Background()); err != nil {
+		t.Error(err)
 	}
 }
 

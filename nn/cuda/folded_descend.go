@@ -72,9 +72,13 @@ func (d *descent) entry(index ptx.U32) entry {
 // descend writes its gradient and makes the step.
 func (d *descent) descend(e entry, g ptx.F32) {
 	d.Store(d.At(d.gradient, e.index, 4), 0, g)
-	if !d.steps {
-		return
+	if d.steps {
+		d.step(e, g)
 	}
+}
+
+// step makes that of an entry.
+func (d *descent) step(e entry, g ptx.F32) {
 	// A number times 0 is 0 unless it is not finite, and then it is none.
 	d.FmaTo(d.flag, g, zero)
 	x, m, v := adamStep(d.Kernel, g, e.x, e.m, e.v, d.rate)
@@ -92,6 +96,21 @@ func (d *descent) finish() {
 	d.If(d.Equal(d.thread, ptx.Int(0)), func() {
 		d.Store(d.At(d.flags, d.Block(ptx.X), 4), 0, sum)
 	})
+}
+
+// wholeStep makes that of all parameters, with a gradient that is there. It has the parameters
+// of descent.
+func (o foldedKernels) wholeStep() *ptx.Kernel {
+	b := beginBlocks(o.name("whole_step"))
+	d := b.descent(o.p, true)
+	b.sections([]section{{blocksOf(o.p), func(block ptx.U32) {
+		i := b.along(b.thread, block, foldThreads)
+		e := d.entry(b.Min(i, ptx.Int(o.p-1)))
+		g := b.Load(b.At(d.gradient, e.index, 4), 0)
+		b.If(b.Less(i, ptx.Int(o.p)), func() { d.step(e, g) })
+		d.finish()
+	}}})
+	return b.Kernel
 }
 
 // verdict is whether everything is finite, by that many flags. It waits for all threads of

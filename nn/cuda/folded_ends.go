@@ -15,6 +15,9 @@ import (
 //	unfold     gradient of the parameters, and Adam's step from one place to the other
 //	settle     the same of the position vectors of a product, of which all heads have a part
 //	fold       the verdict: the clock goes on, folded weights of the new parameters; or nothing
+//
+// A gradient with a bound has to be whole before its first number is used: then unfold and
+// settle make the gradient alone, clip scales it, and a launch more makes the step.
 
 // foldedMemory is what those of sequences share with these.
 type foldedMemory struct {
@@ -24,6 +27,7 @@ type foldedMemory struct {
 	sum     span   // (F), their gradient
 	p, dp   []span // packed positions of every layer and their gradients
 	losing  span   // the flag of errors and those of blocks
+	clipped span   // as many flags of steps with a bound, of whose blocks there are fewer
 	arrays  struct{ packed, plain, q, k, dp, parts span }
 }
 
@@ -46,7 +50,7 @@ func (p *plan) allotFolded(layout folded, packing packing) foldedMemory {
 			m.p, m.dp = append(m.p, layer(a.packed)), append(m.dp, layer(a.dp))
 		}
 	}
-	m.losing = p.numbers(1 + m.flags(p))
+	m.losing, m.clipped = p.numbers(1+m.flags(p)), p.zeros(1+m.flags(p))
 	return m
 }
 
@@ -76,6 +80,8 @@ type foldedCalls struct {
 	// descend ends one of a course: begin, then sequences and descend as often as there are
 	// steps.
 	descend []call
+	// clip does the same where the gradient has a bound.
+	clip []call
 	// loss ends what only wants the loss: begin, the forward, loss.
 	loss []call
 }
@@ -95,39 +101,46 @@ func (p *plan) foldedEnds(m foldedMemory, list []gathering, errors span,
 		placed, unplaced = nil, nil
 	}
 	var calls foldedCalls
-	fold := func(list *[]call, flags int) {
-		kernel := k.fold(flags)
-		args := append([]argument{p.course.argument, m.losing.argument, p.theta.argument,
+	fold := func(list *[]call, flags span, verdictOf int) {
+		kernel := k.fold(verdictOf)
+		args := append([]argument{p.course.argument, flags.argument, p.theta.argument,
 			m.weights.argument}, placed...)
 		p.add(list, kernel, [2]int{count(k.foldSections(nil)), 1}, foldThreads, args...)
 	}
 	reduction := reduce{list, errors.bytes / 4}
-	args := []argument{p.course.argument, errors.argument, p.losses.argument, m.losing.argument}
+	var slots []argument
 	for _, g := range list {
-		args = append(args, g.from.argument, g.to.argument)
+		slots = append(slots, g.from.argument, g.to.argument)
 	}
 	descent := func(flags span) []argument {
 		return []argument{p.course.argument, p.rates.argument, p.theta.argument,
 			p.gradient.argument, p.m.argument, p.v.argument, flags.argument}
 	}
-	back := func(list *[]call, steps bool) {
-		p.add(list, reduction.kernel(), [2]int{reduction.blocks(), 1}, foldThreads, args...)
+	back := func(list *[]call, flags span, steps bool) {
+		p.add(list, reduction.kernel(), [2]int{reduction.blocks(), 1}, foldThreads,
+			append([]argument{p.course.argument, errors.argument, p.losses.argument,
+				flags.argument}, slots...)...)
 		if summed != nil {
 			summed(list)
 		}
 		blocks := count(k.unfoldSections(nil))
 		p.add(list, k.unfold(steps), [2]int{blocks, 1}, foldThreads,
-			slices.Concat(descent(m.losing.from(1)), []argument{m.sum.argument}, unplaced)...)
+			slices.Concat(descent(flags.from(1)), []argument{m.sum.argument}, unplaced)...)
 		if k.product() {
 			p.add(list, k.settle(steps), [2]int{count(k.settleSections(nil, "")), 1}, foldThreads,
-				append(descent(m.losing.from(1+blocks)), a.parts.argument)...)
+				append(descent(flags.from(1+blocks)), a.parts.argument)...)
 		}
 	}
-	fold(&calls.begin, 0)
-	back(&calls.gradient, false)
+	fold(&calls.begin, m.losing, 0)
+	back(&calls.gradient, m.losing, false)
 	p.foldedJudge(&calls.gradient, errors, p.p)
-	back(&calls.descend, true)
-	fold(&calls.descend, 1+m.flags(p))
+	back(&calls.descend, m.losing, true)
+	fold(&calls.descend, m.losing, 1+m.flags(p))
+	back(&calls.clip, m.clipped, false)
+	p.clipped(&calls.clip)
+	p.add(&calls.clip, k.wholeStep(), [2]int{blocksOf(p.p), 1}, foldThreads,
+		descent(m.clipped.from(1))...)
+	fold(&calls.clip, m.clipped, 1+m.flags(p))
 	p.foldedJudge(&calls.loss, errors, 0)
 	return calls
 }

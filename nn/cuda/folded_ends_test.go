@@ -2,6 +2,7 @@ package cuda
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math"
 	"slices"
@@ -23,8 +24,33 @@ func TestThePositionsOfLongSequencesFitIntoSharedMemory(t *testing.T) {
 	p := newPlan(m, 4, c.Length, 1, busyWarps, false)
 	k := p.allotFolded(newFolded(c, c.Length), newPacking(1, c.Length)).kernels(p)
 	for _, kernel := range []*ptx.Kernel{k.unfold(true), k.fold(0)} {
-		if kernel.Asked() > mostSharedBytes {
+		if kernel.Asked() > SharedPerBlock {
 			t.Errorf("%s asks for %d bytes", kernel.Name(), kernel.Asked())
+		}
+	}
+}
+
+// TestHeadsFoldWhereThereIsSharedMemory plans sequences that just fit and such as do not: of
+// layers above the first, whose tokens have more coordinates, and of pairs.
+func TestHeadsFoldWhereThereIsSharedMemory(t *testing.T) {
+	deep := nn.Config{Width: 3, Embed: 12, Depth: 2, Heads: 1, Attention: nn.LinearAttention,
+		Norm: true, Position: nn.NoPosition, Length: 200, Coords: 3}
+	pairs := nn.Config{Width: 5, Embed: 10, Depth: 1, Heads: 64, Attention: nn.LinearAttention,
+		Position: nn.ProductPosition, Length: 200, Coords: 5}
+	for _, s := range []struct {
+		config nn.Config
+		t      int
+		folds  bool
+	}{{deep, 56, true}, {deep, 64, false}, {deep, 65, false}, {pairs, 136, true},
+		{pairs, 137, false}, {pairs, 200, false}} {
+		m, err := nn.New[float32](s.config, 1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		p := newPlan(m, 8, s.t, 1, busyWarps, true)
+		if p.folds != s.folds || p.shared() > SharedPerBlock {
+			t.Errorf("%d heads, T = %d: folded %t, with %d bytes a block", s.config.Heads, s.t,
+				p.folds, p.shared())
 		}
 	}
 }
@@ -130,59 +156,99 @@ func TestStepsOfFoldedWeightsAreAdams(t *testing.T) {
 	}
 }
 
-// TestAStepThatIsNotFiniteChangesNothing spoils a number of each kind in one of two runs: it
-// keeps parameters, moments, folded weights and clock for good, the other goes on.
+// TestAStepThatIsNotFiniteChangesNothing spoils a number of each kind in one of two runs, of
+// steps without a bound of the gradient and with one: the run keeps parameters, moments,
+// folded weights and clock for good, the other goes on.
 func TestAStepThatIsNotFiniteChangesNothing(t *testing.T) {
 	c := foldedCases()[1]
 	r := newFoldedRig(t, c, 2)
 	layout := r.m.layout
-	spoils := map[string]struct {
-		in span
-		at int
-	}{
+	for name, s := range map[string]spoil{
 		"M":        {r.slots[0].from, 147*layout.numbers + layout.layer(1).m},
 		"U":        {r.slots[0].from, layout.layer(0).u},
 		"gamma":    {r.slots[0].from, layout.layer(1).gamma},
 		"readout":  {r.slots[0].from, layout.out + 8 + 6},
 		"position": {r.slots[2].from, r.m.packing.index(4, 5, 3)},
 		"error":    {r.errors, rigErrors - 1},
+	} {
+		r.spoiled(t, name, s, r.calls.descend)
+		r.spoiled(t, name+", with a bound", s, r.calls.clip)
 	}
-	for name, s := range spoils {
-		for i := range 2 {
-			if err := r.sendModel(context.Background(), i); err != nil {
-				t.Fatal(err)
-			}
-			r.draw(t, i, 7)
+}
+
+// spoil is a number.
+type spoil struct {
+	in span
+	at int
+}
+
+// spoiled makes steps in two runs, the second of which has a number that is not finite in its
+// second step.
+func (r foldedRig) spoiled(t *testing.T, name string, s spoil, step []call) {
+	t.Helper()
+	ctx := context.Background()
+	for i := range 2 {
+		if err := errors.Join(r.sendModel(ctx, i), r.bound(ctx, i, 0.5)); err != nil {
+			t.Fatal(err)
 		}
-		r.call(t, r.calls.begin, r.calls.descend)
-		weights := r.get(t, 1, r.m.weights)
-		state := func() (numbers []float32) {
-			for _, s := range []span{r.plan.theta, r.plan.m, r.plan.v} {
-				numbers = append(numbers, r.get(t, 1, r.after(s, 1))...)
-			}
-			return numbers
+		r.draw(t, i, 7)
+	}
+	r.call(t, r.calls.begin, step)
+	weights := r.get(t, 1, r.m.weights)
+	state := func() (numbers []float32) {
+		for _, s := range []span{r.plan.theta, r.plan.m, r.plan.v} {
+			numbers = append(numbers, r.get(t, 1, r.after(s, 1))...)
 		}
-		before := state()
-		good := r.get(t, 1, s.in)[s.at]
-		r.set(t, 1, s.in.from(s.at), []float32{float32(math.Inf(1))})
-		r.call(t, r.calls.descend)
-		r.set(t, 1, s.in.from(s.at), []float32{good})
-		r.call(t, r.calls.descend)
-		for i, want := range []struct {
-			steps  int
-			broken bool
-		}{{3, false}, {1, true}} {
-			steps, broken, err := r.fate(context.Background(), i)
-			if steps != want.steps || broken != want.broken || err != nil {
-				t.Errorf("%s: run %d is at step %d, stopped %t, not %d, %t (%v)", name, i, steps,
-					broken, want.steps, want.broken, err)
-			}
+		return numbers
+	}
+	before := state()
+	good := r.get(t, 1, s.in)[s.at]
+	r.set(t, 1, s.in.from(s.at), []float32{float32(math.Inf(1))})
+	r.call(t, step)
+	r.set(t, 1, s.in.from(s.at), []float32{good})
+	r.call(t, step)
+	for i, want := range []struct {
+		steps  int
+		broken bool
+	}{{3, false}, {1, true}} {
+		steps, broken, err := r.fate(ctx, i)
+		if steps != want.steps || broken != want.broken || err != nil {
+			t.Errorf("%s: run %d is at step %d, stopped %t, not %d, %t (%v)", name, i, steps,
+				broken, want.steps, want.broken, err)
 		}
-		if !slices.Equal(r.get(t, 1, r.m.weights), weights) {
-			t.Errorf("%s: the folded weights have changed", name)
+	}
+	if !slices.Equal(r.get(t, 1, r.m.weights), weights) {
+		t.Errorf("%s: the folded weights have changed", name)
+	}
+	if !slices.Equal(state(), before) {
+		t.Errorf("%s: parameters or moments have changed", name)
+	}
+}
+
+// bound has the gradients of a run be no longer than that.
+func (r foldedRig) bound(ctx context.Context, run int, most float64) error {
+	return r.device.Write(ctx, r.at(run, r.plan.bound), encodeBound(most))
+}
+
+// TestFlagsWithoutABoundAreNothingToStepsWithOne stops a run by a gradient that is not finite
+// and begins it anew with a bound, whose steps have fewer flags.
+func TestFlagsWithoutABoundAreNothingToStepsWithOne(t *testing.T) {
+	ctx := context.Background()
+	r := newFoldedRig(t, foldedCases()[1], 1)
+	for _, bad := range []bool{true, false} {
+		if err := errors.Join(r.sendModel(ctx, 0), r.bound(ctx, 0, 0.5)); err != nil {
+			t.Fatal(err)
 		}
-		if !slices.Equal(state(), before) {
-			t.Errorf("%s: parameters or moments have changed", name)
+		r.draw(t, 0, 7)
+		step := r.calls.clip
+		if bad {
+			step = r.calls.descend
+			place := r.m.packing.index(4, 5, 3)
+			r.set(t, 0, r.slots[2].from.from(place), []float32{float32(math.Inf(1))})
+		}
+		r.call(t, r.calls.begin, step)
+		if _, broken, err := r.fate(ctx, 0); broken != bad || err != nil {
+			t.Errorf("a step is stopped: %t, not %t (%v)", broken, bad, err)
 		}
 	}
 }

@@ -257,9 +257,7 @@ func (h *hall) begin(asking []*member) {
 		m.asked = nil
 	}
 	go func() {
-		start := time.Now()
-		outcomes, err := h.course(members, asking, courses)
-		took := time.Since(start)
+		made, took, err := h.course(members, asking, courses)
 		h.mu.Lock()
 		defer h.mu.Unlock()
 		h.busy, h.err = false, errors.Join(h.err, err)
@@ -268,7 +266,8 @@ func (h *hall) begin(asking []*member) {
 				to <- answer{err: err}
 				continue
 			}
-			to <- answer{losses: outcomes[i].Losses, steps: steps}
+			made[i].steps = steps
+			to <- made[i]
 		}
 		h.pace = paceAfter(steps, h.pace, took)
 		h.meet()
@@ -278,32 +277,49 @@ func (h *hall) begin(asking []*member) {
 // paceAfter is the pace after a course of so many steps that took so long.
 func paceAfter(steps, pace int, took time.Duration) int {
 	const growth = 4
-	wanted := float64(steps) * float64(courseTime) / float64(max(took, 1))
+	if took == 0 { // there was none
+		return pace
+	}
+	wanted := float64(steps) * float64(courseTime) / float64(took)
 	return min(max(1, int(min(wanted, longest))), growth*max(steps, pace))
 }
 
-// course makes steps of some members.
-func (h *hall) course(members, asking []*member, courses []Course) ([]Outcome, error) {
+// course makes steps of some members, and says how long they took by themselves. Members for
+// whom the device has no memory are told so, and the others go on. After an error of its own
+// nothing is known of any.
+func (h *hall) course(members, asking []*member, courses []Course) ([]answer, time.Duration,
+	error) {
 	h.work.Lock()
 	defer h.work.Unlock()
 	if err := h.broken(); err != nil {
-		return nil, err
+		return nil, 0, err
 	}
 	ctx := context.Background() // nobody's own: those who wait are done at other times
-	if err := h.seat(ctx, members, asking); err != nil {
-		return nil, err
+	refused, err := h.seat(ctx, members, asking)
+	if err != nil {
+		return nil, 0, err
 	}
-	all := make([]Course, len(h.seated))
+	answers, all := make([]answer, len(asking)), make([]Course, len(h.seated))
+	seats, seated := make([]int, len(asking)), 0
 	for i, m := range asking {
-		all[slices.Index(h.seated, m)] = courses[i]
+		if seats[i] = slices.Index(h.seated, m); seats[i] < 0 {
+			answers[i].err = refused
+			continue
+		}
+		all[seats[i]] = courses[i]
+		seated++
+	}
+	if seated == 0 {
+		return answers, 0, nil
 	}
 	outcomes, err := h.trainer.Steps(ctx, all)
 	if err != nil {
-		return nil, err
+		return nil, 0, err
 	}
-	mine := make([]Outcome, len(asking))
-	for i, m := range asking {
-		mine[i] = outcomes[slices.Index(h.seated, m)]
+	for i, seat := range seats {
+		if seat >= 0 {
+			answers[i].losses = outcomes[seat].Losses
+		}
 	}
-	return mine, nil
+	return answers, h.trainer.took, nil
 }

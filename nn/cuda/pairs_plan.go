@@ -75,6 +75,7 @@ func (p *plan) planPairs() {
 	p.pairsForward(&p.forward, x)
 	p.pairsBackward(&p.forward, x)
 	p.begin, p.backward, p.step = calls.begin, calls.gradient, calls.descend
+	p.clippedStep, p.loss = calls.clip, calls.loss
 }
 
 // pairsForward calls what makes the errors of folded weights and P, and with them the
@@ -134,8 +135,9 @@ func (p *plan) pairsBackward(list *[]call, x pairTensors) {
 		x.turnedHeads.argument, x.dPositions.argument, x.dHeads.argument)
 }
 
-// mostKeysOfPairs is the largest T of pairs: kernels find a pair by a root that is exact.
-const mostKeysOfPairs = 1024
+// mostKeysOfPairs is the largest T of pairs: the gradients of the positions of a head lie in
+// shared memory, which has no room for more anyway, see newPlan.
+const mostKeysOfPairs = 160
 
 // fewestHeads is the number of heads from which on the tensors of pairs are less work than
 // the heads.

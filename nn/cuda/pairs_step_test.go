@@ -48,8 +48,7 @@ func newPairStep(t *testing.T, m *pairModel) pairStep {
 	s := pairStep{board: b}
 	p := b.plan
 	p.config, p.n, p.t, p.groups = c, m.n, c.Length, up(m.n, piece)*piece/32
-	p.course = b.put(make([]float32, states), states)
-	p.order, p.source = p.numbers(m.n), p.numbers(2*sources)
+	p.allotBearings(m.n, 1)
 	weights, positions := m.folded()
 	deltas := p.zeros(len(weights))
 	s.pairTensors = p.newPairTensors(b.put(weights, len(weights)), deltas,

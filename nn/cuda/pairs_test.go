@@ -77,9 +77,9 @@ func (b *board) run(spans ...span) [][]float32 {
 		set, err := Hold(ctx, d, b.batch)
 		check(err)
 		for run := range 2 {
-			r := runs{device: d, library: new(library), plan: p, binding: where}
-			check(r.sendSource(ctx, run, set))
-			check(r.sendOrder(ctx, run, [][]int{inOrder(p.n)}))
+			r := runs{device: d, plan: p, binding: where, side: make([]int, 2)}
+			check(r.sendBearings(ctx, run, bearings{course: r.state(run, false), set: set,
+				order: [][]int{inOrder(p.n)}}))
 		}
 	}
 	check(d.Launch(ctx, p.work(kernels, where, b.list)))

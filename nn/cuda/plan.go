@@ -37,14 +37,15 @@ type plan struct {
 	back                                                backTensors
 	place                                               placeTensors
 
-	folds bool // heads are folded: then there are only steps and gradients
+	folds bool // heads are folded: then there are no predictions
 
 	begin          []call // before the first step, and before a gradient
 	forward        []call
 	loss, backward []call // after the forward
 	clip           []call // after the backward, of gradients with a bound
 	descend        []call // after the backward
-	step           []call // after the forward, in place of backward and descend
+	step           []call // after the forward, in place of all that, if heads are folded
+	clippedStep    []call // in place of step, of gradients with a bound
 }
 
 // span is a piece of a run's memory, in bytes.
@@ -145,6 +146,8 @@ func (p *plan) work(kernels map[string]device.Kernel, b binding, lists ...[]call
 // ofStep are the calls of a step.
 func (p *plan) ofStep(clip bool) [][]call {
 	switch {
+	case p.folds && clip:
+		return [][]call{p.forward, p.clippedStep}
 	case p.folds:
 		return [][]call{p.forward, p.step}
 	case clip:
@@ -169,8 +172,43 @@ const (
 )
 
 // newPlan plans for a model and batches of n sequences of length t; rates and losses
-// of that many steps are kept. If it may, it folds the heads.
+// of that many steps are kept. If it may, it folds the heads of models for which there are
+// such kernels, unless one of these asks for more shared memory than there is: that grows with
+// the length of the sequences.
 func newPlan(model *nn.Transformer[float32], n, t, steps, busy int, fold bool) *plan {
+	if c := model.Config(); fold && (paired(c, t) || foldable(c, t)) {
+		p := emptyPlan(model, n, t, steps, busy)
+		if p.folds = true; paired(c, t) {
+			p.planPairs()
+		} else {
+			p.planSequences()
+		}
+		if p.shared() <= SharedPerBlock {
+			return p
+		}
+	}
+	p := emptyPlan(model, n, t, steps, busy)
+	p.theta, p.m, p.v = p.numbers(p.p), p.zeros(p.p), p.zeros(p.p)
+	p.parts = p.zeros((p.slots + 1) * p.p)
+	p.allot()
+	p.plan()
+	return p
+}
+
+// SharedPerBlock is the shared memory, in bytes, that a block of threads has to be able to
+// have: 96 KiB, which all cards since Volta have but those of Turing.
+const SharedPerBlock = 96 << 10
+
+// shared is the most that a kernel of the plan asks for.
+func (p *plan) shared() (most int) {
+	for _, k := range p.kernels {
+		most = max(most, k.Asked())
+	}
+	return most
+}
+
+// emptyPlan has what all plans have.
+func emptyPlan(model *nn.Transformer[float32], n, t, steps, busy int) *plan {
 	c := model.Config()
 	p := &plan{config: c, parameters: map[string]int{}, n: n, t: t, steps: steps,
 		groups: (n + 31) / 32, busy: busy}
@@ -180,24 +218,8 @@ func newPlan(model *nn.Transformer[float32], n, t, steps, busy int, fold bool) *
 	}
 	rows := p.groups * t
 	p.slots = min(max(1, rows/warps), mostSlots, max(2, partNumbers/p.p))
-	p.gradient = p.numbers(p.p)
-	p.course, p.rates = p.zeros(states), p.numbers(rates*steps)
-	p.losses = p.numbers(2 * 32 * steps)
-	p.order, p.source = p.numbers(n*steps), p.numbers(2*sources)
-	p.bound = p.numbers(2)
-	pairs := paired(c, t)
-	if p.folds = fold && (pairs || foldable(c, t)); p.folds {
-		if pairs {
-			p.planPairs()
-		} else {
-			p.planSequences()
-		}
-		return p
-	}
-	p.theta, p.m, p.v = p.numbers(p.p), p.zeros(p.p), p.zeros(p.p)
-	p.parts = p.zeros((p.slots + 1) * p.p)
-	p.allot()
-	p.plan()
+	p.gradient, p.losses = p.numbers(p.p), p.numbers(2*32*steps)
+	p.allotBearings(n, steps)
 	return p
 }
 

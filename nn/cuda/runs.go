@@ -40,7 +40,7 @@ type runs struct {
 	device  device.Device
 	models  []*nn.Transformer[float32]
 	busy    int   // warps, see busyWarps
-	fold    bool  // heads, where it can be done, for steps and gradients alone
+	fold    bool  // heads, where it can be done, for all but predictions
 	side    []int // parity of the steps that were made, of each run
 	plan    *plan
 	library *library
@@ -78,9 +78,6 @@ func (r *runs) prepare(ctx context.Context, n, t, steps int) error {
 			if err := r.write(ctx, i, s, make([]float32, s.bytes/4)); err != nil {
 				return errors.Join(err, r.close(context.WithoutCancel(ctx)))
 			}
-		}
-		if err := r.sendOrder(ctx, i, [][]int{inOrder(n)}); err != nil {
-			return errors.Join(err, r.close(context.WithoutCancel(ctx)))
 		}
 	}
 	return nil
@@ -136,7 +133,8 @@ func (r *runs) send(ctx context.Context, b nn.Batch[float32]) error {
 	}
 	if at := [2]device.Pointer{r.batch.x.at, r.batch.y.at}; at != r.sent {
 		r.sent = at
-		return r.sendSource(ctx, 0, &r.batch)
+		return r.sendBearings(ctx, 0, bearings{course: r.state(0, false), set: &r.batch,
+			order: [][]int{inOrder(b.N)}})
 	}
 	return nil
 }
@@ -148,17 +146,17 @@ func (r *runs) sendModel(ctx context.Context, run int) error {
 	if err := r.write(ctx, run, r.plan.theta, theta); err != nil {
 		return err
 	}
-	return r.sendState(ctx, run, false)
+	return r.write(ctx, run, r.plan.course, r.state(run, false))
 }
 
-// sendState sets the clock of a run to 0, and whether it is stopped.
-func (r *runs) sendState(ctx context.Context, run int, halted bool) error {
+// state is that of a run whose clock is at 0.
+func (r *runs) state(run int, halted bool) []float32 {
 	state := make([]float32, states)
 	if halted {
 		state[stopped] = 1
 	}
 	state[parity] = math.Float32frombits(uint32(r.side[run]))
-	return r.write(ctx, run, r.plan.course, state)
+	return state
 }
 
 // current is where the parameters of a run are, or a moment, of theta, m and v: of folded

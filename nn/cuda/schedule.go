@@ -43,7 +43,7 @@ func (p *plan) plan() {
 	p.swept(&p.backward, addSlots(), p.p, number(p.slots+1), p.parts.argument, p.gradient.argument)
 	p.judge(&p.backward, p.p)
 	p.judge(&p.loss, 0)
-	p.clipped()
+	p.clipped(&p.clip)
 	p.swept(&p.descend, adam(), p.p, p.course.argument, p.rates.argument, p.theta.argument,
 		p.gradient.argument, p.m.argument, p.v.argument)
 }

@@ -2,6 +2,7 @@ package cuda
 
 import (
 	"context"
+	"errors"
 	"slices"
 
 	"icar/nn"
@@ -9,8 +10,9 @@ import (
 
 // seat has a run of the trainer for each of those who ask. Who left leaves a run to the
 // next who comes; if there is none, or if most are nobody's, a trainer of all members takes
-// the place of the last. Its caller holds work.
-func (h *hall) seat(ctx context.Context, members, asking []*member) error {
+// the place of the last. Who is refused is so because the device has no memory for that.
+// After another error nothing is known of the runs. Its caller holds work.
+func (h *hall) seat(ctx context.Context, members, asking []*member) (refused, err error) {
 	live := len(h.seated)
 	for _, m := range h.seated {
 		if m == nil {
@@ -25,59 +27,57 @@ func (h *hall) seat(ctx context.Context, members, asking []*member) error {
 		if i < 0 {
 			return h.reseat(ctx, members)
 		}
-		h.trainer.runs.models[i], h.seated[i] = m.model, m
+		h.trainer.runs.models[i] = m.model
 		if err := h.trainer.Send(ctx, i, m.state); err != nil {
-			return err
+			return nil, err
 		}
+		h.seated[i] = m
 		live++
 	}
 	if 2*live < len(h.seated) {
-		return h.reseat(ctx, members)
+		_, err = h.reseat(ctx, members) // it does without
 	}
-	return nil
+	return nil, err
 }
 
 // inMemory is what a run's steps have made: weights and moments.
 type inMemory [3][]float32
 
-// reseat makes a trainer of all members, with what their steps have made so far.
-func (h *hall) reseat(ctx context.Context, members []*member) error {
-	made := make([]*inMemory, len(members))
-	for i, m := range members {
-		if run := slices.Index(h.seated, m); run >= 0 {
-			var err error
-			if made[i], err = h.trainer.copyOf(ctx, run); err != nil {
-				return err
-			}
-		}
-	}
-	if h.trainer != nil {
-		if err := h.trainer.Close(ctx); err != nil {
-			return err
-		}
-		h.trainer, h.seated = nil, nil
-	}
+// reseat makes a trainer of all members, with what their steps have made so far. The last is
+// there until the next is.
+func (h *hall) reseat(ctx context.Context, members []*member) (refused, err error) {
 	models := make([]*nn.Transformer[float32], len(members))
 	for i, m := range members {
 		models[i] = m.model
 	}
-	trainer, err := newTrainer(ctx, h.halls.device, h.halls.library,
-		Shape{h.n, h.t, longest}, models)
+	trainer, err := newTrainer(ctx, h.halls.device, h.halls.library, Shape{h.n, h.t, longest},
+		models)
+	if err != nil {
+		return err, nil
+	}
+	for i, m := range members {
+		if err := h.move(ctx, m, trainer, i); err != nil {
+			return nil, errors.Join(err, trainer.Close(ctx))
+		}
+	}
+	if h.trainer != nil {
+		err = h.trainer.Close(ctx)
+	}
+	h.trainer, h.seated = trainer, slices.Clone(members)
+	return nil, err
+}
+
+// move brings what the steps of a member have made to a run of another trainer.
+func (h *hall) move(ctx context.Context, m *member, to *Trainer, run int) error {
+	seat := slices.Index(h.seated, m)
+	if seat < 0 {
+		return to.Send(ctx, run, m.state)
+	}
+	made, err := h.trainer.copyOf(ctx, seat)
 	if err != nil {
 		return err
 	}
-	h.trainer, h.seated = trainer, slices.Clone(members)
-	for i, m := range members {
-		if made[i] != nil {
-			err = trainer.put(ctx, i, made[i])
-		} else {
-			err = trainer.Send(ctx, i, m.state)
-		}
-		if err != nil {
-			return err
-		}
-	}
-	return nil
+	return to.put(ctx, run, made)
 }
 
 // spans are where that of a run lies.

@@ -50,29 +50,27 @@ const (
 	passBackward      // again, from what the forward left
 )
 
-// sequences is the kernel of a layer. Layers that are alike have one.
+// sequences is the kernel of a layer. Layers that are alike have one, also those of models
+// of other depth and of batches of other size: a driver takes a second to compile it.
 type sequences struct {
-	config  nn.Config
-	time    int // T
-	batch   int // N, for the scale of the loss
-	pass    pass
-	first   bool        // the layer has the tokens of the batch
-	here    foldedLayer // where its weights lie, from the first of them on
-	size    int         // their number
-	out     int         // where the readout lies in what is behind all layers
-	numbers int         // F
-	pack    packing
+	config nn.Config
+	time   int // T
+	pass   pass
+	first  bool        // the layer has the tokens of the batch
+	here   foldedLayer // where its weights lie, from the first of them on
+	size   int         // their number
+	out    int         // where the readout lies in what is behind all layers
+	pack   packing
 }
 
 // sequencesFor is the kernel of layer l.
-func sequencesFor(c nn.Config, where folded, l int, pass pass, n, t int) sequences {
+func sequencesFor(c nn.Config, where folded, l int, pass pass, t int) sequences {
 	here, end := where.layer(l), where.behind(c)
 	if l+1 < len(where.layers) {
 		end = where.layer(l + 1).m
 	}
-	s := sequences{config: c, time: t, batch: n, pass: pass, first: l == 0,
-		size: end - here.m, out: where.out - where.behind(c), numbers: where.numbers,
-		pack: packing{c.Heads, together(c.Heads, here.e), t}}
+	s := sequences{config: c, time: t, pass: pass, first: l == 0, size: end - here.m,
+		out: where.out - where.behind(c), pack: packing{c.Heads, together(c.Heads, here.e), t}}
 	for _, at := range []*int{&here.u, &here.o, &here.gamma, &here.beta, &here.up, &here.down,
 		&here.downBias, &here.m} {
 		*at -= here.m
@@ -167,6 +165,7 @@ type stage struct {
 	k                ptx.U32 // tile
 	live             ptx.Pred
 	row              ptx.U32 // of the batch
+	scale            ptx.F32 // of the gradient of the loss
 	x, weights, sums ptx.U32 // shared memory
 	z, v             ptx.U32 // scratch tensors there
 	memory           stageMemory
@@ -187,7 +186,7 @@ type stageMemory struct {
 }
 
 // kernel has the parameters the distance of runs, those of resident for tokens and
-// targets, then what stageMemory lists from w on.
+// targets, F, the scale of the loss's gradient, then what stageMemory lists from w on.
 func (s sequences) kernel() *ptx.Kernel {
 	b := s.begin()
 	x := b.tokens()

@@ -63,12 +63,17 @@ func (b *stage) resident() {
 // takeMemory has the parameters of stageMemory.
 func (b *stage) takeMemory() {
 	m := &b.memory
+	numbers := b.Number()
+	b.scale = b.Real()
 	block := func(n int) ptx.U64 { return b.At(b.array(), b.number, 4*n) }
 	rows := func(n int) ptx.U64 { // of 4 numbers a thread
 		return b.At(block(n*b.threads()), b.thread, 16)
 	}
 	m.w, m.behind, m.p = b.array(), b.array(), b.array()
-	m.slot, m.slotEnd = block(b.numbers), block(b.numbers)
+	slot := func() ptx.U64 {
+		return b.At(b.array(), b.Mul(b.number, numbers), 4)
+	}
+	m.slot, m.slotEnd = slot(), slot()
 	if b.product() {
 		m.dp = block(b.pack.number())
 	} else {

@@ -12,32 +12,10 @@ func foldable(c nn.Config, t int) bool {
 	if c.Mixing != nil || split(c) || c.PreNorm || c.MLPNorm || c.FinalNorm || t > mostLength {
 		return false
 	}
-	for l := range c.Depth {
-		if foldedInput(c, l) > mostFolded {
-			return false
-		}
-	}
 	deep := c.Depth > 1 || c.Position == nn.AdditivePosition
 	simple := c.Heads == 1 && c.Attention == nn.LinearAttention &&
 		c.Position != nn.ProductPosition
-	if deep && !simple || c.Embed >= mostFolded {
-		return false
-	}
-	s := sequencesFor(c, newFolded(c, t), 0, passTurn, 1, t)
-	return s.sharedBytes() <= mostSharedBytes
-}
-
-// mostSharedBytes is what a block may have on every card that there are kernels for, but
-// those of Turing.
-const mostSharedBytes = 96 << 10
-
-// sharedBytes is what a block asks for.
-func (s sequences) sharedBytes() int {
-	tensors := 1
-	if s.scratch() {
-		tensors = 3
-	}
-	return 4 * (tensors*sequencesOf*s.apart() + s.weightNumbers() + s.tiles()*s.sumNumbers())
+	return (!deep || simple) && c.Embed < mostFolded
 }
 
 // layerMemory is what a layer leaves.
@@ -61,7 +39,7 @@ type sequenceMemory struct {
 // planSequences plans the steps of a model whose heads are folded.
 func (p *plan) planSequences() {
 	where := newFolded(p.config, p.t)
-	first := sequencesFor(p.config, where, 0, passTurn, p.n, p.t)
+	first := sequencesFor(p.config, where, 0, passTurn, p.t)
 	ends := p.allotFolded(where, first.pack)
 	m := p.allotSequences(where, ends.weights, ends.p)
 	list := []gathering{{m.slots, ends.sum, where.numbers, m.blocks}}
@@ -71,6 +49,7 @@ func (p *plan) planSequences() {
 	calls := p.foldedEnds(ends, list, m.errors, nil)
 	p.sequences(&p.forward, m)
 	p.begin, p.backward, p.step = calls.begin, calls.gradient, calls.descend
+	p.clippedStep, p.loss = calls.clip, calls.loss
 }
 
 // allotSequences takes up the memory of the kernels of sequences.
@@ -80,7 +59,7 @@ func (p *plan) allotSequences(where folded, w span, positions []span) sequenceMe
 		unused: w}
 	m.slots, m.errors = p.zeros(m.blocks*where.numbers), p.numbers(m.blocks)
 	for l := range c.Depth {
-		s := sequencesFor(c, where, l, passTurn, p.n, p.t)
+		s := sequencesFor(c, where, l, passTurn, p.t)
 		rows := func(n int) span { return p.numbers(m.blocks * s.threads() * n) }
 		y := layerMemory{tokens: m.unused, y: m.unused, dx: m.unused, p: m.unused, dp: m.unused}
 		if l > 0 {
@@ -117,12 +96,13 @@ func (p *plan) sequencesOf(list *[]call, m sequenceMemory, l int, pass pass) {
 	case passBackward:
 		above = m.layers[l+1].dx
 	}
-	args := p.resident()
+	scale := float32(2 / float64(p.n*p.t*p.config.Coords))
+	args := append(p.resident(), number(m.where.numbers), real(scale))
 	here, behind := m.where.layer(l).m, m.where.behind(p.config)
 	for _, a := range []span{m.w.from(here), m.w.from(behind), y.p, m.slots.from(here),
 		m.slots.from(behind), y.dp, m.errors, y.tokens, y.y, above, y.dx} {
 		args = append(args, a.argument)
 	}
-	s := sequencesFor(p.config, m.where, l, pass, p.n, p.t)
+	s := sequencesFor(p.config, m.where, l, pass, p.t)
 	p.add(list, s.kernel(), [2]int{m.blocks, 1}, s.threads(), args...)
 }

@@ -66,12 +66,15 @@ func (f plainFolded) affine(at int, x []float64) float64 {
 
 func (f plainFolded) layer(l int, x [][]float64) [][]float64 {
 	c, at := f.config, f.where.layer(l)
-	out := make([][]float64, len(x))
+	keys, out := make([][]float64, len(x)), make([][]float64, len(x))
+	for j := range x {
+		keys[j] = append(append(make([]float64, 0, at.e), x[j][:at.e-1]...), 1)
+	}
 	for i := range x {
 		o := make([]float64, c.Embed)
 		copy(o, f.w[at.o:])
 		for h := range c.Heads {
-			y := f.attend(at, h, i, x)
+			y := f.attend(at, h, i, keys)
 			for d := range o {
 				for e := range at.e {
 					o[d] += f.w[at.u+(h*at.e+e)*padded(c.Embed)+d] * y[e]
@@ -122,34 +125,34 @@ func (f plainFolded) mlp(at foldedLayer, x []float64) []float64 {
 	return out
 }
 
-// attend is y of a head and a token.
-func (f plainFolded) attend(at foldedLayer, h, i int, x [][]float64) []float64 {
-	key := func(j int) []float64 { return append(append([]float64{}, x[j][:at.e-1]...), 1) }
-	scores, y := make([]float64, i+1), make([]float64, at.e)
+// attend is y of a head and token i, of keys x̃.
+func (f plainFolded) attend(at foldedLayer, h, i int, keys [][]float64) []float64 {
+	z, scores, y := make([]float64, at.e), make([]float64, i+1), make([]float64, at.e)
+	for n := range z {
+		for m, v := range keys[i] {
+			z[n] += f.w[at.m+(h*at.e+n)*padded(at.e)+m] * v
+		}
+	}
 	top, total := math.Inf(-1), 0.0
 	for j := range scores {
-		for n, a := range key(j) {
-			for m, b := range key(i) {
-				scores[j] += f.w[at.m+(h*at.e+n)*padded(at.e)+m] * a * b
-			}
-		}
+		scores[j] = inner(z, keys[j])
 		top = max(top, scores[j])
 	}
-	for j, s := range scores {
-		scores[j] = math.Exp(s - top)
-		total += scores[j]
-		if f.config.Attention == nn.LinearAttention {
-			scores[j] = s
+	soft := f.config.Attention == nn.SoftmaxAttention
+	for j, a := range scores {
+		if soft {
+			scores[j] = math.Exp(a - top)
+			total += scores[j]
 		}
 	}
 	for j, a := range scores {
-		if f.config.Attention == nn.SoftmaxAttention {
+		if soft {
 			a /= total
 		}
 		if f.config.Position == nn.ProductPosition {
 			a *= f.p[f.pack.index(h, i, j)]
 		}
-		for e, v := range key(j) {
+		for e, v := range keys[j] {
 			y[e] += a * v
 		}
 	}
@@ -167,7 +170,7 @@ func TestSequencesGiveTheGradientOfFoldedWeights(t *testing.T) {
 	added.Position, added.Embed, added.MLP, added.Activation = nn.AdditivePosition, 12, 1, nn.GELU
 	plain.Width, plain.Embed, plain.Heads, plain.Residual = 3, 6, 5, false
 	plain.Position = nn.ProductPosition
-	soft, many, bare := plain, plain, plain
+	soft, many, bare, eight, two := plain, plain, plain, plain, plain
 	soft.Attention, soft.Heads, soft.MLP = nn.SoftmaxAttention, 8, 1
 	many.Heads, many.Residual = 11, true
 	one, softOne := plain, soft
@@ -175,14 +178,25 @@ func TestSequencesGiveTheGradientOfFoldedWeights(t *testing.T) {
 	square := plain
 	square.Width, square.Embed, square.MLP, square.Position = 2, 4, 2, nn.NoPosition
 	bare.Norm, bare.Position, bare.Attention = false, nn.NoPosition, nn.SoftmaxAttention
-	for name, c := range map[string]nn.Config{"augmented": augmented, "deep": deep,
-		"added": added, "plain": plain, "softmax": soft, "many": many, "bare": bare,
-		"one": one, "one softly": softOne, "square": square} {
-		t.Run(name, func(t *testing.T) { holdSequences(t, c, 11, 6) })
+	eight.Width, eight.Embed, eight.Heads = 2, 4, 9
+	two.Width, two.Embed, two.Heads, two.Attention = 7, 7, 3, nn.SoftmaxAttention
+	odd := augmented
+	odd.Width, odd.Embed, odd.MLP = 5, 5, 1
+	for name, s := range map[string]struct {
+		nn.Config
+		n, t, together int
+	}{
+		"augmented": {augmented, 11, 6, 1}, "deep": {deep, 9, 6, 1}, "added": {added, 9, 5, 1},
+		"plain": {plain, 11, 6, 4}, "softmax": {soft, 9, 6, 4}, "many": {many, 9, 6, 4},
+		"bare": {bare, 11, 6, 4}, "one": {one, 11, 6, 1}, "one softly": {softOne, 11, 6, 1},
+		"square": {square, 9, 7, 4}, "eight": {eight, 9, 6, 8}, "two": {two, 9, 6, 2},
+		"odd units": {odd, 9, 6, 1}, "long": {one, 2, 37, 1}, "many warps": {two, 1, 33, 2},
+	} {
+		t.Run(name, func(t *testing.T) { holdSequences(t, s.Config, s.n, s.t, s.together) })
 	}
 }
 
-func holdSequences(t *testing.T, c nn.Config, n, length int) {
+func holdSequences(t *testing.T, c nn.Config, n, length, together int) {
 	c.Length = length
 	if !foldable(c, length) {
 		t.Fatalf("%+v is not folded", c)
@@ -199,7 +213,10 @@ func holdSequences(t *testing.T, c nn.Config, n, length int) {
 	for i := range f.w {
 		f.w[i] = float64(float32(r.NormFloat64() / 2))
 	}
-	f.pack = sequencesFor(c, f.where, 0, passTurn, n, length).pack
+	f.pack = sequencesFor(c, f.where, 0, passTurn, length).pack
+	if f.pack.together != together {
+		t.Fatalf("%d heads are together, not %d", f.pack.together, together)
+	}
 	f.p = make([]float64, f.pack.number())
 	for h := range c.Heads {
 		for i := range length {
@@ -247,7 +264,7 @@ func runSequences(t *testing.T, f plainFolded) (loss float64, dw, dp []float64) 
 	ctx := context.Background()
 	d := emulator.New()
 	p := &plan{config: f.config, n: f.batch.N, t: f.batch.T}
-	p.course, p.order, p.source = p.zeros(states), p.numbers(p.n), p.numbers(2*sources)
+	p.allotBearings(p.n, 1)
 	w := p.zeros(f.where.numbers)
 	positions := make([]span, f.config.Depth)
 	positions[0] = p.numbers(f.pack.number())
@@ -258,7 +275,7 @@ func runSequences(t *testing.T, f plainFolded) (loss float64, dw, dp []float64) 
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := &runs{device: d, library: new(library), plan: p, binding: binding{runs: 1, base: base, runBytes: p.bytes}}
+	r := &runs{device: d, library: new(library), side: []int{0}, plan: p, binding: binding{runs: 1, base: base, runBytes: p.bytes}}
 	check := func(err error) {
 		t.Helper()
 		if err != nil {
@@ -280,7 +297,6 @@ func runSequences(t *testing.T, f plainFolded) (loss float64, dw, dp []float64) 
 	if product {
 		check(r.write(ctx, 0, positions[0], narrow(f.p)))
 	}
-	check(r.sendOrder(ctx, 0, [][]int{inOrder(p.n)}))
 	check(r.send(ctx, f.batch))
 	check(r.load(ctx, p))
 	check(r.launch(ctx, list))

@@ -79,10 +79,9 @@ func (b *stage) gradientOfOutput(t token) []ptx.F32 {
 			b.CopyTo(errors[c], e)
 		}
 	})
-	scale := ptx.Float(float32(2 / float64(b.batch*b.time*coords)))
 	dOut := zeros(b.Kernel, d)
 	for c, e := range errors {
-		errors[c] = b.Times(scale, e)
+		errors[c] = b.Times(b.scale, e)
 		addTo(b.Kernel, dOut, errors[c], weights(c)[:d])
 	}
 	b.collectLoss(loss)

@@ -87,23 +87,51 @@ func (m *memory) send(ctx context.Context, d device.Device, v []float32) error {
 	return d.Write(ctx, m.at, encode(v))
 }
 
-// sendSource says where the set of a run is. Without targets nothing may read them.
-func (r *runs) sendSource(ctx context.Context, run int, s *Set) error {
+// bearings is what tells a run which steps to make, in one piece of memory: every write
+// takes a while, however short it is.
+type bearings struct {
+	course []float32 // (states)
+	bound  float64   // of the gradient's norm, 0 for none
+	set    *Set
+	rates  []float32 // (K, rates)
+	order  [][]int   // (K, N) numbers of sequences
+}
+
+// allotBearings takes up memory for those of batches of n sequences.
+func (p *plan) allotBearings(n, steps int) {
+	p.course, p.bound, p.source = p.zeros(states), p.numbers(2), p.numbers(2*sources)
+	p.rates, p.order = p.zeros(rates*steps), p.numbers(n*steps)
+}
+
+// sendBearings brings them to a run.
+func (r *runs) sendBearings(ctx context.Context, run int, b bearings) error {
+	p := r.plan
+	numbers := 0
+	for _, step := range b.order {
+		numbers += len(step)
+	}
+	data := make([]byte, p.order.at+4*numbers-p.course.at)
+	at := func(s span) []byte { return data[s.at-p.course.at:] }
+	copy(at(p.course), encode(b.course))
+	copy(at(p.bound), encodeBound(b.bound))
+	copy(at(p.source), b.set.encode())
+	copy(at(p.rates), encode(b.rates))
+	order := at(p.order)[:0]
+	for _, step := range b.order {
+		for _, s := range step {
+			order = binary.LittleEndian.AppendUint32(order, uint32(s))
+		}
+	}
+	return r.device.Write(ctx, r.at(run, p.course), data)
+}
+
+// encode is the addresses of s, as they stand in a source. Without targets nothing may read
+// these.
+func (s *Set) encode() []byte {
 	data := make([]byte, 8*sources)
 	binary.LittleEndian.PutUint64(data[8*tokens:], uint64(s.x.at))
 	binary.LittleEndian.PutUint64(data[8*targets:], uint64(s.y.at))
-	return r.device.Write(ctx, r.at(run, r.plan.source), data)
-}
-
-// sendOrder gives a run the table (K, N) of the sequences of its steps.
-func (r *runs) sendOrder(ctx context.Context, run int, order [][]int) error {
-	data := make([]byte, 0, 4*len(order)*r.plan.n)
-	for _, step := range order {
-		for _, s := range step {
-			data = binary.LittleEndian.AppendUint32(data, uint32(s))
-		}
-	}
-	return r.device.Write(ctx, r.at(run, r.plan.order), data)
+	return data
 }
 
 func encode(v []float32) []byte {

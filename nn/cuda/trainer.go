@@ -7,6 +7,8 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
+	"time"
 
 	"icar/nn"
 	"icar/nn/cuda/device"
@@ -25,6 +27,7 @@ type Trainer struct {
 	own    *library // that nobody else uses, or nil
 	shape  Shape
 	graphs map[bool]device.Graph // of a step, by whether a gradient is clipped
+	took   time.Duration         // the steps of the last course, without what is sent and read
 }
 
 // Shape is what the memory of a Trainer has room for.
@@ -175,9 +178,14 @@ func (t *Trainer) Steps(ctx context.Context, courses []Course) ([]Outcome, error
 	if err := t.runs.launch(ctx, t.runs.plan.begin); err != nil {
 		return nil, err
 	}
+	start := time.Now()
 	if err := t.runs.device.Replay(ctx, graph, steps); err != nil {
 		return nil, err
 	}
+	if _, _, err := t.runs.fate(ctx, 0); err != nil { // waits for the steps
+		return nil, err
+	}
+	t.took = time.Since(start)
 	return t.outcomes(ctx, courses)
 }
 
@@ -235,30 +243,24 @@ func (t *Trainer) checkCourse(c Course, steps int) error {
 // sendCourse brings to the device what the steps of a run need besides weights and
 // moments.
 func (t *Trainer) sendCourse(ctx context.Context, run int, c Course) error {
-	r := t.runs
-	table := make([]float32, rates*len(c.Rates))
+	table := make([]float32, 0, rates*len(c.Rates))
 	for k, eta := range c.Rates {
-		row, step := table[rates*k:], float64(c.First+k)
+		step, row := float64(c.First+k), [rates]float32{}
 		row[rateStep] = float32(eta / (1 - math.Pow(beta1, step)))
 		row[rateRoot] = float32(math.Sqrt(1 - math.Pow(beta2, step)))
 		row[rateKeep] = float32(1 - float64(eta*c.Decay))
+		table = append(table, row[:]...)
 	}
-	return errors.Join(r.sendState(ctx, run, false), r.write(ctx, run, r.plan.rates, table), r.sendBound(ctx, run, c.Clip),
-		r.sendSource(ctx, run, c.Set), r.sendOrder(ctx, run, c.Order))
+	return t.runs.sendBearings(ctx, run, bearings{t.runs.state(run, false), c.Clip, c.Set, table,
+		c.Order})
 }
 
 // sendIdle has a run that makes no step be stopped before it begins. What it computes is
 // for nothing, on any sequence of another's.
 func (t *Trainer) sendIdle(ctx context.Context, run int, courses []Course) error {
-	r := t.runs
-	for _, c := range courses {
-		if len(c.Rates) > 0 {
-			return errors.Join(r.sendState(ctx, run, true),
-				r.sendBound(ctx, run, 0), r.sendSource(ctx, run, c.Set),
-				r.sendOrder(ctx, run, [][]int{make([]int, t.shape.N)}))
-		}
-	}
-	return nil
+	other := slices.IndexFunc(courses, func(c Course) bool { return len(c.Rates) > 0 })
+	return t.runs.sendBearings(ctx, run, bearings{t.runs.state(run, true), 0, courses[other].Set,
+		nil, [][]int{make([]int, t.shape.N)}})
 }
 
 // graph returns a step that is recorded.

@@ -104,19 +104,35 @@ func hold(t *testing.T, d device.Device, batches []batch) (*cuda.Set, [][]int) {
 	return set, order
 }
 
+// foldedCase is one whose heads are folded, and manyHeads one whose heads are pairs.
+func foldedCase() nn.Config {
+	c := rich()
+	c.MLPNorm, c.FinalNorm, c.Depth, c.Heads, c.Activation = false, false, 1, 3, ""
+	return c
+}
+
+func manyHeads() nn.Config {
+	c := foldedCase()
+	c.Attention, c.MLP, c.Heads = nn.LinearAttention, 0, 41
+	return c
+}
+
 // TestStepsAreThoseOfTheHost compares steps on the device with those that the host makes
 // of the device's gradients, from the middle of a training with weight decay, with and
 // without a bound of the gradient, in two courses of which the second takes sequences in
 // an order of its own: losses, weights and moments have the same bits.
 func TestStepsAreThoseOfTheHost(t *testing.T) {
-	for name, bound := range map[string]float64{"any gradient": 0, "clipped": 0.5,
-		"all but clipped": 1e3} {
-		t.Run(name, func(t *testing.T) { stepsOfTheHost(t, bound) })
+	for kind, c := range map[string]nn.Config{"rich": rich(), "folded": foldedCase()} {
+		for name, bound := range map[string]float64{"any gradient": 0, "clipped": 0.5,
+			"all but clipped": 1e3} {
+			t.Run(kind+", "+name, func(t *testing.T) { stepsOfTheHost(t, c, bound) })
+		}
 	}
+	t.Run("many heads, clipped", func(t *testing.T) { stepsOfTheHost(t, manyHeads(), 0.5) })
 }
 
-func stepsOfTheHost(t *testing.T, bound float64) {
-	ctx, c, device := context.Background(), rich(), emulator.New()
+func stepsOfTheHost(t *testing.T, c nn.Config, bound float64) {
+	ctx, device := context.Background(), emulator.New()
 	batches, eta := draw(c, 2, 35, 1), []float64{1e-2, 3e-3, 2e-2}
 	const decay, made = 0.1, 2
 	set, order := hold(t, device, batches)
@@ -259,8 +275,15 @@ func TestStepsThatAreStopped(t *testing.T) {
 // sequences together and alone, one of which diverges: each comes to the same bits, and the
 // one keeps what it had before the step that failed.
 func TestRunsSideBySide(t *testing.T) {
-	ctx, c := context.Background(), rich()
-	c.Activation, c.MLPNorm, c.Position = "", false, nn.AdditivePosition
+	general := rich()
+	general.Activation, general.MLPNorm, general.Position = "", false, nn.AdditivePosition
+	for kind, c := range map[string]nn.Config{"general": general, "folded": foldedCase()} {
+		t.Run(kind, func(t *testing.T) { sideBySide(t, c) })
+	}
+}
+
+func sideBySide(t *testing.T, c nn.Config) {
+	ctx := context.Background()
 	broken := draw(c, 2, 33, 1)
 	broken[1].Y[5] = float32(math.Inf(1))
 	data := [][]batch{draw(c, 2, 33, 1), draw(c, 2, 33, 1), draw(c, 2, 33, 2), broken}
@@ -310,13 +333,24 @@ func TestRunsSideBySide(t *testing.T) {
 		if want := [4]int{3, 3, 3, 1}[i]; len(outcomes[i].Losses) != want {
 			t.Errorf("run %d made %d steps, want %d", i, len(outcomes[i].Losses), want)
 		}
+		for _, v := range together[i] {
+			if x := math.Float32frombits(v); x-x != 0 {
+				t.Fatalf("run %d has a weight or a moment of %v", i, x)
+			}
+		}
 	}
 }
 
 // TestIdleRunsStay checks that a run without a course keeps weights and moments while another
 // makes steps, and makes its own afterwards as if it had been alone.
 func TestIdleRunsStay(t *testing.T) {
-	ctx, c, d := context.Background(), rich(), emulator.New()
+	for kind, c := range map[string]nn.Config{"rich": rich(), "folded": foldedCase()} {
+		t.Run(kind, func(t *testing.T) { idleStays(t, c) })
+	}
+}
+
+func idleStays(t *testing.T, c nn.Config) {
+	ctx, d := context.Background(), emulator.New()
 	set, order := hold(t, d, draw(c, 1, 3, 1))
 	course := cuda.Course{First: 1, Rates: []float64{0.01}, Clip: 0.5, Set: set, Order: order}
 	run := func(rounds ...[]cuda.Course) []uint32 {

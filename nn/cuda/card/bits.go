@@ -2,7 +2,7 @@ package card
 
 // The known answers, see all.
 const (
-	linearBits  = 0x018a43170a305f63
+	linearBits  = 0x82057b3234fdd2c4
 	softmaxBits = 0x25b61cfefa4e3310
-	mlpBits     = 0x490baa4e58f0b971
+	mlpBits     = 0xdae840af22f07353
 )

@@ -7,6 +7,7 @@ import (
 	"sync"
 
 	"icar/nn"
+	"icar/nn/cuda"
 	"icar/nn/cuda/device"
 	"icar/nn/kernel"
 )
@@ -77,11 +78,15 @@ func (c *Choice) take(ctx context.Context, o Options) error {
 		return err
 	}
 	c.device = device.Share(opened)
+	p := opened.Properties()
+	if p.SharedPerBlock < cuda.SharedPerBlock {
+		return fmt.Errorf("a block of the card, %s, has %d KiB of shared memory, and the kernels "+
+			"need %d", p.Name, p.SharedPerBlock>>10, cuda.SharedPerBlock>>10)
+	}
 	build := o.Build(c.device)
 	if err := check(ctx, build, o.answers); err != nil {
 		return err
 	}
-	p := opened.Properties()
 	c.Card = p.Name
 	if p.Driver != "" {
 		c.Card += ", " + p.Driver

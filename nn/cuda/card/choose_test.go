@@ -228,6 +228,34 @@ func TestSelfCheck(t *testing.T) {
 	}
 }
 
+// small is a card whose blocks have as much shared memory as those of Turing.
+type small struct{ device.Device }
+
+func (s small) Properties() device.Properties {
+	p := s.Device.Properties()
+	p.SharedPerBlock = 64 << 10
+	return p
+}
+
+// A card whose blocks have too little shared memory is not used, and who insists on it is
+// told why, in one line.
+func TestCardWithLittleSharedMemory(t *testing.T) {
+	loops := fusedLoops(t)
+	const want = "a block of the card, emulator, has 64 KiB of shared memory, and the kernels " +
+		"need 96"
+	o, told := options(t, Auto, nil)
+	o.Open = func(context.Context) (device.Device, error) { return small{emulator.New()}, nil }
+	c, err := Choose(t.Context(), o)
+	said := "the card is not used, and networks run on " + loops.Name() + ": " + want
+	if err != nil || c.Loops != loops || c.Name == Name || !slices.Equal(told.said, []string{said}) {
+		t.Errorf("%+v, %v, told %q", c, err, told.said)
+	}
+	o.Name = Name
+	if _, err := Choose(t.Context(), o); err == nil || err.Error() != want {
+		t.Errorf("insisted: %v", err)
+	}
+}
+
 // A model that the card does not run is left to the loops, in their arithmetic, and that
 // is said once.
 func TestModelsForTheLoops(t *testing.T) {

@@ -18,57 +18,8 @@ import (
 	"icar/nn/cuda/device"
 )
 
-// Case is a model, a shape of batches and what training comes to.
-type Case struct {
-	Name   string
-	Config nn.Config
-	N, T   int // of a batch
-	// Slow is whether the emulator takes seconds.
-	Slow bool
-	// Digest is the beginning of the SHA-256 of all losses, weights and moments after
-	// the steps. Those of Cases were computed by the emulator; on a card they have not
-	// been seen yet.
-	Digest string
-}
-
 // steps are as many as there are batches and learning rates.
 var steps = []float64{1e-2, 3e-3, 1e-2}
-
-// Cases returns models of the kinds that the experiments train, in the widths of these, on
-// batches that do not fill a group of 32; one of every part that these lack; and two on
-// which a warp has several tokens, as on the batches of the experiments.
-func Cases() []Case {
-	fig5 := nn.Config{Width: 15, Embed: 15, Depth: 1, Heads: 1, Attention: nn.LinearAttention,
-		Norm: true, Residual: true, Position: nn.NoPosition, Length: 50, Coords: 5}
-	fig7 := nn.Config{Width: 5, Embed: 10, Depth: 1, Heads: 8, Attention: nn.LinearAttention,
-		Norm: true, Position: nn.ProductPosition, Length: 50, Coords: 5}
-	deep, wide, softmax := fig5, fig7, fig7
-	deep.Depth = 4
-	wide.Heads = 64
-	softmax.Attention = nn.SoftmaxAttention
-	mlp := deep
-	mlp.MLP = 4
-	gpt := nn.Config{Width: 8, Embed: 16, Depth: 2, Heads: 4, Mixer: nn.MultiHead{}.Name(),
-		Attention: nn.SoftmaxAttention, Norm: true, PreNorm: true, Residual: true, MLP: 4,
-		Activation: nn.GELU, MLPNorm: true, FinalNorm: true, Position: nn.AdditivePosition,
-		Length: 50, Coords: 8}
-	large := nn.Config{Width: 8, Embed: 64, Depth: 1, Heads: 2, Attention: nn.SoftmaxAttention,
-		Residual: true, Position: nn.ProductPosition, Length: 50, Coords: 8}
-	many := softmax
-	many.Width, many.Embed, many.Heads, many.Coords = 4, 4, 128, 2
-	return []Case{
-		{"fig5-L1", fig5, 40, 17, false, "6a2cc3ac3f66bc28"},
-		{"fig5-L4", deep, 33, 5, false, "619c3e07eb283ad0"},
-		{"fig7-H8", fig7, 35, 11, false, "dcc72fa16beb526a"},
-		{"fig7-H64", wide, 33, 5, false, "28881755e2dcd6d1"},
-		{"softmax-H8", softmax, 33, 9, false, "5acf49590eb8adc8"},
-		{"mlp-L4", mlp, 33, 5, false, "349bd2106687d457"},
-		{"multihead", gpt, 33, 7, false, "ff81a9e9a40f0a16"},
-		{"D = 64", large, 5, 5, false, "967610a3f79d9140"},
-		{"fig7-H64, two tokens a warp", wide, 33, 32, true, "8e12c763e9158a1d"},
-		{"softmax-H128, four tokens a warp", many, 33, 32, true, "b45112bd38f63f22"},
-	}
-}
 
 // Run trains the model of c on d and returns the digest of what that comes to.
 func Run(ctx context.Context, d device.Device, c Case) (string, error) {
@@ -113,7 +64,8 @@ func train(ctx context.Context, d device.Device, c Case, m *nn.Transformer[float
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, trainer.Close(last)) }()
-	course := cuda.Course{First: 1, Rates: steps, Set: set, Order: make([][]int, len(steps))}
+	course := cuda.Course{First: 1, Rates: steps, Clip: c.Clip, Set: set,
+		Order: make([][]int, len(steps))}
 	for i := range course.Order {
 		for n := range c.N {
 			course.Order[i] = append(course.Order[i], i*c.N+n)

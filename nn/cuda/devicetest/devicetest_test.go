@@ -14,7 +14,7 @@ import (
 // were computed by the emulator itself, so the test shows that nothing has changed, not
 // that a card computes the same: that a card has to show with the same package.
 func TestEmulator(t *testing.T) {
-	needs.Patience(t, "the emulator takes seconds for ten cases")
+	needs.Patience(t, "the emulator takes seconds for all cases")
 	slow := os.Getenv("ICAR_SLOW") != ""
 	if err := devicetest.Bits(context.Background(), emulator.New(), slow); err != nil {
 		t.Error(err)

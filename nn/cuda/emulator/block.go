@@ -105,6 +105,10 @@ func (d *Device) check(l device.Launch, e *entry) error {
 	if n := l.Block[0] * l.Block[1] * l.Block[2]; n > 1024 {
 		return fmt.Errorf("a block of %v is %d threads: use at most 1024", l.Block, n)
 	}
+	if n := l.Block[0] * l.Block[1] * l.Block[2]; e.most > 0 && n > e.most {
+		return fmt.Errorf("a block of %v is %d threads: the kernel is made for at most %d threads",
+			l.Block, n, e.most)
+	}
 	if n := l.Grid[0] * l.Grid[1] * l.Grid[2]; n >= 1<<(32-threadBits) {
 		return fmt.Errorf("a grid of %d blocks is too large to look for races in: use fewer", n)
 	}

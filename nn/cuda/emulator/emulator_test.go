@@ -167,6 +167,43 @@ func TestFaults(t *testing.T) {
 		"a pair not aligned": {kernel(func(k *ptx.Kernel, p ptx.U64, _ ptx.U32) {
 			k.StoreWide(p, 4, ptx.Double(1))
 		}), 1, 1, "is no multiple of 8"},
+		"four not aligned": {kernel(func(k *ptx.Kernel, p ptx.U64, _ ptx.U32) {
+			k.Load4(p, 8)
+		}), 1, 1, "is no multiple of 16"},
+		"four of shared memory not aligned": {kernel(func(k *ptx.Kernel, _ ptx.U64, _ ptx.U32) {
+			k.StoreShared4(k.Shared(48), 4, [4]ptx.F32{one, one, one, one})
+		}), 1, 1, "is no multiple of 16"},
+		"four across the end": {kernel(func(k *ptx.Kernel, p ptx.U64, _ ptx.U32) {
+			k.Store4(p, 20, [4]ptx.F32{one, one, one, one})
+		}), 1, 1, "are nobody's"},
+		"the last of four not written": {kernel(func(k *ptx.Kernel, _ ptx.U64, _ ptx.U32) {
+			at := k.Shared(16)
+			for i := range 3 {
+				k.StoreShared(at, 4*i, one)
+			}
+			k.LoadShared4(at, 0)
+		}), 1, 1, "nothing was written"},
+		"the last of four written by another thread": {kernel(func(k *ptx.Kernel, _ ptx.U64,
+			i ptx.U32) {
+			at := k.Shared(16)
+			k.If(k.Equal(i, ptx.Int(0)), func() {
+				k.StoreShared4(at, 0, [4]ptx.F32{one, one, one, one})
+			})
+			k.If(k.Equal(i, ptx.Int(1)), func() { k.LoadShared(at, 12) })
+		}), 1, 2, "another thread writes"},
+		"a lane that there is not": {kernel(func(k *ptx.Kernel, _ ptx.U64, i ptx.U32) {
+			k.OfLane(one, k.Add(i, ptx.Int(1)))
+		}), 1, 32, "thread [31 0 0], line"},
+		"half a warp at a shuffle of lanes": {kernel(func(k *ptx.Kernel, _ ptx.U64, i ptx.U32) {
+			k.If(k.Less(i, ptx.Int(16)), func() { k.OfLane(one, i) })
+		}), 1, 32, "come to the shuffle apart"},
+		"shared memory that the launch does not ask for": {
+			kernel(func(k *ptx.Kernel, _ ptx.U64, _ ptx.U32) {
+				k.StoreShared(k.Ask(16), 0, one)
+			}), 1, 1, "are nobody's"},
+		"more threads than the bounds": {kernel(func(k *ptx.Kernel, _ ptx.U64, _ ptx.U32) {
+			k.Bounds(64, 1)
+		}), 1, 65, "at most 64 threads"},
 		"beyond shared memory": {kernel(func(k *ptx.Kernel, _ ptx.U64, _ ptx.U32) {
 			k.StoreShared(k.Shared(16), 16, one)
 		}), 1, 1, "are nobody's"},
@@ -260,19 +297,20 @@ func TestDivergedThreadsMeet(t *testing.T) {
 func TestTextIsRefused(t *testing.T) {
 	const head = ".visible .entry k(\n.param .u64 p\n)\n{\n.reg .f32 %f<2>;\n.reg .b64 %a<1>;\n"
 	for text, want := range map[string]string{
-		head + "\tsin.f32 %f0, %f1;\n}\n":              `line 7, "sin.f32 %f0, %f1;": there is no`,
-		head + "\tadd.f32 %f0, %f1, %f1;\n}\n":         "there is no instruction add.f32",
-		head + "\tadd.rn.f32 %f0, %f1, %f2;\n}\n":      "%f2 is not declared",
-		head + "\tadd.rn.f32 %f0, %f1, %a0;\n}\n":      "another type",
-		head + "\tadd.rn.f32 %f0, %f1;\n}\n":           "it needs 3",
-		head + "\tadd.rn.f32 0f00000000, %f1, %f1;\n}": "cannot be written to",
-		head + "\tbra $L1;\n}\n":                       "no label $L1",
-		head + "\tld.param.u32 %f0, [p];\n}\n":         "no parameter",
-		head + "\tld.local.f32 %f0, [%a0+0];\n}\n":     "there is no instruction ld.local.f32",
-		head + "\tret\n}\n":                            "does not end in ;",
-		head + "\tret;\n":                              "has no end",
-		"\tret;\n":                                     "outside of an entry",
-		head + "}\n":                                   "there is no kernel other",
+		head + "\tsin.f32 %f0, %f1;\n}\n":                                `line 7, "sin.f32 %f0, %f1;": there is no`,
+		head + "\tadd.f32 %f0, %f1, %f1;\n}\n":                           "there is no instruction add.f32",
+		head + "\tadd.rn.f32 %f0, %f1, %f2;\n}\n":                        "%f2 is not declared",
+		head + "\tadd.rn.f32 %f0, %f1, %a0;\n}\n":                        "another type",
+		head + "\tadd.rn.f32 %f0, %f1;\n}\n":                             "it needs 3",
+		head + "\tadd.rn.f32 0f00000000, %f1, %f1;\n}":                   "cannot be written to",
+		head + "\tbra $L1;\n}\n":                                         "no label $L1",
+		head + "\tld.param.u32 %f0, [p];\n}\n":                           "no parameter",
+		head + "\tld.local.f32 %f0, [%a0+0];\n}\n":                       "there is no instruction ld.local.f32",
+		head + "\tret\n}\n":                                              "does not end in ;",
+		head + "\tret;\n":                                                "has no end",
+		"\tret;\n":                                                       "outside of an entry",
+		head + "}\n":                                                     "there is no kernel other",
+		strings.Replace(head, "{", ".maxntid 64, many, 1\n{", 1) + "}\n": ".maxntid has",
 	} {
 		_, err := emulator.New().Load(context.Background(), text, "other")
 		if err == nil || !strings.Contains(err.Error(), want) {

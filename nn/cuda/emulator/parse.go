@@ -16,6 +16,7 @@ type entry struct {
 	constants map[int]uint32 // narrow registers that never change
 	longs     map[int]uint64 // wide ones
 	shared    int            // bytes declared
+	most      int            // threads of a block, 0 for any number
 }
 
 type param struct {
@@ -63,8 +64,10 @@ func (p *parser) line(line string, number int) error {
 	case strings.HasPrefix(line, ".version"), strings.HasPrefix(line, ".target"),
 		strings.HasPrefix(line, ".address_size"), line == "(", line == ")":
 		return nil
-	case strings.HasPrefix(line, ".maxntid"), strings.HasPrefix(line, ".minnctapersm"):
+	case strings.HasPrefix(line, ".minnctapersm"):
 		return nil // how to share out registers, of which there are enough here
+	case strings.HasPrefix(line, ".maxntid") && p.entry != nil:
+		return p.bounds(strings.TrimPrefix(line, ".maxntid"))
 	case strings.HasPrefix(line, ".extern .shared"):
 		words := strings.Fields(strings.TrimSuffix(line, "[];"))
 		p.asked = words[len(words)-1]
@@ -120,6 +123,19 @@ func (p *parser) end() error {
 		p.entry.code[i].target = target
 	}
 	p.entry.code = append(p.entry.code, instruction{kind: exit, guard: -1, text: "}"})
+	return nil
+}
+
+// bounds reads the largest block, 64, 1, 1, whose threads' registers the kernel is made for.
+func (p *parser) bounds(list string) error {
+	p.entry.most = 1
+	for s := range strings.SplitSeq(list, ",") {
+		n, err := strconv.Atoi(strings.TrimSpace(s))
+		if err != nil || n < 1 {
+			return fmt.Errorf(".maxntid has numbers of threads, and %q is none", s)
+		}
+		p.entry.most *= n
+	}
 	return nil
 }
 
