@@ -12,7 +12,8 @@ import (
 	"pgregory.net/rapid"
 )
 
-func sampler[S Scalar](t rapid.TB, p Process, n, steps int, seed uint64, stream string) *Sampler[S] {
+func sampler[S Scalar](t rapid.TB, p Process, n, steps int, seed uint64,
+	stream string) *Sampler[S] {
 	t.Helper()
 	s, err := NewSampler[S](p, n, steps, seed, stream)
 	if err != nil {
@@ -32,7 +33,8 @@ func TestNewSamplerRefusals(t *testing.T) {
 		{New(Haar, 3), 0, 8, "batch of N = 0 sequences: use N = 1 or more"},
 		{New(Haar, 3), 8, 0, "context length T = 0 is not positive: use T = 1 or more"},
 	} {
-		if _, err := NewSampler[float32](c.p, c.n, c.t, 1, "train"); err == nil || !strings.HasPrefix(err.Error(), c.want) {
+		if _, err := NewSampler[float32](c.p, c.n, c.t, 1, "train"); err == nil ||
+			!strings.HasPrefix(err.Error(), c.want) {
 			t.Errorf("got %v, want %s", err, c.want)
 		}
 	}
@@ -61,12 +63,14 @@ func checkDraws[S Scalar](t *rapid.T, p Process) {
 	s := sampler[S](t, p, n, steps, seed, "train")
 	b := s.Batch(step)
 	if b.N != n || b.T != steps || b.D != p.D || len(b.States) != n*size || len(b.Contexts) != n {
-		t.Fatalf("layout N = %d, T = %d, D = %d, %d states, %d contexts", b.N, b.T, b.D, len(b.States), len(b.Contexts))
+		t.Fatalf("layout N = %d, T = %d, D = %d, %d states, %d contexts", b.N, b.T, b.D, len(b.States),
+			len(b.Contexts))
 	}
 	if again := s.Batch(step); !reflect.DeepEqual(b, again) {
 		t.Fatal("a batch drawn twice differs")
 	}
-	larger := sampler[S](t, p, n+rapid.IntRange(1, 20).Draw(t, "more"), steps, seed, "train").Batch(step)
+	larger := sampler[S](t, p, n+rapid.IntRange(1, 20).Draw(t, "more"), steps, seed,
+		"train").Batch(step)
 	if !reflect.DeepEqual(larger.Part(0, n), b) {
 		t.Fatal("a larger batch does not begin with the smaller one")
 	}
@@ -116,7 +120,8 @@ func TestContextsDependNeitherOnNoiseNorOnLength(t *testing.T) {
 	want := sampler[float32](t, p, 20, 5, 1, "train").Batch(3).Contexts
 	p.Sigma = 0.5
 	for _, steps := range []int{5, 9} {
-		if got := sampler[float32](t, p, 20, steps, 1, "train").Batch(3).Contexts; !reflect.DeepEqual(got, want) {
+		if got := sampler[float32](t, p, 20, steps, 1,
+			"train").Batch(3).Contexts; !reflect.DeepEqual(got, want) {
 			t.Errorf("T = %d, σ = 0.5: other contexts", steps)
 		}
 	}
@@ -154,7 +159,8 @@ func TestSeedMeansTheSameSequencesForEver(t *testing.T) {
 	} {
 		p := New(c.family, len(c.want))
 		p.Sigma = 0.5
-		if got := sampler[float64](t, p, 1, 1, 1, "train").Batch(8).States[p.D:]; !floats.EqualApprox(got, c.want, 1e-12) {
+		if got := sampler[float64](t, p, 1, 1, 1,
+			"train").Batch(8).States[p.D:]; !floats.EqualApprox(got, c.want, 1e-12) {
 			t.Errorf("%s: s_2 = %v, want %v", c.family, got, c.want)
 		}
 	}

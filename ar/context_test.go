@@ -41,7 +41,8 @@ func TestAnglesAreUniformOnTheirArc(t *testing.T) {
 			distance := stat.KolmogorovSmirnov(angles, nil, grid, nil)
 			critical := math.Sqrt(math.Log(2/1e-5)/(2*n)) + 0.5/m
 			if !(distance <= critical) {
-				t.Errorf("%s μ = %v: Kolmogorov-Smirnov distance %.4f, want at most %.4f", family, mu, distance, critical)
+				t.Errorf("%s μ = %v: Kolmogorov-Smirnov distance %.4f, want at most %.4f", family, mu,
+					distance, critical)
 			}
 		}
 	}

@@ -137,7 +137,8 @@ func checkFourthMoments(t *testing.T, name string, w []*mat.Dense, d float64) {
 
 func TestDeterminantIsPlusOrMinusOneHalfEachAndOneOnSpecial(t *testing.T) {
 	for _, d := range []int{1, 2, 3, 4, 7} {
-		checkMean(t, fmt.Sprintf("d = %d: E det W", d), each(matrices(Haar, d, 4000, "determinant"), mat.Det), 0)
+		checkMean(t, fmt.Sprintf("d = %d: E det W", d), each(matrices(Haar, d, 4000, "determinant"),
+			mat.Det), 0)
 		for _, w := range matrices(Special, d, 200, "determinant") {
 			if det := mat.Det(w); math.Abs(det-1) > 1e-12 {
 				t.Fatalf("SO(%d): det W = %v", d, det)
@@ -228,7 +229,8 @@ func TestHaarIsInvariantUnderLeftMultiplication(t *testing.T) {
 				}
 			}
 			for _, s := range statistics {
-				checkSameLaw(t, fmt.Sprintf("%s d = %d, %s", family, d, s.name), each(w, s.of), each(moved, s.of))
+				checkSameLaw(t, fmt.Sprintf("%s d = %d, %s", family, d, s.name), each(w, s.of),
+					each(moved, s.of))
 			}
 		}
 	}

@@ -69,7 +69,8 @@ func TestNoiseGrowsAsTheory(t *testing.T) {
 	}
 }
 
-func checkComplexNoise(t *testing.T, name string, z []complex128, variance float64, pseudo complex128) {
+func checkComplexNoise(t *testing.T, name string, z []complex128, variance float64,
+	pseudo complex128) {
 	t.Helper()
 	squares := [3][]float64{}
 	for _, x := range z {

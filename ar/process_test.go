@@ -45,7 +45,8 @@ func TestCheckSaysWhatToDo(t *testing.T) {
 		{Rotation, 7, rho(1), "token dimension d = 7 is odd: the rotation family needs pairs; use d = 8"},
 		{Unitary, 7, mu(0), "context spread μ = 0 is not positive: use μ = 1 for the whole circle"},
 		{Unitary, 7, mu(-3), "context spread μ = -3 is not positive: use μ = 1 for the whole circle"},
-		{Unitary, 7, mu(0.5), "context spread μ = 0.5 is below 1: the angles U[0, 2π/μ] would overlap; use μ = 1"},
+		{Unitary, 7, mu(0.5), "context spread μ = 0.5 is below 1: the angles U[0, 2π/μ] would " +
+			"overlap; use μ = 1"},
 		{Unitary, 7, mu(nan), "context spread μ = NaN is not finite: use μ = 1"},
 		{Rotation, 6, mu(inf), "context spread μ = +Inf is not finite: use μ = 1"},
 		{Haar, 5, mu(3), "context spread μ = 3: the haar family has no angles to spread; use μ = 1"},
@@ -63,9 +64,12 @@ func TestCheckSaysWhatToDo(t *testing.T) {
 		{Haar, 5, noise(""), `unknown noise "": use "real" or "circular"`},
 		{Unitary, 5, noise(RealNoise), ""},
 		{Unitary, 5, noise(CircularNoise), ""},
-		{Rotation, 4, noise(CircularNoise), `noise "circular" would break the conjugate pairs of the rotation family: use "real"`},
-		{Haar, 5, noise(CircularNoise), `noise "circular" is complex and the haar family has real states: use "real"`},
-		{Special, 5, noise(CircularNoise), `noise "circular" is complex and the so family has real states: use "real"`},
+		{Rotation, 4, noise(CircularNoise),
+			`noise "circular" would break the conjugate pairs of the rotation family: use "real"`},
+		{Haar, 5, noise(CircularNoise),
+			`noise "circular" is complex and the haar family has real states: use "real"`},
+		{Special, 5, noise(CircularNoise),
+			`noise "circular" is complex and the so family has real states: use "real"`},
 	} {
 		err := change(c.family, c.d, c.alter).Check()
 		if c.want == "" {
@@ -93,7 +97,8 @@ func TestProcessRoundTripsThroughJSONAndYAML(t *testing.T) {
 		t.Errorf("JSON: %+v, %v", fromJSON, err)
 	}
 	file := "family: unitary\nd: 3\nmu: 50\nrho: 0.9\nsigma: 0.1\nnoise: circular\n"
-	if err := yaml.UnmarshalWithOptions([]byte(file), &fromYAML, yaml.Strict()); err != nil || fromYAML != want {
+	if err := yaml.UnmarshalWithOptions([]byte(file), &fromYAML, yaml.Strict()); err != nil ||
+		fromYAML != want {
 		t.Errorf("YAML: %+v, %v", fromYAML, err)
 	}
 }

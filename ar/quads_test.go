@@ -25,11 +25,13 @@ func TestQuadsAreRollouts(t *testing.T) {
 		n, length := rapid.IntRange(1, BlockSize).Draw(t, "n"), rapid.IntRange(1, 60).Draw(t, "length")
 		seed := rapid.Uint64().Draw(t, "seed")
 		checkQuads[float64](t, p, n, length, seed, func(x float64) uint64 { return math.Float64bits(x) })
-		checkQuads[float32](t, p, n, length, seed, func(x float32) uint64 { return uint64(math.Float32bits(x)) })
+		checkQuads[float32](t, p, n, length, seed,
+			func(x float32) uint64 { return uint64(math.Float32bits(x)) })
 	})
 }
 
-func checkQuads[F float32 | float64](t *rapid.T, p Process, n, length int, seed uint64, bits func(F) uint64) {
+func checkQuads[F float32 | float64](t *rapid.T, p Process, n, length int, seed uint64,
+	bits func(F) uint64) {
 	r := Rand(seed, "contexts", 0)
 	contexts := make([]Context, n)
 	for i := range contexts {

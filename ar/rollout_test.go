@@ -47,7 +47,8 @@ func TestRolloutStartsAsThePaper(t *testing.T) {
 		{Special, []float64{h, h, h}},
 	} {
 		p := New(c.family, len(c.want))
-		if s := must[float64](t, p, p.Context(Rand(1, "start", 0)), 1, ""); !floats.EqualApprox(s, c.want, 1e-16) {
+		if s := must[float64](t, p, p.Context(Rand(1, "start", 0)), 1, ""); !floats.EqualApprox(s,
+			c.want, 1e-16) {
 			t.Errorf("%s: s_1 = %v, want %v", c.family, s, c.want)
 		}
 	}
@@ -63,18 +64,27 @@ func TestRolloutRefusals(t *testing.T) {
 	r := Rand(1, "refusals", 0)
 	unitary, haar, noisy := New(Unitary, 4), New(Haar, 4), New(Haar, 4)
 	noisy.Sigma = 0.1
-	real := func(p Process, c Context, n int) error { _, err := Rollout[float32](p, c, n, nil); return err }
-	eigen := func(p Process, c Context, n int) error { _, err := Rollout[complex128](p, c, n, nil); return err }
+	real := func(p Process, c Context, n int) error {
+		_, err := Rollout[float32](p, c, n, nil)
+		return err
+	}
+	eigen := func(p Process, c Context, n int) error {
+		_, err := Rollout[complex128](p, c, n, nil)
+		return err
+	}
 	for _, c := range []struct {
 		err  error
 		want string
 	}{
-		{real(unitary, unitary.Context(r), 3), "the unitary family has complex states and no real form, and package nn takes real data: use the rotation family"},
+		{real(unitary, unitary.Context(r), 3), "the unitary family has complex states and no real " +
+			"form, and package nn takes real data: use the rotation family"},
 		{eigen(haar, haar.Context(r), 3), "the haar family has real states: ask for float64 ones"},
-		{eigen(New(Special, 4), haar.Context(r), 3), "the so family has real states: ask for float64 ones"},
+		{eigen(New(Special, 4), haar.Context(r), 3),
+			"the so family has real states: ask for float64 ones"},
 		{real(New(Rotation, 5), Context{}, 3), "token dimension d = 5 is odd"},
 		{real(haar, New(Haar, 3).Context(r), 3), "the context is not one of the haar family with d = 4"},
-		{eigen(New(Rotation, 4), haar.Context(r), 3), "the context is not one of the rotation family with d = 4"},
+		{eigen(New(Rotation, 4), haar.Context(r), 3),
+			"the context is not one of the rotation family with d = 4"},
 		{real(haar, haar.Context(r), 0), "n = 0 states: use n = 1 or more"},
 		{real(noisy, noisy.Context(r), 2), "noise level σ = 0.1 without a generator"},
 		{real(haar, haar.Context(r), 2), ""},

@@ -19,7 +19,8 @@ func TestCasesAreTheOracles(t *testing.T) {
 	_, table, _ := strings.Cut(string(source), "TIMED = {")
 	table, _, _ = strings.Cut(table, "\n}")
 	oracle := map[string]map[string]string{}
-	for _, m := range regexp.MustCompile(`"([\w-]+)": config\((.*)\)`).FindAllStringSubmatch(table, -1) {
+	for _, m := range regexp.MustCompile(`"([\w-]+)": config\((.*)\)`).FindAllStringSubmatch(table,
+		-1) {
 		keys := map[string]string{"depth": "1", "heads": "1", "attention": "linear",
 			"norm": "true", "residual": "false", "mlp": "0", "position": "none", "mixer": "full",
 			"activation": "relu", "pre_norm": "false", "mlp_norm": "false", "final_norm": "false"}
@@ -66,7 +67,8 @@ func TestChooseKeepsTheOrder(t *testing.T) {
 		!slices.Equal(Names(got), want) {
 		t.Errorf("%v, %v, want %v", Names(got), err, want)
 	}
-	if _, err := Choose([]string{"fig5-L1", "fig5"}); err == nil || !strings.Contains(err.Error(), `"fig5": did you mean fig5-L1 or fig5-L4?`) {
+	if _, err := Choose([]string{"fig5-L1", "fig5"}); err == nil ||
+		!strings.Contains(err.Error(), `"fig5": did you mean fig5-L1 or fig5-L4?`) {
 		t.Errorf("an unknown case gives %v", err)
 	}
 }

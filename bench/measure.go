@@ -11,9 +11,10 @@ import (
 
 // Sample is what a process measured of one case.
 type Sample struct {
-	Seconds []float64 `json:"seconds"`  // of every step
-	PeakMiB *float64  `json:"peak_mib"` // largest resident set of the process; nil where the system does not tell
-	Kernel  string    `json:"kernel"`   // what it ran on
+	Seconds []float64 `json:"seconds"` // of every step
+	// largest resident set of the process; nil where the system does not tell
+	PeakMiB *float64 `json:"peak_mib"`
+	Kernel  string   `json:"kernel"` // what it ran on
 }
 
 // Measure makes so many steps of c on p, after one that is not counted. The

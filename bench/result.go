@@ -25,8 +25,9 @@ type Ratio struct {
 	Program        string   `json:"program,omitempty"` // of its last round
 	SecondsPerStep float64  `json:"seconds_per_step"`  // the other's least
 	PeakMiB        *float64 `json:"peak_mib"`
-	Ratio          float64  `json:"ratio"`       // of the other's least to ours
-	WorstRound     float64  `json:"worst_round"` // the least of the ratios of the rounds, least against least
+	Ratio          float64  `json:"ratio"` // of the other's least to ours
+	// the least of the ratios of the rounds, least against least
+	WorstRound float64 `json:"worst_round"`
 }
 
 // Summarise returns the result of the rounds of a case, ours and, unless there

@@ -81,8 +81,9 @@ func TestMeasure(t *testing.T) {
 	p := nn.OnLoops(kernel.Available()[0])
 	for _, c := range Cases() {
 		s, err := Measure(t.Context(), c.AtLength(4), p, 2)
-		if err != nil || len(s.Seconds) != 2 || s.Kernel != p.Name || s.Seconds[0] <= 0 || s.PeakMiB != nil &&
-			*s.PeakMiB < 1 {
+		if err != nil || len(s.Seconds) != 2 || s.Kernel != p.Name || s.Seconds[0] <= 0 ||
+			s.PeakMiB != nil &&
+				*s.PeakMiB < 1 {
 			t.Errorf("%s: %+v, %v", c.Name, s, err)
 		}
 		cause := errors.New("enough")
@@ -97,7 +98,8 @@ func TestMeasure(t *testing.T) {
 // TestAgainstFillsTheCommand lets echo print what it was given.
 func TestAgainstFillsTheCommand(t *testing.T) {
 	needs.Programs(t, "coreutils", "echo")
-	line := []string{"echo", `{"case":"{case}","seconds_per_step":{steps},"peak_mib":7,"program":"its name"}`}
+	line := []string{"echo",
+		`{"case":"{case}","seconds_per_step":{steps},"peak_mib":7,"program":"its name"}`}
 	o, err := Against(t.Context(), line, "fig5-L1", 3)
 	if err != nil || o.Case != "fig5-L1" || o.Seconds != 3 || *o.PeakMiB != 7 ||
 		o.Program != "its name" {

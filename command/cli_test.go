@@ -66,12 +66,14 @@ func TestScripts(t *testing.T) {
 		t.Fatal(err)
 	}
 	engine := &script.Engine{Cmds: scripttest.DefaultCmds(), Conds: scripttest.DefaultConds()}
-	engine.Cmds["icar"] = script.Command(script.CmdUsage{Summary: "run icar and expect an exit code", Args: "code [args...]"},
+	engine.Cmds["icar"] = script.Command(script.CmdUsage{Summary: "run icar and expect an exit code",
+		Args: "code [args...]"},
 		func(s *script.State, args ...string) (script.WaitFunc, error) {
 			return runIcar(s, binary, args, func(*os.Process) error { return nil })
 		})
 	another := sync.OnceValues(func() (string, error) { return anotherProgram(t, binary) })
-	engine.Cmds["other"] = script.Command(script.CmdUsage{Summary: "run another program, which does what icar does, and expect an exit code", Args: "code [args...]"},
+	engine.Cmds["other"] = script.Command(script.CmdUsage{Summary: "run another program, which " +
+		"does what icar does, and expect an exit code", Args: "code [args...]"},
 		func(s *script.State, args ...string) (script.WaitFunc, error) {
 			path, err := another()
 			if err != nil {
@@ -86,7 +88,8 @@ func TestScripts(t *testing.T) {
 			return runIcar(s, binary, args[1:],
 				func(p *os.Process) error { return interruptOnce(s, args[0], p) })
 		})
-	engine.Cmds["damage"] = script.Command(script.CmdUsage{Summary: "copy a safetensors file with a fault", Args: "fault from to"},
+	engine.Cmds["damage"] = script.Command(script.CmdUsage{Summary: "copy a safetensors file with " +
+		"a fault", Args: "fault from to"},
 		func(s *script.State, args ...string) (script.WaitFunc, error) {
 			data, err := os.ReadFile(s.Path(args[1]))
 			if err != nil {
@@ -94,7 +97,8 @@ func TestScripts(t *testing.T) {
 			}
 			return nil, os.WriteFile(s.Path(args[2]), faults[args[0]](data), 0o644)
 		})
-	engine.Cmds["npy"] = script.Command(script.CmdUsage{Summary: "write an array of 1, 1/2, 1/3, …, the given one NaN, as .npy", Args: "file rows columns nan"},
+	engine.Cmds["npy"] = script.Command(script.CmdUsage{Summary: "write an array of 1, 1/2, 1/3, " +
+		"…, the given one NaN, as .npy", Args: "file rows columns nan"},
 		func(s *script.State, args ...string) (script.WaitFunc, error) {
 			return nil, writeNPY(s.Path(args[0]), args[1:])
 		})

@@ -98,7 +98,8 @@ func TestSlurm(t *testing.T) {
 	}
 	create := func(name, seeds string, epochs int) {
 		plan := filepath.Join(dir, name+".yaml")
-		text := fmt.Sprintf("base: {d: 2, embed: 60, depth: 6, length: 2, batch: 2, train: 2, test: 2, epochs: %d, checkpoint_every: 50}\ngrid: {seed: [%s]}\n", epochs, seeds)
+		text := fmt.Sprintf("base: {d: 2, embed: 60, depth: 6, length: 2, batch: 2, train: 2, test: "+
+			"2, epochs: %d, checkpoint_every: 50}\ngrid: {seed: [%s]}\n", epochs, seeds)
 		if err := os.WriteFile(plan, []byte(text), 0o644); err != nil {
 			t.Fatal(err)
 		}
@@ -174,7 +175,8 @@ func TestSlurm(t *testing.T) {
 	s.wait(logs("limit"), "the time limit", func() bool {
 		return s.run("squeue", "-h", "-r", "-j", limited) == ""
 	})
-	if n := ask(t, env("limit"), "SELECT count(*) FROM trials WHERE state = 'pending' AND epoch = 1"); n != 1 {
+	if n := ask(t, env("limit"),
+		"SELECT count(*) FROM trials WHERE state = 'pending' AND epoch = 1"); n != 1 {
 		t.Errorf("the task at its time limit did not give its trial back:\n%s",
 			s.read(logs("limit")))
 	}

@@ -36,7 +36,8 @@ number means.`,
 		Args: exactly(1, "a file of states: icar estimate FILE.npy"),
 		RunE: func(c *cobra.Command, args []string) error { return estimate(c, args[0], f) },
 	}
-	c.Flags().StringVar(&f.fit, "fit", "", "a .npy `file` of other sequences of the same law, to fit on")
+	c.Flags().StringVar(&f.fit, "fit", "", "a .npy `file` of other sequences of the same law, to "+
+		"fit on")
 	c.Flags().StringVar(&f.out, "out", "", "the `folder` to write: estimate.json, the figure and "+
 		"report.html (default icar-estimate/FILE)")
 	addStyle(c.Flags(), &f.style)

@@ -73,7 +73,8 @@ func TestHostileInputs(t *testing.T) {
 			if refused < inputs/4 {
 				t.Errorf("%d of %d hostile inputs are refused", refused, inputs)
 			}
-			t.Logf("%d of %d refused; at most %v and %d MiB above the input", refused, inputs, most.took.Round(time.Millisecond), most.above>>20)
+			t.Logf("%d of %d refused; at most %v and %d MiB above the input", refused, inputs,
+				most.took.Round(time.Millisecond), most.above>>20)
 		})
 	}
 }
@@ -120,7 +121,8 @@ func measured(memory bool, read func() error) (c cost, err error) {
 func readers(t *testing.T) []reader {
 	dir := t.TempDir()
 	trained := filepath.Join(dir, "run")
-	if code := icarMain([]string{"train", "--d", "2", "--length", "6", "--train", "64", "--test", "32", "--batch", "32",
+	if code := icarMain([]string{"train", "--d", "2", "--length", "6", "--train", "64", "--test",
+		"32", "--batch", "32",
 		"--epochs", "2", "--eval_every", "1", "--out", trained}, io.Discard, io.Discard); code != 0 {
 		t.Fatalf("train: exit code %d", code)
 	}
@@ -128,38 +130,61 @@ func readers(t *testing.T) []reader {
 	config, checkpoint := file("config.yaml"), file("checkpoint.safetensors")
 	around := hostile.Around
 	header := []hostile.Wrap{
-		hostile.Safetensors(around("", "")), hostile.Safetensors(around("{", "}")), hostile.Safetensors(around(`{"__metadata__":{"config":"a","settings":"`, `"}}`)),
+		hostile.Safetensors(around("", "")), hostile.Safetensors(around("{", "}")),
+		hostile.Safetensors(around(`{"__metadata__":{"config":"a","settings":"`, `"}}`)),
 		hostile.Safetensors(around(`{"t":{"dtype":"F32","data_offsets":[0,4],"shape":[`, `1]}}`)),
 	}
-	array := append([]byte("\x93NUMPY\x01\x00\x76\x00"), fmt.Appendf(nil, "%-117s\n", "{'descr': '<f8', 'fortran_order': False, 'shape': (4, 2), }")...)
+	array := append([]byte("\x93NUMPY\x01\x00\x76\x00"), fmt.Appendf(nil, "%-117s\n",
+		"{'descr': '<f8', 'fortran_order': False, 'shape': (4, 2), }")...)
 	array = append(array, make([]byte, 64)...)
-	arrays := []hostile.Wrap{hostile.NPY(around("", "")), hostile.NPY(around("{'descr': '<f8', 'fortran_order': True, 'shape': (", "), }\n"))}
+	arrays := []hostile.Wrap{hostile.NPY(around("", "")),
+		hostile.NPY(around("{'descr': '<f8', 'fortran_order': True, 'shape': (", "), }\n"))}
 	result, claims := results(t)
-	documents := []hostile.Wrap{around(`{"version":1,"figures":[{"panels":[`, `]}]}`), around(`{"version":1,"claims":[`, `{}]}`), around(`{"version":1,"figures":[{"panels":[{"series":[{"x":[`, `1]}]}]}]}`)}
+	documents := []hostile.Wrap{around(`{"version":1,"figures":[{"panels":[`, `]}]}`),
+		around(`{"version":1,"claims":[`, `{}]}`),
+		around(`{"version":1,"figures":[{"panels":[{"series":[{"x":[`, `1]}]}]}]}`)}
 	trial := []byte(`{"program":"a","experiment":"fig5","trial":{"id":"a","config":{}}}`)
 	return []reader{
-		{"configuration", config, []hostile.Wrap{around("d: ", "\n"), around("d: [", "]\n"), around("d:\n", "")}, readConfig},
-		{"plan", []byte("grid: {depth: [1, 2], seed: [0, 1, 2]}\nattempts: 2\n"), []hostile.Wrap{around("grid: {depth: [", "]}\n"), around("grid:\n", ""), around("random: {samples: 3, seed: ", "}\n")},
+		{"configuration", config, []hostile.Wrap{around("d: ", "\n"), around("d: [", "]\n"),
+			around("d:\n", "")}, readConfig},
+		{"plan", []byte("grid: {depth: [1, 2], seed: [0, 1, 2]}\nattempts: 2\n"),
+			[]hostile.Wrap{around("grid: {depth: [", "]}\n"), around("grid:\n", ""),
+				around("random: {samples: 3, seed: ", "}\n")},
 			func(data []byte) error { _, err := sweep.DecodePlan(data, nil); return err }},
 		{"npy", array, arrays, func(data []byte) error { _, _, err := npy.Parse(data); return err }},
 		{"safetensors", checkpoint, header, readModel},
 		{"embeddings in safetensors", embedding(), header, inFile(dir, "model.safetensors", readTable)},
 		{"embeddings in npy", array, arrays, inFile(dir, "table.npy", readTable)},
-		{"embeddings of words", []byte("a 1 2\nb 3 4\n"), []hostile.Wrap{around("a 1 2\n", "\n"), around("a ", "\n")}, inFile(dir, "words.txt", readTable)},
-		{"compressed embeddings", hostile.Gzip([]byte("a 1 2\nb 3 4\n")), []hostile.Wrap{hostile.Gzip, func(b []byte) []byte { return hostile.Gzip(around("a 1 2\n", "\n")(b)) }}, inFile(dir, "words.txt.gz", readTable)},
+		{"embeddings of words", []byte("a 1 2\nb 3 4\n"), []hostile.Wrap{around("a 1 2\n", "\n"),
+			around("a ", "\n")}, inFile(dir, "words.txt", readTable)},
+		{"compressed embeddings", hostile.Gzip([]byte("a 1 2\nb 3 4\n")),
+			[]hostile.Wrap{hostile.Gzip,
+				func(b []byte) []byte { return hostile.Gzip(around("a 1 2\n", "\n")(b)) }},
+			inFile(dir, "words.txt.gz", readTable)},
 		{"result.json", result, documents, resultIn(dir)},
-		{"claims.json", claims, []hostile.Wrap{around("[", "{}]"), around(`[{"id":"`, `"}]`)}, served(t, "claims.json")},
-		{"metrics.jsonl", file("metrics.jsonl"), []hostile.Wrap{around("", "\n"), around(`{"step":1,"position_mse":[`, "1]}\n")}, inRun(t, trained, "metrics.jsonl")},
-		{"timings.jsonl", file("timings.jsonl"), []hostile.Wrap{around("", "\n")}, inRun(t, trained, "timings.jsonl")},
-		{"run.json", file("run.json"), []hostile.Wrap{around(`{"version":1,"icar":`, `}`), around(`{"version":1,"icar":"`, `"}`)}, inRun(t, trained, "run.json")},
-		{"rows of trials", trial, []hostile.Wrap{around(`{"program":"`, `"}`), around(`{"program":"a","experiment":"`, `"}`), around(`{"trial":{"config":`, `}}`)}, func(data []byte) error {
-			_, _, err := (&house{experiments: sander2024.All()}).decodeTrial(data)
-			return err
-		}},
-		{"rows of results", []byte(`{"trial":{"id":"a","config":{}},"found":[1,2]}`), []hostile.Wrap{around(`{"found":[`, `1]}`)},
+		{"claims.json", claims, []hostile.Wrap{around("[", "{}]"), around(`[{"id":"`, `"}]`)},
+			served(t, "claims.json")},
+		{"metrics.jsonl", file("metrics.jsonl"), []hostile.Wrap{around("", "\n"),
+			around(`{"step":1,"position_mse":[`, "1]}\n")}, inRun(t, trained, "metrics.jsonl")},
+		{"timings.jsonl", file("timings.jsonl"), []hostile.Wrap{around("", "\n")},
+			inRun(t, trained, "timings.jsonl")},
+		{"run.json", file("run.json"), []hostile.Wrap{around(`{"version":1,"icar":`, `}`),
+			around(`{"version":1,"icar":"`, `"}`)}, inRun(t, trained, "run.json")},
+		{"rows of trials", trial, []hostile.Wrap{around(`{"program":"`, `"}`),
+			around(`{"program":"a","experiment":"`, `"}`), around(`{"trial":{"config":`, `}}`)},
+			func(data []byte) error {
+				_, _, err := (&house{experiments: sander2024.All()}).decodeTrial(data)
+				return err
+			}},
+		{"rows of results", []byte(`{"trial":{"id":"a","config":{}},"found":[1,2]}`),
+			[]hostile.Wrap{around(`{"found":[`, `1]}`)},
 			func(data []byte) error { var r outcome.Result; return budget.Unmarshal(data, &r, budget.Found()) }},
-		{"results of a sweep", sweptLines(t), []hostile.Wrap{around(`{"trial":"a","config":{`, `},"result":{}}`), around(`{"trial":"a","config":{"own":{`, `}},"result":{}}`)}, swept(t, "a.jsonl")},
-		{"tables of a sweep", sweptTable, []hostile.Wrap{around("trial,depth,", ",steps,loss,test_mse\n"), around(`trial,depth,steps,loss,test_mse`+"\n\"", `",1,1,1,1`)}, swept(t, "a.csv")},
+		{"results of a sweep", sweptLines(t), []hostile.Wrap{around(`{"trial":"a","config":{`,
+			`},"result":{}}`), around(`{"trial":"a","config":{"own":{`, `}},"result":{}}`)},
+			swept(t, "a.jsonl")},
+		{"tables of a sweep", sweptTable, []hostile.Wrap{around("trial,depth,",
+			",steps,loss,test_mse\n"), around(`trial,depth,steps,loss,test_mse`+"\n\"", `",1,1,1,1`)},
+			swept(t, "a.csv")},
 		{"uploaded sequences", array, arrays, posted(t, "/api/sequence")},
 		{"uploaded models", checkpoint, header, posted(t, "/api/model")},
 	}
@@ -189,7 +214,8 @@ func readTable(path string) error { _, err := text.ReadTable(path); return err }
 
 // embedding is a model of two tokens.
 func embedding() []byte {
-	header := hostile.Safetensors(hostile.Around("", ""))([]byte(`{"wte.weight":{"dtype":"F32","shape":[2,2],"data_offsets":[0,16]}}`))
+	header := hostile.Safetensors(hostile.Around("",
+		""))([]byte(`{"wte.weight":{"dtype":"F32","shape":[2,2],"data_offsets":[0,16]}}`))
 	return append(header, make([]byte, 16)...)
 }
 
@@ -221,7 +247,8 @@ func inRun(t *testing.T, trained, name string) func([]byte) error {
 func resultIn(dir string) func([]byte) error {
 	return func(data []byte) error {
 		out := filepath.Join(dir, "out", "fig5")
-		if err := errors.Join(os.MkdirAll(out, 0o700), os.WriteFile(filepath.Join(out, report.ResultFile), data, 0o600),
+		if err := errors.Join(os.MkdirAll(out, 0o700), os.WriteFile(filepath.Join(out,
+			report.ResultFile), data, 0o600),
 			os.WriteFile(filepath.Join(out, report.CostFile), []byte("{}"), 0o600)); err != nil {
 			return err
 		}
@@ -234,7 +261,8 @@ func resultIn(dir string) func([]byte) error {
 func results(t *testing.T) (result, claims []byte) {
 	o := outcome.Outcome{Version: outcome.DocumentVersion, Name: "fig5"}
 	o.Claims = []outcome.Claim{{ID: "a", Relation: outcome.AtMost, Pass: true}}
-	o.Figures = []figure.Figure{{Title: "a", Panels: []figure.Panel{{Kind: figure.Lines, Series: []figure.Series{figure.NewSeries("s", figure.Solid, []float64{1, 2}, []float64{3, 4})}}}}}
+	o.Figures = []figure.Figure{{Title: "a", Panels: []figure.Panel{{Kind: figure.Lines,
+		Series: []figure.Series{figure.NewSeries("s", figure.Solid, []float64{1, 2}, []float64{3, 4})}}}}}
 	result, err := json.Marshal(o)
 	if err != nil {
 		t.Fatal(err)

@@ -130,8 +130,8 @@ func probeModel(c *cobra.Command, path string, model *probe.Model, f probeFlags)
 	}
 	a.Unfinished = unfinished
 	document := probeDocument{Version: outcome.DocumentVersion, Run: path, Analysis: a}
-	return ofAnalysis(document, a, fmt.Sprintf("The model of %s, taken apart on %d sequences of %s. The "+
-		"paper's idea: from the context a Transformer makes a matrix Γ, then it predicts Γ s.",
+	return ofAnalysis(document, a, fmt.Sprintf("The model of %s, taken apart on %d sequences of "+
+		"%s. The paper's idea: from the context a Transformer makes a matrix Γ, then it predicts Γ s.",
 		path, a.Sequences, testedOn(model.Config))).publish(c, f.out, f.style, f.asJSON)
 }
 
@@ -166,7 +166,8 @@ func unfinished(path string, c train.Config) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	how := map[run.State]string{run.Diverged: "has diverged", run.Running: "is still trained,"}[r.State]
+	how := map[run.State]string{run.Diverged: "has diverged",
+		run.Running: "is still trained,"}[r.State]
 	if how == "" {
 		how = "was stopped"
 	}

@@ -46,10 +46,12 @@ func (h *house) addForeign(c *cobra.Command, f *foreignFlags) {
 	flags.StringVar(&f.w, "w", "", "a .npy `file` of the hidden matrices of the states, (N, d, d)")
 	flags.StringVar(&f.fit, "fit", "", "a .npy `file` of other sequences of the same law, to fit "+
 		"estimators on")
-	flags.StringVar(&f.program, "program", "", "the `command` of a model that predicts, see docs/protocol.md")
+	flags.StringVar(&f.program, "program", "", "the `command` of a model that predicts, see "+
+		"docs/protocol.md")
 	flags.DurationVar(&f.timeout, "timeout", protocol.Timeout, "longest `time` that the program "+
 		"may take over a batch")
-	flags.StringVar(&f.of, "of", "", "the `directory` of a run on whose test sequences to ask the program")
+	flags.StringVar(&f.of, "of", "", "the `directory` of a run on whose test sequences to ask the "+
+		"program")
 	addSettings(flags, lawKeys(h.catalogue.SequenceKeys()))
 }
 
@@ -260,7 +262,8 @@ func (h *house) lawSequences(c *cobra.Command, f probeFlags) (foreign, error) {
 			done.step()
 		}
 	}
-	on.how += fmt.Sprintf(" Errors and predictions are over all %d sequences, all else is over the first %d.",
+	on.how += fmt.Sprintf(" Errors and predictions are over all %d sequences, all else is over the "+
+		"first %d.",
 		f.sequences, size)
 	return on, nil
 }

@@ -20,7 +20,8 @@ import (
 var reduced = map[string]string{
 	"reproduce": "reproduce fig3-rotation fig6",
 	"bench":     "bench fig5-L1",
-	"text --text book.txt --embeddings glove.6B.100d.txt": "text --text book.txt --embeddings glove.6B.100d.txt --dims 3 --nulls 20",
+	"text --text book.txt --embeddings glove.6B.100d.txt": "text --text book.txt --embeddings " +
+		"glove.6B.100d.txt --dims 3 --nulls 20",
 }
 
 // leaves says what a command of the README has written.

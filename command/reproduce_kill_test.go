@@ -50,7 +50,8 @@ func TestReproduceKilledTwice(t *testing.T) {
 	}
 	var stderr bytes.Buffer
 	whole := child(t.Context(), &stderr, args("whole")...)
-	if err := whole.Run(); err != nil && whole.ProcessState.ExitCode() != exitClaimFailed { // claims are of other sizes
+	// claims are of other sizes
+	if err := whole.Run(); err != nil && whole.ProcessState.ExitCode() != exitClaimFailed {
 		t.Fatalf("%v: %s", err, stderr.String())
 	}
 	for _, sign := range []string{"fig5-*/metrics.jsonl", "fig5-*.json"} {
@@ -110,7 +111,8 @@ func TestReproduceBySweep(t *testing.T) {
 	}
 	ended := func(c *exec.Cmd, stderr *bytes.Buffer) {
 		t.Helper()
-		if err := c.Wait(); err != nil && c.ProcessState.ExitCode() != exitClaimFailed { // claims are of other sizes
+		// claims are of other sizes
+		if err := c.Wait(); err != nil && c.ProcessState.ExitCode() != exitClaimFailed {
 			t.Fatalf("%v: %s", err, stderr.String())
 		}
 	}

@@ -35,7 +35,8 @@ func TestPasswordIsNowhere(t *testing.T) {
 	wrong := filepath.Join(t.TempDir(), "wrong")
 	for path, text := range map[string]string{
 		secret: address, wrong: strings.Replace(address, "dbname=", "dbname=no_such_", 1),
-		plan: "base: {d: 2, length: 4, train: 64, batch: 32, test: 32, epochs: 2}\ngrid: {learning_rate: [0.01, 1000000]}\nattempts: 1\n",
+		plan: "base: {d: 2, length: 4, train: 64, batch: 32, test: 32, epochs: 2}\ngrid: " +
+			"{learning_rate: [0.01, 1000000]}\nattempts: 1\n",
 	} {
 		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 			t.Fatal(err)

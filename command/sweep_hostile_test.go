@@ -19,7 +19,8 @@ import (
 )
 
 // tinyPlan has trials of some milliseconds.
-const tinyPlan = "base: {d: 2, length: 3, train: 2, batch: 2, test: 2, epochs: 1}\ngrid: {seed: [0, 1, 2]}\n"
+const tinyPlan = "base: {d: 2, length: 3, train: 2, batch: 2, test: 2, epochs: 1}\ngrid: {seed: " +
+	"[0, 1, 2]}\n"
 
 // planned creates the sweep of a plan in a new database of SQLite and returns
 // the environment that leads there and the database's path.
@@ -70,7 +71,8 @@ func TestWorkerRefusesForgedTrial(t *testing.T) {
 		"path":     "UPDATE trials SET id = '../../../victim' WHERE position = 1",
 		"absolute": "UPDATE trials SET id = '/victim' WHERE position = 1",
 		"terminal": "UPDATE trials SET id = '" + escape + "' WHERE position = 1",
-		"config":   "UPDATE trials SET config = replace(config, 'epochs: 1', 'epochs: 2') WHERE position = 1",
+		"config": "UPDATE trials SET config = replace(config, 'epochs: 1', 'epochs: 2') WHERE " +
+			"position = 1",
 		"negative": "UPDATE trials SET failures = -1 WHERE position = 1",
 		"epoch":    "UPDATE trials SET epoch = 9223372036854775807 WHERE position = 1",
 		"blob":     "UPDATE trials SET config = zeroblob(8000000) WHERE position = 1",
@@ -209,7 +211,8 @@ func listing(t *testing.T, folder string) string {
 }
 
 // slowPlan has a trial that lasts until somebody ends it.
-const slowPlan = "base: {d: 2, embed: 60, depth: 6, length: 2, batch: 2, train: 2, test: 2, epochs: 4000, checkpoint_every: 10}\ngrid: {seed: [0, 1]}\n"
+const slowPlan = "base: {d: 2, embed: 60, depth: 6, length: 2, batch: 2, train: 2, test: 2, " +
+	"epochs: 4000, checkpoint_every: 10}\ngrid: {seed: [0, 1]}\n"
 
 // The file of SQLite that is deleted, replaced, overwritten or made read-only under a
 // worker ends it at once: what it writes from then on nobody would see.

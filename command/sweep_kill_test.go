@@ -123,7 +123,9 @@ func TestSweepUnderKills(t *testing.T) {
 	// Small steps and a checkpoint of a megabyte after every fourth.
 	const often = 4
 	// A trial loses more workers here than one that is not to blame ever does.
-	text := fmt.Sprintf("base: {d: 2, embed: 60, depth: 6, length: 2, batch: 2, train: 2, test: 2, epochs: %d, checkpoint_every: %d}\ngrid: {seed: [%s]}\nattempts: 1000\n", epochs, often, strings.Join(seeds, ", "))
+	text := fmt.Sprintf("base: {d: 2, embed: 60, depth: 6, length: 2, batch: 2, train: 2, test: 2, "+
+		"epochs: %d, checkpoint_every: %d}\ngrid: {seed: [%s]}\nattempts: 1000\n", epochs, often,
+		strings.Join(seeds, ", "))
 	if err := os.WriteFile(plan, []byte(text), 0o644); err != nil {
 		t.Fatal(err)
 	}
@@ -134,7 +136,8 @@ func TestSweepUnderKills(t *testing.T) {
 	if n := strings.Count(want, "\n"); n != trials {
 		t.Fatalf("%d results, want %d", n, trials)
 	}
-	if shortest := ask(t, env, "SELECT min(ended - started) FROM attempts"); shortest < least.Milliseconds() {
+	if shortest := ask(t, env,
+		"SELECT min(ended - started) FROM attempts"); shortest < least.Milliseconds() {
 		t.Fatalf("a trial takes %d ms: want at least %v, with more epochs", shortest, least)
 	}
 	for _, kind := range []string{"sqlite", "postgres"} {
@@ -224,7 +227,8 @@ func TestSweepUnderKills(t *testing.T) {
 				t.Errorf("seed %d: the sweep ended before the server was stopped with %v", seed,
 					stops)
 			}
-			t.Logf("%d kills of a running trial, %d within a checkpoint, %d trials went on under a later epoch", at, writing, further)
+			t.Logf("%d kills of a running trial, %d within a checkpoint, %d trials went on under a "+
+				"later epoch", at, writing, further)
 			if at < kills || further < resumes || writing < writes {
 				t.Errorf("seed %d: too few to mean anything: want %d, %d and %d", seed, kills,
 					writes, resumes)
@@ -262,14 +266,15 @@ func ask(t *testing.T, env []string, question string) (n int64) {
 func once(t *testing.T, env []string, trials int) {
 	t.Helper()
 	for question, want := range map[string]int{
-		"SELECT count(*) FROM trials":                                                                                  trials,
-		"SELECT count(*) FROM trials WHERE state = 'done'":                                                             trials,
-		"SELECT count(*) FROM results":                                                                                 trials,
-		"SELECT count(*) FROM attempts WHERE outcome = 'done'":                                                         trials,
-		"SELECT count(*) FROM attempts WHERE outcome IS NULL":                                                          0,
-		"SELECT count(*) FROM trials t JOIN results r ON r.trial = t.id AND r.epoch = t.epoch":                         trials,
-		"SELECT count(*) FROM trials t JOIN attempts a ON a.trial = t.id AND a.epoch = t.epoch AND a.outcome = 'done'": trials,
-		"SELECT count(*) FROM trials t JOIN attempts a ON a.trial = t.id AND a.epoch > t.epoch":                        0,
+		"SELECT count(*) FROM trials":                                                          trials,
+		"SELECT count(*) FROM trials WHERE state = 'done'":                                     trials,
+		"SELECT count(*) FROM results":                                                         trials,
+		"SELECT count(*) FROM attempts WHERE outcome = 'done'":                                 trials,
+		"SELECT count(*) FROM attempts WHERE outcome IS NULL":                                  0,
+		"SELECT count(*) FROM trials t JOIN results r ON r.trial = t.id AND r.epoch = t.epoch": trials,
+		"SELECT count(*) FROM trials t JOIN attempts a ON a.trial = t.id AND a.epoch = t.epoch AND " +
+			"a.outcome = 'done'": trials,
+		"SELECT count(*) FROM trials t JOIN attempts a ON a.trial = t.id AND a.epoch > t.epoch": 0,
 	} {
 		if got := ask(t, env, question); got != int64(want) {
 			t.Errorf("%s: %d, want %d", question, got, want)
@@ -281,7 +286,8 @@ func once(t *testing.T, env []string, trials int) {
 func TestTakeover(t *testing.T) {
 	t.Parallel()
 	plan := filepath.Join(t.TempDir(), "plan.yaml")
-	text := "base: {d: 2, embed: 60, depth: 6, length: 2, batch: 2, train: 2, test: 2, epochs: 4000, checkpoint_every: 10}\ngrid: {seed: [1]}\n"
+	text := "base: {d: 2, embed: 60, depth: 6, length: 2, batch: 2, train: 2, test: 2, epochs: " +
+		"4000, checkpoint_every: 10}\ngrid: {seed: [1]}\n"
 	if err := os.WriteFile(plan, []byte(text), 0o644); err != nil {
 		t.Fatal(err)
 	}
@@ -414,7 +420,8 @@ func stop(t *testing.T, worker *os.Process, database string) {
 func TestStoppedWorker(t *testing.T) {
 	t.Parallel()
 	plan := filepath.Join(t.TempDir(), "plan.yaml")
-	text := "base: {d: 2, embed: 60, depth: 6, length: 2, batch: 2, train: 2, test: 2, epochs: 240, checkpoint_every: 10}\ngrid: {seed: [1]}\n"
+	text := "base: {d: 2, embed: 60, depth: 6, length: 2, batch: 2, train: 2, test: 2, epochs: " +
+		"240, checkpoint_every: 10}\ngrid: {seed: [1]}\n"
 	if err := os.WriteFile(plan, []byte(text), 0o644); err != nil {
 		t.Fatal(err)
 	}

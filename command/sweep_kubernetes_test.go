@@ -35,7 +35,8 @@ func TestKubernetesJobRetries(t *testing.T) {
 	env, path := planned(t, tinyPlan)
 	other, otherPath := planned(t, tinyPlan)
 	change(t, otherPath, "UPDATE sweeps SET arithmetic = 'abacus'")
-	diverges := "base: {train: 512, batch: 512, test: 64, epochs: 50, length: 10, d: 2, optimiser: sgd, norm: false, depth: 4, learning_rate: 1000000}\nattempts: 1\n"
+	diverges := "base: {train: 512, batch: 512, test: 64, epochs: 50, length: 10, d: 2, optimiser: " +
+		"sgd, norm: false, depth: 4, learning_rate: 1000000}\nattempts: 1\n"
 	failing, _ := planned(t, diverges)
 	for _, c := range []struct {
 		what string
@@ -56,7 +57,8 @@ func TestKubernetesJobRetries(t *testing.T) {
 		code, said := ends(t, c.env, append([]string{"sweep", "work"}, c.args...)...)
 		if mistake := c.want == exitInput || c.want == exitRunFailed; code != c.want ||
 			c.want != exitDone && again(code) == mistake {
-			t.Errorf("%s ends with exit code %d, after which it is tried again: %v; want code %d: %s", c.what, code, again(code), c.want, said)
+			t.Errorf("%s ends with exit code %d, after which it is tried again: %v; want code %d: %s",
+				c.what, code, again(code), c.want, said)
 		}
 	}
 	for _, code := range []int{134, 137, 139,

@@ -35,7 +35,8 @@ func (e LinearAttention) Start(s Sequence) (Stream, error) {
 	}
 	d := s.D
 	if e.D != d || len(e.V) != 2*d*d || len(e.M) != 4*d*d {
-		return nil, fmt.Errorf("linear attention has weights for d = %d (V of %d entries, M of %d), and the sequence has d = %d: fit it on sequences of this dimension", e.D, len(e.V), len(e.M), d)
+		return nil, fmt.Errorf("linear attention has weights for d = %d (V of %d entries, M of %d), "+
+			"and the sequence has d = %d: fit it on sequences of this dimension", e.D, len(e.V), len(e.M), d)
 	}
 	return &attention{
 		memory: newMemory(d),

@@ -21,11 +21,13 @@ import (
 // other stationary points; the one found is not proved to be least.
 //
 // A round costs O(NT d⁴): the equations for M have (2d)² unknowns.
-func FitLinearAttention(ctx context.Context, batch ar.Batch[float64], rounds int, tolerance float64) (LinearAttention, error) {
+func FitLinearAttention(ctx context.Context, batch ar.Batch[float64], rounds int,
+	tolerance float64) (LinearAttention, error) {
 	d := batch.D
 	a := LinearAttention{D: d, V: make([]float64, 2*d*d), M: make([]float64, 4*d*d)}
 	if rounds < 1 || !(tolerance >= 0) {
-		return a, fmt.Errorf("%d rounds to a tolerance of %v: use 1 round or more and a tolerance of 0 or more", rounds, tolerance)
+		return a, fmt.Errorf("%d rounds to a tolerance of %v: use 1 round or more and a tolerance of "+
+			"0 or more", rounds, tolerance)
 	}
 	for i := range d {
 		a.V[i*2*d+i], a.M[(d+i)*2*d+i] = 1, 1
@@ -80,7 +82,8 @@ func (a *LinearAttention) fitValues(ctx context.Context, batch ar.Batch[float64]
 //
 // The sum over tokens of the products of two symmetric matrices is a product
 // of two tall matrices of their upper triangles, accumulated by blocks.
-func (a *LinearAttention) fitQueries(ctx context.Context, batch ar.Batch[float64]) (float64, error) {
+func (a *LinearAttention) fitQueries(ctx context.Context,
+	batch ar.Batch[float64]) (float64, error) {
 	d := a.D
 	w := 2 * d
 	packed := w * (w + 1) / 2
@@ -157,7 +160,8 @@ func (t *tall) general() blas64.General {
 
 // memories visits C_T and z_T with the target s_{T+1}, for all positions of all
 // sequences.
-func memories(ctx context.Context, batch ar.Batch[float64], visit func(m *memory, target []float64)) error {
+func memories(ctx context.Context, batch ar.Batch[float64], visit func(m *memory,
+	target []float64)) error {
 	d := batch.D
 	for n := range batch.N {
 		if err := context.Cause(ctx); err != nil {

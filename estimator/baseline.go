@@ -39,7 +39,8 @@ func (Oracle) Start(s Sequence) (Stream, error) {
 		return nil, err
 	}
 	if len(s.W) != s.D*s.D {
-		return nil, fmt.Errorf("the oracle needs the hidden matrix of d = %d, and W has %d entries: give Sequence.W, or leave the oracle out", s.D, len(s.W))
+		return nil, fmt.Errorf("the oracle needs the hidden matrix of d = %d, and W has %d entries: "+
+			"give Sequence.W, or leave the oracle out", s.D, len(s.W))
 	}
 	return newPairs(s.D, &known{square(s.D, s.W)}), nil
 }

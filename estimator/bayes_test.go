@@ -35,7 +35,8 @@ func TestLeastSquaresIsThePosteriorMean(t *testing.T) {
 				for i := range samples {
 					samples[i] = make([]float64, draws)
 				}
-				posterior := newPosterior(t, c.family, columns(d, states, 0, T-1), columns(d, states, 1, T-1), d)
+				posterior := newPosterior(t, c.family, columns(d, states, 0, T-1),
+					columns(d, states, 1, T-1), d)
 				r := ar.Rand(1, fmt.Sprintf("posterior %s %d", c.family, d), uint64(T))
 				for n := range draws {
 					w := posterior.draw(func(m int) []float64 { return ar.New(ar.Haar, m).Context(r).W })
@@ -49,7 +50,8 @@ func TestLeastSquaresIsThePosteriorMean(t *testing.T) {
 					mean, std := stat.MeanStdDev(samples[i], nil)
 					se := stat.StdErr(std, draws)
 					if !(math.Abs(mean-prediction[i]) <= zMax*se+1e-9) {
-						t.Errorf("%s d = %d, T = %d, coordinate %d: posterior mean %.5f ± %.5f, predicted %.5f", c.family, d, T, i, mean, se, prediction[i])
+						t.Errorf("%s d = %d, T = %d, coordinate %d: posterior mean %.5f ± %.5f, predicted %.5f",
+							c.family, d, T, i, mean, se, prediction[i])
 					}
 				}
 			}
@@ -119,8 +121,10 @@ func TestBayesFloorsAreAttained(t *testing.T) {
 		rho    float64
 		e      Estimator
 	}{
-		{ar.Haar, 1, 1, LeastSquares{}}, {ar.Haar, 2, 1, LeastSquares{}}, {ar.Haar, 5, 1, LeastSquares{}}, {ar.Haar, 4, 0.8, LeastSquares{}},
-		{ar.Special, 1, 1, SpecialOrthogonal{}}, {ar.Special, 2, 1, SpecialOrthogonal{}}, {ar.Special, 5, 1, SpecialOrthogonal{}},
+		{ar.Haar, 1, 1, LeastSquares{}}, {ar.Haar, 2, 1, LeastSquares{}},
+		{ar.Haar, 5, 1, LeastSquares{}}, {ar.Haar, 4, 0.8, LeastSquares{}},
+		{ar.Special, 1, 1, SpecialOrthogonal{}}, {ar.Special, 2, 1, SpecialOrthogonal{}},
+		{ar.Special, 5, 1, SpecialOrthogonal{}},
 	} {
 		const n, T = 4000, 7
 		p := ar.New(c.family, c.d)
@@ -137,7 +141,8 @@ func TestBayesFloorsAreAttained(t *testing.T) {
 			}
 			mean, std := stat.MeanStdDev(column, nil)
 			if se := stat.StdErr(std, n); !(math.Abs(mean-floor[position]) <= zMax*se+1e-12) {
-				t.Errorf("%s d = %d ρ = %v, T = %d: MSE %.6f ± %.6f, floor %.6f", c.family, c.d, c.rho, position+1, mean, se, floor[position])
+				t.Errorf("%s d = %d ρ = %v, T = %d: MSE %.6f ± %.6f, floor %.6f", c.family, c.d, c.rho,
+					position+1, mean, se, floor[position])
 			}
 		}
 	}
@@ -163,7 +168,8 @@ func TestBayesFloorOfAKnownEigenbasis(t *testing.T) {
 			}
 		}
 		mean, std := stat.MeanStdDev(misses, nil)
-		if se := stat.StdErr(std, n); !(math.Abs(mean-floor[0]) <= zMax*se+1e-12) || floor[1] != 0 || floor[2] != 0 {
+		if se := stat.StdErr(std, n); !(math.Abs(mean-floor[0]) <= zMax*se+1e-12) || floor[1] != 0 ||
+			floor[2] != 0 {
 			t.Errorf("μ = %v: %.5f ± %.5f at T = 1, floor %.5f", mu, mean, se, floor)
 		}
 	}
@@ -222,7 +228,8 @@ func TestUnseenPartIsBeta(t *testing.T) {
 			second[i] = first[i] * first[i]
 		}
 		alpha, beta := float64(d-k)/2, float64(k)/2
-		for j, want := range []float64{alpha / (alpha + beta), alpha * (alpha + 1) / ((alpha + beta) * (alpha + beta + 1))} {
+		for j, want := range []float64{alpha / (alpha + beta), alpha * (alpha +
+			1) / ((alpha + beta) * (alpha + beta + 1))} {
 			mean, std := stat.MeanStdDev([][]float64{first, second}[j], nil)
 			if se := stat.StdErr(std, n); !(math.Abs(mean-want) <= zMax*se) {
 				t.Errorf("E r_%d^%d = %.5f ± %.5f, want %.5f", k, j+1, mean, se, want)

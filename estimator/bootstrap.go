@@ -38,9 +38,11 @@ func Bootstrap(sample []float64, level float64, resamples int, r *rand.Rand) (In
 // belong to the same sequence n: what the sequences have in common cancels,
 // so that far smaller differences show than between two intervals. It is an
 // error if the lengths differ.
-func BootstrapDifference(a, b []float64, level float64, resamples int, r *rand.Rand) (Interval, error) {
+func BootstrapDifference(a, b []float64, level float64, resamples int,
+	r *rand.Rand) (Interval, error) {
 	if len(a) != len(b) {
-		return Interval{}, fmt.Errorf("paired samples of %d and %d values: use errors on the same sequences", len(a), len(b))
+		return Interval{}, fmt.Errorf("paired samples of %d and %d values: use errors on the same "+
+			"sequences", len(a), len(b))
 	}
 	return Bootstrap(floats.SubTo(make([]float64, len(a)), a, b), level, resamples, r)
 }
@@ -85,7 +87,8 @@ func checkBootstrap(n int, level float64, resamples int) error {
 		return fmt.Errorf("bootstrap level %v: use a fraction between 0 and 1, such as 0.95", level)
 	}
 	if tail := (1 - level) / 2; tail*float64(resamples) < 1 {
-		return fmt.Errorf("%d resamples leave none outside an interval of level %v: use %.0f or more", resamples, level, 1/tail+1)
+		return fmt.Errorf("%d resamples leave none outside an interval of level %v: use %.0f or more",
+			resamples, level, 1/tail+1)
 	}
 	return nil
 }

@@ -54,7 +54,8 @@ func TestBootstrapWidthIsThatOfTheMean(t *testing.T) {
 	mean, std := stat.MeanStdDev(sample, nil)
 	se := stat.StdErr(std, 1000)
 	// 0.05 for the skewness of an exponential mean, 2/√1000·(z²-1)/6 each end.
-	for end, got := range map[string]float64{"low": (mean - interval.Low) / se, "high": (interval.High - mean) / se} {
+	for end, got := range map[string]float64{"low": (mean - interval.Low) / se,
+		"high": (interval.High - mean) / se} {
 		if !(math.Abs(got-1.96) < zMax*0.038+0.05) {
 			t.Errorf("%s end at %.3f standard errors from the mean, want 1.96", end, got)
 		}
@@ -136,7 +137,8 @@ func TestIntervalsOfPositions(t *testing.T) {
 	}
 	for p, interval := range got {
 		scale := float64(p + 1)
-		if math.Abs(interval.Low-scale*got[0].Low) > 1e-12 || math.Abs(interval.High-scale*got[0].High) > 1e-12 {
+		if math.Abs(interval.Low-scale*got[0].Low) > 1e-12 ||
+			math.Abs(interval.High-scale*got[0].High) > 1e-12 {
 			t.Errorf("position %d: %v is not %g times %v", p+1, interval, scale, got[0])
 		}
 	}

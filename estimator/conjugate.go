@@ -31,7 +31,8 @@ func (e ConjugateGradient) Start(s Sequence) (Stream, error) {
 		return nil, err
 	}
 	matrix := func() blas64.General { return square(s.D, make([]float64, s.D*s.D)) }
-	return newPairs(s.D, &conjugateGradient{known{matrix()}, newMoments(s.D), e.K, matrix(), matrix(), matrix()}), nil
+	return newPairs(s.D, &conjugateGradient{known{matrix()}, newMoments(s.D), e.K, matrix(), matrix(),
+		matrix()}), nil
 }
 
 type conjugateGradient struct {

@@ -41,15 +41,21 @@ func TestEstimatorsThatAreTheSameAlgorithm(t *testing.T) {
 		tolerance float64
 	}{
 		{"RLS is ridge", RLS{Lambda: 0.2}, Ridge{Lambda: 0.2}, 0.3, 1, 1e-12},
-		{"Kalman is ridge of σ²/v", Kalman{Sigma: 0.4, Variance: 0.25}, Ridge{Lambda: 0.64}, 0.4, 1, 1e-12},
-		{"Kalman with σ → 0 is least squares", Kalman{Sigma: 1e-6, Variance: 0.25}, LeastSquares{}, 0, 1, 1e-7},
+		{"Kalman is ridge of σ²/v", Kalman{Sigma: 0.4, Variance: 0.25}, Ridge{Lambda: 0.64}, 0.4, 1,
+			1e-12},
+		{"Kalman with σ → 0 is least squares", Kalman{Sigma: 1e-6, Variance: 0.25}, LeastSquares{}, 0,
+			1, 1e-7},
 		{"ridge with λ → 0 is least squares", Ridge{Lambda: 1e-14}, LeastSquares{}, 0, 1, 1e-9},
-		{"d conjugate gradients are least squares", ConjugateGradient{K: d}, LeastSquares{}, 0.3, 1, 1e-7},
+		{"d conjugate gradients are least squares", ConjugateGradient{K: d}, LeastSquares{}, 0.3, 1,
+			1e-7},
 		{"Newton-Schulz goes to the pseudo-inverse", NewtonSchulz{K: 60}, LeastSquares{}, 0.3, 1, 1e-9},
 		{"Chebyshev goes to the pseudo-inverse", Chebyshev{K: 4000}, LeastSquares{}, 0.3, 1, 1e-9},
-		{"descent with ηI is gradient descent", PreconditionedDescent{K: 4, P: [][]float64{p}}, GradientDescent{K: 4, Eta: []float64{0.07}}, 0.3, 1, 1e-14},
-		{"descent goes to least squares", GradientDescent{K: 20000, Eta: []float64{0.1}}, LeastSquares{}, 0.3, 8, 1e-9},
-		{"linear attention can be a gradient step", step, GradientDescent{K: 1, Eta: []float64{0.1}}, 0.3, 1, 1e-14},
+		{"descent with ηI is gradient descent", PreconditionedDescent{K: 4, P: [][]float64{p}},
+			GradientDescent{K: 4, Eta: []float64{0.07}}, 0.3, 1, 1e-14},
+		{"descent goes to least squares", GradientDescent{K: 20000, Eta: []float64{0.1}},
+			LeastSquares{}, 0.3, 8, 1e-9},
+		{"linear attention can be a gradient step", step, GradientDescent{K: 1, Eta: []float64{0.1}},
+			0.3, 1, 1e-14},
 		{"sweeps go to least squares without noise", Kaczmarz{K: 3000}, LeastSquares{}, 0, 8, 1e-9},
 	} {
 		states, _ := sampled(t, ar.Haar, d, T, c.sigma, 1)
@@ -125,15 +131,18 @@ func TestIterationsConvergeAtTheirRates(t *testing.T) {
 	last := func(e Estimator) []float64 { return maps(t, e, d, states)[T-1] }
 	for k := 1; k <= 20; k++ {
 		descent, chebyshev := last(GradientDescent{K: k, Eta: []float64{1 / high}}), last(Chebyshev{K: k})
-		if got, bound := floats.Distance(descent, w, 2), math.Pow(1-1/kappa, float64(k))*size; !(got <= bound*(1+1e-9)) {
+		if got, bound := floats.Distance(descent, w, 2), math.Pow(1-1/kappa,
+			float64(k))*size; !(got <= bound*(1+1e-9)) {
 			t.Errorf("descent, k = %d: error %.3g above the bound %.3g", k, got, bound)
 		}
 		root := math.Sqrt(kappa)
-		if got, bound := floats.Distance(chebyshev, w, 2), 2*math.Pow((root-1)/(root+1), float64(k))*size; !(got <= bound*(1+1e-9)) {
+		if got, bound := floats.Distance(chebyshev, w, 2), 2*math.Pow((root-1)/(root+1),
+			float64(k))*size; !(got <= bound*(1+1e-9)) {
 			t.Errorf("Chebyshev, k = %d: error %.3g above the bound %.3g", k, got, bound)
 		}
 		if cg := loss(last(ConjugateGradient{K: k})); !(cg <= min(loss(descent), loss(chebyshev))+1e-20) {
-			t.Errorf("k = %d: conjugate gradients have L = %.3g, descent %.3g, Chebyshev %.3g", k, cg, loss(descent), loss(chebyshev))
+			t.Errorf("k = %d: conjugate gradients have L = %.3g, descent %.3g, Chebyshev %.3g", k, cg,
+				loss(descent), loss(chebyshev))
 		}
 	}
 }

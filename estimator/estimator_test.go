@@ -48,14 +48,23 @@ func subjects(d, T int, w []float64) []subject {
 	attention := LinearAttention{D: d, V: random(2 * d * d), M: random(4 * d * d)}
 	one := func(eta float64) func(int) *mat.Dense { return func(int) *mat.Dense { return scaled(d, eta) } }
 	return []subject{
-		{Estimator: Zero{}, reference: func(_, _ *mat.Dense, _ []float64) *mat.Dense { return scaled(d, 0) }},
-		{Estimator: CopyLast{}, reference: func(_, _ *mat.Dense, _ []float64) *mat.Dense { return scaled(d, 1) }},
-		{Estimator: Oracle{}, reference: func(_, _ *mat.Dense, _ []float64) *mat.Dense { return mat.NewDense(d, d, slices.Clone(w)) }, exact: true, fixedBasis: true},
+		{Estimator: Zero{}, reference: func(_, _ *mat.Dense, _ []float64) *mat.Dense {
+			return scaled(d, 0)
+		}},
+		{Estimator: CopyLast{}, reference: func(_, _ *mat.Dense, _ []float64) *mat.Dense {
+			return scaled(d, 1)
+		}},
+		{Estimator: Oracle{}, reference: func(_, _ *mat.Dense, _ []float64) *mat.Dense {
+			return mat.NewDense(d, d, slices.Clone(w))
+		}, exact: true, fixedBasis: true},
 		{Estimator: GradientDescent{K: 0, Eta: []float64{0.1}}, reference: literalDescent(0, one(0.1))},
 		{Estimator: GradientDescent{K: 1, Eta: []float64{0.1}}, reference: literalDescent(1, one(0.1))},
-		{Estimator: GradientDescent{K: 5, Eta: eta}, reference: literalDescent(5, func(t int) *mat.Dense { return scaled(d, eta[t-1]) })},
-		{Estimator: PreconditionedDescent{K: 3, P: p}, reference: literalDescent(3, func(t int) *mat.Dense { return mat.NewDense(d, d, p[t-1]) }), fixedBasis: true},
-		{Estimator: PreconditionedDescent{K: 2, P: p[:1]}, reference: literalDescent(2, func(int) *mat.Dense { return mat.NewDense(d, d, p[0]) }), fixedBasis: true},
+		{Estimator: GradientDescent{K: 5, Eta: eta}, reference: literalDescent(5,
+			func(t int) *mat.Dense { return scaled(d, eta[t-1]) })},
+		{Estimator: PreconditionedDescent{K: 3, P: p}, reference: literalDescent(3,
+			func(t int) *mat.Dense { return mat.NewDense(d, d, p[t-1]) }), fixedBasis: true},
+		{Estimator: PreconditionedDescent{K: 2, P: p[:1]}, reference: literalDescent(2,
+			func(int) *mat.Dense { return mat.NewDense(d, d, p[0]) }), fixedBasis: true},
 		{Estimator: NormalisedStep{Norm: 0.9}, reference: literalNormalised(0.9), affine: true},
 		{Estimator: Ridge{Lambda: 0.3}, reference: literalRidge(0.3)},
 		{Estimator: LeastSquares{}, reference: pseudoInverse, exact: true},
@@ -75,7 +84,8 @@ func subjects(d, T int, w []float64) []subject {
 }
 
 // sampled draws T+1 states of one sequence and its hidden matrix.
-func sampled(t rapid.TB, family ar.Family, d, T int, sigma float64, seed uint64) (states, w []float64) {
+func sampled(t rapid.TB, family ar.Family, d, T int, sigma float64,
+	seed uint64) (states, w []float64) {
 	t.Helper()
 	p := ar.New(family, d)
 	p.Sigma = sigma
@@ -124,7 +134,8 @@ func TestStreamsAreTheDefinitionRecomputed(t *testing.T) {
 					stream.Next(prediction, query)
 					stream.Map(gamma)
 					clear(want)
-					if reference := e.reference(columns(d, states, 0, n), columns(d, states, 1, n), query); reference != nil {
+					if reference := e.reference(columns(d, states, 0, n), columns(d, states, 1, n),
+						query); reference != nil {
 						copy(want, reference.RawMatrix().Data)
 					}
 					gap := floats.Distance(gamma, want, 2) / (1 + floats.Norm(want, 2))
@@ -156,7 +167,8 @@ func TestMapIsTheJacobianInTheQuery(t *testing.T) {
 			if !e.affine {
 				var product mat.VecDense
 				product.MulVec(mat.NewDense(d, d, gamma), mat.NewVecDense(d, query))
-				if gap := floats.Distance(product.RawVector().Data, prediction, 2); !(gap < 1e-11*(1+floats.Norm(gamma, 2))) {
+				if gap := floats.Distance(product.RawVector().Data, prediction,
+					2); !(gap < 1e-11*(1+floats.Norm(gamma, 2))) {
 					t.Fatalf("%s, T = %d: Γ s and the prediction differ by %.2g", e.Name(), n+1, gap)
 				}
 			}
@@ -167,7 +179,8 @@ func TestMapIsTheJacobianInTheQuery(t *testing.T) {
 				for i := range d {
 					slope := (up[i] - down[i]) / (2 * h)
 					if gap := math.Abs(slope - gamma[i*d+j]); !(gap < 1e-7*(1+floats.Norm(gamma, 2))) {
-						t.Fatalf("%s, T = %d: ∂%d/∂%d is %.9g by differences, %.9g in Γ", e.Name(), n+1, i, j, slope, gamma[i*d+j])
+						t.Fatalf("%s, T = %d: ∂%d/∂%d is %.9g by differences, %.9g in Γ", e.Name(), n+1, i, j,
+							slope, gamma[i*d+j])
 					}
 				}
 			}
@@ -224,7 +237,8 @@ func TestOrthogonalEquivariance(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		d, T := rapid.IntRange(1, 5).Draw(t, "d"), rapid.IntRange(1, 9).Draw(t, "T")
 		seed := rapid.Uint64Range(0, 1000).Draw(t, "seed")
-		states, w := sampled(t, ar.Haar, d, T, rapid.SampledFrom([]float64{0.1, 0.5}).Draw(t, "sigma"), seed)
+		states, w := sampled(t, ar.Haar, d, T, rapid.SampledFrom([]float64{0.1, 0.5}).Draw(t, "sigma"),
+			seed)
 		var svd mat.SVD
 		if T > 1 && (!svd.Factorize(columns(d, states, 0, T-1), mat.SVDNone) || svd.Cond() > 1e3) {
 			return

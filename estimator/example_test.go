@@ -22,7 +22,8 @@ func ExampleMSE() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	for _, e := range []estimator.Estimator{step, estimator.ConjugateGradient{K: 2}, estimator.LeastSquares{}} {
+	for _, e := range []estimator.Estimator{step, estimator.ConjugateGradient{K: 2},
+		estimator.LeastSquares{}} {
 		errors, err := estimator.MSE(ctx, test, e)
 		if err != nil {
 			log.Fatal(err)

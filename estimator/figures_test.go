@@ -47,7 +47,8 @@ func TestReferenceFigures(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		t.Logf("%-40s MSE %.5f ± %.5f, 95 %% interval [%.5f, %.5f], want %.5f ± %.5f", c.e.Name(), mean, se, interval.Low, interval.High, c.want, c.error)
+		t.Logf("%-40s MSE %.5f ± %.5f, 95 %% interval [%.5f, %.5f], want %.5f ± %.5f", c.e.Name(), mean,
+			se, interval.Low, interval.High, c.want, c.error)
 		if !(math.Abs(mean-c.want) <= zMax*math.Hypot(se, c.error)) {
 			t.Errorf("%s: MSE %.5f ± %.5f, want %.5f ± %.5f", c.e.Name(), mean, se, c.want, c.error)
 		}
@@ -79,14 +80,16 @@ func TestLeastSquaresIsExactInEverySequence(t *testing.T) {
 		gap, root := floats.Distance(gamma, b.Contexts[i].W, 2), math.Abs(o.r[d*d-1])
 		gammas = append(gammas, gap)
 		if root < 0.1 && !(gap*root < 50*0x1p-52) { // else other directions count too
-			t.Errorf("sequence %d: |Γ - W| = %.2g with √r = %.2g, want it below 50 roundings over √r", i, gap, root)
+			t.Errorf("sequence %d: |Γ - W| = %.2g with √r = %.2g, want it below 50 roundings over √r", i,
+				gap, root)
 		}
 	}
 	slices.Sort(errors)
 	slices.Sort(gammas)
 	median := func(x []float64) float64 { return stat.Quantile(0.5, stat.Empirical, x, nil) }
 	largest := errors[len(errors)-1]
-	t.Logf("RCond %.0e, T = %d to %d of %d sequences: median squared error %.2g, largest %.2g", RCond, d+1, n, N, median(errors), largest)
+	t.Logf("RCond %.0e, T = %d to %d of %d sequences: median squared error %.2g, largest %.2g", RCond,
+		d+1, n, N, median(errors), largest)
 	t.Logf("|Γ - W|_F at T = %d: median %.2g, largest %.2g", d+1, median(gammas), gammas[N-1])
 	if !(largest < 1e-20) {
 		t.Errorf("largest squared error %.2g, want at most 1e-20", largest)

@@ -40,7 +40,8 @@ func FitNormalisedStep(ctx context.Context, batch ar.Batch[float64]) (Normalised
 // fitScale returns the factors that bring the predictions of an estimator
 // closest to the targets, one for all positions or one for each. Where all
 // predictions are 0 the factor is 0.
-func fitScale(ctx context.Context, batch ar.Batch[float64], e Estimator, byPosition bool) ([]float64, error) {
+func fitScale(ctx context.Context, batch ar.Batch[float64], e Estimator,
+	byPosition bool) ([]float64, error) {
 	group := func(int) int { return 0 }
 	scale := make([]float64, 1)
 	if byPosition {
@@ -67,7 +68,8 @@ func FitDescent(ctx context.Context, batch ar.Batch[float64], k int) (GradientDe
 
 // FitPerPositionDescent is [FitDescent] with a step of its own for each context
 // length.
-func FitPerPositionDescent(ctx context.Context, batch ar.Batch[float64], k int) (GradientDescent, error) {
+func FitPerPositionDescent(ctx context.Context, batch ar.Batch[float64],
+	k int) (GradientDescent, error) {
 	return fitDescent(ctx, batch, k, true)
 }
 
@@ -86,7 +88,8 @@ const (
 // With m the mean of |s_t|², tr G ≈ (T-1)m and λ_max(G) is between that and its
 // d-th part. So the grid runs from η(T-1)m = 0.1, where a step does next to
 // nothing, to 2d, above which it diverges.
-func fitDescent(ctx context.Context, batch ar.Batch[float64], k int, byPosition bool) (GradientDescent, error) {
+func fitDescent(ctx context.Context, batch ar.Batch[float64], k int,
+	byPosition bool) (GradientDescent, error) {
 	if k < 1 {
 		return GradientDescent{}, fmt.Errorf("number of iterations K = %d to fit: use K = 1 or more", k)
 	}
@@ -95,7 +98,8 @@ func fitDescent(ctx context.Context, batch ar.Batch[float64], k int, byPosition 
 		return GradientDescent{}, errors.New("every state is 0: a step size cannot be fitted")
 	}
 	low, high := math.Log(0.1/m), math.Log(2*float64(batch.D)/m)
-	s := search{ctx, batch, func(eta []float64) Estimator { return GradientDescent{K: k, Eta: eta} }, byPosition}
+	s := search{ctx, batch, func(eta []float64) Estimator { return GradientDescent{K: k, Eta: eta} },
+		byPosition}
 	var lows, highs []float64
 	if !byPosition {
 		lows, highs = []float64{low - math.Log(float64(max(1, batch.T-1)))}, []float64{high}

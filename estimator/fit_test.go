@@ -65,8 +65,10 @@ func TestFitsAreStationary(t *testing.T) {
 			down := mse(t, b, e).Mean()
 			p[i] = saved
 			here := mse(t, b, e).Mean()
-			if slope := (up - down) / (2 * h); !(math.Abs(slope) < 1e-6*(1+here)) || up < here-1e-9 || down < here-1e-9 {
-				t.Errorf("%s: parameter %d has slope %.2g; error %.9f, %.9f either side", e.Name(), i, slope, here, up)
+			if slope := (up - down) / (2 * h); !(math.Abs(slope) < 1e-6*(1+here)) || up < here-1e-9 ||
+				down < here-1e-9 {
+				t.Errorf("%s: parameter %d has slope %.2g; error %.9f, %.9f either side", e.Name(), i,
+					slope, here, up)
 			}
 		}
 	}
@@ -117,7 +119,8 @@ func TestFittedStepsAreOrdered(t *testing.T) {
 	one1, one2 := mse(t, b, perPosition).Mean(), mse(t, b, preconditioned).Mean()
 	k3, k31 := mse(t, b, three).Mean(), mse(t, b, threePerPosition).Mean()
 	if !(one < zero && one1 < one && one2 < one1 && k3 < one && k31 < k3) {
-		t.Errorf("errors: zero %.4f, one step %.4f, by position %.4f, preconditioned %.4f; 3 steps %.4f, by position %.4f", zero, one, one1, one2, k3, k31)
+		t.Errorf("errors: zero %.4f, one step %.4f, by position %.4f, preconditioned %.4f; 3 steps "+
+			"%.4f, by position %.4f", zero, one, one1, one2, k3, k31)
 	}
 }
 
@@ -165,7 +168,8 @@ func TestAlternatingLeastSquaresDescends(t *testing.T) {
 	}
 	step, err := FitGradientStep(t.Context(), b)
 	if one := mse(t, b, fitted(t, step, err)).Mean(); !(last < one) {
-		t.Errorf("the best linear attention has error %.6f, a gradient step, which is one, %.6f", last, one)
+		t.Errorf("the best linear attention has error %.6f, a gradient step, which is one, %.6f", last,
+			one)
 	}
 }
 
@@ -208,14 +212,17 @@ func TestErrorsAreAveragedOverTheRightThings(t *testing.T) {
 	b := ar.Batch[float64]{N: 2, T: 2, D: 2, Contexts: make([]ar.Context, 2),
 		States: []float64{1, 0, 0, 2, 2, 2, 0, 0, 4, 0, 0, 6}}
 	e := mse(t, b, Zero{})
-	if !floats.Equal(e.Squared, []float64{2, 4, 8, 18}) || !floats.Equal(e.PerPosition(), []float64{5, 11}) ||
+	if !floats.Equal(e.Squared, []float64{2, 4, 8, 18}) || !floats.Equal(e.PerPosition(),
+		[]float64{5, 11}) ||
 		!floats.Equal(e.PerSequence(), []float64{3, 13}) || e.Mean() != 8 {
-		t.Errorf("%v: by position %v, by sequence %v, mean %v", e, e.PerPosition(), e.PerSequence(), e.Mean())
+		t.Errorf("%v: by position %v, by sequence %v, mean %v", e, e.PerPosition(), e.PerSequence(),
+			e.Mean())
 	}
 	if e := mse(t, b, CopyLast{}); !floats.Equal(e.Squared, []float64{2.5, 2, 8, 26}) {
 		t.Errorf("copy last: %v", e.Squared)
 	}
-	if _, err := MSE(t.Context(), b, Oracle{}); err == nil || !strings.HasPrefix(err.Error(), "oracle: the oracle needs the hidden matrix") {
+	if _, err := MSE(t.Context(), b, Oracle{}); err == nil || !strings.HasPrefix(err.Error(),
+		"oracle: the oracle needs the hidden matrix") {
 		t.Errorf("oracle without W: %v", err)
 	}
 }
@@ -249,11 +256,13 @@ func TestFitRidge(t *testing.T) {
 				t.Fatal(err)
 			}
 			if c.sigma > 0 && !(other.Mean() > best.Mean()) {
-				t.Errorf("σ = %g: λ = %g has an error of %g, %g times it of %g", c.sigma, fitted.Lambda, best.Mean(), factor, other.Mean())
+				t.Errorf("σ = %g: λ = %g has an error of %g, %g times it of %g", c.sigma, fitted.Lambda,
+					best.Mean(), factor, other.Mean())
 			}
 		}
 	}
-	if _, err := FitRidge(ctx, ar.Batch[float64]{N: 1, T: 2, D: 1, States: make([]float64, 3)}); err == nil {
+	if _, err := FitRidge(ctx, ar.Batch[float64]{N: 1, T: 2, D: 1,
+		States: make([]float64, 3)}); err == nil {
 		t.Error("λ was fitted on zeros")
 	}
 }

@@ -24,7 +24,8 @@ func BayesFloor(p ar.Process, n int) ([]float64, error) {
 		return nil, err
 	}
 	if p.Sigma > 0 {
-		return nil, fmt.Errorf("noise level σ = %v: the Bayes floor has a closed form for σ = 0 only; compare with the oracle and the Kalman filter", p.Sigma)
+		return nil, fmt.Errorf("noise level σ = %v: the Bayes floor has a closed form for σ = 0 "+
+			"only; compare with the oracle and the Kalman filter", p.Sigma)
 	}
 	if n < 1 {
 		return nil, fmt.Errorf("n = %d positions: use n = 1 or more", n)

@@ -56,7 +56,8 @@ func (e GradientDescent) Start(s Sequence) (Stream, error) {
 // checkPositions refuses parameters by position that do not reach the last.
 func checkPositions(what string, n, t int) error {
 	if n == 0 || n > 1 && n < t {
-		return fmt.Errorf("%d %s for T = %d tokens: give one for all positions or one for each", n, what, t)
+		return fmt.Errorf("%d %s for T = %d tokens: give one for all positions or one for each", n,
+			what, t)
 	}
 	return nil
 }

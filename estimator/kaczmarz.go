@@ -32,7 +32,8 @@ func (e Kaczmarz) Start(s Sequence) (Stream, error) {
 		return nil, fmt.Errorf("number of sweeps K = %d: use K = 1 or more", e.K)
 	}
 	size := s.D * s.D
-	k := &kaczmarz{known: known{square(s.D, make([]float64, size))}, sweeps: e.K, first: make([]float64, size), error: make([]float64, s.D)}
+	k := &kaczmarz{known: known{square(s.D, make([]float64, size))}, sweeps: e.K,
+		first: make([]float64, size), error: make([]float64, s.D)}
 	if e.K > 1 {
 		k.tokens = make([]float64, 0, s.T*s.D)
 	}

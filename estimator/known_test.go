@@ -16,7 +16,8 @@ import (
 
 // line is a batch of one sequence of numbers, d = 1.
 func line(states ...float64) ar.Batch[float64] {
-	return ar.Batch[float64]{N: 1, T: len(states) - 1, D: 1, States: states, Contexts: make([]ar.Context, 1)}
+	return ar.Batch[float64]{N: 1, T: len(states) - 1, D: 1, States: states,
+		Contexts: make([]ar.Context, 1)}
 }
 
 // On one pair (1, 1) every method's factor w of s_2 = 1 is known, and s_3 is
@@ -114,7 +115,8 @@ func TestCutoffs(t *testing.T) {
 	if math.Abs(low/2e-11-1) > 1e-4 || math.Abs(high-2) > 1e-14 {
 		t.Errorf("the spectrum ends at %v and %v, want 2e-11 and 2", low, high)
 	}
-	x, err := leastNorm(mat.NewSymDense(3, []float64{1, 0, 0, 0, 1e-9, 0, 0, 0, 1e-11}), []float64{3, 4e-9, 5e-11})
+	x, err := leastNorm(mat.NewSymDense(3, []float64{1, 0, 0, 0, 1e-9, 0, 0, 0, 1e-11}),
+		[]float64{3, 4e-9, 5e-11})
 	if err != nil || !floats.EqualApprox(x, []float64{3, 4, 0}, 1e-9) {
 		t.Errorf("of least norm is %v, want 3, 4, 0 (%v)", x, err)
 	}
@@ -176,8 +178,10 @@ func TestIntervalsLeaveTheirTails(t *testing.T) {
 		}
 		for _, i := range []Interval{got, all[0]} {
 			// The quantile of a whole number of values is between it and the next.
-			if i.Low < want.Low-1e-12 || i.Low > means[tail]+1e-12 || i.High < want.High-1e-12 || i.High > means[resamples-tail]+1e-12 {
-				t.Errorf("level %v: %v, want it to leave %d of %d on either side: %v", level, i, tail, resamples, want)
+			if i.Low < want.Low-1e-12 || i.Low > means[tail]+1e-12 || i.High < want.High-1e-12 ||
+				i.High > means[resamples-tail]+1e-12 {
+				t.Errorf("level %v: %v, want it to leave %d of %d on either side: %v", level, i, tail,
+					resamples, want)
 			}
 		}
 	}
@@ -190,7 +194,8 @@ func TestIntervalsLeaveTheirTails(t *testing.T) {
 	if !floats.EqualApprox(again, means, 1e-12) {
 		t.Error("the resamples are of other draws")
 	}
-	difference, err := BootstrapDifference([]float64{3, 5, 9}, []float64{2, 3, 5}, 0.5, 99, ar.Rand(4, "pair", 0))
+	difference, err := BootstrapDifference([]float64{3, 5, 9}, []float64{2, 3, 5}, 0.5, 99,
+		ar.Rand(4, "pair", 0))
 	alone, other := Bootstrap([]float64{1, 2, 4}, 0.5, 99, ar.Rand(4, "pair", 0))
 	if err != nil || other != nil || difference != alone {
 		t.Errorf("a - b has %v, and 1, 2, 4 have %v", difference, alone)
@@ -212,8 +217,10 @@ func TestPredictAndMeasure(t *testing.T) {
 	measured := mse(t, b, CopyLast{})
 	for n := range 2 {
 		s := b.States[n*8 : (n+1)*8]
-		if !floats.Equal(got[n*6:(n+1)*6], s[:6]) || !floats.EqualApprox(oracle[n*6:(n+1)*6], s[2:], 1e-14) {
-			t.Errorf("sequence %d: copies %v, the oracle %v of %v", n, got[n*6:(n+1)*6], oracle[n*6:(n+1)*6], s)
+		if !floats.Equal(got[n*6:(n+1)*6], s[:6]) || !floats.EqualApprox(oracle[n*6:(n+1)*6], s[2:],
+			1e-14) {
+			t.Errorf("sequence %d: copies %v, the oracle %v of %v", n, got[n*6:(n+1)*6],
+				oracle[n*6:(n+1)*6], s)
 		}
 		for at := range 3 {
 			x, y := s[at*2+2]-s[at*2], s[at*2+3]-s[at*2+1]
@@ -232,13 +239,15 @@ func TestIterationsOnANumber(t *testing.T) {
 	}{
 		{GradientDescent{K: 2, Eta: []float64{0.1}}, 1.5 * (1 - 0.64)},
 		{PreconditionedDescent{K: 2, P: [][]float64{{0.1}}}, 1.5 * (1 - 0.64)},
-		{Ridge{Lambda: 0.5}, 3 / 2.5}, {RLS{Lambda: 0.5}, 3 / 2.5}, {Kalman{Sigma: 1, Variance: 2}, 3 / 2.5},
+		{Ridge{Lambda: 0.5}, 3 / 2.5}, {RLS{Lambda: 0.5}, 3 / 2.5},
+		{Kalman{Sigma: 1, Variance: 2}, 3 / 2.5},
 		{LeastSquares{}, 1.5}, {ConjugateGradient{K: 1}, 1.5}, {Kaczmarz{K: 1}, 2},
 		// G = 2 is its own norm: X_0 = 1/2 is the inverse at once.
 		{NewtonSchulz{K: 0}, 1.5}, {Chebyshev{K: 1}, 1.5},
 		{NormalisedStep{Norm: 0.7}, 0}, {Zero{}, 0}, {CopyLast{}, 1},
 	} {
-		stream, gamma, prediction := start(t, c.e, Sequence{D: 1, T: 3}), make([]float64, 1), make([]float64, 1)
+		stream, gamma, prediction := start(t, c.e, Sequence{D: 1, T: 3}), make([]float64, 1),
+			make([]float64, 1)
 		for _, s := range []float64{1, 1, 2} {
 			stream.Next(prediction, []float64{s})
 		}
@@ -248,7 +257,8 @@ func TestIterationsOnANumber(t *testing.T) {
 			next = 0.7
 		}
 		if math.Abs(gamma[0]-c.want) > 1e-7 || math.Abs(prediction[0]-next) > 1e-7 {
-			t.Errorf("%s: Γ = %v and prediction %v, want %v and %v", c.e.Name(), gamma[0], prediction[0], c.want, next)
+			t.Errorf("%s: Γ = %v and prediction %v, want %v and %v", c.e.Name(), gamma[0], prediction[0],
+				c.want, next)
 		}
 	}
 }
@@ -256,12 +266,21 @@ func TestIterationsOnANumber(t *testing.T) {
 func TestNames(t *testing.T) {
 	two := [][]float64{{1}, {1}}
 	for want, e := range map[string]Estimator{
-		"zero": Zero{}, "copy last": CopyLast{}, "oracle": Oracle{}, "least squares": LeastSquares{}, "least squares on SO(d)": SpecialOrthogonal{},
-		"gradient descent, k = 3": GradientDescent{K: 3, Eta: []float64{1}}, "gradient descent by position, k = 2": GradientDescent{K: 2, Eta: []float64{1, 2}},
-		"preconditioned descent, k = 1": PreconditionedDescent{K: 1, P: two[:1]}, "preconditioned descent by position, k = 1": PreconditionedDescent{K: 1, P: two},
-		"normalised step": NormalisedStep{}, "ridge, λ = 0.123": Ridge{Lambda: 0.12345}, "RLS, λ = 2": RLS{Lambda: 2}, "Kalman, σ = 0.1": Kalman{Sigma: 0.1},
-		"Newton-Schulz, k = 4": NewtonSchulz{K: 4}, "Chebyshev, k = 5": Chebyshev{K: 5}, "conjugate gradient, k = 2": ConjugateGradient{K: 2},
-		"Kaczmarz, k = 6": Kaczmarz{K: 6}, "linear attention": LinearAttention{},
+		"zero": Zero{}, "copy last": CopyLast{}, "oracle": Oracle{}, "least squares": LeastSquares{},
+		"least squares on SO(d)":                    SpecialOrthogonal{},
+		"gradient descent, k = 3":                   GradientDescent{K: 3, Eta: []float64{1}},
+		"gradient descent by position, k = 2":       GradientDescent{K: 2, Eta: []float64{1, 2}},
+		"preconditioned descent, k = 1":             PreconditionedDescent{K: 1, P: two[:1]},
+		"preconditioned descent by position, k = 1": PreconditionedDescent{K: 1, P: two},
+		"normalised step":                           NormalisedStep{},
+		"ridge, λ = 0.123":                          Ridge{Lambda: 0.12345},
+		"RLS, λ = 2":                                RLS{Lambda: 2},
+		"Kalman, σ = 0.1":                           Kalman{Sigma: 0.1},
+		"Newton-Schulz, k = 4":                      NewtonSchulz{K: 4},
+		"Chebyshev, k = 5":                          Chebyshev{K: 5},
+		"conjugate gradient, k = 2":                 ConjugateGradient{K: 2},
+		"Kaczmarz, k = 6":                           Kaczmarz{K: 6},
+		"linear attention":                          LinearAttention{},
 	} {
 		if got := e.Name(); got != want || strings.TrimSpace(got) != got {
 			t.Errorf("%T is called %q, want %q", e, got, want)

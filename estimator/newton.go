@@ -32,7 +32,8 @@ func (e NewtonSchulz) Start(s Sequence) (Stream, error) {
 		return nil, err
 	}
 	size := s.D * s.D
-	return newInverting(s.D, &newtonSchulz{e.K, make([]float64, size), make([]float64, size), make([]float64, size)}), nil
+	return newInverting(s.D, &newtonSchulz{e.K, make([]float64, size), make([]float64, size),
+		make([]float64, size)}), nil
 }
 
 type newtonSchulz struct {

@@ -28,7 +28,8 @@ func (e NormalisedStep) Start(s Sequence) (Stream, error) {
 	if math.IsNaN(e.Norm) || math.IsInf(e.Norm, 0) {
 		return nil, fmt.Errorf("norm %v of the normalised step is not finite", e.Norm)
 	}
-	return newPairs(s.D, &normalised{newMoments(s.D), e.Norm, make([]float64, s.D), make([]float64, s.D)}), nil
+	return newPairs(s.D, &normalised{newMoments(s.D), e.Norm, make([]float64, s.D),
+		make([]float64, s.D)}), nil
 }
 
 type normalised struct {

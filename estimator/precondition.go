@@ -47,7 +47,8 @@ func (e PreconditionedDescent) Start(s Sequence) (Stream, error) {
 	}
 	for t, p := range e.P {
 		if len(p) != s.D*s.D {
-			return nil, fmt.Errorf("preconditioner %d has %d entries, and d = %d needs %d: fit it on sequences of this dimension", t+1, len(p), s.D, s.D*s.D)
+			return nil, fmt.Errorf("preconditioner %d has %d entries, and d = %d needs %d: fit it on "+
+				"sequences of this dimension", t+1, len(p), s.D, s.D*s.D)
 		}
 	}
 	return newInverting(s.D, &preconditioned{e.K, e.P, newScratch(s.D)}), nil
@@ -127,7 +128,8 @@ const fitCutoff = 1e-10
 func leastNorm(a *mat.SymDense, b []float64) ([]float64, error) {
 	var eig mat.EigenSym
 	if !eig.Factorize(a, true) {
-		return nil, errors.New("the eigenvalues of the normal equations did not converge: are all states finite?")
+		return nil, errors.New("the eigenvalues of the normal equations did not converge: are all " +
+			"states finite?")
 	}
 	var u mat.Dense
 	eig.VectorsTo(&u)

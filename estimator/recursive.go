@@ -56,10 +56,12 @@ func (e RLS) Start(s Sequence) (Stream, error) {
 // positive.
 func (e Kalman) Start(s Sequence) (Stream, error) {
 	if !(e.Sigma*e.Sigma >= smallest) || e.Sigma < 0 || math.IsInf(e.Sigma, 1) {
-		return nil, fmt.Errorf("noise level σ = %v of the Kalman filter: use a positive number, or LeastSquares for data without noise", e.Sigma)
+		return nil, fmt.Errorf("noise level σ = %v of the Kalman filter: use a positive number, or "+
+			"LeastSquares for data without noise", e.Sigma)
 	}
 	if !(e.Variance > 0) || math.IsInf(e.Variance, 1) {
-		return nil, fmt.Errorf("variance %v of the entries of W: use a positive number, 1/d for orthogonal matrices", e.Variance)
+		return nil, fmt.Errorf("variance %v of the entries of W: use a positive number, 1/d for "+
+			"orthogonal matrices", e.Variance)
 	}
 	return newFilter(s, e.Variance, e.Sigma*e.Sigma)
 }

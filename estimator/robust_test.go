@@ -43,7 +43,8 @@ func TestDegenerateContextsStayFinite(t *testing.T) {
 					stream.Map(gamma)
 					for _, x := range append(slices.Clone(prediction), gamma...) {
 						if math.IsNaN(x) || math.IsInf(x, 0) {
-							t.Fatalf("%s, d = %d, %s, T = %d: prediction %v, Γ %v", e.Name(), d, name, n+1, prediction, gamma)
+							t.Fatalf("%s, d = %d, %s, T = %d: prediction %v, Γ %v", e.Name(), d, name, n+1,
+								prediction, gamma)
 						}
 					}
 				}
@@ -67,7 +68,8 @@ func TestLeastSquaresTellsADirectionFromRounding(t *testing.T) {
 		tokens.Mul(mat.NewDense(T, 2, flat), basis.T())
 		tokens.Scale(size, &tokens)
 		states := tokens.RawMatrix().Data
-		want := pseudoInverse(columns(d, states, 0, T-2), columns(d, states, 1, T-2), nil).RawMatrix().Data
+		want := pseudoInverse(columns(d, states, 0, T-2), columns(d, states, 1, T-2),
+			nil).RawMatrix().Data
 		if gap := floats.Distance(maps(t, LeastSquares{}, d, states)[T-2], want, 2); !(gap < 1e-12) {
 			t.Errorf("tokens of size %.0e: Γ is off by %.2g", size, gap)
 		}
@@ -108,32 +110,38 @@ func TestStartRefusals(t *testing.T) {
 		want string
 	}{
 		{Oracle{}, fit, "the oracle needs the hidden matrix of d = 2, and W has 0 entries"},
-		{GradientDescent{K: -1, Eta: []float64{1}}, fit, "number of iterations K = -1: use K = 0 or more"},
-		{GradientDescent{K: 1}, fit, "0 step sizes for T = 4 tokens: give one for all positions or one for each"},
+		{GradientDescent{K: -1, Eta: []float64{1}}, fit,
+			"number of iterations K = -1: use K = 0 or more"},
+		{GradientDescent{K: 1}, fit, "0 step sizes for T = 4 tokens: give one for all positions or " +
+			"one for each"},
 		{GradientDescent{K: 1, Eta: []float64{1, 1}}, fit, "2 step sizes for T = 4 tokens"},
 		{GradientDescent{K: 1, Eta: []float64{nan}}, fit, "step size η_1 = NaN is not finite"},
 		{PreconditionedDescent{K: -1}, fit, "number of iterations K = -1"},
 		{PreconditionedDescent{K: 1}, fit, "0 preconditioners for T = 4 tokens"},
-		{PreconditionedDescent{K: 1, P: [][]float64{{1, 2, 3}}}, fit, "preconditioner 1 has 3 entries, and d = 2 needs 4"},
+		{PreconditionedDescent{K: 1, P: [][]float64{{1, 2, 3}}}, fit,
+			"preconditioner 1 has 3 entries, and d = 2 needs 4"},
 		{NormalisedStep{Norm: inf}, fit, "norm +Inf of the normalised step is not finite"},
 		{Ridge{Lambda: 0}, fit, "ridge λ = 0: use a positive number, or LeastSquares for λ → 0"},
 		{Ridge{Lambda: nan}, fit, "ridge λ = NaN"},
 		{RLS{Lambda: -1}, fit, "RLS λ = -1: use a positive number"},
-		{Kalman{Sigma: -1, Variance: 1}, fit, "noise level σ = -1 of the Kalman filter: use a positive number, or LeastSquares"},
+		{Kalman{Sigma: -1, Variance: 1}, fit, "noise level σ = -1 of the Kalman filter: use a " +
+			"positive number, or LeastSquares"},
 		{Kalman{Sigma: 1e-160, Variance: 1}, fit, "noise level σ = 1e-160"},
 		{Kalman{Sigma: 1}, fit, "variance 0 of the entries of W"},
 		{NewtonSchulz{K: -2}, fit, "number of iterations K = -2"},
 		{Chebyshev{K: -2}, fit, "number of iterations K = -2"},
 		{ConjugateGradient{K: -2}, fit, "number of iterations K = -2"},
 		{Kaczmarz{}, fit, "number of sweeps K = 0: use K = 1 or more"},
-		{LinearAttention{D: 3}, fit, "linear attention has weights for d = 3 (V of 0 entries, M of 0), and the sequence has d = 2"},
+		{LinearAttention{D: 3}, fit, "linear attention has weights for d = 3 (V of 0 entries, M of " +
+			"0), and the sequence has d = 2"},
 	} {
 		if _, err := c.e.Start(c.s); err == nil || !strings.HasPrefix(err.Error(), c.want) {
 			t.Errorf("%T: got %v, want %s", c.e, err, c.want)
 		}
 	}
 	for _, e := range subjects(2, 4, make([]float64, 4)) {
-		for _, s := range []Sequence{{D: -1, T: 4, W: make([]float64, 1)}, {D: 2, T: 0, W: make([]float64, 4)}} {
+		for _, s := range []Sequence{{D: -1, T: 4, W: make([]float64, 1)},
+			{D: 2, T: 0, W: make([]float64, 4)}} {
 			if _, err := e.Start(s); err == nil {
 				t.Errorf("%s starts on %v", e.Name(), fmt.Sprint(s))
 			}

@@ -18,7 +18,8 @@ func StudentInterval(sample []float64, level float64) (Interval, error) {
 		return Interval{}, fmt.Errorf("an interval from %d values: use two or more", len(sample))
 	}
 	if !(level > 0 && level < 1) {
-		return Interval{}, fmt.Errorf("interval of level %v: use a fraction between 0 and 1, such as 0.95", level)
+		return Interval{}, fmt.Errorf("interval of level %v: use a fraction between 0 and 1, such "+
+			"as 0.95", level)
 	}
 	n := float64(len(sample))
 	mean, deviation := stat.MeanStdDev(sample, nil)

@@ -22,7 +22,8 @@ func TestStudentIntervalCovers(t *testing.T) {
 	const n = 4000
 	r, held := ar.Rand(1, "student", 0), 0
 	for range n {
-		i, err := StudentInterval([]float64{r.NormFloat64(), r.NormFloat64(), r.NormFloat64(), r.NormFloat64()}, 0.9)
+		i, err := StudentInterval([]float64{r.NormFloat64(), r.NormFloat64(), r.NormFloat64(),
+			r.NormFloat64()}, 0.9)
 		if err != nil {
 			t.Fatal(err)
 		}

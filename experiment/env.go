@@ -62,7 +62,8 @@ func (e Env) Backend() nn.NewBackend { return nn.OrReference(e.Processor.Or().Ne
 
 // Train trains a model of c, in the directory if there is one, from where an
 // earlier call was stopped.
-func (e Env) Train(ctx context.Context, c train.Config) (*nn.Transformer[float32], train.History, error) {
+func (e Env) Train(ctx context.Context,
+	c train.Config) (*nn.Transformer[float32], train.History, error) {
 	o := train.Options{Backend: e.Backend(), Observe: e.observe}
 	if e.Directory == "" {
 		return train.Train(ctx, c, o)

@@ -180,7 +180,8 @@ func Define[C Config, R any](s Spec[C, R]) Experiment {
 			for i := range found.Claims {
 				c := &found.Claims[i]
 				c.ID = s.Name + "/" + c.ID
-				if times[c.ID]++; times[c.ID] > 1 { // settings can make trials differ in what the ID does not say
+				// settings can make trials differ in what the ID does not say
+				if times[c.ID]++; times[c.ID] > 1 {
 					c.ID = fmt.Sprintf("%s#%d", c.ID, times[c.ID])
 				}
 				_, nobody := c.Author()

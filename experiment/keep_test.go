@@ -61,7 +61,8 @@ func TestReproduceGoesOn(t *testing.T) {
 	broken.Store(0)
 	got, found := collected(t, e, o)
 	if found != 5 || runs.Load() != 3 || !bytes.Equal(got, want) || len(n.said) != 0 {
-		t.Errorf("%d results were kept and %d trials run, said %q; want 5 and 3, and the outcome of one go", found, runs.Load(), n.said)
+		t.Errorf("%d results were kept and %d trials run, said %q; want 5 and 3, and the outcome of "+
+			"one go", found, runs.Load(), n.said)
 	}
 
 	plan, err := Plan(e, o)

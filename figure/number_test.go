@@ -20,6 +20,18 @@ func TestNumberIsNullWhenNotFinite(t *testing.T) {
 	}
 }
 
+func TestTextHasSixDigits(t *testing.T) {
+	for x, want := range map[float64]string{1234567: "1.23457e+06", 2. / 3: "0.666667", -2: "-2",
+		math.Inf(-1): "not finite"} {
+		if got := Text(x); got != want {
+			t.Errorf("%v is written %q, want %q", x, got, want)
+		}
+	}
+	if got := Text(math.NaN()); got != "not finite" {
+		t.Errorf("NaN is written %q", got)
+	}
+}
+
 // Values that are nil stay nil, so that what is not known is told from what is
 // empty.
 func TestValuesComeBack(t *testing.T) {

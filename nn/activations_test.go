@@ -22,8 +22,10 @@ func TestActivations(t *testing.T) {
 		name  string
 		shape []int
 	}{
-		{"embed", []int{6, 4}}, {"layers.0.q", []int{6, 2, 4}}, {"layers.0.k", []int{6, 2, 4}}, {"layers.0.v", []int{6, 2, 4}},
-		{"layers.0.attention", []int{2, 6, 6}}, {"layers.0.position", []int{2, 6, 6}}, {"layers.0.z", []int{6, 4}},
+		{"embed", []int{6, 4}}, {"layers.0.q", []int{6, 2, 4}}, {"layers.0.k", []int{6, 2, 4}},
+		{"layers.0.v", []int{6, 2, 4}},
+		{"layers.0.attention", []int{2, 6, 6}}, {"layers.0.position", []int{2, 6, 6}},
+		{"layers.0.z", []int{6, 4}},
 		{"layers.0.o", []int{6, 4}}, {"layers.0.norm", []int{6, 4}}, {"layers.0.skip", []int{6, 4}},
 		{"layers.0.hidden", []int{6, 8}}, {"layers.0.mlp", []int{6, 4}}, {"out", []int{6, 2}},
 	}
@@ -36,7 +38,8 @@ func TestActivations(t *testing.T) {
 			size *= s
 		}
 		if a.Name != want[i].name || !slices.Equal(a.Shape, want[i].shape) || len(a.Data) != size {
-			t.Errorf("activation %d is %s %v of %d numbers, want %v", i, a.Name, a.Shape, len(a.Data), want[i])
+			t.Errorf("activation %d is %s %v of %d numbers, want %v", i, a.Name, a.Shape, len(a.Data),
+				want[i])
 		}
 	}
 	for _, p := range list[4:6] {

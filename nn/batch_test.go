@@ -110,11 +110,16 @@ func TestBatchErrors(t *testing.T) {
 		batch Batch[float32]
 		want  string
 	}{
-		{Batch[float32]{0, 6, x, y}, "a batch of 0 sequences of 6 tokens is empty: use 1 or more of each"},
-		{Batch[float32]{3, 0, x, y}, "a batch of 3 sequences of 0 tokens is empty: use 1 or more of each"},
-		{Batch[float32]{2, 9, x, y}, "sequences of 9 tokens are longer than the model's 6 positions: use length 9 or more"},
-		{Batch[float32]{3, 6, x[1:], y}, "the tokens are 35 numbers: 3 sequences of 6 tokens of width 2 are 36"},
-		{Batch[float32]{3, 6, x, y[2:]}, "the targets are 34 numbers: 3 sequences of 6 targets of 2 coordinates are 36"},
+		{Batch[float32]{0, 6, x, y}, "a batch of 0 sequences of 6 tokens is empty: use 1 or more " +
+			"of each"},
+		{Batch[float32]{3, 0, x, y}, "a batch of 3 sequences of 0 tokens is empty: use 1 or more " +
+			"of each"},
+		{Batch[float32]{2, 9, x, y}, "sequences of 9 tokens are longer than the model's 6 positions: " +
+			"use length 9 or more"},
+		{Batch[float32]{3, 6, x[1:], y}, "the tokens are 35 numbers: 3 sequences of 6 tokens of " +
+			"width 2 are 36"},
+		{Batch[float32]{3, 6, x, y[2:]}, "the targets are 34 numbers: 3 sequences of 6 targets of 2 " +
+			"coordinates are 36"},
 		{Batch[float32]{3, 6, x, nil}, "the batch has no targets: a loss needs Y"},
 	} {
 		_, loss := m.Loss(t.Context(), test.batch)

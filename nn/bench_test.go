@@ -53,7 +53,8 @@ func gap[F Float](got []F, want []float64) float64 {
 func BenchmarkStep(b *testing.B) {
 	fig5, fig7 := DefaultConfig(), DefaultConfig()
 	fig5.Width, fig5.Embed, fig5.Residual, fig5.Length, fig5.Coords = 15, 15, true, 50, 5
-	fig7.Width, fig7.Embed, fig7.Heads, fig7.Position, fig7.Length, fig7.Coords = 5, 10, 8, ProductPosition, 50, 5
+	fig7.Width, fig7.Embed, fig7.Heads, fig7.Position, fig7.Length, fig7.Coords = 5, 10, 8,
+		ProductPosition, 50, 5
 	for _, c := range []struct {
 		name   string
 		config Config

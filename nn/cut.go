@@ -93,30 +93,37 @@ func strips(c, a kernel.Matrix) (rows bool, pieces, size, cost int) {
 	return false, (c.Cols + tileCols - 1) / tileCols, tileCols, tileCols * c.Rows * a.Cols
 }
 
+// whole says whether a product is left whole: it is small, or nobody has time to help. Most
+// are small, and what is asked of each of them takes its time.
+func (k *cutting) whole(c, a *kernel.Matrix) bool {
+	return c.Rows*c.Cols*a.Cols < 2*grain || !k.w.member.helped()
+}
+
 // Mul implements kernel.Kernel.
 func (k *cutting) Mul(c, a, b kernel.Matrix, add bool) {
-	if c.Rows*c.Cols*a.Cols < 2*grain || !k.w.member.helped() {
+	if k.whole(&c, &a) {
 		k.Kernel.Mul(c, a, b, add)
 		return
 	}
-	k.product(c, a, b, kernel.Lanes, func(c, a, b kernel.Matrix) { k.Kernel.Mul(c, a, b, add) })
+	k.product(c, a, b, add, kernel.Lanes, kernel.Kernel.Mul)
 }
 
 // MulShared implements kernel.Kernel.
 func (k *cutting) MulShared(c, a, b kernel.Matrix, add bool) {
-	if c.Rows*c.Cols*a.Cols < 2*grain || !k.w.member.helped() {
+	if k.whole(&c, &a) {
 		k.Kernel.MulShared(c, a, b, add)
 		return
 	}
-	k.product(c, a, b, 1, func(c, a, b kernel.Matrix) { k.Kernel.MulShared(c, a, b, add) })
+	k.product(c, a, b, add, 1, kernel.Kernel.MulShared)
 }
 
 // product does a product in strips; entries of a are unit numbers.
-func (k *cutting) product(c, a, b kernel.Matrix, unit int, do func(c, a, b kernel.Matrix)) {
+func (k *cutting) product(c, a, b kernel.Matrix, add bool, unit int,
+	do func(k kernel.Kernel, c, a, b kernel.Matrix, add bool)) {
 	rows, pieces, size, cost := strips(c, a)
 	parts := k.w.cuts(pieces, cost)
 	if parts == 1 {
-		do(c, a, b)
+		do(k.Kernel, c, a, b, add)
 		return
 	}
 	k.w.share(pieces, parts, func(from, to int) {
@@ -125,87 +132,74 @@ func (k *cutting) product(c, a, b kernel.Matrix, unit int, do func(c, a, b kerne
 			to = min(to, c.Rows)
 			part := a
 			part.Data, part.Rows = a.Data[from*a.Row*unit:], to-from
-			do(c.Slice(from, 0, to-from, c.Cols), part, b)
+			do(k.Kernel, c.Slice(from, 0, to-from, c.Cols), part, b, add)
 		} else {
 			to = min(to, c.Cols)
-			do(c.Slice(0, from, c.Rows, to-from), a, b.Slice(0, from, b.Rows, to-from))
+			do(k.Kernel, c.Slice(0, from, c.Rows, to-from), a, b.Slice(0, from, b.Rows, to-from), add)
 		}
 	})
 }
 
-// Sum implements kernel.Kernel.
-func (k *cutting) Sum(dst, src []float32) {
-	if parts := k.w.cuts(len(dst), costAdd); parts > 1 {
-		k.w.share(len(dst), parts, func(from, to int) {
-			k.Kernel.Sum(dst[from:to], src[from*kernel.Lanes:])
-		})
+// rowwise is what a loop over rows takes: matrices, of which it may have less than four,
+// and what is the same for all rows.
+type rowwise struct {
+	m           [4]kernel.Matrix
+	gamma, beta []float32
+	epsilon     float32
+}
+
+// rows does a loop whose entries cost so much each, in parts if others help. What it does
+// is no closure: that would be an allocation at every call, also of a loop left whole.
+func (k *cutting) rows(cost int, do func(k kernel.Kernel, l rowwise), l rowwise) {
+	n := l.m[0].Rows
+	parts := k.w.cuts(n, cost*l.m[0].Cols)
+	if parts == 1 {
+		do(k.Kernel, l)
 		return
 	}
-	k.Kernel.Sum(dst, src)
+	whole := l
+	k.w.share(n, parts, func(from, to int) {
+		part := whole
+		for i, m := range whole.m {
+			part.m[i] = m.SliceRows(from, to-from)
+		}
+		do(k.Kernel, part)
+	})
 }
 
 // Norm implements kernel.Kernel.
 func (k *cutting) Norm(y, normal, rstd, x kernel.Matrix, gamma, beta []float32, epsilon float32) {
-	if parts := k.w.cuts(x.Rows, costNorm*x.Cols); parts > 1 {
-		k.w.share(x.Rows, parts, func(i, to int) {
-			n := to - i
-			k.Kernel.Norm(y.SliceRows(i, n), normal.SliceRows(i, n), rstd.SliceRows(i, n),
-				x.SliceRows(i, n), gamma, beta, epsilon)
-		})
-		return
-	}
-	k.Kernel.Norm(y, normal, rstd, x, gamma, beta, epsilon)
+	k.rows(costNorm, func(k kernel.Kernel, l rowwise) {
+		k.Norm(l.m[1], l.m[2], l.m[3], l.m[0], l.gamma, l.beta, l.epsilon)
+	}, rowwise{[4]kernel.Matrix{x, y, normal, rstd}, gamma, beta, epsilon})
 }
 
 // Add implements kernel.Kernel.
 func (k *cutting) Add(dst, a, b kernel.Matrix) {
-	if parts := k.w.cuts(dst.Rows, costAdd*dst.Cols); parts > 1 {
-		k.w.share(dst.Rows, parts, func(i, to int) {
-			k.Kernel.Add(dst.SliceRows(i, to-i), a.SliceRows(i, to-i), b.SliceRows(i, to-i))
-		})
-		return
-	}
-	k.Kernel.Add(dst, a, b)
+	k.rows(costAdd, func(k kernel.Kernel, l rowwise) { k.Add(l.m[0], l.m[1], l.m[2]) },
+		rowwise{m: [4]kernel.Matrix{dst, a, b}})
 }
 
 // Relu implements kernel.Kernel.
 func (k *cutting) Relu(x kernel.Matrix) {
-	if parts := k.w.cuts(x.Rows, costAdd*x.Cols); parts > 1 {
-		k.w.share(x.Rows, parts, func(i, to int) { k.Kernel.Relu(x.SliceRows(i, to-i)) })
-		return
-	}
-	k.Kernel.Relu(x)
+	k.rows(costAdd, func(k kernel.Kernel, l rowwise) { k.Relu(l.m[0]) },
+		rowwise{m: [4]kernel.Matrix{x}})
 }
 
 // ReluBackward implements kernel.Kernel.
 func (k *cutting) ReluBackward(dx, y kernel.Matrix) {
-	if parts := k.w.cuts(dx.Rows, costAdd*dx.Cols); parts > 1 {
-		k.w.share(dx.Rows, parts, func(i, to int) {
-			k.Kernel.ReluBackward(dx.SliceRows(i, to-i), y.SliceRows(i, to-i))
-		})
-		return
-	}
-	k.Kernel.ReluBackward(dx, y)
+	k.rows(costAdd, func(k kernel.Kernel, l rowwise) { k.ReluBackward(l.m[0], l.m[1]) },
+		rowwise{m: [4]kernel.Matrix{dx, y}})
 }
 
 // GELU implements kernel.Kernel.
 func (k *cutting) GELU(y, x kernel.Matrix) {
-	if parts := k.w.cuts(x.Rows, costExp*x.Cols); parts > 1 {
-		k.w.share(x.Rows, parts, func(i, to int) {
-			k.Kernel.GELU(y.SliceRows(i, to-i), x.SliceRows(i, to-i))
-		})
-		return
-	}
-	k.Kernel.GELU(y, x)
+	k.rows(costExp, func(k kernel.Kernel, l rowwise) { k.GELU(l.m[0], l.m[1]) },
+		rowwise{m: [4]kernel.Matrix{y, x}})
 }
 
 // GELUBackward implements kernel.Kernel.
 func (k *cutting) GELUBackward(dx, x kernel.Matrix) {
-	if parts := k.w.cuts(dx.Rows, costExp*dx.Cols); parts > 1 {
-		k.w.share(dx.Rows, parts, func(i, to int) {
-			k.Kernel.GELUBackward(dx.SliceRows(i, to-i), x.SliceRows(i, to-i))
-		})
-		return
-	}
-	k.Kernel.GELUBackward(dx, x)
+	k.rows(costExp, func(k kernel.Kernel, l rowwise) { k.GELUBackward(l.m[0], l.m[1]) },
+		rowwise{m: [4]kernel.Matrix{dx, x}})
 }

@@ -47,7 +47,8 @@ type Engine struct {
 func NewEngine(model *Transformer[float32], k kernel.Kernel) (*Engine, error) {
 	switch model.mixer.(type) {
 	case fullHeads[float32], multiHead[float32]:
-		return &Engine{model: model, kernel: k, segment: segmentSize, memory: abreastMemory, crew: newCrew()}, nil
+		return &Engine{model: model, kernel: k, segment: segmentSize, memory: abreastMemory,
+			crew: newCrew()}, nil
 	}
 	return nil, fmt.Errorf("the engine has no fast form of the mixer %q: %w",
 		model.config.Mixer, errors.ErrUnsupported)

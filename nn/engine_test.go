@@ -117,3 +117,28 @@ func TestEngineSameBitsAtAnyWidth(t *testing.T) {
 		})
 	}
 }
+
+// TestBlocksAllocateAlike checks that what a block of 16 sequences allocates does not grow
+// with the number of layers; heads that share the width are handed out, by a few
+// allocations each time.
+func TestBlocksAllocateAlike(t *testing.T) {
+	models := kinds()
+	delete(models, "gpt")
+	for name, c := range models {
+		count := func(depth, blocks int) float64 {
+			c.Depth = depth
+			m, b := newModel[float32](t, c, 1), randomBatch[float32](c, blocks*kernel.Lanes, 1)
+			tame(m)
+			e := newEngine(t, m, kernel.Available()[0])
+			return testing.AllocsPerRun(2, func() {
+				if _, err := e.Gradient(t.Context(), b); err != nil {
+					t.Fatal(err)
+				}
+			})
+		}
+		more := func(depth int) float64 { return count(depth, 6) - count(depth, 2) }
+		if two, six := more(2), more(6); six > two {
+			t.Errorf("%s: 4 blocks more take %v allocations in six layers, %v in two", name, six, two)
+		}
+	}
+}

@@ -22,7 +22,8 @@ func counted(t *testing.T, c Config, length int) float64 {
 	b.X, b.Y = b.X[:length*c.Width], b.Y[:length*c.Coords]
 	m := newModel[float32](t, c, 1)
 	tame(m)
-	if _, err := newEngine(t, m, counter{plain, &flops, &entries}).Gradient(t.Context(), b); err != nil {
+	if _, err := newEngine(t, m, counter{plain, &flops, &entries}).Gradient(t.Context(),
+		b); err != nil {
 		t.Fatal(err)
 	}
 	return float64(flops.Load())

@@ -24,6 +24,7 @@ type lanes struct {
 	start         int    // the first sequence of the block
 	pairs         *pairs // the first layer in another form, or nil
 	layers        []*layerLanes
+	mixed         layerLanes    // the layer at work, its x being what the mixer sees
 	last          kernel.Matrix // (T, D+1) output of the last layer
 	final         normLanes     // of it, before the readout, if there is one
 	out           kernel.Matrix // (T, C) or (T, c) predictions, then their gradient

@@ -13,8 +13,8 @@ func (w *lanes) forward(f *folded, b Batch[float32], first, coords int, visit fu
 	for k := range w.segments() {
 		w.enter(k)
 		w.gather(f, b, first)
-		for l, layer := range f.layers {
-			w.forwardLayer(layer, l)
+		for l := range f.layers {
+			w.forwardLayer(&f.layers[l], l)
 		}
 		last := w.rows(w.last)
 		if w.config.FinalNorm {
@@ -44,7 +44,7 @@ func (w *lanes) backward(f, grad *folded) {
 			w.normBackward(w.d, w.normRows(w.final), f.gamma, grad.gamma, grad.beta)
 		}
 		for l := len(f.layers) - 1; l >= 0; l-- {
-			w.backwardLayer(f.layers[l], grad.layers[l], l)
+			w.backwardLayer(&f.layers[l], &grad.layers[l], l)
 		}
 		if grad.pos != nil {
 			pos := grad.pos[w.first*w.d.Cols:]
@@ -56,14 +56,14 @@ func (w *lanes) backward(f, grad *folded) {
 }
 
 // forwardLayer writes the input of layer l+1 from that of layer l.
-func (w *lanes) forwardLayer(f foldedLayer, l int) {
-	c, y := w.config, w.layer(l)
+func (w *lanes) forwardLayer(f *foldedLayer, l int) {
+	c, y, mixed := w.config, w.layer(l), &w.mixed
 	out := without(w.input(l + 1))
 	skip := out
 	if c.MLP > 0 {
 		skip = without(y.r)
 	}
-	mixed := y // by what the mixer sees
+	*mixed = y
 	if c.PreNorm {
 		n := y.norm
 		w.Norm(without(n.y), n.normal, n.rstd, without(y.x), f.gamma, f.beta, normEpsilon)
@@ -74,11 +74,11 @@ func (w *lanes) forwardLayer(f foldedLayer, l int) {
 	case l == 0 && w.pairs != nil:
 		w.pairs.output(w, f.base, mixed.x)
 	case c.split():
-		w.attendSplit(&f, &mixed)
+		w.attendSplit(f, mixed)
 	case c.quadratic(w.length):
-		w.attend(&f, &mixed)
+		w.attend(f, mixed)
 	default:
-		w.attendLinear(&f, &mixed)
+		w.attendLinear(f, mixed)
 	}
 	if c.postNorm() {
 		w.Norm(w.o, y.norm.normal, y.norm.rstd, w.o, f.gamma, f.beta, normEpsilon)
@@ -97,7 +97,7 @@ func (w *lanes) forwardLayer(f foldedLayer, l int) {
 }
 
 // forwardMLP writes out from y.r, which has the skip connection.
-func (w *lanes) forwardMLP(f foldedLayer, y layerLanes, out kernel.Matrix) {
+func (w *lanes) forwardMLP(f *foldedLayer, y layerLanes, out kernel.Matrix) {
 	c, x := w.config, y.r
 	if c.MLPNorm {
 		n := y.inner
@@ -118,7 +118,7 @@ func (w *lanes) forwardMLP(f foldedLayer, y layerLanes, out kernel.Matrix) {
 }
 
 // backwardMLP turns w.d from the gradient of the MLP's output into that of y.r.
-func (w *lanes) backwardMLP(f, g foldedLayer, y layerLanes) {
+func (w *lanes) backwardMLP(f, g *foldedLayer, y layerLanes) {
 	c, x := w.config, y.r
 	if c.MLPNorm {
 		x = y.inner.y
@@ -155,12 +155,12 @@ func (w *lanes) normBackward(d kernel.Matrix, n normLanes, gamma, dgamma, dbeta 
 
 // backwardLayer turns w.d from the gradient of the output of layer l into that
 // of its input, if anything before the mixer learns, and adds to g.
-func (w *lanes) backwardLayer(f, g foldedLayer, l int) {
-	c, y := w.config, w.layer(l)
+func (w *lanes) backwardLayer(f, g *foldedLayer, l int) {
+	c, y, mixed := w.config, w.layer(l), &w.mixed
 	if c.MLP > 0 {
 		w.backwardMLP(f, g, y)
 	}
-	learns, mixed := c.learns(l), y
+	*mixed = y
 	if c.Residual && !c.PreNorm {
 		copy(w.dx.Data, w.d.Data)
 	} else {
@@ -176,11 +176,11 @@ func (w *lanes) backwardLayer(f, g foldedLayer, l int) {
 	case l == 0 && w.pairs != nil:
 		w.pairs.gradient(w, g.base, mixed.x)
 	case c.split():
-		w.attendSplitBackward(&f, &g, &mixed, learns)
+		w.attendSplitBackward(f, g, mixed, c.learns(l))
 	case c.quadratic(w.length):
-		w.attendBackward(&f, &g, &mixed, learns)
+		w.attendBackward(f, g, mixed, c.learns(l))
 	default:
-		w.attendLinearBackward(&f, &g, &mixed, learns)
+		w.attendLinearBackward(f, g, mixed, c.learns(l))
 	}
 	if c.PreNorm {
 		w.normBackward(w.dx, y.norm, f.gamma, g.gamma, g.beta)

@@ -26,20 +26,32 @@ func TestNonFiniteIsNamed(t *testing.T) {
 		spoil func(m *Transformer[float32], b Batch[float32])
 		want  NonFiniteError
 	}{
-		{func(m *Transformer[float32], _ Batch[float32]) { parameter(m, "layers.1.up.bias")[3] = nan }, NonFiniteError{"layers.1.up.bias", 3}},
-		{func(m *Transformer[float32], _ Batch[float32]) { parameter(m, "pos")[5] = float32(math.Inf(1)) }, NonFiniteError{"pos", 5}},
-		{func(_ *Transformer[float32], b Batch[float32]) { b.x(sequence)[4] = nan }, NonFiniteError{"x", 4}},
-		{func(_ *Transformer[float32], b Batch[float32]) { b.y(sequence)[7] = nan }, NonFiniteError{"y", 7}},
-		{func(m *Transformer[float32], _ Batch[float32]) { large(parameter(m, "layers.0.v.weight"), 3e38) }, NonFiniteError{"layers.0.v", -1}},
-		{func(m *Transformer[float32], _ Batch[float32]) { large(parameter(m, "pos"), 1e25) }, NonFiniteError{"layers.0.position", -1}},
-		{func(m *Transformer[float32], _ Batch[float32]) { large(parameter(m, "layers.1.norm.weight"), 3e38) }, NonFiniteError{"layers.1.norm", -1}},
-		{func(m *Transformer[float32], _ Batch[float32]) { large(parameter(m, "out.weight"), 3e38) }, NonFiniteError{"out", -1}},
+		{func(m *Transformer[float32], _ Batch[float32]) { parameter(m, "layers.1.up.bias")[3] = nan },
+			NonFiniteError{"layers.1.up.bias", 3}},
+		{func(m *Transformer[float32], _ Batch[float32]) {
+			parameter(m, "pos")[5] = float32(math.Inf(1))
+		}, NonFiniteError{"pos", 5}},
+		{func(_ *Transformer[float32], b Batch[float32]) { b.x(sequence)[4] = nan },
+			NonFiniteError{"x", 4}},
+		{func(_ *Transformer[float32], b Batch[float32]) { b.y(sequence)[7] = nan },
+			NonFiniteError{"y", 7}},
+		{func(m *Transformer[float32], _ Batch[float32]) {
+			large(parameter(m, "layers.0.v.weight"), 3e38)
+		}, NonFiniteError{"layers.0.v", -1}},
+		{func(m *Transformer[float32], _ Batch[float32]) { large(parameter(m, "pos"), 1e25) },
+			NonFiniteError{"layers.0.position", -1}},
+		{func(m *Transformer[float32], _ Batch[float32]) {
+			large(parameter(m, "layers.1.norm.weight"), 3e38)
+		}, NonFiniteError{"layers.1.norm", -1}},
+		{func(m *Transformer[float32], _ Batch[float32]) { large(parameter(m, "out.weight"), 3e38) },
+			NonFiniteError{"out", -1}},
 	} {
 		m, b := newModel[float32](t, c, 1), randomBatch[float32](c, 40, 1)
 		test.spoil(m, b)
 		check := func(method string, err error) {
 			var bad NonFiniteError
-			if !errors.As(err, &bad) || bad.Tensor != test.want.Tensor || test.want.Index >= 0 && bad.Index != test.want.Index {
+			if !errors.As(err, &bad) || bad.Tensor != test.want.Tensor || test.want.Index >= 0 &&
+				bad.Index != test.want.Index {
 				t.Errorf("%s: %v, want %v", method, err, test.want)
 			}
 		}
@@ -92,7 +104,8 @@ func TestNonFiniteSums(t *testing.T) {
 		t.Errorf("%v, want a gradient", err)
 	}
 	few.X[0] = 1
-	if _, err = narrow.Pullback(t.Context(), few, []float32{0, float32(math.NaN()), 0}, AllPaths); err != (NonFiniteError{"gradient of x", 0}) {
+	if _, err = narrow.Pullback(t.Context(), few, []float32{0, float32(math.NaN()), 0},
+		AllPaths); err != (NonFiniteError{"gradient of x", 0}) {
 		t.Errorf("%v, want the gradient of x", err)
 	}
 }

@@ -60,7 +60,8 @@ func TestWeightsRoundTrip(t *testing.T) {
 	}
 
 	wide := newModel[float64](t, c, 2)
-	weights := slices.DeleteFunc(file.Tensors, func(t safetensors.Tensor) bool { return strings.HasPrefix(t.Name, "adam.") })
+	weights := slices.DeleteFunc(file.Tensors,
+		func(t safetensors.Tensor) bool { return strings.HasPrefix(t.Name, "adam.") })
 	if err := Import(Tensors(wide.Parameters()), weights); err != nil {
 		t.Fatal(err)
 	}
@@ -94,11 +95,14 @@ func TestImportErrors(t *testing.T) {
 			return append(f, safetensors.FromSlice("pos", []int{1}, []float32{0}))
 		}, `"pos" in the file is no tensor of the model`},
 		"shapes": {func(f []safetensors.Tensor) []safetensors.Tensor {
-			*at(f, "layers.0.o.weight") = safetensors.FromSlice("layers.0.o.weight", []int{9}, make([]float32, 9))
+			*at(f, "layers.0.o.weight") = safetensors.FromSlice("layers.0.o.weight", []int{9},
+				make([]float32, 9))
 			*at(f, "out.weight") = safetensors.FromSlice("out.weight", []int{4, 3}, make([]float32, 12))
 			return f
-		}, "layers.0.o.weight has shape [9] in the file and [3 3] in the model: use the configuration the file was saved with\n" +
-			"out.weight has shape [4 3] in the file and [3 3] in the model: use the configuration the file was saved with"},
+		}, "layers.0.o.weight has shape [9] in the file and [3 3] in the model: use the " +
+			"configuration the file was saved with\n" +
+			"out.weight has shape [4 3] in the file and [3 3] in the model: use the configuration the " +
+			"file was saved with"},
 		"dtype": {func(f []safetensors.Tensor) []safetensors.Tensor {
 			*at(f, "out.bias") = safetensors.FromSlice("out.bias", []int{3}, make([]int64, 3))
 			return f
@@ -141,7 +145,8 @@ func TestImportOfAnotherModel(t *testing.T) {
 		t.Fatal("30 layers were read as 1")
 	}
 	lines := strings.Split(err.Error(), "\n")
-	if len(lines) != maxComplaints+1 || lines[maxComplaints] != "and 270 more: use the configuration the file was saved with" {
+	if len(lines) != maxComplaints+1 || lines[maxComplaints] != "and 270 more: use the "+
+		"configuration the file was saved with" {
 		t.Errorf("%d lines, the last %q", len(lines), lines[len(lines)-1])
 	}
 }

@@ -25,8 +25,9 @@ const (
 // AtMost, the lower one where it is AtLeast. Its statement says so, and names
 // the mean. The tolerance only ever gives, it never takes: it is not negative.
 type Claim struct {
-	ID        string        `json:"id"`        // unique over all experiments: EXPERIMENT/NAME
-	Source    string        `json:"source"`    // who makes it: "Prop. 2", "Fig. 7", "Zheng et al. 2024", "ours"
+	ID string `json:"id"` // unique over all experiments: EXPERIMENT/NAME
+	// who makes it: "Prop. 2", "Fig. 7", "Zheng et al. 2024", "ours"
+	Source    string        `json:"source"`
 	Statement string        `json:"statement"` // a sentence that begins with the finding
 	Measured  figure.Number `json:"measured"`  // null in JSON when it is not finite
 	Predicted float64       `json:"predicted"`

@@ -27,7 +27,8 @@ func TestArraysAreTheModelThatMadeThem(t *testing.T) {
 	model := like(estimator.Chebyshev{K: 4})
 	arrays, g := saved(t, model, 120, 60)
 	live, stored := nearestOf(t, model, g), nearestOf(t, arrays, g)
-	if !reflect.DeepEqual(stored.MSE, live.MSE) || !slices.Equal(stored.PositionMSE, live.PositionMSE) {
+	if !reflect.DeepEqual(stored.MSE, live.MSE) || !slices.Equal(stored.PositionMSE,
+		live.PositionMSE) {
 		t.Errorf("errors %v, want %v", stored.MSE, live.MSE)
 	}
 	for i, e := range stored.Alignments {

@@ -28,7 +28,8 @@ func (m *Model) OneStep(eta float64) (*Model, error) {
 	if c.Mixer != "" || c.Depth != 1 || c.Heads != 1 || c.Norm || !c.Residual || c.MLP > 0 ||
 		c.Attention != nn.LinearAttention ||
 		c.Position != nn.NoPosition || c.Tokens != ar.Augmented || c.Embed != c.Width {
-		return nil, errors.New("a gradient step can be constructed for one linear layer of one head without norm, MLP and positions on augmented tokens: train with --norm=false")
+		return nil, errors.New("a gradient step can be constructed for one linear layer of one head " +
+			"without norm, MLP and positions on augmented tokens: train with --norm=false")
 	}
 	model, err := m.clone()
 	if err != nil {
@@ -64,7 +65,8 @@ func (m *Model) OneStep(eta float64) (*Model, error) {
 func (m *Model) Interpolate(ctx context.Context, to *Model, alphas []float64,
 	s ar.Batch[float64]) ([]float64, error) {
 	if m.Config.Config != to.Config.Config {
-		return nil, errors.New("the models have different shapes: interpolate between models of one configuration")
+		return nil, errors.New("the models have different shapes: interpolate between models of one " +
+			"configuration")
 	}
 	from, end := m.parameters(), to.parameters()
 	var all []float64

@@ -96,7 +96,8 @@ func (c Contest) positions(holds func(Leader) bool) string {
 func (c Contest) byPosition() figure.Section {
 	s := figure.Section{Title: "By position",
 		Header: []string{"T", "BEST", "ITS MSE [95 %]", "NOT TOLD FROM IT"},
-		Text:   "Each predicts s_{T+1} from s_1 … s_T. All numbers are in estimate.json and in the figure."}
+		Text: "Each predicts s_{T+1} from s_1 … s_T. All numbers are in estimate.json and in the " +
+			"figure."}
 	for _, t := range shownPositions(len(c.Leaders)) {
 		l := c.Leaders[t]
 		best := c.Estimators[slices.IndexFunc(c.Estimators,

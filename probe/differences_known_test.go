@@ -149,3 +149,17 @@ func TestDifferencesOfTheFirstSequences(t *testing.T) {
 		}
 	}
 }
+
+// Of a sequence of three positions the second state and the third are moved by 1 either way.
+// The first moves the prediction before it by 3 a unit and its own by 5, the other those
+// before it by 1 and 2 and its own by 7: 3 is the most that a prediction looks ahead.
+func TestQuotientsByHand(t *testing.T) {
+	s := ar.Batch[float64]{N: 4, T: 3, D: 1, States: []float64{
+		0, -1, 0, 0 /**/, 0, 1, 0, 0 /**/, 0, 0, -1, 0 /**/, 0, 0, 1, 0}}
+	answers := []float64{-3, -5, 0 /**/, 3, 5, 0 /**/, -1, -2, -7 /**/, 1, 2, 7}
+	gamma := make([]float64, 3)
+	if ahead := quotients(gamma, s, answers, 1); ahead != 3 ||
+		!slices.Equal(gamma, []float64{0, 5, 7}) {
+		t.Errorf("looks ahead by %v, maps %v", ahead, gamma)
+	}
+}

@@ -52,8 +52,9 @@ func mapFigure(a Analysis) figure.Figure {
 			figure.NewSeries("with Γ'", figure.Dashed, positions, a.Distance.Total),
 		}}
 	return figure.Figure{Name: "map", Title: "The in-context map Γ", Columns: 3,
-		Panels:  []figure.Panel{errors, away, spectrumPanel(a)},
-		Caption: "Error by position; the distance of Γ from W, on and off the span of the context; the eigenvalues of both."}
+		Panels: []figure.Panel{errors, away, spectrumPanel(a)},
+		Caption: "Error by position; the distance of Γ from W, on and off the span of the context; " +
+			"the eigenvalues of both."}
 }
 
 func spectrumPanel(a Analysis) figure.Panel {
@@ -176,7 +177,8 @@ func headFigure(a Analysis) figure.Figure {
 func encodingFigure(a Analysis) figure.Figure {
 	f := figure.Figure{Name: "encoding", Title: "Positional encoding",
 		Columns: min(4, len(a.Encodings)),
-		Caption: "As learnt, and the cosine nearest to it where half a period of it or more is seen: of the first eight heads or coordinates."}
+		Caption: "As learnt, and the cosine nearest to it where half a period of it or more is seen: " +
+			"of the first eight heads or coordinates."}
 	for _, e := range a.Encodings[:min(maxPanels, len(a.Encodings))] {
 		positions := figure.Positions(len(e.Values))
 		panel := figure.Panel{Kind: figure.Lines, Title: e.Name, X: figure.Axis{Label: "position"},
@@ -193,8 +195,10 @@ func encodingFigure(a Analysis) figure.Figure {
 
 func pathFigure(a Analysis) figure.Figure {
 	return figure.Figure{Name: "path", Title: "On the way to a gradient step", Columns: 1,
-		Caption: "Error between the trained model, at 0, and one that does one gradient step by construction, at 1.",
+		Caption: "Error between the trained model, at 0, and one that does one gradient step by " +
+			"construction, at 1.",
 		Panels: []figure.Panel{{Kind: figure.Lines, Title: fmt.Sprintf("η = %.4g", a.Path.Eta),
 			X: figure.Axis{Label: "share of the constructed model"},
-			Y: figure.Axis{Label: "MSE"}, Series: []figure.Series{figure.NewSeries("mixed parameters", figure.Solid, a.Path.Alpha, a.Path.MSE)}}}}
+			Y: figure.Axis{Label: "MSE"}, Series: []figure.Series{figure.NewSeries("mixed parameters",
+				figure.Solid, a.Path.Alpha, a.Path.MSE)}}}}
 }

@@ -18,7 +18,8 @@ import (
 )
 
 // built is a model whose parameters are all 0 but those that set writes.
-func built(t *testing.T, change func(*train.Config), set func(own map[string][]float64, c train.Config)) *Model {
+func built(t *testing.T, change func(*train.Config), set func(own map[string][]float64,
+	c train.Config)) *Model {
 	t.Helper()
 	m, err := Untrained(configuration(change))
 	if err != nil {
@@ -88,7 +89,8 @@ func TestCopierIsCopyLast(t *testing.T) {
 	}
 	a, err := maps.Align(t.Context(), s, estimator.CopyLast{})
 	zeros := make([]float64, s.T)
-	if err != nil || !near(a.PredictionDistance, zeros, 1e-14) || !near(a.MapDistance, zeros, 1e-14) || math.Abs(a.MeanCosine()-1) > 1e-14 {
+	if err != nil || !near(a.PredictionDistance, zeros, 1e-14) ||
+		!near(a.MapDistance, zeros, 1e-14) || math.Abs(a.MeanCosine()-1) > 1e-14 {
 		t.Errorf("beside CopyLast: %+v (%v)", a, err)
 	}
 	errors, err := m.MSE(t.Context(), s)
@@ -126,8 +128,10 @@ func TestStepperIsOneStep(t *testing.T) {
 					}
 				}
 			}
-			if p := n*s.T + at; !near(maps.At(n, at), want, 1e-13) || !near(maps.Previous[p*9:p*9+9], make([]float64, 9), 1e-13) {
-				t.Fatalf("T = %d: Γ = %v, want %v, and Γ' = %v", at+1, maps.At(n, at), want, maps.Previous[p*9:p*9+9])
+			if p := n*s.T + at; !near(maps.At(n, at), want, 1e-13) ||
+				!near(maps.Previous[p*9:p*9+9], make([]float64, 9), 1e-13) {
+				t.Fatalf("T = %d: Γ = %v, want %v, and Γ' = %v", at+1, maps.At(n, at), want,
+					maps.Previous[p*9:p*9+9])
 			}
 			next := make([]float64, 3)
 			for i := range next {
@@ -143,7 +147,8 @@ func TestStepperIsOneStep(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if again := mapsOf(t, other, s); !near(again.Gamma, maps.Gamma, 1e-9) || !near(again.Predictions, maps.Predictions, 1e-9) {
+	if again := mapsOf(t, other, s); !near(again.Gamma, maps.Gamma, 1e-9) ||
+		!near(again.Predictions, maps.Predictions, 1e-9) {
 		t.Error("OneStep is another step")
 	}
 }
@@ -151,7 +156,8 @@ func TestStepperIsOneStep(t *testing.T) {
 // orthonormal is a context of the unit vectors, s_t = e_t, on which a step of
 // size 1 is exact least squares: G is then the projection on the span.
 func orthonormal(c train.Config, n int) ar.Batch[float64] {
-	s := ar.Batch[float64]{N: n, T: c.D, D: c.D, States: make([]float64, n*(c.D+1)*c.D), Contexts: make([]ar.Context, n)}
+	s := ar.Batch[float64]{N: n, T: c.D, D: c.D, States: make([]float64, n*(c.D+1)*c.D),
+		Contexts: make([]ar.Context, n)}
 	for k := range n {
 		w := make([]float64, c.D*c.D) // e_1 → e_2 → … → ±e_1
 		for t := range c.D + 1 {
@@ -184,20 +190,23 @@ func TestStepperIsLeastSquaresOnOrthonormalTokens(t *testing.T) {
 	r, err := maps.Distance(s)
 	// Of the three columns of W, of norm 1 each, T - 1 are known at T.
 	whole := []float64{1, math.Sqrt(2. / 3), math.Sqrt(1. / 3)}
-	if err != nil || !near(r.Whole, whole, 1e-14) || !near(r.On, zeros, 1e-14) || !near(r.Off, zeros, 1e-14) || !near(r.Total, whole, 1e-14) {
+	if err != nil || !near(r.Whole, whole, 1e-14) || !near(r.On, zeros, 1e-14) ||
+		!near(r.Off, zeros, 1e-14) || !near(r.Total, whole, 1e-14) {
 		t.Errorf("beside W: %+v, want %v (%v)", r, whole, err)
 	}
 	// Twice the step: on the span Γ is W too much, as much as is known.
 	double := mapsOf(t, stepper(t, 2), s)
 	r, err = double.Distance(s)
 	known := []float64{0, math.Sqrt(1. / 3), math.Sqrt(2. / 3)}
-	if err != nil || !near(r.On, known, 1e-14) || !near(r.Off, zeros, 1e-14) || !near(r.Whole, []float64{1, 1, 1}, 1e-14) {
+	if err != nil || !near(r.On, known, 1e-14) || !near(r.Off, zeros, 1e-14) ||
+		!near(r.Whole, []float64{1, 1, 1}, 1e-14) {
 		t.Errorf("twice the step: %+v, want %v on the span (%v)", r, known, err)
 	}
 	// The identity off the span: d - (T-1) directions are made up.
 	copied := mapsOf(t, copier(t), s)
 	r, err = copied.Distance(s)
-	if made := []float64{1, math.Sqrt(2. / 3), math.Sqrt(1. / 3)}; err != nil || !near(r.Off, made, 1e-14) {
+	if made := []float64{1, math.Sqrt(2. / 3), math.Sqrt(1. / 3)}; err != nil ||
+		!near(r.Off, made, 1e-14) {
 		t.Errorf("the identity: %+v, want %v off the span (%v)", r, made, err)
 	}
 }
@@ -216,7 +225,8 @@ func TestAlignOfKnownMaps(t *testing.T) {
 		t.Fatal(err)
 	}
 	// cos = tr/(|Γ||1|) = 2/(√12 √3) = 1/3; |Γ - 1|² = 4·2 + 2·1 + 1 = 11.
-	if !near(a.PerSequence, []float64{1, 1. / 3}, 1e-14) || math.Abs(a.MeanCosine()-2./3) > 1e-14 || math.Abs(a.Cosine[4]-2./3) > 1e-14 {
+	if !near(a.PerSequence, []float64{1, 1. / 3}, 1e-14) || math.Abs(a.MeanCosine()-2./3) > 1e-14 ||
+		math.Abs(a.Cosine[4]-2./3) > 1e-14 {
 		t.Errorf("cosines %v, want 1 and 1/3", a.PerSequence)
 	}
 	if want := math.Sqrt(11./3) / 2; math.Abs(a.MapDistance[2]-want) > 1e-14 {
@@ -228,8 +238,10 @@ func TestAlignOfKnownMaps(t *testing.T) {
 	}
 	// The copier's prediction is s_T, of norm 1, and Zero's error is |s|²/d.
 	for at := range s.T {
-		if math.Abs(zero.PredictionDistance[at]-1/math.Sqrt(3)) > 1e-14 || math.Abs(zero.Error[at]-1./3) > 1e-14 || !math.IsNaN(zero.Cosine[at]) {
-			t.Errorf("T = %d beside zero: %v apart, error %v, cosine %v", at+1, zero.PredictionDistance[at], zero.Error[at], zero.Cosine[at])
+		if math.Abs(zero.PredictionDistance[at]-1/math.Sqrt(3)) > 1e-14 ||
+			math.Abs(zero.Error[at]-1./3) > 1e-14 || !math.IsNaN(zero.Cosine[at]) {
+			t.Errorf("T = %d beside zero: %v apart, error %v, cosine %v", at+1,
+				zero.PredictionDistance[at], zero.Error[at], zero.Cosine[at])
 		}
 	}
 }
@@ -253,7 +265,8 @@ func TestSpectrumOfKnownMatrices(t *testing.T) {
 	}{
 		{[]float64{3, 1, 0, -2}, 2, [][2]float64{{-2, 0}, {3, 0}}},
 		{[]float64{0.5, -2, 2, 0.5}, 2, [][2]float64{{0.5, -2}, {0.5, 2}}},
-		{[]float64{0, 0, 1, 1, 0, 0, 0, 1, 0}, 3, [][2]float64{{-0.5, -math.Sqrt(3) / 2}, {-0.5, math.Sqrt(3) / 2}, {1, 0}}},
+		{[]float64{0, 0, 1, 1, 0, 0, 0, 1, 0}, 3, [][2]float64{{-0.5, -math.Sqrt(3) / 2},
+			{-0.5, math.Sqrt(3) / 2}, {1, 0}}},
 	} {
 		values, err := Spectrum(c.matrix, c.d)
 		if err != nil {
@@ -329,7 +342,8 @@ func TestHeadsOfKnownGeometry(t *testing.T) {
 	// The second is orthogonal to the others: eigenvalue 1, and those of
 	// [[36, 48], [48, 400]], 218 ± √(182² + 48²).
 	root := math.Hypot(182, 48)
-	if want := entropyRank(1, math.Sqrt(218+root), math.Sqrt(218-root)); math.Abs(h.EffectiveRank-want) > 1e-10 {
+	if want := entropyRank(1, math.Sqrt(218+root),
+		math.Sqrt(218-root)); math.Abs(h.EffectiveRank-want) > 1e-10 {
 		t.Errorf("effective rank %v, want %v", h.EffectiveRank, want)
 	}
 }
@@ -384,7 +398,8 @@ func TestHeadsMultiplyTheirFactors(t *testing.T) {
 			for j := range 3 {
 				value, score := dot(u[i], u[j])/(norm(u[i])*norm(u[j])), dot(a[i], a[j])/(norm(a[i])*norm(a[j]))
 				if math.Abs(g.Values[i*3+j]-value) > 1e-12 || math.Abs(g.Scores[i*3+j]-score) > 1e-12 {
-					t.Errorf("heads %d and %d: %v and %v, want %v and %v", i, j, g.Values[i*3+j], g.Scores[i*3+j], value, score)
+					t.Errorf("heads %d and %d: %v and %v, want %v and %v", i, j, g.Values[i*3+j],
+						g.Scores[i*3+j], value, score)
 				}
 			}
 		}
@@ -399,7 +414,8 @@ func TestEffectiveRankAtItsEnds(t *testing.T) {
 	for _, c := range []struct {
 		u    [][]float64
 		want float64
-	}{{[][]float64{one, two}, 2}, {[][]float64{one, one}, 1}, {[][]float64{one, zero}, 1}, {[][]float64{zero, zero}, 0}} {
+	}{{[][]float64{one, two}, 2}, {[][]float64{one, one}, 1}, {[][]float64{one, zero}, 1},
+		{[][]float64{zero, zero}, 0}} {
 		all, err := headed(t, c.u, [][]float64{one, one}).Heads()
 		if err != nil || math.Abs(all[0].EffectiveRank-c.want) > 1e-7 {
 			t.Errorf("effective rank %v, want %v (%v)", all[0].EffectiveRank, c.want, err)
@@ -425,10 +441,12 @@ func TestScoresAreTheAttention(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	q, k := mat.NewDense(6, 6, m.parameters()["layers.0.q.weight"]), mat.NewDense(6, 6, m.parameters()["layers.0.k.weight"])
+	q, k := mat.NewDense(6, 6, m.parameters()["layers.0.q.weight"]),
+		mat.NewDense(6, 6, m.parameters()["layers.0.k.weight"])
 	var score mat.Dense
 	score.Mul(k.T(), q)
-	if want := mat.Norm(&score, 2) / math.Sqrt(6) * math.Sqrt(6); math.Abs(heads[0].Norms[0]-want) > 1e-10 {
+	if want := mat.Norm(&score,
+		2) / math.Sqrt(6) * math.Sqrt(6); math.Abs(heads[0].Norms[0]-want) > 1e-10 {
 		t.Errorf("|U||M| = %v, want %v", heads[0].Norms[0], want)
 	}
 	s := sequences(t, m.Config, 1)

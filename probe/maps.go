@@ -60,7 +60,8 @@ func (m *Model) maps(ctx context.Context, b nn.Batch[float64]) (Maps, error) {
 	}
 	lagged, ok := tokens.(ar.Lagged)
 	if !ok {
-		return Maps{}, fmt.Errorf("%w: an in-context map, since tokens %s do not hold the last states one after the other", ErrNotOffered, m.Config.Tokens)
+		return Maps{}, fmt.Errorf("%w: an in-context map, since tokens %s do not hold the last "+
+			"states one after the other", ErrNotOffered, m.Config.Tokens)
 	}
 	zeros, states := lagged.Blocks()
 	out, err := m.Net.Predict(ctx, b)
@@ -105,7 +106,8 @@ func (m Maps) At(n, t int) []float64 {
 type Distance struct {
 	Whole []float64 `json:"whole"` // (T) |Γ - W|/|W|
 	On    []float64 `json:"on"`    // (T) |(Γ - W)P|/|W|, what could have been learnt and was not
-	Off   []float64 `json:"off"`   // (T) |Γ(1 - P)|/|W|, what is made up where the context shows nothing
+	// (T) |Γ(1 - P)|/|W|, what is made up where the context shows nothing
+	Off []float64 `json:"off"`
 	// Total (T) is |Γ + Γ'W⁻¹ - W|/|W| of an augmented query: since
 	// s_{T-1} = W⁻¹ s_T, a model can carry part of W through its second slot. Of
 	// plain tokens it is Whole.

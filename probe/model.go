@@ -171,11 +171,13 @@ func (m *Model) Batch(s ar.Batch[float64]) (nn.Batch[float64], error) {
 func (m *Model) fits(d, t int) error {
 	switch {
 	case d != m.Config.D:
-		return fmt.Errorf("the sequence has tokens of dimension %d and the model was trained on %d: use a model of dimension %d, train --d %d", d, m.Config.D, d, d)
+		return fmt.Errorf("the sequence has tokens of dimension %d and the model was trained on %d: "+
+			"use a model of dimension %d, train --d %d", d, m.Config.D, d, d)
 	case t < 1:
 		return errors.New("the sequence has no tokens")
 	case m.Config.Position != nn.NoPosition && t > m.Config.Length:
-		return fmt.Errorf("the sequence has %d tokens and the model's table of positions %d: cut the sequence, or train with --length %d", t, m.Config.Length, t)
+		return fmt.Errorf("the sequence has %d tokens and the model's table of positions %d: cut the "+
+			"sequence, or train with --length %d", t, m.Config.Length, t)
 	}
 	return nil
 }

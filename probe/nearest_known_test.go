@@ -17,7 +17,8 @@ func counted(n int) *nearness {
 		estimator.LeastSquares{}}, models: make([]Predictor, 1), moments: newMoments(3)}
 	for i := range n {
 		off := float64(i) - float64(n-1)/2
-		c.moments.add([]float64{8 + 0.8*off/float64(n), 4 + 0.4*off/float64(n), 1 + 0.1*off/float64(n)}, 0)
+		c.moments.add([]float64{8 + 0.8*off/float64(n), 4 + 0.4*off/float64(n), 1 + 0.1*off/float64(n)},
+			0)
 	}
 	return c
 }
@@ -152,7 +153,8 @@ func TestNearestPageByHand(t *testing.T) {
 		t.Errorf("%s\nwant\n%s", got, want)
 	}
 	a.Nearest.Above, a.Nearest.Controls[0].Clear = false, false
-	if got, want := a.Summary(), "Nothing above the controls: the predictions are nearest to those of "+
+	if got, want := a.Summary(), "Nothing above the controls: the predictions are nearest to "+
+		"those of "+
 		"ridge, 1 [0.5, 1.5] apart, 12.5 % of their size, and that is not less, by more than chance, "+
 		"than what is expected without any algorithm (near: 3 [2.5, 3.5]). No algorithm is named for "+
 		"the predictions."+layers+limits; got != want {
@@ -162,7 +164,8 @@ func TestNearestPageByHand(t *testing.T) {
 	for _, row := range nearestSection(a).Rows {
 		rows = append(rows, strings.Join(row, "|"))
 	}
-	if got, want := strings.Join(rows, "\n"), "ridge|1 [0.5, 1.5]|nearest\nKaczmarz|2 [1.5, 2.5]|next\n"+
+	if got, want := strings.Join(rows, "\n"), "ridge|1 [0.5, 1.5]|nearest\nKaczmarz|2 [1.5, "+
+		"2.5]|next\n"+
 		"control: near|3 [2.5, 3.5]|no\ncontrol: far|4 [3.5, 4.5]|yes"; got != want {
 		t.Errorf("%s\nwant\n%s", got, want)
 	}

@@ -138,7 +138,8 @@ func TestHiddenIsWhatTheReadoutReads(t *testing.T) {
 			for i := range d {
 				want := dot(own["out.weight"][i*width:(i+1)*width], h) + own["out.bias"][i]
 				if math.Abs(predictions[p*d+i]-want) > 1e-12 {
-					t.Fatalf("layer %d, token %d: the prediction is %v, the readout of what it passes on %v", l, p, predictions[p*d+i], want)
+					t.Fatalf("layer %d, token %d: the prediction is %v, the readout of what it passes on %v",
+						l, p, predictions[p*d+i], want)
 				}
 			}
 		}
@@ -672,14 +673,17 @@ func TestEstimatorsByName(t *testing.T) {
 		}
 		return strings.Join(list, "; ")
 	}
-	const fixed = "zero; copy last; gradient descent, k = 1; gradient descent by position, k = 1; gradient descent, k = 4; normalised step; " +
-		"linear attention; Kaczmarz, k = 1; Newton-Schulz, k = 4; Chebyshev, k = 4; conjugate gradient, k = 2; "
+	const fixed = "zero; copy last; gradient descent, k = 1; gradient descent by position, k = 1; " +
+		"gradient descent, k = 4; normalised step; " +
+		"linear attention; Kaczmarz, k = 1; Newton-Schulz, k = 4; Chebyshev, k = 4; conjugate " +
+		"gradient, k = 2; "
 	quiet, noisy, large := names(0, fitting), names(0.2, fitting), names(0, wideFitting)
 	if !strings.HasPrefix(quiet, fixed+"ridge, λ") ||
 		!strings.HasSuffix(quiet, "; preconditioned descent by position, k = 1; least squares") {
 		t.Errorf("without noise: %s", quiet)
 	}
-	if !strings.HasSuffix(noisy, "; preconditioned descent by position, k = 1; Kalman, σ = 0.2; least squares") {
+	if !strings.HasSuffix(noisy, "; preconditioned descent by position, k = 1; Kalman, σ = 0.2; "+
+		"least squares") {
 		t.Errorf("with noise: %s", noisy)
 	}
 	if strings.Contains(large, "preconditioned") {
@@ -709,8 +713,10 @@ func TestEstimatorsByName(t *testing.T) {
 	for _, e := range algorithms {
 		list = append(list, e.Name())
 	}
-	if got := strings.Join(list, "; "); got != "zero; gradient descent, k = 1; gradient descent, k = 2; gradient descent, k = 4; gradient descent, k = 8; "+
-		"Newton-Schulz, k = 1; Newton-Schulz, k = 2; Newton-Schulz, k = 3; Newton-Schulz, k = 4; Newton-Schulz, k = 5; Newton-Schulz, k = 6; "+
+	if got := strings.Join(list, "; "); got != "zero; gradient descent, k = 1; gradient descent, k "+
+		"= 2; gradient descent, k = 4; gradient descent, k = 8; "+
+		"Newton-Schulz, k = 1; Newton-Schulz, k = 2; Newton-Schulz, k = 3; Newton-Schulz, k = 4; "+
+		"Newton-Schulz, k = 5; Newton-Schulz, k = 6; "+
 		"conjugate gradient, k = 1; conjugate gradient, k = 2; conjugate gradient, k = 3; least squares" {
 		t.Errorf("the columns are %s", got)
 	}

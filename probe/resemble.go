@@ -29,7 +29,8 @@ type Resemblance struct {
 	// little, both errors are the target, and where they are good, what is left
 	// is what no one can know. A similarity means something only as far as it
 	// exceeds these.
-	Untrained figure.Values `json:"untrained"` // (L, columns) before the first step, readouts fitted too
+	// (L, columns) before the first step, readouts fitted too
+	Untrained figure.Values `json:"untrained"`
 	// Permuted (L, columns) is of the model that sees its context in another order than
 	// the algorithm; nil if it cannot be asked.
 	Permuted figure.Values `json:"permuted"`

@@ -154,7 +154,8 @@ func resemblanceSection(a Analysis) figure.Section {
 		s.Text += " The model before training cannot be asked; in its place is " + r.Control + "."
 	}
 	if r.Permuted == nil {
-		s.Text += " The model cannot be asked with its context in another order, so that control is missing."
+		s.Text += " The model cannot be asked with its context in another order, so that control is " +
+			"missing."
 	}
 	for l := range len(r.Trained) / len(r.Algorithms) {
 		best, ok := r.MostLike(l)

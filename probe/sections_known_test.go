@@ -31,7 +31,8 @@ func TestMapNoteByHand(t *testing.T) {
 // A control that could not be had is told, and another in its place stands above its column.
 func TestResemblanceSectionWithoutAControl(t *testing.T) {
 	r := Resemblance{Algorithms: []string{"zero", "ridge"}, Trained: figure.Values{0.1, 0.9},
-		Untrained: figure.Values{0.2, 0.3}, Permuted: figure.Values{0.4, 0.5}, Exceeds: []bool{false, true}}
+		Untrained: figure.Values{0.2, 0.3}, Permuted: figure.Values{0.4, 0.5},
+		Exceeds: []bool{false, true}}
 	whole := resemblanceSection(Analysis{Resemblance: r})
 	r.Permuted, r.Control = nil, "a readout"
 	half := resemblanceSection(Analysis{Resemblance: r})

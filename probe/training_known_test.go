@@ -35,32 +35,44 @@ func TestOverTrainingIsPairedBySequence(t *testing.T) {
 	}
 }
 
+// The maps of four positions are W, W, -W and W.
+func TestCosineWithWIsTheMeanOverPositions(t *testing.T) {
+	s := ar.Batch[float64]{N: 1, T: 4, D: 1, Contexts: []ar.Context{{W: []float64{0.5}}}}
+	m := Maps{N: 1, T: 4, D: 1, Gamma: []float64{1, 2, -3, 0.1}}
+	if got := cosineWithW(m, s, 0); got != 0.5 {
+		t.Errorf("cosine %v, want 1/2", got)
+	}
+}
+
 // A model copies in so many of 40 sequences and predicts 0 in the others. In 28 of them
 // and not in 12 a fair coin is nearer to one side once in 120 times: more than chance for
 // one comparison, and not for all of them. In 36 and not in 4 it is once in ten million
-// times. The floor that is given is averaged over positions, and noise that is given has
-// its estimator.
+// times. In 31 and not in 9 it is once in 1500 times, which is enough for all comparisons
+// of one moment and not for those of 20. The floor that is given is averaged over
+// positions, and noise that is given has its estimator.
 func TestOverTrainingHoldsForAllComparisons(t *testing.T) {
 	g := fewOf(t, configuration(bare))
 	g.Floor, g.Sigma = figure.Values{1, 2, 6}, 0.5
-	for copies, told := range map[int]bool{28: false, 36: true} {
-		done := 0
+	for _, c := range []struct {
+		copies, moments int
+		told            bool
+	}{{28, 1, false}, {36, 1, true}, {31, 1, true}, {31, 20, false}} {
 		model := foreign{func(s ar.Batch[float64]) ([]float64, error) {
 			p, err := estimator.Predict(t.Context(), s, estimator.CopyLast{})
 			for i := range p {
-				if done+i/(s.T*s.D) >= copies {
+				if i/(s.T*s.D) >= c.copies {
 					p[i] = 0
 				}
 			}
 			return p, err
 		}}
-		found, err := OverTraining(t.Context(), []Snapshot{{0, model}}, g)
+		found, err := OverTraining(t.Context(), slices.Repeat([]Snapshot{{0, model}}, c.moments), g)
 		if err != nil {
 			t.Fatal(err)
 		}
 		m := found.Moments[0]
-		if found.Estimators[m.Nearest] != "copy last" || slices.Contains(m.Tied, 0) == told {
-			t.Errorf("%d copies: nearest %s, tied %v", copies, found.Estimators[m.Nearest], m.Tied)
+		if found.Estimators[m.Nearest] != "copy last" || slices.Contains(m.Tied, 0) == c.told {
+			t.Errorf("%+v: nearest %s, tied %v", c, found.Estimators[m.Nearest], m.Tied)
 		}
 		if found.Floor != 3 || !slices.ContainsFunc(found.Estimators, func(name string) bool {
 			return strings.Contains(name, "Kalman")
@@ -73,7 +85,8 @@ func TestOverTrainingHoldsForAllComparisons(t *testing.T) {
 // byHand is a training of four moments beside four estimators.
 func byHand() Training {
 	nan := math.NaN()
-	return Training{Sequences: 9, Floor: 0.125, Estimators: []string{"zero", "copy last", "ridge", "step"},
+	return Training{Sequences: 9, Floor: 0.125, Estimators: []string{"zero", "copy last", "ridge",
+		"step"},
 		Errors: figure.Values{1, 2, 3, 4}, Moments: []Moment{
 			{0, Mean{8, 7, 9}, figure.Values{10, 11, 12, 13}, figure.Values{nan, 0.1, 0.2, 0.3},
 				Mean{0.4, 0.3, 0.5}, 0, []int{}},
@@ -113,8 +126,10 @@ func TestOverTrainingPageByHand(t *testing.T) {
 	}
 	panels := is.Figures()[0].Panels
 	model, floor := panels[0].Series[0], panels[0].Series[1]
-	if !slices.Equal(model.Y, []float64{8, 6, 4, 2}) || !slices.Equal(model.Low, []float64{7, 5, 3, 1}) ||
-		!slices.Equal(model.High, []float64{9, 7, 5, 3}) || !slices.Equal(model.X, []float64{0, 5, 6, 9}) ||
+	if !slices.Equal(model.Y, []float64{8, 6, 4, 2}) || !slices.Equal(model.Low,
+		[]float64{7, 5, 3, 1}) ||
+		!slices.Equal(model.High, []float64{9, 7, 5, 3}) || !slices.Equal(model.X,
+		[]float64{0, 5, 6, 9}) ||
 		floor.Y[0] != 0.125 {
 		t.Errorf("%+v, %+v", model, floor)
 	}

@@ -75,7 +75,8 @@ func Start(ctx context.Context, o Options) (*Program, error) {
 	if o.Numbers == 0 {
 		o.Numbers = 1 << 18
 	}
-	p := &Program{ctx: ctx, o: o, c: exec.Command(o.Words[0], o.Words[1:]...), ended: make(chan struct{}),
+	p := &Program{ctx: ctx, o: o, c: exec.Command(o.Words[0], o.Words[1:]...),
+		ended:  make(chan struct{}),
 		stderr: &echo{to: o.Stderr, name: filepath.Base(o.Words[0])}}
 	own(p.c)
 	p.c.Env = append(os.Environ(), fmt.Sprintf("ICAR_PROTOCOL=%d", Version))
@@ -321,7 +322,8 @@ func (p *Program) Close() error {
 			"when there is nothing more to read",
 			p.name(), p.o.Timeout)
 	case extra > 0:
-		return fmt.Errorf("program %s wrote more than it was asked for: print to standard error only (%w)",
+		return fmt.Errorf("program %s wrote more than it was asked for: print to standard error "+
+			"only (%w)",
 			p.name(), ErrAnswer)
 	case p.failed != nil:
 		return fmt.Errorf("program %s answered all and then %s%s", p.name(), p.status(), p.said())

@@ -128,7 +128,8 @@ func TestForeignTransformer(t *testing.T) {
 		"--out", dir+"/s.npy")
 	python("train", "train.npy", "weights.pt", "4000")
 	python("save", "weights.pt", "s.npy", "p.npy")
-	asked := icar(t, "probe", "--program", needs.Interpreter+" "+dir+"/gelu.py serve "+dir+"/weights.pt",
+	asked := icar(t, "probe", "--program", needs.Interpreter+" "+dir+"/gelu.py serve "+dir+
+		"/weights.pt",
 		"--states", dir+"/s.npy", "--out", dir+"/asked", "--json")
 	read := icar(t, "probe", "--predictions", dir+"/p.npy", "--states", dir+"/s.npy", "--out",
 		dir+"/read", "--json")
@@ -196,7 +197,8 @@ func TestTwin(t *testing.T) {
 
 // differences returns how far the finite differences of a program are off the exact
 // total derivatives of a model, at worst, over the size of the maps.
-func differences(t *testing.T, m *probe.Model, words []string) (worst float64, by probe.Differenced) {
+func differences(t *testing.T, m *probe.Model,
+	words []string) (worst float64, by probe.Differenced) {
 	t.Helper()
 	g, err := m.Given(8)
 	if err != nil {

@@ -54,8 +54,15 @@ func TestBarSaysTheSameInWords(t *testing.T) {
 			t.Errorf("said as %q, want %q", got, want)
 		}
 	}
-	if svg := drawBar(outcome.Claim{Measured: figure.Number(math.Inf(1))}); svg != "" {
-		t.Errorf("what is not finite has the bar %s", svg)
+	for _, c := range []outcome.Claim{{Measured: figure.Number(math.Inf(1))},
+		{Measured: figure.Number(math.NaN()), Interval: outcome.Interval{High: 1}}} {
+		if svg := drawBar(c); svg != "" {
+			t.Errorf("what is not finite has the bar %s", svg)
+		}
+	}
+	if svg := string(drawBar(outcome.Claim{Measured: 2, Predicted: 1})); !strings.Contains(svg,
+		`aria-label="Fails: measured 2; 1 is predicted"`) {
+		t.Errorf("a claim that fails has the bar %s", svg)
 	}
 }
 

@@ -3,23 +3,21 @@ package report
 import (
 	"context"
 	"fmt"
-	"image/color"
 	"math"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"slices"
 	"strings"
 	"testing"
-	"time"
-
-	"icar/figure"
-	"icar/internal/needs"
-	"icar/outcome"
 
 	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/cdproto/page"
 	"github.com/chromedp/chromedp"
+
+	"icar/figure"
+	"icar/internal/browser"
+	"icar/internal/needs"
+	"icar/outcome"
 )
 
 // openPage shows the report of figures in a browser.
@@ -33,39 +31,13 @@ func openPage(t *testing.T, figures ...figure.Figure) context.Context {
 // browse shows the report of an experiment in a browser.
 func browse(t *testing.T, o outcome.Outcome) context.Context {
 	t.Helper()
-	needs.Programs(t, "chromium", "chromium")
-	path, err := exec.LookPath("chromium")
-	if err != nil {
-		t.Fatal(err)
-	}
+	ctx := browser.Open(t, 1280, 1000)
 	written, err := WritePage(t.TempDir(), []Entry{{Outcome: o}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	options := append(slices.Clone(chromedp.DefaultExecAllocatorOptions[:]),
-		chromedp.ExecPath(path),
-		chromedp.NoSandbox, chromedp.DisableGPU, chromedp.UserDataDir(t.TempDir()),
-		chromedp.WindowSize(1280, 1000))
-	ctx, cancel := chromedp.NewExecAllocator(t.Context(), options...)
-	t.Cleanup(cancel)
-	ctx, cancel = chromedp.NewContext(ctx)
-	t.Cleanup(cancel)
-	ctx, cancel = context.WithTimeout(ctx, time.Minute)
-	t.Cleanup(cancel)
-	if err := chromedp.Do(ctx, chromedp.Navigate("file://"+written)); err != nil {
-		t.Fatal(err)
-	}
+	browser.Do(t, ctx, chromedp.Navigate("file://"+written))
 	return ctx
-}
-
-// evaluate runs a script, waits for what it promises and returns it.
-func evaluate[T any](t *testing.T, ctx context.Context, script string) T {
-	t.Helper()
-	found, err := chromedp.Run(ctx, chromedp.Evaluate[T](script, chromedp.EvalAwaitPromise))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return found
 }
 
 // The page's Save SVG writes the title, the legends of what is shown and ticks
@@ -77,7 +49,7 @@ func TestSavedAndPrintedFiguresAreWhole(t *testing.T) {
 		Series: []figure.Series{figure.NewSeries("one", figure.Solid,
 			[]float64{1, 2, 3}, []float64{0.1234, 0.3, 0.7777})}}}}
 	ctx := openPage(t, everyKind(), narrow)
-	saved := evaluate[[]string](t, ctx, `(async () => {
+	saved := browser.Ask[[]string](t, ctx, `(async () => {
 		const blobs = [], create = URL.createObjectURL;
 		URL.createObjectURL = (b) => { blobs.push(b); return create(b); };
 		document.querySelector(".legend button").click(); // hides the first series
@@ -120,7 +92,7 @@ func printOn(t *testing.T, ctx context.Context, width int64) {
 	}
 	// Paper is narrower than the window the figures were laid out for, and no
 	// script runs between: the observer of sizes is held off by one evaluation.
-	beyond := evaluate[[]string](t, ctx, `(() => {
+	beyond := browser.Ask[[]string](t, ctx, `(() => {
 		document.body.style.width = "`+fmt.Sprint(width)+`px";
 		const edge = document.body.getBoundingClientRect().right + 1;
 		return [...document.querySelectorAll(".panel > svg")].filter((s) => {
@@ -130,7 +102,8 @@ func printOn(t *testing.T, ctx context.Context, width int64) {
 			.map((s) => s.getAttribute("aria-label"));
 	})()`)
 	if len(beyond) > 0 {
-		t.Errorf("printed %d pixels wide, these leave the page or lose their proportions: %q", width, beyond)
+		t.Errorf("printed %d pixels wide, these leave the page or lose their proportions: %q", width,
+			beyond)
 	}
 }
 
@@ -165,46 +138,35 @@ func TestReportIsAccessible(t *testing.T) {
 	axe := needs.Axe(t)
 	ctx := browse(t, claimed())
 	for _, name := range []string{"light", "dark"} {
-		media := emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{
-			{Name: "prefers-color-scheme", Value: name}}}
-		if _, err := chromedp.Call(ctx, emulation.SetEmulatedMedia, media); err != nil {
-			t.Fatal(err)
-		}
+		browser.Prefer(t, ctx, name)
 		for _, width := range []int64{375, 1280} {
-			if err := chromedp.Do(ctx, chromedp.EmulateViewport(width, 1000)); err != nil {
-				t.Fatal(err)
-			}
-			found := evaluate[string](t, ctx, axe+`; axe.run().then((r) => r.violations.map((v) =>
-				v.id + ": " + v.nodes.map((n) => n.html).join(" ")).join("\n"))`)
-			if found != "" {
-				t.Errorf("%s, %d px: axe-core finds\n%s", name, width, found)
-			}
-			if evaluate[bool](t, ctx, "document.documentElement.scrollWidth > innerWidth") {
-				t.Errorf("%s, %d px: the page is wider than the window", name, width)
-			}
+			browser.Do(t, ctx, chromedp.EmulateViewport(width, 1000))
+			browser.Accessible(t, ctx, axe, "html", fmt.Sprintf("%s, %d px", name, width))
 		}
 		want := shades{map[string]func() theme{"light": light, "dark": dark}[name](), 1}
 		for i, v := range asymmetric().Panels[0].Matrix.Values {
-			fill := evaluate[string](t, ctx, fmt.Sprintf(`document.querySelectorAll(
+			fill := browser.Ask[string](t, ctx, fmt.Sprintf(`document.querySelectorAll(
 				"#figure-toy-heat .panel > svg > rect")[%d].getAttribute("fill")`, i))
-			c := want.Of(v).(color.NRGBA)
+			c := want.Of(v)
 			if fill != fmt.Sprintf("rgb(%d,%d,%d)", c.R, c.G, c.B) {
 				t.Errorf("%s: %g is %s on the page and %v in files", name, v, fill, c)
 			}
 		}
 	}
-	script := evaluate[string](t, ctx, `(() => {
+	script := browser.Ask[string](t, ctx, `(() => {
 		const all = [...document.querySelectorAll("#figure-toy-heat tspan")];
 		const size = (e) => parseFloat(getComputedStyle(e).fontSize);
 		const label = document.querySelector("#figure-toy-heat .panel > svg").getAttribute("aria-label");
-		return [...all.map((t) => t.textContent + " " + size(t) / size(t.parentElement)), label].join("; ");
+		return [...all.map((t) => t.textContent + " " + size(t) / size(t.parentElement)),
+			label].join("; ");
 	})()`)
 	if want := "t-1 0.75; 9 0.75; asymmetric, s sub 9. Arrow keys read values."; script != want {
 		t.Errorf("a subscript on the page: %q, want %q", script, want)
 	}
-	lost := evaluate[[]string](t, ctx, `[...document.querySelectorAll('a[href^="#"]')]
-		.map((a) => a.getAttribute("href")).filter((h) => !document.getElementById(decodeURIComponent(h.slice(1))))`)
-	n := evaluate[int](t, ctx, `document.querySelectorAll(".claim a").length`)
+	lost := browser.Ask[[]string](t, ctx, `[...document.querySelectorAll('a[href^="#"]')]
+		.map((a) => a.getAttribute("href")).filter((h) => !document.getElementById(decodeURIComponent(
+			h.slice(1))))`)
+	n := browser.Ask[int](t, ctx, `document.querySelectorAll(".claim a").length`)
 	if n != 3 || len(lost) > 0 {
 		t.Errorf("%d claims have links, and %q lead nowhere", n, lost)
 	}
@@ -231,7 +193,7 @@ func TestPrintedReportIsWhole(t *testing.T) {
 	printed := strings.Join(strings.Fields(string(text)), "")
 	want := []string{"0 of 2 of our own", `{"n":1}`, "every kind", "asymmetric", "What fails"}
 	for _, c := range o.Claims {
-		found, measure := finding(c.Statement)
+		found, measure := Finding(c.Statement)
 		want = append(want, found[1:], measure, evidence(c), c.Reason, c.ID, c.Source)
 	}
 	for _, words := range want {

@@ -53,8 +53,6 @@ func Draw(w io.Writer, picture figure.Figure, format string, style Style) error 
 		return fmt.Errorf("figure %q: %w", picture.Title, err)
 	}
 	all := draw.New(c)
-	all.SetColor(color.White)
-	all.Fill(all.Rectangle.Path())
 	all.FillText(heading, vg.Point{X: whole / 2, Y: height - l.margin}, title)
 	top := height - titleHeight
 	for _, row := range rows {
@@ -93,19 +91,24 @@ func align(row []drawnPanel) {
 	}
 }
 
+// newCanvas is a white canvas.
 func (l layout) newCanvas(width, height vg.Length, format, title string) (vg.CanvasWriterTo,
 	error) {
+	var c vg.CanvasWriterTo
 	switch format {
 	case "svg":
-		return newSVGCanvas(width, height, title), nil
+		c = newSVGCanvas(width, height, title)
 	case "pdf":
-		return newPDFCanvas(width, height), nil
-	case "png":
-		return pngCanvas{vgimg.PngCanvas{
-			Canvas: vgimg.NewWith(vgimg.UseWH(width, height), vgimg.UseDPI(l.dpi)),
-		}}, nil
+		c = newPDFCanvas(width, height)
+	case "png": // its pixels begin white, which is cheaper than to blend white over them
+		return pngCanvas{vgimg.PngCanvas{Canvas: vgimg.NewWith(vgimg.UseWH(width, height),
+			vgimg.UseDPI(l.dpi), vgimg.UseBackgroundColor(color.White))}}, nil
+	default:
+		return nil, fmt.Errorf("unknown format %q: choose one of %v", format, Formats())
 	}
-	return nil, fmt.Errorf("unknown format %q: choose one of %v", format, Formats())
+	c.SetColor(color.White)
+	c.Fill(vg.Rectangle{Max: vg.Point{X: width, Y: height}}.Path())
+	return c, nil
 }
 
 // write writes a canvas. The words of an SVG, which may be from anywhere, are shown as they

@@ -32,6 +32,10 @@ func TestClaimsAreGroupedByAuthor(t *testing.T) {
 	if got != want {
 		t.Errorf("%s\nwant\n%s", got, want)
 	}
+	e.Claims[1].Pass, e.Claims[3].Pass = true, true
+	if left := failing(e.Claims); len(left) != 3 || left[0].ID+left[1].ID+left[2].ID != "ace" {
+		t.Errorf("%+v fail", left)
+	}
 	e.Figures = nil
 	if id := e.FigureOf(e.Claims[0]); id != "" {
 		t.Errorf("without figures a claim leads to %s", id)
@@ -56,11 +60,11 @@ func TestSentences(t *testing.T) {
 			t.Errorf("%q becomes %q, want %q", text, got, want)
 		}
 	}
-	found, measure := finding("width 1x: heads help: ratio of errors (mean 0.7)")
+	found, measure := Finding("width 1x: heads help: ratio of errors (mean 0.7)")
 	if found != "width 1x: heads help" || measure != "ratio of errors (mean 0.7)" {
 		t.Errorf("%q, %q", found, measure)
 	}
-	if found, measure = finding("no colon"); found != "no colon" || measure != "" {
+	if found, measure = Finding("no colon"); found != "no colon" || measure != "" {
 		t.Errorf("%q, %q", found, measure)
 	}
 }

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"image"
 	"image/color"
-	stddraw "image/draw"
 	"math"
 
 	"icar/figure"
@@ -55,14 +54,23 @@ const imagePixels = 1000
 
 // paint colours the entries; what is not finite, or nearly so, stays transparent. One image
 // is a hundredth of the size of as many polygons and has no seams.
-func paint(g grid, colours shades) image.Image {
+func paint(g grid, colours shades) *image.NRGBA {
 	cellPixels := max(1, imagePixels/max(g.Rows, g.Columns))
 	cells := image.NewNRGBA(image.Rect(0, 0, g.Columns*cellPixels, g.Rows*cellPixels))
-	for i, v := range g.Values {
-		if z := v; math.Abs(z) <= largest {
-			corner := image.Pt(i%g.Columns*cellPixels, i/g.Columns*cellPixels)
-			cell := image.Rectangle{Min: corner, Max: corner.Add(image.Pt(cellPixels, cellPixels))}
-			stddraw.Draw(cells, cell, image.NewUniform(colours.Of(z)), image.Point{}, stddraw.Src)
+	high := cellPixels * cells.Stride // bytes of the pixels of a row of entries
+	for row := range g.Rows {
+		pixels := cells.Pix[row*high : (row+1)*high]
+		for column, v := range g.Values[row*g.Columns : (row+1)*g.Columns] {
+			if math.Abs(v) > largest || math.IsNaN(v) {
+				continue
+			}
+			c := colours.Of(v)
+			for x := column * cellPixels; x < (column+1)*cellPixels; x++ {
+				copy(pixels[4*x:], []byte{c.R, c.G, c.B, c.A})
+			}
+		}
+		for at := cells.Stride; at < high; at += cells.Stride {
+			copy(pixels[at:], pixels[:cells.Stride])
 		}
 	}
 	return cells

@@ -41,7 +41,8 @@ func Load(out string, order []string) ([]Entry, error) {
 		return nil, fmt.Errorf("%w: give a folder that `icar reproduce --out` has written", err)
 	}
 	if err == nil && len(entries) == 0 {
-		return nil, fmt.Errorf("%s holds no experiment: give a folder that `icar reproduce --out` has written", out)
+		return nil, fmt.Errorf("%s holds no experiment: give a folder that "+
+			"`icar reproduce --out` has written", out)
 	}
 	return entries, err
 }
@@ -68,7 +69,8 @@ func LoadOthers(out string, order, but []string) ([]Entry, error) {
 			return nil, err
 		}
 		if e.Version != outcome.DocumentVersion {
-			return nil, fmt.Errorf("%s is of version %d, this icar reads version %d: run the experiment again", path, e.Version, outcome.DocumentVersion)
+			return nil, fmt.Errorf("%s is of version %d, this icar reads version %d: run the "+
+				"experiment again", path, e.Version, outcome.DocumentVersion)
 		}
 		entries = append(entries, e)
 	}
@@ -150,11 +152,11 @@ func render(w io.Writer, entries []Entry) error {
 	t, err := template.New("page.html").Funcs(own).Funcs(template.FuncMap{
 		"how": how, "bar": drawBar, "evidence": evidence,
 		"statement": func(c outcome.Claim) template.HTML {
-			found, _ := finding(c.Statement)
+			found, _ := Finding(c.Statement)
 			return marked(sentence(found))
 		},
 		"measure": func(c outcome.Claim) string {
-			_, measure := finding(c.Statement)
+			_, measure := Finding(c.Statement)
 			return measure
 		},
 		"basis": func(c outcome.Claim) string {

@@ -89,7 +89,7 @@ type shades struct {
 }
 
 // Of is the colour of an entry.
-func (s shades) Of(v float64) color.Color {
+func (s shades) Of(v float64) color.NRGBA {
 	z := math.Max(-1, math.Min(1, v/s.limit))
 	end, weight := s.high, math.Pow(math.Abs(z), 0.8)
 	if z < 0 {

@@ -125,6 +125,9 @@ func TestLegendFlows(t *testing.T) {
 				t.Errorf("key %d ends at %v, beyond its panel", i, end)
 			}
 		}
+		if at.left == 0 && at.row != used {
+			t.Errorf("key %d begins row %d, below %d", i, at.row, used)
+		}
 		used = max(used, at.row+len(at.lines))
 		if i > 0 && (at.row < places[i-1].row ||
 			at.row == places[i-1].row && at.left <= places[i-1].left) {

@@ -9,8 +9,12 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"runtime"
+	"slices"
 	"strconv"
 	"strings"
+
+	"golang.org/x/sync/errgroup"
 
 	"icar/figure"
 	"icar/internal/npy"
@@ -92,18 +96,19 @@ func indented(document any) ([]byte, error) {
 }
 
 // SaveFigures draws figures into a folder, each in all formats: figure.svg,
-// figure-NAME.svg. The error is Draw's or the disk's.
+// figure-NAME.svg. Files are drawn side by side. The error is Draw's or the disk's.
 func SaveFigures(folder string, figures []figure.Figure, style Style) error {
+	var files errgroup.Group
+	files.SetLimit(runtime.GOMAXPROCS(0))
 	for _, f := range figures {
-		for _, format := range Formats() {
-			err := run.WriteFile(filepath.Join(folder, figureFile(f, format)),
-				func(w io.Writer) error { return Draw(w, f, format, style) })
-			if err != nil {
-				return err
-			}
+		for _, format := range slices.Backward(Formats()) { // a PNG takes longest
+			files.Go(func() error {
+				return run.WriteFile(filepath.Join(folder, figureFile(f, format)),
+					func(w io.Writer) error { return Draw(w, f, format, style) })
+			})
 		}
 	}
-	return nil
+	return files.Wait()
 }
 
 // Redraw draws the figures of experiments that Load has read anew. A name of a figure that

@@ -45,7 +45,8 @@ func readOutcome(path string, o *outcome.Outcome) error {
 		return fmt.Errorf("%s: %w; run the experiment again", path, err)
 	}
 	if o.Checksum != "" && documentSum(document, o.Checksum) != o.Checksum {
-		return fmt.Errorf("%s is damaged: its content does not match its checksum; run the experiment again", path)
+		return fmt.Errorf("%s is damaged: its content does not match its checksum; run the "+
+			"experiment again", path)
 	}
 	return nil
 }

@@ -24,7 +24,8 @@ func TestChangedResults(t *testing.T) {
 	}{
 		"as it was": {pass: true},
 		"a digit": {edits: []string{`"measured": 2`, `"measured": 3`},
-			err: "result.json is damaged: its content does not match its checksum; run the experiment again"},
+			err: "result.json is damaged: its content does not match its checksum; run the experiment " +
+				"again"},
 		"a verdict": {edits: []string{`"pass": true`, `"pass": false`},
 			err: "does not match its checksum"},
 		"a space": {edits: []string{`"toy",`, `"toy" ,`},
@@ -34,7 +35,8 @@ func TestChangedResults(t *testing.T) {
 			pass: true},
 		"old, a digit": {old: true, edits: []string{`"measured": 2`, `"measured": 3`}},
 		"old, no such claim": {old: true, edits: []string{`"relation": "equals"`,
-			`"relation": "alike"`}, err: `claim toy/one: unknown relation "alike"; run the experiment again`},
+			`"relation": "alike"`},
+			err: `claim toy/one: unknown relation "alike"; run the experiment again`},
 		"old, beyond": {old: true, edits: []string{`"predicted": 2`, `"predicted": 1e308`,
 			`"tolerance": 0`, `"tolerance": 1e308`},
 			err: "the prediction is 1e+308 and the tolerance 1e+308"},

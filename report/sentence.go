@@ -9,9 +9,9 @@ import (
 	"icar/outcome"
 )
 
-// finding cuts the statement of a claim into what was found and what was measured to find it,
+// Finding cuts the statement of a claim into what was found and what was measured to find it,
 // which stands after the last ": " and may be absent.
-func finding(statement string) (found, measure string) {
+func Finding(statement string) (found, measure string) {
 	if i := strings.LastIndex(statement, ": "); i > 0 {
 		return statement[:i], statement[i+2:]
 	}

@@ -2,6 +2,7 @@ package report
 
 import (
 	"bytes"
+	"fmt"
 	"math"
 	"regexp"
 	"slices"
@@ -9,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	"gonum.org/v1/plot"
 	"gonum.org/v1/plot/vg"
 
 	"icar/figure"
@@ -124,5 +126,59 @@ func TestMarksDiffer(t *testing.T) {
 	}
 	if shapes[5] != shapes[0] || len(slices.Compact(slices.Sorted(slices.Values(shapes)))) != 5 {
 		t.Errorf("the marks are %q", shapes)
+	}
+}
+
+// Series take the colours in turn, but for dashed ones without a name, which are all alike.
+func TestSeriesTakeColoursInTurn(t *testing.T) {
+	x := []float64{1, 2}
+	svg := svgOf(t, figure.Figure{Panels: []figure.Panel{{Kind: figure.Lines, Series: []figure.Series{
+		figure.NewSeries("", figure.Dashed, x, x), figure.NewSeries("a", figure.Solid, x, x),
+		figure.NewSeries("b", figure.Dashed, x, x), figure.NewSeries("", figure.Dashed, x, x),
+		figure.NewSeries("", figure.Solid, x, x)}}}}, Paper)
+	var got []uint32 // as drawn, then those of the legend
+	for _, stroke := range regexp.MustCompile(`stroke="#(\w{6})" stroke-width="1"`).
+		FindAllStringSubmatch(svg, -1) {
+		colour, err := strconv.ParseUint(stroke[1], 16, 32)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got = append(got, uint32(colour))
+	}
+	s, soft := light().series, uint32(light().soft)
+	if want := []uint32{soft, uint32(s[0]), uint32(s[1]), soft, uint32(s[2]), uint32(s[0]),
+		uint32(s[1])}; !slices.Equal(got, want) {
+		t.Errorf("the lines are %06x, want %06x", got, want)
+	}
+}
+
+// A faint line is pale, 90 parts in 255, and two thirds as wide as others.
+func TestFaintLinesArePale(t *testing.T) {
+	svg := svgOf(t, figure.Figure{Panels: []figure.Panel{{Kind: figure.Lines, Series: []figure.Series{
+		figure.NewSeries("", figure.Faint, []float64{1, 2}, []float64{1, 2})}}}}, Paper)
+	want := fmt.Sprintf(`stroke="#%06x" stroke-opacity="0.3529" stroke-width="0.667"`,
+		uint32(light().series[0]))
+	if !strings.Contains(svg, want) {
+		t.Errorf("no line is %s", want)
+	}
+}
+
+// Titles of panels side by side end on one line.
+func TestTitlesAreAlignedBelow(t *testing.T) {
+	var row []drawnPanel
+	for _, title := range []string{"one", "two\nlines", ""} {
+		p := drawnPanel{plot: plot.New()}
+		p.plot.Title.Text = title
+		row = append(row, p)
+	}
+	align(row)
+	for i, want := range []string{"\none", "two\nlines", "\n"} {
+		if got := row[i].plot.Title.Text; got != want {
+			t.Errorf("title %d is %q, want %q", i, got, want)
+		}
+	}
+	l := Paper.layout()
+	if high, low := l.rowHeight(row, 100), l.height(100); math.Abs(float64(high-low-l.panel)) > 1e-9 {
+		t.Errorf("with a second line a row is %v high, without %v", high, low)
 	}
 }

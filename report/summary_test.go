@@ -60,7 +60,8 @@ func TestConditionsTellRunsApart(t *testing.T) {
 	}
 	mixed := slices.Concat([]Entry{entry("c", "paper", 1), entry("d", "quick", 1, d6, heads)},
 		alike)
-	want := "quick scale, seed 1 (a, b); paper scale, seed 1 (c); quick scale, seed 1 with d = 6 and heads = 4 (d)"
+	want := "quick scale, seed 1 (a, b); paper scale, seed 1 (c); quick scale, seed 1 with d = 6 " +
+		"and heads = 4 (d)"
 	if got := DescribeConditions(mixed); got != want {
 		t.Errorf("%q, want %q", got, want)
 	}

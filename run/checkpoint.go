@@ -31,8 +31,9 @@ const (
 	metaConfig     = "config"     // SHA-256 of config.yaml in hex
 	metaSettings   = "settings"   // config.yaml itself: a checkpoint says what it is of
 	metaMetrics    = "metrics"    // bytes of metrics.jsonl that belong to the steps made
-	metaRecorded   = "recorded"   // SHA-256 of these bytes in hex; not in checkpoints of older programs
-	metaChecksum   = "checksum"   // SHA-256, in hex, of the file as it would be without this entry
+	// SHA-256 of these bytes in hex; not in checkpoints of older programs
+	metaRecorded = "recorded"
+	metaChecksum = "checksum" // SHA-256, in hex, of the file as it would be without this entry
 )
 
 // file lays c out as safetensors, as a checkpoint of d.
@@ -79,7 +80,8 @@ func parse(f safetensors.File, config string) (c Checkpoint, metrics extent, err
 		return c, metrics, err
 	}
 	if f.Metadata[metaConfig] != config {
-		return c, metrics, foreign{fmt.Sprintf("is of another configuration than %s: put back the file that belongs to it", ConfigFile)}
+		return c, metrics, foreign{fmt.Sprintf("is of another configuration than %s: put back the "+
+			"file that belongs to it", ConfigFile)}
 	}
 	metrics.sum = f.Metadata[metaRecorded]
 	if metrics.bytes, err = strconv.ParseInt(f.Metadata[metaMetrics], 10, 64); err != nil {
@@ -161,7 +163,8 @@ func check(f safetensors.File) error {
 		return errors.New("is damaged: its content does not match its checksum; use another checkpoint")
 	}
 	if v := f.Metadata[metaVersion]; v != strconv.Itoa(formatVersion) {
-		return foreign{fmt.Sprintf("is a checkpoint of version %s, this icar reads version %d: use the icar that wrote it", v, formatVersion)}
+		return foreign{fmt.Sprintf("is a checkpoint of version %s, this icar reads version %d: use "+
+			"the icar that wrote it", v, formatVersion)}
 	}
 	return nil
 }

@@ -118,7 +118,9 @@ func (d *Dir) Checkpoint(c Checkpoint) error {
 	if err != nil {
 		return err
 	}
-	return d.write(checkpointFile, previousFile, func(w io.Writer) error { return safetensors.Write(w, f) })
+	return d.write(checkpointFile, previousFile, func(w io.Writer) error {
+		return safetensors.Write(w, f)
+	})
 }
 
 // Done marks the run as complete, after so many steps. The previous
@@ -128,7 +130,10 @@ func (d *Dir) Done(steps int) error {
 	if err := ignore(os.ErrNotExist, os.Remove(filepath.Join(d.path, previousFile))); err != nil {
 		return err
 	}
-	return d.write(doneFile, "", func(w io.Writer) error { _, err := fmt.Fprintf(w, "%d steps\n", steps); return err })
+	return d.write(doneFile, "", func(w io.Writer) error {
+		_, err := fmt.Fprintf(w, "%d steps\n", steps)
+		return err
+	})
 }
 
 // Diverged marks the run as over before its end, for a reason that run.json holds

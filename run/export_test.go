@@ -24,8 +24,9 @@ type FaultyDisk struct {
 	Fault
 	Changes   int                       // so far
 	Committed map[[sha256.Size]byte]int // checkpoints that were renamed into place, by their content
-	synced    map[string]int64          // durable bytes of the files that were written, by their present names
-	renames   []renamed                 // that no fsync has made durable, in their order
+	// durable bytes of the files that were written, by their present names
+	synced  map[string]int64
+	renames []renamed // that no fsync has made durable, in their order
 }
 
 type renamed struct{ old, new, replaced string }

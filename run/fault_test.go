@@ -17,7 +17,8 @@ import (
 func shortRun(t *testing.T) train.Config {
 	t.Helper()
 	c := train.DefaultConfig()
-	c.D, c.Length, c.Train, c.Batch, c.Test, c.Epochs, c.EvalEvery, c.CheckpointEvery = 2, 3, 32, 16, 16, 4, 3, 2
+	c.D, c.Length, c.Train, c.Batch, c.Test, c.Epochs, c.EvalEvery, c.CheckpointEvery = 2, 3, 32, 16,
+		16, 4, 3, 2
 	c, err := c.Resolve()
 	if err != nil {
 		t.Fatal(err)

@@ -52,7 +52,8 @@ func TestWriteFileIsWholeOrAbsent(t *testing.T) {
 	if left := entries(t, dir); len(left) != 1 {
 		t.Fatalf("temporary files stayed: %v", left)
 	}
-	if err := WriteFile(filepath.Join(dir, "no", "such", "folder"), whole); !errors.Is(err, os.ErrNotExist) {
+	if err := WriteFile(filepath.Join(dir, "no", "such", "folder"), whole); !errors.Is(err,
+		os.ErrNotExist) {
 		t.Fatalf("got %v", err)
 	}
 }

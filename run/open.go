@@ -77,8 +77,8 @@ func open(on disk, path, arithmetic string, mixed bool,
 	}
 	finished := s.Done && extended == nil
 	if s.Info.Arithmetic != arithmetic && !mixed && !finished {
-		return nil, s, fmt.Errorf("was computed in the arithmetic %s, this would be %s, whose bits differ: "+
-			"resume it on a machine like the first, or use --allow-different-arithmetic",
+		return nil, s, fmt.Errorf("was computed in the arithmetic %s, this would be %s, whose bits "+
+			"differ: resume it on a machine like the first, or use --allow-different-arithmetic",
 			s.Info.Arithmetic, arithmetic)
 	}
 	d = &Dir{on: on, path: path, settings: s.Config, arithmetic: s.Info.Arithmetic,
@@ -138,7 +138,8 @@ func lockSoon(f *os.File) (err error) {
 // readRun reads what tells a run from other directories.
 func readRun(fsys fs.FS) (s Saved, err error) {
 	if s.Config, err = readSmall(fsys, ConfigFile); errors.Is(err, fs.ErrNotExist) {
-		return s, fmt.Errorf("%w: there is no %s in it; name a directory that icar train has written", ErrNoRun, ConfigFile)
+		return s, fmt.Errorf("%w: there is no %s in it; name a directory that icar train has written",
+			ErrNoRun, ConfigFile)
 	} else if err != nil {
 		return s, err
 	}
@@ -150,7 +151,8 @@ func readRun(fsys fs.FS) (s Saved, err error) {
 		return s, fmt.Errorf("has no readable %s: %w", infoFile, err)
 	}
 	if s.Info.Version != formatVersion {
-		return s, fmt.Errorf("is a run of version %d, this icar reads version %d: use the icar that wrote it", s.Info.Version, formatVersion)
+		return s, fmt.Errorf("is a run of version %d, this icar reads version %d: use the icar that "+
+			"wrote it", s.Info.Version, formatVersion)
 	}
 	s.Info.Arithmetic = Arithmetic(s.Info.Arithmetic)
 	_, err = fs.Stat(fsys, doneFile)
@@ -186,7 +188,8 @@ func (d *Dir) choose(s *Saved) (length int64, previous bool, err error) {
 	case none && errors.Is(err2, fs.ErrNotExist):
 		return 0, false, errors.New("has no checkpoint: remove it and start again")
 	default:
-		return 0, false, fmt.Errorf("has no checkpoint that is whole: %w; remove it and start again", errors.Join(err, ignore(fs.ErrNotExist, err2)))
+		return 0, false, fmt.Errorf("has no checkpoint that is whole: %w; remove it and start again",
+			errors.Join(err, ignore(fs.ErrNotExist, err2)))
 	}
 }
 

@@ -33,13 +33,15 @@ var ErrPassword = errors.New("holds a password, which other users can see")
 func ParseAddress(text string) (Address, error) {
 	text = strings.TrimSpace(text)
 	if text == "" {
-		return Address{}, errors.New("the database's address is empty: give the path of a SQLite file or a postgres:// URL")
+		return Address{}, errors.New("the database's address is empty: give the path of a SQLite " +
+			"file or a postgres:// URL")
 	}
 	keywords, isKeywords := strings.CutPrefix(text, "postgres:")
 	isURL := strings.HasPrefix(text, "postgres://") || strings.HasPrefix(text, "postgresql://")
 	if !isURL && !isKeywords {
 		if strings.Contains(text, "://") || strings.Contains(text, "password=") {
-			return Address{}, errors.New("the database's address is of no known kind: give the path of a SQLite file or a postgres:// URL")
+			return Address{}, errors.New("the database's address is of no known kind: give the path of " +
+				"a SQLite file or a postgres:// URL")
 		}
 		return Address{file: text}, nil
 	}
@@ -48,7 +50,8 @@ func ParseAddress(text string) (Address, error) {
 	}
 	config, err := pgx.ParseConfig(text)
 	if err != nil {
-		return Address{}, errors.New("the database's address is no postgres://USER@HOST:PORT/NAME that can be understood, or its passfile or certificate cannot be read")
+		return Address{}, errors.New("the database's address is no postgres://USER@HOST:PORT/NAME " +
+			"that can be understood, or its passfile or certificate cannot be read")
 	}
 	if err := checkPassfile(text, isURL, config); err != nil {
 		return Address{}, err
@@ -93,7 +96,8 @@ func checkPassfile(text string, isURL bool, config *pgx.ConnConfig) error {
 	named, err := with(path)
 	info, missing := os.Stat(path)
 	if err != nil || missing != nil || named.Password != config.Password {
-		return errors.New("the database's password comes from a passfile that the address does not name plainly: give it as passfile=PATH, at the address's end")
+		return errors.New("the database's password comes from a passfile that the address does not " +
+			"name plainly: give it as passfile=PATH, at the address's end")
 	}
 	if !private(info) {
 		return fmt.Errorf("the passfile %s has mode %04o and others can read it: chmod 600 %[1]s",
@@ -121,7 +125,8 @@ func ParsePublicAddress(text string) (Address, error) {
 		secret = strings.Contains(text, "@")
 	}
 	if secret {
-		return Address{}, fmt.Errorf("the address %w: put it into ICAR_DATABASE, or into a file of mode 0600 that --database-file names", ErrPassword)
+		return Address{}, fmt.Errorf("the address %w: put it into ICAR_DATABASE, or into a file of "+
+			"mode 0600 that --database-file names", ErrPassword)
 	}
 	return ParseAddress(text)
 }
@@ -141,7 +146,8 @@ func ReadAddress(path string) (Address, error) {
 			path, info.Mode().Perm())
 	}
 	if info.Size() > maxAddress || !info.Mode().IsRegular() {
-		return Address{}, fmt.Errorf("%s holds no address: write one line, postgres://USER:PASSWORD@HOST:PORT/NAME", path)
+		return Address{}, fmt.Errorf("%s holds no address: write one line, "+
+			"postgres://USER:PASSWORD@HOST:PORT/NAME", path)
 	}
 	data, err := budget.ReadFile(path, maxAddress)
 	if err != nil {

@@ -16,7 +16,8 @@ import (
 // for each other.
 func TestSettingsOfSQLite(t *testing.T) {
 	s := open(t, address(t, "sqlite"))
-	for pragma, want := range map[string]string{"journal_mode": "wal", "synchronous": "2", "busy_timeout": "30000"} {
+	for pragma, want := range map[string]string{"journal_mode": "wal", "synchronous": "2",
+		"busy_timeout": "30000"} {
 		if got, err := s.Setting(t.Context(), pragma); err != nil || got != want {
 			t.Errorf("%s = %q, %v, want %q", pragma, got, err, want)
 		}
@@ -56,7 +57,8 @@ func TestPassfile(t *testing.T) {
 			if err == nil && !a.HasPassword("c4n4ry") {
 				t.Errorf("%s: the passfile gave no password", from)
 			}
-			if err != nil && (!strings.Contains(err.Error(), "others can read it: chmod 600 "+path) || strings.Contains(err.Error(), "c4n4ry")) {
+			if err != nil && (!strings.Contains(err.Error(), "others can read it: chmod 600 "+path) ||
+				strings.Contains(err.Error(), "c4n4ry")) {
 				t.Errorf("%s: %v", from, err)
 			}
 		}
@@ -74,17 +76,20 @@ func TestHiddenPassfile(t *testing.T) {
 	folder := t.TempDir()
 	open, shut := filepath.Join(folder, "open"), filepath.Join(folder, "shut")
 	for path, mode := range map[string]os.FileMode{open: 0o644, shut: 0o600} {
-		if err := os.WriteFile(path, []byte("db.example:*:*:me:"+filepath.Base(path)+"\n"), mode); err != nil {
+		if err := os.WriteFile(path, []byte("db.example:*:*:me:"+filepath.Base(path)+"\n"),
+			mode); err != nil {
 			t.Fatal(err)
 		}
 	}
 	t.Setenv("PGPASSWORD", "")
 	t.Setenv("PGPASSFILE", "")
 	for _, text := range []string{
-		"postgres:host=db.example user=me passfile=" + open + " application_name='a passfile=" + shut + "'",
+		"postgres:host=db.example user=me passfile=" + open + " application_name='a passfile=" + shut +
+			"'",
 		"postgres://me@db.example/sweeps?p%61ssfile=" + url.PathEscape(open),
 	} {
-		if _, err := sweep.ParseAddress(text); err == nil || !strings.Contains(err.Error(), "give it as passfile=PATH") {
+		if _, err := sweep.ParseAddress(text); err == nil || !strings.Contains(err.Error(),
+			"give it as passfile=PATH") {
 			t.Errorf("%s: %v", text, err)
 		}
 	}

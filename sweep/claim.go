@@ -214,7 +214,8 @@ func (s *Store) stopped(ctx context.Context, tx *sql.Tx, w Sweep) error {
 	if !w.StopOnFailure {
 		return nil
 	}
-	_, err := s.changed(ctx, tx, "UPDATE trials SET state = 'cancelled' WHERE sweep = $1 AND state = 'pending'", w.ID)
+	_, err := s.changed(ctx, tx, "UPDATE trials SET state = 'cancelled' WHERE sweep = $1 AND state "+
+		"= 'pending'", w.ID)
 	return err
 }
 
@@ -255,7 +256,8 @@ func (s *Store) Complete(ctx context.Context, c Claim, result []byte, metrics []
 		if err := s.fenced(ctx, tx, c, "state = 'done', error = ''"); err != nil {
 			return err
 		}
-		if _, err := s.changed(ctx, tx, "INSERT INTO results (sweep, trial, epoch, result) VALUES ($1, $2, $3, $4)", c.Sweep, c.ID, c.Epoch, string(result)); err != nil {
+		if _, err := s.changed(ctx, tx, "INSERT INTO results (sweep, trial, epoch, result) VALUES "+
+			"($1, $2, $3, $4)", c.Sweep, c.ID, c.Epoch, string(result)); err != nil {
 			return err
 		}
 		rows := make([][]any, len(metrics))
@@ -334,7 +336,8 @@ func (s *Store) Survived(ctx context.Context, c Claim) error {
 
 // end closes the record of an attempt.
 func (s *Store) end(ctx context.Context, tx *sql.Tx, c Claim, outcome, message string) error {
-	_, err := s.changed(ctx, tx, "UPDATE attempts SET ended = {now}, outcome = $4, error = $5 WHERE sweep = $1 AND trial = $2 AND epoch = $3",
+	_, err := s.changed(ctx, tx, "UPDATE attempts SET ended = {now}, outcome = $4, error = $5 "+
+		"WHERE sweep = $1 AND trial = $2 AND epoch = $3",
 		c.Sweep, c.ID, c.Epoch, outcome, message)
 	return err
 }

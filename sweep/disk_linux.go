@@ -10,7 +10,8 @@ import (
 // machines see the files without SQLite's shared memory.
 var remote = map[int64]string{
 	0x6969: "NFS", 0xff534d42: "CIFS", 0xfe534d42: "SMB", 0x517b: "SMB",
-	0x0bd00bd0: "Lustre", 0x47504653: "GPFS", 0x00c36400: "Ceph", 0x19830326: "BeeGFS", 0x65735546: "FUSE",
+	0x0bd00bd0: "Lustre", 0x47504653: "GPFS", 0x00c36400: "Ceph", 0x19830326: "BeeGFS",
+	0x65735546: "FUSE",
 }
 
 // localDisk refuses a file of SQLite's on a network file system, where its
@@ -21,7 +22,8 @@ func localDisk(file string) error {
 		return fmt.Errorf("the folder of %s: %w: make it first", file, err)
 	}
 	if kind := remote[int64(uint32(fs.Type))]; kind != "" {
-		return fmt.Errorf("%s is on %s, where SQLite loses data: use a local disk, or Postgres for many machines", file, kind)
+		return fmt.Errorf("%s is on %s, where SQLite loses data: use a local disk, or Postgres for "+
+			"many machines", file, kind)
 	}
 	return nil
 }

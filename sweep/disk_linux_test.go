@@ -26,7 +26,8 @@ func TestNetworkDisk(t *testing.T) {
 	remote[magic] = "NFS"
 	defer delete(remote, magic)
 	_, err := Open(t.Context(), Address{file: file})
-	if err == nil || !strings.Contains(err.Error(), "is on NFS, where SQLite loses data: use a local disk, or Postgres") {
+	if err == nil || !strings.Contains(err.Error(),
+		"is on NFS, where SQLite loses data: use a local disk, or Postgres") {
 		t.Errorf("%v", err)
 	}
 }

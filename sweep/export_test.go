@@ -8,7 +8,8 @@ import (
 // Shift makes the database's clock one that a test can set, by Tick, in
 // milliseconds from the true time.
 func (s *Store) Shift(ctx context.Context) error {
-	if _, err := s.db.ExecContext(ctx, "CREATE TABLE clock_shift (shift BIGINT NOT NULL)"); err != nil {
+	if _, err := s.db.ExecContext(ctx,
+		"CREATE TABLE clock_shift (shift BIGINT NOT NULL)"); err != nil {
 		return err
 	}
 	if _, err := s.db.ExecContext(ctx, "INSERT INTO clock_shift VALUES (0)"); err != nil {

@@ -99,7 +99,8 @@ func TestFaultsOfDatabases(t *testing.T) {
 			"password='" + pgtest.Password + "' dbname=no_such": sweep.Broken,
 			"password=x port=1": sweep.Away,
 		} {
-			a, err := sweep.ParseAddress(fmt.Sprintf("postgres:host=127.0.0.1 port=%d user=icar sslmode=disable %s", server.Port, text))
+			a, err := sweep.ParseAddress(fmt.Sprintf("postgres:host=127.0.0.1 port=%d user=icar "+
+				"sslmode=disable %s", server.Port, text))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -142,7 +143,8 @@ func TestForgedRows(t *testing.T) {
 		}), nil)
 		for _, change := range []string{"id = 'x'", "kind = 'a b'", "arithmetic = 'go;id'",
 			"attempts = 0", "trials = -1"} {
-			want(t, s.Run(ctx, "UPDATE sweeps SET id = $1, kind = '', arithmetic = '', attempts = 1, trials = 1", only), nil)
+			want(t, s.Run(ctx, "UPDATE sweeps SET id = $1, kind = '', arithmetic = '', attempts = 1, "+
+				"trials = 1", only), nil)
 			want(t, s.Run(ctx, "UPDATE sweeps SET "+change), nil)
 			for _, id := range []string{"", only} {
 				if _, err := s.Find(ctx, id); !errors.Is(err, sweep.ErrRow) {

@@ -34,9 +34,11 @@ func (f *openedFile) check(ctx context.Context) error {
 	info, err := os.Stat(f.path)
 	switch {
 	case err != nil:
-		return fmt.Errorf("%w: the file %s was deleted: bring it back with its -wal, or create the sweep again: %w", ErrBroken, f.path, err)
+		return fmt.Errorf("%w: the file %s was deleted: bring it back with its -wal, or create the "+
+			"sweep again: %w", ErrBroken, f.path, err)
 	case !os.SameFile(info, f.was):
-		return fmt.Errorf("%w: the file %s was replaced by another: start again with the one that is meant", ErrBroken, f.path)
+		return fmt.Errorf("%w: the file %s was replaced by another: start again with the one that is "+
+			"meant", ErrBroken, f.path)
 	case info.Mode().Perm()&0o222 == 0:
 		return fmt.Errorf("%w: the file %s is read-only: chmod u+w %[2]s", ErrBroken, f.path)
 	}

@@ -89,10 +89,11 @@ func TestSweepOverAnotherLaw(t *testing.T) {
 
 func TestWrongPlansOfAnotherLaw(t *testing.T) {
 	for file, wanted := range map[string]string{
-		"grid: {law: [wlak]}":                          `trial 1, [law=wlak]: unknown law "wlak": did you mean walk?`,
-		"grid: {stpe: [1]}":                            `or step?`,
-		"grid: {law: [walk, process], step: [0.1, 1]}": "trial 3, [law=process step=0.1]: step is a setting of law walk",
-		"base: {law: walk}\ngrid: {step: [1, 0]}":      "trial 2, [step=0]: step is not positive: use 0.1",
+		"grid: {law: [wlak]}": `trial 1, [law=wlak]: unknown law "wlak": did you mean walk?`,
+		"grid: {stpe: [1]}":   `or step?`,
+		"grid: {law: [walk, process], step: [0.1, 1]}": "trial 3, [law=process step=0.1]: step is a " +
+			"setting of law walk",
+		"base: {law: walk}\ngrid: {step: [1, 0]}": "trial 2, [step=0]: step is not positive: use 0.1",
 	} {
 		p, err := sweep.DecodePlan([]byte(file), walks(t))
 		if err == nil {

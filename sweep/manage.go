@@ -12,11 +12,12 @@ var ErrNoSweep = errors.New("there is no such sweep")
 
 // Sweep is a set of trials.
 type Sweep struct {
-	ID            string `json:"id"`
-	Kind          string `json:"kind"`       // what the trials are, such as Training
-	Config        string `json:"-"`          // what it was made from
-	Arithmetic    string `json:"arithmetic"` // of every trial, see package kernel
-	Program       string `json:"program"`    // that created it and does every trial, see run.Program; "" if an older icar did
+	ID         string `json:"id"`
+	Kind       string `json:"kind"`       // what the trials are, such as Training
+	Config     string `json:"-"`          // what it was made from
+	Arithmetic string `json:"arithmetic"` // of every trial, see package kernel
+	// that created it and does every trial, see run.Program; "" if an older icar did
+	Program       string `json:"program"`
 	Trials        int64  `json:"trials"`
 	Attempts      int64  `json:"attempts"` // failures and lost workers after which a trial is given up
 	StopOnFailure bool   `json:"stop_on_failure"`
@@ -53,8 +54,10 @@ func (s *Store) Create(ctx context.Context, w Sweep, trials []Spec) (created boo
 		if w.StopOnFailure {
 			stop = 1
 		}
-		n, err := s.changed(ctx, tx, "INSERT INTO sweeps (id, kind, config, arithmetic, program, trials, attempts, "+
-			"stop_on_failure, created) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, {now}) ON CONFLICT DO NOTHING",
+		n, err := s.changed(ctx, tx, "INSERT INTO sweeps (id, kind, config, arithmetic, program, "+
+			"trials, attempts, "+
+			"stop_on_failure, created) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, {now}) ON CONFLICT DO "+
+			"NOTHING",
 			w.ID, w.Kind, w.Config, w.Arithmetic, w.Program, w.Trials, w.Attempts, stop)
 		created = n == 1
 		return err
@@ -105,8 +108,8 @@ func (s *Store) Find(ctx context.Context, id string) (Sweep, error) {
 func (s *Store) Sweeps(ctx context.Context) ([]Sweep, error) { return s.sweeps(ctx, "") }
 
 func (s *Store) sweeps(ctx context.Context, where string, args ...any) (all []Sweep, err error) {
-	question := fmt.Sprintf("SELECT id, kind, substr(config, 1, %d), arithmetic, %s, trials, attempts, "+
-		"stop_on_failure = 1 FROM sweeps %s ORDER BY created, id", maxConfig, s.programColumn(),
+	question := fmt.Sprintf("SELECT id, kind, substr(config, 1, %d), arithmetic, %s, trials, "+
+		"attempts, stop_on_failure = 1 FROM sweeps %s ORDER BY created, id", maxConfig, s.programColumn(),
 		where)
 	err = s.rows(ctx, question, args, func(r *sql.Rows) error {
 		var w Sweep
@@ -133,7 +136,8 @@ type Status struct {
 	Cancelled int64 `json:"cancelled"`
 	Missing   int64 `json:"missing"` // not yet inserted: create was cut short
 	Attempts  int64 `json:"claims"`  // claims made
-	Lost      int64 `json:"lost"`    // of them, those whose worker's lease has passed and who did not come back
+	// of them, those whose worker's lease has passed and who did not come back
+	Lost int64 `json:"lost"`
 }
 
 // Finished reports whether nothing is left to be done.
@@ -144,22 +148,24 @@ func (s *Store) Status(ctx context.Context, w Sweep) (st Status, err error) {
 	count := map[string]*int64{Pending: &st.Pending, Running: &st.Running, Done: &st.Done,
 		Failed: &st.Failed, Cancelled: &st.Cancelled}
 	st.Missing = w.Trials
-	err = s.rows(ctx, "SELECT state, count(*), CAST(coalesce(sum(epoch), 0) AS BIGINT), CAST(coalesce(sum(losses), 0) AS BIGINT) FROM trials WHERE sweep = $1 GROUP BY state", []any{w.ID}, func(r *sql.Rows) error {
-		var state string
-		var n, claims, losses int64
-		if err := scanned(r.Scan(&state, &n, &claims, &losses)); err != nil {
-			return err
-		}
-		if count[state] == nil {
-			return fmt.Errorf("a trial is in the state %.80q, which this icar does not know: %w",
-				state, ErrRow)
-		}
-		*count[state] = n
-		st.Missing -= n
-		st.Attempts += claims
-		st.Lost += losses
-		return nil
-	})
+	err = s.rows(ctx, "SELECT state, count(*), CAST(coalesce(sum(epoch), 0) AS BIGINT), "+
+		"CAST(coalesce(sum(losses), 0) AS BIGINT) FROM trials WHERE sweep = $1 GROUP BY state",
+		[]any{w.ID}, func(r *sql.Rows) error {
+			var state string
+			var n, claims, losses int64
+			if err := scanned(r.Scan(&state, &n, &claims, &losses)); err != nil {
+				return err
+			}
+			if count[state] == nil {
+				return fmt.Errorf("a trial is in the state %.80q, which this icar does not know: %w",
+					state, ErrRow)
+			}
+			*count[state] = n
+			st.Missing -= n
+			st.Attempts += claims
+			st.Lost += losses
+			return nil
+		})
 	return st, err
 }
 
@@ -220,7 +226,8 @@ func (s *Store) Trials(ctx context.Context, w Sweep, f func(Trial) error) error 
 // its next heartbeat. It returns how many there were.
 func (s *Store) Cancel(ctx context.Context, sweep string) (n int64, err error) {
 	err = s.within(ctx, func(tx *sql.Tx) error {
-		n, err = s.changed(ctx, tx, "UPDATE trials SET state = 'cancelled' WHERE sweep = $1 AND state IN ('pending', 'running')", sweep)
+		n, err = s.changed(ctx, tx, "UPDATE trials SET state = 'cancelled' WHERE sweep = $1 AND "+
+			"state IN ('pending', 'running')", sweep)
 		return err
 	})
 	return n, err
@@ -230,7 +237,8 @@ func (s *Store) Cancel(ctx context.Context, sweep string) (n int64, err error) {
 // again, as if they had never failed. It returns how many there were.
 func (s *Store) Retry(ctx context.Context, sweep string) (n int64, err error) {
 	err = s.within(ctx, func(tx *sql.Tx) error {
-		n, err = s.changed(ctx, tx, "UPDATE trials SET state = 'pending', due = {now}, failures = 0, losses = 0, error = '' WHERE sweep = $1 AND state IN ('failed', 'cancelled')", sweep)
+		n, err = s.changed(ctx, tx, "UPDATE trials SET state = 'pending', due = {now}, failures = 0, "+
+			"losses = 0, error = '' WHERE sweep = $1 AND state IN ('failed', 'cancelled')", sweep)
 		return err
 	})
 	return n, err

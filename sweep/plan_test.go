@@ -85,7 +85,8 @@ func TestWrongPlans(t *testing.T) {
 		"grid: [":                                           "not YAML",
 		"grid: {depth: [one]}":                              `depth: "one" is not a whole number`,
 		"grid: {embed: [15, 17]}":                           "trial 2, [embed=17]",
-		"random: {samples: 1000000, mu: {uniform: [1, 2]}}\ngrid: {d: [1, 2]}": "more than 1000000 trials",
+		"random: {samples: 1000000, mu: {uniform: [1, 2]}}\ngrid: {d: [1, 2]}": "more than 1000000 " +
+			"trials",
 	} {
 		p, err := sweep.DecodePlan([]byte(file), nil)
 		if err == nil {

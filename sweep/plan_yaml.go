@@ -210,7 +210,8 @@ func (p Plan) check() error {
 	for _, z := range p.Zip {
 		errs = append(errs, add("zip", z.Key))
 		if len(z.Values) != len(p.Zip[0].Values) {
-			errs = append(errs, fmt.Errorf("zip: %s has %d values and %s has %d: lists side by side are equally long",
+			errs = append(errs, fmt.Errorf("zip: %s has %d values and %s has %d: lists side by side "+
+				"are equally long",
 				p.Zip[0].Key, len(p.Zip[0].Values), z.Key, len(z.Values)))
 		}
 	}

@@ -54,10 +54,12 @@ func (s *Store) Identity() string { return s.identity }
 
 // readVersion finds out what tables there are and whose.
 func (s *Store) readVersion(ctx context.Context) error {
-	if err := s.db.QueryRowContext(ctx, "SELECT version FROM icar_schema").Scan(&s.version); err != nil || s.version != schemaVersion {
+	if err := s.db.QueryRowContext(ctx,
+		"SELECT version FROM icar_schema").Scan(&s.version); err != nil || s.version != schemaVersion {
 		return err
 	}
-	if err := s.db.QueryRowContext(ctx, "SELECT identity FROM icar_schema").Scan(&s.identity); err != nil {
+	if err := s.db.QueryRowContext(ctx,
+		"SELECT identity FROM icar_schema").Scan(&s.identity); err != nil {
 		return err
 	}
 	return checkDigits("the identity of the database", s.identity, 2*identityBytes)

@@ -165,13 +165,14 @@ func TestStaleWorkerMovesNothing(t *testing.T) {
 	c.ID = sweep.Identity(c.Config, "go")
 	stale := c
 	stale.Epoch = 1
-	trainer := sweep.Trainer{Processor: nn.OnLoops(plain), Attempts: sweep.Attempts{Folder: t.TempDir(),
-		Log: slog.New(slog.DiscardHandler), Held: func(asked sweep.Claim) error {
-			if asked.Epoch == stale.Epoch {
-				return sweep.ErrLost
-			}
-			return nil
-		}}}
+	trainer := sweep.Trainer{Processor: nn.OnLoops(plain),
+		Attempts: sweep.Attempts{Folder: t.TempDir(),
+			Log: slog.New(slog.DiscardHandler), Held: func(asked sweep.Claim) error {
+				if asked.Epoch == stale.Epoch {
+					return sweep.ErrLost
+				}
+				return nil
+			}}}
 	woken := false
 	trainer.Step = func() {
 		if woken {
@@ -194,8 +195,9 @@ func TestStaleWorkerMovesNothing(t *testing.T) {
 func TestCheckProgram(t *testing.T) {
 	for created, want := range map[string]string{
 		"0123456789abcdef": "",
-		"fedcba9876543210": "it was created by fedcba9876543210 and this is 0123456789abcdef; work on it with the same file, or create it again",
-		"":                 "it was created before programs had identities; work on it with the icar that created it",
+		"fedcba9876543210": "it was created by fedcba9876543210 and this is 0123456789abcdef; work " +
+			"on it with the same file, or create it again",
+		"": "it was created before programs had identities; work on it with the icar that created it",
 	} {
 		err := sweep.Sweep{ID: "s", Program: created}.CheckProgram("0123456789abcdef")
 		if (err == nil) != (want == "") || err != nil &&
@@ -232,7 +234,8 @@ func TestTablesWithoutPrograms(t *testing.T) {
 		`CREATE TABLE results (sweep TEXT NOT NULL, trial TEXT NOT NULL, epoch BIGINT NOT NULL, result TEXT NOT NULL, PRIMARY KEY (sweep, trial))`,
 		`CREATE TABLE icar_schema (version BIGINT NOT NULL)`, `INSERT INTO icar_schema VALUES (1)`,
 		`INSERT INTO sweeps VALUES ('0123456789ab', 'train', '', 'go', 1, 3, 0, 1)`,
-		`INSERT INTO trials (sweep, position, id, config, state, epoch) VALUES ('0123456789ab', 0, '`+sweep.Identity([]byte("x"), "go")+`', 'x', 'done', 1)`,
+		`INSERT INTO trials (sweep, position, id, config, state, epoch) VALUES ('0123456789ab', 0, '`+
+			sweep.Identity([]byte("x"), "go")+`', 'x', 'done', 1)`,
 		`INSERT INTO results VALUES ('0123456789ab', '`+sweep.Identity([]byte("x"), "go")+
 			`', 1, '{}')`)
 	s := open(t, a)
@@ -260,9 +263,10 @@ func TestTablesWithoutPrograms(t *testing.T) {
 // What stands for an identity in a database and is none goes nowhere.
 func TestForgedIdentities(t *testing.T) {
 	for statement, want := range map[string]string{
-		"UPDATE icar_schema SET identity = '../../../tmp'":     `the identity of the database, "../../../tmp", is not 12 hexadecimal digits`,
-		"UPDATE icar_schema SET identity = ''":                 `the identity of the database, "", is not`,
-		"UPDATE icar_schema SET version = 3":                   "its tables are of version 3, this icar's of version 2: use the icar that made them",
+		"UPDATE icar_schema SET identity = '../../../tmp'": `the identity of the database, "../../../tmp", is not 12 hexadecimal digits`,
+		"UPDATE icar_schema SET identity = ''":             `the identity of the database, "", is not`,
+		"UPDATE icar_schema SET version = 3": "its tables are of version 3, this " +
+			"icar's of version 2: use the icar that made them",
 		"UPDATE sweeps SET program = '\x1b[31m0123456789abcd'": `the program of a sweep, "\x1b[31m0123456789abcd", is not 16 hexadecimal digits`,
 	} {
 		a := address(t, "sqlite")

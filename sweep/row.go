@@ -27,13 +27,17 @@ const (
 func (w Sweep) check() error {
 	switch {
 	case !sweepID.MatchString(w.ID):
-		return fmt.Errorf("the sweep %.80q: its id is not 12 hexadecimal digits: %w; delete the row", w.ID, ErrRow)
+		return fmt.Errorf("the sweep %.80q: its id is not 12 hexadecimal digits: %w; delete the row",
+			w.ID, ErrRow)
 	case !word.MatchString(w.Kind):
-		return fmt.Errorf("the sweep %s: its kind %.80q is no word: %w; create it again in another database", w.ID, w.Kind, ErrRow)
+		return fmt.Errorf("the sweep %s: its kind %.80q is no word: %w; create it again in another "+
+			"database", w.ID, w.Kind, ErrRow)
 	case !word.MatchString(w.Arithmetic):
-		return fmt.Errorf("the sweep %s: its arithmetic %.80q is no word: %w; create it again in another database", w.ID, w.Arithmetic, ErrRow)
+		return fmt.Errorf("the sweep %s: its arithmetic %.80q is no word: %w; create it again in "+
+			"another database", w.ID, w.Arithmetic, ErrRow)
 	case w.Trials < 0 || w.Trials > MaxTrials || w.Attempts < 1 || w.Attempts > MaxAttempts:
-		return fmt.Errorf("the sweep %s: it cannot have %d trials and %d attempts: %w; create it again in another database", w.ID, w.Trials, w.Attempts, ErrRow)
+		return fmt.Errorf("the sweep %s: it cannot have %d trials and %d attempts: %w; create it "+
+			"again in another database", w.ID, w.Trials, w.Attempts, ErrRow)
 	}
 	return nil
 }
@@ -41,7 +45,8 @@ func (w Sweep) check() error {
 // check refuses a specification that Identity does not give that id.
 func (t Spec) check(arithmetic string) error {
 	if want := Identity(t.Config, arithmetic); t.ID != want {
-		return fmt.Errorf("the trial %.80q is not what its id says, its configuration's is %s: %w; create its sweep again in another database", t.ID, want, ErrRow)
+		return fmt.Errorf("the trial %.80q is not what its id says, its configuration's is %s: %w; "+
+			"create its sweep again in another database", t.ID, want, ErrRow)
 	}
 	return nil
 }
@@ -50,7 +55,8 @@ func (t Spec) check(arithmetic string) error {
 func checkCounts(epoch, failures, losses int64) error {
 	for _, n := range []int64{epoch, failures, losses} {
 		if n < 0 || n > maxCount {
-			return fmt.Errorf("a trial cannot have the epoch %d, %d failures and %d losses: %w; create its sweep again in another database", epoch, failures, losses, ErrRow)
+			return fmt.Errorf("a trial cannot have the epoch %d, %d failures and %d losses: %w; create "+
+				"its sweep again in another database", epoch, failures, losses, ErrRow)
 		}
 	}
 	return nil

@@ -263,7 +263,8 @@ func TestFence(t *testing.T) {
 		if st := status(t, s, w); st.Done != 1 || st.Lost != 1 {
 			t.Errorf("%+v", st)
 		}
-		if n, err := s.Count(ctx, "SELECT count(*) FROM results WHERE result = 'second' AND epoch = 2"); n != 1 || err != nil {
+		if n, err := s.Count(ctx,
+			"SELECT count(*) FROM results WHERE result = 'second' AND epoch = 2"); n != 1 || err != nil {
 			t.Errorf("%d results, %v", n, err)
 		}
 	})

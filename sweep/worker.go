@@ -151,7 +151,9 @@ func (w Worker) record(ctx context.Context, c Claim, log *slog.Logger, result []
 		until = last
 	}
 	if err == nil {
-		err = w.insist(until, "complete", func(ctx context.Context) error { return w.Store.Complete(ctx, c, result, metrics) })
+		err = w.insist(until, "complete", func(ctx context.Context) error {
+			return w.Store.Complete(ctx, c, result, metrics)
+		})
 		switch FaultOf(err) {
 		case Answer:
 			if err != nil { // lost

@@ -15,8 +15,9 @@ type decoder struct {
 var (
 	float32s = decoder{4,
 		func(b []byte) float32 { return math.Float32frombits(binary.LittleEndian.Uint32(b)) }}
-	bfloat16 = decoder{2, func(b []byte) float32 { return math.Float32frombits(uint32(binary.LittleEndian.Uint16(b)) << 16) }}
-	float16  = decoder{2, func(b []byte) float32 { return half(binary.LittleEndian.Uint16(b)) }}
+	bfloat16 = decoder{2,
+		func(b []byte) float32 { return math.Float32frombits(uint32(binary.LittleEndian.Uint16(b)) << 16) }}
+	float16 = decoder{2, func(b []byte) float32 { return half(binary.LittleEndian.Uint16(b)) }}
 )
 
 // half returns the value of an IEEE 754 binary16.

@@ -45,7 +45,8 @@ func process(rng *rand.Rand, n, d int, size, noise float64) (*Sequence, *mat.Den
 }
 
 // measured returns the study of all windows, its fit and R².
-func measured(t *testing.T, s *Sequence, split Split, k, lag int, rng *rand.Rand) (*Study, Fit, Interval) {
+func measured(t *testing.T, s *Sequence, split Split, k, lag int,
+	rng *rand.Rand) (*Study, Fit, Interval) {
 	t.Helper()
 	w, err := s.Cut(5, math.MaxInt, rng)
 	if err != nil {
@@ -81,7 +82,8 @@ func TestKnownProcess(t *testing.T) {
 		if e := mat.Norm(&off, 2); e > 0.1 {
 			t.Errorf("lag %d: W is off by %g", lag, e)
 		}
-		if distance, singular := f.Orthogonality(); lag == 1 && (math.Abs(distance-(1-size*size)) > 0.05 || math.Abs(singular[0]-size) > 0.03) {
+		if distance, singular := f.Orthogonality(); lag == 1 &&
+			(math.Abs(distance-(1-size*size)) > 0.05 || math.Abs(singular[0]-size) > 0.03) {
 			t.Errorf("|WᵀW - I|/√k = %v of singular values %v, want %v", distance, singular, 1-size*size)
 		}
 		var next mat.Dense
@@ -167,7 +169,8 @@ func TestKnownChain(t *testing.T) {
 		if math.Abs(r.Value-want) > 4*r.SE || r.SE > 0.012 {
 			t.Errorf("lag %d: R² %+v, want %v", lag, r, want)
 		}
-		for null, want := range map[Null]float64{Markov: want, TokensPermuted: 0, WindowsSwapped: 0, Real: r.Value} {
+		for null, want := range map[Null]float64{Markov: want, TokensPermuted: 0, WindowsSwapped: 0,
+			Real: r.Value} {
 			values, err := study.Nulls(context.Background(), null, lag, 8, rng, nil)
 			if err != nil || math.Abs(stat.Mean(values, nil)-want) > 0.01 {
 				t.Errorf("lag %d, %s: R² %v, want %v, %v", lag, null, values, want, err)
@@ -187,7 +190,8 @@ func TestKnownMemory(t *testing.T) {
 	s.Tokens = s.Tokens[:0]
 	for range n / 2 {
 		s.Tokens = append(s.Tokens, token, other)
-		token, other = pick(rng, chain.P.RawRowView(int(token))), pick(rng, chain.P.RawRowView(int(other)))
+		token, other = pick(rng, chain.P.RawRowView(int(token))),
+			pick(rng, chain.P.RawRowView(int(other)))
 	}
 	study, _, one := measured(t, s, Contiguous, 3, 1, rng)
 	_, two, err := study.Measure(2, rng)
@@ -291,7 +295,8 @@ func plainR2(t *testing.T, s *Sequence, study *Study, lag, d int) float64 {
 	meanX, meanY := centre(X, nil), centre(Y, nil)
 	centre(mat.NewDense(len(testX)/d, d, testX), meanX)
 	centre(mat.NewDense(len(testY)/d, d, testY), meanY)
-	return 1 - plainSSE(t, X, Y, 1e-3, mat.NewDense(len(testX)/d, d, testX), testY)/floats.Dot(testY, testY)
+	return 1 - plainSSE(t, X, Y, 1e-3, mat.NewDense(len(testX)/d, d, testX), testY)/floats.Dot(testY,
+		testY)
 }
 
 // centre subtracts the mean, or the one given, from the rows and returns it.
@@ -310,7 +315,8 @@ func centre(X *mat.Dense, mean []float64) []float64 {
 }
 
 // plainSSE solves (XᵀX + ridge tr(XᵀX)/d I) Wᵀ = XᵀY and predicts.
-func plainSSE(t *testing.T, X, Y *mat.Dense, ridge float64, testX *mat.Dense, testY []float64) float64 {
+func plainSSE(t *testing.T, X, Y *mat.Dense, ridge float64, testX *mat.Dense,
+	testY []float64) float64 {
 	t.Helper()
 	_, d := X.Dims()
 	var A, B, W, predicted mat.Dense
@@ -384,8 +390,10 @@ func TestPlainPassages(t *testing.T) {
 	T := floats.Sum(total)
 	r := func(e []float64) float64 { return 1 - floats.Sum(e)/T }
 	for name, of := range map[string][2]float64{
-		"own": {p.Own.Value, r(own)}, "other": {p.Other.Value, r(other)}, "pooled": {p.Pooled.Value, r(pooled)},
-		"gain": {p.Gain.Value, r(own) - r(other)}, "ahead": {p.Ahead.Value, r(pooled) - r(own)}, "share": {p.Share, share},
+		"own": {p.Own.Value, r(own)}, "other": {p.Other.Value, r(other)},
+		"pooled": {p.Pooled.Value, r(pooled)},
+		"gain":   {p.Gain.Value, r(own) - r(other)}, "ahead": {p.Ahead.Value, r(pooled) - r(own)},
+		"share": {p.Share, share},
 	} {
 		if math.Abs(of[0]-of[1]) > 1e-9 {
 			t.Errorf("%s is %v, plainly %v", name, of[0], of[1])
@@ -434,11 +442,13 @@ func TestCut(t *testing.T) {
 // TestWithoutAndUnit: the most frequent go, the others keep their order; unit
 // vectors keep their direction.
 func TestWithoutAndUnit(t *testing.T) {
-	s := &Sequence{Tokens: []int32{0, 1, 2, 1, 3, 1, 2, 2, 2, 3}, Vectors: mat.NewDense(4, 2, []float64{3, 4, 0, 0, -2, 0, 0, 5})}
+	s := &Sequence{Tokens: []int32{0, 1, 2, 1, 3, 1, 2, 2, 2, 3},
+		Vectors: mat.NewDense(4, 2, []float64{3, 4, 0, 0, -2, 0, 0, 5})}
 	if got := s.Without(2).Tokens; !slices.Equal(got, []int32{0, 3, 3}) {
 		t.Errorf("without 2 and 1: %v", got)
 	}
-	if got := s.Unit().Vectors.RawMatrix().Data; !slices.Equal(got, []float64{0.6000000000000001, 0.8, 0, 0, -1, 0, 0, 1}) {
+	if got := s.Unit().Vectors.RawMatrix().Data; !slices.Equal(got,
+		[]float64{0.6000000000000001, 0.8, 0, 0, -1, 0, 0, 1}) {
 		t.Errorf("unit vectors are %v", got)
 	}
 }
@@ -460,7 +470,8 @@ func TestReduced(t *testing.T) {
 	}
 	for j, of := range []int{3, 1} { // ascending
 		a, b := mat.Col(nil, j, r.Vectors), mat.Col(nil, of, s.Vectors)
-		if c := math.Abs(stat.Correlation(a, b, nil)); c < 0.999 || math.Abs(stat.StdDev(a, nil)/stat.StdDev(b, nil)-1) > 0.005 {
+		if c := math.Abs(stat.Correlation(a, b, nil)); c < 0.999 ||
+			math.Abs(stat.StdDev(a, nil)/stat.StdDev(b, nil)-1) > 0.005 {
 			t.Errorf("axis %d has correlation %v with coordinate %d", j, c, of)
 		}
 	}
@@ -547,7 +558,8 @@ func TestReducedByCount(t *testing.T) {
 		s.Tokens = append(s.Tokens, 2, 3) // variances 50/402 and 400/402
 	}
 	r, err := s.Reduced(s.Tokens, 1)
-	if err != nil || math.Abs(r.Vectors.At(0, 0)) > 1e-9 || math.Abs(math.Abs(r.Vectors.At(2, 0))-1) > 1e-9 {
+	if err != nil || math.Abs(r.Vectors.At(0, 0)) > 1e-9 || math.Abs(math.Abs(r.Vectors.At(2,
+		0))-1) > 1e-9 {
 		t.Errorf("projections %v, %v", r.Vectors.RawMatrix().Data, err)
 	}
 }

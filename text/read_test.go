@@ -20,7 +20,8 @@ import (
 // sampleTable is what every sample file below holds.
 var sampleTable = []float32{1, -2.5, 0.125, 3, 0, -1}
 
-func safetensorsFile(t testing.TB, name string, dtype safetensors.DType, shape []int, bytesOf func(float32) []byte) []byte {
+func safetensorsFile(t testing.TB, name string, dtype safetensors.DType, shape []int,
+	bytesOf func(float32) []byte) []byte {
 	t.Helper()
 	var data []byte
 	for _, v := range sampleTable {
@@ -45,7 +46,8 @@ func b16(v float32) []byte {
 
 // f16 is right for the numbers of sampleTable.
 func f16(v float32) []byte {
-	return binary.LittleEndian.AppendUint16(nil, map[float32]uint16{1: 0x3c00, -2.5: 0xc100, 0.125: 0x3000, 3: 0x4200, 0: 0, -1: 0xbc00}[v])
+	return binary.LittleEndian.AppendUint16(nil, map[float32]uint16{1: 0x3c00, -2.5: 0xc100,
+		0.125: 0x3000, 3: 0x4200, 0: 0, -1: 0xbc00}[v])
 }
 
 func llama2File() []byte {
@@ -114,8 +116,10 @@ type format struct {
 func formats(t testing.TB) []format {
 	return []format{
 		{"gpt2.safetensors", safetensorsFile(t, "wte.weight", "F32", []int{3, 2}, f32), ReadSafetensors},
-		{"half.safetensors", safetensorsFile(t, "transformer.wte.weight", "F16", []int{3, 2}, f16), ReadSafetensors},
-		{"llama.safetensors", safetensorsFile(t, "model.embed_tokens.weight", "BF16", []int{3, 2}, b16), ReadSafetensors},
+		{"half.safetensors", safetensorsFile(t, "transformer.wte.weight", "F16", []int{3, 2}, f16),
+			ReadSafetensors},
+		{"llama.safetensors", safetensorsFile(t, "model.embed_tokens.weight", "BF16", []int{3, 2}, b16),
+			ReadSafetensors},
 		{"stories.bin", llama2File(), ReadLlama2},
 		{"table.npy", npyFile(), ReadNPY},
 		{"glove.txt", []byte(gloveFile), ReadGloVe},
@@ -139,7 +143,8 @@ func TestReadTable(t *testing.T) {
 			t.Errorf("%s: %+v, %v", f.name, table, err)
 			continue
 		}
-		if named := strings.HasPrefix(f.name, "glove"); table.Named() != named || named && (table.Lookup("whale") != 2 || table.Lookup("wha") != -1) {
+		if named := strings.HasPrefix(f.name, "glove"); table.Named() != named || named &&
+			(table.Lookup("whale") != 2 || table.Lookup("wha") != -1) {
 			t.Errorf("%s: whale is row %d", f.name, table.Lookup("whale"))
 		}
 	}
@@ -159,11 +164,13 @@ func TestReadTable(t *testing.T) {
 			t.Fatal(err)
 		}
 		table, err := ReadTable(index)
-		if want == "" && (err != nil || !slices.Equal(table.Data, sampleTable)) || want != "" && (err == nil || !strings.Contains(err.Error(), want)) {
+		if want == "" && (err != nil || !slices.Equal(table.Data, sampleTable)) || want != "" &&
+			(err == nil || !strings.Contains(err.Error(), want)) {
 			t.Errorf("%s: %v, want %q", content, err, want)
 		}
 	}
-	if _, err := ReadTable(filepath.Join(dir, "x.pt")); err == nil || !strings.Contains(err.Error(), "no known ending") {
+	if _, err := ReadTable(filepath.Join(dir, "x.pt")); err == nil ||
+		!strings.Contains(err.Error(), "no known ending") {
 		t.Errorf("an unknown ending: %v", err)
 	}
 	if _, err := ReadTable(dir + "/"); err == nil {
@@ -176,7 +183,8 @@ func TestReadTable(t *testing.T) {
 func TestDamaged(t *testing.T) {
 	for _, f := range formats(t) {
 		for n := range f.file {
-			if table, err := readAll(f, f.file[:n]); err == nil && !(f.name == "glove.txt" && f.file[n-1] == '\n') {
+			if table, err := readAll(f, f.file[:n]); err == nil &&
+				!(f.name == "glove.txt" && f.file[n-1] == '\n') {
 				t.Errorf("%s: %d of %d bytes are read as %v", f.name, n, len(f.file), table)
 			}
 			for bit := range 8 {
@@ -194,7 +202,8 @@ func TestDamaged(t *testing.T) {
 	}
 	m := mergesFile()
 	for n := range m {
-		if merges, err := ReadMerges(bytes.NewReader(m[:n]), int64(n)); err == nil && merges.Size() < 259 {
+		if merges, err := ReadMerges(bytes.NewReader(m[:n]), int64(n)); err == nil &&
+			merges.Size() < 259 {
 			t.Errorf("%d bytes of a tokenizer are read", n)
 		}
 	}
@@ -205,7 +214,8 @@ func TestWrongTables(t *testing.T) {
 		return append(binary.LittleEndian.AppendUint64(nil, uint64(len(header))), header...)
 	}
 	tensor := func(name, dtype, shape, end string, n int) []byte {
-		return append(raw(`{"`+name+`":{"dtype":"`+dtype+`","shape":`+shape+`,"data_offsets":[0,`+end+`]}}`), make([]byte, n)...)
+		return append(raw(`{"`+name+`":{"dtype":"`+dtype+`","shape":`+shape+`,"data_offsets":[0,`+end+
+			`]}}`), make([]byte, n)...)
 	}
 	header := func(i int, v int32) []byte {
 		b := llama2File()
@@ -221,20 +231,27 @@ func TestWrongTables(t *testing.T) {
 		read func(io.ReaderAt, int64) (*Table, error)
 		want string
 	}{
-		{"header of 2^60 bytes", binary.LittleEndian.AppendUint64(nil, 1<<60), st, "the header claims 1152921504606846976 bytes"},
-		{"shape of 2^60", tensor("wte.weight", "F32", "[1152921504606846976,4]", "16", 16), st, "overflows"},
+		{"header of 2^60 bytes", binary.LittleEndian.AppendUint64(nil, 1<<60), st,
+			"the header claims 1152921504606846976 bytes"},
+		{"shape of 2^60", tensor("wte.weight", "F32", "[1152921504606846976,4]", "16", 16), st,
+			"overflows"},
 		{"empty axis", tensor("wte.weight", "F32", "[0,4]", "0", 0), st, "has no entries"},
 		{"three axes", tensor("wte.weight", "F32", "[1,2,2]", "16", 16), st, "want two axes"},
 		{"integers", tensor("wte.weight", "I32", "[2,2]", "16", 16), st, "is I32: want F32, F16 or BF16"},
-		{"another model", tensor("conv.weight", "F32", "[2,2]", "16", 16), st, "none of the 1 tensors is a token embedding"},
+		{"another model", tensor("conv.weight", "F32", "[2,2]", "16", 16), st,
+			"none of the 1 tensors is a token embedding"},
 		{"llama2.c with negative width", header(0, -2), ReadLlama2, "the dimension is -2"},
 		{"llama2.c of 2^31 tokens", header(5, math.MinInt32), ReadLlama2, "the vocabulary is 2147483648"},
 		{"llama2.c of more layers", header(2, 2), ReadLlama2, "do not fill"},
 		{"llama2.c with NaN", nan, ReadLlama2, "row 1, column 1 is NaN"},
-		{"npy vector", bytes.Replace(npyFile(), []byte("(3, 2), }"), []byte("(6,), }  "), 1), ReadNPY, "want two axes"},
-		{"npy of more columns", bytes.Replace(npyFile(), []byte("(3, 2), }"), []byte("(3, 8), }"), 1), ReadNPY, "claims the shape"},
-		{"ragged vectors", []byte("a 1 2\nb 1\n"), ReadGloVe, "line 2: 1 numbers, the lines before have 2"},
-		{"a word twice", []byte("a 1 2\nb 1 2\na 2 3\n"), ReadGloVe, `lines 1 and 3 are both of the word "a"`},
+		{"npy vector", bytes.Replace(npyFile(), []byte("(3, 2), }"), []byte("(6,), }  "), 1), ReadNPY,
+			"want two axes"},
+		{"npy of more columns", bytes.Replace(npyFile(), []byte("(3, 2), }"), []byte("(3, 8), }"), 1),
+			ReadNPY, "claims the shape"},
+		{"ragged vectors", []byte("a 1 2\nb 1\n"), ReadGloVe,
+			"line 2: 1 numbers, the lines before have 2"},
+		{"a word twice", []byte("a 1 2\nb 1 2\na 2 3\n"), ReadGloVe,
+			`lines 1 and 3 are both of the word "a"`},
 		{"no number", []byte("a 1 x\n"), ReadGloVe, `line 1: number 2 is "x"`},
 		{"hexadecimal", []byte("a 1 0x1p-2\n"), ReadGloVe, "number 2 is"},
 		{"infinity", []byte("a 1 inf\n"), ReadGloVe, "number 2 is"},
@@ -288,13 +305,18 @@ func TestHostileMemory(t *testing.T) {
 		{"gzip bomb of vectors", zipped(t, bomb.String()), table(ReadGloVe), false},
 		{"gzip bomb of one line", zipped(t, strings.Repeat("\x00", 1<<26)), table(ReadGloVe), false},
 		{"gzip bomb of text", zipped(t, strings.Repeat("a ", 1<<25)), readText, false},
-		{"many tensors", append(binary.LittleEndian.AppendUint64(nil, uint64(len(tensors))), tensors...), table(ReadSafetensors), false},
-		{"many empty pieces", pieces, func(r io.ReaderAt, n int64) error { _, err := ReadMerges(r, n); return err }, true},
+		{"many tensors", append(binary.LittleEndian.AppendUint64(nil, uint64(len(tensors))),
+			tensors...), table(ReadSafetensors), false},
+		{"many empty pieces", pieces, func(r io.ReaderAt, n int64) error {
+			_, err := ReadMerges(r, n)
+			return err
+		}, true},
 	} {
 		var err error
 		used := allocated(func() { err = test.read(bytes.NewReader(test.file), int64(len(test.file))) })
 		if limit := 4*uint64(len(test.file)) + 16<<20; used > limit {
-			t.Errorf("%s: %d bytes are allocated for a file of %d: the limit is %d", test.name, used, len(test.file), limit)
+			t.Errorf("%s: %d bytes are allocated for a file of %d: the limit is %d", test.name, used,
+				len(test.file), limit)
 		}
 		if (err == nil) != test.ok {
 			t.Errorf("%s: %v", test.name, err)
@@ -316,7 +338,8 @@ func BenchmarkGPT2Large(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	err = safetensors.Write(f, safetensors.File{Tensors: []safetensors.Tensor{{Name: "wte.weight", DType: "F32", Shape: []int{rows, dim}, Data: make([]byte, 4*rows*dim)}}})
+	err = safetensors.Write(f, safetensors.File{Tensors: []safetensors.Tensor{{Name: "wte.weight",
+		DType: "F32", Shape: []int{rows, dim}, Data: make([]byte, 4*rows*dim)}}})
 	if err := f.Close(); err != nil {
 		b.Fatal(err)
 	}
@@ -351,8 +374,10 @@ func fuzz(f *testing.F, read func(io.ReaderAt, int64) (*Table, error)) {
 		if err != nil {
 			return
 		}
-		if table.Rows < 1 || table.Dim < 1 || len(table.Data) != table.Rows*table.Dim || len(table.Data) > 2*len(file) {
-			t.Fatalf("%d bytes are read as %d × %d with %d entries", len(file), table.Rows, table.Dim, len(table.Data))
+		if table.Rows < 1 || table.Dim < 1 || len(table.Data) != table.Rows*table.Dim ||
+			len(table.Data) > 2*len(file) {
+			t.Fatalf("%d bytes are read as %d × %d with %d entries", len(file), table.Rows, table.Dim,
+				len(table.Data))
 		}
 		for _, v := range table.Data {
 			if !finite(v) {

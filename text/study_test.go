@@ -79,7 +79,8 @@ func TestFit(t *testing.T) {
 			sst += math.Pow(s.Vectors.At(int(testY[p]), i)-f.meanY[i], 2)
 		}
 	}
-	if a, b := f.errors(g.moments(testX, testY)); math.Abs(a-sse) > 1e-9*sse || math.Abs(b-sst) > 1e-9*sst {
+	if a, b := f.errors(g.moments(testX, testY)); math.Abs(a-sse) > 1e-9*sse ||
+		math.Abs(b-sst) > 1e-9*sst {
 		t.Errorf("SSE %v, SST %v, want %v, %v", a, b, sse, sst)
 	}
 }
@@ -139,9 +140,11 @@ func TestStudy(t *testing.T) {
 		if _, singular := f.Orthogonality(); len(singular) != words || singular[0] < 1 {
 			t.Errorf("singular values %v", singular)
 		}
-		for null, above := range map[Null]bool{TokensPermuted: false, WindowsSwapped: false, Markov: true} {
+		for null, above := range map[Null]bool{TokensPermuted: false, WindowsSwapped: false,
+			Markov: true} {
 			values, err := study.Nulls(context.Background(), null, 1, 9, rng, nil)
-			if err != nil || len(values) != 9 || (slices.Min(values) > 0.3) != above || (slices.Max(values) < 0.05) == above {
+			if err != nil || len(values) != 9 || (slices.Min(values) > 0.3) != above ||
+				(slices.Max(values) < 0.05) == above {
 				t.Errorf("%s: %v, %v", null, values, err)
 			}
 			if p := PValue(r.Value, values); !above && p != 0.1 {
@@ -168,7 +171,8 @@ func TestOrthogonality(t *testing.T) {
 	for _, test := range []struct {
 		w    []float64
 		want float64
-	}{{[]float64{0.6, -0.8, 0.8, 0.6}, 0}, {make([]float64, 4), 1}, {[]float64{2, 0, 0, 1}, 3 / math.Sqrt2}} {
+	}{{[]float64{0.6, -0.8, 0.8, 0.6}, 0}, {make([]float64, 4), 1},
+		{[]float64{2, 0, 0, 1}, 3 / math.Sqrt2}} {
 		if d, _ := (Fit{W: mat.NewDense(2, 2, test.w)}).Orthogonality(); math.Abs(d-test.want) > 1e-12 {
 			t.Errorf("%v: %v, want %v", test.w, d, test.want)
 		}

@@ -68,7 +68,8 @@ func ReadTable(path string) (*Table, error) {
 		".txt.gz"), strings.HasSuffix(name, ".vec.gz"):
 		read = ReadGloVe
 	default:
-		return nil, fmt.Errorf("%s has no known ending: embeddings are .safetensors, .json (index of shards), .bin (llama2.c), .npy, .txt or .txt.gz (GloVe)", path)
+		return nil, fmt.Errorf("%s has no known ending: embeddings are .safetensors, .json (index of "+
+			"shards), .bin (llama2.c), .npy, .txt or .txt.gz (GloVe)", path)
 	}
 	var t *Table
 	err := withFile(path, func(f io.ReaderAt, size int64) (err error) {

@@ -118,7 +118,8 @@ func Certify(m *Diagonal, f ar.Family) (Certificate, error) {
 		c.Ratio = append(c.Ratio, ratio)
 	}
 	if math.IsNaN(c.Loss) || math.IsInf(c.Loss, 0) {
-		return Certificate{}, fmt.Errorf("the loss is %v: a certificate needs finite weights of moderate size", c.Loss)
+		return Certificate{}, fmt.Errorf("the loss is %v: a certificate needs finite weights of "+
+			"moderate size", c.Loss)
 	}
 	c.compare(m, f)
 	c.bound(m, f, losses)

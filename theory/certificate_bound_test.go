@@ -12,7 +12,8 @@ import (
 
 // perturb adds noise·N(0, 1)·(the gauge's scale) to all weights a loss touches.
 func perturb(m *Diagonal, seed uint64, noise float64) {
-	n := &Diagonal{H: m.H, D: m.D, Tmax: m.Tmax, A: make([]float64, len(m.A)), B: make([]float64, len(m.B)), P: make([]float64, len(m.P))}
+	n := &Diagonal{H: m.H, D: m.D, Tmax: m.Tmax, A: make([]float64, len(m.A)),
+		B: make([]float64, len(m.B)), P: make([]float64, len(m.P))}
 	n.Init(ar.Rand(seed, "noise", 0), noise)
 	for i := range m.A {
 		m.A[i] += n.A[i]
@@ -40,7 +41,8 @@ func TestKappaBoundHolds(t *testing.T) {
 		m := minimiser(t, ar.Rotation, d, h, tmax, gauge, 1)
 		noise := math.Pow(10, -rapid.Float64Range(0.5, 6).Draw(t, "digits"))
 		perturb(m, rapid.Uint64().Draw(t, "seed"), noise)
-		if _, err := m.Descend(t.Context(), ar.Rotation, Descent{LearningRate: 0.003, Iterations: rapid.SampledFrom([]int{0, 30, 3000}).Draw(t, "descent")}); err != nil {
+		if _, err := m.Descend(t.Context(), ar.Rotation, Descent{LearningRate: 0.003,
+			Iterations: rapid.SampledFrom([]int{0, 30, 3000}).Draw(t, "descent")}); err != nil {
 			return // the large gauge may diverge: nothing to bound
 		}
 		c, err := Certify(m, ar.Rotation)
@@ -63,7 +65,8 @@ func TestKappaBoundHolds(t *testing.T) {
 			x = math.Abs(x+0.5) / c.RatioBound[i]
 			tightestRatio = max(tightestRatio, x)
 			if x > 1 {
-				t.Fatalf("T = %d: |ratio + ½| = %v times its bound %v at excess %v", i+2, x, c.RatioBound[i], c.ExcessPerT[i])
+				t.Fatalf("T = %d: |ratio + ½| = %v times its bound %v at excess %v", i+2, x,
+					c.RatioBound[i], c.ExcessPerT[i])
 			}
 		}
 	})
@@ -113,13 +116,15 @@ func TestRankInequality(t *testing.T) {
 			p, a, q, _ := split(m.weights(i + 2))
 			alpha, omega := a/p, q/p-1
 			least := min(math.Abs(1+2*alpha+omega), math.Abs(1+omega))
-			bound := spread(math.Abs(1+alpha+omega), math.Abs(alpha), float64(d)) * math.Sqrt(loss/float64(d-m.H))
+			bound := spread(math.Abs(1+alpha+omega), math.Abs(alpha),
+				float64(d)) * math.Sqrt(loss/float64(d-m.H))
 			tightest = max(tightest, least/bound)
 			if least > bound*(1+1e-9) {
 				t.Fatalf("d = %d H = %d T = %d: min(|y|, |1+ω|) = %v, bound %v", d, m.H, i+2, least, bound)
 			}
 			// Step 1: |ω| ≤ √((T-2) ℓ/(d-ℓ)) where ℓ < d.
-			if n := float64(d); loss < n && math.Abs(omega) > math.Sqrt(float64(i)*loss/(n-loss))*(1+1e-9)+1e-12 {
+			if n := float64(d); loss < n && math.Abs(omega) > math.Sqrt(float64(i)*loss/(n-loss))*(1+
+				1e-9)+1e-12 {
 				t.Fatalf("d = %d T = %d: |ω| = %v, loss %v", d, i+2, math.Abs(omega), loss)
 			}
 		}
@@ -140,7 +145,8 @@ func TestSpreadIsTheLargestSingularValue(t *testing.T) {
 // An excess of 1e-6 proves κ to a few hundredths or better, and the bound
 // shrinks as its square root.
 func TestKappaBoundIsNotVacuous(t *testing.T) {
-	for _, c := range []struct{ d, h, tmax int }{{4, 2, 5}, {6, 4, 8}, {10, 5, 20}, {10, 8, 20}, {10, 9, 20}} {
+	for _, c := range []struct{ d, h, tmax int }{{4, 2, 5}, {6, 4, 8}, {10, 5, 20}, {10, 8, 20},
+		{10, 9, 20}} {
 		previous := 0.0
 		for _, excess := range []float64{1e-4, 1e-6, 1e-8} {
 			m := minimiser(t, ar.Rotation, c.d, c.h, c.tmax, 1, 1)
@@ -152,12 +158,15 @@ func TestKappaBoundIsNotVacuous(t *testing.T) {
 			if math.Abs(got.Excess/excess-1) > 1e-6 {
 				t.Fatalf("excess %v, want %v", got.Excess, excess)
 			}
-			t.Logf("d = %d H = %d Tmax = %d excess %.0e: |κ - 1| ≤ %.5f, |ratio + ½| ≤ %.5f", c.d, c.h, c.tmax, excess, got.KappaBound, got.RatioBound[len(got.RatioBound)-1])
+			t.Logf("d = %d H = %d Tmax = %d excess %.0e: |κ - 1| ≤ %.5f, |ratio + ½| ≤ %.5f", c.d, c.h,
+				c.tmax, excess, got.KappaBound, got.RatioBound[len(got.RatioBound)-1])
 			if excess == 1e-6 && !(got.KappaBound < 0.05 && got.RatioBound[c.tmax-2] < 0.05) {
-				t.Errorf("d = %d H = %d: bounds %v and %v at excess %v", c.d, c.h, got.KappaBound, got.RatioBound, excess)
+				t.Errorf("d = %d H = %d: bounds %v and %v at excess %v", c.d, c.h, got.KappaBound,
+					got.RatioBound, excess)
 			}
 			if previous > 0 && math.Abs(previous/got.KappaBound/10-1) > 0.3 {
-				t.Errorf("d = %d H = %d: the bound goes from %v to %v as the excess falls by 100", c.d, c.h, previous, got.KappaBound)
+				t.Errorf("d = %d H = %d: the bound goes from %v to %v as the excess falls by 100", c.d, c.h,
+					previous, got.KappaBound)
 			}
 			previous = got.KappaBound
 		}
@@ -176,7 +185,8 @@ func TestNoKappaBoundWithoutProof(t *testing.T) {
 	}
 	for _, h := range []int{2, 6, 8} { // below d/2, d, above
 		m := minimiser(t, ar.Rotation, 6, h, 5, 1, 1)
-		if c := certify(t, m, ar.Rotation); !math.IsInf(c.KappaBound, 1) || !math.IsInf(c.RatioBound[3], 1) {
+		if c := certify(t, m, ar.Rotation); !math.IsInf(c.KappaBound, 1) ||
+			!math.IsInf(c.RatioBound[3], 1) {
 			t.Errorf("H = %d: bounds %v, %v", h, c.KappaBound, c.RatioBound)
 		}
 	}
@@ -185,7 +195,8 @@ func TestNoKappaBoundWithoutProof(t *testing.T) {
 // Steps 4 and 5 of the proof: the extreme values that steps 1 to 3 admit stay
 // within the bounds and, for a small loss, nearly reach them.
 func TestKappaBoundFollowsFromItsSteps(t *testing.T) {
-	for _, c := range []struct{ d, h, T int }{{2, 1, 2}, {4, 3, 5}, {6, 3, 4}, {10, 8, 20}, {10, 9, 3}} {
+	for _, c := range []struct{ d, h, T int }{{2, 1, 2}, {4, 3, 5}, {6, 3, 4}, {10, 8, 20},
+		{10, 9, 3}} {
 		for _, root := range []float64{1e-2, 1e-3, 1e-5} {
 			kappaBound, ratioBound := couplingBound(root, -0.5, c.d, c.h, c.T)
 			d, loss := float64(c.d), root*root
@@ -207,10 +218,12 @@ func TestKappaBoundFollowsFromItsSteps(t *testing.T) {
 			}
 			slack := 1 + 1e-12
 			if kappa > kappaBound*slack || ratio > ratioBound*slack {
-				t.Errorf("d = %d H = %d T = %d √ℓ = %v: κ off by %v, bound %v; ratio off by %v, bound %v", c.d, c.h, c.T, root, kappa, kappaBound, ratio, ratioBound)
+				t.Errorf("d = %d H = %d T = %d √ℓ = %v: κ off by %v, bound %v; ratio off by %v, bound %v",
+					c.d, c.h, c.T, root, kappa, kappaBound, ratio, ratioBound)
 			}
 			if root < 2e-3 && (kappa < 0.98*kappaBound || ratio < 0.98*ratioBound) {
-				t.Errorf("d = %d H = %d T = %d √ℓ = %v: bounds %v and %v where %v and %v are reached", c.d, c.h, c.T, root, kappaBound, ratioBound, kappa, ratio)
+				t.Errorf("d = %d H = %d T = %d √ℓ = %v: bounds %v and %v where %v and %v are reached", c.d,
+					c.h, c.T, root, kappaBound, ratioBound, kappa, ratio)
 			}
 		}
 	}

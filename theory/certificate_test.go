@@ -60,10 +60,12 @@ func TestCertificateOfMinimisers(t *testing.T) {
 						regauge(t, r, m)
 						c := certify(t, m, f)
 						worst = max(worst, c.ResidualC, c.ResidualP, c.GradientNorm)
-						if c.Verdict != GlobalMinimum || math.Abs(c.Gauge/gauge-1) > 1e-12 || c.ResidualC > 1e-12 || c.ResidualP > 1e-12 || c.GradientNorm > 1e-10 {
+						if c.Verdict != GlobalMinimum || math.Abs(c.Gauge/gauge-1) > 1e-12 ||
+							c.ResidualC > 1e-12 || c.ResidualP > 1e-12 || c.GradientNorm > 1e-10 {
 							t.Errorf("%s d = %d H = %d c = %v κ = %v: %+v", f, d, h, gauge, kappa, c)
 						}
-						if want := f == ar.Unitary && h <= d || f == ar.Rotation && h <= d/2; c.OrthogonalHeads != want {
+						if want := f == ar.Unitary && h <= d || f == ar.Rotation &&
+							h <= d/2; c.OrthogonalHeads != want {
 							t.Errorf("%s d = %d H = %d: orthogonal heads claimed: %v", f, d, h, c.OrthogonalHeads)
 						}
 						for k, x := range c.Kappa {
@@ -85,7 +87,8 @@ func TestCertificateOfMinimisers(t *testing.T) {
 							}
 						}
 						proved := f == ar.Rotation && h >= d/2 && h < d
-						if proved != (c.KappaBound < 1e-5) || proved == math.IsInf(c.KappaBound, 1) || proved == math.IsInf(c.RatioBound[0], 1) {
+						if proved != (c.KappaBound < 1e-5) || proved == math.IsInf(c.KappaBound, 1) ||
+							proved == math.IsInf(c.RatioBound[0], 1) {
 							t.Errorf("%s d = %d H = %d: bounds %v, %v", f, d, h, c.KappaBound, c.RatioBound)
 						}
 					}
@@ -117,7 +120,8 @@ func TestCertificateSums(t *testing.T) {
 			}
 		}
 		total, _ := m.Loss(f)
-		if c.Loss != total || c.Minimum != minimum*float64(m.Tmax-1) || math.Abs(c.Excess-sum) > 1e-12*total || math.Abs(c.Excess-(c.Loss-c.Minimum)) > 1e-12*total {
+		if c.Loss != total || c.Minimum != minimum*float64(m.Tmax-1) ||
+			math.Abs(c.Excess-sum) > 1e-12*total || math.Abs(c.Excess-(c.Loss-c.Minimum)) > 1e-12*total {
 			t.Fatalf("loss %v, certificate %+v", total, c)
 		}
 		if c.Verdict != NotMinimum {
@@ -160,7 +164,8 @@ func TestCertificateVerdicts(t *testing.T) {
 		{"valley", ar.Rotation, valley, Valley},
 		{"weights off by 1e-3", ar.Rotation, near, NearMinimum},
 		{"weights off by a half", ar.Rotation, far, NotMinimum},
-		{"a minimiser of the other family", ar.Unitary, minimiser(t, ar.Rotation, 6, 3, 5, 1, 1), NotMinimum},
+		{"a minimiser of the other family", ar.Unitary, minimiser(t, ar.Rotation, 6, 3, 5, 1, 1),
+			NotMinimum},
 	} {
 		got := certify(t, c.m, c.f)
 		if got.Verdict != c.want {
@@ -169,7 +174,8 @@ func TestCertificateVerdicts(t *testing.T) {
 		if c.want == Valley && !math.IsInf(got.KappaBound, 1) {
 			t.Errorf("%s: κ is bounded by %v in the valley", c.name, got.KappaBound)
 		}
-		for _, x := range []float64{got.Gauge, got.ResidualC, got.ResidualP, got.HeadOverlap, got.GradientNorm} {
+		for _, x := range []float64{got.Gauge, got.ResidualC, got.ResidualP, got.HeadOverlap,
+			got.GradientNorm} {
 			if math.IsNaN(x) || math.IsInf(x, 0) {
 				t.Errorf("%s: a field is not finite: %+v", c.name, got)
 			}
@@ -185,7 +191,8 @@ func TestCertificateVerdicts(t *testing.T) {
 		free.pairHead(k, k, -1, 2)
 		free.pairHead(2+k, k, -1, 0)
 	}
-	if c := certify(t, free, ar.Rotation); c.ResidualP < 0.99 || c.Verdict == GlobalMinimum || math.Abs(c.Kappa[0]+1) > 1e-15 {
+	if c := certify(t, free, ar.Rotation); c.ResidualP < 0.99 || c.Verdict == GlobalMinimum ||
+		math.Abs(c.Kappa[0]+1) > 1e-15 {
 		t.Errorf("κ = -1: %+v", c)
 	}
 }
@@ -219,7 +226,8 @@ func TestCertificateResidualsMeasureTheDistance(t *testing.T) {
 		f     ar.Family
 		d, h  int
 		kappa float64
-	}{{ar.Unitary, 5, 3, 1}, {ar.Unitary, 4, 4, 1}, {ar.Rotation, 6, 2, 1}, {ar.Rotation, 6, 4, 1}, {ar.Rotation, 4, 4, 0.3}} {
+	}{{ar.Unitary, 5, 3, 1}, {ar.Unitary, 4, 4, 1}, {ar.Rotation, 6, 2, 1}, {ar.Rotation, 6, 4, 1},
+		{ar.Rotation, 4, 4, 0.3}} {
 		for _, noise := range []float64{1e-2, 1e-4, 1e-6} {
 			m := minimiser(t, c.f, c.d, c.h, 5, 0.7, c.kappa)
 			for T := 2; T <= 5; T++ {
@@ -232,13 +240,15 @@ func TestCertificateResidualsMeasureTheDistance(t *testing.T) {
 			}
 			want := noise / math.Sqrt(1+ratio*ratio)
 			if got := certify(t, m, c.f); math.Abs(got.ResidualP/want-1) > 1e-6 || got.ResidualC > 1e-12 {
-				t.Errorf("%s d = %d H = %d: superdiagonal off by %v: residuals %v and %v, want %v in P", c.f, c.d, c.h, noise, got.ResidualC, got.ResidualP, want)
+				t.Errorf("%s d = %d H = %d: superdiagonal off by %v: residuals %v and %v, want %v in P",
+					c.f, c.d, c.h, noise, got.ResidualC, got.ResidualP, want)
 			}
 			m = minimiser(t, c.f, c.d, c.h, 5, 0.7, c.kappa)
 			m.P[2*m.Tmax] += noise / 0.7 // p_1 of T = 4
 			want = noise / math.Sqrt(4*(1+ratio*ratio))
 			if got := certify(t, m, c.f); math.Abs(got.ResidualP/want-1) > 1e-6 {
-				t.Errorf("%s d = %d H = %d: p_1 off by %v: residual %v, want %v", c.f, c.d, c.h, noise, got.ResidualP, want)
+				t.Errorf("%s d = %d H = %d: p_1 off by %v: residual %v, want %v", c.f, c.d, c.h, noise,
+					got.ResidualP, want)
 			}
 			m = minimiser(t, c.f, c.d, c.h, 5, 0.7, c.kappa)
 			for j := range m.D { // one value head, rank one: |δC| = noise |B_h||A_h|

@@ -34,7 +34,8 @@ var ErrNoVariance = errors.New("a constant has no frequency")
 func FitCosine(y []float64) (Cosine, error) {
 	n := len(y)
 	if n < 5 {
-		return Cosine{}, fmt.Errorf("%d points do not determine the four parameters of a cosine: use 5 or more", n)
+		return Cosine{}, fmt.Errorf("%d points do not determine the four parameters of a cosine: use "+
+			"5 or more", n)
 	}
 	mean := 0.0
 	for _, v := range y {
@@ -87,5 +88,6 @@ func cosineAt(y []float64, frequency float64) (Cosine, float64) {
 	fit.MulVec(x, &coefficients)
 	fit.SubVec(target, &fit)
 	a, b := coefficients.AtVec(1), coefficients.AtVec(2)
-	return Cosine{Mean: coefficients.AtVec(0), Amplitude: math.Hypot(a, b), Frequency: frequency, Phase: math.Atan2(-b, a)}, mat.Dot(&fit, &fit)
+	return Cosine{Mean: coefficients.AtVec(0), Amplitude: math.Hypot(a, b), Frequency: frequency,
+		Phase: math.Atan2(-b, a)}, mat.Dot(&fit, &fit)
 }

@@ -15,10 +15,13 @@ import (
 func TestFitCosineFindsACosine(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		n := rapid.IntRange(12, 60).Draw(t, "n")
-		want := Cosine{Mean: rapid.Float64Range(-1, 1).Draw(t, "mean"), Amplitude: rapid.Float64Range(0.1, 2).Draw(t, "amplitude"),
-			Frequency: rapid.Float64Range(0.5, 2.5).Draw(t, "frequency"), Phase: rapid.Float64Range(-3, 3).Draw(t, "phase")}
+		want := Cosine{Mean: rapid.Float64Range(-1, 1).Draw(t, "mean"),
+			Amplitude: rapid.Float64Range(0.1, 2).Draw(t, "amplitude"),
+			Frequency: rapid.Float64Range(0.5, 2.5).Draw(t, "frequency"),
+			Phase:     rapid.Float64Range(-3, 3).Draw(t, "phase")}
 		got, err := FitCosine(want.Curve(n))
-		if err != nil || 1-got.R2 > 1e-12 || math.Abs(got.Frequency-want.Frequency) > 1e-6 || math.Abs(got.Amplitude-want.Amplitude) > 1e-6 {
+		if err != nil || 1-got.R2 > 1e-12 || math.Abs(got.Frequency-want.Frequency) > 1e-6 ||
+			math.Abs(got.Amplitude-want.Amplitude) > 1e-6 {
 			t.Fatalf("fitted %+v to %+v: %v", got, want, err)
 		}
 		if off := floats.Distance(got.Curve(n), want.Curve(n), math.Inf(1)); off > 1e-6 {

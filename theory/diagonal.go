@@ -41,7 +41,8 @@ func NewDiagonal(h, d, tmax int) (*Diagonal, error) {
 	case d < 1:
 		return nil, fmt.Errorf("token dimension d = %d is not positive: use d = 1 or more", d)
 	case tmax < 2:
-		return nil, fmt.Errorf("longest context Tmax = %d: a context of length T = 1 has no query s_{T-1}; use Tmax = 2 or more", tmax)
+		return nil, fmt.Errorf("longest context Tmax = %d: a context of length T = 1 has no query "+
+			"s_{T-1}; use Tmax = 2 or more", tmax)
 	}
 	return &Diagonal{
 		H: h, D: d, Tmax: tmax,
@@ -122,7 +123,8 @@ func (m *Diagonal) Predict(s []complex128, t int) []complex128 {
 
 // errNoEigenbasis refuses the families whose eigenbasis changes from sequence
 // to sequence.
-var errNoEigenbasis = errors.New("the diagonal attention lives in a fixed complex eigenbasis: use the unitary or the rotation family")
+var errNoEigenbasis = errors.New("the diagonal attention lives in a fixed complex eigenbasis: " +
+	"use the unitary or the rotation family")
 
 // checkPlain returns an error unless the exact losses of the diagonal
 // attention on plain tokens cover the family at dimension d.

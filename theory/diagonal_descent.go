@@ -45,7 +45,8 @@ func (m *Diagonal) Descend(ctx context.Context, f ar.Family, d Descent) ([]float
 		}
 		loss := l.gradient(m, g)
 		if math.IsNaN(loss) || math.IsInf(loss, 0) {
-			return losses, fmt.Errorf("loss %v at iteration %d, tensor %s: use a learning rate below %v", loss, k, m.culprit(), d.LearningRate)
+			return losses, fmt.Errorf("loss %v at iteration %d, tensor %s: use a learning rate below %v",
+				loss, k, m.culprit(), d.LearningRate)
 		}
 		losses = append(losses, loss)
 		if d.Observe != nil {

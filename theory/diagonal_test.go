@@ -413,7 +413,8 @@ func TestConservedDriftHalvesWithTheLearningRate(t *testing.T) {
 		qHalf, sHalf := drift(1e-4)
 		t.Logf("%s: drift of Q %.2e, %.2e; of s %.2e, %.2e", f, q, qHalf, s, sHalf)
 		if q == 0 || s == 0 || math.Abs(q/qHalf-2) > 0.05 || math.Abs(s/sHalf-2) > 0.05 {
-			t.Errorf("%s: halving the rate takes the drift of Q from %v to %v and of s from %v to %v", f, q, qHalf, s, sHalf)
+			t.Errorf("%s: halving the rate takes the drift of Q from %v to %v and of s from %v to %v", f,
+				q, qHalf, s, sHalf)
 		}
 	}
 }

@@ -54,7 +54,8 @@ func (s Schedule) At(k int) float64 {
 // quarters of the steps, which uses all their batches where the last weights would show
 // the noise of the last few (Polyak & Juditsky 1992, doi:10.1137/0330046). Fit
 // fails when the context is cancelled or the loss is no longer finite.
-func Fit(ctx context.Context, m LinearAttention, loss func(step uint64, gradient []float64) float64, s Schedule) error {
+func Fit(ctx context.Context, m LinearAttention, loss func(step uint64, gradient []float64) float64,
+	s Schedule) error {
 	var adam Adam
 	x := m.Parameters()
 	gradient, mean := make([]float64, len(x)), make([]float64, len(x))
@@ -79,7 +80,8 @@ func Fit(ctx context.Context, m LinearAttention, loss func(step uint64, gradient
 // Minimise descends an exact loss from the weights of the model to a
 // stationary point by L-BFGS and returns its loss. The function loss returns
 // the value at the weights of the model and writes its gradient.
-func Minimise(ctx context.Context, m LinearAttention, loss func(gradient []float64) float64) (float64, error) {
+func Minimise(ctx context.Context, m LinearAttention,
+	loss func(gradient []float64) float64) (float64, error) {
 	scratch := make([]float64, len(m.Parameters()))
 	problem := optimize.Problem{
 		Func: func(x []float64) float64 {

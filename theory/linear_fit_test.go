@@ -46,7 +46,8 @@ func TestMonteCarloOfPopulationLosses(t *testing.T) {
 			standardError := math.Sqrt((squares/count - mean*mean) / count)
 			// 4.5 standard errors: a false alarm in 7e-6 of the seeds.
 			if !(math.Abs(mean-want) <= 4.5*standardError) {
-				t.Errorf("%s %s: mean %.5f ± %.5f of %d sequences, exact %.5f", family, c.name, mean, standardError, count, want)
+				t.Errorf("%s %s: mean %.5f ± %.5f of %d sequences, exact %.5f", family, c.name, mean,
+					standardError, count, want)
 			}
 		}
 	}
@@ -101,7 +102,8 @@ func fitBlockScalar(t *testing.T, seed uint64, d, tmax, count int, s Schedule) *
 	m := &BlockScalar{D: d}
 	Initialise(m, ar.Rand(seed, "weights", 0), 0.03)
 	err := Fit(context.Background(), m, func(step uint64, g []float64) float64 {
-		return m.SampledLoss(drawSequences(ar.Rand(seed, "sequences", step), ar.Unitary, d, tmax+1, count), g)
+		return m.SampledLoss(drawSequences(ar.Rand(seed, "sequences", step), ar.Unitary, d, tmax+1,
+			count), g)
 	}, s)
 	if err != nil {
 		t.Fatal(err)
@@ -121,12 +123,15 @@ func TestSampledAdamLearnsTheGradientStep(t *testing.T) {
 		want := GradientStep(d, c.tmax)
 		got := m.M[1] * m.V[0]
 		useless := 0.0
-		for _, w := range []float64{(m.M[0] + m.M[3]) * m.V[0], m.M[2] * m.V[0], m.M[1] * m.V[1], m.M[2] * m.V[1], (m.M[0] + m.M[3]) * m.V[1]} {
+		for _, w := range []float64{(m.M[0] + m.M[3]) * m.V[0], m.M[2] * m.V[0], m.M[1] * m.V[1],
+			m.M[2] * m.V[1], (m.M[0] + m.M[3]) * m.V[1]} {
 			useless = max(useless, math.Abs(w)/want)
 		}
-		t.Logf("Tmax = %d: η = %.6f, η* = %.6f (%+.2f %%), largest other product %.1f %%", c.tmax, got, want, 100*(got/want-1), 100*useless)
+		t.Logf("Tmax = %d: η = %.6f, η* = %.6f (%+.2f %%), largest other product %.1f %%", c.tmax, got,
+			want, 100*(got/want-1), 100*useless)
 		if far(got/want, 1, 0.01) || far(useless, 0, 0.1) {
-			t.Errorf("Tmax = %d: m_1 v_0 = %.6f, η* = %.6f; largest other product %.3f η*", c.tmax, got, want, useless)
+			t.Errorf("Tmax = %d: m_1 v_0 = %.6f, η* = %.6f; largest other product %.3f η*", c.tmax, got,
+				want, useless)
 		}
 	}
 }
@@ -175,10 +180,12 @@ func TestFitStops(t *testing.T) {
 	if !errors.Is(err, context.Canceled) || steps != 3 {
 		t.Errorf("cancelled at step 3: error %v after %d steps", err, steps)
 	}
-	if err := Fit(context.Background(), m, func(uint64, []float64) float64 { return math.NaN() }, Schedule{Steps: 10, Rate: 1}); err == nil {
+	if err := Fit(context.Background(), m, func(uint64, []float64) float64 { return math.NaN() },
+		Schedule{Steps: 10, Rate: 1}); err == nil {
 		t.Error("no error for a loss that is not a number")
 	}
-	if _, err := Minimise(ctx, m, func([]float64) float64 { return 0 }); !errors.Is(err, context.Canceled) {
+	if _, err := Minimise(ctx, m, func([]float64) float64 { return 0 }); !errors.Is(err,
+		context.Canceled) {
 		t.Errorf("Minimise with a cancelled context: error %v", err)
 	}
 }

@@ -62,7 +62,8 @@ func (q *BlockScalarPopulation) addSquare(weight float64, form products, target 
 // NewBlockScalarPopulation returns the population loss of block-scalar weights
 // at μ = 1, summed over T = first … last (at least 2) and over the d
 // coordinates. The family is ar.Unitary or ar.Rotation.
-func NewBlockScalarPopulation(family ar.Family, d, first, last int) (*BlockScalarPopulation, error) {
+func NewBlockScalarPopulation(family ar.Family,
+	d, first, last int) (*BlockScalarPopulation, error) {
 	if err := checkPopulation(family, d, first, last); err != nil {
 		return nil, err
 	}
@@ -80,7 +81,8 @@ func NewBlockScalarPopulation(family ar.Family, d, first, last int) (*BlockScala
 // checkPopulation refuses what no population loss is known for.
 func checkPopulation(family ar.Family, d, first, last int) error {
 	if family != ar.Unitary && family != ar.Rotation {
-		return fmt.Errorf("no exact loss for the family %q: use %q or %q", family, ar.Unitary, ar.Rotation)
+		return fmt.Errorf("no exact loss for the family %q: use %q or %q", family, ar.Unitary,
+			ar.Rotation)
 	}
 	if err := family.Check(d); err != nil {
 		return err

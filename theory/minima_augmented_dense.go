@@ -32,7 +32,8 @@ type DenseMinimum struct {
 // d - 4/3, and is what descent from many starts finds for Tmax ≥ 3.
 func DenseOptimum(d, tmax int) (DenseMinimum, error) {
 	if d < 2 || tmax < 2 {
-		return DenseMinimum{}, fmt.Errorf("d = %d, Tmax = %d: use at least 2 of each; at d = 1 use AugmentedHeadsOptimum", d, tmax)
+		return DenseMinimum{}, fmt.Errorf("d = %d, Tmax = %d: use at least 2 of each; at d = 1 use "+
+			"AugmentedHeadsOptimum", d, tmax)
 	}
 	best, most := denseCurve{}, 0.0
 	var bestX []float64
@@ -127,7 +128,8 @@ func (c denseCurve) best() ([]float64, error) {
 		Func: func(x []float64) float64 { value, _ := c.saved(x); return -math.Log(value) },
 		Grad: slope,
 	}
-	result, err := optimize.Minimize(problem, []float64{0, 0}, &optimize.Settings{GradientThreshold: 1e-6}, &optimize.BFGS{})
+	result, err := optimize.Minimize(problem, []float64{0, 0},
+		&optimize.Settings{GradientThreshold: 1e-6}, &optimize.BFGS{})
 	if err != nil {
 		return nil, fmt.Errorf("dense optimum with %g coordinates served: %w", c.q, err)
 	}

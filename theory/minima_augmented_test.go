@@ -14,7 +14,8 @@ import (
 // starts descends from count random starts and returns how many end within
 // 1e-7 of the minimum, relative to the loss 0 weights have. No end may lie
 // below the minimum by more than rounding.
-func starts(t *testing.T, m LinearAttention, loss func(gradient []float64) float64, minimum, zero float64, count int) (reached int) {
+func starts(t *testing.T, m LinearAttention, loss func(gradient []float64) float64, minimum,
+	zero float64, count int) (reached int) {
 	t.Helper()
 	for seed := range count {
 		Initialise(m, ar.Rand(uint64(seed), "starts", 0), 0.1)
@@ -43,11 +44,14 @@ func TestGradientStepIsTheUnitaryOptimum(t *testing.T) {
 		gradient := make([]float64, 6)
 		minimum := q.Loss(&BlockScalar{D: d, M: [4]float64{1: η}, V: [2]float64{1, 0}}, gradient)
 		zero := float64(d * (tmax - 1))
-		if want := zero * (1 - float64(tmax)*η/2); far(minimum, want, 1e-13) || far(floats.Norm(gradient, math.Inf(1)), 0, 1e-12*zero) {
-			t.Errorf("d=%d Tmax=%d: loss %.15g, formula %.15g, gradient %v", d, tmax, minimum, want, gradient)
+		if want := zero * (1 - float64(tmax)*η/2); far(minimum, want, 1e-13) ||
+			far(floats.Norm(gradient, math.Inf(1)), 0, 1e-12*zero) {
+			t.Errorf("d=%d Tmax=%d: loss %.15g, formula %.15g, gradient %v", d, tmax, minimum, want,
+				gradient)
 		}
 		m := &BlockScalar{D: d}
-		if n := starts(t, m, func(g []float64) float64 { return q.Loss(m, g) }, minimum, zero, 10); n < 8 {
+		if n := starts(t, m, func(g []float64) float64 { return q.Loss(m, g) }, minimum, zero,
+			10); n < 8 {
 			t.Errorf("d=%d Tmax=%d: %d of 10 starts reach the optimum", d, tmax, n)
 		}
 	}
@@ -64,8 +68,10 @@ func TestAugmentedHeadsOptimum(t *testing.T) {
 				n := float64(tmax - 1)
 				gradient := make([]float64, len(o.Model.Parameters()))
 				loss := o.Model.PopulationLoss(2, tmax, gradient)
-				if far(loss, n*o.MeanLoss, 1e-12*n*float64(d)) || far(floats.Norm(gradient, math.Inf(1)), 0, 1e-11*n) {
-					t.Errorf("d=%d H=%d Tmax=%d: loss %.15g, formula %.15g, gradient %v", d, h, tmax, loss, n*o.MeanLoss, gradient)
+				if far(loss, n*o.MeanLoss, 1e-12*n*float64(d)) || far(floats.Norm(gradient, math.Inf(1)), 0,
+					1e-11*n) {
+					t.Errorf("d=%d H=%d Tmax=%d: loss %.15g, formula %.15g, gradient %v", d, h, tmax, loss,
+						n*o.MeanLoss, gradient)
 				}
 				for i := range d {
 					if c := o.Model.Coupling()[i*d+i]; far(c, o.Diagonal, 1e-14) {
@@ -73,7 +79,8 @@ func TestAugmentedHeadsOptimum(t *testing.T) {
 					}
 				}
 				if h == 1 && far(o.Diagonal, GradientStep(d, tmax), 1e-15) {
-					t.Errorf("d=%d Tmax=%d: one head has η = %g, not %g", d, tmax, o.Diagonal, GradientStep(d, tmax))
+					t.Errorf("d=%d Tmax=%d: one head has η = %g, not %g", d, tmax, o.Diagonal,
+						GradientStep(d, tmax))
 				}
 			}
 		}
@@ -92,7 +99,8 @@ func TestHeadsDescentReachesTheOptimum(t *testing.T) {
 			t.Fatal(err)
 		}
 		n := float64(tmax - 1)
-		reached := starts(t, m, func(g []float64) float64 { return m.PopulationLoss(2, tmax, g) }, n*o.MeanLoss, n*d, 10)
+		reached := starts(t, m, func(g []float64) float64 { return m.PopulationLoss(2, tmax, g) },
+			n*o.MeanLoss, n*d, 10)
 		t.Logf("H = %d: %d of 10 starts reach %.6f", h, reached, o.MeanLoss)
 		if reached < 8 {
 			t.Errorf("H = %d: %d of 10 starts reach the optimum", h, reached)
@@ -108,8 +116,10 @@ func TestDenseOptimum(t *testing.T) {
 		d, tmax, served int
 		want            float64
 	}{
-		{2, 8, 2, 0.625493}, {3, 8, 3, 1.214678}, {4, 8, 4, 1.911523}, {3, 3, 3, 1.606565}, {4, 12, 4, 1.689594},
-		{2, 2, 2, 2 - 4./3}, {3, 2, 2, 3 - 4./3}, {4, 2, 2, 4 - 4./3}, {2, 3, 2, 0.690905}, {7, 3, 6, 5.536928},
+		{2, 8, 2, 0.625493}, {3, 8, 3, 1.214678}, {4, 8, 4, 1.911523}, {3, 3, 3, 1.606565},
+		{4, 12, 4, 1.689594},
+		{2, 2, 2, 2 - 4./3}, {3, 2, 2, 3 - 4./3}, {4, 2, 2, 4 - 4./3}, {2, 3, 2, 0.690905},
+		{7, 3, 6, 5.536928},
 	} {
 		o, err := DenseOptimum(c.d, c.tmax)
 		if err != nil {
@@ -123,12 +133,17 @@ func TestDenseOptimum(t *testing.T) {
 		n := float64(c.tmax - 1)
 		mean := p.Loss(o.Model, gradient) / n
 		slope := floats.Norm(gradient, math.Inf(1))
-		t.Logf("d = %d, Tmax = %d: %.6f, loss of the weights off by %.1e, gradient %.1e", c.d, c.tmax, o.MeanLoss, mean-o.MeanLoss, slope)
-		if o.Served != c.served || far(o.MeanLoss, c.want, 1e-6) || far(mean, o.MeanLoss, 1e-12) || far(slope, 0, 1e-10) {
-			t.Errorf("d = %d, Tmax = %d: formula %.9f with %d coordinates served, loss of its weights %.9f, want %.6f with %d; gradient %.1e", c.d, c.tmax, o.MeanLoss, o.Served, mean, c.want, c.served, slope)
+		t.Logf("d = %d, Tmax = %d: %.6f, loss of the weights off by %.1e, gradient %.1e", c.d, c.tmax,
+			o.MeanLoss, mean-o.MeanLoss, slope)
+		if o.Served != c.served || far(o.MeanLoss, c.want, 1e-6) || far(mean, o.MeanLoss, 1e-12) ||
+			far(slope, 0, 1e-10) {
+			t.Errorf("d = %d, Tmax = %d: formula %.9f with %d coordinates served, loss of its weights "+
+				"%.9f, want %.6f with %d; gradient %.1e", c.d, c.tmax, o.MeanLoss, o.Served, mean, c.want,
+				c.served, slope)
 		}
 		if step := float64(c.d) * (1 - float64(c.tmax)*GradientStep(c.d, c.tmax)/2); o.MeanLoss >= step {
-			t.Errorf("d = %d, Tmax = %d: %.6f is no better than a gradient step, %.6f", c.d, c.tmax, o.MeanLoss, step)
+			t.Errorf("d = %d, Tmax = %d: %.6f is no better than a gradient step, %.6f", c.d, c.tmax,
+				o.MeanLoss, step)
 		}
 	}
 	if _, err := DenseOptimum(1, 5); err == nil {
@@ -159,7 +174,8 @@ func TestDenseOptimumLeavesCoordinatesOutOfShortContexts(t *testing.T) {
 }
 
 func TestDenseDescentReachesTheOptimum(t *testing.T) {
-	for _, c := range []struct{ d, tmax, starts int }{{2, 2, 6}, {3, 2, 6}, {2, 8, 6}, {3, 3, 6}, {3, 8, 6}, {4, 4, 2}} {
+	for _, c := range []struct{ d, tmax, starts int }{{2, 2, 6}, {3, 2, 6}, {2, 8, 6}, {3, 3, 6},
+		{3, 8, 6}, {4, 4, 2}} {
 		o, err := DenseOptimum(c.d, c.tmax)
 		if err != nil {
 			t.Fatal(err)
@@ -169,8 +185,10 @@ func TestDenseDescentReachesTheOptimum(t *testing.T) {
 			t.Fatal(err)
 		}
 		m, n := newDense(c.d), float64(c.tmax-1)
-		reached := starts(t, m, func(g []float64) float64 { return p.Loss(m, g) }, n*o.MeanLoss, n*float64(c.d), c.starts)
-		t.Logf("d = %d, Tmax = %d: %d of %d starts reach %.6f", c.d, c.tmax, reached, c.starts, o.MeanLoss)
+		reached := starts(t, m, func(g []float64) float64 { return p.Loss(m, g) }, n*o.MeanLoss,
+			n*float64(c.d), c.starts)
+		t.Logf("d = %d, Tmax = %d: %d of %d starts reach %.6f", c.d, c.tmax, reached, c.starts,
+			o.MeanLoss)
 		if reached < c.starts-1 {
 			t.Errorf("d = %d, Tmax = %d: %d of %d starts reach the optimum", c.d, c.tmax, reached, c.starts)
 		}
@@ -189,9 +207,11 @@ func TestRotationBranch(t *testing.T) {
 			t.Fatal(err)
 		}
 		gradient := make([]float64, 6)
-		mean := q.Loss(&BlockScalar{D: d, M: [4]float64{1: b.Eta, 2: b.Zeta}, V: [2]float64{1, 0}}, gradient) / float64(tmax-1)
+		mean := q.Loss(&BlockScalar{D: d, M: [4]float64{1: b.Eta, 2: b.Zeta}, V: [2]float64{1, 0}},
+			gradient) / float64(tmax-1)
 		if far(mean, b.MeanLoss, 1e-12) || far(floats.Norm(gradient, math.Inf(1)), 0, 1e-10) {
-			t.Errorf("d=%d Tmax=%d: loss %.15g, formula %.15g, gradient %v", d, tmax, mean, b.MeanLoss, gradient)
+			t.Errorf("d=%d Tmax=%d: loss %.15g, formula %.15g, gradient %v", d, tmax, mean, b.MeanLoss,
+				gradient)
 		}
 	}
 	b, err := RotationBranch(4, 10)
@@ -229,7 +249,8 @@ func TestRotationOptimumBeatsTheBranchFrom(t *testing.T) {
 			}
 			gain := b.MeanLoss - o.MeanLoss
 			if !(gain >= -1e-12) || (gain > 1e-9) != (tmax >= from) {
-				t.Errorf("d = %d, Tmax = %d: all six weights gain %.2e over the branch; the gain should start at %d", d, tmax, gain, from)
+				t.Errorf("d = %d, Tmax = %d: all six weights gain %.2e over the branch; the gain should "+
+					"start at %d", d, tmax, gain, from)
 			}
 		}
 	}
@@ -242,7 +263,8 @@ func TestRotationOptimumBeatsTheBranchFrom(t *testing.T) {
 		t.Fatal(err)
 	}
 	if far(o.MeanLoss, 1.33580, 5e-6) || far(b.MeanLoss, 1.34053, 5e-6) {
-		t.Errorf("d = 4, Tmax = 30: %.6f against %.6f, want 1.33580 against 1.34053", o.MeanLoss, b.MeanLoss)
+		t.Errorf("d = 4, Tmax = 30: %.6f against %.6f, want 1.33580 against 1.34053", o.MeanLoss,
+			b.MeanLoss)
 	}
 }
 
@@ -259,11 +281,14 @@ func TestRotationDescentReachesTheOptimum(t *testing.T) {
 		}
 		gradient := make([]float64, 6)
 		n := float64(tmax - 1)
-		if got := q.Loss(&o.Weights, gradient) / n; far(got, o.MeanLoss, 1e-12) || far(floats.Norm(gradient, math.Inf(1)), 0, 1e-9) {
-			t.Errorf("d=%d Tmax=%d: loss %.15g, reported %.15g, gradient %v", d, tmax, got, o.MeanLoss, gradient)
+		if got := q.Loss(&o.Weights, gradient) / n; far(got, o.MeanLoss, 1e-12) ||
+			far(floats.Norm(gradient, math.Inf(1)), 0, 1e-9) {
+			t.Errorf("d=%d Tmax=%d: loss %.15g, reported %.15g, gradient %v", d, tmax, got, o.MeanLoss,
+				gradient)
 		}
 		m := &BlockScalar{D: d}
-		reached := starts(t, m, func(g []float64) float64 { return q.Loss(m, g) }, n*o.MeanLoss, n*float64(d), 12)
+		reached := starts(t, m, func(g []float64) float64 { return q.Loss(m, g) }, n*o.MeanLoss,
+			n*float64(d), 12)
 		t.Logf("d = %d, Tmax = %d: %d of 12 starts reach %.6f", d, tmax, reached, o.MeanLoss)
 		if reached < 8 {
 			t.Errorf("d=%d Tmax=%d: %d of 12 starts reach the optimum", d, tmax, reached)

@@ -50,7 +50,8 @@ func PlainMinimiser(f ar.Family, d, h, tmax int, c, kappa float64) (*Diagonal, e
 		return nil, err
 	}
 	if c == 0 || math.IsNaN(c) || math.IsInf(c, 0) {
-		return nil, fmt.Errorf("gauge c = %v: p_T C = I on the coordinates served needs a finite c other than 0", c)
+		return nil, fmt.Errorf("gauge c = %v: p_T C = I on the coordinates served needs a finite c "+
+			"other than 0", c)
 	}
 	m, err := NewDiagonal(h, d, tmax)
 	if err != nil {
@@ -65,9 +66,11 @@ func PlainMinimiser(f ar.Family, d, h, tmax int, c, kappa float64) (*Diagonal, e
 	} else {
 		switch {
 		case h < d && kappa != 1:
-			return nil, fmt.Errorf("κ = %v with H = %d < d = %d: the rank of C forces κ = 1; use κ = 1 or H = %d", kappa, h, d, d)
+			return nil, fmt.Errorf("κ = %v with H = %d < d = %d: the rank of C forces κ = 1; use κ = 1 "+
+				"or H = %d", kappa, h, d, d)
 		case kappa == -1 || math.IsNaN(kappa) || math.IsInf(kappa, 0):
-			return nil, fmt.Errorf("κ = %v: the weight p_{T-1} = -κ/((1+κ)c) needs a finite κ other than -1", kappa)
+			return nil, fmt.Errorf("κ = %v: the weight p_{T-1} = -κ/((1+κ)c) needs a finite κ other "+
+				"than -1", kappa)
 		}
 		for k := range min(h, d/2) {
 			m.pairHead(k, k, 1, c*(1+kappa))

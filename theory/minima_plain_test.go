@@ -69,7 +69,8 @@ func TestPlainMinimumValues(t *testing.T) {
 		want float64
 	}{
 		{ar.Unitary, 5, 1, 4}, {ar.Unitary, 5, 4, 1}, {ar.Unitary, 5, 5, 0}, {ar.Unitary, 5, 9, 0},
-		{ar.Rotation, 6, 1, 4}, {ar.Rotation, 6, 2, 2}, {ar.Rotation, 6, 3, 0}, {ar.Rotation, 6, 4, 0}, {ar.Rotation, 6, 7, 0},
+		{ar.Rotation, 6, 1, 4}, {ar.Rotation, 6, 2, 2}, {ar.Rotation, 6, 3, 0}, {ar.Rotation, 6, 4, 0},
+		{ar.Rotation, 6, 7, 0},
 	} {
 		if got, err := PlainMinimum(c.f, c.d, c.h); err != nil || got != c.want {
 			t.Errorf("%s d = %d H = %d: minimum %v, error %v, want %v", c.f, c.d, c.h, got, err, c.want)
@@ -105,7 +106,8 @@ func TestPlainMinimiserAttainsTheMinimum(t *testing.T) {
 						for i, got := range losses {
 							worst = max(worst, math.Abs(got-want))
 							if math.Abs(got-want) > 1e-13*float64(d) {
-								t.Errorf("%s d = %d H = %d c = %v κ = %v T = %d: loss %v, minimum %v", f, d, h, c, kappa, i+2, got, want)
+								t.Errorf("%s d = %d H = %d c = %v κ = %v T = %d: loss %v, minimum %v", f, d, h, c,
+									kappa, i+2, got, want)
 							}
 						}
 						if g := gradientNorm(t, f, m); g > 1e-12*float64(d*tmax) {
@@ -135,8 +137,10 @@ func TestPlainMinimiserRefusesWhatIsImpossible(t *testing.T) {
 		{ar.Rotation, 3, 1, 0.5, "forces κ = 1"},
 		{ar.Rotation, 1, 1, 0.5, "forces κ = 1"},
 	} {
-		if _, err := PlainMinimiser(c.f, 4, c.h, 5, c.c, c.kappa); err == nil || !strings.Contains(err.Error(), c.want) {
-			t.Errorf("%s H = %d c = %v κ = %v: error %v, want one that says %q", c.f, c.h, c.c, c.kappa, err, c.want)
+		if _, err := PlainMinimiser(c.f, 4, c.h, 5, c.c, c.kappa); err == nil ||
+			!strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s H = %d c = %v κ = %v: error %v, want one that says %q", c.f, c.h, c.c, c.kappa,
+				err, c.want)
 		}
 	}
 }
@@ -176,7 +180,8 @@ func TestPlainLowerBounds(t *testing.T) {
 			tail := singularTail(near, m.H)
 			slack := 1e-12 * (1 + losses[T-2])
 			if losses[T-2] < gap-slack || gap < tail-slack || tail < minimum-slack {
-				t.Fatalf("%s T = %d: want ℓ %v ≥ |pC - K|² %v ≥ tail %v ≥ minimum %v", f, T, losses[T-2], gap, tail, minimum)
+				t.Fatalf("%s T = %d: want ℓ %v ≥ |pC - K|² %v ≥ tail %v ≥ minimum %v", f, T, losses[T-2],
+					gap, tail, minimum)
 			}
 		}
 	})
@@ -207,13 +212,15 @@ func TestPlainDescentsRespectTheMinimum(t *testing.T) {
 					}
 					for k, x := range losses {
 						if x < minimum-1e-12 {
-							t.Fatalf("%s d = %d H = %d seed %d: loss %v at iteration %d, minimum %v", f, d, h, seed, x, k, minimum)
+							t.Fatalf("%s d = %d H = %d seed %d: loss %v at iteration %d, minimum %v", f, d, h,
+								seed, x, k, minimum)
 						}
 					}
 					if losses[iterations]-minimum < 1e-6 {
 						reached[fmt.Sprint(f, " d=", d, " H=", h)]++
 					} else if f == ar.Unitary {
-						t.Errorf("unitary d = %d H = %d seed %d: loss %v, minimum %v", d, h, seed, losses[iterations], minimum)
+						t.Errorf("unitary d = %d H = %d seed %d: loss %v, minimum %v", d, h, seed,
+							losses[iterations], minimum)
 					}
 				}
 			}
@@ -253,7 +260,8 @@ func TestGaugeFromSmallStart(t *testing.T) {
 			t.Fatal(err)
 		}
 		m.Init(ar.Rand(c.seed, "weights", 0), 0.01)
-		if _, err := m.Descend(t.Context(), c.f, Descent{LearningRate: 3e-3, Iterations: 100000}); err != nil {
+		if _, err := m.Descend(t.Context(), c.f, Descent{LearningRate: 3e-3,
+			Iterations: 100000}); err != nil {
 			t.Fatal(err)
 		}
 		got, err := Certify(m, c.f)
@@ -273,7 +281,8 @@ func TestGaugeFromSmallStart(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		t.Logf("%s: |c| = %.5f, predicted %.5f, κ = %.4f, overlap %.1e, excess %.1e", name, math.Abs(got.Gauge), want, kappa, got.HeadOverlap, got.Excess)
+		t.Logf("%s: |c| = %.5f, predicted %.5f, κ = %.4f, overlap %.1e, excess %.1e", name,
+			math.Abs(got.Gauge), want, kappa, got.HeadOverlap, got.Excess)
 		if math.Abs(math.Abs(got.Gauge)/want-1) > 2e-3 {
 			t.Errorf("%s: |c| = %v, predicted %v", name, math.Abs(got.Gauge), want)
 		}
@@ -310,11 +319,13 @@ func TestGaugeFormulas(t *testing.T) {
 	}{
 		{ar.Unitary, 5, 3, 1, 8. / 3}, {ar.Unitary, 5, 8, 1, 8. / 5},
 		{ar.Rotation, 6, 3, 1, 8 * 1.25 / (3 * 2)}, {ar.Rotation, 6, 2, 1, 8 * 1.25 / (2 * 2)},
-		{ar.Rotation, 6, 6, 0.5, 8 * (1 + 0.25/2.25) / (3 * 2)}, {ar.Rotation, 6, 7, -3, 8 * (1 + 9./4) / (3 * 6)},
+		{ar.Rotation, 6, 6, 0.5, 8 * (1 + 0.25/2.25) / (3 * 2)},
+		{ar.Rotation, 6, 7, -3, 8 * (1 + 9./4) / (3 * 6)},
 	} {
 		got, err := GaugeFromSmallStart(c.f, c.d, c.h, 9, c.kappa)
 		if err != nil || math.Abs(got*got*got/c.want-1) > 1e-14 {
-			t.Errorf("%s d = %d H = %d κ = %v: |c|³ = %v, error %v, want %v", c.f, c.d, c.h, c.kappa, got*got*got, err, c.want)
+			t.Errorf("%s d = %d H = %d κ = %v: |c|³ = %v, error %v, want %v", c.f, c.d, c.h, c.kappa,
+				got*got*got, err, c.want)
 		}
 	}
 }

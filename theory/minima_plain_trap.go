@@ -62,7 +62,8 @@ func PlainTrap(d, h, tmax int, c float64) (m *Diagonal, loss float64, err error)
 		return nil, 0, err
 	}
 	if h > d/2 {
-		return nil, 0, fmt.Errorf("number of heads H = %d: the heads of this trap serve a pair each; use H = %d or less", h, d/2)
+		return nil, 0, fmt.Errorf("number of heads H = %d: the heads of this trap serve a pair each; "+
+			"use H = %d or less", h, d/2)
 	}
 	if c == 0 || math.IsNaN(c) || math.IsInf(c, 0) {
 		return nil, 0, fmt.Errorf("gauge c = %v: use a finite c other than 0", c)
@@ -86,8 +87,8 @@ func PlainTrap(d, h, tmax int, c float64) (m *Diagonal, loss float64, err error)
 }
 
 // SharedPlainTrap returns the stationary point of the rotation family at which one head
-// serves several pairs at once, n = 2 pairs coordinates, C = c vvᵀ with n/2 entries of v equal to 1 and
-// n/2 to -1, and its total loss (ours),
+// serves several pairs at once, n = 2 pairs coordinates, C = c vvᵀ with n/2 entries of v equal to 1
+// and n/2 to -1, and its total loss (ours),
 //
 //	Σ_{T=2..Tmax} d - n/(n-1) · (n+T-3)/(n+T-2).
 //
@@ -144,13 +145,15 @@ func SharedPlainTrap(d, pairs, tmax int, c float64) (m *Diagonal, loss float64, 
 // stationary point of the symmetric weights, and a stationary point among the
 // symmetric weights is one among all (Palais, Comm. Math. Phys. 69, 1979,
 // doi:10.1007/BF01941322). The weights are balanced (AAᵀ = BBᵀ).
-func MixedPlainTrap(ctx context.Context, d, minus, tmax int) (m *Diagonal, loss float64, err error) {
+func MixedPlainTrap(ctx context.Context,
+	d, minus, tmax int) (m *Diagonal, loss float64, err error) {
 	if err := ar.Rotation.Check(d); err != nil {
 		return nil, 0, err
 	}
 	h := d / 2
 	if minus < 1 || minus >= h {
-		return nil, 0, fmt.Errorf("%d of %d pairs with κ < 0: a mixed trap needs pairs of both signs (PlainTrap is the one without κ > 0)", minus, h)
+		return nil, 0, fmt.Errorf("%d of %d pairs with κ < 0: a mixed trap needs pairs of both signs "+
+			"(PlainTrap is the one without κ > 0)", minus, h)
 	}
 	n := float64(tmax - 1)
 	c := math.Cbrt(1.25 * n / float64(d)) // the gauge from a small start at κ = 1
@@ -208,7 +211,8 @@ func PlainValley(d, h, tmax int, delta float64) (m *Diagonal, loss float64, err 
 		return nil, 0, err
 	}
 	if h <= d/2 || h >= d {
-		return nil, 0, fmt.Errorf("number of heads H = %d: the valley needs d/2 < H < d; use H from %d to %d", h, d/2+1, d-1)
+		return nil, 0, fmt.Errorf("number of heads H = %d: the valley needs d/2 < H < d; use H from "+
+			"%d to %d", h, d/2+1, d-1)
 	}
 	if !(delta > 0) || math.IsInf(delta, 0) {
 		return nil, 0, fmt.Errorf("δ = %v: use a finite δ > 0", delta)

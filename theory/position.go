@@ -28,7 +28,8 @@ type Position struct {
 // Check returns an error that says what to change when the problem is not defined.
 func (p Position) Check() error {
 	if p.Tmax < 2 {
-		return fmt.Errorf("longest context Tmax = %d leaves no token before the query s_{T-1}: use Tmax = 2 or more", p.Tmax)
+		return fmt.Errorf("longest context Tmax = %d leaves no token before the query s_{T-1}: use "+
+			"Tmax = 2 or more", p.Tmax)
 	}
 	return p.Process().Check()
 }

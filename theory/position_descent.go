@@ -37,9 +37,11 @@ type spectrum struct {
 // rows of T = 2, 3, … . It returns an error when the learning rate lets some
 // row diverge.
 func NewPositionDescent(rows []Quadratic, learningRate float64) (*PositionDescent, error) {
-	d := &PositionDescent{step: 2 * learningRate / float64(len(rows)), rows: make([]spectrum, len(rows))}
+	d := &PositionDescent{step: 2 * learningRate / float64(len(rows)),
+		rows: make([]spectrum, len(rows))}
 	if !(learningRate > 0) {
-		return nil, fmt.Errorf("learning rate %g is not positive: use 0.5 as the paper does", learningRate)
+		return nil, fmt.Errorf("learning rate %g is not positive: use 0.5 as the paper does",
+			learningRate)
 	}
 	for i, q := range rows {
 		var eigen mat.EigenSym
@@ -52,7 +54,8 @@ func NewPositionDescent(rows []Quadratic, learningRate float64) (*PositionDescen
 		beta.MulVec(s.v.T(), mat.NewVecDense(len(q.B), q.B))
 		s.beta = beta.RawVector().Data
 		if top := s.w[len(s.w)-1]; d.step*top > 2 {
-			return nil, fmt.Errorf("learning rate %g diverges at T = %d: use less than %.3g", learningRate, i+2, float64(len(rows))/top)
+			return nil, fmt.Errorf("learning rate %g diverges at T = %d: use less than %.3g",
+				learningRate, i+2, float64(len(rows))/top)
 		}
 		d.rows[i] = s
 	}
@@ -106,7 +109,8 @@ func (d *PositionDescent) Loss(k int) float64 {
 func (d *PositionDescent) FirstBelow(target float64, limit int) (int, error) {
 	k := sort.Search(limit+1, func(k int) bool { return d.Loss(k) <= target })
 	if k > limit {
-		return 0, fmt.Errorf("%w: the mean loss is still %.3g after %d iterations; use a target above it or a higher limit", ErrUnreachable, d.Loss(limit), limit)
+		return 0, fmt.Errorf("%w: the mean loss is still %.3g after %d iterations; use a target "+
+			"above it or a higher limit", ErrUnreachable, d.Loss(limit), limit)
 	}
 	return k, nil
 }
@@ -114,7 +118,8 @@ func (d *PositionDescent) FirstBelow(target float64, limit int) (int, error) {
 // DescendPosition is the literal twin of PositionDescent: it takes the
 // gradient steps one by one until the mean loss is at most target, and
 // returns the encoding, laid out as At does, and the number of iterations.
-func DescendPosition(ctx context.Context, rows []Quadratic, learningRate, target float64, limit int) (P []float64, iterations int, err error) {
+func DescendPosition(ctx context.Context, rows []Quadratic, learningRate, target float64,
+	limit int) (P []float64, iterations int, err error) {
 	n := len(rows)
 	tmax := n + 1
 	P = make([]float64, tmax*tmax)
@@ -126,11 +131,13 @@ func DescendPosition(ctx context.Context, rows []Quadratic, learningRate, target
 		}
 		switch {
 		case math.IsNaN(mean) || math.IsInf(mean, 0):
-			return nil, k, fmt.Errorf("the loss of the encoding P is %g at iteration %d: use a learning rate below %g", mean, k, learningRate)
+			return nil, k, fmt.Errorf("the loss of the encoding P is %g at iteration %d: use a "+
+				"learning rate below %g", mean, k, learningRate)
 		case mean <= target:
 			return P, k, nil
 		case k == limit:
-			return nil, k, fmt.Errorf("%w: the mean loss is still %.3g after %d iterations; use a target above it or a higher limit", ErrUnreachable, mean, limit)
+			return nil, k, fmt.Errorf("%w: the mean loss is still %.3g after %d iterations; use a "+
+				"target above it or a higher limit", ErrUnreachable, mean, limit)
 		case ctx.Err() != nil:
 			return nil, k, ctx.Err()
 		}

@@ -84,7 +84,8 @@ func TestPositionLearningRateLimit(t *testing.T) {
 		t.Errorf("a rate just below the limit: %v", err)
 	}
 	_, err := NewPositionDescent(rows, limit*1.001)
-	if want := fmt.Sprintf("use less than %.3g", limit); err == nil || !strings.Contains(err.Error(), want) {
+	if want := fmt.Sprintf("use less than %.3g", limit); err == nil ||
+		!strings.Contains(err.Error(), want) {
 		t.Errorf("a rate just above the limit: %v, want %q", err, want)
 	}
 }
@@ -110,7 +111,8 @@ func TestPositionIterationLimit(t *testing.T) {
 	if _, n, err := DescendPosition(context.Background(), rows, 0.5, target, k); err != nil || n != k {
 		t.Errorf("DescendPosition up to %d: %d, %v", k, n, err)
 	}
-	if _, _, err := DescendPosition(context.Background(), rows, 0.5, target, k-1); !errors.Is(err, ErrUnreachable) {
+	if _, _, err := DescendPosition(context.Background(), rows, 0.5, target, k-1); !errors.Is(err,
+		ErrUnreachable) {
 		t.Errorf("DescendPosition up to %d: %v", k-1, err)
 	}
 }
@@ -123,22 +125,26 @@ func TestPositionErrors(t *testing.T) {
 	if _, err := NewPositionDescent(rows, 0); err == nil {
 		t.Error("a learning rate of 0 was taken")
 	}
-	d, err := NewPositionDescent(Position{Tmax: 4, Mu: 50, Rho: 1, Sigma: 1, Noise: ar.CircularNoise}.Rows(), 1e-3)
+	d, err := NewPositionDescent(Position{Tmax: 4, Mu: 50, Rho: 1, Sigma: 1,
+		Noise: ar.CircularNoise}.Rows(), 1e-3)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if _, err := d.FirstBelow(1e-3, 100_000); !errors.Is(err, ErrUnreachable) {
 		t.Errorf("under noise no encoding reaches loss 1e-3, got %v", err)
 	}
-	if _, _, err := DescendPosition(context.Background(), rows, 5, 1e-3, 10_000); err == nil || errors.Is(err, ErrUnreachable) {
+	if _, _, err := DescendPosition(context.Background(), rows, 5, 1e-3, 10_000); err == nil ||
+		errors.Is(err, ErrUnreachable) {
 		t.Errorf("divergence was not noticed: %v", err)
 	}
 	cancelled, cancel := context.WithCancel(context.Background())
 	cancel()
-	if _, _, err := DescendPosition(cancelled, rows, 0.5, 1e-9, 10_000); !errors.Is(err, context.Canceled) {
+	if _, _, err := DescendPosition(cancelled, rows, 0.5, 1e-9, 10_000); !errors.Is(err,
+		context.Canceled) {
 		t.Errorf("cancelled: %v", err)
 	}
-	for _, p := range []Position{{Tmax: 1, Mu: 1, Rho: 1}, {Tmax: 3, Mu: 0, Rho: 1}, {Tmax: 3, Mu: 1, Rho: 2}, {Tmax: 3, Mu: 1, Rho: 1, Sigma: 1, Noise: "pink"}} {
+	for _, p := range []Position{{Tmax: 1, Mu: 1, Rho: 1}, {Tmax: 3, Mu: 0, Rho: 1},
+		{Tmax: 3, Mu: 1, Rho: 2}, {Tmax: 3, Mu: 1, Rho: 1, Sigma: 1, Noise: "pink"}} {
 		if p.Check() == nil {
 			t.Errorf("%+v was taken", p)
 		}

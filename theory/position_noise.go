@@ -104,7 +104,8 @@ func (p Position) matched(T int) Quadratic {
 		for t := 1; t <= T; t++ {
 			q.B[t-1] += weight * real(g.product(s(t), s(t), bar(w), bar(T+1)))
 			for u := 1; u <= t; u++ {
-				q.G.SetSym(t-1, u-1, q.G.At(t-1, u-1)+weight*real(g.product(s(t), s(t), bar(w), bar(u), bar(u), s(w))))
+				moment := g.product(s(t), s(t), bar(w), bar(u), bar(u), s(w))
+				q.G.SetSym(t-1, u-1, q.G.At(t-1, u-1)+weight*real(moment))
 			}
 		}
 	}

@@ -19,9 +19,11 @@ func TestPositionMomentsAreIntegrals(t *testing.T) {
 	for _, mu := range []float64{1, 1.5, 2, 3, 50, 300} {
 		for k := -60; k <= 60; k++ {
 			part := func(f func(complex128) float64) float64 {
-				return quad.Fixed(func(theta float64) float64 { return f(cmplx.Rect(1, float64(k)*theta)) }, 0, 2*math.Pi/mu, 150, nil, 0) * mu / (2 * math.Pi)
+				return quad.Fixed(func(theta float64) float64 { return f(cmplx.Rect(1, float64(k)*theta)) },
+					0, 2*math.Pi/mu, 150, nil, 0) * mu / (2 * math.Pi)
 			}
-			want := complex(part(func(z complex128) float64 { return real(z) }), part(func(z complex128) float64 { return imag(z) }))
+			want := complex(part(func(z complex128) float64 { return real(z) }),
+				part(func(z complex128) float64 { return imag(z) }))
 			if got := moment(mu, k); cmplx.Abs(got-want) > 1e-13 {
 				t.Fatalf("μ = %g, k = %d: moment %v, integral %v", mu, k, got, want)
 			}
@@ -229,7 +231,8 @@ func TestPositionHalfCircleEqualsWholeCircle(t *testing.T) {
 
 func TestPositionGradientMatchesDifferences(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		p := Position{Tmax: 8, Rho: 1, Mu: rapid.Float64Range(1, 300).Draw(t, "μ"), Noise: ar.CircularNoise, Sigma: rapid.Float64Range(0, 1).Draw(t, "σ")}
+		p := Position{Tmax: 8, Rho: 1, Mu: rapid.Float64Range(1, 300).Draw(t, "μ"),
+			Noise: ar.CircularNoise, Sigma: rapid.Float64Range(0, 1).Draw(t, "σ")}
 		T := rapid.IntRange(2, 8).Draw(t, "T")
 		row := rapid.SliceOfN(rapid.Float64Range(-2, 2), T, T).Draw(t, "p")
 		q := p.Row(T)
@@ -237,7 +240,8 @@ func TestPositionGradientMatchesDifferences(t *testing.T) {
 		q.Gradient(got, row)
 		want := fd.Gradient(nil, q.Loss, row, &fd.Settings{Formula: fd.Central, Step: 1e-4})
 		// A quadratic has no truncation error; rounding is 2⁻⁵² of the loss over the step.
-		if d := floats.Distance(got, want, math.Inf(1)); d > 1e-10*(1+math.Abs(q.Loss(row)))+1e-9*floats.Norm(got, 2) {
+		if d := floats.Distance(got, want, math.Inf(1)); d > 1e-10*(1+math.Abs(q.Loss(row)))+
+			1e-9*floats.Norm(got, 2) {
 			t.Fatalf("gradient off by %g", d)
 		}
 	})

@@ -206,10 +206,11 @@ func TestProcessIsTheSameInEveryCatalogue(t *testing.T) {
 
 func TestWrongSettingsOfParts(t *testing.T) {
 	for file, want := range map[string]string{
-		"law: tnets\n":                  `unknown law "tnets": did you mean tents?`,
-		"d: 2\nlaw: 3\n":                `unknown law "3": use one of process, tents`,
-		"law: tents\nslop: 1\n":         `line 2: unknown key "slop": did you mean slope?`,
-		"slope: 1\n":                    "line 1: slope is a setting of law tents: choose that, or leave slope out",
+		"law: tnets\n":          `unknown law "tnets": did you mean tents?`,
+		"d: 2\nlaw: 3\n":        `unknown law "3": use one of process, tents`,
+		"law: tents\nslop: 1\n": `line 2: unknown key "slop": did you mean slope?`,
+		"slope: 1\n": "line 1: slope is a setting of law tents: choose that, or " +
+			"leave slope out",
 		"law: tents\nrho: 1\n":          "line 2: rho is a setting of law process: choose that",
 		"power: 3\n":                    "line 1: power is a setting of tokens powers: choose that",
 		"order: 3\n":                    "line 1: order is a setting of tokens order: choose that",
@@ -470,7 +471,8 @@ func TestMixersOfACatalogue(t *testing.T) {
 		t.Errorf("%d parameters, want %d", len(m), len(first))
 	}
 	c.Mixer = "agian"
-	if _, err := c.Resolve(); err == nil || err.Error() != `unknown mixer "agian": did you mean again?` {
+	if _, err := c.Resolve(); err == nil ||
+		err.Error() != `unknown mixer "agian": did you mean again?` {
 		t.Errorf("%v", err)
 	}
 }

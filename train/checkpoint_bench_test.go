@@ -39,7 +39,8 @@ func BenchmarkCheckpoint(b *testing.B) {
 				if err := d.Record(run.Metric{Step: step}, run.Timing{Step: step}); err != nil {
 					b.Fatal(err)
 				}
-				if err := d.Checkpoint(run.Checkpoint{Step: step, Weights: nn.Export(nn.Tensors(m.Parameters())), State: nn.Export(adam.State())}); err != nil {
+				if err := d.Checkpoint(run.Checkpoint{Step: step,
+					Weights: nn.Export(nn.Tensors(m.Parameters())), State: nn.Export(adam.State())}); err != nil {
 					b.Fatal(err)
 				}
 			}

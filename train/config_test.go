@@ -15,7 +15,8 @@ import (
 // small is a run of a second or less: 2 epochs of 4 steps.
 func small() Config {
 	c := DefaultConfig()
-	c.D, c.Length, c.Batch, c.Train, c.Test, c.Epochs, c.EvalEvery, c.CheckpointEvery = 3, 6, 32, 128, 48, 2, 4, 3
+	c.D, c.Length, c.Batch, c.Train, c.Test, c.Epochs, c.EvalEvery, c.CheckpointEvery = 3, 6, 32, 128,
+		48, 2, 4, 3
 	return c
 }
 
@@ -73,7 +74,8 @@ func TestWrongValuesSayWhatToUse(t *testing.T) {
 			"learning_rate NaN is not a positive number"},
 		{func(c *Config) { c.LearningRate = math.Inf(1) },
 			"learning_rate +Inf is not a positive number"},
-		{func(c *Config) { c.Optimiser = "adma" }, `unknown optimiser "adma": did you mean adam or adamw?`},
+		{func(c *Config) { c.Optimiser = "adma" },
+			`unknown optimiser "adma": did you mean adam or adamw?`},
 		{func(c *Config) { c.KeepEvery = -1 }, "keep_every -1 is too small: use 0 or more"},
 		{func(c *Config) { c.KeepEvery, c.Epochs = 1, 1000 },
 			"keep_every 1 keeps 16000 checkpoints of the 16000 steps: use 2 or more, or 0 for none"},

@@ -70,7 +70,8 @@ func TestBatchIsAFunctionOfTheStep(t *testing.T) {
 			want = append(want, batch(t, forward, k))
 		}
 		for k := 8; k >= 1; k-- {
-			if got := batch(t, backward, k); !slices.Equal(got.X, want[k-1].X) || !slices.Equal(got.Y, want[k-1].Y) {
+			if got := batch(t, backward, k); !slices.Equal(got.X, want[k-1].X) ||
+				!slices.Equal(got.Y, want[k-1].Y) {
 				t.Errorf("fresh %v: batch %d differs", fresh, k)
 			}
 		}

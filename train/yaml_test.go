@@ -145,7 +145,8 @@ func TestUsualLayersAreNotWritten(t *testing.T) {
 		t.Errorf("%+v, %v", back, err)
 	}
 	c.Mixer = "multihaed"
-	if _, err := c.Resolve(); err == nil || err.Error() != `unknown mixer "multihaed": did you mean multihead?` {
+	if _, err := c.Resolve(); err == nil ||
+		err.Error() != `unknown mixer "multihaed": did you mean multihead?` {
 		t.Errorf("%v", err)
 	}
 }

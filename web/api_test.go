@@ -49,7 +49,8 @@ func TestAPIDocument(t *testing.T) {
 				rows = append(rows, strings.TrimSpace(line))
 			}
 		}
-		if want := strings.Split(table(r), "\n"); !slices.Equal(rows, want) && len(r.parameters)+len(rows) > 0 {
+		if want := strings.Split(table(r), "\n"); !slices.Equal(rows, want) && len(r.parameters)+
+			len(rows) > 0 {
 			t.Errorf("%s: docs/api.md has\n%s\nwant\n%s", heading, strings.Join(rows, "\n"), table(r))
 		}
 		if !strings.Contains(section, "Answers: "+r.answer) {
@@ -90,7 +91,8 @@ func checkRange(t *testing.T, url string, r route) {
 		}
 		bad = append(bad, p.name+"=NaN", p.name+"=", p.name+"="+p.value+"&"+p.name+"="+p.value)
 		if p.choices == nil {
-			bad = append(bad, fmt.Sprintf("%s=%v", p.name, p.low-1), fmt.Sprintf("%s=%v", p.name, p.high+1), p.name+"=1e400")
+			bad = append(bad, fmt.Sprintf("%s=%v", p.name, p.low-1),
+				fmt.Sprintf("%s=%v", p.name, p.high+1), p.name+"=1e400")
 		}
 	}
 	for _, query := range bad {
@@ -98,7 +100,8 @@ func checkRange(t *testing.T, url string, r route) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if status, body := get(t, request); status < 400 || status > 499 || !strings.HasPrefix(body, `{"error":"`) {
+		if status, body := get(t, request); status < 400 || status > 499 ||
+			!strings.HasPrefix(body, `{"error":"`) {
 			t.Errorf("%s?%s: %d %.200s, want a 4xx and an error", r.path, query, status, body)
 		}
 	}

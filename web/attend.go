@@ -5,6 +5,7 @@ package web
 
 import (
 	"fmt"
+	"slices"
 
 	"icar/ar"
 	"icar/nn"
@@ -104,11 +105,11 @@ func (doc *Document) inner(in inner, d, shown int) {
 	if in.adds == nil {
 		return
 	}
-	sum := append([]float64(nil), in.rest...)
+	sum := slices.Clone(in.rest)
 	for i, v := range in.adds {
 		sum[i%d] += v
 	}
-	all := append(append(append([]float64(nil), in.adds...), in.rest...), sum...)
+	all := slices.Concat(in.adds, in.rest, sum)
 	doc.figure("adds", "The prediction is a sum over the tokens", fmt.Sprintf("Column t is what "+
 		"token t adds: its score times its value, through W_o and W_{out}. Column %d is the "+
 		"biases, column %d the sum of all, the prediction of s_{T+1}.", shown+1, shown+2), 1,

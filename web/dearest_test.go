@@ -101,7 +101,8 @@ func percentile(all []time.Duration) time.Duration {
 // into.
 func dearestRun(t *testing.T, path string) {
 	c := train.DefaultConfig()
-	c.D, c.Length, c.Heads, c.Train, c.Test, c.Batch, c.Epochs, c.EvalEvery = 5, 50, 1, 32, 32, 32, 1, 1
+	c.D, c.Length, c.Heads, c.Train, c.Test, c.Batch, c.Epochs, c.EvalEvery = 5, 50, 1, 32, 32, 32, 1,
+		1
 	for c.Heads < maxHeadDepth {
 		next := c
 		next.Heads, next.Embed = c.Heads+1, 30

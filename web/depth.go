@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"gonum.org/v1/gonum/floats"
+	"gonum.org/v1/gonum/stat"
 
 	"icar/ar"
 	"icar/estimator"
@@ -88,15 +89,15 @@ func (s *Server) depth(ctx context.Context, v values) (Document, error) {
 		series...))
 	var means []string
 	for l, m := range models {
-		mean := floats.Sum(m.errors) / fitLength
+		mean := stat.Mean(m.errors, nil)
 		means = append(means, fmt.Sprintf("%s %.4f", plural(l+1, "layer"), mean))
 		doc.factNumber("mean error, "+plural(l+1, "layer"), mean)
 	}
-	doc.factNumber("mean error, "+steps.label, floats.Sum(steps.errors)/fitLength)
-	doc.factNumber("mean of the floor", floats.Sum(f.floor)/fitLength)
+	fit, floor := stat.Mean(steps.errors, nil), stat.Mean(f.floor, nil)
+	doc.factNumber("mean error, "+steps.label, fit)
+	doc.factNumber("mean of the floor", floor)
 	doc.say("depth", "Mean errors: %s; %s %.4f; the floor %.4f.%s", strings.Join(means, ", "),
-		steps.label, floats.Sum(steps.errors)/fitLength, floats.Sum(f.floor)/fitLength,
-		deeper(models))
+		steps.label, fit, floor, deeper(models))
 	return doc, nil
 }
 

@@ -139,6 +139,7 @@ func (s *Server) game(ctx context.Context, v values) (Document, error) {
 	}
 	var doc Document
 	var total [3]int
+	var answer []complex128 // everybody's guess in the round that is shown, once it is played
 	doc.Table = &Table{Columns: []string{"round", "tokens", "noise σ", "you", "least squares",
 		"the Transformer"}}
 	seed := uint64(v.integer("seed"))
@@ -160,40 +161,31 @@ func (s *Server) game(ctx context.Context, v values) (Document, error) {
 		doc.Table.Rows = append(doc.Table.Rows, line)
 		if k+1 == shown {
 			doc.answer(r, all)
+			answer = all[:]
 		}
 	}
 	r, err := drawRound(seed, shown-1)
 	if err != nil {
 		return doc, err
 	}
-	doc.board(r, shown, guesses, m)
+	doc.board(r, shown, answer)
 	doc.number("round", float64(shown))
 	doc.number("played", float64(len(guesses)))
 	doc.score(total, len(guesses), m)
 	return doc, nil
 }
 
-// board draws a round, with everybody's guess once the reader has guessed.
-func (doc *Document) board(r playedRound, round int, guesses []complex128, m *layer) {
+// board draws a round, with everybody's guess once the reader has guessed, all.
+func (doc *Document) board(r playedRound, round int, all []complex128) {
 	var series []figure.Series
 	put := func(label string, style figure.Style, z ...complex128) {
-		var x, y []float64
-		for _, p := range z {
-			x, y = append(x, real(p)), append(y, imag(p))
-		}
+		x, y := parts(z)
 		series = append(series, figure.NewSeries(label, style, x, y))
 	}
 	last := r.shown[r.tokens-1]
 	put("tokens", figure.Solid, r.shown...)
 	put("s_1 … s_T", figure.Points, r.shown...)
 	put("s_T", figure.Points, last)
-	var all []complex128
-	if round <= len(guesses) {
-		three, err := r.guesses(guesses[round-1], m)
-		if err == nil { // else the table has failed before
-			all = three[:]
-		}
-	}
 	for i, label := range []string{"your guess", "least squares", "the Transformer"} {
 		if all == nil {
 			put(label, figure.Points)

@@ -67,10 +67,12 @@ func (g guard) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 func (g guard) check(r *http.Request) error {
 	if !g.knows(r.Host) {
-		return refuse(http.StatusForbidden, "Host %.80q is not this server: open the address that icar serve printed", r.Host)
+		return refuse(http.StatusForbidden, "Host %.80q is not this server: open the address that "+
+			"icar serve printed", r.Host)
 	}
 	if origin := r.Header.Get("Origin"); origin != "" && origin != "http://"+r.Host {
-		return refuse(http.StatusForbidden, "Origin %.80q is another page's: open the address that icar serve printed", origin)
+		return refuse(http.StatusForbidden, "Origin %.80q is another page's: open the address that "+
+			"icar serve printed", origin)
 	}
 	if site := r.Header.Get("Sec-Fetch-Site"); site == "cross-site" && r.URL.Path != "/" {
 		return refuse(http.StatusForbidden, "the request comes from another site's page")

@@ -101,10 +101,12 @@ func TestToken(t *testing.T) {
 	if c := first.Cookies()[0]; !c.HttpOnly || c.SameSite != http.SameSiteStrictMode {
 		t.Errorf("scripts or other sites may use the cookie %v", c)
 	}
-	if r := ask("/api/claims", func(r *http.Request) { r.AddCookie(first.Cookies()[0]) }); r.StatusCode != 200 {
+	if r := ask("/api/claims",
+		func(r *http.Request) { r.AddCookie(first.Cookies()[0]) }); r.StatusCode != 200 {
 		t.Errorf("cookie: %d", r.StatusCode)
 	}
-	if r := ask("/api/claims", func(r *http.Request) { r.AddCookie(first.Cookies()[0]); r.Host = "evil.example" }); r.StatusCode != 403 {
+	if r := ask("/api/claims",
+		func(r *http.Request) { r.AddCookie(first.Cookies()[0]); r.Host = "evil.example" }); r.StatusCode != 403 {
 		t.Errorf("cookie under a foreign name: %d", r.StatusCode)
 	}
 }

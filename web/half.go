@@ -7,6 +7,7 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"math/cmplx"
 
 	"icar/ar"
 	"icar/figure"
@@ -105,7 +106,7 @@ func (doc *Document) continued(m *theory.Diagonal, theta float64) {
 			if j%2 == 1 {
 				sign = -1
 			}
-			s[t*m.D+j] = polar(1, sign*theta*float64(t))
+			s[t*m.D+j] = cmplx.Rect(1, sign*theta*float64(t))
 		}
 	}
 	guess := m.Predict(s[:halfLength*m.D], halfLength)[0]
@@ -128,5 +129,5 @@ func (doc *Document) continued(m *theory.Diagonal, theta float64) {
 					[]float64{0, imag(back), imag(next)}),
 				circle(1)}})
 	doc.say("continued", "For θ = %.2f the layer is %.3f off the next token.", theta,
-		math.Hypot(real(guess-next), imag(guess-next)))
+		cmplx.Abs(guess-next))
 }

@@ -92,7 +92,8 @@ func finish(e events, pictures latest[frame], err error) error {
 // trainHeads descends from a small start, a picture every few iterations and
 // no faster than one can see.
 func trainHeads(ctx context.Context, family ar.Family, v values, pictures latest[frame]) error {
-	d, h, tmax, iterations := v.integer("d"), v.integer("h"), v.integer("tmax"), v.integer("iterations")
+	d, h, tmax, iterations := v.integer("d"), v.integer("h"), v.integer("tmax"),
+		v.integer("iterations")
 	m, err := theory.NewDiagonal(h, d, tmax)
 	if err != nil {
 		return err
@@ -195,11 +196,14 @@ func (l *live) caption() string {
 	case l.family == ar.Unitary:
 		return "A head for every coordinate: C = c I, p_T = 1/c, nothing is left."
 	case least > 0:
-		return fmt.Sprintf("A head serves a pair; %v coordinates are left without one. Some starts end in a trap above the minimum.", least)
+		return fmt.Sprintf("A head serves a pair; %v coordinates are left without one. Some starts "+
+			"end in a trap above the minimum.", least)
 	case m.H == m.D/2:
-		return "One head for every pair is just enough, and most starts fall into traps: pairs with κ = -1. Take another start, or one more head."
+		return "One head for every pair is just enough, and most starts fall into traps: pairs with " +
+			"κ = -1. Take another start, or one more head."
 	case m.H < m.D:
-		return "Fewer heads than coordinates force κ = 1 and p_{T-1}/p_T = -1/2. Some starts walk down a valley to infinity, κ near -1."
+		return "Fewer heads than coordinates force κ = 1 and p_{T-1}/p_T = -1/2. Some starts walk " +
+			"down a valley to infinity, κ near -1."
 	}
 	return "With d heads every κ but -1 is a minimum."
 }

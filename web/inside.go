@@ -149,10 +149,12 @@ func look(ctx context.Context, c train.Config, net *nn.Transformer[float32]) (in
 // at draws what was seen, with the maps after t tokens.
 func (i insight) at(t int) Document {
 	var doc Document
-	about := "Γ that the model has made of a test sequence, whose W is not known, and that of least squares."
+	about := "Γ that the model has made of a test sequence, whose W is not known, and that of " +
+		"least squares."
 	var panels []figure.Panel
 	if i.w != nil {
-		about = "W of a test sequence, Γ that the model has made of the context, and that of least squares."
+		about = "W of a test sequence, Γ that the model has made of the context, and that of least " +
+			"squares."
 		panels = append(panels, heatmap("W", "", "", i.d, i.d, i.w))
 	}
 	panels = append(panels, heatmap("Γ of the model", "", "", i.d, i.d, i.model[t-1]),

@@ -28,7 +28,8 @@ func TestModelsTooLarge(t *testing.T) {
 		name  string
 		model train.Config
 		fits  bool
-	}{{"the paper's deepest", paper, true}, {"one too wide", wide, false}, {"one too slow", slow, false}} {
+	}{{"the paper's deepest", paper, true}, {"one too wide", wide, false},
+		{"one too slow", slow, false}} {
 		model, err := c.model.Resolve()
 		if err != nil {
 			t.Fatal(err)

@@ -68,7 +68,8 @@ func TestStalledUploads(t *testing.T) {
 		}
 		defer c.Close()
 		stalled[i] = c
-		if _, err := fmt.Fprintf(c, "POST /api/model HTTP/1.1\r\nHost: %s\r\nContent-Length: 1000000\r\n\r\nabc", address); err != nil {
+		if _, err := fmt.Fprintf(c, "POST /api/model HTTP/1.1\r\nHost: %s\r\nContent-Length: "+
+			"1000000\r\n\r\nabc", address); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -67,9 +67,11 @@ func TestLoad(t *testing.T) {
 		if half == 0 && time.Since(began) > length/2 {
 			half = heap()
 		}
-		path := fmt.Sprintf("/api/position?mu=%d&tmax=%d&logk=%.2f", 1+asked%400, 5+asked%36, float64(asked%100)/20)
+		path := fmt.Sprintf("/api/position?mu=%d&tmax=%d&logk=%.2f", 1+asked%400, 5+asked%36,
+			float64(asked%100)/20)
 		if asked%2 == 0 {
-			path = fmt.Sprintf("/api/process?theta=%.2f&seed=%d&reveal=yes", float64(asked%600)/100, 1+asked%1000)
+			path = fmt.Sprintf("/api/process?theta=%.2f&seed=%d&reveal=yes", float64(asked%600)/100, 1+
+				asked%1000)
 		}
 		go func() {
 			response, err := http.Get(server.url + path)
@@ -91,7 +93,8 @@ func TestLoad(t *testing.T) {
 	if trained := steps.Load(); trained < 11 || strict && trained < int64(length/time.Second)*50 {
 		t.Errorf("the run made %d steps in %v beside its viewers", trained, length)
 	}
-	t.Logf("%v: answers by status %v, %d steps of the run, live heap %d KiB half way, %d KiB at the end", length, by, steps.Load(), half>>10, heap()>>10)
+	t.Logf("%v: answers by status %v, %d steps of the run, live heap %d KiB half way, %d KiB at "+
+		"the end", length, by, steps.Load(), half>>10, heap()>>10)
 	if now := heap(); now > half+8<<20 {
 		t.Errorf("the live heap has grown from %d to %d KiB in half of the time", half>>10, now>>10)
 	}

@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"path"
 	"regexp"
+	"slices"
 
 	"icar/report"
 )
@@ -75,6 +76,12 @@ func Page(by Serving) (map[string][]byte, error) {
 	return all, nil
 }
 
+// control is a parameter of a part as the page sets it.
+type control struct {
+	ID string
+	P  parameter
+}
+
 // renderPage fills the templates. The controls of the page are those of the routes'
 // parameters, so that both have the same ranges.
 func renderPage(by Serving) ([]byte, error) {
@@ -87,13 +94,15 @@ func renderPage(by Serving) ([]byte, error) {
 		return nil, err
 	}
 	t, err := template.New("page.html").Funcs(template.FuncMap{
-		"control": func(part, name string) (map[string]any, error) {
-			for _, p := range known[part] {
-				if p.name == name {
-					return map[string]any{"ID": part + "-" + name, "P": p}, nil
+		"controls": func(part string, names ...string) (all []control, err error) {
+			for _, name := range names {
+				i := slices.IndexFunc(known[part], func(p parameter) bool { return p.name == name })
+				if i < 0 {
+					return nil, fmt.Errorf("part %s has no parameter %s", part, name)
 				}
+				all = append(all, control{part + "-" + name, known[part][i]})
 			}
-			return nil, fmt.Errorf("part %s has no parameter %s", part, name)
+			return all, nil
 		},
 		"typeset": typeset,
 	}).ParseFS(files, "*.html")

@@ -30,7 +30,8 @@ type parameter struct {
 const maxText = 4096
 
 func number(name, symbol string, value, low, high, step float64, means string) parameter {
-	return parameter{name: name, symbol: symbol, value: strconv.FormatFloat(value, 'g', -1, 64), low: low, high: high, step: step, means: means}
+	return parameter{name: name, symbol: symbol, value: strconv.FormatFloat(value, 'g', -1, 64),
+		low: low, high: high, step: step, means: means}
 }
 
 func text(name, takes string, many int, means string) parameter {
@@ -118,7 +119,8 @@ func parse(known []parameter, query url.Values) (values, error) {
 		}
 		if p := known[i]; p.many > 0 {
 			if len(given) > p.many {
-				return nil, fmt.Errorf("%s is given %d times: give it at most %d times", name, len(given), p.many)
+				return nil, fmt.Errorf("%s is given %d times: give it at most %d times", name, len(given),
+					p.many)
 			}
 			for _, text := range given {
 				if len(text) > maxText {

@@ -52,7 +52,8 @@ func (s *Server) position(ctx context.Context, v values) (Document, error) {
 	x, y := lossCurve(descent)
 	loss := descent.Loss(k)
 	doc.figure("loss", "Loss of gradient descent",
-		"Any number of iterations costs the same: the descent is solved in the eigenbasis of each row.", 1,
+		"Any number of iterations costs the same: the descent is solved in the eigenbasis of each row.",
+		1,
 		lines("", logarithmic("iterations"), logarithmic("mean loss"),
 			figure.NewSeries("loss", figure.Solid, x, y),
 			figure.NewSeries("now", figure.Points, []float64{float64(k)}, []float64{loss})))
@@ -87,7 +88,9 @@ func (doc *Document) wave(weights []float64) {
 }
 
 // periods is how many of its periods a cosine runs through along a row.
-func periods(c theory.Cosine, row int) float64 { return c.Frequency * float64(row-1) / (2 * math.Pi) }
+func periods(c theory.Cosine, row int) float64 {
+	return c.Frequency * float64(row-1) / (2 * math.Pi)
+}
 
 // shape says what a row is, given the cosine nearest to it. A cosine that runs
 // through less than half a period has no frequency that could be read off: as

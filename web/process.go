@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"math/cmplx"
 
 	"gonum.org/v1/gonum/floats"
 
@@ -208,7 +209,7 @@ func drawSample(v values) (sample, error) {
 	r := ar.Rand(uint64(v.integer("seed")), "web-noise", 0)
 	theta, phi := v.number("theta"), v.number("phi")
 	if p.Family == ar.Unitary {
-		lambda := []complex128{polar(p.Rho, theta), polar(p.Rho, phi)}
+		lambda := []complex128{cmplx.Rect(p.Rho, theta), cmplx.Rect(p.Rho, phi)}
 		states, err := ar.Rollout[complex128](p, ar.Context{Lambda: lambda}, processLength+1, r)
 		q := realForm(states, lambda)
 		q.moveStart(v)
@@ -216,7 +217,7 @@ func drawSample(v values) (sample, error) {
 	}
 	c := ar.Context{W: turning(p, theta, phi)}
 	if p.Family == ar.Rotation {
-		c.Lambda = []complex128{polar(p.Rho, theta), polar(p.Rho, -theta)}
+		c.Lambda = []complex128{cmplx.Rect(p.Rho, theta), cmplx.Rect(p.Rho, -theta)}
 	}
 	states, err := ar.Rollout[float64](p, c, processLength+1, r)
 	q := sample{p.D, p.D, states, c.W}
@@ -243,11 +244,6 @@ func (q sample) moveStart(v values) {
 		}
 		copy(change, moved)
 	}
-}
-
-func polar(r, angle float64) complex128 {
-	sin, cos := math.Sincos(angle)
-	return complex(r*cos, r*sin)
 }
 
 // realForm writes complex coordinates as pairs of real ones.

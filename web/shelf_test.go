@@ -33,7 +33,8 @@ func TestIdleRunsCostLittle(t *testing.T) {
 		}
 	}
 	s := shelf{root: root(folder)}
-	if _, err := s.list(t.Context()); err != nil { // the first look, which may take longer than one waits
+	// the first look, which may take longer than one waits
+	if _, err := s.list(t.Context()); err != nil {
 		t.Log(err)
 	}
 	for start := time.Now(); ; time.Sleep(10 * time.Millisecond) {
@@ -82,7 +83,8 @@ func TestDivergedRun(t *testing.T) {
 	if err != nil || len(runs) != 1 {
 		t.Fatalf("%d runs, %v", len(runs), err)
 	}
-	if now := states(runs, time.Now())[0]; now.State != run.Diverged || now.Error != why || now.Steps == 0 {
+	if now := states(runs, time.Now())[0]; now.State != run.Diverged || now.Error != why ||
+		now.Steps == 0 {
 		t.Errorf("%+v", now)
 	}
 }

@@ -46,14 +46,16 @@ func TestClientsThatStopReading(t *testing.T) {
 		if err := c.(*net.TCPConn).SetReadBuffer(1 << 10); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := fmt.Fprintf(c, "GET /api/heads?d=16&h=16&tmax=20&iterations=40000 HTTP/1.1\r\nHost: %s\r\n\r\n", strings.TrimPrefix(server.url, "http://")); err != nil {
+		if _, err := fmt.Fprintf(c, "GET /api/heads?d=16&h=16&tmax=20&iterations=40000 "+
+			"HTTP/1.1\r\nHost: %s\r\n\r\n", strings.TrimPrefix(server.url, "http://")); err != nil {
 			t.Fatal(err)
 		}
 	}
 	ask := func() int {
 		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 		defer cancel()
-		request, err := http.NewRequestWithContext(ctx, "GET", server.url+"/api/heads?d=2&h=2&iterations=1000", nil)
+		request, err := http.NewRequestWithContext(ctx, "GET", server.url+
+			"/api/heads?d=2&h=2&iterations=1000", nil)
 		if err != nil {
 			t.Fatal(err)
 		}

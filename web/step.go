@@ -44,8 +44,9 @@ func (s *Server) step(ctx context.Context, v values) (Document, error) {
 	if err != nil {
 		return doc, err
 	}
-	doc.figure("tokens", "Tokens, each beside the one before it", "Column t is e_t = (0, s_t, s_{t-1}): the pair that "+
-		"a gradient step on |s_t - W s_{t-1}|² needs.", 1,
+	doc.figure("tokens", "Tokens, each beside the one before it",
+		"Column t is e_t = (0, s_t, s_{t-1}): the pair that "+
+			"a gradient step on |s_t - W s_{t-1}|² needs.", 1,
 		heatmap("", "position t", "coordinate", 3*p.D, shown, transpose(x, shown, 3*p.D)))
 	in, err := lookInside(f.model, batch, shown)
 	if err != nil {

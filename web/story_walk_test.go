@@ -7,64 +7,44 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/chromedp/cdproto/input"
 	"github.com/chromedp/chromedp"
 	"github.com/chromedp/chromedp/kb"
+
+	"icar/internal/browser"
 )
-
-// placed is the middle of an element in the window, once it is there and at rest.
-func placed(t *testing.T, ctx context.Context, element string) (x, y float64) {
-	t.Helper()
-	do(t, ctx, script(element+".scrollIntoView({behavior: 'instant', block: 'center'})"))
-	at := ask[[]float64](t, ctx, "new Promise(done => requestAnimationFrame(() => "+
-		"requestAnimationFrame(() => done((r => [r.x + r.width / 2, r.y + r.height / 2])("+element+
-		".getBoundingClientRect())))))", chromedp.EvalAwaitPromise)
-	return at[0], at[1]
-}
-
-// drag moves the pointer from a place by some pixels, held down.
-func drag(t *testing.T, ctx context.Context, x, y, dx, dy float64) {
-	t.Helper()
-	mouse := func(kind input.DispatchMouseEventType, part float64) {
-		do(t, ctx, chromedp.MouseEvent(kind, x+part*dx, y+part*dy, chromedp.ButtonLeft,
-			chromedp.ClickCount(1)))
-	}
-	mouse(input.DispatchMouseEventTypeMousePressed, 0)
-	for k := range 4 {
-		mouse(input.DispatchMouseEventTypeMouseMoved, float64(k+1)/4)
-	}
-	mouse(input.DispatchMouseEventTypeMouseReleased, 1)
-}
 
 const gameGrip = "document.querySelector('#game .grip')"
 
 // textOf is what an element says.
 func textOf(t *testing.T, ctx context.Context, selector string) string {
 	t.Helper()
-	return ask[string](t, ctx, "document.querySelector('"+selector+"').textContent")
+	return browser.Ask[string](t, ctx, "document.querySelector('"+selector+"').textContent")
 }
 
 // guessInBrowser guesses in the round that is played, by pointer or by keys.
 func guessInBrowser(t *testing.T, ctx context.Context, k int) {
 	t.Helper()
-	do(t, ctx, until(gameGrip+" && !document.querySelector('#game [data-guess]').hidden"))
+	browser.Do(t, ctx,
+		browser.Until(gameGrip+" && !document.querySelector('#game [data-guess]').hidden"))
 	played := fmt.Sprintf("document.getElementById('game').dataset.played === '%d'", k+1)
 	switch k % 3 {
 	case 0: // a click in the plane, then the button
 		x, y := placed(t, ctx, "document.querySelector('#game .panel > svg')")
-		do(t, ctx, chromedp.MouseClickXY(x+60, y-40), script("document.querySelector("+
-			"'#game [data-guess]').click()"), until(played))
+		browser.Do(t, ctx, chromedp.MouseClickXY(x+60, y-40), browser.Script("document.querySelector("+
+			"'#game [data-guess]').click()"), browser.Until(played))
 	case 1: // the mark is dragged
 		x, y := placed(t, ctx, gameGrip)
-		before := ask[string](t, ctx, gameGrip+".getAttribute('aria-valuetext')")
+		before := browser.Ask[string](t, ctx, gameGrip+".getAttribute('aria-valuetext')")
 		drag(t, ctx, x, y, 30, 20)
-		if after := ask[string](t, ctx, gameGrip+".getAttribute('aria-valuetext')"); after == before {
+		if after := browser.Ask[string](t, ctx,
+			gameGrip+".getAttribute('aria-valuetext')"); after == before {
 			t.Errorf("round %d: dragged, the mark is still at %s", k+1, after)
 		}
-		do(t, ctx, script("document.querySelector('#game [data-guess]').click()"), until(played))
+		browser.Do(t, ctx, browser.Script("document.querySelector('#game [data-guess]').click()"),
+			browser.Until(played))
 	default: // by keys
-		do(t, ctx, script(gameGrip+".focus()"), chromedp.KeyEvent(kb.ArrowLeft),
-			chromedp.KeyEvent(kb.ArrowUp), chromedp.KeyEvent(kb.Enter), until(played))
+		browser.Do(t, ctx, browser.Script(gameGrip+".focus()"), chromedp.KeyEvent(kb.ArrowLeft),
+			chromedp.KeyEvent(kb.ArrowUp), chromedp.KeyEvent(kb.Enter), browser.Until(played))
 	}
 }
 
@@ -72,8 +52,8 @@ func guessInBrowser(t *testing.T, ctx context.Context, k int) {
 // again or elsewhere it shows the same score, Back takes the last guess away, and a
 // round can be looked at again.
 func TestGameToItsEnd(t *testing.T) {
-	ctx, server := chromium(t), withRun(t)
-	heard := watchPage(t, ctx)
+	ctx, server := browser.Open(t, 1920, 1080), withRun(t)
+	heard := browser.Watch(t, ctx)
 	show(t, ctx, server.url+"/?game.seed=12", 1280)
 	for k := range gameRounds {
 		guessInBrowser(t, ctx, k)
@@ -82,7 +62,7 @@ func TestGameToItsEnd(t *testing.T) {
 			t.Errorf("round %d: the page says %q", k+1, said)
 		}
 		if k < len(gameRounds)-1 {
-			do(t, ctx, script("document.querySelector('#game [data-next]').click()"))
+			browser.Do(t, ctx, browser.Script("document.querySelector('#game [data-next]').click()"))
 		}
 	}
 	end := textOf(t, ctx, "#game [data-says=score]")
@@ -90,38 +70,38 @@ func TestGameToItsEnd(t *testing.T) {
 		!strings.Contains(end, "you beat") && !strings.Contains(end, "level") {
 		t.Errorf("at the end the page says %q", end)
 	}
-	address := ask[string](t, ctx, "location.search")
+	address := browser.Ask[string](t, ctx, "location.search")
 	if strings.Count(address, "game.guess=") != len(gameRounds) ||
 		!strings.Contains(address, "game.seed=12") {
 		t.Errorf("the address %s does not keep the game", address)
 	}
 	over := "document.querySelector('#game [data-says=score]').textContent.startsWith('After 10')"
-	do(t, ctx, chromedp.Reload(), until(over))
+	browser.Do(t, ctx, chromedp.Reload(), browser.Until(over))
 	if again := textOf(t, ctx, "#game [data-says=score]"); again != end {
 		t.Errorf("loaded again: %q, before %q", again, end)
 	}
-	do(t, ctx, script("document.querySelector('#game tbody button').click()"), until(
-		"document.querySelector('#game .title').textContent.startsWith('Round 1 of 10')"))
+	browser.Do(t, ctx, browser.Script("document.querySelector('#game tbody button').click()"),
+		browser.Until(
+			"document.querySelector('#game .title').textContent.startsWith('Round 1 of 10')"))
 	if again := textOf(t, ctx, "#game [data-says=score]"); again != end {
 		t.Errorf("round 1 looked at again: %q, before %q", again, end)
 	}
-	do(t, ctx, script("history.back()"), until("document.querySelector('#game .title')"+
-		".textContent.startsWith('Round 10')"), script("history.back()"),
-		until("document.getElementById('game').dataset.played === '9'"))
+	browser.Do(t, ctx, browser.Script("history.back()"),
+		browser.Until("document.querySelector('#game .title')"+
+			".textContent.startsWith('Round 10')"), browser.Script("history.back()"),
+		browser.Until("document.getElementById('game').dataset.played === '9'"))
 	tab, closeTab := chromedp.NewContext(ctx)
 	defer closeTab()
-	do(t, tab, chromedp.Navigate(server.url+"/"+address), until(over))
+	browser.Do(t, tab, chromedp.Navigate(server.url+"/"+address), browser.Until(over))
 	if shared := textOf(t, tab, "#game [data-says=score]"); shared != end {
 		t.Errorf("the address elsewhere: %q, here %q", shared, end)
 	}
-	do(t, ctx, script("document.querySelector('#game [data-again]').click()"),
-		until("document.getElementById('game').dataset.played === '0'"),
-		script("document.querySelector('#game [data-other]').click()"),
-		until("location.search.includes('game.seed=13')"))
-	heard.mu.Lock()
-	defer heard.mu.Unlock()
-	if len(heard.complaints) > 0 {
-		t.Errorf("the page complains: %q", heard.complaints)
+	browser.Do(t, ctx, browser.Script("document.querySelector('#game [data-again]').click()"),
+		browser.Until("document.getElementById('game').dataset.played === '0'"),
+		browser.Script("document.querySelector('#game [data-other]').click()"),
+		browser.Until("location.search.includes('game.seed=13')"))
+	if complaints := heard.Complaints(); len(complaints) > 0 {
+		t.Errorf("the page complains: %q", complaints)
 	}
 }
 
@@ -147,12 +127,13 @@ func walkWrongGames(t *testing.T, ctx context.Context, server started) {
 		strings.Repeat("game.guess=0,0&", 12): {"more than 10 guesses: shown are the first", "10"},
 	} {
 		show(t, ctx, server.url+"/?"+address, 1280)
-		do(t, ctx, until("document.querySelector('#game .status').textContent !== ''"))
+		browser.Do(t, ctx, browser.Until("document.querySelector('#game .status').textContent !== ''"))
 		if said := textOf(t, ctx, "#game .status"); !strings.Contains(said, want[0]) {
 			t.Errorf("%s: the page says %q, want %q", address, said, want[0])
 		}
-		if got := ask[string](t, ctx, "document.getElementById('game').dataset.played"); got != want[1] ||
-			ask[string](t, ctx, "document.getElementById('game-seed').value") != "1" {
+		if got := browser.Ask[string](t, ctx,
+			"document.getElementById('game').dataset.played"); got != want[1] ||
+			browser.Ask[string](t, ctx, "document.getElementById('game-seed').value") != "1" {
 			t.Errorf("%s: %s rounds are played, want %s of game 1", address, got, want[1])
 		}
 	}
@@ -164,52 +145,58 @@ func TestDragged(t *testing.T) {
 	ctx, server := visit(t)
 	show(t, ctx, server.url+"/#process", 1280)
 	value := func(name string) float64 {
-		return ask[float64](t, ctx, "Number(document.querySelector('#process [name="+name+"]').value)")
+		return browser.Ask[float64](t, ctx, "Number(document.querySelector('#process "+
+			"[name="+name+"]').value)")
 	}
 	grip := func(name string) string {
 		return "[...document.querySelectorAll('#process .grip')].find(g => g.textContent === '" +
 			name + "')"
 	}
-	do(t, ctx, until("!!"+grip("W s1")))
+	browser.Do(t, ctx, browser.Until("!!"+grip("W s1")))
 	x, y := placed(t, ctx, grip("W s1"))
-	centre := ask[[]float64](t, ctx, "(r => [r.x + r.width / 2, r.y + r.height / 2])("+
+	centre := browser.Ask[[]float64](t, ctx, "(r => [r.x + r.width / 2, r.y + r.height / 2])("+
 		grip("your guess")+".getBoundingClientRect())") // where nobody has moved it
 	cx, cy := centre[0], centre[1]
 	// To where it is turned on by a right angle about the centre: θ grows by π/2.
 	drag(t, ctx, x, y, cx+(y-cy)-x, cy-(x-cx)-y)
-	do(t, ctx, until("location.search.includes('process.theta')"))
+	browser.Do(t, ctx, browser.Until("location.search.includes('process.theta')"))
 	if got := value("theta"); math.Abs(got-0.7-math.Pi/2) > 0.03 || value("rho") < 0.97 {
 		t.Errorf("dragged on by a right angle W has θ = %v, ρ = %v; want %.2f and 1", got,
 			value("rho"), 0.7+math.Pi/2)
 	}
-	do(t, ctx, script(grip("s1")+".focus()"), chromedp.KeyEvent(kb.ArrowLeft))
+	browser.Do(t, ctx, browser.Script(grip("s1")+".focus()"), chromedp.KeyEvent(kb.ArrowLeft))
 	if got := value("start"); math.Abs(got-0.05) > 1e-9 {
 		t.Errorf("after an arrow key s_1 is turned by %v, want 0.05", got)
 	}
-	do(t, ctx, scrollTo("flow"), until("document.querySelector('#flow [data-figure=sum] svg')"))
-	if got := ask[float64](t, ctx,
+	browser.Do(t, ctx, scrollTo("flow"),
+		browser.Until("document.querySelector('#flow [data-figure=sum] svg')"))
+	if got := browser.Ask[float64](t, ctx,
 		"Number(document.querySelector('#flow [name=theta]').value)"); got != value("theta") {
 		t.Errorf("the next part has θ = %v, want %v", got, value("theta"))
 	}
-	do(t, ctx, script("history.back()"),
-		until("document.querySelector('#process [name=start]').value === '0'"))
+	browser.Do(t, ctx, browser.Script("history.back()"),
+		browser.Until("document.querySelector('#process [name=start]').value === '0'"))
 	for range 5 { // on a busy machine a drag takes more than a second, and is more than one step
 		if value("theta") != 0.7 {
-			do(t, ctx, script("history.back()"), script("new Promise(done => setTimeout(done, 100))"))
+			browser.Do(t, ctx, browser.Script("history.back()"),
+				browser.Script("new Promise(done => setTimeout(done, 100))"))
 		}
 	}
-	do(t, ctx, until("document.querySelector('#process [name=theta]').value === '0.7'"),
-		until("document.querySelector('#flow [name=theta]').value === '0.7'"))
+	browser.Do(t, ctx,
+		browser.Until("document.querySelector('#process [name=theta]').value === '0.7'"),
+		browser.Until("document.querySelector('#flow [name=theta]').value === '0.7'"))
 
-	do(t, ctx, scrollTo("heads"), until("document.getElementById('heads').dataset.frames > 1"))
+	browser.Do(t, ctx, scrollTo("heads"),
+		browser.Until("document.getElementById('heads').dataset.frames > 1"))
 	heads := "document.querySelector('#heads .strip .grip')"
 	x, y = placed(t, ctx, heads)
 	drag(t, ctx, x, y, -38, 0) // a head's width
 	becomes := "document.querySelector('#heads [data-theory]').textContent.includes('becomes %v.')"
-	do(t, ctx, until(fmt.Sprintf(becomes, 1)))
-	do(t, ctx, script(heads+".focus()"), chromedp.KeyEvent(kb.ArrowRight),
-		until(fmt.Sprintf(becomes, 0)))
-	if lost := ask[int](t, ctx, "document.querySelectorAll('#heads .strip .lost').length"); lost != 0 {
+	browser.Do(t, ctx, browser.Until(fmt.Sprintf(becomes, 1)))
+	browser.Do(t, ctx, browser.Script(heads+".focus()"), chromedp.KeyEvent(kb.ArrowRight),
+		browser.Until(fmt.Sprintf(becomes, 0)))
+	if lost := browser.Ask[int](t, ctx, "document.querySelectorAll('#heads .strip "+
+		".lost').length"); lost != 0 {
 		t.Errorf("with a head for every coordinate %d have none", lost)
 	}
 }
@@ -219,8 +206,9 @@ func TestDragged(t *testing.T) {
 func walkQuestions(t *testing.T, ctx context.Context, server started) {
 	show(t, ctx, server.url+"/", 1280)
 	for _, part := range []string{"process", "flow", "step", "heads", "half", "depth"} {
-		do(t, ctx, scrollTo(part), until("document.querySelector('#"+part+" svg.x, #"+part+
-			" .panel > svg')"))
+		browser.Do(t, ctx, scrollTo(part),
+			browser.Until("document.querySelector('#"+part+" svg.x, #"+part+
+				" .panel > svg')"))
 	}
 	for question, answer := range map[string]string{
 		"What is hidden?":               "W is hidden. All that can be seen of it are 4 tokens.",
@@ -231,7 +219,7 @@ func walkQuestions(t *testing.T, ctx context.Context, server started) {
 		"What takes the place of a":     "the minimum has -1/2",
 		"What do more layers add?":      "Layer 2 has taken",
 	} {
-		after := ask[string](t, ctx, `(() => {
+		after := browser.Ask[string](t, ctx, `(() => {
 			const all = [...document.querySelectorAll('h2, h3, .words')].filter(e => !e.hidden);
 			const at = all.findIndex(e => e.textContent.startsWith(`+fmt.Sprintf("%q", question)+`));
 			const rest = at < 0 ? [] : all.slice(at + 1);
@@ -251,9 +239,9 @@ func walkOldAddresses(t *testing.T, ctx context.Context, server started) {
 		"process.reveal=yes&process.shown=9": "process", "position.mu=200": "position",
 		"step.t=12&heads.h=2": "step",
 	} {
-		do(t, ctx, chromedp.EmulateViewport(1280, 1080), chromedp.Navigate("about:blank"),
+		browser.Do(t, ctx, chromedp.EmulateViewport(1280, 1080), chromedp.Navigate("about:blank"),
 			chromedp.Navigate(server.url+"/?"+address),
-			until("document.querySelector('#"+part+" .panel > svg')"))
+			browser.Until("document.querySelector('#"+part+" .panel > svg')"))
 		landed(t, ctx, part, address)
 	}
 }
@@ -261,19 +249,20 @@ func walkOldAddresses(t *testing.T, ctx context.Context, server started) {
 // walkPhone drags a slider on a phone: its picture is above it, whole, and in view.
 func walkPhone(t *testing.T, ctx context.Context, server started) {
 	show(t, ctx, server.url+"/#process", 375)
-	do(t, ctx, chromedp.EmulateViewport(375, 812))
+	browser.Do(t, ctx, chromedp.EmulateViewport(375, 812))
 	for part, slider := range map[string]string{"process": "sigma", "flow": "theta", "half": "theta",
 		"position": "row", "depth": "d"} {
-		do(t, ctx, scrollTo(part), until("document.querySelector('#"+part+" .panel > svg')"))
+		browser.Do(t, ctx, scrollTo(part),
+			browser.Until("document.querySelector('#"+part+" .panel > svg')"))
 		placed(t, ctx, "document.querySelector('#"+part+" [name="+slider+"]').parentElement")
-		do(t, ctx, script("document.querySelector('#"+part+" [name="+slider+
+		browser.Do(t, ctx, browser.Script("document.querySelector('#"+part+" [name="+slider+
 			"]').scrollIntoView({behavior: 'instant', block: 'end'})"))
-		box := ask[[]float64](t, ctx, `new Promise(done => requestAnimationFrame(() => {
+		box := browser.Ask[[]float64](t, ctx, `new Promise(done => requestAnimationFrame(() => {
 			const box = (e) => e.getBoundingClientRect(), part = document.getElementById('`+part+`');
 			const picture = box(part.querySelector('.stage .panel > svg'));
 			done([box(document.querySelector('nav')).bottom, picture.top, picture.bottom,
 				box(part.querySelector('[name=`+slider+`]')).top, innerHeight]);
-		}))`, chromedp.EvalAwaitPromise)
+		}))`)
 		bar, top, bottom, control, window := box[0], box[1], box[2], box[3], box[4]
 		if top < bar-1 || bottom > control || control > window {
 			t.Errorf("%s: the picture is at %.0f to %.0f below the bar at %.0f, the slider at %.0f of %.0f",
@@ -285,24 +274,25 @@ func walkPhone(t *testing.T, ctx context.Context, server started) {
 // walkKeysAlone reaches the game, plays a round and comes to the heads with keys alone.
 func walkKeysAlone(t *testing.T, ctx context.Context, server started) {
 	show(t, ctx, server.url+"/", 1280)
-	do(t, ctx, until("!!"+gameGrip))
+	browser.Do(t, ctx, browser.Until("!!"+gameGrip))
 	tabTo := func(condition string) {
 		t.Helper()
 		for range 150 {
-			if ask[bool](t, ctx, "(e => "+condition+")(document.activeElement)") {
+			if browser.Ask[bool](t, ctx, "(e => "+condition+")(document.activeElement)") {
 				return
 			}
-			do(t, ctx, chromedp.KeyEvent(kb.Tab))
+			browser.Do(t, ctx, chromedp.KeyEvent(kb.Tab))
 		}
 		t.Fatalf("no Tab comes to %s", condition)
 	}
 	tabTo("e.matches('#game .grip')")
-	do(t, ctx, chromedp.KeyEvent(kb.ArrowDown), chromedp.KeyEvent(kb.Enter),
-		until("document.getElementById('game').dataset.played === '1'"))
+	browser.Do(t, ctx, chromedp.KeyEvent(kb.ArrowDown), chromedp.KeyEvent(kb.Enter),
+		browser.Until("document.getElementById('game').dataset.played === '1'"))
 	tabTo("e.matches('[data-next]')")
-	do(t, ctx, chromedp.KeyEvent(kb.Enter),
-		until("document.activeElement.matches('#game .grip')"))
+	browser.Do(t, ctx, chromedp.KeyEvent(kb.Enter),
+		browser.Until("document.activeElement.matches('#game .grip')"))
 	tabTo("e.matches('#heads .strip .grip')")
-	do(t, ctx, chromedp.KeyEvent(kb.ArrowLeft),
-		until("document.querySelector('#heads [data-theory]').textContent.includes('becomes 1.')"))
+	browser.Do(t, ctx, chromedp.KeyEvent(kb.ArrowLeft),
+		browser.Until("document.querySelector('#heads [data-theory]').textContent.includes('becomes "+
+			"1.')"))
 }

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"unicode"
 
+	"icar/internal/browser"
 	"icar/outcome"
 	"icar/report"
 )
@@ -26,10 +27,12 @@ func TestNamesAreShownPlain(t *testing.T) {
 		t.Fatal(err)
 	}
 	beside := start(t, Options{Runs: server.runs, Outcome: server.runs})
-	ctx := browser(t)
+	ctx := patiently(t)
 	show(t, ctx, beside.url+"/?inside.run=b"+mark, 1280)
-	do(t, ctx, until("document.querySelector('#run-list td:nth-child(2)') && document.querySelector('#claim-list td:nth-child(2)')"))
-	text := ask[string](t, ctx, "document.body.textContent + document.body.innerHTML")
+	browser.Do(t, ctx,
+		browser.Until("document.querySelector('#run-list td:nth-child(2)') && "+
+			"document.querySelector('#claim-list td:nth-child(2)')"))
+	text := browser.Ask[string](t, ctx, "document.body.textContent + document.body.innerHTML")
 	if i := strings.IndexFunc(text, func(r rune) bool {
 		return unicode.In(r, unicode.Cc, unicode.Bidi_Control) && r != '\n'
 	}); i >= 0 {

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"icar/bench"
@@ -30,65 +31,76 @@ func tiny(t *testing.T) bench.Case {
 	return c
 }
 
-// slow is a device that takes a known time more for each replay of a recorded step, and
-// much more for the recording.
+// slow is a device that takes a known time more for each replay of a recorded step of a
+// run, and another for the recording.
 type slow struct {
 	device.Device
-	step time.Duration
+	step, recording time.Duration
+	runs            map[device.Graph]int
+}
+
+func newSlow(step, recording time.Duration) slow {
+	return slow{emulator.New(), step, recording, map[device.Graph]int{}}
+}
+
+func (s slow) Record(ctx context.Context, work []device.Launch) (device.Graph, error) {
+	time.Sleep(s.recording)
+	g, err := s.Device.Record(ctx, work)
+	s.runs[g] = work[0].Grid[2]
+	return g, err
 }
 
 func (s slow) Replay(ctx context.Context, g device.Graph, n int) error {
-	time.Sleep(time.Duration(n) * s.step)
+	time.Sleep(time.Duration(n*s.runs[g]) * s.step)
 	return s.Device.Replay(ctx, g, n)
 }
 
-// Everything is told, in order, also after what is wrong, and what is wrong is counted.
+// Everything is told, in order, also after what is wrong, and what is wrong is counted. In the
+// bubble only sleeps take time, so times are known.
 func TestFindings(t *testing.T) {
 	bad := errors.New("other bits")
 	suite := func(err error) func(context.Context, device.Device) error {
 		return func(context.Context, device.Device) error { return err }
 	}
-	c := Check{Device: emulator.New(), Cases: []bench.Case{tiny(t)}, Steps: 1, Rounds: 1, Seeds: 2,
-		Suites: []Suite{{"bits", "first", suite(bad)}, {"backend", "second", suite(nil)}},
-		Against: func(_ context.Context, name string) (bench.Other, error) {
-			return bench.Other{Case: name, Seconds: 8, Program: "another"}, nil
-		}}
-	var told []string
-	wrong, err := c.Run(t.Context(), func(f Finding) {
-		told = append(told, fmt.Sprint(f.What, " ", f.Wrong))
-		if f.What == "time" && !strings.Contains(f.Detail, "; 8000.0000 ms by another: ") {
-			t.Errorf("it says %q of the other program", f.Detail)
+	synctest.Test(t, func(t *testing.T) {
+		c := Check{Device: newSlow(20*time.Millisecond, 0), Cases: []bench.Case{tiny(t)}, Steps: 3,
+			Rounds: 2, Seeds: 4,
+			Suites: []Suite{{"bits", "first", suite(bad)}, {"backend", "second", suite(nil)}},
+			Against: func(_ context.Context, name string) (bench.Other, error) {
+				return bench.Other{Case: name, Seconds: 8, Program: "another"}, nil
+			}}
+		var told []string
+		wrong, err := c.Run(t.Context(), func(f Finding) {
+			told = append(told, fmt.Sprint(f.What, ": ", f.Detail, ": ", f.Wrong))
+		})
+		name := c.Cases[0].Name
+		want := []string{"bits: first: other bits", "backend: second: <nil>",
+			"time: " + name + ": 20.0000 ms a step, median of 2, least 20.0000; " +
+				"8000.0000 ms by another: 400.0 times: <nil>",
+			"seeds: 4 runs of " + name + " side by side take 4.00 times one: " +
+				"80.0000 ms a step of all: <nil>"}
+		if err != nil || wrong != 1 || !slices.Equal(told, want) {
+			t.Errorf("%d wrong, %v, told %q, want %q", wrong, err, told, want)
+		}
+		cause := errors.New("enough")
+		ctx, cancel := context.WithCancelCause(t.Context())
+		cancel(cause)
+		if _, err := c.Run(ctx, func(f Finding) { t.Errorf("%s is told", f.What) }); !errors.Is(err,
+			cause) {
+			t.Errorf("cancelled: %v", err)
 		}
 	})
-	want := []string{"bits other bits", "backend <nil>", "time <nil>", "seeds <nil>"}
-	if err != nil || wrong != 1 || !slices.Equal(told, want) {
-		t.Errorf("%d wrong, %v, told %q, want %q", wrong, err, told, want)
-	}
-	cause := errors.New("enough")
-	ctx, cancel := context.WithCancelCause(t.Context())
-	cancel(cause)
-	if _, err := c.Run(ctx, func(f Finding) { t.Errorf("%s is told", f.What) }); !errors.Is(err,
-		cause) {
-		t.Errorf("cancelled: %v", err)
-	}
-}
-
-func (s slow) Record(ctx context.Context, work []device.Launch) (device.Graph, error) {
-	time.Sleep(40 * s.step)
-	return s.Device.Record(ctx, work)
 }
 
 // A step's time is without what a course takes however long it is.
 func TestTimeOfAStep(t *testing.T) {
-	const step = 5 * time.Millisecond
-	c := Check{Device: slow{emulator.New(), step}, Steps: 3, Rounds: 2}
-	all, err := c.measure(t.Context(), tiny(t), 1)
-	// Besides the sleep there is what the emulator takes, on a machine that may be busy;
-	// the recording alone would be 13 times the sleep.
-	if err != nil || len(all) != 2 || slices.Max(all) < 0.9*step.Seconds() ||
-		slices.Min(all) > 12*step.Seconds() {
-		t.Errorf("a step of %v and a little is measured as %v s, %v", step, all, err)
-	}
+	synctest.Test(t, func(t *testing.T) {
+		c := Check{Device: newSlow(5*time.Millisecond, time.Second), Steps: 3, Rounds: 2}
+		all, err := c.measure(t.Context(), tiny(t), 1)
+		if want := []float64{0.005, 0.005}; err != nil || !slices.Equal(all, want) {
+			t.Errorf("steps of 5 ms are measured as %v s, %v", all, err)
+		}
+	})
 	if m := median([]float64{5, 1, 3, 2}); m != 2.5 {
 		t.Errorf("the median is %v", m)
 	}
@@ -98,7 +110,7 @@ func TestTimeOfAStep(t *testing.T) {
 // with an error, is found.
 func TestKills(t *testing.T) {
 	needs.Programs(t, "a shell", "sh")
-	const run = `mkdir -p $0 && echo c > $0/config.yaml && for i in 1 2 3 4 5 6; do sleep 0.02; done; `
+	const run = `mkdir -p $0 && echo c > $0/config.yaml && sleep 0.05; `
 	kills := func(resume string) Kills {
 		command := func(script string) func(context.Context, string) *exec.Cmd {
 			return func(ctx context.Context, dir string) *exec.Cmd {
@@ -107,14 +119,15 @@ func TestKills(t *testing.T) {
 		}
 		return Kills{2, t.TempDir(), command(run + "echo done > $0/done"), command(resume)}
 	}
-	f := kills(run + "echo done > $0/done; date > $0/timings.jsonl").run(t.Context())
+	f := kills("sleep 0.01; echo done > $0/done; date > $0/timings.jsonl").run(t.Context())
 	if f.Wrong != nil || !strings.Contains(f.Detail, "whose files are those of one go") {
 		t.Errorf("%+v", f)
 	}
-	for want, resume := range map[string]string{
-		"done differs from that of one go": "echo other > $0/done",
-		"no such file":                     "true",
-		"exit status 4: it has failed":     "echo it has failed >&2; exit 4",
+	for resume, want := range map[string]string{
+		"echo other > $0/done":                "/done is not as in one go",
+		"true":                                "/done is not as in one go",
+		"echo done > $0/done; echo > $0/more": "/more is not as in one go",
+		"echo it has failed >&2; exit 4":      "exit status 4: it has failed",
 	} {
 		if f := kills(resume).run(t.Context()); f.Wrong == nil ||
 			!strings.Contains(f.Wrong.Error(), want) {

@@ -5,12 +5,15 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"icar/ar"
@@ -77,13 +80,16 @@ func (k Kills) end(c *exec.Cmd, after time.Duration) error {
 	if err := c.Start(); err != nil {
 		return err
 	}
-	killed := make(chan bool, 1)
+	var late atomic.Bool // set before the kill: Wait may be back before Kill is
 	if after > 0 {
-		timer := time.AfterFunc(after, func() { killed <- c.Process.Kill() == nil })
+		timer := time.AfterFunc(after, func() {
+			late.Store(true)
+			_ = c.Process.Kill() // the error is that it has ended
+		})
 		defer timer.Stop()
 	}
 	err := c.Wait()
-	if err != nil && c.ProcessState.ExitCode() < 0 && len(killed) > 0 {
+	if err != nil && c.ProcessState.ExitCode() < 0 && late.Load() {
 		return errKilled
 	}
 	if err != nil {
@@ -95,25 +101,42 @@ func (k Kills) end(c *exec.Cmd, after time.Duration) error {
 
 // same returns an error unless two runs have the same files, but for their times.
 func same(a, b string) error {
-	entries, err := os.ReadDir(a)
+	want, err := contents(a)
 	if err != nil {
 		return err
 	}
+	got, err := contents(b)
+	if err != nil {
+		return err
+	}
+	names := maps.Clone(want)
+	maps.Copy(names, got)
+	for _, name := range slices.Sorted(maps.Keys(names)) {
+		w, once := want[name]
+		g, now := got[name]
+		if once != now || w != g {
+			return fmt.Errorf("%s is not as in one go", filepath.Join(b, name))
+		}
+	}
+	return nil
+}
+
+// contents are the files of a run, without its times.
+func contents(dir string) (map[string]string, error) {
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return nil, err
+	}
+	all := map[string]string{}
 	for _, e := range entries {
 		if e.Name() == "timings.jsonl" {
 			continue
 		}
-		want, err := os.ReadFile(filepath.Join(a, e.Name()))
+		data, err := os.ReadFile(filepath.Join(dir, e.Name()))
 		if err != nil {
-			return err
+			return nil, err
 		}
-		got, err := os.ReadFile(filepath.Join(b, e.Name()))
-		if err != nil {
-			return err
-		}
-		if !bytes.Equal(got, want) {
-			return fmt.Errorf("%s differs from that of one go", filepath.Join(b, e.Name()))
-		}
+		all[e.Name()] = string(data)
 	}
-	return nil
+	return all, nil
 }

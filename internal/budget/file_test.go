@@ -29,11 +29,13 @@ func TestWhatIsNoFile(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer r.Close()
-	if err := errors.Join(syscall.Mkfifo(at("pipe"), 0o600), os.Symlink("pipe", at("link")), os.Mkdir(at("folder"), 0o700),
+	if err := errors.Join(syscall.Mkfifo(at("pipe"), 0o600), os.Symlink("pipe", at("link")),
+		os.Mkdir(at("folder"), 0o700),
 		os.WriteFile(at("file"), []byte("12345"), 0o600)); err != nil {
 		t.Fatal(err)
 	}
-	for name, kind := range map[string]string{"pipe": "a pipe", "link": "a pipe", "socket": "a socket", "folder": "a folder"} {
+	for name, kind := range map[string]string{"pipe": "a pipe", "link": "a pipe",
+		"socket": "a socket", "folder": "a folder"} {
 		for how, read := range map[string]func() error{
 			"by path":  func() error { _, err := ReadFile(at(name), 10); return err },
 			"a folder": func() error { _, err := ReadIn(Folder(dir), name, 10); return err },
@@ -54,7 +56,8 @@ func TestWhatIsNoFile(t *testing.T) {
 	if data, err := ReadFile(at("file"), 5); err != nil || string(data) != "12345" {
 		t.Errorf("a file of 5 bytes: %q, %v", data, err)
 	}
-	if _, err := ReadIn(Folder(dir), "file", 4); err == nil || err.Error() != "file is longer than 4 bytes" {
+	if _, err := ReadIn(Folder(dir), "file", 4); err == nil ||
+		err.Error() != "file is longer than 4 bytes" {
 		t.Errorf("a file of 5 bytes, of which 4 are allowed: %v", err)
 	}
 	if _, err := ReadIn(Folder(dir), "nothing", 4); !errors.Is(err, fs.ErrNotExist) {

@@ -74,7 +74,8 @@ func TestClaimVerdicts(t *testing.T) {
 		{with("s -= v", "toy/*", "toy/b/*"), "SURVIVED"}, // toy/always
 		{with("s -= v", "toy/a", "toy/b/*"), "killed"},
 		{with("s += v + 0", "toy/a"), "SURVIVED"},
-		{with("s += x[len(x)+int(v)]", "toy/a"), "invalid: icar reproduce toy does not end: exit status 2"},
+		{with("s += x[len(x)+int(v)]", "toy/a"), "invalid: icar reproduce toy does not end: exit " +
+			"status 2"},
 		{with(`s += v + "v"`, "toy/a"), "invalid: ./cmd/icar does not compile: sum.go:7:"},
 	} {
 		verdicts, err := judgeAll(context.Background(), root, []Edit{test.edit}, 1, io.Discard)

@@ -14,14 +14,15 @@ import (
 // Edit is a change to the source that makes one statement wrong. Either a test
 // has to notice, or claims have to fail.
 type Edit struct {
-	Theory  string   `json:"theory"`  // the line of the mathematics or the sentence that it falsifies
-	Name    string   `json:"name"`    // what it does to that line
-	File    string   `json:"file"`    // from the root of the module, with slashes
-	Old     string   `json:"old"`     // occurs once in the file
-	New     string   `json:"new"`     // may be empty
-	Package string   `json:"package"` // of the test, as ./theory
-	Test    string   `json:"test"`    // the test that has to fail
-	Claims  []string `json:"claims"`  // in place of both: patterns of path.Match, all of whose claims have to fail
+	Theory  string `json:"theory"`  // the line of the mathematics or the sentence that it falsifies
+	Name    string `json:"name"`    // what it does to that line
+	File    string `json:"file"`    // from the root of the module, with slashes
+	Old     string `json:"old"`     // occurs once in the file
+	New     string `json:"new"`     // may be empty
+	Package string `json:"package"` // of the test, as ./theory
+	Test    string `json:"test"`    // the test that has to fail
+	// in place of both: patterns of path.Match, all of whose claims have to fail
+	Claims []string `json:"claims"`
 
 	list string // NAME of the NAME.json that holds it
 }
@@ -98,7 +99,8 @@ func (e Edit) apply(root string) ([]byte, error) {
 	}
 	switch n := strings.Count(string(data), e.Old); {
 	case n != 1:
-		return nil, fmt.Errorf("%w: the old text occurs %d times in %s; quote what occurs once", errInvalid, n, e.File)
+		return nil, fmt.Errorf("%w: the old text occurs %d times in %s; quote what occurs once",
+			errInvalid, n, e.File)
 	case e.Old == e.New:
 		return nil, fmt.Errorf("%w: the new text is the old one", errInvalid)
 	}

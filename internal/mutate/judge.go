@@ -22,9 +22,11 @@ const (
 
 // judge runs tests on copies of a module.
 type judge struct {
-	temp   string      // for all that is made on the way
-	module string      // the snapshot that the copies are made of
-	roots  chan string // folders free for a copy: as few as can be, for the go command compiles each package anew for each
+	temp   string // for all that is made on the way
+	module string // the snapshot that the copies are made of
+	// folders free for a copy: as few as can be, for the go command compiles each package anew for
+	// each
+	roots chan string
 }
 
 // newJudge prepares as many copies at a time as there are workers.
@@ -121,7 +123,8 @@ func (j judge) compile(ctx context.Context, root, pkg string) error {
 
 // run reports whether a compiled test passes. It is an error if it does not run.
 func (j judge) run(ctx context.Context, root, pkg, test string) (passed bool, err error) {
-	output, err := j.command(ctx, filepath.Join(root, filepath.FromSlash(pkg)), filepath.Join(root, binary),
+	output, err := j.command(ctx, filepath.Join(root, filepath.FromSlash(pkg)),
+		filepath.Join(root, binary),
 		"-test.run=^"+test+"$", "-test.v", "-test.count=1", "-test.timeout="+testTimeout.String())
 	var exit *exec.ExitError
 	if err != nil && !errors.As(err, &exit) {

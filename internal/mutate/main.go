@@ -54,7 +54,8 @@ func main() {
 
 // mutate runs the committed edits that match on the module that the working
 // folder is in, and prints what became of them.
-func mutate(ctx context.Context, name string, workers int, stdout, stderr io.Writer) (allKilled bool, err error) {
+func mutate(ctx context.Context, name string, workers int,
+	stdout, stderr io.Writer) (allKilled bool, err error) {
 	match, err := regexp.Compile(name)
 	if err != nil {
 		return false, err
@@ -70,7 +71,8 @@ func mutate(ctx context.Context, name string, workers int, stdout, stderr io.Wri
 		}
 	}
 	if len(chosen) == 0 || workers < 1 {
-		return false, fmt.Errorf("-run %q leaves %d of %d edits, -j %d workers: nothing to do", name, len(chosen), len(edits), workers)
+		return false, fmt.Errorf("-run %q leaves %d of %d edits, -j %d workers: nothing to do", name,
+			len(chosen), len(edits), workers)
 	}
 	root, err := moduleRoot(ctx)
 	if err != nil {
@@ -97,7 +99,8 @@ func moduleRoot(ctx context.Context) (string, error) {
 
 // judgeAll runs the edits, several at a time, once their tests pass without
 // them. verdicts[i] is killed, SURVIVED, or why edit i is invalid.
-func judgeAll(ctx context.Context, root string, edits []Edit, workers int, progress io.Writer) (verdicts []string, err error) {
+func judgeAll(ctx context.Context, root string, edits []Edit, workers int,
+	progress io.Writer) (verdicts []string, err error) {
 	temp, err := os.MkdirTemp("", "mutate")
 	if err != nil {
 		return nil, err
@@ -141,7 +144,8 @@ func printTable(out io.Writer, edits []Edit, verdicts []string) (allKilled bool,
 	fmt.Fprintln(w, "LIST\tTHEORY\tEDIT\tFILE\tTEST OR CLAIMS\tVERDICT")
 	killed := 0
 	for i, e := range edits {
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\n", e.list, e.Theory, e.Name, e.File, e.notices(), verdicts[i])
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\n", e.list, e.Theory, e.Name, e.File, e.notices(),
+			verdicts[i])
 		if verdicts[i] == "killed" {
 			killed++
 		}

@@ -50,7 +50,8 @@ func writeToy(t *testing.T) string {
 	root := t.TempDir()
 	for name, content := range toy {
 		path := filepath.Join(root, name)
-		if err := errors.Join(os.MkdirAll(filepath.Dir(path), 0o755), os.WriteFile(path, []byte(content), 0o644)); err != nil {
+		if err := errors.Join(os.MkdirAll(filepath.Dir(path), 0o755),
+			os.WriteFile(path, []byte(content), 0o644)); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -61,7 +62,8 @@ func writeToy(t *testing.T) string {
 }
 
 func edit(name, old, replacement string) Edit {
-	return Edit{Theory: "toy", Name: name, File: "sum/sum.go", Old: old, New: replacement, Package: "./sum", Test: "TestSum"}
+	return Edit{Theory: "toy", Name: name, File: "sum/sum.go", Old: old, New: replacement,
+		Package: "./sum", Test: "TestSum"}
 }
 
 // temporary makes temporary files go to a folder of their own and checks at
@@ -107,12 +109,14 @@ func TestVerdicts(t *testing.T) {
 		if !strings.HasPrefix(verdicts[i], want) {
 			t.Errorf("%s: %s, want %s", edits[i].Name, verdicts[i], want)
 		}
-		if line := edits[i].String() + ": " + verdicts[i] + "\n"; !strings.Contains(progress.String(), line) {
+		if line := edits[i].String() + ": " + verdicts[i] + "\n"; !strings.Contains(progress.String(),
+			line) {
 			t.Errorf("progress lacks %q", line)
 		}
 	}
 	var table bytes.Buffer
-	if allKilled, err := printTable(&table, edits, verdicts); err != nil || allKilled || !strings.HasSuffix(table.String(), "\n2 of 7 edits killed.\n") {
+	if allKilled, err := printTable(&table, edits, verdicts); err != nil || allKilled ||
+		!strings.HasSuffix(table.String(), "\n2 of 7 edits killed.\n") {
 		t.Errorf("all killed %v, %v:\n%s", allKilled, err, &table)
 	}
 	if allKilled, err := printTable(&table, edits[:2], verdicts[:2]); err != nil || !allKilled {
@@ -135,7 +139,8 @@ func TestUneditedTestsHaveToPass(t *testing.T) {
 	} {
 		e := edit("sign", "s += v", "s -= v")
 		e.Test = test
-		if _, err := judgeAll(context.Background(), root, []Edit{e}, 1, io.Discard); err == nil || !strings.Contains(err.Error(), want) {
+		if _, err := judgeAll(context.Background(), root, []Edit{e}, 1, io.Discard); err == nil ||
+			!strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v, want %s", test, err, want)
 		}
 	}
@@ -158,18 +163,23 @@ func TestInterruptEndsWhatRuns(t *testing.T) {
 
 func TestReadLists(t *testing.T) {
 	const good = `[{"theory": "4", "name": "sign", "file": "a.go", "old": "+", "new": "", "package": "./a", "test": "TestA"}]`
-	edits, err := readLists(fstest.MapFS{"plain.json": {Data: []byte(good)}, "augmented.json": {Data: []byte(good)}, "main.go": {}})
-	if err != nil || len(edits) != 2 || edits[0].String() != "augmented/4: sign" || edits[1].String() != "plain/4: sign" || edits[1].Test != "TestA" {
+	edits, err := readLists(fstest.MapFS{"plain.json": {Data: []byte(good)},
+		"augmented.json": {Data: []byte(good)}, "main.go": {}})
+	if err != nil || len(edits) != 2 || edits[0].String() != "augmented/4: sign" ||
+		edits[1].String() != "plain/4: sign" || edits[1].Test != "TestA" {
 		t.Errorf("%+v, %v", edits, err)
 	}
 	for list, want := range map[string]string{
 		`[{"name": "sign"}]`: `bad.json: edit 0, "sign", lacks a field`,
 		`[{"nam": "sign"}]`:  `unknown field "nam"`,
-		strings.Replace(good, `"package": "./a", `, "", 1):                                `edit 0, "sign", needs a package and a test, or claims`,
-		strings.Replace(good, `"test": "TestA"`, `"test": "TestA", "claims": ["a/b"]`, 1): `edit 0, "sign", needs a package`,
-		good[:len(good)-1] + "," + good[1:]:                                               `two edits are called "bad/4: sign"`,
+		strings.Replace(good, `"package": "./a", `, "",
+			1): `edit 0, "sign", needs a package and a test, or claims`,
+		strings.Replace(good, `"test": "TestA"`, `"test": "TestA", "claims": ["a/b"]`,
+			1): `edit 0, "sign", needs a package`,
+		good[:len(good)-1] + "," + good[1:]: `two edits are called "bad/4: sign"`,
 	} {
-		if _, err := readLists(fstest.MapFS{"bad.json": {Data: []byte(list)}}); err == nil || !strings.Contains(err.Error(), want) {
+		if _, err := readLists(fstest.MapFS{"bad.json": {Data: []byte(list)}}); err == nil ||
+			!strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v, want %s", list, err, want)
 		}
 	}

@@ -14,7 +14,8 @@ import (
 // ignores, to a folder: what is edited meanwhile does not reach the tests, and
 // what a test writes, such as a failing example, does not reach the checkout.
 func snapshot(ctx context.Context, root, folder string) error {
-	list := exec.CommandContext(ctx, "git", "ls-files", "-z", "--cached", "--others", "--exclude-standard")
+	list := exec.CommandContext(ctx, "git", "ls-files", "-z", "--cached", "--others",
+		"--exclude-standard")
 	list.Dir = root
 	names, err := list.Output()
 	if err != nil {
@@ -27,7 +28,8 @@ func snapshot(ctx context.Context, root, folder string) error {
 			continue // deleted, not yet committed
 		}
 		copied := filepath.Join(folder, name)
-		if err := errors.Join(err, os.MkdirAll(filepath.Dir(copied), 0o755), os.WriteFile(copied, data, 0o644)); err != nil {
+		if err := errors.Join(err, os.MkdirAll(filepath.Dir(copied), 0o755),
+			os.WriteFile(copied, data, 0o644)); err != nil {
 			return err
 		}
 	}

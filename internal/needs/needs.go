@@ -50,7 +50,8 @@ func Axe(t testing.TB) string {
 // Python ends a test unless the system's Python has all these modules.
 func Python(t testing.TB, modules ...string) {
 	t.Helper()
-	const lacks = "import sys, importlib.util as i; print(*[m for m in sys.argv[1:] if not i.find_spec(m)])"
+	const lacks = "import sys, importlib.util as i; " +
+		"print(*[m for m in sys.argv[1:] if not i.find_spec(m)])"
 	out, err := exec.Command(Interpreter, append([]string{"-c", lacks}, modules...)...).Output()
 	if err != nil {
 		Missing(t, Interpreter+" does not run: install Debian's python3")

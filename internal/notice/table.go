@@ -10,7 +10,8 @@ import (
 
 // remarks are what licences want to be said, and which of two is chosen, by module.
 var remarks = map[string]string{
-	"github.com/ajstarks/svgo": "svgo is by Anthony Starks, https://github.com/ajstarks/svgo, under the\n" +
+	"github.com/ajstarks/svgo": "svgo is by Anthony Starks, https://github.com/ajstarks/svgo, " +
+		"under the\n" +
 		"Creative Commons Attribution 4.0 International Public License,\n" +
 		"https://creativecommons.org/licenses/by/4.0/. It is used as it is, without\n" +
 		"changes, and comes without warranties, see section 5 of the licence.",

@@ -53,7 +53,8 @@ func Parse(file []byte) (shape []int, data []float64, err error) {
 	}
 	m := header.FindStringSubmatch(text)
 	if m == nil {
-		return nil, nil, errors.New("its header is not that of an array of float32 or float64: save it with numpy.save of array.astype('<f8')")
+		return nil, nil, errors.New("its header is not that of an array of float32 or float64: save " +
+			"it with numpy.save of array.astype('<f8')")
 	}
 	size := int(m[2][0] - '0')
 	shape, ok := lengths(m[4])
@@ -63,7 +64,8 @@ func Parse(file []byte) (shape []int, data []float64, err error) {
 	count := 1
 	for _, n := range shape {
 		if n != 0 && count > len(rest)/n {
-			return nil, nil, fmt.Errorf("its header claims the shape (%s), there are %d bytes: the file is cut short", m[4], len(rest))
+			return nil, nil, fmt.Errorf("its header claims the shape (%s), there are %d bytes: the "+
+				"file is cut short", m[4], len(rest))
 		}
 		count *= n
 	}
@@ -114,7 +116,8 @@ func split(file []byte) (text string, rest []byte, err error) {
 			major)
 	}
 	if length > len(file)-start {
-		return "", nil, fmt.Errorf("its header claims %d bytes, there are %d: the file is cut short", length, len(file)-start)
+		return "", nil, fmt.Errorf("its header claims %d bytes, there are %d: the file is cut short",
+			length, len(file)-start)
 	}
 	return string(file[start : start+length]), file[start+length:], nil
 }

@@ -18,7 +18,8 @@ import (
 // file makes a file of version 1 with that header and data.
 func file(header string, data any) []byte {
 	var b bytes.Buffer
-	fmt.Fprintf(&b, "\x93NUMPY\x01\x00%s%s\n", binary.LittleEndian.AppendUint16(nil, uint16(len(header)+1)), header)
+	fmt.Fprintf(&b, "\x93NUMPY\x01\x00%s%s\n", binary.LittleEndian.AppendUint16(nil,
+		uint16(len(header)+1)), header)
 	if err := binary.Write(&b, binary.LittleEndian, data); err != nil {
 		panic(err)
 	}
@@ -55,21 +56,26 @@ func TestRefusals(t *testing.T) {
 	huge := slices.Clone(good)
 	binary.LittleEndian.PutUint16(huge[8:], 60000)
 	for want, content := range map[string][]byte{
-		"it is no .npy file":                              []byte("hello, world"),
-		"it is of version 9":                              []byte("\x93NUMPY\x09\x00\x00\x00"),
-		"its header claims 60000 bytes, there are":        huge,
-		"its header is cut short":                         []byte("\x93NUMPY\x02\x00\x00\x00\x00"),
-		"not that of an array of float32 or float64":      file("{'descr': '<i8', 'fortran_order': False, 'shape': (1,), }", []int64{1}),
-		"and there are 31":                                good[:len(good)-1],
-		"claims the shape (99999999, 99999999)":           file("{'descr': '<f8', 'fortran_order': False, 'shape': (99999999, 99999999), }", []float64{1}),
-		"its shape (1 1) is no list":                      file("{'descr': '<f8', 'fortran_order': False, 'shape': (1 1), }", []float64{1}),
-		"its shape (9999999999999999999) is no list of l": file("{'descr': '<f8', 'fortran_order': False, 'shape': (9999999999999999999), }", []float64{1}),
+		"it is no .npy file":                       []byte("hello, world"),
+		"it is of version 9":                       []byte("\x93NUMPY\x09\x00\x00\x00"),
+		"its header claims 60000 bytes, there are": huge,
+		"its header is cut short":                  []byte("\x93NUMPY\x02\x00\x00\x00\x00"),
+		"not that of an array of float32 or float64": file("{'descr': '<i8', 'fortran_order': "+
+			"False, 'shape': (1,), }", []int64{1}),
+		"and there are 31": good[:len(good)-1],
+		"claims the shape (99999999, 99999999)": file("{'descr': '<f8', 'fortran_order': "+
+			"False, 'shape': (99999999, 99999999), }", []float64{1}),
+		"its shape (1 1) is no list": file("{'descr': '<f8', 'fortran_order': "+
+			"False, 'shape': (1 1), }", []float64{1}),
+		"its shape (9999999999999999999) is no list of l": file("{'descr': '<f8', 'fortran_order': "+
+			"False, 'shape': (9999999999999999999), }", []float64{1}),
 	} {
 		path := filepath.Join(t.TempDir(), "a.npy")
 		if err := os.WriteFile(path, content, 0o644); err != nil {
 			t.Fatal(err)
 		}
-		if _, _, err := ReadFile(path); err == nil || !strings.Contains(err.Error(), want) || !strings.HasPrefix(err.Error(), path) {
+		if _, _, err := ReadFile(path); err == nil || !strings.Contains(err.Error(), want) ||
+			!strings.HasPrefix(err.Error(), path) {
 			t.Errorf("%v, want %s", err, want)
 		}
 	}

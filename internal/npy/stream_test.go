@@ -48,7 +48,8 @@ func TestReadOfVersion2(t *testing.T) {
 	data := slices.Concat([]byte("\x93NUMPY\x02\x00"), one.Bytes()[8:10], []byte{0, 0},
 		one.Bytes()[10:])
 	into := make([]float64, 2)
-	if err := Read(bytes.NewReader(data), []int{2}, into); err != nil || into[0] != 3 || into[1] != -1 {
+	if err := Read(bytes.NewReader(data), []int{2}, into); err != nil || into[0] != 3 ||
+		into[1] != -1 {
 		t.Errorf("read %v, %v", into, err)
 	}
 	data[10] = 1 // 65536 more
@@ -69,7 +70,8 @@ func FuzzRead(f *testing.F) {
 	f.Add(bytes.Replace(one.Bytes(), []byte("<f8"), []byte("<f4"), 1))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		r := bytes.NewReader(data)
-		if err := Read(r, []int{1, 2}, make([]float64, 2)); err == nil && len(data)-r.Len() > mostHeader+28 {
+		if err := Read(r, []int{1, 2}, make([]float64, 2)); err == nil &&
+			len(data)-r.Len() > mostHeader+28 {
 			t.Errorf("%d bytes for an array of 16", len(data)-r.Len())
 		}
 	})

@@ -56,7 +56,8 @@ func Start() (*Server, error) {
 	if err := os.WriteFile(password, []byte(Password), 0o644); err != nil {
 		return nil, err
 	}
-	if out, err := s.command("initdb", "-D", s.data(), "-U", "icar", "-A", "scram-sha-256", "--pwfile", password, "--no-sync", "--locale=C", "-E", "UTF8").CombinedOutput(); err != nil {
+	if out, err := s.command("initdb", "-D", s.data(), "-U", "icar", "-A", "scram-sha-256",
+		"--pwfile", password, "--no-sync", "--locale=C", "-E", "UTF8").CombinedOutput(); err != nil {
 		return nil, errors.Join(fmt.Errorf("initdb: %w: %s", err, out), os.RemoveAll(s.dir))
 	}
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -99,7 +100,8 @@ func (s *Server) command(name string, args ...string) *exec.Cmd {
 // Up starts the server and waits until it answers.
 func (s *Server) Up() error {
 	var log bytes.Buffer
-	s.cmd = s.command("postgres", "-D", s.data(), "-p", strconv.Itoa(s.Port), "-c", "listen_addresses=127.0.0.1", "-c", "unix_socket_directories="+s.dir, "-c", "max_connections=300")
+	s.cmd = s.command("postgres", "-D", s.data(), "-p", strconv.Itoa(s.Port), "-c",
+		"listen_addresses=127.0.0.1", "-c", "unix_socket_directories="+s.dir, "-c", "max_connections=300")
 	s.cmd.Stderr = &log
 	if err := s.cmd.Start(); err != nil {
 		return err
@@ -145,6 +147,7 @@ func (s *Server) Database(name string) (string, error) {
 
 // Address returns that of a database of the server, with the password.
 func (s *Server) Address(name string) string {
-	return fmt.Sprintf("postgres:host=127.0.0.1 port=%d user=icar password='%s' dbname=%s sslmode=disable",
+	return fmt.Sprintf("postgres:host=127.0.0.1 port=%d user=icar password='%s' dbname=%s "+
+		"sslmode=disable",
 		s.Port, Password, name)
 }

@@ -39,9 +39,11 @@ func checkout(t *testing.T, source string) (string, error) {
 		t.Fatal(err)
 	}
 	for path, content := range map[string]string{
-		filepath.Join(root, "README.md.tmpl"):   source,
-		filepath.Join(folder, "test.csv"):       "model,seed,mse\nL = 1,0,0.5\nL = 1,1,0.25\nL = 2,0,0.125\n",
-		filepath.Join(folder, "claims.json"):    `[{"id": "toy/a", "measured": 1.5, "pass": true, "reason": null}]`,
+		filepath.Join(root, "README.md.tmpl"): source,
+		filepath.Join(folder, "test.csv"): "model,seed,mse\nL = 1,0,0.5\nL = 1,1,0.25\nL = " +
+			"2,0,0.125\n",
+		filepath.Join(folder,
+			"claims.json"): `[{"id": "toy/a", "measured": 1.5, "pass": true, "reason": null}]`,
 		filepath.Join(folder, "not-number.csv"): "x\nn/a\n",
 	} {
 		if err := os.WriteFile(path, []byte(content), 0o644); err != nil {
@@ -57,8 +59,9 @@ func checkout(t *testing.T, source string) (string, error) {
 
 func TestRender(t *testing.T) {
 	for source, want := range map[string]string{
-		`{{value "toy/test.csv" "model=L = 2" "mse"}}`:                                                           "0.125",
-		`{{printf "%.2f" (mean "toy/test.csv" "model=L = 1" "mse")}}`:                                            "0.38", // 0.375 to even
+		`{{value "toy/test.csv" "model=L = 2" "mse"}}`: "0.125",
+		// 0.375 to even
+		`{{printf "%.2f" (mean "toy/test.csv" "model=L = 1" "mse")}}`:                                            "0.38",
 		`{{least "toy/test.csv" "mse"}} to {{most "toy/test.csv" "mse"}}`:                                        "0.125 to 0.5",
 		`{{count "toy/test.csv" "model=L = 1"}}{{range texts "toy/test.csv" "model=L = 1" "seed"}} {{.}}{{end}}`: "2 0 1",
 		`{{claim "toy/claims.json" "toy/a" "measured"}}`:                                                         "1.5",
@@ -77,17 +80,18 @@ func TestRenderRefuses(t *testing.T) {
 		"\nan error of 0.5, measured once": "README.md.tmpl:2: the number 0.5 is written by hand",
 		"ends in 0.25.":                    "the number 0.25 is written by hand",
 		"(12.8)":                           "the number 12.8 is written by hand",
-		`{{value "toy/test.csv" "model=L = 1" "mse"}}`:    "2 rows",
-		`{{value "toy/test.csv" "model=L = 3" "mse"}}`:    "no row meets",
-		`{{value "toy/test.csv" "mode=L = 3" "mse"}}`:     "names none of the columns",
-		`{{value "toy/test.csv" "model=L = 2" "mes"}}`:    `has no column "mes"`,
-		`{{value "toy/test.csv"}}`:                        "the name of a column is missing",
-		`{{value "toy/gone.csv" "mse"}}`:                  "gone.csv",
-		`{{value "toy/not-number.csv" "x"}}`:              "invalid syntax",
-		`{{claim "toy/claims.json" "toy/b" "measured"}}`:  "has no claim toy/b",
-		`{{claim "toy/claims.json" "toy/a" "reason"}}`:    "has no reason",
-		`{{given "0.2" ""}}`:                              "without a reason",
-		`{{require (lt 2.0 1.0) "two is less than one"}}`: "the results do not say that two is less than one",
+		`{{value "toy/test.csv" "model=L = 1" "mse"}}`:   "2 rows",
+		`{{value "toy/test.csv" "model=L = 3" "mse"}}`:   "no row meets",
+		`{{value "toy/test.csv" "mode=L = 3" "mse"}}`:    "names none of the columns",
+		`{{value "toy/test.csv" "model=L = 2" "mes"}}`:   `has no column "mes"`,
+		`{{value "toy/test.csv"}}`:                       "the name of a column is missing",
+		`{{value "toy/gone.csv" "mse"}}`:                 "gone.csv",
+		`{{value "toy/not-number.csv" "x"}}`:             "invalid syntax",
+		`{{claim "toy/claims.json" "toy/b" "measured"}}`: "has no claim toy/b",
+		`{{claim "toy/claims.json" "toy/a" "reason"}}`:   "has no reason",
+		`{{given "0.2" ""}}`:                             "without a reason",
+		`{{require (lt 2.0 1.0) "two is less than one"}}`: "the results do not say that two is less " +
+			"than one",
 	} {
 		if _, err := checkout(t, source); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v, want %s", source, err, want)

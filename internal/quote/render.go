@@ -20,8 +20,8 @@ func render(root, path string) ([]byte, error) {
 		return nil, err
 	}
 	if number, line := written(source); number != "" {
-		return nil, fmt.Errorf("%s:%d: the number %s is written by hand: quote it from a file of docs/results, "+
-			"or say what it is by {{given %q \"what it is\"}}", path, line, number, number)
+		return nil, fmt.Errorf("%s:%d: the number %s is written by hand: quote it from a file of "+
+			"docs/results, or say what it is by {{given %q \"what it is\"}}", path, line, number, number)
 	}
 	t, err := template.New(path).Option("missingkey=error").
 		Funcs(functions(filepath.Join(root, "docs", "results"))).Parse(string(source))
@@ -80,7 +80,8 @@ func functions(results string) template.FuncMap {
 		"value": func(file string, arguments ...string) (float64, error) {
 			x, err := column(results, file, arguments)
 			if err == nil && len(x) != 1 {
-				err = fmt.Errorf("%s %q: %d rows: conditions that leave one row are needed", file, arguments, len(x))
+				err = fmt.Errorf("%s %q: %d rows: conditions that leave one row are needed", file,
+					arguments, len(x))
 			}
 			if err != nil {
 				return 0, err
@@ -94,8 +95,12 @@ func functions(results string) template.FuncMap {
 			_, rows, err := rows(results, file, conditions)
 			return len(rows), err
 		},
-		"texts": func(file string, arguments ...string) ([]string, error) { return texts(results, file, arguments) },
-		"claim": func(file, id, field string) (any, error) { return claimField(results, file, id, field) },
+		"texts": func(file string, arguments ...string) ([]string, error) {
+			return texts(results, file, arguments)
+		},
+		"claim": func(file, id, field string) (any, error) {
+			return claimField(results, file, id, field)
+		},
 		"plus":  func(a, b float64) float64 { return a + b },
 		"minus": func(a, b float64) float64 { return a - b },
 		"times": func(a, b float64) float64 { return a * b },

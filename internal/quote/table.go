@@ -13,7 +13,8 @@ import (
 
 // rows are those of a CSV file that meet all conditions "column=text", under
 // its header. A condition that names no column is an error.
-func rows(folder, file string, conditions []string) (header []string, chosen [][]string, err error) {
+func rows(folder, file string,
+	conditions []string) (header []string, chosen [][]string, err error) {
 	f, err := os.Open(filepath.Join(folder, filepath.FromSlash(file)))
 	if err != nil {
 		return nil, nil, err
@@ -28,7 +29,8 @@ func rows(folder, file string, conditions []string) (header []string, chosen [][
 		name, want, ok := strings.Cut(condition, "=")
 		i := slices.Index(header, name)
 		if !ok || i < 0 {
-			return nil, nil, fmt.Errorf("%s: the condition %q names none of the columns %q", file, condition, header)
+			return nil, nil, fmt.Errorf("%s: the condition %q names none of the columns %q", file,
+				condition, header)
 		}
 		chosen = slices.DeleteFunc(chosen, func(row []string) bool { return row[i] != want })
 	}

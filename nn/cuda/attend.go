@@ -6,6 +6,7 @@ package cuda
 
 import (
 	"fmt"
+	"math"
 
 	"icar/nn/cuda/ptx"
 )
@@ -90,13 +91,15 @@ func (a attend) vectors(f frame, head ptx.U64, tokens []ptx.U32, row int) [][]pt
 	return v
 }
 
-// tokens are those of a warp, from the first on.
-func (a attend) tokens(f frame, first ptx.U32) []ptx.U32 {
-	t := make([]ptx.U32, a.rows)
-	for r := range t {
-		t[r] = f.Add(first, ptx.Int(r))
+// ofTile returns the heads that a tile is of, a part of them or one, by its number, and its
+// tokens.
+func (a attend) ofTile(f frame) (heads ptx.U32, tokens []ptx.U32) {
+	across := f.Div(f.Add(f.length, ptx.Int(a.rows-1)), ptx.Int(a.rows))
+	first := f.Mul(f.Rem(f.tile, across), ptx.Int(a.rows))
+	for r := range a.rows {
+		tokens = append(tokens, f.Add(first, ptx.Int(r)))
 	}
-	return t
+	return f.Div(f.tile, across), tokens
 }
 
 // overKeys runs body for the keys j from the one on that some token of a warp sees:
@@ -106,6 +109,11 @@ func (a attend) overKeys(f frame, from int, tokens []ptx.U32, body func(j ptx.U3
 	for row := 1; row < a.rows; row++ {
 		f.If(f.Less(tokens[row], f.length), func() { body(tokens[row], row) })
 	}
+}
+
+// attentionScale is 1/√width.
+func attentionScale(width int) ptx.F32 {
+	return ptx.Float(float32(1 / math.Sqrt(float64(width))))
 }
 
 // score is q·k/√W.
@@ -129,9 +137,7 @@ func (a attend) kernel() *ptx.Kernel {
 	if a.product {
 		p = f.array()
 	}
-	across := f.Div(f.Add(f.length, ptx.Int(a.rows-1)), ptx.Int(a.rows))
-	part := f.Div(f.tile, across)
-	tokens := a.tokens(f, f.Mul(f.Rem(f.tile, across), ptx.Int(a.rows)))
+	part, tokens := a.ofTile(f)
 	var total [][]ptx.F32 // over heads
 	for range tokens {
 		total = append(total, zeros(f.Kernel, a.width))
@@ -252,8 +258,7 @@ type addParts struct{ width, parts int }
 // kernel has the parameters parts (G, T, parts·W, 32) and z.
 func (a addParts) kernel() *ptx.Kernel {
 	f := begin(fmt.Sprintf("add_parts_%d_%d", a.width, a.parts))
-	parts, z := f.tensor(a.parts*a.width), f.tensor(a.width)
-	from, to := f.At(parts, f.tile, a.parts*a.width*line), f.At(z, f.tile, a.width*line)
+	from, to := f.row(a.parts*a.width), f.row(a.width)
 	for c := range a.width {
 		sum := f.Load(from, c*line)
 		for p := 1; p < a.parts; p++ {

@@ -22,12 +22,6 @@ func (a attend) headOfZ(f frame, z ptx.U64, h ptx.U32) ptx.U64 {
 	return z
 }
 
-// headAndTokens are those of a tile.
-func (a attend) headAndTokens(f frame) (h ptx.U32, tokens []ptx.U32) {
-	across := f.Div(f.Add(f.length, ptx.Int(a.rows-1)), ptx.Int(a.rows))
-	return f.Div(f.tile, across), a.tokens(f, f.Mul(f.Rem(f.tile, across), ptx.Int(a.rows)))
-}
-
 // queryKernel has the parameters the number of groups and of slots S, then q, k, v, dz,
 // dq, stats, p and dp. A tile is a head and a tile of tokens. Under a product position
 // a warp does groups slot, slot + S, … and adds up what they give for dp in its slot.
@@ -38,7 +32,7 @@ func (a attend) queryKernel() *ptx.Kernel {
 	for i := range base {
 		base[i] = f.array()
 	}
-	h, tokens := a.headAndTokens(f)
+	h, tokens := a.ofTile(f)
 	var p, dp []ptx.U64
 	if a.product {
 		p = a.positions(f, f.array(), h, tokens)
@@ -151,7 +145,7 @@ func (a attend) keyName() string {
 // dv or both. A tile is a head and a tile of tokens, the keys.
 func (a attend) keyKernel() *ptx.Kernel {
 	f := begin(a.keyName())
-	h, tokens := a.headAndTokens(f)
+	h, tokens := a.ofTile(f)
 	row := a.features() * line
 	head := func() ptx.U64 { return f.At(f.tensor(a.features()), h, a.width*line) }
 	qs, ks, vs := head(), head(), head()

@@ -58,7 +58,7 @@ func (e embed) name() string { return fmt.Sprintf("embed_%d_%d_%t", e.width, e.d
 func (e embed) kernel() *ptx.Kernel {
 	f := begin(e.name())
 	in := f.resident(e.width, tokens)
-	x := f.At(f.tensor(e.d), f.tile, e.d*line)
+	x := f.row(e.d)
 	token := zeros(f.Kernel, e.width)
 	f.If(in.inside, func() {
 		at := in.token()
@@ -111,7 +111,7 @@ func (s squares) kernel() *ptx.Kernel {
 	f := begin(s.name())
 	in := f.resident(s.coords, targets)
 	scale := f.Real()
-	row := func(features int) ptx.U64 { return f.At(f.tensor(features), f.tile, features*line) }
+	row := func(features int) ptx.U64 { return f.row(features) }
 	output, gradient, errors := row(s.width), row(s.width), row(1)
 	sum, g := f.Copy(zero), zeros(f.Kernel, s.width)
 	f.If(in.inside, func() {

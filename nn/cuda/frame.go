@@ -7,9 +7,10 @@ package cuda
 // address for all lanes, and places of features are constants in the instructions.
 
 import (
+	"math"
+
 	"icar/nn/cuda/ptx"
 	"icar/nn/kernel/constant"
-	"math"
 )
 
 // line is the bytes of one feature of a group.
@@ -53,6 +54,12 @@ func (f frame) array() ptx.U64 { return f.Stride(f.Pointer(), f.run, f.stride) }
 // tensor is the next parameter, a tensor of that many features: the numbers of the
 // lane's sequence.
 func (f frame) tensor(features int) ptx.U64 { return f.of(f.array(), features, f.group) }
+
+// row is the next parameter, a tensor of that many features: the numbers of the lane's
+// sequence at the token that is the tile.
+func (f frame) row(features int) ptx.U64 {
+	return f.At(f.tensor(features), f.tile, features*line)
+}
 
 // of is the part of a group in a tensor.
 func (f frame) of(base ptx.U64, features int, group ptx.U32) ptx.U64 {

@@ -5,7 +5,6 @@ package cuda
 
 import (
 	"fmt"
-	"math"
 
 	"icar/nn/cuda/ptx"
 )
@@ -25,11 +24,10 @@ func (n norm) name() string { return fmt.Sprintf("norm_%d_%t", n.d, n.add) }
 func (n norm) kernel() *ptx.Kernel {
 	f := begin(n.name())
 	gamma := f.array()
-	row := func(features int) ptx.U64 { return f.At(f.tensor(features), f.tile, features*line) }
-	in, normal, rstd, out := row(n.d), row(n.d), row(1), row(n.d)
+	in, normal, rstd, out := f.row(n.d), f.row(n.d), f.row(1), f.row(n.d)
 	var added ptx.U64
 	if n.add {
-		added = row(n.d)
+		added = f.row(n.d)
 	}
 	x, d := f.loads(in, 0, n.d), ptx.Float(float32(n.d))
 	mean, variance := f.Copy(zero), f.Copy(zero)
@@ -68,8 +66,7 @@ func (n normBack) name() string { return fmt.Sprintf("norm_back_%d_%t", n.d, n.a
 func (n normBack) kernel() *ptx.Kernel {
 	f := begin(n.name())
 	gamma := f.array()
-	row := func(features int) ptx.U64 { return f.At(f.tensor(features), f.tile, features*line) }
-	dy, normal, rstd, dx := row(n.d), row(n.d), row(1), row(n.d)
+	dy, normal, rstd, dx := f.row(n.d), f.row(n.d), f.row(1), f.row(n.d)
 	g, d := f.loads(dy, 0, n.d), ptx.Float(float32(n.d))
 	mean, along := f.Copy(zero), f.Copy(zero)
 	for i, v := range g {
@@ -90,9 +87,4 @@ func (n normBack) kernel() *ptx.Kernel {
 		f.Store(dx, i*line, v)
 	}
 	return f.Kernel
-}
-
-// attentionScale is 1/√width.
-func attentionScale(width int) ptx.F32 {
-	return ptx.Float(float32(1 / math.Sqrt(float64(width))))
 }

@@ -87,14 +87,16 @@ func FuzzWidths(f *testing.F) {
 // everything returns what k's methods write for random matrices.
 func everything(k Kernel, seed uint64, rows, cols, inner int) [][]float32 {
 	r := rand.New(rand.NewPCG(seed, 0))
-	x, y, z, p := random(r, rows, cols, Lanes), random(r, rows, cols, Lanes), random(r, rows, cols, Lanes), random(r, rows, cols, 1)
+	x, y, z, p := random(r, rows, cols, Lanes), random(r, rows, cols, Lanes),
+		random(r, rows, cols, Lanes), random(r, rows, cols, 1)
 	var out [][]float32
 	record := func(m ...Matrix) {
 		for _, m := range m {
 			out = append(out, slices.Clone(m.Data))
 		}
 	}
-	left, shared, right := random(r, rows, inner, Lanes), random(r, rows, inner, 1), random(r, inner, cols, Lanes)
+	left, shared, right := random(r, rows, inner, Lanes), random(r, rows, inner, 1),
+		random(r, inner, cols, Lanes)
 	k.Mul(x, left, right, seed%2 == 0)
 	record(x)
 	k.MulShared(x, shared, right, seed%2 == 1)
@@ -105,7 +107,8 @@ func everything(k Kernel, seed uint64, rows, cols, inner int) [][]float32 {
 	record(x, y, z)
 	gamma, beta := numbers(r, cols), numbers(r, cols)
 	normal, rstd := clone(x), random(r, rows, 1, Lanes)
-	dgamma, dbeta := Dense(make([]float32, cols*Lanes), cols, 1), Dense(make([]float32, cols*Lanes), cols, 1)
+	dgamma, dbeta := Dense(make([]float32, cols*Lanes), cols, 1),
+		Dense(make([]float32, cols*Lanes), cols, 1)
 	k.Norm(y, normal, rstd, x, gamma, beta, 1e-5)
 	record(y, normal, rstd)
 	k.NormBackward(z, normal, rstd, gamma, dgamma.Data, dbeta.Data)
@@ -116,7 +119,8 @@ func everything(k Kernel, seed uint64, rows, cols, inner int) [][]float32 {
 	k.GELU(y, x)
 	k.GELUBackward(z, x)
 	record(y, z)
-	s, t, q, weights := random(r, rows, rows+inner, Lanes), random(r, rows, rows+inner, Lanes), random(r, rows, rows+inner, Lanes), random(r, rows, rows+inner, 1)
+	s, t, q, weights := random(r, rows, rows+inner, Lanes), random(r, rows, rows+inner, Lanes),
+		random(r, rows, rows+inner, Lanes), random(r, rows, rows+inner, 1)
 	k.Softmax(s, inner)
 	record(s)
 	k.SoftmaxBackward(q, s, t, weights, inner)

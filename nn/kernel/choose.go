@@ -23,5 +23,6 @@ func Choose(name string) (Kernel, error) {
 		}
 		names = append(names, k.Name())
 	}
-	return nil, fmt.Errorf("no kernel %q on this machine: use one of %s", name, strings.Join(names, ", "))
+	return nil, fmt.Errorf("no kernel %q on this machine: use one of %s", name,
+		strings.Join(names, ", "))
 }

@@ -50,7 +50,8 @@ func near(t *testing.T, k Kernel, what string, got, want []float32, bound func(i
 	t.Helper()
 	for i, w := range want {
 		if e := math.Abs(float64(got[i]) - float64(w)); !(e <= bound(i)) {
-			t.Fatalf("%s: %s[%d] = %v, plain Go has %v: off by %.3g, bound %.3g", k.Name(), what, i, got[i], w, e, bound(i))
+			t.Fatalf("%s: %s[%d] = %v, plain Go has %v: off by %.3g, bound %.3g", k.Name(), what, i,
+				got[i], w, e, bound(i))
 		}
 	}
 }
@@ -75,7 +76,8 @@ func FuzzMul(f *testing.F) {
 		r := rand.New(rand.NewPCG(seed, 0))
 		rows, cols, inner := shape(a), shape(b), shape(c)
 		for _, unit := range []int{Lanes, 1} {
-			left, right, sums := random(r, rows, inner, unit), random(r, inner, cols, Lanes), random(r, rows, cols, Lanes)
+			left, right, sums := random(r, rows, inner, unit), random(r, inner, cols, Lanes),
+				random(r, rows, cols, Lanes)
 			if seed%2 == 1 {
 				left = random(r, inner, rows, unit).T()
 			}
@@ -137,7 +139,8 @@ func FuzzElementwise(f *testing.F) {
 	f.Fuzz(func(t *testing.T, seed uint64, a, b, _ uint8) {
 		r := rand.New(rand.NewPCG(seed, 0))
 		rows, cols := shape(a), shape(b)
-		x, y, z, p := random(r, rows, cols, Lanes), random(r, rows, cols, Lanes), random(r, rows, cols, Lanes), random(r, rows, cols, 1)
+		x, y, z, p := random(r, rows, cols, Lanes), random(r, rows, cols, Lanes),
+			random(r, rows, cols, Lanes), random(r, rows, cols, 1)
 		across := random(r, cols, rows, Lanes).T()
 		run := func(k Kernel) [][]float32 {
 			sum, relu, weighed := clone(x), clone(x), clone(x)
@@ -153,7 +156,8 @@ func FuzzElementwise(f *testing.F) {
 		want := run(plain{})
 		for _, k := range vectors(t) {
 			for i, got := range run(k) {
-				near(t, k, []string{"sum", "relu", "gradient", "weighed", "q", "s", "t"}[i], got, want[i], exact)
+				near(t, k, []string{"sum", "relu", "gradient", "weighed", "q", "s", "t"}[i], got, want[i],
+					exact)
 			}
 		}
 	})
@@ -169,7 +173,8 @@ func FuzzSoftmax(f *testing.F) {
 		r := rand.New(rand.NewPCG(seed, 0))
 		rows, first := shape(a), int(b)%20
 		cols := first + rows
-		scores, slope, p := random(r, rows, cols, Lanes), random(r, rows, cols, Lanes), random(r, rows, cols, 1)
+		scores, slope, p := random(r, rows, cols, Lanes), random(r, rows, cols, Lanes),
+			random(r, rows, cols, 1)
 		for i := range scores.Data {
 			scores.Data[i] *= float32(seed % 10)
 		}
@@ -196,7 +201,8 @@ func FuzzSoftmax(f *testing.F) {
 					}
 				}
 			}
-			near(t, k, "dscores", gotSlope.Data, dscores.Data, func(int) float64 { return 4 * float64(cols+3) * u * top })
+			near(t, k, "dscores", gotSlope.Data, dscores.Data,
+				func(int) float64 { return 4 * float64(cols+3) * u * top })
 		}
 	})
 }
@@ -237,18 +243,22 @@ func FuzzNorm(f *testing.F) {
 				v := float64(want[0][i])
 				return 8 * float64(cols+4) * u * v * (1 + v)
 			})
-			near(t, k, "normal", got[1], want[1], func(i int) float64 { return condition(i) * (1 + math.Abs(float64(want[1][i]))) })
+			near(t, k, "normal", got[1], want[1],
+				func(i int) float64 { return condition(i) * (1 + math.Abs(float64(want[1][i]))) })
 			near(t, k, "y", got[2], want[2], func(i int) float64 {
-				return condition(i) * (1 + math.Abs(float64(want[1][i]))) * (1 + math.Abs(float64(gamma[i/Lanes%cols])) + math.Abs(float64(beta[i/Lanes%cols])))
+				return condition(i) * (1 + math.Abs(float64(want[1][i]))) * (1 +
+					math.Abs(float64(gamma[i/Lanes%cols])) + math.Abs(float64(beta[i/Lanes%cols])))
 			})
 			gotBack := back(k)
 			top := 0.0
 			for _, v := range rstd.Data {
 				top = max(top, float64(v))
 			}
-			near(t, k, "dx", gotBack[0], wantBack[0], func(i int) float64 { return 60 * float64(cols+4) * u * top * (1 + top) })
+			near(t, k, "dx", gotBack[0], wantBack[0],
+				func(i int) float64 { return 60 * float64(cols+4) * u * top * (1 + top) })
 			for i, what := range []string{"dgamma", "dbeta"} {
-				near(t, k, what, gotBack[i+1], wantBack[i+1], func(int) float64 { return 2 * float64(rows) * u * float64(rows) * 25 })
+				near(t, k, what, gotBack[i+1], wantBack[i+1],
+					func(int) float64 { return 2 * float64(rows) * u * float64(rows) * 25 })
 			}
 		}
 	})

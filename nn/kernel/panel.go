@@ -48,7 +48,8 @@ func attend(k Kernel, y, z, x, p Matrix, scratch Panel) {
 func attendBackward(k Kernel, a, dp, z, v, x, p Matrix, scratch Panel) {
 	for i := 0; i < a.Rows; i += PanelRows {
 		rows := min(PanelRows, a.Rows-i)
-		s, t, q := scratch.Causal(scratch.S, i, rows), scratch.Causal(scratch.T, i, rows), scratch.Causal(scratch.Q, i, rows)
+		s, t, q := scratch.Causal(scratch.S, i, rows), scratch.Causal(scratch.T, i, rows),
+			scratch.Causal(scratch.Q, i, rows)
 		keys := x.SliceRows(0, s.Cols)
 		k.Mul(s, z.SliceRows(i, rows), keys.T(), false)
 		k.Mul(t, v.SliceRows(i, rows), keys.T(), false)

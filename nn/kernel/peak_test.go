@@ -25,7 +25,8 @@ func TestBusyAddsProducts(t *testing.T) {
 			}
 		}
 		if operations != 2*rounds*numbers {
-			t.Errorf("%s: %d operations counted, %d sums changed in %d rounds", k.Name(), operations, numbers, rounds)
+			t.Errorf("%s: %d operations counted, %d sums changed in %d rounds", k.Name(), operations,
+				numbers, rounds)
 		}
 	}
 }

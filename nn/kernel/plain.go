@@ -57,7 +57,8 @@ func tile(c, a, b Matrix, i, j, unit int, add bool) {
 	a0, a1 := a.Data[i*a.Row*unit:], a.Data[(i+down)*a.Row*unit:]
 	b0, b1 := b.Data[j*b.Col*Lanes:], b.Data[(j+right)*b.Col*Lanes:]
 	c00, c01 := c.Data[(i*c.Row+j*c.Col)*Lanes:], c.Data[(i*c.Row+(j+right)*c.Col)*Lanes:]
-	c10, c11 := c.Data[((i+down)*c.Row+j*c.Col)*Lanes:], c.Data[((i+down)*c.Row+(j+right)*c.Col)*Lanes:]
+	c10 := c.Data[((i+down)*c.Row+j*c.Col)*Lanes:]
+	c11 := c.Data[((i+down)*c.Row+(j+right)*c.Col)*Lanes:]
 	lane := min(unit-1, 1) // numbers of a from one lane to the next
 	aStep, bStep := a.Col*unit, b.Row*Lanes
 	for l := range Lanes {

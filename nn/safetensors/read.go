@@ -40,8 +40,8 @@ func ReadFile(path string) (File, error) {
 // of them. The error says what is wrong
 // with the file and, where it has one, with which tensor: a header that is cut
 // short, longer than the file or than 16 MiB, or no JSON, or of more tensors
-// than a model has; a name that comes twice; an unknown type; a shape that overflows or does not match the bytes;
-// bytes that belong to two tensors or to none.
+// than a model has; a name that comes twice; an unknown type; a shape that overflows or does not
+// match the bytes; bytes that belong to two tensors or to none.
 func Read(r io.Reader, size int64) (File, error) {
 	f, places, err := ReadIndex(r, size, maxHeader)
 	if err != nil {
@@ -77,7 +77,8 @@ func ReadIndex(r io.Reader, size int64, limit uint64) (File, []Place, error) {
 	}
 	n, rest := binary.LittleEndian.Uint64(length[:]), uint64(size)-uint64(len(length))
 	if limit = min(limit, maxHeader); n > limit || n > rest {
-		return File{}, nil, fmt.Errorf("the header claims %d bytes: there are %d, and %d are allowed; this may be no safetensors file", n, rest, limit)
+		return File{}, nil, fmt.Errorf("the header claims %d bytes: there are %d, and %d are "+
+			"allowed; this may be no safetensors file", n, rest, limit)
 	}
 	header := make([]byte, n)
 	if _, err := io.ReadFull(r, header); err != nil {
@@ -114,7 +115,8 @@ func layOut(tensors []Tensor, spans map[string]span, size uint64) error {
 		s := spans[t.Name]
 		switch {
 		case s.begin < at:
-			return fmt.Errorf("tensor %q begins at byte %d, inside the one before it, which ends at %d", t.Name, s.begin, at)
+			return fmt.Errorf("tensor %q begins at byte %d, inside the one before it, which ends at %d",
+				t.Name, s.begin, at)
 		case s.begin > at:
 			return fmt.Errorf("tensor %q begins at byte %d: bytes from %d belong to no tensor",
 				t.Name, s.begin, at)

@@ -51,7 +51,8 @@ func TestRoundTrip(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	order := []string{"step", "wide", "empty", `name "<é>`, "weight"} // 8-byte entries first, then by name
+	// 8-byte entries first, then by name
+	order := []string{"step", "wide", "empty", `name "<é>`, "weight"}
 	for i, name := range order {
 		if got.Tensors[i].Name != name {
 			t.Errorf("tensor %d is %q, want %q", i, got.Tensors[i].Name, name)
@@ -80,11 +81,13 @@ func TestRoundTrip(t *testing.T) {
 	}
 
 	wide := make([]float32, 2)
-	if err := Floats(wide, got.Tensors[1]); err != nil || wide[0] != float32(math.Pi) || !math.IsInf(float64(wide[1]), -1) {
+	if err := Floats(wide, got.Tensors[1]); err != nil || wide[0] != float32(math.Pi) ||
+		!math.IsInf(float64(wide[1]), -1) {
 		t.Errorf("F64 as float32: %v, %v", wide, err)
 	}
 	weight := make([]float64, 3)
-	if err := Floats(weight, got.Tensors[4]); err != nil || !slices.Equal(weight, []float64{1, -2.5, float64(float32(1e-40))}) {
+	if err := Floats(weight, got.Tensors[4]); err != nil || !slices.Equal(weight,
+		[]float64{1, -2.5, float64(float32(1e-40))}) {
 		t.Errorf("F32 as float64: %v, %v", weight, err)
 	}
 	step := make([]int64, 1)
@@ -102,7 +105,8 @@ func TestReadFile(t *testing.T) {
 	if err != nil || len(f.Tensors) != len(sample().Tensors) {
 		t.Errorf("%d tensors, %v", len(f.Tensors), err)
 	}
-	if _, err := ReadFile(filepath.Dir(path)); err == nil || !strings.Contains(err.Error(), "not a regular file") {
+	if _, err := ReadFile(filepath.Dir(path)); err == nil || !strings.Contains(err.Error(),
+		"not a regular file") {
 		t.Errorf("a directory: %v", err)
 	}
 	if _, err := ReadFile(path + "x"); !os.IsNotExist(err) {
@@ -146,11 +150,13 @@ func TestWriteErrors(t *testing.T) {
 		"reserved": {File{Tensors: with(func(t *Tensor) { t.Name = "__metadata__" })}, "the name is taken"},
 		"text":     {File{Tensors: with(func(t *Tensor) { t.Name = "\xff" })}, "not UTF-8"},
 		"metadata": {File{Metadata: map[string]string{"k": "\xff"}}, "not UTF-8"},
-		"short":    {File{Tensors: with(func(t *Tensor) { t.Shape = []int{2} })}, "takes 8 bytes, the data have 4"},
+		"short": {File{Tensors: with(func(t *Tensor) { t.Shape = []int{2} })}, "takes 8 bytes, " +
+			"the data have 4"},
 		"dtype":    {File{Tensors: with(func(t *Tensor) { t.DType = "F31" })}, `unknown dtype "F31"`},
 		"negative": {File{Tensors: with(func(t *Tensor) { t.Shape = []int{-1} })}, "negative"},
 	} {
-		if err := Write(&bytes.Buffer{}, test.file); err == nil || !strings.Contains(err.Error(), test.want) {
+		if err := Write(&bytes.Buffer{}, test.file); err == nil ||
+			!strings.Contains(err.Error(), test.want) {
 			t.Errorf("%s: %v, want %s", name, err, test.want)
 		}
 	}
@@ -167,7 +173,8 @@ func TestTruncation(t *testing.T) {
 			t.Errorf("%d bytes that should be %d are read as %v", n, len(data), f)
 		}
 	}
-	if _, err := read(append(data, 0)); err == nil || !strings.Contains(err.Error(), "the last 1 bytes belong to no tensor") {
+	if _, err := read(append(data, 0)); err == nil || !strings.Contains(err.Error(),
+		"the last 1 bytes belong to no tensor") {
 		t.Errorf("a byte too many: %v", err)
 	}
 }
@@ -185,42 +192,67 @@ var corruptions = []struct {
 	{"trailing comma", `{"a":{"dtype":"F32","shape":[],"data_offsets":[0,4]},}`, 4, "not JSON"},
 	{"not UTF-8", "{\"\xff\":{}}", 0, "not UTF-8"},
 	{"overlap", `{"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]},"b":{"dtype":"F32","shape":[2],"data_offsets":[4,12]}}`, 12, `"b" begins at byte 4, inside the one before it, which ends at 8`},
-	{"overlap of a byte", `{"a":{"dtype":"U8","shape":[2],"data_offsets":[0,2]},"b":{"dtype":"U8","shape":[2],"data_offsets":[1,3]}}`, 3, `"b" begins at byte 1, inside`},
-	{"same bytes", `{"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]},"b":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}`, 4, `"b" begins at byte 0, inside`},
+	{"overlap of a byte",
+		`{"a":{"dtype":"U8","shape":[2],"data_offsets":[0,2]},"b":{"dtype":"U8","shape":[2],"data_offsets":[1,3]}}`, 3, `"b" begins at byte 1, inside`},
+	{"same bytes",
+		`{"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]},"b":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}`, 4, `"b" begins at byte 0, inside`},
 	{"gap", `{"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]},"b":{"dtype":"F32","shape":[1],"data_offsets":[8,12]}}`, 12, `"b" begins at byte 8: bytes from 4 belong to no tensor`},
-	{"gap at first", `{"a":{"dtype":"F32","shape":[1],"data_offsets":[4,8]}}`, 8, "bytes from 0 belong to no tensor"},
-	{"past the end", `{"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}}`, 4, "ends at byte 8 of 4"},
-	{"bytes left", `{"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}`, 8, "the last 4 bytes belong to no tensor"},
-	{"backwards", `{"a":{"dtype":"F32","shape":[1],"data_offsets":[4,0]}}`, 4, "data_offsets are [4 0]"},
-	{"duplicate name", `{"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]},"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}`, 4, `"a" comes twice`},
-	{"duplicate name, escaped", `{"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]},"\u0061":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}`, 4, `"a" comes twice`},
-	{"duplicate field", `{"a":{"dtype":"F32","dtype":"I32","shape":[1],"data_offsets":[0,4]}}`, 4, `"dtype" comes twice`},
+	{"gap at first", `{"a":{"dtype":"F32","shape":[1],"data_offsets":[4,8]}}`, 8,
+		"bytes from 0 belong to no tensor"},
+	{"past the end", `{"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}}`, 4,
+		"ends at byte 8 of 4"},
+	{"bytes left", `{"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}`, 8,
+		"the last 4 bytes belong to no tensor"},
+	{"backwards", `{"a":{"dtype":"F32","shape":[1],"data_offsets":[4,0]}}`, 4,
+		"data_offsets are [4 0]"},
+	{"duplicate name",
+		`{"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]},"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}`, 4, `"a" comes twice`},
+	{"duplicate name, escaped",
+		`{"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]},"\u0061":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}`, 4, `"a" comes twice`},
+	{"duplicate field", `{"a":{"dtype":"F32","dtype":"I32","shape":[1],"data_offsets":[0,4]}}`, 4,
+		`"dtype" comes twice`},
 	{"duplicate metadata", `{"__metadata__":{"k":"1","k":"2"}}`, 0, `"k" comes twice`},
 	{"metadata number", `{"__metadata__":{"k":1}}`, 0, "want a string, not 1"},
 	{"metadata null", `{"__metadata__":null}`, 0, "want an object, not null"},
 	{"metadata value null", `{"__metadata__":{"k":null}}`, 0, "want a string, not null"},
-	{"unknown dtype", `{"a":{"dtype":"F128","shape":[1],"data_offsets":[0,16]}}`, 16, `unknown dtype "F128"`},
-	{"lower case dtype", `{"a":{"dtype":"f32","shape":[1],"data_offsets":[0,4]}}`, 4, `unknown dtype "f32"`},
-	{"wrong dtype", `{"a":{"dtype":"F64","shape":[1],"data_offsets":[0,4]}}`, 4, "F64 [1] takes 8 bytes, data_offsets are [0 4]"},
-	{"wrong shape", `{"a":{"dtype":"F32","shape":[3],"data_offsets":[0,4]}}`, 4, "F32 [3] takes 12 bytes"},
-	{"shape overflows", `{"a":{"dtype":"F32","shape":[4294967296,4294967296],"data_offsets":[0,0]}}`, 0, "overflows"},
-	{"shape overflows to the size", `{"a":{"dtype":"F32","shape":[4611686018427387905],"data_offsets":[0,4]}}`, 4, "overflows"},
-	{"shape above int", `{"a":{"dtype":"U8","shape":[18446744073709551615],"data_offsets":[0,18446744073709551615]}}`, 0, "too large"},
-	{"shape negative", `{"a":{"dtype":"F32","shape":[-1],"data_offsets":[0,4]}}`, 4, "want integers from 0 to 2⁶⁴-1, not -1"},
+	{"unknown dtype", `{"a":{"dtype":"F128","shape":[1],"data_offsets":[0,16]}}`, 16,
+		`unknown dtype "F128"`},
+	{"lower case dtype", `{"a":{"dtype":"f32","shape":[1],"data_offsets":[0,4]}}`, 4,
+		`unknown dtype "f32"`},
+	{"wrong dtype", `{"a":{"dtype":"F64","shape":[1],"data_offsets":[0,4]}}`, 4,
+		"F64 [1] takes 8 bytes, data_offsets are [0 4]"},
+	{"wrong shape", `{"a":{"dtype":"F32","shape":[3],"data_offsets":[0,4]}}`, 4,
+		"F32 [3] takes 12 bytes"},
+	{"shape overflows", `{"a":{"dtype":"F32","shape":[4294967296,4294967296],"data_offsets":[0,0]}}`,
+		0, "overflows"},
+	{"shape overflows to the size",
+		`{"a":{"dtype":"F32","shape":[4611686018427387905],"data_offsets":[0,4]}}`, 4, "overflows"},
+	{"shape above int",
+		`{"a":{"dtype":"U8","shape":[18446744073709551615],"data_offsets":[0,18446744073709551615]}}`,
+		0, "too large"},
+	{"shape negative", `{"a":{"dtype":"F32","shape":[-1],"data_offsets":[0,4]}}`, 4,
+		"want integers from 0 to 2⁶⁴-1, not -1"},
 	{"shape fraction", `{"a":{"dtype":"F32","shape":[1.0],"data_offsets":[0,4]}}`, 4, "want integers"},
-	{"shape null", `{"a":{"dtype":"F32","shape":null,"data_offsets":[0,4]}}`, 4, "want a list of integers, not null"},
+	{"shape null", `{"a":{"dtype":"F32","shape":null,"data_offsets":[0,4]}}`, 4,
+		"want a list of integers, not null"},
 	{"shape of null", `{"a":{"dtype":"F32","shape":[null],"data_offsets":[0,0]}}`, 0, "want integers"},
-	{"shape of strings", `{"a":{"dtype":"F32","shape":["1"],"data_offsets":[0,4]}}`, 4, "want integers"},
-	{"three offsets", `{"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4,8]}}`, 4, "two data_offsets"},
-	{"no dtype", `{"a":{"shape":[1],"data_offsets":[0,4]}}`, 4, "want dtype, shape and two data_offsets"},
-	{"upper case field", `{"a":{"DType":"F32","shape":[1],"data_offsets":[0,4]}}`, 4, `"DType": unknown field`},
-	{"extra field", `{"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4],"x":1}}`, 4, `"x": unknown field`},
+	{"shape of strings", `{"a":{"dtype":"F32","shape":["1"],"data_offsets":[0,4]}}`, 4,
+		"want integers"},
+	{"three offsets", `{"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4,8]}}`, 4,
+		"two data_offsets"},
+	{"no dtype", `{"a":{"shape":[1],"data_offsets":[0,4]}}`, 4,
+		"want dtype, shape and two data_offsets"},
+	{"upper case field", `{"a":{"DType":"F32","shape":[1],"data_offsets":[0,4]}}`, 4,
+		`"DType": unknown field`},
+	{"extra field", `{"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4],"x":1}}`, 4,
+		`"x": unknown field`},
 	{"tensor is a number", `{"a":4}`, 0, "want an object, not 4"},
 }
 
 func TestCorruptions(t *testing.T) {
 	for _, test := range corruptions {
-		if f, err := read(raw(test.header, test.data)); err == nil || !strings.Contains(err.Error(), test.want) {
+		if f, err := read(raw(test.header, test.data)); err == nil ||
+			!strings.Contains(err.Error(), test.want) {
 			t.Errorf("%s: read as %v with error %v, want %s", test.name, f, err, test.want)
 		}
 	}
@@ -234,7 +266,8 @@ func TestHeaderLength(t *testing.T) {
 		if claim == maxHeader+1 {
 			size = math.MaxInt64 // a file that would be long enough
 		}
-		if _, err := Read(bytes.NewReader(data), size); err == nil || !strings.Contains(err.Error(), "the header claims") {
+		if _, err := Read(bytes.NewReader(data), size); err == nil ||
+			!strings.Contains(err.Error(), "the header claims") {
 			t.Errorf("%d bytes of header: %v", claim, err)
 		}
 	}
@@ -246,7 +279,8 @@ func TestHeaderLength(t *testing.T) {
 // TestHugeDataAreNotAllocated reads a file whose announced size is a lie.
 func TestHugeDataAreNotAllocated(t *testing.T) {
 	data := raw(`{"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}`, 4)
-	if _, err := Read(bytes.NewReader(data), 1<<60); err == nil || !strings.Contains(err.Error(), "belong to no tensor") {
+	if _, err := Read(bytes.NewReader(data), 1<<60); err == nil ||
+		!strings.Contains(err.Error(), "belong to no tensor") {
 		t.Errorf("a size of 2⁶⁰: %v", err)
 	}
 }

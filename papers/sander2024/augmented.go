@@ -120,15 +120,18 @@ func augmentedTrials(scale outcome.Scale, seed uint64) []augmentedConfig {
 }
 
 type augmentedResult struct {
-	Eta           float64    `json:"eta"`            // m_1 v_0 where exact descent ends
-	Others        []float64  `json:"others"`         // the other products of a score with a value scalar there
-	Sampled       float64    `json:"sampled"`        // η where training on drawn sequences ends
-	SampledOthers []float64  `json:"sampled_others"` // the other products there
-	StandardError float64    `json:"standard_error"` // of Sampled, from the sequences seen
-	Losses        []float64  `json:"losses"`         // exact mean loss where each start ends
-	Single        []float64  `json:"single"`         // dense, rotation: the same of one diagonal head
-	Blocks        [2]float64 `json:"blocks"`         // dense: norms of (M_1, V_0) and of all other blocks
-	Threshold     int        `json:"threshold"`      // branch: first Tmax at which all six weights do better, 0 for none
+	Eta float64 `json:"eta"` // m_1 v_0 where exact descent ends
+	// the other products of a score with a value scalar there
+	Others        []float64 `json:"others"`
+	Sampled       float64   `json:"sampled"`        // η where training on drawn sequences ends
+	SampledOthers []float64 `json:"sampled_others"` // the other products there
+	StandardError float64   `json:"standard_error"` // of Sampled, from the sequences seen
+	Losses        []float64 `json:"losses"`         // exact mean loss where each start ends
+	Single        []float64 `json:"single"`         // dense, rotation: the same of one diagonal head
+	// dense: norms of (M_1, V_0) and of all other blocks
+	Blocks [2]float64 `json:"blocks"`
+	// branch: first Tmax at which all six weights do better, 0 for none
+	Threshold int `json:"threshold"`
 }
 
 func runAugmented(ctx context.Context, c augmentedConfig) (augmentedResult, error) {
@@ -244,7 +247,9 @@ func descendScalars(ctx context.Context, c augmentedConfig) (augmentedResult, er
 	losses, err := c.descend(ctx, func() (theory.LinearAttention, func([]float64) float64, error) {
 		m := &theory.BlockScalar{D: c.D}
 		return m, func(gradient []float64) float64 { return population.Loss(m, gradient) }, nil
-	}, func(m theory.LinearAttention) { best.Eta, best.Others = scalarProducts(m.(*theory.BlockScalar)) })
+	}, func(m theory.LinearAttention) {
+		best.Eta, best.Others = scalarProducts(m.(*theory.BlockScalar))
+	})
 	best.Losses = losses
 	return best, err
 }

@@ -12,7 +12,8 @@ import (
 	"icar/theory"
 )
 
-func collectAugmented(all []experiment.Done[augmentedConfig, augmentedResult]) (experiment.Findings, error) {
+func collectAugmented(
+	all []experiment.Done[augmentedConfig, augmentedResult]) (experiment.Findings, error) {
 	trained := figure.Table{Name: "gradient_step",
 		Columns: []string{"tmax", "predicted", "eta", "largest_other_product",
 			"sampled_eta", "standard_error", "largest_other_sampled_product"}}
@@ -99,8 +100,7 @@ func stepClaims(c augmentedConfig, r augmentedResult) []outcome.Claim {
 			Tolerance: math.Sqrt(2 * scalarError / (float64(c.Tmax) * star)),
 			Statement: fmt.Sprintf(
 				"Tmax = %d: the layer learns one gradient step of size η* = 3/(2Tmax + 3d - 4) = "+
-					"%.6f: "+
-					"η/η* where descent on the exact loss ends", c.Tmax, star),
+					"%.6f: η/η* where descent on the exact loss ends", c.Tmax, star),
 			Reason: "descent ends within 1e-12 of the loss of the zero prediction above the " +
 				"optimum, which bounds η"},
 		{ID: "samples/" + at, Source: "paper, augmented tokens", Relation: outcome.Equals,
@@ -169,8 +169,7 @@ func optimumClaims(c augmentedConfig, r augmentedResult, best, optimum float64) 
 	if c.Family == ar.Rotation {
 		gain.Statement = fmt.Sprintf(
 			"d = %d: on rotations one gradient step is not optimal, the correction ζ s_t s_tᵀ "+
-				"s_{T-1} "+
-				"saves %.3g %% of its loss: share saved by descent", c.D, 100*gain.Predicted)
+				"s_{T-1} saves %.3g %% of its loss: share saved by descent", c.D, 100*gain.Predicted)
 		claims = append(claims, gain)
 	}
 	return claims
@@ -190,11 +189,12 @@ func thresholdClaims(c augmentedConfig, r augmentedResult) []outcome.Claim {
 				"than η and ζ alone: the first such Tmax", c.D), Reason: "an integer"}}
 }
 
-func augmentedFigure(all []experiment.Done[augmentedConfig, augmentedResult]) (figure.Figure, error) {
+func augmentedFigure(
+	all []experiment.Done[augmentedConfig, augmentedResult]) (figure.Figure, error) {
 	picture := figure.Figure{Title: "One layer of linear attention on augmented tokens", Columns: 3,
-		Caption: "Left: the step that training finds (points) on 3/(2Tmax + 3d - 4). Middle: " +
-			"mean loss of H diagonal heads (points) on the exact optimum. Right: rotations, d = " +
-			"4: what the conjugate correction ζ and all six weights gain over one gradient step."}
+		Caption: "The inner step that training finds (points) on 3/(2Tmax + 3d - 4); the mean " +
+			"loss of H diagonal heads (points) on the exact optimum; and on rotations with d = 4 " +
+			"what the conjugate correction ζ and all six weights gain over one gradient step."}
 	var tmax, eta, h, heads, headsOptimum []float64
 	for _, t := range all {
 		c, r := t.Config, t.Found

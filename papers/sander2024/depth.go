@@ -84,7 +84,9 @@ func (c depthConfig) models() (models []networkConfig) {
 }
 
 // byModel are the results of each model by itself.
-func byModel(all []experiment.Done[depthConfig, []depthResult]) (models []experiment.Done[networkConfig, depthResult]) {
+func byModel(
+	all []experiment.Done[depthConfig, []depthResult],
+) (models []experiment.Done[networkConfig, depthResult]) {
 	for _, t := range all {
 		for i, c := range t.Config.models() {
 			models = append(models, experiment.Done[networkConfig, depthResult]{Config: c,

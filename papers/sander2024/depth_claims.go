@@ -64,8 +64,7 @@ func depthClaims(all []experiment.Done[networkConfig, depthResult]) ([]outcome.C
 	iterations, err := ratioClaim(outcome.Claim{ID: "iterations", Source: "after Fu et al. 2024",
 		Relation: outcome.AtLeast, Predicted: 1,
 		Statement: "more layers are like more iterations: steps of Newton-Schulz nearest to two " +
-			"layers over " +
-			"those nearest to one, both between whole numbers"},
+			"layers over those nearest to one, both between whole numbers"},
 		logRatio(of(2, steps), of(1, steps)))
 	if err != nil {
 		return nil, err
@@ -132,7 +131,9 @@ func depthFigure(all []experiment.Done[networkConfig, depthResult]) figure.Figur
 			first.Found.curve(name, func(p depthPredictor) float64 { return p.MSE }))
 	}
 	of := slices.DeleteFunc(slices.Clone(all),
-		func(t experiment.Done[networkConfig, depthResult]) bool { return t.Config.Seed != first.Config.Seed })
+		func(t experiment.Done[networkConfig, depthResult]) bool {
+			return t.Config.Seed != first.Config.Seed
+		})
 	for _, t := range of {
 		m := t.Found.Model
 		errors.Series = append(errors.Series,

@@ -107,7 +107,8 @@ func TestDepthOfAModelThatIsAGradientStep(t *testing.T) {
 	byError := quartersOf(test, squared)
 	allNear(t, "quarters", r.Model.Kappa, byError, single*10)
 	allNear(t, "quarters of all test sequences", r.Within, byError, single*10)
-	near(t, "margin", r.Margin, r.nearest(descentAlgorithm).Apart/r.nearest(newtonAlgorithm).Apart-1, 1e-12)
+	near(t, "margin", r.Margin, r.nearest(descentAlgorithm).Apart/r.nearest(newtonAlgorithm).Apart-1,
+		1e-12)
 	for _, p := range r.Iterate {
 		var e estimator.Estimator
 		switch p.Name {

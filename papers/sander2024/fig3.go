@@ -47,7 +47,8 @@ func (c fig3Config) Check() error {
 		return fmt.Errorf("iterations %d is too large: use at most %d", c.Iterations, maxIterations)
 	}
 	if !(c.LearningRate > 0) || c.Iterations < 1 || !(c.InitScale > 0) {
-		return fmt.Errorf("learning_rate %g, iterations %d and init_scale %g have to be positive: use 0.001, 100000 and 0.1", c.LearningRate, c.Iterations, c.InitScale)
+		return fmt.Errorf("learning_rate %g, iterations %d and init_scale %g have to be positive: "+
+			"use 0.001, 100000 and 0.1", c.LearningRate, c.Iterations, c.InitScale)
 	}
 	return nil
 }
@@ -98,7 +99,8 @@ type descentConfig interface {
 func (c fig3Config) descent() fig3Config { return c }
 
 // plainly forgets what an experiment demands of its configurations.
-func plainly[C descentConfig](all []experiment.Done[C, fig3Result]) []experiment.Done[fig3Config, fig3Result] {
+func plainly[C descentConfig](all []experiment.Done[C, fig3Result]) []experiment.Done[fig3Config,
+	fig3Result] {
 	plain := make([]experiment.Done[fig3Config, fig3Result], len(all))
 	for i, d := range all {
 		plain[i] = experiment.Done[fig3Config, fig3Result]{Config: d.Config.descent(),
@@ -172,7 +174,8 @@ func (c unitaryConfig) Check() error {
 		return err
 	}
 	if c.Family != ar.Unitary || c.Heads > c.D {
-		return fmt.Errorf("%d heads on %s contexts with d = %d: orthogonal heads are proved for the unitary family with H ≤ d; use heads = %d", c.Heads, c.Family, c.D, c.D)
+		return fmt.Errorf("%d heads on %s contexts with d = %d: orthogonal heads are proved for the "+
+			"unitary family with H ≤ d; use heads = %d", c.Heads, c.Family, c.D, c.D)
 	}
 	return nil
 }
@@ -180,8 +183,9 @@ func (c unitaryConfig) Check() error {
 func fig3Unitary() experiment.Experiment {
 	return experiment.Define(experiment.Spec[unitaryConfig, fig3Result]{
 		Name: "fig3-unitary", Source: "Fig. 3, unitary",
-		Summary: "descent of the diagonal multi-head attention on unitary contexts finds a global minimum with orthogonal heads",
-		Quick:   100 * time.Millisecond, Paper: 100 * time.Millisecond,
+		Summary: "descent of the diagonal multi-head attention on unitary contexts finds a global " +
+			"minimum with orthogonal heads",
+		Quick: 100 * time.Millisecond, Paper: 100 * time.Millisecond,
 		Trials: func(_ outcome.Scale, seed uint64) []unitaryConfig {
 			return []unitaryConfig{{fig3Config{Family: ar.Unitary, D: 10, Heads: 10, Tmax: 20,
 				LearningRate: 1e-3, Iterations: 10_000, InitScale: 0.1, Seed: seed}}}
@@ -195,7 +199,8 @@ func fig3Unitary() experiment.Experiment {
 	})
 }
 
-func collectFig3Unitary(all []experiment.Done[fig3Config, fig3Result]) (experiment.Findings, error) {
+func collectFig3Unitary(
+	all []experiment.Done[fig3Config, fig3Result]) (experiment.Findings, error) {
 	runs, err := certifyFig3(all)
 	if err != nil {
 		return experiment.Findings{}, err
@@ -203,29 +208,34 @@ func collectFig3Unitary(all []experiment.Done[fig3Config, fig3Result]) (experime
 	r := runs[0]
 	c := r.certificate
 	found := r.findings("Diagonal attention on unitary contexts (Fig. 3)",
-		"C is a multiple of the identity and only p_T, the superdiagonal of P, is used: the model reads off W = s_T s̄_{T-1} and applies it.")
+		"C is a multiple of the identity and only p_T, the superdiagonal of P, is used: the model "+
+			"reads off W = s_T s̄_{T-1} and applies it.")
 	// ℓ_T ≥ |p_T C - I|² + (|p|² - p_T² - p_{T-1}²)|C|² + min ℓ_T, so an excess ε leaves
 	// each of C and P within √ε of its form, relative to |I| = √d and to one p_T.
 	allowed := 1e-12 * r.zeroLoss()
 	root := math.Sqrt(allowed)
-	reason := "an excess of 1e-12 of the loss of the zero prediction; the loss bounds the squares of all deviations"
+	reason := "an excess of 1e-12 of the loss of the zero prediction; the loss bounds the squares " +
+		"of all deviations"
 	overlap, drift := conservedOverlap(r)
 	found.Claims = []outcome.Claim{
 		{ID: "minimum", Source: "paper, unitary", Relation: outcome.AtMost,
 			Measured: figure.Number(c.Excess), Tolerance: allowed,
-			Statement: "descent reaches the exact minimum max(0, d - H) of the population loss: loss above it",
-			Reason:    "1e-12 of the loss of the zero prediction, four digits above rounding"},
+			Statement: "descent reaches the exact minimum max(0, d - H) of the population loss: loss " +
+				"above it",
+			Reason: "1e-12 of the loss of the zero prediction, four digits above rounding"},
 		{ID: "C", Source: "paper, unitary", Relation: outcome.AtMost,
 			Measured:  figure.Number(c.ResidualC),
 			Tolerance: 2 * root / math.Sqrt(float64(r.Config.D)),
-			Statement: fmt.Sprintf("C = BᵀA is c times a projector of rank H, the identity for H = d, with c = %.4f: relative distance", c.Gauge), Reason: reason},
+			Statement: fmt.Sprintf("C = BᵀA is c times a projector of rank H, the identity for H = d, "+
+				"with c = %.4f: relative distance", c.Gauge), Reason: reason},
 		{ID: "P", Source: "paper, unitary", Relation: outcome.AtMost,
 			Measured: figure.Number(c.ResidualP), Tolerance: 2 * root,
 			Statement: "the superdiagonal of P is 1/c and the rest is 0: relative distance",
 			Reason:    reason},
 		{ID: "heads", Source: "paper, unitary", Relation: outcome.Equals,
 			Measured: figure.Number(c.HeadOverlap), Predicted: overlap, Tolerance: drift + 2*root,
-			Statement: "heads are orthogonal but for what the start leaves: descent conserves Q = AAᵀ - BBᵀ: largest |cosine| between two heads",
+			Statement: "heads are orthogonal but for what the start leaves: descent conserves Q = AAᵀ " +
+				"- BBᵀ: largest |cosine| between two heads",
 			Reason: "AAᵀ = Q/2 + √(Q²/4 + c²) and BBᵀ = AAᵀ - Q at a minimum with H ≤ d; the tolerance is " +
 				"the change of Q by steps of finite size and the excess"},
 	}

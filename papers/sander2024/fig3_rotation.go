@@ -62,7 +62,8 @@ func fig3Rotation() experiment.Experiment {
 	})
 }
 
-func collectFig3Rotation(all []experiment.Done[fig3Config, fig3Result]) (experiment.Findings, error) {
+func collectFig3Rotation(
+	all []experiment.Done[fig3Config, fig3Result]) (experiment.Findings, error) {
 	runs, err := certifyFig3(all)
 	if err != nil {
 		return experiment.Findings{}, err
@@ -107,7 +108,8 @@ func collectFig3Rotation(all []experiment.Done[fig3Config, fig3Result]) (experim
 func rotationClaims(r fig3Run, starts int) []outcome.Claim {
 	c, d := r.certificate, float64(r.Config.D)
 	root := math.Sqrt(max(0, slices.Min(c.ExcessPerT)))
-	form := (root*(1+math.Sqrt2) + math.Sqrt(d)*c.KappaBound) / (math.Sqrt(d) * (1 - root/math.Sqrt(d)))
+	form := (root*(1+math.Sqrt2) +
+		math.Sqrt(d)*c.KappaBound) / (math.Sqrt(d) * (1 - root/math.Sqrt(d)))
 	ratioBound := slices.Max(c.RatioBound)
 	kappa := 0.0
 	for _, k := range c.Kappa {
@@ -145,7 +147,8 @@ func rotationClaims(r fig3Run, starts int) []outcome.Claim {
 			Measured: figure.Number(c.HeadOverlap), Predicted: welch,
 			Statement: fmt.Sprintf(
 				"the %d heads are not orthogonal, unlike those on unitary contexts: "+
-					"all lie in the d/2 = %d directions that C uses: largest |cosine| between two heads", r.Config.Heads, r.Config.D/2),
+					"all lie in the d/2 = %d directions that C uses: largest |cosine| between two heads",
+				r.Config.Heads, r.Config.D/2),
 			Reason: "√((H - d/2)/(d/2 (H - 1))), the least that the largest |cosine| of H " +
 				"vectors in d/2 dimensions can be (Welch 1974)"})
 	}

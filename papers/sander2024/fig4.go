@@ -214,10 +214,11 @@ type textResult struct {
 	Distance float64         `json:"distance,omitempty"` // |WᵀW - I|_F/√k at lag 1
 	Singular []float64       `json:"singular,omitempty"` // of W at lag 1
 	NullR2   []float64       `json:"null_r2,omitempty"`  // held out, one a text
-	Removed  float64         `json:"removed,omitempty"`  // share of the text's tokens that were the most frequent
-	Real     *rollouts       `json:"real,omitempty"`     // the windows of the text
-	Shuffled *rollouts       `json:"shuffled,omitempty"` // of its tokens permuted
-	Passages *text.Passages  `json:"passages,omitempty"`
+	// share of the text's tokens that were the most frequent
+	Removed  float64        `json:"removed,omitempty"`
+	Real     *rollouts      `json:"real,omitempty"`     // the windows of the text
+	Shuffled *rollouts      `json:"shuffled,omitempty"` // of its tokens permuted
+	Passages *text.Passages `json:"passages,omitempty"`
 }
 
 func textRun(load func() (*text.Sequence, error)) func(context.Context,

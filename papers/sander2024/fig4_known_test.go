@@ -41,7 +41,8 @@ func made(seed uint64, n, back int) *text.Sequence {
 	return s
 }
 
-func runText(t *testing.T, s *text.Sequence, trials []textConfig) []experiment.Done[textConfig, textResult] {
+func runText(t *testing.T, s *text.Sequence, trials []textConfig) []experiment.Done[textConfig,
+	textResult] {
 	t.Helper()
 	run := textRun(func() (*text.Sequence, error) { return s, nil })
 	all := make([]experiment.Done[textConfig, textResult], len(trials))
@@ -114,7 +115,8 @@ func TestTextRunByLagAndSplit(t *testing.T) {
 	}
 	base := textConfig{Part: fitPart, Windows: 4000, Length: 5, Dims: 8, Seed: 1}
 	random, contiguous, rare := base, base, base
-	random.Split, contiguous.Split, rare.Split, rare.Frequent = text.Random, text.Contiguous, text.Random, 25
+	random.Split, contiguous.Split, rare.Split, rare.Frequent = text.Random, text.Contiguous,
+		text.Random, 25
 	all := runText(t, s, []textConfig{random, contiguous, rare})
 	r := all[0].Found.R2
 	if len(r) != 4 || r[1].Value < 0.02 || r[0].Value > r[1].Value/3 || r[2].Value > r[1].Value/3 {

@@ -24,15 +24,16 @@ import (
 
 // rollouts are the errors of windows, each with its own W.
 type rollouts struct {
-	Windows  int       `json:"windows"`
-	Exact    float64   `json:"exact"`    // share fitted exactly
-	Branches float64   `json:"branches"` // share where a token has two successors
-	Differ   int       `json:"differ"`   // windows that are one but not the other's contrary
-	Chance   float64   `json:"chance"`   // Branches expected of these tokens in random order; 0 where it is not computed
-	Mean     float64   `json:"mean"`     // error, all windows
-	Rest     float64   `json:"rest"`     // error, without those fitted exactly
-	RestSE   float64   `json:"rest_se"`  // standard error of Rest
-	Bins     []float64 `json:"bins"`     // shares of all windows by error, those fitted exactly left out
+	Windows  int     `json:"windows"`
+	Exact    float64 `json:"exact"`    // share fitted exactly
+	Branches float64 `json:"branches"` // share where a token has two successors
+	Differ   int     `json:"differ"`   // windows that are one but not the other's contrary
+	// Branches expected of these tokens in random order; 0 where it is not computed
+	Chance float64   `json:"chance"`
+	Mean   float64   `json:"mean"`    // error, all windows
+	Rest   float64   `json:"rest"`    // error, without those fitted exactly
+	RestSE float64   `json:"rest_se"` // standard error of Rest
+	Bins   []float64 `json:"bins"`    // shares of all windows by error, those fitted exactly left out
 }
 
 // windowError is how a protocol measures a window.

@@ -16,8 +16,9 @@ import (
 func fig5() experiment.Experiment {
 	return experiment.Define(experiment.Spec[networkConfig, networkResult]{
 		Name: "fig5", Source: "Fig. 5",
-		Summary: "linear Transformers on augmented tokens of non-commuting contexts: what each layer adds, what layer norm adds",
-		Quick:   4 * time.Second, Paper: 40 * time.Minute,
+		Summary: "linear Transformers on augmented tokens of non-commuting contexts: what each layer " +
+			"adds, what layer norm adds",
+		Quick: 4 * time.Second, Paper: 40 * time.Minute,
 		Trials: func(scale outcome.Scale, seed uint64) []networkConfig {
 			deepest := 3
 			if scale == outcome.Paper {
@@ -108,7 +109,8 @@ func collectFig5(all []experiment.Done[networkConfig, networkResult]) (experimen
 	}
 	found.Figures = []figure.Figure{{Title: "Augmented tokens, non-commuting contexts (Fig. 5)",
 		Columns: 3, Panels: append([]figure.Panel{panel}, curves...),
-		Caption: "Test error by depth, by position, and the training loss. Dashed: what the classical estimators do on the same sequences. " + intervalCaption}}
+		Caption: "Test error by depth, by position, and the training loss. Dashed: what the " +
+			"classical estimators do on the same sequences. " + intervalCaption}}
 	found.Claims, err = fig5Claims(networks, deepest)
 	return found, err
 }
@@ -131,7 +133,8 @@ func fig5Claims(networks []network, deepest int) ([]outcome.Claim, error) {
 		label(deepest), label(1)))
 	if err == nil && deepest > third {
 		err = add(lowerClaim(networks, "depth/beyond-3", "ours",
-			fmt.Sprintf("with warm-up and clipping depth goes on lowering the test error: L = %d against 3", deepest),
+			fmt.Sprintf("with warm-up and clipping depth goes on lowering the test error: L = %d "+
+				"against 3", deepest),
 			label(deepest), label(third)))
 	}
 	claims = append(claims, normClaim(networks))

@@ -77,10 +77,12 @@ type fig6Result struct {
 	Deviation  float64   `json:"deviation"`  // max |P - P by actual descent|
 	Sampled    float64   `json:"sampled"`    // |mean of the replicas' P - P| / |P|
 	Error      float64   `json:"error"`      // standard error of that mean, over |P|
-	R2         []float64 `json:"r2"`         // of a cosine fitted to each row from T = shortestFitted on
-	Cosine     []float64 `json:"cosine"`     // the cosine fitted to the last row, which Fig. 6 plots
-	Missed     float64   `json:"missed"`     // |last row - cosine| / |last row - its mean|, √(1 - R²)
-	RowError   float64   `json:"row_error"`  // standard error of the replicas' mean last row, over the same
+	// of a cosine fitted to each row from T = shortestFitted on
+	R2     []float64 `json:"r2"`
+	Cosine []float64 `json:"cosine"` // the cosine fitted to the last row, which Fig. 6 plots
+	Missed float64   `json:"missed"` // |last row - cosine| / |last row - its mean|, √(1 - R²)
+	// standard error of the replicas' mean last row, over the same
+	RowError float64 `json:"row_error"`
 }
 
 func fig6Trials(_ outcome.Scale, seed uint64) []fig6Config {
@@ -242,8 +244,7 @@ func fig6Claims(c fig6Config, r fig6Result) []outcome.Claim {
 		{ID: "samples/" + at, Source: "Fig. 6", Relation: outcome.AtMost,
 			Statement: fmt.Sprintf(
 				"at μ = %g descent on sampled sequences arrives at the closed form too: "+
-					"relative distance of "+
-					"the mean encoding of %d trainings", c.Mu, c.Replicas),
+					"relative distance of the mean encoding of %d trainings", c.Mu, c.Replicas),
 			Measured: figure.Number(r.Sampled), Tolerance: quantile * r.Error,
 			Reason: "Student's t of the mean over the trainings, two-sided 1e-5, all spread in " +
 				"one direction"},

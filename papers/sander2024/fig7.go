@@ -17,8 +17,9 @@ import (
 func fig7() experiment.Experiment {
 	return experiment.Define(experiment.Spec[networkConfig, networkResult]{
 		Name: "fig7", Source: "Fig. 7",
-		Summary: "linear Transformers on plain tokens of non-commuting contexts: what heads and width add, and the position",
-		Quick:   5 * time.Second, Paper: 51 * time.Minute, // paper from 2 and 4 of its 200 epochs
+		Summary: "linear Transformers on plain tokens of non-commuting contexts: what heads and " +
+			"width add, and the position",
+		Quick: 5 * time.Second, Paper: 51 * time.Minute, // paper from 2 and 4 of its 200 epochs
 		Trials: func(scale outcome.Scale, seed uint64) []networkConfig {
 			counts, seeds := []int{8, 2, 1}, scatteredSeeds // the longest first
 			if scale == outcome.Paper {
@@ -86,7 +87,8 @@ func collectFig7(all []experiment.Done[networkConfig, networkResult]) (experimen
 	}
 	found.Figures = []figure.Figure{{Title: "Plain tokens, non-commuting contexts (Fig. 7)",
 		Columns: 3, Panels: append([]figure.Panel{panel}, curves...),
-		Caption: "Test error by number of heads, by position, and the training loss. Dashed: what the classical estimators do on the same sequences. " + intervalCaption}}
+		Caption: "Test error by number of heads, by position, and the training loss. Dashed: what " +
+			"the classical estimators do on the same sequences. " + intervalCaption}}
 	found.Claims, err = fig7Claims(networks, most)
 	return found, err
 }
@@ -138,8 +140,11 @@ func biasesClaim(networks []network, label string) outcome.Claim {
 	}
 	return outcome.Claim{ID: "biases", Source: "ours", Relation: outcome.AtLeast,
 		Measured: figure.Number(lowest), Tolerance: 4.3,
-		Statement: fmt.Sprintf("what plain tokens allow rests on biases: %s without those before its norm "+
-			"is no better than predicting 0 (mean ratio of errors %.3g): least difference in standard errors, paired by sequence",
+		Statement: fmt.Sprintf("what plain tokens allow rests on biases: %s without those before its "+
+			"norm "+
+			"is no better than predicting 0 (mean ratio of errors %.3g): least difference in standard "+
+			"errors, paired by sequence",
 			label, mean(ratio.values())),
-		Reason: "4.3 standard errors: 1e-5 for each of up to ten runs; exact in the mean over W, by parity"}
+		Reason: "4.3 standard errors: 1e-5 for each of up to ten runs; exact in the mean over W, by " +
+			"parity"}
 }

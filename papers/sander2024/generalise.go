@@ -19,8 +19,9 @@ import (
 func generalise() experiment.Experiment {
 	return experiment.Define(experiment.Spec[networkConfig, transferResult]{
 		Name: "generalise", Source: "ours",
-		Summary: "models trained on O(d) tested on other contexts, longer ones, noise and contractions, beside the estimators",
-		Quick:   2500 * time.Millisecond, Paper: 12 * time.Minute,
+		Summary: "models trained on O(d) tested on other contexts, longer ones, noise and " +
+			"contractions, beside the estimators",
+		Quick: 2500 * time.Millisecond, Paper: 12 * time.Minute,
 		Trials: func(scale outcome.Scale, seed uint64) []networkConfig {
 			return lawTrials(scale, seed, 8, func(*train.Config) {}, 2, 1)
 		},
@@ -89,7 +90,8 @@ func (r transferResult) leaning() (log float64, ok bool, err error) {
 	return math.Log(rise(rotated) / rise(own)), true, nil
 }
 
-func collectGeneralise(all []experiment.Done[networkConfig, transferResult]) (experiment.Findings, error) {
+func collectGeneralise(
+	all []experiment.Done[networkConfig, transferResult]) (experiment.Findings, error) {
 	growth, leaning := map[int]bySeed{}, map[int]bySeed{}
 	put := func(to map[int]bySeed, c networkConfig, v float64) {
 		if to[c.Depth] == nil {
@@ -118,12 +120,16 @@ func collectGeneralise(all []experiment.Done[networkConfig, transferResult]) (ex
 		return found, err
 	}
 	longer, err := boundsClaim(outcome.Claim{ID: "longer", Source: "ours", Relation: outcome.AtMost,
-		Statement: "beyond the lengths that it was trained on a model without positions keeps what one gradient step loses: growth of the relative error from the last quarter up to n to T = n+1 … 2n, less that of the step, the largest over depths"}, growth)
+		Statement: "beyond the lengths that it was trained on a model without positions keeps what " +
+			"one gradient step loses: growth of the relative error from the last quarter up to n to T " +
+			"= n+1 … 2n, less that of the step, the largest over depths"}, growth)
 	if err != nil {
 		return found, err
 	}
 	law, err := boundsClaim(outcome.Claim{ID: "law", Source: "ours", Relation: outcome.AtLeast,
-		Statement: "what a model has learnt leans on the law of W: from O(d) to rotations, orthogonal too, its error rises by more than that of least squares: logarithm of the ratio of the ratios, the least over depths"}, leaning)
+		Statement: "what a model has learnt leans on the law of W: from O(d) to rotations, " +
+			"orthogonal too, its error rises by more than that of least squares: logarithm of the " +
+			"ratio of the ratios, the least over depths"}, leaning)
 	found.Claims = slices.Concat(longer, law)
 	return found, err
 }
@@ -137,7 +143,11 @@ const (
 // transferFigure draws a model beside the estimators on each law.
 func transferFigure(title string, r transferResult, label string) figure.Figure {
 	f := figure.Figure{Title: title + " (" + label + ")", Columns: 3,
-		Caption: fmt.Sprintf("Squared error over the energy of the targets, by position; bands: 95 %% bootstrap over W. The steps are fitted on the law that the model was trained on; the Kalman filter is ridge regression with λ = σ²d. Errors below %g, exact but for rounding, and above %g are not drawn, where the line is broken, and bands end there: least squares divides the noise by what may be near 0.", drawnFrom, drawnTo)}
+		Caption: fmt.Sprintf("Squared error over the energy of the targets, by position; bands: 95 "+
+			"%% bootstrap over W. The steps are fitted on the law that the model was trained on; the "+
+			"Kalman filter is ridge regression with λ = σ²d. Errors below %g, exact but for rounding, "+
+			"and above %g are not drawn, where the line is broken, and bands end there: least squares "+
+			"divides the noise by what may be near 0.", drawnFrom, drawnTo)}
 	for _, t := range r.Tests {
 		p := figure.Panel{Kind: figure.Lines, Title: t.Name, X: figure.Axis{Label: "position T"},
 			Y: figure.Axis{Label: "relative error", Log: true}}

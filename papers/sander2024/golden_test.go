@@ -25,7 +25,8 @@ import (
 //	go test ./experiment -run ClaimsHold -update
 //
 // and read as a diff.
-var update = flag.Bool("update", false, "record the results of a quick reproduction in testdata/golden")
+var update = flag.Bool("update", false, "record the results of a quick reproduction in "+
+	"testdata/golden")
 
 // goldenArithmetic is that of the recorded results, on which their bits depend, and
 // goldenProcessor the one whose sines and logarithms they took: those of others differ
@@ -37,7 +38,8 @@ func checkGolden(t *testing.T, o outcome.Outcome) {
 	t.Helper()
 	a := kernel.Available()[0].Arithmetic()
 	if a != goldenArithmetic || runtime.GOARCH != goldenProcessor {
-		needs.Missing(t, fmt.Sprintf("the recorded results are of %s on %s, this machine's are of %s on %s",
+		needs.Missing(t, fmt.Sprintf("the recorded results are of %s on %s, this machine's are of %s "+
+			"on %s",
 			goldenArithmetic, goldenProcessor, a, runtime.GOARCH))
 	}
 	file := filepath.Join("testdata", "golden", o.Name+".txt")

@@ -94,32 +94,38 @@ type gradientResult struct {
 // Γ* of the theory's optimum; for dense weights Γ is the optimum's and Γ* one
 // gradient step's.
 type exactResult struct {
-	Eta           float64 `json:"eta"`            // of the paper's gradient step in the weights
-	Zeta          float64 `json:"zeta"`           // of its conjugate correction
-	Cosine        float64 `json:"cosine"`         // of the sensitivities to both parts of the query, mean over T ≥ 2
-	Distance      float64 `json:"distance"`       // |Γ - Γ*|/|Γ*|, mean over T ≥ 2
-	StandardError float64 `json:"standard_error"` // on unitary contexts: of the η that is best on the sequences trained on, relative
-	Loss          float64 `json:"loss"`           // |ŷ - y|² summed over coordinates, mean over T
-	LossError     float64 `json:"loss_error"`     // standard error
+	Eta  float64 `json:"eta"`  // of the paper's gradient step in the weights
+	Zeta float64 `json:"zeta"` // of its conjugate correction
+	// of the sensitivities to both parts of the query, mean over T ≥ 2
+	Cosine   float64 `json:"cosine"`
+	Distance float64 `json:"distance"` // |Γ - Γ*|/|Γ*|, mean over T ≥ 2
+	// on unitary contexts: of the η that is best on the sequences trained on, relative
+	StandardError float64 `json:"standard_error"`
+	Loss          float64 `json:"loss"`       // |ŷ - y|² summed over coordinates, mean over T
+	LossError     float64 `json:"loss_error"` // standard error
 }
 
 // layerResult is of a trained network of one layer on its test sequences.
 type layerResult struct {
-	Eta        float64 `json:"eta"`         // η and ζ of the predictions, by regression on the two terms
-	Zeta       float64 `json:"zeta"`        //
-	BestEta    float64 `json:"best_eta"`    // those of the regression of the targets
-	BestZeta   float64 `json:"best_zeta"`   //
-	Cosine     float64 `json:"cosine"`      // of the sensitivities with the fitted step in the newer part
+	// η and ζ of the predictions, by regression on the two terms
+	Eta      float64 `json:"eta"`
+	Zeta     float64 `json:"zeta"`      //
+	BestEta  float64 `json:"best_eta"`  // those of the regression of the targets
+	BestZeta float64 `json:"best_zeta"` //
+	// of the sensitivities with the fitted step in the newer part
+	Cosine     float64 `json:"cosine"`
 	CosineNorm float64 `json:"cosine_norm"` // with the normalised step
 	MSE        float64 `json:"mse"`
-	Rescaled   float64 `json:"rescaled"`      // MSE if at each position every output had one length, the best there
-	Spread     float64 `json:"spread"`        // of the outputs' lengths, mean over positions: standard deviation over mean
-	StepMSE    float64 `json:"step_mse"`      // of the gradient step
-	NormalMSE  float64 `json:"normal_mse"`    // of the normalised step
-	DenseMSE   float64 `json:"dense_mse"`     // of the best dense linear layer without skip and biases
-	Errors     curve   `json:"errors"`        // of the model
-	Step       curve   `json:"step_errors"`   // of the gradient step
-	Normal     curve   `json:"normal_errors"` // of the normalised step
+	// MSE if at each position every output had one length, the best there
+	Rescaled float64 `json:"rescaled"`
+	// of the outputs' lengths, mean over positions: standard deviation over mean
+	Spread    float64 `json:"spread"`
+	StepMSE   float64 `json:"step_mse"`      // of the gradient step
+	NormalMSE float64 `json:"normal_mse"`    // of the normalised step
+	DenseMSE  float64 `json:"dense_mse"`     // of the best dense linear layer without skip and biases
+	Errors    curve   `json:"errors"`        // of the model
+	Step      curve   `json:"step_errors"`   // of the gradient step
+	Normal    curve   `json:"normal_errors"` // of the normalised step
 }
 
 func gradientTrials(scale outcome.Scale, seed uint64) []gradientConfig {

@@ -12,7 +12,8 @@ import (
 	"icar/theory"
 )
 
-func collectGradient(all []experiment.Done[gradientConfig, gradientResult]) (experiment.Findings, error) {
+func collectGradient(
+	all []experiment.Done[gradientConfig, gradientResult]) (experiment.Findings, error) {
 	exact, err := exactTable(all)
 	if err != nil {
 		return experiment.Findings{}, err
@@ -68,7 +69,8 @@ func exactTable(all []experiment.Done[gradientConfig, gradientResult]) (figure.T
 
 // gradientClaims hold the models of package theory against their optima and the
 // networks against the steps.
-func gradientClaims(all []experiment.Done[gradientConfig, gradientResult]) ([]outcome.Claim, error) {
+func gradientClaims(
+	all []experiment.Done[gradientConfig, gradientResult]) ([]outcome.Claim, error) {
 	farthest, at, noise, z, losses := 0.0, 0, 0.0, 0.0, 0
 	normed, worse := bySeed{}, bySeed{}
 	for _, t := range all {
@@ -98,12 +100,17 @@ func gradientClaims(all []experiment.Done[gradientConfig, gradientResult]) ([]ou
 	return append([]outcome.Claim{
 		{ID: "step", Source: "paper, augmented tokens", Relation: outcome.AtMost,
 			Measured: figure.Number(farthest), Tolerance: 4.5,
-			Statement: fmt.Sprintf("trained block-scalar weights do one gradient step of size η* = 3/(2Tmax + 3d - 4) on unitary contexts: largest |η/η* - 1| in standard errors (Tmax = %d)", at),
-			Reason:    fmt.Sprintf("4.5 standard errors, 7e-6, of the η that is best on the sequences trained on; one is at most %.2g of η", noise)},
+			Statement: fmt.Sprintf("trained block-scalar weights do one gradient step of size η* = "+
+				"3/(2Tmax + 3d - 4) on unitary contexts: largest |η/η* - 1| in standard errors (Tmax = %d)",
+				at),
+			Reason: fmt.Sprintf("4.5 standard errors, 7e-6, of the η that is best on the sequences "+
+				"trained on; one is at most %.2g of η", noise)},
 		{ID: "optimum", Source: "paper and ours", Relation: outcome.AtMost,
 			Measured: figure.Number(z), Tolerance: 4.5,
-			Statement: "the loss on fresh sequences is that of the exact optimum, for block-scalar weights on unitary contexts and with the conjugate correction ζ on rotations, and for dense weights: largest difference in standard errors",
-			Reason:    fmt.Sprintf("4.5 standard errors: 7e-6 for each of %d losses", losses)},
+			Statement: "the loss on fresh sequences is that of the exact optimum, for block-scalar " +
+				"weights on unitary contexts and with the conjugate correction ζ on rotations, and for " +
+				"dense weights: largest difference in standard errors",
+			Reason: fmt.Sprintf("4.5 standard errors: 7e-6 for each of %d losses", losses)},
 	}, norm...), err
 }
 
@@ -113,8 +120,8 @@ func gradientClaims(all []experiment.Done[gradientConfig, gradientResult]) ([]ou
 // in a minimum twice as high, where it is like neither step. While they are few they are
 // counted and left out.
 func normedStepClaim(normed, worse bySeed) ([]outcome.Claim, error) {
-	statement := "on Haar contexts a layer with norm is more like a normalised gradient step than like " +
-		"one step: difference of the cosines of sensitivities"
+	statement := "on Haar contexts a layer with norm is more like a normalised gradient step than " +
+		"like one step: difference of the cosines of sensitivities"
 	if len(normed) < max(fewestSeeds, 2*len(worse)) {
 		maps.Copy(normed, worse)
 	} else if len(worse) > 0 {
@@ -148,5 +155,7 @@ func gradientFigure(all []experiment.Done[gradientConfig, gradientResult]) figur
 		}
 	}
 	return figure.Figure{Title: "One layer beside one gradient step", Columns: 2, Panels: panels,
-		Caption: "Trained one-layer networks, and the steps of gradient descent that are best on their training sequences; bands: 95 % bootstrap over W. Without norm a layer follows one step; with it, the normalised step, and does better still."}
+		Caption: "Trained one-layer networks, and the steps of gradient descent that are best on " +
+			"their training sequences; bands: 95 % bootstrap over W. Without norm a layer follows one " +
+			"step; with it, the normalised step, and does better still."}
 }

@@ -30,8 +30,9 @@ import (
 func heads() experiment.Experiment {
 	return experiment.Define(experiment.Spec[networkConfig, headsResult]{
 		Name: "heads", Source: "paper, ours",
-		Summary: "rotations in the whole Transformer: loss by heads beside the diagonal layer's minimum, what it rests on, what surplus heads do",
-		Quick:   2500 * time.Millisecond, Paper: 110 * time.Second,
+		Summary: "rotations in the whole Transformer: loss by heads beside the diagonal layer's " +
+			"minimum, what it rests on, what surplus heads do",
+		Quick: 2500 * time.Millisecond, Paper: 110 * time.Second,
 		Trials: headsTrials, Train: runHeads, Collect: collectHeads,
 	})
 }
@@ -39,7 +40,8 @@ func heads() experiment.Experiment {
 func headsTrials(scale outcome.Scale, seed uint64) []networkConfig {
 	c := plainSetting(scale)
 	c.Process, c.Norm = ar.New(ar.Rotation, 4), false
-	c.Length, c.Train, c.Batch, c.Test, c.Epochs, c.LearningRate, c.Schedule = 8, 2048, 64, 512, 40, 1e-2, train.Cosine
+	c.Length, c.Train, c.Batch, c.Test, c.Epochs, c.LearningRate, c.Schedule = 8, 2048, 64, 512, 40,
+		1e-2, train.Cosine
 	counts, seeds := []int{6, 4, 3, 2, 1}, 8 // the longest first
 	if scale == outcome.Paper {
 		c.D, c.Length, c.Train, c.Batch, c.Epochs = 6, 16, 8192, 128, 60
@@ -66,7 +68,8 @@ type headsResult struct {
 	// over coordinates, mean over all T and the first 512 sequences. (H)
 	Removed       []float64 `json:"removed"`
 	EffectiveRank float64   `json:"effective_rank"`
-	LargestCosine float64   `json:"largest_cosine"` // of the values of two heads, its size; 0 for orthogonal heads
+	// of the values of two heads, its size; 0 for orthogonal heads
+	LargestCosine float64 `json:"largest_cosine"`
 	// Constructed is the mean squared error of construct on the coordinates that
 	// it serves; 0 where H > d.
 	Constructed float64 `json:"constructed"`
@@ -171,8 +174,11 @@ func collectHeads(all []experiment.Done[networkConfig, headsResult]) (experiment
 		found.Claims = append(found.Claims, outcome.Claim{ID: "constructed", Source: "ours",
 			Relation: outcome.AtMost,
 			Measured: figure.Number(served), Tolerance: constructedRounding,
-			Statement: "H ≤ d heads whose weights are written down predict H coordinates exactly from T = 2 on, by products of s_2 and s_T with constant values, and so have the loss d - H: largest mean squared error on those coordinates",
-			Reason:    "rounding, squared: T products of d terms of size 2, each to 2⁻⁵³, with T and d at most 16"})
+			Statement: "H ≤ d heads whose weights are written down predict H coordinates exactly from " +
+				"T = 2 on, by products of s_2 and s_T with constant values, and so have the loss d - H: " +
+				"largest mean squared error on those coordinates",
+			Reason: "rounding, squared: T products of d terms of size 2, each to 2⁻⁵³, with T and d at " +
+				"most 16"})
 	}
 	if len(one) > 0 && len(full) > 0 {
 		more, err := belowClaim("more", "paper", "on rotations d heads of the whole "+
@@ -185,13 +191,20 @@ func collectHeads(all []experiment.Done[networkConfig, headsResult]) (experiment
 	if runs > 0 {
 		found.Claims = append(found.Claims, outcome.Claim{ID: "not-diagonal", Source: "ours",
 			Relation: outcome.AtLeast, Measured: figure.Number(excess), Predicted: 5,
-			Statement: fmt.Sprintf("no trained model of %d with H < d reaches the minimum max(0, d - 2H) of the diagonal layer, whose query is s_{T-1} where that of the whole Transformer is s_T: least excess in standard errors", runs),
-			Reason:    "five standard errors over the test sequences of each model: 3e-7 for one that reaches it"})
+			Statement: fmt.Sprintf("no trained model of %d with H < d reaches the minimum max(0, d - "+
+				"2H) of the diagonal layer, whose query is s_{T-1} where that of the whole Transformer "+
+				"is s_T: least excess in standard errors", runs),
+			Reason: "five standard errors over the test sequences of each model: 3e-7 for one that " +
+				"reaches it"})
 	}
 	found.Claims = append(found.Claims, outcome.Claim{ID: "biases", Source: "ours",
 		Relation: outcome.AtLeast, Measured: figure.Number(unbiased), Tolerance: 5,
-		Statement: fmt.Sprintf("all that each of %d models predicts rests on biases: without those of queries, keys and values it has terms of third order only, which by parity are uncorrelated with s_{T+1}: error less that of predicting 0, least in standard errors", len(all)),
-		Reason:    "exact in the mean over angles; five standard errors over the test sequences, 3e-7 for each model"})
+		Statement: fmt.Sprintf("all that each of %d models predicts rests on biases: without those "+
+			"of queries, keys and values it has terms of third order only, which by parity are "+
+			"uncorrelated with s_{T+1}: error less that of predicting 0, least in standard errors",
+			len(all)),
+		Reason: "exact in the mean over angles; five standard errors over the test sequences, 3e-7 " +
+			"for each model"})
 	return found, nil
 }
 
@@ -296,8 +309,10 @@ func headsFigure(all []experiment.Done[networkConfig, headsResult]) (figure.Figu
 	rank.Series = []figure.Series{figure.NewSeries("trained", figure.Points, x, effective),
 		figure.NewSeries("as many as there are heads", figure.Dashed, counts, counts)}
 	return figure.Figure{Title: "Heads of the whole Transformer on rotations", Columns: 3,
-		Panels:  []figure.Panel{loss, removed, rank},
-		Caption: "Loss on contexts from T = 2 on, with 95 % intervals over seeds where there are several, else over test sequences; what removing one head costs, of the first seed; how many heads differ."}, nil
+		Panels: []figure.Panel{loss, removed, rank},
+		Caption: "Loss on contexts from T = 2 on, with 95 % intervals over seeds where there are " +
+			"several, else over test sequences; what removing one head costs, of the first seed; how " +
+			"many heads differ."}, nil
 }
 
 // headsInterval is that of the mean loss over seeds or, of one seed, over

@@ -78,14 +78,18 @@ func minimaTrials(scale outcome.Scale, seed uint64) []minimaConfig {
 }
 
 type minimaResult struct {
-	Minimum     float64          `json:"minimum"`          // exact, over T = 2..Tmax
-	Constructed float64          `json:"constructed"`      // worst |error² - minimum| on a drawn sequence, of minimisers with c = ±1.3 and all κ tried
-	Ends        []float64        `json:"ends"`             // losses above the minimum where the starts end
-	Verdicts    []theory.Verdict `json:"verdicts"`         // on each end
-	Gauges      []float64        `json:"gauges"`           // c of each
-	Allowed     []float64        `json:"allowed"`          // |c/c* - 1| that the conserved quantities of each start allow
-	Curves      [][]float64      `json:"curves,omitempty"` // losses above the minimum along the way, for the figure
-	Drifts      []float64        `json:"drifts,omitempty"` // of Q, at the learning rate over 20, 40 and 80
+	Minimum float64 `json:"minimum"` // exact, over T = 2..Tmax
+	// worst |error² - minimum| on a drawn sequence, of minimisers with c = ±1.3 and all κ tried
+	Constructed float64 `json:"constructed"`
+	// losses above the minimum where the starts end
+	Ends     []float64        `json:"ends"`
+	Verdicts []theory.Verdict `json:"verdicts"` // on each end
+	Gauges   []float64        `json:"gauges"`   // c of each
+	// |c/c* - 1| that the conserved quantities of each start allow
+	Allowed []float64 `json:"allowed"`
+	// losses above the minimum along the way, for the figure
+	Curves [][]float64 `json:"curves,omitempty"`
+	Drifts []float64   `json:"drifts,omitempty"` // of Q, at the learning rate over 20, 40 and 80
 }
 
 func runMinima(ctx context.Context, c minimaConfig) (minimaResult, error) {

@@ -19,9 +19,9 @@ import (
 // and the descents of the smallest case with traps.
 func minimaFigure(all []experiment.Done[minimaConfig, minimaResult]) (figure.Figure, error) {
 	picture := figure.Figure{Title: "Exact minima of the diagonal attention", Columns: 3,
-		Caption: "Left and middle: the lowest loss that descent found (points) on the exact " +
-			"minimum (dashed), for every number of heads. Right: descents on rotations with d = " +
-			"4 and H = 2 end at the minimum or in a trap of known loss (dashed)."}
+		Caption: "By family, the lowest loss that descent found (points) on the exact minimum " +
+			"(dashed), for every number of heads; and by iteration, descents on rotations with " +
+			"d = 4 and H = 2, which end at the minimum or in a trap of known loss (dashed)."}
 	for _, family := range []ar.Family{ar.Unitary, ar.Rotation} {
 		panel := figure.Panel{Kind: figure.Lines, Title: string(family),
 			X: figure.Axis{Label: "heads H"},

@@ -20,8 +20,9 @@ import (
 
 // networkConfig is one trained Transformer, or the baselines of a seed.
 type networkConfig struct {
-	Label string        `json:"label"` // what the trial is called in its experiment
-	Scale outcome.Scale `json:"scale"` // that the trial belongs to: some claims are made at the paper's only
+	Label string `json:"label"` // what the trial is called in its experiment
+	// that the trial belongs to: some claims are made at the paper's only
+	Scale outcome.Scale `json:"scale"`
 	// Baselines says that no network is trained: the estimators are run on the test
 	// sequences of the seed.
 	Baselines bool `json:"baselines,omitempty"`
@@ -43,12 +44,14 @@ func (c networkConfig) Alike() string { return c.Label }
 // networkResult is what a trained Transformer does on its test sequences, or
 // what the estimators do on the same ones.
 type networkResult struct {
-	PerSequence []float64 `json:"per_sequence"` // (N) squared error, mean over positions and coordinates
+	// (N) squared error, mean over positions and coordinates
+	PerSequence []float64 `json:"per_sequence"`
 	PerPosition []float64 `json:"per_position"` // (T) mean over sequences and coordinates
-	Gap         []float64 `json:"gap"`          // (T) PerPosition less that of the Bayes predictor on the same sequences
-	GapError    []float64 `json:"gap_error"`    // (T) standard error of Gap
-	Losses      []float64 `json:"losses"`       // of the training batches, thinned
-	LossEvery   int       `json:"loss_every"`   // steps between Losses
+	// (T) PerPosition less that of the Bayes predictor on the same sequences
+	Gap       []float64 `json:"gap"`
+	GapError  []float64 `json:"gap_error"`  // (T) standard error of Gap
+	Losses    []float64 `json:"losses"`     // of the training batches, thinned
+	LossEvery int       `json:"loss_every"` // steps between Losses
 	// Unbiased (N) is PerSequence of the model without the biases before its norm,
 	// those of queries, keys, values and the attention's output, of models on plain
 	// tokens.

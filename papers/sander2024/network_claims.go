@@ -28,7 +28,8 @@ func leakClaims(networks []network) []outcome.Claim {
 		Measured: figure.Number(lowest),
 		Statement: fmt.Sprintf("no model is below the Bayes predictor at any position: "+
 			"lowest difference in standard errors (%s)", at), Tolerance: 5.5,
-		Reason: "5.5 standard errors of the paired difference: 1e-4 over up to 5,000 models and positions"}}
+		Reason: "5.5 standard errors of the paired difference: 1e-4 over up to 5,000 models and " +
+			"positions"}}
 }
 
 // normClaim says that some layer with norm beats one gradient step with a size for
@@ -45,9 +46,10 @@ func normClaim(networks []network) outcome.Claim {
 	}
 	return outcome.Claim{ID: "norm", Source: "ours", Relation: outcome.AtMost,
 		Measured: figure.Number(lowest), Predicted: -4.3,
-		Statement: fmt.Sprintf("layer norm lets one layer do better than one gradient step with η per position, "+
-			"which no layer trained without beats: the best run against the step (ratio of test errors %.3g), "+
-			"difference in standard errors, paired by sequence", ratio),
+		Statement: fmt.Sprintf("layer norm lets one layer do better than one gradient step with η "+
+			"per position, "+
+			"which no layer trained without beats: the best run against the step (ratio of test errors "+
+			"%.3g), difference in standard errors, paired by sequence", ratio),
 		Reason: "4.3 standard errors: 1e-5 for each of up to ten runs, of which the best is taken"}
 }
 

@@ -34,7 +34,8 @@ func madeNetworks(scale outcome.Scale, errors map[string]float64, order ...strin
 				PerPosition: []float64{2 * e, e / 2},
 				Gap:         []float64{0, 0.1}, GapError: []float64{0.1, 0.1},
 				Losses: []float64{5 * e, 2 * e, e}, LossEvery: 7}
-			networks = append(networks, network{experiment.Done[networkConfig, networkResult]{Config: c, Found: r}, baselines})
+			networks = append(networks, network{experiment.Done[networkConfig, networkResult]{Config: c,
+				Found: r}, baselines})
 		}
 	}
 	return networks
@@ -59,7 +60,8 @@ func measured(t *testing.T, claims []outcome.Claim, want map[string]float64) {
 func TestNetworkClaimsCompareWhatTheySay(t *testing.T) {
 	errors, order := map[string]float64{noNorm: 40}, []string{noNorm}
 	for depth := range 6 {
-		errors[depthLabel(depth+1)], errors[wellTrained(depth+1)] = 31-2*float64(depth), 23-3*float64(depth)
+		errors[depthLabel(depth+1)], errors[wellTrained(depth+1)] = 31-2*float64(depth),
+			23-3*float64(depth)
 		order = append(order, depthLabel(depth+1), wellTrained(depth+1))
 	}
 	claims, err := fig5Claims(madeNetworks(outcome.Paper, errors, order...), 6)

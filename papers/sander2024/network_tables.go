@@ -48,7 +48,8 @@ type spread struct {
 }
 
 // intervalCaption says what the intervals of a figure are.
-const intervalCaption = "Bars are 95 % intervals by Student's t over training runs, whose test sequences are averaged; there is none for a single run."
+const intervalCaption = "Bars are 95 % intervals by Student's t over training runs, whose test " +
+	"sequences are averaged; there is none for a single run."
 
 // spreadOf is the mean error of the models of a label with its 95 % interval:
 // of Student over the seeds, each of which draws data, weights and test

@@ -54,7 +54,8 @@ var noiseLevels = [2]float64{0.1, 0.3}
 
 func noiseLaw(sigma float64) string { return fmt.Sprintf("σ = %g", sigma) }
 
-func collectNoise(all []experiment.Done[networkConfig, transferResult]) (experiment.Findings, error) {
+func collectNoise(
+	all []experiment.Done[networkConfig, transferResult]) (experiment.Findings, error) {
 	tables, err := transferTables(all)
 	if err != nil {
 		return experiment.Findings{}, err
@@ -89,8 +90,7 @@ func collectNoise(all []experiment.Done[networkConfig, transferResult]) (experim
 		Measured:  figure.Number(apart),
 		Tolerance: kalmanRounding,
 		Statement: "the Kalman filter with a prior of variance 1/d is ridge regression with λ = " +
-			"σ²d: " +
-			"largest relative difference of their errors, over sequences",
+			"σ²d: largest relative difference of their errors, over sequences",
 		Reason: "rounding: the Gram matrix and λ have a condition number of at most (λ + " +
 			"Σ|s_t|²)/λ, " +
 			"below 2¹² here, each of the d² entries is updated at most 100 times, and a double " +

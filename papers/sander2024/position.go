@@ -63,8 +63,9 @@ type positionResult struct {
 	CopyLast float64     `json:"copy_last"` // error of copying the last token on the same sequences
 	Heads    [][]float64 `json:"heads"`     // (H, T) p_1..p_T of each head, positive and of sum 1
 	R2       []float64   `json:"r2"`        // (H) of the cosine nearest to each
-	Theory   []float64   `json:"theory"`    // (T) p_1..p_T of the diagonal layer after theoryIterations
-	TheoryR2 float64     `json:"theory_r2"`
+	// (T) p_1..p_T of the diagonal layer after theoryIterations
+	Theory   []float64 `json:"theory"`
+	TheoryR2 float64   `json:"theory_r2"`
 }
 
 // theoryIterations of gradient descent with rate 0.5 bring the loss of the
@@ -116,7 +117,8 @@ func measurePosition(ctx context.Context, c networkConfig, model *probe.Model,
 // s_1 and s_2.
 func early(p []float64) float64 { return floats.Sum(p[:2]) / floats.Sum(p) }
 
-func collectPosition(all []experiment.Done[networkConfig, positionResult]) (experiment.Findings, error) {
+func collectPosition(
+	all []experiment.Done[networkConfig, positionResult]) (experiment.Findings, error) {
 	table := figure.Table{Name: "encodings", Columns: []string{"mu", "seed", "head", "mse",
 		"copy_last",
 		"first_two", "cosine_r2", "theory_cosine_r2"}}
@@ -158,8 +160,7 @@ func collectPosition(all []experiment.Done[networkConfig, positionResult]) (expe
 	moves, err := belowClaim("moves", "ours",
 		fmt.Sprintf("the start is where heads look because of the "+
 			"angles: at μ = %g, where all tokens are nearly alike, weight on s_1 and s_2 is less "+
-			"than on "+
-			"the whole circle", narrow), last, first)
+			"than on the whole circle", narrow), last, first)
 	found.Claims = slices.Concat(start, moves)
 	return found, err
 }

@@ -92,7 +92,8 @@ func overSeeds(c outcome.Claim, x bySeed, scale func(float64) float64) ([]outcom
 	if c.Relation == outcome.AtLeast {
 		end, name = interval.Low, "lower"
 	}
-	c.Measured = figure.Number(scale(strictly(end).Float())) // 0 where a model was compared with itself
+	// 0 where a model was compared with itself
+	c.Measured = figure.Number(scale(strictly(end).Float()))
 	c.Interval = outcome.Interval{Low: figure.Number(scale(interval.Low)),
 		Mean: figure.Number(scale(mean(values))), High: figure.Number(scale(interval.High))}
 	c.Statement = fmt.Sprintf(
@@ -115,7 +116,8 @@ func lowerClaim(networks []network, id, source, statement, a, b string) ([]outco
 // of models b, which is harder than their mean. Training leaves some runs of b far from
 // what b can do (one layer, one in ten): they would make an interval of paired
 // differences wide, and their mean say more of training than of b.
-func belowBestClaim(networks []network, id, source, statement, a, b string) ([]outcome.Claim, error) {
+func belowBestClaim(networks []network,
+	id, source, statement, a, b string) ([]outcome.Claim, error) {
 	best := math.Inf(1)
 	for _, e := range errorsBySeed(networks, b) {
 		best = math.Min(best, e)

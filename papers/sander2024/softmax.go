@@ -16,8 +16,9 @@ import (
 func softmax() experiment.Experiment {
 	return experiment.Define(experiment.Spec[networkConfig, networkResult]{
 		Name: "softmax", Source: "paper, ours",
-		Summary: "both models with softmax attention, with the MLP, with both, without norm and without position, one switch at a time",
-		Quick:   2500 * time.Millisecond, Paper: 13 * time.Minute, // paper from 2 and 4 of its 200 epochs
+		Summary: "both models with softmax attention, with the MLP, with both, without norm and " +
+			"without position, one switch at a time",
+		Quick: 2500 * time.Millisecond, Paper: 13 * time.Minute, // paper from 2 and 4 of its 200 epochs
 		Trials: func(scale outcome.Scale, seed uint64) []networkConfig {
 			seeds := comparedSeeds
 			if scale == outcome.Paper {
@@ -65,7 +66,8 @@ func switches(tokens string, base func(*train.Config)) []networkVariant {
 	return variants
 }
 
-func collectSoftmax(all []experiment.Done[networkConfig, networkResult]) (experiment.Findings, error) {
+func collectSoftmax(
+	all []experiment.Done[networkConfig, networkResult]) (experiment.Findings, error) {
 	networks, err := pair(all)
 	if err != nil {
 		return experiment.Findings{}, err
@@ -78,7 +80,8 @@ func collectSoftmax(all []experiment.Done[networkConfig, networkResult]) (experi
 	}
 	picture := figure.Figure{Title: "Softmax, MLP, norm and position, one switch at a time",
 		Columns: 3,
-		Caption: "Test error, test error by position and the training loss, for plain tokens (top) and augmented ones. Dashed: classical estimators. " + intervalCaption}
+		Caption: "Test error, test error by position and the training loss, for plain tokens (top) " +
+			"and augmented ones. Dashed: classical estimators. " + intervalCaption}
 	for _, tokens := range []ar.Tokens{ar.Plain, ar.Augmented} {
 		var same []network
 		for _, n := range networks {
@@ -135,7 +138,8 @@ func softmaxClaims(networks []network) ([]outcome.Claim, error) {
 		comparisons = append(comparisons,
 			comparison{"augmented/mlp", "augmented tokens: an MLP lowers the error",
 				"augmented, MLP", "augmented, linear"},
-			comparison{"augmented/softmax", "augmented tokens: over all positions linear attention has a lower error than softmax",
+			comparison{"augmented/softmax", "augmented tokens: over all positions linear attention has " +
+				"a lower error than softmax",
 				"augmented, linear", "augmented, softmax"})
 	}
 	for _, c := range comparisons {

@@ -23,7 +23,8 @@ export function remember(changes, silent = false) {
   if (query === before) return;
   const goesOn = silent || (what === last.what && at - last.at < pause);
   if (!silent) last = { what, at };
-  history[goesOn ? "replaceState" : "pushState"](null, "", (query ? "?" + query : location.pathname) + location.hash);
+  const place = (query ? "?" + query : location.pathname) + location.hash;
+  history[goesOn ? "replaceState" : "pushState"](null, "", place);
 }
 
 // onReturn calls read after Back or Forward, if the state is another one then.

@@ -2,39 +2,41 @@ package site
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 
-	"github.com/chromedp/cdproto/emulation"
-	"github.com/chromedp/cdproto/log"
-	"github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/chromedp"
 	"github.com/chromedp/chromedp/kb"
 
+	"icar/internal/browser"
 	"icar/internal/needs"
 )
 
 // chrome is a Chromium as a browser that a walk is taken in.
 type chrome struct{ ctx context.Context }
 
-func (c chrome) open(t *testing.T, url string) { t.Helper(); open(t, c.ctx, url) }
+func (c chrome) open(t *testing.T, url string) {
+	t.Helper()
+	browser.Do(t, c.ctx, chromedp.Navigate(url))
+}
 
 func (c chrome) say(t *testing.T, expression string) string {
 	t.Helper()
-	return evaluate[string](t, c.ctx, "Promise.resolve(("+expression+")).then(String)")
+	return browser.Ask[string](t, c.ctx, "Promise.resolve(("+expression+")).then(String)")
 }
 
-func (c chrome) wait(t *testing.T, condition string) { t.Helper(); wait(t, c.ctx, condition) }
+func (c chrome) wait(t *testing.T, condition string) {
+	t.Helper()
+	browser.Do(t, c.ctx, browser.Until(condition))
+}
 
 func (c chrome) press(t *testing.T, k key) {
 	t.Helper()
-	do(t, c.ctx, chromedp.KeyEvent(map[key]string{keyTab: kb.Tab, keyEnter: kb.Enter,
+	browser.Do(t, c.ctx, chromedp.KeyEvent(map[key]string{keyTab: kb.Tab, keyEnter: kb.Enter,
 		keyLeft: kb.ArrowLeft, keyUp: kb.ArrowUp, keyRight: kb.ArrowRight, keyDown: kb.ArrowDown}[k]))
 }
 
@@ -42,44 +44,16 @@ func (c chrome) back(t *testing.T) { t.Helper(); c.say(t, "history.back()") }
 
 func (c chrome) forward(t *testing.T) { t.Helper(); c.say(t, "history.forward()") }
 
-func (c chrome) reload(t *testing.T) { t.Helper(); do(t, c.ctx, chromedp.Reload()) }
+func (c chrome) reload(t *testing.T) { t.Helper(); browser.Do(t, c.ctx, chromedp.Reload()) }
 
-func do(t *testing.T, ctx context.Context, actions ...chromedp.Action[chromedp.Void]) {
+// quiet fails a test whose page complains of something, or asks for what there is not,
+// until the test ends.
+func quiet(t *testing.T, ctx context.Context) {
 	t.Helper()
-	if err := chromedp.Do(ctx, actions...); err != nil {
-		t.Fatal(err)
-	}
-}
-
-// complaints collects what the page complains of until the test ends, which then fails.
-func complaints(t *testing.T, ctx context.Context) {
-	t.Helper()
-	var mu sync.Mutex
-	var heard []string
-	hear := func(event any) {
-		mu.Lock()
-		defer mu.Unlock()
-		switch e := event.(type) {
-		case *runtime.EventExceptionThrown:
-			heard = append(heard, e.ExceptionDetails.Text)
-		case *runtime.EventConsoleAPICalled:
-			if e.Type == "error" || e.Type == "warning" {
-				heard = append(heard, fmt.Sprintf("%s %s", e.Type, e.Args[0].Value))
-			}
-		case *log.EventEntryAdded:
-			if e.Entry.Level == "error" {
-				heard = append(heard, e.Entry.Text)
-			}
-		}
-	}
-	if err := errors.Join(chromedp.Do(ctx), chromedp.Listen(ctx, hear)); err != nil {
-		t.Fatal(err)
-	}
+	heard := browser.Watch(t, ctx)
 	t.Cleanup(func() {
-		mu.Lock()
-		defer mu.Unlock()
-		if len(heard) > 0 {
-			t.Errorf("the page complains: %q", heard)
+		if all := append(heard.Complaints(), heard.Refusals()...); len(all) > 0 {
+			t.Errorf("the page complains: %q", all)
 		}
 	})
 }
@@ -96,9 +70,9 @@ func sameWords(t *testing.T, site, server []string) {
 // forward, a shared address, files of one's own, on a phone and in the dark, in seven tabs.
 func TestChromiumWalk(t *testing.T) {
 	axe := needs.Axe(t)
-	ctx := chromium(t)
+	ctx := opened(t)
 	_, url := served(t, written(t, learnt(t)))
-	complaints(t, ctx)
+	quiet(t, ctx)
 	c := chrome{ctx}
 	onSite := whole(t, c, url)
 	speed(t, c, "Chromium, worker of the site")
@@ -143,13 +117,13 @@ func droppedFile(t *testing.T, c chrome) {
 		t.Fatal(err)
 	}
 	trainRun(t, filepath.Join(folder, "mine"))
-	do(t, c.ctx, chromedp.SetUploadFiles("#file", []string{bad}))
+	browser.Do(t, c.ctx, chromedp.SetUploadFiles("#file", []string{bad}))
 	c.wait(t, "document.querySelector('#drop .wrong')?.textContent.includes('.npy')")
-	do(t, c.ctx, chromedp.SetUploadFiles("#file",
+	browser.Do(t, c.ctx, chromedp.SetUploadFiles("#file",
 		[]string{filepath.Join(folder, "mine", "checkpoint.safetensors")}))
 	c.wait(t, "document.querySelector('#drop [data-figure=gamma]:not([hidden]) svg') && "+
 		"!document.querySelector('#drop .wrong')")
-	do(t, c.ctx, chromedp.SetUploadFiles("#folder", []string{filepath.Join(folder, "mine")}))
+	browser.Do(t, c.ctx, chromedp.SetUploadFiles("#folder", []string{filepath.Join(folder, "mine")}))
 	c.wait(t, "document.getElementById('run-status').textContent === '1 run.'") // not live
 }
 
@@ -157,13 +131,8 @@ func droppedFile(t *testing.T, c chrome) {
 // finds nothing, and the theme is the page's.
 func looks(t *testing.T, c chrome, url, axe, theme string, width int64) {
 	t.Helper()
-	media := []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: theme},
-		{Name: "prefers-reduced-motion", Value: "reduce"}}
-	if _, err := chromedp.Call(c.ctx, emulation.SetEmulatedMedia,
-		emulation.SetEmulatedMediaParams{Features: media}); err != nil {
-		t.Fatal(err)
-	}
-	do(t, c.ctx, chromedp.EmulateViewport(width, 812))
+	browser.Prefer(t, c.ctx, theme)
+	browser.Do(t, c.ctx, chromedp.EmulateViewport(width, 812))
 	c.open(t, "about:blank")
 	c.open(t, url)
 	c.wait(t, over)
@@ -172,18 +141,7 @@ func looks(t *testing.T, c chrome, url, axe, theme string, width int64) {
 	if (ground == "true") != (theme == "dark") {
 		t.Errorf("%s, %d px: it is dark: %s", theme, width, ground)
 	}
-	if wide := c.say(t, "document.documentElement.scrollWidth - innerWidth"); wide != "0" &&
-		!strings.HasPrefix(wide, "-") {
-		t.Errorf("%s, %d px: the page is %s px wider than the window", theme, width, wide)
-	}
-	do(t, c.ctx, chromedp.Func(func(ctx context.Context, target *chromedp.Target) error {
-		_, err := chromedp.Evaluate[any](axe+";null")(ctx, target)
-		return err
-	}))
-	if found := c.say(t, "axe.run().then(r => r.violations.map(v => v.id + ': ' + "+
-		"v.nodes.map(n => n.html).join(' ')).join('\\n'))"); found != "" {
-		t.Errorf("%s, %d px: axe-core finds\n%s", theme, width, found)
-	}
+	browser.Accessible(t, c.ctx, axe, "html", fmt.Sprintf("%s, %d px", theme, width))
 	shot(t, c, fmt.Sprintf("site-%s-%d.png", theme, width))
 }
 

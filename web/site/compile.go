@@ -22,9 +22,10 @@ var ErrToolchain = errors.New("the part of the page that computes cannot be comp
 // what is missing, an ErrToolchain, or what the compiler says.
 func Compile(ctx context.Context) (c Compiled, err error) {
 	if _, err := exec.LookPath("go"); err != nil {
-		return c, fmt.Errorf("%w: there is no go command; install Go from https://go.dev/dl", ErrToolchain)
+		return c, fmt.Errorf("%w: there is no go command; install Go from https://go.dev/dl",
+			ErrToolchain)
 	}
-	if _, err := output(ctx, browser(), "list", program); err != nil {
+	if _, err := output(ctx, forBrowser(), "list", program); err != nil {
 		return c, fmt.Errorf("%w: its source, package %s, is not to be found from here; run "+
 			"go run ./cmd/icar site DIR in a clone of icar", ErrToolchain, program)
 	}
@@ -46,7 +47,7 @@ func Compile(ctx context.Context) (c Compiled, err error) {
 	to := filepath.Join(folder, "icar.wasm")
 	args := append([]string{"build", "-trimpath", "-buildvcs=false", "-ldflags=-s -w", "-o", to},
 		inlining()...)
-	if _, err := output(ctx, browser(), append(args, program)...); err != nil {
+	if _, err := output(ctx, forBrowser(), append(args, program)...); err != nil {
 		return c, err
 	}
 	c.Code, err = os.ReadFile(to)
@@ -57,14 +58,15 @@ func Compile(ctx context.Context) (c Compiled, err error) {
 // tenth less to load.
 func inlining() []string {
 	flags := []string{"-gcflags=all=-l"}
-	for _, computes := range []string{"icar/ar", "icar/theory", "icar/estimator", "gonum.org/v1/gonum/..."} {
+	for _, computes := range []string{"icar/ar", "icar/theory", "icar/estimator",
+		"gonum.org/v1/gonum/..."} {
 		flags = append(flags, "-gcflags="+computes+"=")
 	}
 	return flags
 }
 
-// browser is the environment in which Go compiles for one.
-func browser() []string { return []string{"GOOS=js", "GOARCH=wasm"} }
+// forBrowser is the environment in which Go compiles for a browser.
+func forBrowser() []string { return []string{"GOOS=js", "GOARCH=wasm"} }
 
 // output returns what the go command prints.
 func output(ctx context.Context, environment []string, args ...string) ([]byte, error) {

@@ -40,7 +40,8 @@ func newFirefox(t *testing.T) *firefox {
 	if err := os.WriteFile(filepath.Join(profile, "user.js"), []byte(settings), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	command := exec.CommandContext(t.Context(), "firefox-esr", "--headless", "--marionette", "--no-remote",
+	command := exec.CommandContext(t.Context(), "firefox-esr", "--headless", "--marionette",
+		"--no-remote",
 		"--profile", profile)
 	command.Env = append(os.Environ(), "HOME="+profile)
 	if err := command.Start(); err != nil {
@@ -166,7 +167,8 @@ func TestFirefox(t *testing.T) {
 	f.call(t, "WebDriver:Navigate", map[string]any{"url": url + "?process.shown=7"})
 	f.wait(t, "document.querySelector('#process svg')")
 	t.Logf("first picture after %d ms", time.Since(began).Milliseconds())
-	if got := f.evaluate(t, `done(document.querySelector("#process [name=shown]").value)`); got != "7" {
+	if got := f.evaluate(t,
+		`done(document.querySelector("#process [name=shown]").value)`); got != "7" {
 		t.Errorf("the address says T = 7, the control %s", got)
 	}
 	for _, url := range states() {

@@ -1,6 +1,7 @@
 package emulator
 
 import (
+	"cmp"
 	"encoding/binary"
 	"fmt"
 	"math/bits"
@@ -47,7 +48,7 @@ type memory struct {
 // find returns the region that has size bytes at address, or nil.
 func (m *memory) find(address uint64, size int) *region {
 	i, exact := slices.BinarySearchFunc(m.regions, address, func(r *region, a uint64) int {
-		return compareUint(r.base, a)
+		return cmp.Compare(r.base, a)
 	})
 	if !exact {
 		i--
@@ -56,16 +57,6 @@ func (m *memory) find(address uint64, size int) *region {
 		return nil
 	}
 	return m.regions[i]
-}
-
-func compareUint(a, b uint64) int {
-	switch {
-	case a < b:
-		return -1
-	case a > b:
-		return 1
-	}
-	return 0
 }
 
 // alloc returns the address of new memory.
@@ -95,19 +86,15 @@ func (m *memory) free(p device.Pointer) bool {
 //
 //	ld.global.f32 %f1, [%a1+4];  st.shared.v2.f32 [%r1], {%f1, %f2};
 func (p *parser) access(name string, list []string) (step, error) {
-	parts := strings.Split(name, ".")
-	load, shared := parts[0] == "ld", len(parts) > 1 && parts[1] == "shared"
-	if !slices.Contains([]string{"global", "shared"}, parts[1]) || len(list) != 2 {
-		return nil, fmt.Errorf("there is no instruction %s here", name)
-	}
+	parts := strings.Split(name, ".") // ld or st, the space, perhaps v2 or v4, the type
+	load, shared := parts[0] == "ld", parts[1] == "shared"
 	count := 1
-	if parts = parts[2:]; len(parts) == 2 {
-		count, _ = strconv.Atoi(strings.TrimPrefix(parts[0], "v"))
-		parts = parts[1:]
+	if len(parts) == 4 {
+		count, parts = map[string]int{"v2": 2, "v4": 4}[parts[2]], slices.Delete(parts, 2, 3)
 	}
 	kind, ok := map[string]byte{"f32": narrow, "u32": narrow, "b32": narrow, "f64": wide,
 		"u64": wide, "b64": wide}[parts[len(parts)-1]]
-	if !ok || len(parts) != 1 || !slices.Contains([]int{1, 2, 4}, count) {
+	if !ok || count == 0 || len(parts) != 3 || len(list) != 2 || !shared && parts[1] != "global" {
 		return nil, fmt.Errorf("there is no instruction %s here", name)
 	}
 	if !load {

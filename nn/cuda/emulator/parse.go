@@ -173,12 +173,12 @@ func (p *parser) declare(words []string) error {
 // memory declares shared memory: .shared .align 16 .b8 memory[64].
 func (p *parser) memory(words []string) error {
 	name, rest, cut := strings.Cut(words[len(words)-1], "[")
-	size, err := strconv.Atoi(strings.TrimSuffix(rest, "]"))
+	size, err := strconv.ParseUint(strings.TrimSuffix(rest, "]"), 10, 31)
 	if !cut || err != nil || len(words) != 5 || words[1] != ".align" || words[3] != ".b8" {
 		return fmt.Errorf("shared memory is .shared .align A .b8 name[bytes]")
 	}
 	p.symbols[name] = sharedBase + p.entry.shared
-	p.entry.shared += (size + 15) &^ 15
+	p.entry.shared += (int(size) + 15) &^ 15
 	return nil
 }
 

@@ -1,9 +1,6 @@
 package foreign
 
-import (
-	"encoding/binary"
-	"slices"
-)
+import "encoding/binary"
 
 // assembler is machine code in the making.
 type assembler struct {
@@ -165,7 +162,7 @@ func (a *assembler) transfer(call, at int) {
 // that has fewer does not see, and keeps the result there. The stack is aligned: main
 // was entered 8 bytes off, and has pushed 24.
 func (a *assembler) call() {
-	for i := range slices.Backward(make([]struct{}, MaxArgs-6)) {
+	for i := MaxArgs - 7; i >= 0; i-- {
 		a.op(0x41, 0xff, 0x75, byte(8*(toArgs+6+i))) // push qword [r13+…]
 	}
 	for i, register := range [][2]byte{

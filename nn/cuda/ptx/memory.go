@@ -1,20 +1,18 @@
 package ptx
 
+import "fmt"
+
 // Global memory is addressed in bytes by U64, shared memory by U32.
 
 // At is base + n·bytes.
 func (k *Kernel) At(base U64, n U32, bytes int) U64 {
-	r := k.u64()
-	k.put("mad.wide.u32 %s, %s, %d, %s", r, n, bytes, base)
-	return r
+	return into(k, k.u64(), "mad.wide.u32", n, Int(bytes), base)
 }
 
 // Stride is base + n·bytes.
 func (k *Kernel) Stride(base U64, n U32, bytes U64) U64 {
-	wide, r := k.u64(), k.u64()
-	k.put("cvt.u64.u32 %s, %s", wide, n)
-	k.put("mad.lo.u64 %s, %s, %s, %s", r, wide, bytes, base)
-	return r
+	wide := into(k, k.u64(), "cvt.u64.u32", n)
+	return into(k, k.u64(), "mad.lo.u64", wide, bytes, base)
 }
 
 // Product is a·b in 64 bits.
@@ -29,16 +27,17 @@ func (k *Kernel) MoveTo(a, b U64) { k.put("add.u64 %s, %s, %s", a, a, b) }
 // CopyAddress is a in a register of its own.
 func (k *Kernel) CopyAddress(a U64) U64 { return into(k, k.u64(), "mov.u64", a) }
 
+// bracket is the operand that stands for what is at an address plus offset bytes.
+func bracket[A ~string](at A, offset int) string { return fmt.Sprintf("[%s+%d]", at, offset) }
+
 // Load is the float32 at an address of global memory plus offset bytes.
 func (k *Kernel) Load(at U64, offset int) F32 {
-	r := k.f32()
-	k.put("ld.global.f32 %s, [%s+%d]", r, at, offset)
-	return r
+	return into(k, k.f32(), "ld.global.f32", bracket(at, offset))
 }
 
 // Store writes v there.
 func (k *Kernel) Store(at U64, offset int, v F32) {
-	k.put("st.global.f32 [%s+%d], %s", at, offset, k.held(v))
+	k.put("st.global.f32 %s, %s", bracket(at, offset), k.held(v))
 }
 
 // held is v in a register, which is what memory and shuffles take.
@@ -51,9 +50,7 @@ func (k *Kernel) held(v F32) F32 {
 
 // LoadInt is the number there.
 func (k *Kernel) LoadInt(at U64, offset int) U32 {
-	r := k.u32()
-	k.put("ld.global.u32 %s, [%s+%d]", r, at, offset)
-	return r
+	return into(k, k.u32(), "ld.global.u32", bracket(at, offset))
 }
 
 // LoadAddress is the address in global memory that stands there.
@@ -66,9 +63,7 @@ func (k *Kernel) LoadAddress(at U64, offset int) U64 {
 
 // StoreInt writes v there.
 func (k *Kernel) StoreInt(at U64, offset int, v U32) {
-	r := k.u32()
-	k.put("mov.u32 %s, %s", r, v)
-	k.put("st.global.u32 [%s+%d], %s", at, offset, r)
+	k.put("st.global.u32 %s, %s", bracket(at, offset), into(k, k.u32(), "mov.u32", v))
 }
 
 // LoadWide is the float64 there.
@@ -80,19 +75,17 @@ func (k *Kernel) LoadWide(at U64, offset int) F64 {
 
 // StoreWide writes v there.
 func (k *Kernel) StoreWide(at U64, offset int, v F64) {
-	k.put("st.global.f64 [%s+%d], %s", at, offset, k.CopyWide(v))
+	k.put("st.global.f64 %s, %s", bracket(at, offset), k.CopyWide(v))
 }
 
 // LoadShared is the float32 at an address of shared memory plus offset bytes.
 func (k *Kernel) LoadShared(at U32, offset int) F32 {
-	r := k.f32()
-	k.put("ld.shared.f32 %s, [%s+%d]", r, at, offset)
-	return r
+	return into(k, k.f32(), "ld.shared.f32", bracket(at, offset))
 }
 
 // StoreShared writes v there.
 func (k *Kernel) StoreShared(at U32, offset int, v F32) {
-	k.put("st.shared.f32 [%s+%d], %s", at, offset, k.held(v))
+	k.put("st.shared.f32 %s, %s", bracket(at, offset), k.held(v))
 }
 
 // Load4 reads four float32 in one access: the address plus offset is a multiple of 16.

@@ -11,7 +11,7 @@ import (
 // ones run its kernels too.
 const header = ".version 6.4\n.target sm_70\n.address_size 64\n"
 
-// Operands: a register, or a constant made by Int, Word or Float.
+// Operands: a register, or a constant, which Int, Long, Float and Double make.
 type (
 	// F32 is a float32.
 	F32 string
@@ -109,53 +109,33 @@ func into[R ~string](k *Kernel, r R, op string, operands ...any) R {
 	return r
 }
 
-// Comment writes a line for who reads the text.
-func (k *Kernel) Comment(format string, args ...any) {
-	fmt.Fprintf(&k.body, "\t// "+format+"\n", args...)
-}
-
-// parameter declares the next parameter and returns its name.
-func (k *Kernel) parameter(kind string) string {
+// parameter declares the next parameter, of a type, and reads it to r.
+func parameter[R ~string](k *Kernel, r R, kind string) R {
 	name := fmt.Sprintf("%s_%d", k.name, len(k.params))
-	k.params = append(k.params, ".param "+kind+" "+name)
-	return name
+	k.params = append(k.params, ".param ."+kind+" "+name)
+	return into(k, r, "ld.param."+kind, "["+name+"]")
 }
 
 // Pointer is the next parameter, an address in global memory.
 func (k *Kernel) Pointer() U64 {
-	name, r := k.parameter(".u64"), k.u64()
-	k.put("ld.param.u64 %s, [%s]", r, name)
+	r := k.Distance()
 	k.put("cvta.to.global.u64 %s, %s", r, r)
 	return r
 }
 
 // Distance is the next parameter, a number of bytes of 64 bits.
-func (k *Kernel) Distance() U64 {
-	name, r := k.parameter(".u64"), k.u64()
-	k.put("ld.param.u64 %s, [%s]", r, name)
-	return r
-}
+func (k *Kernel) Distance() U64 { return parameter(k, k.u64(), "u64") }
 
 // Number is the next parameter, a whole number.
-func (k *Kernel) Number() U32 {
-	name, r := k.parameter(".u32"), k.u32()
-	k.put("ld.param.u32 %s, [%s]", r, name)
-	return r
-}
+func (k *Kernel) Number() U32 { return parameter(k, k.u32(), "u32") }
 
 // Real is the next parameter, a float32.
-func (k *Kernel) Real() F32 {
-	name, r := k.parameter(".f32"), k.f32()
-	k.put("ld.param.f32 %s, [%s]", r, name)
-	return r
-}
+func (k *Kernel) Real() F32 { return parameter(k, k.f32(), "f32") }
 
 // Shared returns the address in shared memory of that many bytes more, a multiple
 // of 16.
 func (k *Kernel) Shared(bytes int) U32 {
-	base := k.u32()
-	k.put("mov.u32 %s, memory", base)
-	at := k.Add(base, Int(k.shared))
+	at := k.Add(into(k, k.u32(), "mov.u32", "memory"), Int(k.shared))
 	k.shared += (bytes + 15) &^ 15
 	return at
 }

@@ -50,7 +50,8 @@ func score(z []reg.VecVirtual, x reg.Register, s reg.VecVirtual) {
 // attend is causal linear attention with weights, y_i = Σ_{j≤i} p_ij (z_i·x_j) x_j,
 // for rows of E entries, the last of x 1.
 func attend(w width, e int) {
-	w.function(fmt.Sprintf("attend%d", e), "y, z, x, p *float32, rows, stride int", "is attend for E of its name; stride is in bytes.")
+	w.function(fmt.Sprintf("attend%d", e), "y, z, x, p *float32, rows, stride int",
+		"is attend for E of its name; stride is in bytes.")
 	rows, stride := pointer("rows"), pointer("stride")
 	halves(w, func(half reg.Register) {
 		y, z, x, p := shifted("y", half), shifted("z", half), shifted("x", half), pointer("p")
@@ -92,9 +93,11 @@ func attend(w width, e int) {
 // attendBackward is the start of the backward of one row: with s_j = z·x_j and
 // t_j = v·x_j it writes q_j = s_j t_j and d_j = p_j t_j.
 func attendBackward(w width, e int) {
-	w.function(fmt.Sprintf("attendBackward%d", e), "q, d, z, v, x, p *float32, n int", "is attendBackward for E of its name.")
+	w.function(fmt.Sprintf("attendBackward%d", e), "q, d, z, v, x, p *float32, n int",
+		"is attendBackward for E of its name.")
 	halves(w, func(half reg.Register) {
-		q, d, z, v, x, p, n := shifted("q", half), shifted("d", half), shifted("z", half), shifted("v", half), shifted("x", half), pointer("p"), pointer("n")
+		q, d, z, v, x, p, n := shifted("q", half), shifted("d", half), shifted("z", half),
+			shifted("v", half), shifted("x", half), pointer("p"), pointer("n")
 		query, slope := rowOf(w, e), rowOf(w, e)
 		for k := range e {
 			build.VMOVUPS(operand.Mem{Base: z, Disp: k * block}, query[k])

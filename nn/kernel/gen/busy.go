@@ -13,7 +13,8 @@ const sums = 12
 // busy adds products to sums that stay in registers and does nothing else: the
 // peak of the processor at this width.
 func busy(w width) {
-	w.function("busy", "s *float32, rounds int", "adds a product to each of 12 registers of sums, rounds times.")
+	w.function("busy", "s *float32, rounds int",
+		"adds a product to each of 12 registers of sums, rounds times.")
 	s, rounds := pointer("s"), pointer("rounds")
 	var v [sums]reg.VecVirtual
 	for i := range v {

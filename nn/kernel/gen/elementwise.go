@@ -8,7 +8,8 @@ import (
 
 // elementwise writes the loops that treat every entry by itself.
 func elementwise(w width) {
-	w.function("add", "dst, a, b *float32, n, step int", "writes a + b to n entries, those of b step bytes apart.")
+	w.function("add", "dst, a, b *float32, n, step int",
+		"writes a + b to n entries, those of b step bytes apart.")
 	dst, a, b, n, step := pointer("dst"), pointer("a"), pointer("b"), pointer("n"), pointer("step")
 	loop("entries", n, func() {
 		w.each(func(_, offset int) {
@@ -29,7 +30,8 @@ func elementwise(w width) {
 	loop("entries", n, func() {
 		w.each(func(_, offset int) {
 			v := w.vector()
-			build.VMAXPS(operand.Mem{Base: x, Disp: offset}, zero, v) // of a NaN and a number the first operand
+			// of a NaN and a number the first operand
+			build.VMAXPS(operand.Mem{Base: x, Disp: offset}, zero, v)
 			build.VMOVUPS(v, operand.Mem{Base: x, Disp: offset})
 		})
 		advance(block, x)
@@ -73,7 +75,8 @@ func elementwise(w width) {
 	})
 	finish()
 
-	w.function("weighBackward", "q, s, t, p *float32, n int", "writes s∘t, p∘s and p∘t to n entries of q, s and t.")
+	w.function("weighBackward", "q, s, t, p *float32, n int",
+		"writes s∘t, p∘s and p∘t to n entries of q, s and t.")
 	q, s, t, p, n := pointer("q"), pointer("s"), pointer("t"), pointer("p"), pointer("n")
 	loop("entries", n, func() {
 		weight := w.vector()
@@ -98,7 +101,8 @@ func elementwise(w width) {
 // sum adds the lanes of entries: neighbours at distance 8, then 1, 2, 4. It
 // takes eight entries at a time, transposing as it adds.
 func sum(w width) {
-	w.function("sum", "dst, src *float32, n int", "adds to n numbers the sums of the lanes of n entries.")
+	w.function("sum", "dst, src *float32, n int",
+		"adds to n numbers the sums of the lanes of n entries.")
 	dst, src, n := pointer("dst"), pointer("src"), pointer("n")
 	fold := func(i int) reg.VecVirtual {
 		v := build.YMM()

@@ -15,7 +15,8 @@ func TestCommittedAssemblyIsTheGenerators(t *testing.T) {
 	const assembly, stubs = "vector_amd64.s", "stubs_amd64.go"
 	// As in the go:generate line of package kernel: the assembly's header
 	// quotes its command.
-	generate := exec.Command("go", "run", "./gen", "-out", filepath.Join(dir, assembly), "-stubs", filepath.Join(dir, stubs), "-pkg", "kernel")
+	generate := exec.Command("go", "run", "./gen", "-out", filepath.Join(dir, assembly), "-stubs",
+		filepath.Join(dir, stubs), "-pkg", "kernel")
 	generate.Dir = ".."
 	if out, err := generate.CombinedOutput(); err != nil {
 		t.Fatalf("%v: %s", err, out)

@@ -18,7 +18,8 @@ func tileField(t reg.Register, number int) operand.Mem {
 // multiply computes tiles of c = a·b side by side along a row: each keeps its
 // sums in registers while k runs. With shared, entries of a are plain numbers.
 func multiply(w width, name string, shared bool) {
-	w.function(name, "c, a, b *float32, t *[10]int", "computes the tiles of t, the first of which starts at c, a and b.")
+	w.function(name, "c, a, b *float32, t *[10]int",
+		"computes the tiles of t, the first of which starts at c, a and b.")
 	t := pointer("t")
 	shape := build.GP64()
 	build.MOVQ(tileField(t, constant.TilesShape), shape)

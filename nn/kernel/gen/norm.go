@@ -7,7 +7,8 @@ import (
 
 // norm is the layer norm of one row of n coordinates; scale is 1/n.
 func norm(w width) {
-	w.function("norm", "y, normal, rstd, x, gamma, beta *float32, n int, scale, epsilon, one float32", "writes the layer norm of a row.")
+	w.function("norm", "y, normal, rstd, x, gamma, beta *float32, n int, scale, epsilon, one float32",
+		"writes the layer norm of a row.")
 	y, normal, rstd, x := pointer("y"), pointer("normal"), pointer("rstd"), pointer("x")
 	gamma, beta, n := pointer("gamma"), pointer("beta"), pointer("n")
 	at, left := build.GP64(), build.GP64()
@@ -22,7 +23,9 @@ func norm(w width) {
 	})
 	again()
 	loop("mean", left, func() {
-		w.each(func(i, offset int) { build.VADDPS(operand.Mem{Base: at, Disp: offset}, mean[i], mean[i]) })
+		w.each(func(i, offset int) {
+			build.VADDPS(operand.Mem{Base: at, Disp: offset}, mean[i], mean[i])
+		})
 		advance(block, at)
 	})
 	broadcast(w, "scale", scale)
@@ -68,7 +71,9 @@ func norm(w width) {
 
 // normBackward is the backward of one row.
 func normBackward(w width) {
-	w.function("normBackward", "dy, normal, rstd, gamma, dgamma, dbeta *float32, n int, scale float32", "turns the gradient of a row after the layer norm into that before it.")
+	w.function("normBackward",
+		"dy, normal, rstd, gamma, dgamma, dbeta *float32, n int, scale float32",
+		"turns the gradient of a row after the layer norm into that before it.")
 	dy, normal, rstd := pointer("dy"), pointer("normal"), pointer("rstd")
 	gamma, dgamma, dbeta, n := pointer("gamma"), pointer("dgamma"), pointer("dbeta"), pointer("n")
 	left := build.GP64()

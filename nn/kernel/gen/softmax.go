@@ -116,7 +116,8 @@ func softmax(w width, t table) {
 }
 
 func softmaxBackward(w width) {
-	w.function("softmaxBackward", "q, s, t, p *float32, n int", "writes a∘t, p∘a and a∘(p∘t - Σ p∘a∘t) to n entries of q, s = a and t.")
+	w.function("softmaxBackward", "q, s, t, p *float32, n int",
+		"writes a∘t, p∘a and a∘(p∘t - Σ p∘a∘t) to n entries of q, s = a and t.")
 	q, s, t, p, n := pointer("q"), pointer("s"), pointer("t"), pointer("p"), pointer("n")
 	mean := w.vectors()
 	w.each(func(i, _ int) { w.zero(mean[i]) })

@@ -19,7 +19,7 @@ export const words = {
 const refused = (text) => Object.assign(new Error(text), { status: 503 });
 
 const lacking = () =>
-  typeof WebAssembly === "undefined" ? "WebAssembly" : typeof DecompressionStream === "undefined" ? "DecompressionStream" : "";
+  ["WebAssembly", "DecompressionStream"].find((name) => !globalThis[name]) ?? "";
 
 function begin() {
   const open = new Map(); // what was asked and is not answered yet, by number
@@ -47,7 +47,8 @@ function begin() {
       if (status) {
         end();
         // A status without content takes no body.
-        return resolve(new Response(document || null, { status, headers: name ? { ETag: name } : {} }));
+        const headers = name ? { ETag: name } : {};
+        return resolve(new Response(document || null, { status, headers }));
       }
       if (!pieces) resolve(new Response(new ReadableStream({ start: (c) => { pieces = c; } })));
       if (name) return pieces.enqueue(encoder.encode(`event: ${name}\ndata: ${document}\n\n`));
@@ -58,14 +59,19 @@ function begin() {
     signal?.addEventListener("abort", leave);
     worker.postMessage({ id, ...question });
   });
-  return { ask, mount: (files) => dead || worker.postMessage({ mount: files }), get dead() { return dead; } };
+  return {
+    ask,
+    mount: (files) => dead || worker.postMessage({ mount: files }),
+    get dead() { return dead; },
+  };
 }
 
 let pictures = null, streams = null, mounted = [];
 
 function worker(streaming) {
   const lacks = lacking();
-  if (lacks) throw refused(`This browser has no ${lacks}, with which the page computes: take a newer one.`);
+  if (lacks)
+    throw refused(`This browser has no ${lacks}, with which the page computes: take a newer one.`);
   if (streaming) return (streams = streams?.dead || !streams ? begin() : streams);
   if (!pictures || pictures.dead) {
     pictures = begin();
@@ -78,7 +84,8 @@ function worker(streaming) {
 export async function call(url, { method = "GET", headers = {}, body = null, signal } = {}) {
   const { pathname, search } = new URL(url, home);
   const file = body && new Uint8Array(await body.arrayBuffer());
-  const question = { method, path: pathname, query: search.slice(1), seen: headers["If-None-Match"] ?? "", file };
+  const seen = headers["If-None-Match"] ?? "";
+  const question = { method, path: pathname, query: search.slice(1), seen, file };
   return worker(headers.Accept === "text/event-stream").ask(question, signal);
 }
 

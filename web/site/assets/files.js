@@ -43,7 +43,10 @@ const files = (() => {
   };
 
   globalThis.fs = {
-    constants: { O_WRONLY: 1, O_RDWR: 2, O_CREAT: 64, O_TRUNC: 512, O_APPEND: 1024, O_EXCL: 128, O_DIRECTORY: -1 },
+    constants: {
+      O_WRONLY: 1, O_RDWR: 2, O_CREAT: 64, O_TRUNC: 512, O_APPEND: 1024, O_EXCL: 128,
+      O_DIRECTORY: -1,
+    },
     writeSync: (_, bytes) => print(bytes),
     write: told((_, bytes) => print(bytes)),
     open: told((path, flags) => {
@@ -71,12 +74,14 @@ const files = (() => {
       }
     },
   };
-  for (const name of ["chmod", "chown", "fchmod", "fchown", "fsync", "ftruncate", "lchown", "link", "mkdir", "rename",
-    "rmdir", "symlink", "truncate", "unlink", "utimes"]) fs[name] = told(() => { throw fault("EROFS"); });
+  const refuse = told(() => { throw fault("EROFS"); });
+  for (const name of ["chmod", "chown", "fchmod", "fchown", "fsync", "ftruncate", "lchown", "link",
+    "mkdir", "rename", "rmdir", "symlink", "truncate", "unlink", "utimes"]) fs[name] = refuse;
 
   // mount puts files below /runs, in the place of those before.
   const mount = (all) => {
-    for (const table of [kept, folders]) for (const path of table.keys()) if (path.startsWith("/runs")) table.delete(path);
+    for (const table of [kept, folders])
+      for (const path of table.keys()) if (path.startsWith("/runs")) table.delete(path);
     folders.get("/")?.delete("runs");
     for (const { path, file } of all) put(`/runs/${path}`, file);
   };

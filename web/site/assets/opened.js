@@ -6,7 +6,7 @@ if (location.protocol === "file:") {
   note.className = "status wrong";
   note.id = "opened";
   note.setAttribute("role", "alert");
-  note.textContent = "This page was opened as a file, and a browser then lets it compute nothing. Serve its folder, " +
-    "python3 -m http.server does, and open the address that is printed.";
+  note.textContent = "This page was opened as a file, and a browser then lets it compute " +
+    "nothing. Serve its folder, python3 -m http.server does, and open the address that is printed.";
   document.querySelector("main").prepend(note);
 }

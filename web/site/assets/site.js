@@ -13,7 +13,8 @@ function show(found) {
   const bytes = [...files.values()].reduce((sum, f) => sum + f.size, 0);
   if (files.size > most.files || bytes > most.bytes) {
     for (const { path } of found) files.delete(path);
-    status.textContent = `These are too many files for a page (at most ${most.files} of 1 GiB together): drop fewer runs.`;
+    status.textContent = `These are too many files for a page (at most ${most.files} of ` +
+      "1 GiB together): drop fewer runs.";
     status.classList.add("wrong");
     return;
   }
@@ -23,7 +24,8 @@ function show(found) {
 // below lists the files of a dropped folder.
 async function below(entry, path = "") {
   const name = path + entry.name;
-  if (entry.isFile) return [{ path: name, file: await new Promise((yes, no) => entry.file(yes, no)) }];
+  if (entry.isFile)
+    return [{ path: name, file: await new Promise((yes, no) => entry.file(yes, no)) }];
   const reader = entry.createReader(), all = [];
   for (;;) {
     const some = await new Promise((yes, no) => reader.readEntries(yes, no));
@@ -34,7 +36,8 @@ async function below(entry, path = "") {
 }
 
 addEventListener("drop", async (e) => {
-  const folders = [...e.dataTransfer.items].map((i) => i.webkitGetAsEntry?.()).filter((f) => f?.isDirectory);
+  const entries = [...e.dataTransfer.items].map((i) => i.webkitGetAsEntry?.());
+  const folders = entries.filter((entry) => entry?.isDirectory);
   if (folders.length === 0) return;
   e.preventDefault();
   e.stopImmediatePropagation(); // it is no single file
@@ -48,8 +51,10 @@ input.type = "file";
 input.id = "folder";
 input.webkitdirectory = true;
 label.htmlFor = input.id;
-label.textContent = "A run, or a folder of runs, that icar train has written: choose it, or drop it on the page. It stays on this machine.";
-input.addEventListener("change", () => show([...input.files].map((file) => ({ path: file.webkitRelativePath, file }))));
+label.textContent = "A run, or a folder of runs, that icar train has written: choose it, or drop " +
+  "it on the page. It stays on this machine.";
+input.addEventListener("change", () =>
+  show([...input.files].map((file) => ({ path: file.webkitRelativePath, file }))));
 const own = document.createElement("div");
 own.className = "drop";
 own.append(label, input);
@@ -58,6 +63,7 @@ status.before(own);
 // Once loaded the page is there without a network too. Browsers allow that on https
 // and on the machine itself. It waits until the page has computed.
 const home = new URL("..", import.meta.url);
-const keep = () => navigator.serviceWorker?.register(new URL("sw.js", home), { scope: home.pathname }).catch(() => {});
+const keep = () => navigator.serviceWorker
+  ?.register(new URL("sw.js", home), { scope: home.pathname }).catch(() => {});
 if (document.readyState === "complete") keep(); else addEventListener("load", keep, { once: true });
 area.dataset.site = "";

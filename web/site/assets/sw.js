@@ -7,7 +7,8 @@ const mine = `icar ${registration.scope} `, name = mine + version;
 addEventListener("install", (e) => e.waitUntil(caches.open(name).then((c) => c.addAll(files))));
 
 addEventListener("activate", (e) => e.waitUntil((async () => {
-  for (const other of await caches.keys()) if (other.startsWith(mine) && other !== name) await caches.delete(other);
+  for (const other of await caches.keys())
+    if (other.startsWith(mine) && other !== name) await caches.delete(other);
   await clients.claim();
 })()));
 

@@ -8,7 +8,9 @@ const leaves = new Map(); // by the number of a question: what gives it up
 // content returns a file of the site. A server may have unpacked it on the way.
 async function content(name) {
   const response = await fetch(name);
-  if (!response.ok) throw new Error(`${name} is not there (${response.status}): write the site anew with icar site`);
+  if (!response.ok)
+    throw new Error(`${name} is not there (${response.status}): ` +
+      "write the site anew with icar site");
   const bytes = new Uint8Array(await response.arrayBuffer());
   if (bytes[0] !== 0x1f || bytes[1] !== 0x8b) return new Blob([bytes]).stream();
   return new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"));
@@ -17,7 +19,8 @@ async function content(name) {
 const started = (async () => {
   const go = new Go();
   const [code, learnt] = await Promise.all([
-    content("icar.wasm.gz").then((s) => new Response(s, { headers: { "Content-Type": "application/wasm" } })),
+    content("icar.wasm.gz")
+      .then((s) => new Response(s, { headers: { "Content-Type": "application/wasm" } })),
     content("learnt.json.gz").then((s) => new Response(s).blob()),
   ]);
   files.put("/learnt.json", learnt);
@@ -28,7 +31,8 @@ const started = (async () => {
 })();
 
 function die(why) {
-  postMessage({ dead: `The part of this page that computes has stopped (${why}): load the page again.` });
+  const dead = `The part of this page that computes has stopped (${why}): load the page again.`;
+  postMessage({ dead });
 }
 
 started.catch((error) => die(error.message));
