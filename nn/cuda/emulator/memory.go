@@ -90,7 +90,8 @@ func (p *parser) access(name string, list []string) (step, error) {
 	load, shared := parts[0] == "ld", parts[1] == "shared"
 	count := 1
 	if len(parts) == 4 {
-		count, parts = map[string]int{"v2": 2, "v4": 4}[parts[2]], slices.Delete(parts, 2, 3)
+		count = map[string]int{"v2": 2, "v4": 4}[parts[2]]
+		parts = slices.Delete(parts, 2, 3)
 	}
 	kind, ok := map[string]byte{"f32": narrow, "u32": narrow, "b32": narrow, "f64": wide,
 		"u64": wide, "b64": wide}[parts[len(parts)-1]]
