@@ -38,6 +38,17 @@ func beginBlocks(name string) *blocks {
 	return b
 }
 
+// crowded is whether so many blocks are several times what a large card has side by side.
+func crowded(blocks int) bool { return blocks > 2*residentBlocks }
+
+// sideBySide sees to it that a multiprocessor has so many blocks at the same time, if there
+// is a crowd: they take fewer registers then, so more of them wait for memory together.
+func (b *blocks) sideBySide(blocks, most int) {
+	if crowded(blocks) {
+		b.Bounds(foldThreads, most)
+	}
+}
+
 // sections are done by the blocks of the grid in order. As a block does one of them, all
 // have the same shared memory.
 func (b *blocks) sections(list []section) {

@@ -79,21 +79,19 @@ func (o foldedKernels) fold(flags int) *ptx.Kernel {
 		steps = f.Add(f.step, next)
 	}
 	f.theta = f.ofStep(f.theta, o.p, f.course, steps)
+	f.sideBySide(count(o.foldSections(nil)), foldsTogether)
 	f.sections(o.foldSections(&f))
 	return f.Kernel
 }
 
-// foldSections are what its blocks do, without their bodies if f is nil.
+// foldsTogether is the number of blocks of a multiprocessor, if there are many.
+const foldsTogether = 4
+
+// foldSections are what its blocks do, without their bodies if f is nil. Those that take
+// longest are first.
 func (o foldedKernels) foldSections(f *folding) []section {
 	var list []section
 	for _, d := range o.bands {
-		list = append(list, section{d.count * o.config.Heads, func(block ptx.U32) {
-			layer, h := f.split(block, o.config.Heads)
-			f.scores(d, layer, h)
-		}}, section{d.count * o.config.Heads, func(block ptx.U32) {
-			layer, h := f.split(block, o.config.Heads)
-			f.values(d, layer, h)
-		}})
 		if o.product() {
 			splits := o.placeSplits()
 			list = append(list, section{d.count * o.config.Heads * splits, func(block ptx.U32) {
@@ -102,6 +100,13 @@ func (o foldedKernels) foldSections(f *folding) []section {
 				f.positions(d, layer, h, some)
 			}})
 		}
+		list = append(list, section{d.count * o.config.Heads, func(block ptx.U32) {
+			layer, h := f.split(block, o.config.Heads)
+			f.scores(d, layer, h)
+		}}, section{d.count * o.config.Heads, func(block ptx.U32) {
+			layer, h := f.split(block, o.config.Heads)
+			f.values(d, layer, h)
+		}})
 	}
 	for _, t := range o.parts {
 		list = append(list, section{t.count * t.tiles(), func(block ptx.U32) { f.part(t, block) }})

@@ -11,13 +11,24 @@ import (
 // The kernels of sequences leave their gradients in slots (S, numbers), which are added up
 // here, in a fixed order: of a tile of 64 numbers, 16 threads have 4 numbers each, and 16
 // such rows of threads have slots r, r + 16, … So most loads of a thread are on their way
-// at the same time, and there are many blocks even of few numbers.
+// at the same time, and there are many blocks even of few numbers. Of fewer slots there are
+// fewer rows, and a tile is wider.
 
 const (
-	tileNumbers = 64
-	tileRows    = foldThreads / (tileNumbers / 4)
-	inFlight    = 8 // loads of a thread before it waits
+	slotRows, fewestRows = 16, 4
+	inFlight             = 8 // loads of a thread before it waits
 )
+
+// tileOf returns the rows of threads for so many slots, and the numbers of a tile. That is as
+// many as a block has threads at most. What is added in which order is the same for any rows
+// that are no fewer than slots.
+func tileOf(slots int) (rows, numbers int) {
+	rows = slotRows
+	for rows/2 >= max(slots, fewestRows) {
+		rows /= 2
+	}
+	return rows, 4 * foldThreads / rows
+}
 
 // gathering is slots that are to be added up.
 type gathering struct {
@@ -27,25 +38,29 @@ type gathering struct {
 }
 
 // tiles is the number of tiles, of which a block does one.
-func (g gathering) tiles() int { return (g.numbers + tileNumbers - 1) / tileNumbers }
+func (g gathering) tiles() int {
+	_, numbers := tileOf(g.slots)
+	return up(g.numbers, numbers)
+}
 
 // gather calls body with the numbers of a tile and their sums over slots, by one thread
 // each.
 func (b *blocks) gather(from ptx.U64, numbers, slots int, tile ptx.U32,
 	body func(number ptx.U32, sum ptx.F32)) {
-	const across = tileNumbers / 4
+	tileRows, tileNumbers := tileOf(slots)
+	across := tileNumbers / 4
 	row, col := b.split(b.thread, across)
 	column := b.Add(b.Mul(tile, ptx.Int(across)), col)
 	at := b.At(b.At(from, column, 16), row, 4*numbers)
 	sums := zeros(b.Kernel, 4)
 	b.If(b.Less(column, ptx.Int(numbers/4)), func() {
-		const some = inFlight * tileRows
+		some := inFlight * tileRows
 		b.For(ptx.Int(0), ptx.Int(slots/some), next, func(i ptx.U32) {
-			b.gatherSome(sums, b.At(at, i, 4*numbers*some), row, numbers, some)
+			b.gatherSome(sums, b.At(at, i, 4*numbers*some), row, numbers, some, tileRows)
 		})
 		if slots%some > 0 {
 			rest := b.Move(at, ptx.Long(4*numbers*(slots-slots%some)))
-			b.gatherSome(sums, rest, row, numbers, slots%some)
+			b.gatherSome(sums, rest, row, numbers, slots%some, tileRows)
 		}
 	})
 	parts := b.room(4 * tileRows * tileNumbers)
@@ -64,7 +79,8 @@ func (b *blocks) gather(from ptx.U64, numbers, slots int, tile ptx.U32,
 }
 
 // gatherSome adds some slots to sums, whose loads are all under way before it waits.
-func (b *blocks) gatherSome(sums []ptx.F32, at ptx.U64, row ptx.U32, numbers, slots int) {
+func (b *blocks) gatherSome(sums []ptx.F32, at ptx.U64, row ptx.U32,
+	numbers, slots, tileRows int) {
 	var loads [][4]ptx.F32
 	for s := 0; s < slots; s += tileRows {
 		offset := 4 * numbers * s

@@ -21,6 +21,9 @@ type unfolding struct {
 	placed unplacedArrays
 }
 
+// unfoldsTogether is the number of blocks of a multiprocessor, if there are many.
+const unfoldsTogether = 3
+
 // unfoldSections are what the blocks do, without their bodies if f is nil.
 func (o foldedKernels) unfoldSections(f *unfolding) []section {
 	heads := o.config.Heads
@@ -54,6 +57,7 @@ func (o foldedKernels) unfold(steps bool) *ptx.Kernel {
 	if o.product() {
 		f.placed = b.unplacedArrays()
 	}
+	b.sideBySide(count(o.unfoldSections(nil)), unfoldsTogether)
 	b.sections(o.unfoldSections(f))
 	return b.Kernel
 }

@@ -31,8 +31,14 @@ type unplaced struct {
 	side                      side
 }
 
-// backLoads is the number of rounds of keys whose p and dp a warp loads before it waits.
-const backLoads = 16
+// backLoads is the number of rounds of keys whose p and dp a warp loads before it waits: fewer
+// where many blocks are to have their registers side by side.
+func (o foldedKernels) backLoads() int {
+	if crowded(count(o.unfoldSections(nil))) {
+		return 12
+	}
+	return 16
+}
 
 // tokens is the number of rows.
 func (f *unfolding) tokens() int { return padded(f.t) }
@@ -64,8 +70,9 @@ func (f *unfolding) unplace(d band, s side, layer, h ptx.U32) unplaced {
 	}, func(i ptx.U32, v [4]ptx.F32) { f.StoreShared4(f.along(p.other, i, 16), 0, v) })
 	const warps = foldThreads / 32
 	rounds := (f.tokens() + 31) / 32
-	together := max(1, backLoads/rounds)
 	rows := (f.tokens() + warps - 1) / warps
+	together := max(1, f.backLoads()/rounds)
+	together = up(rows, up(rows, together)) // as even as they can be
 	for first := 0; first < rows; first += together {
 		var tokens []ptx.U32
 		for r := first; r < min(rows, first+together); r++ {
