@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"hash"
 	"math"
+	"slices"
 
 	"icar/ar"
 	"icar/nn"
@@ -18,8 +19,13 @@ import (
 	"icar/nn/cuda/device"
 )
 
-// steps are as many as there are batches and learning rates.
-var steps = []float64{1e-2, 3e-3, 1e-2}
+// batches is how many there are, which steps take in turns.
+const batches = 3
+
+// rates are the learning rates of the steps.
+func (c Case) rates() []float64 {
+	return slices.Repeat([]float64{1e-2, 3e-3, 1e-2}, max(1, c.Steps/batches+1))[:max(c.Steps, batches)]
+}
 
 // Run trains the model of c on d and returns the digest of what that comes to.
 func Run(ctx context.Context, d device.Device, c Case) (string, error) {
@@ -59,6 +65,7 @@ func train(ctx context.Context, d device.Device, c Case, m *nn.Transformer[float
 	}
 	last := context.WithoutCancel(ctx)
 	defer func() { err = errors.Join(err, set.Release(last, d)) }()
+	steps := c.rates()
 	trainer, err := cuda.NewTrainer(ctx, d, cuda.Shape{N: c.N, T: c.T, Steps: len(steps)}, m)
 	if err != nil {
 		return nil, err
@@ -68,7 +75,7 @@ func train(ctx context.Context, d device.Device, c Case, m *nn.Transformer[float
 		Order: make([][]int, len(steps))}
 	for i := range course.Order {
 		for n := range c.N {
-			course.Order[i] = append(course.Order[i], i*c.N+n)
+			course.Order[i] = append(course.Order[i], i%batches*c.N+n)
 		}
 	}
 	outcomes, err := trainer.Steps(ctx, []cuda.Course{course})
@@ -81,11 +88,11 @@ func train(ctx context.Context, d device.Device, c Case, m *nn.Transformer[float
 	return losses, trainer.Fetch(ctx, 0, state)
 }
 
-// sequences are those of a batch for every step, drawn anew for every case.
+// sequences are those of all batches, drawn anew for every case.
 func sequences(c Case) nn.Batch[float32] {
 	r := ar.Rand(1, "devicetest", 0)
-	all := nn.Batch[float32]{N: len(steps) * c.N, T: c.T}
-	for range steps {
+	all := nn.Batch[float32]{N: batches * c.N, T: c.T}
+	for range batches {
 		for range c.N * c.T * c.Config.Width {
 			all.X = append(all.X, float32(r.Float64()*2-1))
 		}
