@@ -130,7 +130,7 @@ func (h *house) benchRun(c *cobra.Command, names []string, f benchFlags) error {
 		return usage(err)
 	}
 	// The cases choose for themselves: this one has nothing to run.
-	processor, err := h.processorOf(c, "")
+	processor, err := h.processorOf(c, onLoops, "")
 	if err == nil {
 		err = processor.Close()
 	}
@@ -251,7 +251,7 @@ func (h *house) newBenchCase() *cobra.Command {
 			if err != nil {
 				return usage(err)
 			}
-			processor, err := h.processorOf(c, "")
+			processor, err := h.processorOf(c, onLoops, "")
 			if err != nil {
 				return err
 			}

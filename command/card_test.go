@@ -85,6 +85,25 @@ func onCards(t *testing.T, card string) []string {
 	}), testCard+"="+card, kernelVariable+"=auto")
 }
 
+// A card is taken where nothing is said, but for what is done before its driver has
+// compiled anything.
+func TestCardIsTheDefault(t *testing.T) {
+	t.Parallel()
+	env := slices.DeleteFunc(onCards(t, "emulator"), func(v string) bool {
+		return strings.HasPrefix(v, kernelVariable+"=")
+	})
+	const line = "networks run on the card, emulator"
+	if said := trainedOn(t, env, filepath.Join(t.TempDir(), "run")); !strings.Contains(said, line) {
+		t.Errorf("train says %q, without %q", said, line)
+	}
+	for scale, want := range map[string]bool{"quick": false, "paper": true} {
+		code, said := ends(t, env, "reproduce", "fig3-unitary", "--scale", scale, "--out", t.TempDir())
+		if code != exitDone || strings.Contains(said, line) != want {
+			t.Errorf("reproduce at the %s scale ends with %d: %q", scale, code, said)
+		}
+	}
+}
+
 // tinyRun is a run that an emulator makes in a moment.
 func tinyRun(dir string) []string {
 	return []string{"train", "--d", "2", "--length", "4", "--batch", "4", "--train", "16",

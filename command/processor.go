@@ -1,6 +1,7 @@
 package command
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -23,8 +24,9 @@ const kernelVariable = "ICAR_KERNEL"
 
 // kernelHelp is what the commands that train say about it.
 const kernelHelp = `The environment's ICAR_KERNEL chooses what networks run on: cuda, which is a
-card of NVIDIA, auto, a card where there is one, go, avx2, avx512 or neon. Without it
-the processor's widest loops are taken.`
+card of NVIDIA, auto, a card where there is one, go, avx2, avx512 or neon. Without
+it that is auto; but bench, and reproduce at the quick scale, whose models are done
+before a card's driver has compiled anything, take the processor's widest loops.`
 
 // cards is how this binary comes to a card, and to backends on it.
 type cards struct {
@@ -43,13 +45,18 @@ func nvidia() cards {
 	}, cuda.On}
 }
 
-// processor returns what networks run on. In is the arithmetic of a run that is gone on
-// with, "" of none; notice is told whether that is a card. Of what is returned without an
-// error, Close has to be called.
-func (h *house) processor(ctx context.Context, in string, notice func(string)) (card.Choice,
+// onLoops is what ICAR_KERNEL usually is where a card is not taken unless it is asked for.
+const onLoops = ""
+
+// processor returns what networks run on; usual is what ICAR_KERNEL is where it is not
+// given, card.Auto or onLoops. In is the arithmetic of a run that is gone on with, "" of
+// none; notice is told whether that is a card. Of what is returned without an error, Close
+// has to be called.
+func (h *house) processor(ctx context.Context, usual, in string, notice func(string)) (card.Choice,
 	error) {
-	c, err := card.Choose(ctx, card.Options{Name: os.Getenv(kernelVariable), In: in,
-		Open: h.cards.open, Build: h.cards.build, Notice: notice})
+	name := cmp.Or(os.Getenv(kernelVariable), usual)
+	c, err := card.Choose(ctx, card.Options{Name: name, In: in, Open: h.cards.open,
+		Build: h.cards.build, Notice: notice})
 	switch {
 	case ctx.Err() != nil:
 		return c, context.Cause(ctx)
@@ -62,8 +69,8 @@ func (h *house) processor(ctx context.Context, in string, notice func(string)) (
 }
 
 // processorOf is processor for a command, which says on stderr what it is told.
-func (h *house) processorOf(c *cobra.Command, in string) (card.Choice, error) {
-	return h.processor(c.Context(), in, saying(c.ErrOrStderr()))
+func (h *house) processorOf(c *cobra.Command, usual, in string) (card.Choice, error) {
+	return h.processor(c.Context(), usual, in, saying(c.ErrOrStderr()))
 }
 
 // saying writes what is told as lines.
@@ -77,7 +84,7 @@ func (h *house) arithmetic(c *cobra.Command) (string, error) {
 	if os.Getenv(kernelVariable) == card.Name {
 		return card.Arithmetic, nil
 	}
-	p, err := h.processorOf(c, "")
+	p, err := h.processorOf(c, card.Auto, "")
 	if err != nil {
 		return "", err
 	}

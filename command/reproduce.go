@@ -15,6 +15,7 @@ import (
 	"icar/experiment"
 	"icar/internal/suggest"
 	"icar/nn"
+	"icar/nn/cuda/card"
 	"icar/outcome"
 	"icar/report"
 )
@@ -96,7 +97,11 @@ func (h *house) reproduce(c *cobra.Command, names []string, f reproduceFlags) (e
 	if err != nil {
 		return usage(err)
 	}
-	processor, err := h.processorOf(c, "")
+	usual := onLoops
+	if options.Scale == outcome.Paper {
+		usual = card.Auto
+	}
+	processor, err := h.processorOf(c, usual, "")
 	if err != nil {
 		return err
 	}

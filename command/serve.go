@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"icar/nn/cuda/card"
 	"icar/web"
 )
 
@@ -50,7 +51,7 @@ Sweeps are read from what icar sweep results has written below --runs, a .csv or
 				o.Sweeps = database
 			}
 			o.Log = slog.New(slog.NewTextHandler(c.ErrOrStderr(), nil))
-			processor, err := h.processorOf(c, "")
+			processor, err := h.processorOf(c, card.Auto, "")
 			if err != nil {
 				return err
 			}

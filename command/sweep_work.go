@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"icar/nn/cuda/card"
 	"icar/nn/cuda/device"
 	"icar/sweep"
 	"icar/train"
@@ -156,7 +157,7 @@ func (h *house) sweepWork(c *cobra.Command, f databaseFlags, o workFlags, s *swe
 func (h *house) workOn(ctx context.Context, stderr io.Writer, f databaseFlags, o workFlags,
 	s *sweep.Store, id sweep.Sweep) (err error) {
 	log := slog.New(slog.NewTextHandler(stderr, nil)).With("sweep", id.ID)
-	processor, err := h.processor(ctx, id.Arithmetic, func(message string) { log.Warn(message) })
+	processor, err := h.processor(ctx, card.Auto, id.Arithmetic, func(message string) { log.Warn(message) })
 	if err != nil {
 		return err
 	}

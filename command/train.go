@@ -22,6 +22,7 @@ import (
 	"icar/internal/budget"
 	"icar/internal/visible"
 	"icar/nn"
+	"icar/nn/cuda/card"
 	"icar/report"
 	"icar/run"
 	"icar/setting"
@@ -122,7 +123,7 @@ func (h *house) trainRun(c *cobra.Command, f trainFlags) (err error) {
 		fmt.Fprintf(c.ErrOrStderr(), "icar: %s without weight_decay is %s: PyTorch's default is "+
 			"--weight_decay %v\n", nn.AdamWName, nn.AdamName, nn.UsualDecay)
 	}
-	processor, err := h.processorOf(c, "")
+	processor, err := h.processorOf(c, card.Auto, "")
 	if err != nil {
 		return err
 	}

@@ -12,6 +12,7 @@ import (
 
 	"icar/internal/visible"
 	"icar/nn"
+	"icar/nn/cuda/card"
 	"icar/run"
 	"icar/train"
 )
@@ -36,7 +37,7 @@ func (h *house) trainResume(c *cobra.Command, f trainFlags) (err error) {
 				"the directory: leave it out", name))
 		}
 	}
-	processor, err := h.processorOf(c, h.arithmeticOf(f.resume.dir))
+	processor, err := h.processorOf(c, card.Auto, h.arithmeticOf(f.resume.dir))
 	if err != nil {
 		return err
 	}
