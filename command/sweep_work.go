@@ -157,7 +157,8 @@ func (h *house) sweepWork(c *cobra.Command, f databaseFlags, o workFlags, s *swe
 func (h *house) workOn(ctx context.Context, stderr io.Writer, f databaseFlags, o workFlags,
 	s *sweep.Store, id sweep.Sweep) (err error) {
 	log := slog.New(slog.NewTextHandler(stderr, nil)).With("sweep", id.ID)
-	processor, err := h.processor(ctx, card.Auto, id.Arithmetic, func(message string) { log.Warn(message) })
+	warn := func(message string) { log.Warn(message) }
+	processor, err := h.processor(ctx, card.Auto, id.Arithmetic, warn)
 	if err != nil {
 		return err
 	}

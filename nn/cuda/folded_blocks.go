@@ -121,7 +121,9 @@ func (b *blocks) split(i ptx.U32, cols int) (row, col ptx.U32) {
 }
 
 // along is at + n·step, in whole numbers.
-func (b *blocks) along(at, n ptx.U32, step int) ptx.U32 { return b.Add(at, b.Mul(n, ptx.Int(step))) }
+func (b *blocks) along(at, n ptx.U32, step int) ptx.U32 {
+	return b.Add(at, b.Mul(n, ptx.Int(step)))
+}
 
 // cell is at + row·rows + col·cols.
 func (b *blocks) cell(at, row ptx.U32, rows int, col ptx.U32, cols int) ptx.U32 {

@@ -32,14 +32,16 @@ func (o foldedKernels) name(what string, more ...any) string {
 func (o foldedKernels) product() bool { return o.config.Position == nn.ProductPosition }
 
 // projection is W or b of head h of a layer of a band: their places.
-func (o foldedKernels) projection(b *blocks, d band, name string, layer, h ptx.U32) (w, bias ptx.U32) {
+func (o foldedKernels) projection(b *blocks, d band, name string,
+	layer, h ptx.U32) (w, bias ptx.U32) {
 	embed := o.config.Embed
 	return b.cell(ptx.Int(d.theta[name+".weight"]), layer, d.apart, h, embed*embed),
 		b.cell(ptx.Int(d.theta[name+".bias"]), layer, d.apart, h, embed)
 }
 
 // side is W̃ of a head.
-func (o foldedKernels) side(b *blocks, theta ptx.U64, d band, name string, layer, h ptx.U32) matrix {
+func (o foldedKernels) side(b *blocks, theta ptx.U64, d band, name string,
+	layer, h ptx.U32) matrix {
 	w, bias := o.projection(b, d, name, layer, h)
 	return b.augmented(theta, w, bias, o.config.Embed, d.e)
 }

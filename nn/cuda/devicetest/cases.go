@@ -71,7 +71,8 @@ func experiments() []Case {
 		{"multihead", gpt, 33, 7, 0, 0, false, "ff81a9e9a40f0a16"},
 		{"D = 64", large, 5, 5, 0, 0, false, "967610a3f79d9140"},
 		{"H64 and a last norm, two tokens a warp", general, 33, 32, 0, 0, true, "030f7d260b2bb999"},
-		{"softmax-H128 and a last norm, four tokens a warp", many, 33, 32, 0, 0, true, "e312826c7d1344fc"},
+		{"softmax-H128 and a last norm, four tokens a warp", many, 33, 32, 0, 0, true,
+			"e312826c7d1344fc"},
 	}
 }
 

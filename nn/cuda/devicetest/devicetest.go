@@ -24,7 +24,8 @@ const batches = 3
 
 // rates are the learning rates of the steps.
 func (c Case) rates() []float64 {
-	return slices.Repeat([]float64{1e-2, 3e-3, 1e-2}, max(1, c.Steps/batches+1))[:max(c.Steps, batches)]
+	turns := slices.Repeat([]float64{1e-2, 3e-3, 1e-2}, c.Steps/batches+1)
+	return turns[:max(c.Steps, batches)]
 }
 
 // Run trains the model of c on d and returns the digest of what that comes to.
