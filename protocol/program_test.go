@@ -12,7 +12,6 @@ import (
 	"math"
 	"os"
 	"os/exec"
-	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -389,39 +388,6 @@ func TestProgramIsInterrupted(t *testing.T) {
 		}
 		gone(t, p)
 	}
-}
-
-// Who is killed takes its program along, where the kernel can be asked for that.
-func TestProgramDiesWithItsParent(t *testing.T) {
-	t.Parallel()
-	if runtime.GOOS != "linux" {
-		t.Skip("only Linux kills a program with its parent")
-	}
-	c := exec.Command(os.Args[0], "parent")
-	c.Env = append(os.Environ(), "ICAR_PROTOCOL=1")
-	out, err := c.StdoutPipe()
-	if err == nil {
-		err = c.Start()
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	var program int
-	if _, err := fmt.Fscan(out, &program); err != nil {
-		t.Fatal(err)
-	}
-	if err := c.Process.Kill(); err != nil {
-		t.Fatal(err)
-	}
-	for range 500 {
-		status, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", program))
-		if err != nil || strings.Contains(string(status), ") Z ") {
-			_ = c.Wait() // it was killed
-			return
-		}
-		time.Sleep(20 * time.Millisecond)
-	}
-	t.Errorf("process %d outlives who started it", program)
 }
 
 // Who has left the group of a program keeps nobody waiting, whatever it holds: it ends by

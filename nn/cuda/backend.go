@@ -30,7 +30,7 @@ var _ nn.Descender = (*Backend)(nil)
 // by side, see [Backend.Descend]. The kernels that are compiled for them stay until the
 // device is closed.
 func On(d device.Device) nn.NewBackend {
-	h := &halls{device: d, library: new(library), patience: patience}
+	h := &halls{device: d, compiler: new(compiler), patience: patience}
 	return func(model *nn.Transformer[float32]) (nn.Backend, error) {
 		if err := supported(model.Config()); err != nil {
 			return nil, err
@@ -41,7 +41,7 @@ func On(d device.Device) nn.NewBackend {
 
 // backend is one for a model.
 func (h *halls) backend(model *nn.Transformer[float32]) *Backend {
-	b := &Backend{model, newRuns(h.device, h.library, model), newRuns(h.device, h.library, model), h}
+	b := &Backend{model, newRuns(h.device, h.compiler, model), newRuns(h.device, h.compiler, model), h}
 	b.plain.fold = false
 	return b
 }

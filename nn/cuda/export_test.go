@@ -22,7 +22,7 @@ func OnIdle(d device.Device) nn.NewBackend {
 
 // OnPatient is On where runs wait for each other for so long.
 func OnPatient(d device.Device, patience time.Duration) nn.NewBackend {
-	h := &halls{device: d, library: new(library), patience: patience}
+	h := &halls{device: d, compiler: new(compiler), patience: patience}
 	return func(model *nn.Transformer[float32]) (nn.Backend, error) {
 		return h.backend(model), nil
 	}

@@ -69,7 +69,7 @@ func newFoldedRig(t *testing.T, c foldedCase, count int) foldedRig {
 		}
 		models = append(models, m)
 	}
-	r := newRuns(emulator.New(), new(library), models...)
+	r := newRuns(emulator.New(), new(compiler), models...)
 	p := newPlan(models[0], 4, c.t, 4, busyWarps, false)
 	p.kernels = nil
 	packing := newPacking(c.config.Heads, c.t)

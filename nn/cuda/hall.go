@@ -16,7 +16,7 @@ import (
 // halls are where runs meet, by their shape. They are used from many goroutines.
 type halls struct {
 	device   device.Device
-	library  *library
+	compiler *compiler
 	patience time.Duration
 
 	mu  sync.Mutex

@@ -29,20 +29,9 @@ func (n norm) kernel() *ptx.Kernel {
 	if n.add {
 		added = f.row(n.d)
 	}
-	x, d := f.loads(in, 0, n.d), ptx.Float(float32(n.d))
-	mean, variance := f.Copy(zero), f.Copy(zero)
-	for _, v := range x {
-		f.PlusTo(mean, v)
-	}
-	mean = f.Over(mean, d)
-	for i, v := range x {
-		x[i] = f.Minus(v, mean)
-		f.FmaTo(variance, x[i], x[i])
-	}
-	root := f.Over(one, f.Root(f.Plus(f.Over(variance, d), ptx.Float(normEpsilon))))
+	x, root := standardise(f.Kernel, f.loads(in, 0, n.d))
 	f.Store(rstd, 0, root)
 	for i, v := range x {
-		v = f.Times(v, root)
 		f.Store(normal, i*line, v)
 		y := f.Fma(f.Load(gamma, 4*i), v, f.Load(gamma, 4*(n.d+i)))
 		if n.add {
@@ -67,18 +56,13 @@ func (n normBack) kernel() *ptx.Kernel {
 	f := begin(n.name())
 	gamma := f.array()
 	dy, normal, rstd, dx := f.row(n.d), f.row(n.d), f.row(1), f.row(n.d)
-	g, d := f.loads(dy, 0, n.d), ptx.Float(float32(n.d))
-	mean, along := f.Copy(zero), f.Copy(zero)
-	for i, v := range g {
-		g[i] = f.Times(f.Load(gamma, 4*i), v)
-		f.PlusTo(mean, g[i])
-		f.FmaTo(along, g[i], f.Load(normal, i*line))
+	gammas := make([]ptx.F32, n.d)
+	for i := range gammas {
+		gammas[i] = f.Load(gamma, 4*i)
 	}
-	mean = f.Over(mean, d)
-	along = f.Negative(f.Over(along, d))
+	g := standardiseBack(f.Kernel, gammas, f.loads(dy, 0, n.d), f.loads(normal, 0, n.d))
 	root := f.Load(rstd, 0)
 	for i, v := range g {
-		v = f.Fma(f.Load(normal, i*line), along, f.Minus(v, mean))
 		if n.add {
 			v = f.Fma(root, v, f.Load(dx, i*line))
 		} else {
@@ -87,4 +71,41 @@ func (n normBack) kernel() *ptx.Kernel {
 		f.Store(dx, i*line, v)
 	}
 	return f.Kernel
+}
+
+// standardise returns x̂ and rstd, one over the standard deviation.
+func standardise(k *ptx.Kernel, x []ptx.F32) (normal []ptx.F32, rstd ptx.F32) {
+	d := ptx.Float(float32(len(x)))
+	mean, variance := k.Copy(zero), k.Copy(zero)
+	for _, v := range x {
+		k.PlusTo(mean, v)
+	}
+	mean = k.Over(mean, d)
+	for _, v := range x {
+		v = k.Minus(v, mean)
+		k.FmaTo(variance, v, v)
+		normal = append(normal, v)
+	}
+	rstd = k.Over(one, k.Root(k.Plus(k.Over(variance, d), ptx.Float(normEpsilon))))
+	for i, v := range normal {
+		normal[i] = k.Times(v, rstd)
+	}
+	return normal, rstd
+}
+
+// standardiseBack is g - mean g - x̂ mean(g x̂), g = γ dy, which rstd is to be multiplied by.
+func standardiseBack(k *ptx.Kernel, gamma, dy, normal []ptx.F32) []ptx.F32 {
+	d := ptx.Float(float32(len(dy)))
+	mean, along := k.Copy(zero), k.Copy(zero)
+	g := make([]ptx.F32, len(dy))
+	for i, v := range dy {
+		g[i] = k.Times(gamma[i], v)
+		k.PlusTo(mean, g[i])
+		k.FmaTo(along, g[i], normal[i])
+	}
+	mean, along = k.Over(mean, d), k.Negative(k.Over(along, d))
+	for i, v := range g {
+		g[i] = k.Fma(normal[i], along, k.Minus(v, mean))
+	}
+	return g
 }

@@ -126,27 +126,16 @@ func (p pairEnds) vector(b block, weights ptx.U64, from, n int) (v []ptx.F32) {
 	return v[:n]
 }
 
-// forward sets what comes of o up to the readout: the operations are those of norm.
+// forward sets what comes of o up to the readout.
 func (p pairEnds) forward(b block, v *between, o []ptx.F32, weights ptx.U64) {
 	v.y = o
 	if p.norm {
-		mean, variance, d := b.Copy(zero), b.Copy(zero), ptx.Float(float32(p.d))
-		for _, s := range o {
-			b.PlusTo(mean, s)
-		}
-		mean = b.Over(mean, d)
-		for _, s := range o {
-			s = b.Minus(s, mean)
-			b.FmaTo(variance, s, s)
-			v.normal = append(v.normal, s)
-		}
-		v.rstd = b.Over(one, b.Root(b.Plus(b.Over(variance, d), ptx.Float(normEpsilon))))
+		v.normal, v.rstd = standardise(b.Kernel, o)
 		gamma := p.vector(b, weights, p.layer.gamma-p.layer.o, p.d)
 		beta := p.vector(b, weights, p.layer.beta-p.layer.o, p.d)
 		v.y = nil
 		for i, s := range v.normal {
-			v.normal[i] = b.Times(s, v.rstd)
-			v.y = append(v.y, b.Fma(gamma[i], v.normal[i], beta[i]))
+			v.y = append(v.y, b.Fma(gamma[i], s, beta[i]))
 		}
 	}
 	if p.residual {
@@ -197,17 +186,9 @@ func (p pairEnds) backward(b block, v *between, weights ptx.U64) {
 		return
 	}
 	gamma := p.vector(b, weights, p.layer.gamma-p.layer.o, p.d)
-	mean, along, d := b.Copy(zero), b.Copy(zero), ptx.Float(float32(p.d))
-	v.g = nil
-	for i, dy := range v.dy {
-		g := b.Times(gamma[i], dy)
-		b.PlusTo(mean, g)
-		b.FmaTo(along, g, v.normal[i])
-		v.g = append(v.g, g)
-	}
-	mean, along = b.Over(mean, d), b.Negative(b.Over(along, d))
+	v.g = standardiseBack(b.Kernel, gamma, v.dy, v.normal)
 	for i, g := range v.g {
-		v.g[i] = b.Times(v.rstd, b.Fma(v.normal[i], along, b.Minus(g, mean)))
+		v.g[i] = b.Times(v.rstd, g)
 	}
 }
 

@@ -37,21 +37,21 @@ func supported(c nn.Config) error {
 
 // runs are models of one shape in the memory of a device, side by side.
 type runs struct {
-	device  device.Device
-	models  []*nn.Transformer[float32]
-	busy    int   // warps, see busyWarps
-	fold    bool  // heads, where it can be done, for all but predictions
-	side    []int // parity of the steps that were made, of each run
-	plan    *plan
-	library *library
-	kernels map[string]device.Kernel
-	binding binding
-	batch   Set               // that of send
-	sent    [2]device.Pointer // what the run was told of it
+	device   device.Device
+	models   []*nn.Transformer[float32]
+	busy     int   // warps, see busyWarps
+	fold     bool  // heads, where it can be done, for all but predictions
+	side     []int // parity of the steps that were made, of each run
+	plan     *plan
+	compiler *compiler
+	kernels  map[string]device.Kernel
+	binding  binding
+	batch    Set               // that of send
+	sent     [2]device.Pointer // what the run was told of it
 }
 
-func newRuns(d device.Device, l *library, models ...*nn.Transformer[float32]) runs {
-	return runs{device: d, library: l, models: models, busy: busyWarps, fold: true,
+func newRuns(d device.Device, l *compiler, models ...*nn.Transformer[float32]) runs {
+	return runs{device: d, compiler: l, models: models, busy: busyWarps, fold: true,
 		side: make([]int, len(models))}
 }
 
@@ -94,7 +94,7 @@ func inOrder(n int) []int {
 
 // load finds the kernels of p, which depend on the model alone.
 func (r *runs) load(ctx context.Context, p *plan) (err error) {
-	r.kernels, err = r.library.load(ctx, r.device, p.kernels)
+	r.kernels, err = r.compiler.load(ctx, r.device, p.kernels)
 	return err
 }
 

@@ -50,7 +50,7 @@ func (h *hall) reseat(ctx context.Context, members []*member) (refused, err erro
 	for i, m := range members {
 		models[i] = m.model
 	}
-	trainer, err := newTrainer(ctx, h.halls.device, h.halls.library, Shape{h.n, h.t, longest},
+	trainer, err := newTrainer(ctx, h.halls.device, h.halls.compiler, Shape{h.n, h.t, longest},
 		models)
 	if err != nil {
 		return err, nil

@@ -126,7 +126,7 @@ func runSequences(t *testing.T, f plainFolded) (loss float64, dw, dp []float64) 
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := &runs{device: d, library: new(library), side: []int{0}, plan: p,
+	r := &runs{device: d, compiler: new(compiler), side: []int{0}, plan: p,
 		binding: binding{runs: 1, base: base, runBytes: p.bytes}}
 	check := func(err error) {
 		t.Helper()

@@ -18,7 +18,7 @@ type token struct {
 func (b *stage) above(o, skip []ptx.F32) (t token) {
 	middle := o
 	if b.config.Norm {
-		t.normal, t.root = b.standardise(o)
+		t.normal, t.root = standardise(b.Kernel, o)
 		gamma, beta := b.rowOf(b.here.gamma), b.rowOf(b.here.beta)
 		middle = make([]ptx.F32, len(o))
 		for d, v := range t.normal {
@@ -37,26 +37,6 @@ func (b *stage) above(o, skip []ptx.F32) (t token) {
 		t.out = b.mlp(t.middle)
 	}
 	return t
-}
-
-// standardise returns x̂ and one over the standard deviation, as norm does.
-func (b *stage) standardise(x []ptx.F32) (normal []ptx.F32, root ptx.F32) {
-	d := ptx.Float(float32(len(x)))
-	mean, variance := b.Copy(zero), b.Copy(zero)
-	for _, v := range x {
-		b.PlusTo(mean, v)
-	}
-	mean = b.Over(mean, d)
-	for _, v := range x {
-		v = b.Minus(v, mean)
-		b.FmaTo(variance, v, v)
-		normal = append(normal, v)
-	}
-	root = b.Over(one, b.Root(b.Plus(b.Over(variance, d), ptx.Float(normEpsilon))))
-	for i, v := range normal {
-		normal[i] = b.Times(v, root)
-	}
-	return normal, root
 }
 
 // gradientOfOutput is that of the layer's output: what the layer above left, or of the
@@ -110,26 +90,11 @@ func (b *stage) below(t token, dOut []ptx.F32) (dSkip, g []ptx.F32) {
 	if b.config.Norm {
 		b.collectRow(dMiddle, b.here.beta)
 		b.collect(d, b.here.gamma, func(i int) ptx.F32 { return b.Times(dMiddle[i], t.normal[i]) })
-		g = b.standardiseBack(t, dMiddle)
+		g = standardiseBack(b.Kernel, b.rowOf(b.here.gamma), dMiddle, t.normal)
+		for i, v := range g {
+			g[i] = b.Times(t.root, v)
+		}
 	}
 	b.collectRow(g, b.here.o)
 	return dMiddle, g
-}
-
-// standardiseBack is the gradient of what a layer norm is of, as normBack has it.
-func (b *stage) standardiseBack(t token, dy []ptx.F32) []ptx.F32 {
-	d := ptx.Float(float32(len(dy)))
-	mean, along := b.Copy(zero), b.Copy(zero)
-	g := make([]ptx.F32, len(dy))
-	for i, gamma := range b.rowOf(b.here.gamma) {
-		g[i] = b.Times(gamma, dy[i])
-		b.PlusTo(mean, g[i])
-		b.FmaTo(along, g[i], t.normal[i])
-	}
-	mean, along = b.Over(mean, d), b.Negative(b.Over(along, d))
-	for i, v := range g {
-		v = b.Fma(t.normal[i], along, b.Minus(v, mean))
-		g[i] = b.Times(t.root, v)
-	}
-	return g
 }

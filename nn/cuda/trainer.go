@@ -24,7 +24,7 @@ import (
 // moments of 0.
 type Trainer struct {
 	runs   *runs
-	own    *library // that nobody else uses, or nil
+	own    *compiler // that nobody else uses, or nil
 	shape  Shape
 	graphs map[bool]device.Graph // of a step, by whether a gradient is clipped
 	took   time.Duration         // the steps of the last course, without what is sent and read
@@ -66,7 +66,7 @@ type Outcome struct {
 // no kernels for that the error is errors.ErrUnsupported.
 func NewTrainer(ctx context.Context, d device.Device, s Shape,
 	models ...*nn.Transformer[float32]) (*Trainer, error) {
-	own := new(library)
+	own := new(compiler)
 	t, err := newTrainer(ctx, d, own, s, models)
 	if err != nil {
 		return nil, errors.Join(err, own.unload(context.WithoutCancel(ctx), d))
@@ -75,8 +75,8 @@ func NewTrainer(ctx context.Context, d device.Device, s Shape,
 	return t, nil
 }
 
-// newTrainer returns one with the kernels of a library.
-func newTrainer(ctx context.Context, d device.Device, l *library, s Shape,
+// newTrainer returns one with the kernels of a compiler.
+func newTrainer(ctx context.Context, d device.Device, l *compiler, s Shape,
 	models []*nn.Transformer[float32]) (*Trainer, error) {
 	if len(models) == 0 {
 		return nil, errors.New("there are no models to train: give one or more")

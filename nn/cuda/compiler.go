@@ -9,10 +9,10 @@ import (
 	"icar/nn/cuda/ptx"
 )
 
-// library is the kernels that a device has compiled, which takes as long as thousands of
+// compiler is the kernels that a device has compiled, which takes as long as thousands of
 // steps: models of one shape have all of them in common, and others most. It may be used
 // from many goroutines.
-type library struct {
+type compiler struct {
 	mu      sync.Mutex
 	kernels map[string]device.Kernel // by their text
 	modules []device.Module
@@ -20,7 +20,7 @@ type library struct {
 
 // load returns kernels by their names. Those that were not compiled before are, in one
 // module.
-func (l *library) load(ctx context.Context, d device.Device, kernels []*ptx.Kernel) (
+func (l *compiler) load(ctx context.Context, d device.Device, kernels []*ptx.Kernel) (
 	map[string]device.Kernel, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -52,7 +52,7 @@ func (l *library) load(ctx context.Context, d device.Device, kernels []*ptx.Kern
 }
 
 // unload gives the modules back to the device. Nothing may use their kernels any more.
-func (l *library) unload(ctx context.Context, d device.Device) (err error) {
+func (l *compiler) unload(ctx context.Context, d device.Device) (err error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for _, m := range l.modules {
