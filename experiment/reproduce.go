@@ -2,13 +2,12 @@ package experiment
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"runtime/metrics"
 	"slices"
+	"sync"
 	"time"
 
-	"golang.org/x/sync/errgroup"
 	"golang.org/x/sync/semaphore"
 
 	"icar/nn"
@@ -87,39 +86,43 @@ func Reproduce(ctx context.Context, e Experiment, o Options,
 	for i, t := range trials {
 		place[t.ID] = i
 	}
+	one := func(ctx context.Context, t outcome.Trial) (err error) {
+		i := place[t.ID]
+		known, ok := o.Known[t.ID]
+		switch {
+		case ok:
+			results[i] = known
+		case keep != nil:
+			results[i], err = keep.run(ctx, e, t)
+		default:
+			results[i], err = e.Run(ctx, t, env)
+		}
+		return err
+	}
 	var found Findings
 	cost, err := measure(o.Workers, func() error {
-		group, ctx := errgroup.WithContext(ctx)
+		ctx, stop := context.WithCancelCause(ctx)
+		defer stop(nil)
+		var running sync.WaitGroup
 		room := semaphore.NewWeighted(int64(o.Workers))
 		for _, together := range begin(e, trials, o) {
-			if err := room.Acquire(ctx, int64(len(together))); err != nil {
-				group.Go(func() error { return err })
+			if room.Acquire(ctx, int64(len(together))) != nil || ctx.Err() != nil {
 				break
 			}
 			for _, t := range together {
-				group.Go(func() (err error) {
+				running.Go(func() {
+					// The others are stopped before there is room for the next.
 					defer room.Release(1)
-					if err := ctx.Err(); err != nil {
-						return err
-					}
-					i := place[t.ID]
-					known, ok := o.Known[t.ID]
-					switch {
-					case ok:
-						results[i] = known
-					case keep != nil:
-						results[i], err = keep.run(ctx, e, t)
-					default:
-						results[i], err = e.Run(ctx, t, env)
-					}
-					if progress != nil && err == nil {
+					if err := one(ctx, t); err != nil {
+						stop(err)
+					} else if progress != nil {
 						progress()
 					}
-					return err
 				})
 			}
 		}
-		if err := group.Wait(); err != nil {
+		running.Wait()
+		if err := context.Cause(ctx); err != nil {
 			return err
 		}
 		found, err = e.Collect(results)
@@ -127,9 +130,6 @@ func Reproduce(ctx context.Context, e Experiment, o Options,
 	})
 	if keep != nil {
 		cost.Kept = int(keep.found.Load())
-	}
-	if cause := context.Cause(ctx); cause != nil && errors.Is(err, context.Canceled) {
-		err = cause
 	}
 	program, _ := run.Program() // "" is no identity
 	return outcome.Outcome{
