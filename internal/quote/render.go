@@ -64,8 +64,9 @@ func written(source []byte) (number string, line int) {
 // value, mean, least, most, count and texts take a CSV file, conditions
 // "column=text" that rows have to meet, and (count not) the name of a column:
 // the one number, the mean, the extremes or the texts of the rows chosen; claim
-// takes a claims.json, the ID of a claim and a field of it. The arithmetic is
-// plus, minus, times, over and root; list makes what range can walk.
+// takes a claims.json, the ID of a claim and a field of it, such as interval.mean.
+// The arithmetic is plus, minus, times, over and root; list makes what range can
+// walk.
 func functions(results string) template.FuncMap {
 	numbers := func(f func([]float64) float64) func(string, ...string) (float64, error) {
 		return func(file string, arguments ...string) (float64, error) {

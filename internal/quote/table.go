@@ -79,7 +79,8 @@ func column(folder, file string, arguments []string) ([]float64, error) {
 	return numbers, nil
 }
 
-// claimField is a field of the claim of an ID in a claims.json.
+// claimField is a field of the claim of an ID in a claims.json; one with a dot
+// is a field of a field.
 func claimField(folder, file, id, field string) (any, error) {
 	data, err := os.ReadFile(filepath.Join(folder, filepath.FromSlash(file)))
 	if err != nil {
@@ -93,7 +94,12 @@ func claimField(folder, file, id, field string) (any, error) {
 		if c["id"] != id {
 			continue
 		}
-		if v, ok := c[field]; ok && v != nil {
+		of, end, nested := strings.Cut(field, ".")
+		v := c[of]
+		if parts, _ := v.(map[string]any); nested {
+			v = parts[end]
+		}
+		if v != nil {
 			return v, nil
 		}
 		return nil, fmt.Errorf("%s: the claim %s has no %s", file, id, field)
