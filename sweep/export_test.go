@@ -2,6 +2,7 @@ package sweep
 
 import (
 	"context"
+	"database/sql"
 	"fmt"
 )
 
@@ -22,6 +23,15 @@ func (s *Store) Shift(ctx context.Context) error {
 func (s *Store) Tick(ctx context.Context, shift int64) error {
 	_, err := s.db.ExecContext(ctx, s.sql("UPDATE clock_shift SET shift = $1"), shift)
 	return err
+}
+
+// Hold keeps everybody else from writing to the database until the transaction is ended.
+func (s *Store) Hold(ctx context.Context) (*sql.Tx, error) {
+	tx, err := s.db.BeginTx(ctx, nil)
+	if err == nil {
+		_, err = tx.ExecContext(ctx, "UPDATE trials SET worker = worker")
+	}
+	return tx, err
 }
 
 // Count returns the single number that a question has for an answer.

@@ -132,7 +132,7 @@ func (w Worker) work(ctx context.Context, c Claim) error {
 		return err
 	}
 	log.Warn("dropped", "error", ErrLost)
-	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), patience)
+	last, cancel := outlast(ctx)
 	defer cancel()
 	if err := w.Store.Survived(last, c); err != nil {
 		log.Warn("it stays counted as a loss of its worker", "error", err)
@@ -144,12 +144,8 @@ func (w Worker) work(ctx context.Context, c Claim) error {
 // has ended is recorded even when we are being stopped; else it is given back.
 func (w Worker) record(ctx context.Context, c Claim, log *slog.Logger, result []byte,
 	metrics []Metric, err error) error {
-	until := ctx
-	if ctx.Err() != nil {
-		last, cancel := context.WithTimeout(context.WithoutCancel(ctx), patience)
-		defer cancel()
-		until = last
-	}
+	until, cancel := outlast(ctx)
+	defer cancel()
 	if err == nil {
 		err = w.insist(until, "complete", func(ctx context.Context) error {
 			return w.Store.Complete(ctx, c, result, metrics)
@@ -183,6 +179,18 @@ func (w Worker) record(ctx context.Context, c Claim, log *slog.Logger, result []
 		log.Warn("failed", "error", failure)
 	}
 	return err
+}
+
+// outlast returns a context that ends patience after ctx, whenever that is: a record that was
+// begun is not broken off, or its trial would be nobody's until its lease has passed.
+func outlast(ctx context.Context) (context.Context, context.CancelFunc) {
+	longer, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	stop := context.AfterFunc(ctx, func() {
+		if pause(longer, patience) == nil {
+			cancel()
+		}
+	})
+	return longer, func() { stop(); cancel() }
 }
 
 // beat gives signs of life until ctx ends, and ends it when the trial is lost or
