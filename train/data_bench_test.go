@@ -18,3 +18,14 @@ func BenchmarkFreshBatch(b *testing.B) {
 		}
 	}
 }
+
+// BenchmarkOrder shuffles for a step, at the paper's sizes.
+func BenchmarkOrder(b *testing.B) {
+	batches, err := NewBatches(b.Context(), DefaultConfig())
+	if err != nil {
+		b.Fatal(err)
+	}
+	for k := 1; b.Loop(); k++ {
+		batches.Order(k)
+	}
+}

@@ -8,7 +8,6 @@ import (
 	"fmt"
 
 	"icar/nn"
-	"icar/nn/cuda/device"
 )
 
 // Descend implements nn.Descender: steps of Adam and AdamW are made on the device, beside
@@ -96,7 +95,7 @@ func (d *descending) take(ctx context.Context, k int) (n, t int, err error) {
 			if err != nil {
 				return 0, 0, err
 			}
-			d.dealer = &deckDealer{deck, on, set}
+			d.dealer = &deckDealer{deck: deck, last: d.Last, device: on, set: set}
 			return len(deck.Order(k)), all.T, nil
 		}
 	}
@@ -154,24 +153,3 @@ func (d *descending) Close(ctx context.Context) error {
 	}
 	return err
 }
-
-// deckDealer deals from a set that is on the device.
-type deckDealer struct {
-	deck   nn.Deck
-	device device.Device
-	set    *Set
-}
-
-func (d *deckDealer) deal(_ context.Context, k, n int) (*Set, [][]int, error) {
-	order := make([][]int, n)
-	for i := range order {
-		order[i] = append([]int(nil), d.deck.Order(k+i)...)
-	}
-	return d.set, order, nil
-}
-
-func (d *deckDealer) batch(ctx context.Context, k int) (nn.Batch[float32], error) {
-	return d.deck.Batch(ctx, k)
-}
-
-func (d *deckDealer) close(ctx context.Context) error { return d.set.Release(ctx, d.device) }
