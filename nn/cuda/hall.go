@@ -48,12 +48,21 @@ func (h *halls) join(m *nn.Transformer[float32], state []nn.Tensor[float32], n, 
 // leave ends the part of a member. The last closes the hall.
 func (h *halls) leave(ctx context.Context, m *member) error {
 	h.mu.Lock()
-	defer h.mu.Unlock()
-	empty, err := m.hall.exit(ctx, m)
+	empty := m.hall.exit(m)
 	if empty {
 		h.all = slices.DeleteFunc(h.all, func(a *hall) bool { return a == m.hall })
 	}
-	return err
+	h.mu.Unlock()
+	return m.hall.clear(ctx, m, empty) // which may have to wait for steps, or for a compiler
+}
+
+// others is whether there are runs that make steps, but for those in the hall of a model.
+func (h *halls) others(model *nn.Transformer[float32]) func() bool {
+	return func() bool {
+		h.mu.Lock()
+		defer h.mu.Unlock()
+		return slices.ContainsFunc(h.all, func(a *hall) bool { return a.steppingWithout(model) })
+	}
 }
 
 // hall is where runs of a kind meet to make their steps side by side: a course begins when
@@ -69,6 +78,7 @@ type hall struct {
 	mu      sync.Mutex
 	members []*member
 	busy    bool        // a course is on
+	stepped bool        // there was one that has made steps
 	pace    int         // steps of a course that takes about as long as courseTime
 	timer   *time.Timer // of who has asked first, nil if nobody waits
 	err     error       // after which nothing is known of the runs
@@ -127,13 +137,27 @@ func (h *hall) enter(m *member) {
 	h.members = append(h.members, m)
 }
 
-// exit is for who has nothing asked.
-func (h *hall) exit(ctx context.Context, m *member) (empty bool, err error) {
+// steppingWithout is whether runs make steps here of which none is of a model.
+func (h *hall) steppingWithout(model *nn.Transformer[float32]) bool {
 	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.stepped && !slices.ContainsFunc(h.members, func(m *member) bool {
+		return m.model == model
+	})
+}
+
+// exit is for who has nothing asked. The last leaves the hall empty.
+func (h *hall) exit(m *member) (empty bool) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
 	h.members = slices.DeleteFunc(h.members, func(o *member) bool { return o == m })
-	empty = len(h.members) == 0
 	h.meet()
-	h.mu.Unlock()
+	return len(h.members) == 0
+}
+
+// clear has the seat of who has left be nobody's. Of an empty hall it gives all back to the
+// device.
+func (h *hall) clear(ctx context.Context, m *member, empty bool) (err error) {
 	h.work.Lock()
 	defer h.work.Unlock()
 	if i := slices.Index(h.seated, m); i >= 0 {
@@ -142,7 +166,7 @@ func (h *hall) exit(ctx context.Context, m *member) (empty bool, err error) {
 	if empty && h.trainer != nil {
 		err, h.trainer, h.seated = h.trainer.Close(ctx), nil, nil
 	}
-	return empty, err
+	return err
 }
 
 // room is how many steps there is a use of asking for.
@@ -261,6 +285,7 @@ func (h *hall) begin(asking []*member) {
 		h.mu.Lock()
 		defer h.mu.Unlock()
 		h.busy, h.err = false, errors.Join(h.err, err)
+		h.stepped = h.stepped || took > 0
 		for i, to := range answers {
 			if err != nil {
 				to <- answer{err: err}
@@ -295,7 +320,7 @@ func (h *hall) course(members, asking []*member, courses []Course) ([]answer, ti
 		return nil, 0, err
 	}
 	ctx := context.Background() // nobody's own: those who wait are done at other times
-	refused, err := h.seat(ctx, members, asking)
+	refused, err := h.seat(ctx, members, asking, slices.ContainsFunc(courses, Course.clips))
 	if err != nil {
 		return nil, 0, err
 	}
