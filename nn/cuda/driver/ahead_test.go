@@ -396,8 +396,8 @@ func TestAidesEndWithTheProgram(t *testing.T) {
 		if err := c.Compile(t.Context(), text); err != nil {
 			t.Fatal(err)
 		}
-		one, _ := c.aides.take(t.Context()) // rests for good
-		t.Setenv("ICAR_FAKE_CUDA_COMPILE", "3600000")
+		one, _ := c.aides.take(t.Context())         // rests for good
+		t.Setenv("ICAR_FAKE_CUDA_COMPILE", "60000") // where it is not ended it ends then
 		t.Fatal(c.Compile(t.Context(), text+"//"), one)
 	}
 	t.Setenv("CUDA_CACHE_PATH", t.TempDir())
