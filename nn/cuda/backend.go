@@ -42,6 +42,7 @@ func On(d device.Device) nn.NewBackend {
 // backend is one for a model.
 func (h *halls) backend(model *nn.Transformer[float32]) *Backend {
 	b := &Backend{model, newRuns(h.device, h.compiler, model), newRuns(h.device, h.compiler, model), h}
+	b.runs.others, b.plain.others = h.others(model), h.others(model)
 	b.plain.fold = false
 	return b
 }
@@ -88,10 +89,11 @@ func step(ctx context.Context, r *runs, batch nn.Batch[float32], then func(*plan
 	if batch.Y == nil {
 		return 0, false, errNoTargets
 	}
-	if err := r.prepareBatch(ctx, batch); err != nil {
+	lists := func(p *plan) [][]call { return [][]call{p.begin, p.forward, then(p)} }
+	if err := r.prepareBatch(ctx, batch, lists); err != nil {
 		return 0, false, err
 	}
-	if err := r.launch(ctx, r.plan.begin, r.plan.forward, then(r.plan)); err != nil {
+	if err := r.launch(ctx, lists(r.plan)...); err != nil {
 		return 0, false, err
 	}
 	_, broken, err := r.fate(ctx, 0)
@@ -108,10 +110,11 @@ func step(ctx context.Context, r *runs, batch nn.Batch[float32], then func(*plan
 // Predict implements nn.Backend.
 func (b *Backend) Predict(ctx context.Context, batch nn.Batch[float32]) ([]float32, error) {
 	batch.Y = nil
-	if err := b.plain.prepareBatch(ctx, batch); err != nil {
+	lists := func(p *plan) [][]call { return [][]call{p.forward} }
+	if err := b.plain.prepareBatch(ctx, batch, lists); err != nil {
 		return nil, err
 	}
-	if err := b.plain.launch(ctx, b.plain.plan.forward); err != nil {
+	if err := b.plain.launch(ctx, lists(b.plain.plan)...); err != nil {
 		return nil, err
 	}
 	out, err := b.plain.output(ctx, 0)
@@ -124,12 +127,13 @@ func (b *Backend) Predict(ctx context.Context, batch nn.Batch[float32]) ([]float
 	return out, nil
 }
 
-// prepareBatch brings a batch and the parameters to the device.
-func (r *runs) prepareBatch(ctx context.Context, batch nn.Batch[float32]) error {
+// prepareBatch brings a batch, the parameters, and the kernels of some lists to the device.
+func (r *runs) prepareBatch(ctx context.Context, batch nn.Batch[float32],
+	lists func(*plan) [][]call) error {
 	if err := batch.Check(r.models[0].Config()); err != nil {
 		return err
 	}
-	if err := r.prepare(ctx, batch.N, batch.T, 1); err != nil {
+	if err := r.prepare(ctx, batch.N, batch.T, 1, lists); err != nil {
 		return err
 	}
 	if err := r.sendModel(ctx, 0); err != nil {

@@ -88,7 +88,7 @@ func newFoldedRig(t *testing.T, c foldedCase, count int) foldedRig {
 	rig.errors = p.zeros(rigErrors)
 	rig.calls = p.foldedEnds(rig.m, rig.slots, rig.errors, nil)
 	ctx := context.Background()
-	if err := r.load(ctx, p); err != nil {
+	if err := r.load(ctx, p.kernels); err != nil {
 		t.Fatal(err)
 	}
 	base, err := r.device.Alloc(ctx, p.bytes*count)

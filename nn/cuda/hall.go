@@ -10,51 +10,7 @@ import (
 	"time"
 
 	"icar/nn"
-	"icar/nn/cuda/device"
 )
-
-// halls are where runs meet, by their shape. They are used from many goroutines.
-type halls struct {
-	device   device.Device
-	compiler *compiler
-	patience time.Duration
-
-	mu  sync.Mutex
-	all []*hall
-}
-
-// kind is what runs side by side have in common.
-type kind struct {
-	config nn.Config
-	n, t   int
-}
-
-// join makes a model, with the state of its optimiser, one that steps side by side with
-// others of its kind.
-func (h *halls) join(m *nn.Transformer[float32], state []nn.Tensor[float32], n, t int) *member {
-	k := kind{m.Config(), n, t}
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	i := slices.IndexFunc(h.all, func(a *hall) bool { return a.kind == k && a.open() })
-	if i < 0 {
-		i = len(h.all)
-		h.all = append(h.all, newHall(h, k, m))
-	}
-	entering := &member{hall: h.all[i], model: m, state: state}
-	entering.hall.enter(entering)
-	return entering
-}
-
-// leave ends the part of a member. The last closes the hall.
-func (h *halls) leave(ctx context.Context, m *member) error {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	empty, err := m.hall.exit(ctx, m)
-	if empty {
-		h.all = slices.DeleteFunc(h.all, func(a *hall) bool { return a == m.hall })
-	}
-	return err
-}
 
 // hall is where runs of a kind meet to make their steps side by side: a course begins when
 // all of them have asked for steps. Whoever lets the others wait for longer than a moment,
@@ -69,6 +25,7 @@ type hall struct {
 	mu      sync.Mutex
 	members []*member
 	busy    bool        // a course is on
+	stepped bool        // there was one that has made steps
 	pace    int         // steps of a course that takes about as long as courseTime
 	timer   *time.Timer // of who has asked first, nil if nobody waits
 	err     error       // after which nothing is known of the runs
@@ -127,13 +84,27 @@ func (h *hall) enter(m *member) {
 	h.members = append(h.members, m)
 }
 
-// exit is for who has nothing asked.
-func (h *hall) exit(ctx context.Context, m *member) (empty bool, err error) {
+// steppingWithout is whether runs make steps here of which none is of a model.
+func (h *hall) steppingWithout(model *nn.Transformer[float32]) bool {
 	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.stepped && !slices.ContainsFunc(h.members, func(m *member) bool {
+		return m.model == model
+	})
+}
+
+// exit is for who has nothing asked. The last leaves the hall empty.
+func (h *hall) exit(m *member) (empty bool) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
 	h.members = slices.DeleteFunc(h.members, func(o *member) bool { return o == m })
-	empty = len(h.members) == 0
 	h.meet()
-	h.mu.Unlock()
+	return len(h.members) == 0
+}
+
+// clear has the seat of who has left be nobody's. Of an empty hall it gives all back to the
+// device.
+func (h *hall) clear(ctx context.Context, m *member, empty bool) (err error) {
 	h.work.Lock()
 	defer h.work.Unlock()
 	if i := slices.Index(h.seated, m); i >= 0 {
@@ -142,7 +113,7 @@ func (h *hall) exit(ctx context.Context, m *member) (empty bool, err error) {
 	if empty && h.trainer != nil {
 		err, h.trainer, h.seated = h.trainer.Close(ctx), nil, nil
 	}
-	return empty, err
+	return err
 }
 
 // room is how many steps there is a use of asking for.
@@ -261,6 +232,7 @@ func (h *hall) begin(asking []*member) {
 		h.mu.Lock()
 		defer h.mu.Unlock()
 		h.busy, h.err = false, errors.Join(h.err, err)
+		h.stepped = h.stepped || took > 0
 		for i, to := range answers {
 			if err != nil {
 				to <- answer{err: err}
@@ -295,7 +267,7 @@ func (h *hall) course(members, asking []*member, courses []Course) ([]answer, ti
 		return nil, 0, err
 	}
 	ctx := context.Background() // nobody's own: those who wait are done at other times
-	refused, err := h.seat(ctx, members, asking)
+	refused, err := h.seat(ctx, members, asking, slices.ContainsFunc(courses, Course.clips))
 	if err != nil {
 		return nil, 0, err
 	}

@@ -156,6 +156,20 @@ func (p *plan) ofStep(clip bool) [][]call {
 	return [][]call{p.forward, p.backward, p.descend}
 }
 
+// ofCourse are the calls of a course: what is before its steps, and those of a step.
+func (p *plan) ofCourse(clip bool) [][]call { return append(p.ofStep(clip), p.begin) }
+
+// kernelsOf are the kernels of lists of calls.
+func (p *plan) kernelsOf(lists ...[]call) (some []*ptx.Kernel) {
+	for _, k := range p.kernels {
+		of := func(c call) bool { return c.kernel == k.Name() }
+		if slices.ContainsFunc(lists, func(l []call) bool { return slices.ContainsFunc(l, of) }) {
+			some = append(some, k)
+		}
+	}
+	return some
+}
+
 // sides is 1 if parameters have two places, which steps take in turns, else 0.
 func (p *plan) sides() int {
 	if p.folds {

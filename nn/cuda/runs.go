@@ -7,11 +7,13 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"maps"
 	"math"
 	"slices"
 
 	"icar/nn"
 	"icar/nn/cuda/device"
+	"icar/nn/cuda/ptx"
 )
 
 // mostEmbed is the largest D: a thread has three vectors of that many numbers in its
@@ -44,6 +46,7 @@ type runs struct {
 	side     []int // parity of the steps that were made, of each run
 	plan     *plan
 	compiler *compiler
+	others   func() bool // whether other runs could make steps meanwhile, nil for no
 	kernels  map[string]device.Kernel
 	binding  binding
 	batch    Set               // that of send
@@ -55,16 +58,18 @@ func newRuns(d device.Device, l *compiler, models ...*nn.Transformer[float32]) r
 		side: make([]int, len(models))}
 }
 
-// prepare makes room for batches of n sequences of length t and for steps.
-func (r *runs) prepare(ctx context.Context, n, t, steps int) error {
+// prepare makes room for batches of n sequences of length t and for steps, and loads the
+// kernels of some lists.
+func (r *runs) prepare(ctx context.Context, n, t, steps int, lists func(*plan) [][]call) error {
 	if p := r.plan; p != nil && p.n == n && p.t == t && p.steps >= steps {
-		return nil
+		return r.load(ctx, p.kernelsOf(lists(p)...))
 	}
 	if err := r.close(ctx); err != nil {
 		return err
 	}
 	p := newPlan(r.models[0], n, t, steps, r.busy, r.fold)
-	if err := r.load(ctx, p); err != nil {
+	r.kernels = nil
+	if err := r.load(ctx, p.kernelsOf(lists(p)...)); err != nil {
 		return err
 	}
 	base, err := r.device.Alloc(ctx, p.bytes*len(r.models))
@@ -92,10 +97,27 @@ func inOrder(n int) []int {
 	return all
 }
 
-// load finds the kernels of p, which depend on the model alone.
-func (r *runs) load(ctx context.Context, p *plan) (err error) {
-	r.kernels, err = r.compiler.load(ctx, r.device, p.kernels)
-	return err
+// load has some kernels be there, which depend on the model alone. Others of the plan are not
+// compiled before they are wanted: a prediction needs a third of them.
+func (r *runs) load(ctx context.Context, some []*ptx.Kernel) error {
+	var missing []*ptx.Kernel
+	for _, k := range some {
+		if _, there := r.kernels[k.Name()]; !there {
+			missing = append(missing, k)
+		}
+	}
+	if len(missing) == 0 {
+		return nil
+	}
+	loaded, err := r.compiler.load(ctx, r.device, demand{missing, r.others})
+	if err != nil {
+		return err
+	}
+	if r.kernels == nil {
+		r.kernels = map[string]device.Kernel{}
+	}
+	maps.Copy(r.kernels, loaded)
+	return nil
 }
 
 // close releases the runs' memory, not the kernels and the data.

@@ -11,8 +11,10 @@ import (
 // seat has a run of the trainer for each of those who ask. Who left leaves a run to the
 // next who comes; if there is none, or if most are nobody's, a trainer of all members takes
 // the place of the last. Who is refused is so because the device has no memory for that.
-// After another error nothing is known of the runs. Its caller holds work.
-func (h *hall) seat(ctx context.Context, members, asking []*member) (refused, err error) {
+// After another error nothing is known of the runs. Clip is whether a gradient will be
+// clipped. Its caller holds work.
+func (h *hall) seat(ctx context.Context, members, asking []*member, clip bool) (
+	refused, err error) {
 	live := len(h.seated)
 	for _, m := range h.seated {
 		if m == nil {
@@ -25,7 +27,7 @@ func (h *hall) seat(ctx context.Context, members, asking []*member) (refused, er
 		}
 		i := slices.Index(h.seated, nil)
 		if i < 0 {
-			return h.reseat(ctx, members)
+			return h.reseat(ctx, members, clip)
 		}
 		h.trainer.runs.models[i] = m.model
 		if err := h.trainer.Send(ctx, i, m.state); err != nil {
@@ -35,7 +37,7 @@ func (h *hall) seat(ctx context.Context, members, asking []*member) (refused, er
 		live++
 	}
 	if 2*live < len(h.seated) {
-		_, err = h.reseat(ctx, members) // it does without
+		_, err = h.reseat(ctx, members, clip) // it does without
 	}
 	return nil, err
 }
@@ -45,13 +47,14 @@ type inMemory [3][]float32
 
 // reseat makes a trainer of all members, with what their steps have made so far. The last is
 // there until the next is.
-func (h *hall) reseat(ctx context.Context, members []*member) (refused, err error) {
+func (h *hall) reseat(ctx context.Context, members []*member, clip bool) (refused,
+	err error) {
 	models := make([]*nn.Transformer[float32], len(members))
 	for i, m := range members {
 		models[i] = m.model
 	}
-	trainer, err := newTrainer(ctx, h.halls.device, h.halls.compiler, Shape{h.n, h.t, longest},
-		models)
+	trainer, err := newTrainer(ctx, h.halls.device, h.halls.compiler, h.halls.others(models[0]),
+		clip, Shape{h.n, h.t, longest}, models)
 	if err != nil {
 		return err, nil
 	}

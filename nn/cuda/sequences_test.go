@@ -150,7 +150,7 @@ func runSequences(t *testing.T, f plainFolded) (loss float64, dw, dp []float64) 
 		check(r.write(ctx, 0, positions[0], narrow(f.p)))
 	}
 	check(r.send(ctx, f.batch))
-	check(r.load(ctx, p))
+	check(r.load(ctx, p.kernels))
 	check(r.launch(ctx, list))
 	sum := func(s span, n int) []float64 {
 		v, err := r.read(ctx, 0, s)

@@ -54,6 +54,8 @@ type Course struct {
 	Order [][]int
 }
 
+func (c Course) clips() bool { return c.Clip > 0 }
+
 // Outcome is what came of a course.
 type Outcome struct {
 	// Losses are those of the steps that were made, each before the step. If there are
@@ -67,7 +69,7 @@ type Outcome struct {
 func NewTrainer(ctx context.Context, d device.Device, s Shape,
 	models ...*nn.Transformer[float32]) (*Trainer, error) {
 	own := new(compiler)
-	t, err := newTrainer(ctx, d, own, s, models)
+	t, err := newTrainer(ctx, d, own, nil, false, s, models)
 	if err != nil {
 		return nil, errors.Join(err, own.unload(context.WithoutCancel(ctx), d))
 	}
@@ -75,9 +77,10 @@ func NewTrainer(ctx context.Context, d device.Device, s Shape,
 	return t, nil
 }
 
-// newTrainer returns one with the kernels of a compiler.
-func newTrainer(ctx context.Context, d device.Device, l *compiler, s Shape,
-	models []*nn.Transformer[float32]) (*Trainer, error) {
+// newTrainer returns one with the kernels of a compiler, those of steps that clip or of steps
+// that do not; others is that of [demand].
+func newTrainer(ctx context.Context, d device.Device, l *compiler, others func() bool, clip bool,
+	s Shape, models []*nn.Transformer[float32]) (*Trainer, error) {
 	if len(models) == 0 {
 		return nil, errors.New("there are no models to train: give one or more")
 	}
@@ -95,8 +98,9 @@ func newTrainer(ctx context.Context, d device.Device, l *compiler, s Shape,
 			"or more of each", s.Steps, s.N, s.T)
 	}
 	r := newRuns(d, l, models...)
+	r.others = others
 	t := &Trainer{runs: &r, shape: s, graphs: map[bool]device.Graph{}}
-	err := r.prepare(ctx, s.N, s.T, s.Steps)
+	err := r.prepare(ctx, s.N, s.T, s.Steps, func(p *plan) [][]call { return p.ofCourse(clip) })
 	for i := 0; i < len(models) && err == nil; i++ {
 		err = r.sendModel(ctx, i)
 	}
@@ -159,7 +163,7 @@ func (t *Trainer) Steps(ctx context.Context, courses []Course) ([]Outcome, error
 	if err != nil {
 		return nil, err
 	}
-	clip := false
+	clip := slices.ContainsFunc(courses, Course.clips)
 	for i, c := range courses {
 		if len(c.Rates) == 0 {
 			err = t.sendIdle(ctx, i, courses)
@@ -169,7 +173,6 @@ func (t *Trainer) Steps(ctx context.Context, courses []Course) ([]Outcome, error
 		if err != nil {
 			return nil, err
 		}
-		clip = clip || c.Clip > 0
 	}
 	graph, err := t.graph(ctx, clip)
 	if err != nil {
@@ -269,6 +272,9 @@ func (t *Trainer) graph(ctx context.Context, clip bool) (device.Graph, error) {
 		return g, nil
 	}
 	r, p := t.runs, t.runs.plan
+	if err := r.load(ctx, p.kernelsOf(p.ofCourse(clip)...)); err != nil {
+		return 0, err
+	}
 	g, err := r.device.Record(ctx, p.work(r.kernels, r.binding, p.ofStep(clip)...))
 	if err == nil {
 		t.graphs[clip] = g

@@ -48,6 +48,15 @@ type Device interface {
 	Close() error
 }
 
+// Compiler is a device whose kernels can be compiled beside what it does.
+type Compiler interface {
+	// Compile compiles a text of PTX, so that a Load of the same text takes a moment, and
+	// returns when it is compiled. It is called from any goroutine at any time, the device's
+	// other calls being on or not. An error, errors.ErrUnsupported where nothing can be
+	// compiled in this way, means no more than that Load has to do it all.
+	Compile(ctx context.Context, text string) error
+}
+
 // Properties is what a plan of kernels has to know of a device.
 type Properties struct {
 	Name            string

@@ -2,11 +2,13 @@ package device
 
 import (
 	"context"
+	"errors"
 	"sync"
 )
 
 // Share returns d for any number of goroutines: what they ask for is done one after the
-// other, in the order in which they ask.
+// other, in the order in which they ask. It is a [Compiler], which waits for nothing else, as
+// far as d is one.
 func Share(d Device) Device { return &shared{device: d} }
 
 type shared struct {
@@ -25,6 +27,15 @@ func (s *shared) Properties() Properties { return s.device.Properties() }
 func (s *shared) Load(ctx context.Context, text string, entries ...string) (Module, error) {
 	defer s.hold()()
 	return s.device.Load(ctx, text, entries...)
+}
+
+// Compile implements Compiler, and holds nobody up.
+func (s *shared) Compile(ctx context.Context, text string) error {
+	c, able := s.device.(Compiler)
+	if !able {
+		return errors.ErrUnsupported
+	}
+	return c.Compile(ctx, text)
 }
 
 func (s *shared) Unload(ctx context.Context, m Module) error {

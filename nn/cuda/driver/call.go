@@ -55,6 +55,9 @@ func (c *Card) is(err error, number uint32) bool {
 
 // number makes calls and returns what they have written to slot 0.
 func (c *Card) number(ctx context.Context, calls ...call) (uint64, error) {
+	if c.lost != nil {
+		return 0, c.lost
+	}
 	clear(c.worker.Memory()[:8])
 	if err := c.run(ctx, calls...); err != nil {
 		return 0, err
@@ -79,6 +82,9 @@ func (c *Card) run(ctx context.Context, calls ...call) error {
 		return nil
 	}
 	failed := code{number: uint32(done[len(done)-1]), name: calls[len(calls)-left].name}
+	if failed.number == outOfMemory && c.aides != nil && c.aides.endAll() {
+		return c.run(ctx, calls[len(calls)-left:]...) // in the memory that they had
+	}
 	if failed.means, err = c.explain(ctx, failed.number); err != nil {
 		return err
 	}

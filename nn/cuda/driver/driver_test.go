@@ -35,7 +35,7 @@ func TestMain(m *testing.M) {
 }
 
 // fake makes the fake the machine's driver, with a fault.
-func fake(t *testing.T, fault string) {
+func fake(t testing.TB, fault string) {
 	t.Helper()
 	needs.Programs(t, "gcc", "gcc")
 	file := filepath.Join(library, "libcuda.so.1")

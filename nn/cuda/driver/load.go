@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"regexp"
 	"strings"
+	"time"
 
 	"icar/nn/cuda/device"
 	"icar/nn/cuda/foreign"
@@ -28,6 +29,9 @@ const logSize = 4 << 10
 // Load implements device.Device: the driver compiles the text for the card, and keeps
 // what it has compiled in a cache on disk.
 func (c *Card) Load(ctx context.Context, text string, entries ...string) (device.Module, error) {
+	if c.lost != nil {
+		return device.Module{}, c.lost
+	}
 	kernels := make([]*kernel, len(entries))
 	for i, name := range entries {
 		sizes, err := parameters(text, name)
@@ -48,6 +52,7 @@ func (c *Card) Load(ctx context.Context, text string, entries ...string) (device
 	binary.LittleEndian.PutUint64(memory[8:], errorLog|errorLogSize<<32)
 	binary.LittleEndian.PutUint64(memory[16:], c.worker.Address(slots))
 	binary.LittleEndian.PutUint64(memory[24:], logSize-1)
+	start := time.Now()
 	module, err := c.number(ctx, call{"cuModuleLoadDataEx", words(c.slot(0),
 		c.worker.Address(textAt), 2, c.slot(1), c.slot(2))})
 	if err != nil {
@@ -55,6 +60,9 @@ func (c *Card) Load(ctx context.Context, text string, entries ...string) (device
 			err = fmt.Errorf("%w: %s", err, strings.Join(strings.Fields(log), " "))
 		}
 		return device.Module{}, fmt.Errorf("the NVIDIA driver cannot compile the kernels: %w", err)
+	}
+	if c.aides != nil {
+		c.aides.loaded(text, time.Since(start))
 	}
 	m := device.Module{ID: module}
 	for i, name := range entries {

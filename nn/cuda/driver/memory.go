@@ -32,15 +32,22 @@ func (c *Card) Alloc(ctx context.Context, bytes int) (device.Pointer, error) {
 	return device.Pointer(at), nil
 }
 
+// free returns how much memory the card has left, of how much, in bytes.
+func (c *Card) free(ctx context.Context) (free, total uint64, err error) {
+	err = c.run(ctx, call{"cuMemGetInfo_v2", words(c.slot(0), c.slot(1))})
+	return c.read(0), c.read(1), err
+}
+
 // full says how much memory is missing.
 func (c *Card) full(ctx context.Context, bytes int) error {
-	if err := c.run(ctx, call{"cuMemGetInfo_v2", words(c.slot(0), c.slot(1))}); err != nil {
+	free, total, err := c.free(ctx)
+	if err != nil {
 		return err
 	}
 	mib := func(n uint64) float64 { return float64(n) / (1 << 20) }
 	return fmt.Errorf("the memory of the card, %s, is full: %.0f MiB were asked for, and %.0f of "+
 		"%.0f are free; end what else uses it (nvidia-smi lists that), or use a smaller --batch",
-		c.properties.Name, mib(uint64(bytes)), mib(c.read(0)), mib(c.read(1)))
+		c.properties.Name, mib(uint64(bytes)), mib(free), mib(total))
 }
 
 // find returns where the allocation that begins at an address is in the list, or would be.

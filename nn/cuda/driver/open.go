@@ -18,7 +18,7 @@ var places = []string{
 // least is the compute capability that the kernels are written for: Volta, of 2017.
 var least = [2]int{7, 0}
 
-// Card is an open card. It is used from one goroutine at a time.
+// Card is an open card. It is used from one goroutine at a time, but for Compile.
 type Card struct {
 	worker     *foreign.Worker
 	functions  map[string]uint64
@@ -31,6 +31,7 @@ type Card struct {
 	kernels map[device.Kernel]*kernel
 	graphs  map[device.Graph]bool
 	lost    error
+	aides   *aides // nil of an aide
 }
 
 var _ device.Device = (*Card)(nil)
@@ -48,6 +49,16 @@ func (e absent) Is(target error) bool { return target == device.ErrAbsent }
 // The error is one line that says what is missing: the system, glibc, the driver, or a
 // card, which are [device.ErrAbsent]; a function of the driver, or the card's age.
 func Open(ctx context.Context, o Options) (*Card, error) {
+	c, err := start(ctx, o)
+	if err != nil {
+		return nil, err
+	}
+	c.aides = aidesFor(o)
+	return c, nil
+}
+
+// start opens one that has no aides.
+func start(ctx context.Context, o Options) (*Card, error) {
 	w, err := foreign.Start(ctx, o)
 	if err != nil {
 		return nil, absent{err}
@@ -135,5 +146,13 @@ func (c *Card) look(ctx context.Context) error {
 // Properties implements device.Device.
 func (c *Card) Properties() device.Properties { return c.properties }
 
-// Close implements device.Device: the driver takes back what the process held.
-func (c *Card) Close() error { return c.worker.Close() }
+// Close implements device.Device: the driver takes back what the processes held.
+func (c *Card) Close() error {
+	if c.lost == nil {
+		c.lost = fmt.Errorf("%w: it was closed", device.ErrLost)
+	}
+	if c.aides != nil {
+		c.aides.endAll()
+	}
+	return c.worker.Close()
+}

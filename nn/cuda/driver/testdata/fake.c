@@ -8,7 +8,18 @@
    add(p, value, n) adds it to them.
 
    ICAR_FAKE_CUDA names a fault: none, nodevice, old, full (memory of 1 MiB), jit, small
-   (shared memory of 48 KiB), and of the third launch hang, crash, end, lost. */
+   (shared memory of 48 KiB), and of the third launch hang, crash, end, lost. The others are
+   of processes that start after a first one: beside-start does not start, beside-fail,
+   beside-hang, beside-crash do not compile.
+
+   What is compiled is kept in the folder CUDA_CACHE_PATH, by the text, and found there by
+   every process, unless CUDA_CACHE_DISABLE is 1. The file log in it has a line for every
+   start, hit, and begin and end of a compilation, with the process and the text. Compilations
+   take ICAR_FAKE_CUDA_COMPILE milliseconds; with ICAR_FAKE_CUDA_TOGETHER = n they end n at a
+   time, once so many have begun. The context of every process takes ICAR_FAKE_CUDA_CONTEXT
+   MiB of the card's memory as long as it lives, of ICAR_FAKE_CUDA_MEMORY. */
+#include <fcntl.h>
+#include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -34,6 +45,90 @@ static void crash(const char *what)
 	abort();
 }
 
+/* The log and the cache. */
+static long setting(const char *name)
+{
+	const char *v = getenv(name);
+	return v ? atol(v) : 0;
+}
+
+static const char *folder(void) { return getenv("CUDA_CACHE_PATH"); }
+
+static char *in(const char *file)
+{
+	static char path[4096];
+	snprintf(path, sizeof path, "%s/%s", folder(), file);
+	return path;
+}
+
+static uint64_t key(const char *text)
+{
+	uint64_t h = 14695981039346656037u;
+	for (; *text; text++)
+		h = (h ^ (unsigned char)*text) * 1099511628211u;
+	return h;
+}
+
+/* Writes a line, at once, to the end of the log. */
+static void note(const char *what, uint64_t of)
+{
+	char line[100];
+	int n = snprintf(line, sizeof line, "%s %d %016llx\n", what, getpid(), (word)of), f;
+	if (!folder())
+		return;
+	if ((f = open(in("log"), O_WRONLY | O_CREAT | O_APPEND, 0600)) < 0 || write(f, line, n) != n)
+		crash("no log");
+	close(f);
+}
+
+/* Returns the number of a process's first line of a kind among all of them, and how many
+   there are; of a process that is 0, of those that live. */
+static int line(const char *kind, int process, uint64_t of, int *count)
+{
+	char what[100];
+	int first = -1, n = 0, pid;
+	word key;
+	FILE *f = folder() ? fopen(in("log"), "r") : 0;
+	while (f && fscanf(f, "%99s %d %llx", what, &pid, &key) == 3) {
+		if (strcmp(what, kind) || !process && kill(pid, 0))
+			continue;
+		if (pid == process && key == of)
+			first = n;
+		n++;
+	}
+	if (f)
+		fclose(f);
+	if (count)
+		*count = n;
+	return first;
+}
+
+/* Says whether another process has started before. */
+static int beside(void) { return line("start", getpid(), 0, 0) > 0; }
+
+static void compile(const char *text)
+{
+	int together = setting("ICAR_FAKE_CUDA_TOGETHER"), begun = 0, cached;
+	uint64_t k = key(text);
+	char name[32];
+	snprintf(name, sizeof name, "%016llx", (word)k);
+	cached = folder() && !(getenv("CUDA_CACHE_DISABLE") && setting("CUDA_CACHE_DISABLE") == 1);
+	if (cached && !access(in(name), F_OK)) {
+		note("hit", k);
+		return;
+	}
+	note("begin", k);
+	if (together) {
+		int own = line("begin", getpid(), k, 0);
+		for (; begun < (own / together + 1) * together; usleep(1000))
+			line("begin", -1, 0, &begun);
+	}
+	usleep(1000 * setting("ICAR_FAKE_CUDA_COMPILE"));
+	note("end", k);
+	if (cached)
+		close(open(in(name), O_WRONLY | O_CREAT, 0600));
+}
+
 /* Memory. */
 static struct { char *at; size_t bytes; } held[4096];
 static int holds;
@@ -47,7 +142,21 @@ static void inside(uint64_t p, size_t n)
 	crash("an access outside of memory");
 }
 
-static size_t total(void) { return fault("full") ? 1 << 20 : (size_t)1 << 30; }
+static size_t total(void)
+{
+	size_t mib = setting("ICAR_FAKE_CUDA_MEMORY");
+	return mib ? mib << 20 : fault("full") ? 1 << 20 : (size_t)1 << 30;
+}
+
+/* What the other processes leave. */
+static size_t left(void)
+{
+	int others = 0;
+	size_t each = (size_t)setting("ICAR_FAKE_CUDA_CONTEXT") << 20;
+	if (each)
+		line("start", 0, 0, &others);
+	return each * others > total() ? 0 : total() - each * others;
+}
 
 /* Kernels: a module is its text. */
 static struct function {
@@ -81,7 +190,14 @@ static void drain(void)
 	stream.n = 0;
 }
 
-result cuInit(unsigned flags) { return fault("nodevice") ? 100 : 0; }
+result cuInit(unsigned flags)
+{
+	note("start", 0);
+	if (fault("beside-start") && beside())
+		return 999;
+	return fault("nodevice") ? 100 : 0;
+}
+
 result cuDriverGetVersion(int *v) { *v = 12040; return 0; }
 result cuDeviceGetCount(int *n) { *n = 1; return 0; }
 result cuDeviceGet(int *d, int i) { *d = CARD; return i; }
@@ -170,6 +286,13 @@ result cuModuleLoadDataEx(void **m, const char *text, unsigned n, int *options, 
 			" Unknown symbol 'nonsense'\n");
 		return 218;
 	}
+	if (fault("beside-fail") && beside())
+		return 218;
+	if (fault("beside-crash") && beside())
+		crash("the compiler has met a fault");
+	while (fault("beside-hang") && beside())
+		pause();
+	compile(text);
 	*m = (void *)(uint64_t)(0x1000 + ++modules);
 	return 0;
 }
@@ -195,11 +318,11 @@ result cuFuncSetAttribute(struct function *f, int a, int v)
 	return a != 8;
 }
 
-result cuMemGetInfo_v2(size_t *free, size_t *all) { *all = total(); *free = *all - used; return 0; }
+result cuMemGetInfo_v2(size_t *free, size_t *all) { *all = total(); *free = left() < used ? 0 : left() - used; return 0; }
 
 result cuMemAlloc_v2(uint64_t *p, size_t n)
 {
-	if (used + n > total() || holds == 4096)
+	if (used + n > left() || holds == 4096)
 		return 2;
 	used += n;
 	held[holds].at = aligned_alloc(256, (n + 255) / 256 * 256);
