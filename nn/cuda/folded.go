@@ -10,7 +10,7 @@ import (
 // The heads of FullHeads need no queries, keys and values. With x̃ = [x; 1], W̃ = [W b],
 //
 //	M_h = W̃_kᵀ W̃_q/√D  (E, E)   s_ij = x̃_jᵀ M_h x̃_i
-//	U_h = W_o W̃_v       (D, E)   o_i = Σ_h U_h Σ_j a_ij x̃_j + b_o
+//	U_h = W_o W̃_v       (D, E)   o_i = Σ_h U_h Σ_j a_ij p_ij x̃_j + b_o
 //
 // and in a first layer, where a token is repeated D/c times, equal coordinates are one:
 // columns of W̃ add up, and E is c + 1 in place of D + 1. See fold.go of package nn.

@@ -12,7 +12,8 @@ import (
 
 // TestSequencesGiveTheGradientOfFoldedWeights compares what the kernels of sequences sum
 // with the differences of the loss: for all parts of a model, batches that do not fill a
-// block, lengths that do not fill a tile, heads that do not fill a group.
+// block, lengths that do not fill a tile, or whose tiles do not fill a round of warps, heads
+// that do not fill a group, several that are too wide for one.
 func TestSequencesGiveTheGradientOfFoldedWeights(t *testing.T) {
 	augmented := nn.Config{Width: 6, Embed: 6, Depth: 1, Heads: 1, Attention: nn.LinearAttention,
 		Norm: true, Residual: true, Coords: 2}
@@ -33,15 +34,20 @@ func TestSequencesGiveTheGradientOfFoldedWeights(t *testing.T) {
 	two.Width, two.Embed, two.Heads, two.Attention = 7, 7, 3, nn.SoftmaxAttention
 	odd := augmented
 	odd.Width, odd.Embed, odd.MLP = 5, 5, 1
+	narrow, apart := added, softOne
+	narrow.Width, narrow.Embed, narrow.Coords, narrow.MLP = 1, 4, 1, 0
+	apart.Width, apart.Embed, apart.Heads = 13, 13, 2
 	for name, s := range map[string]struct {
 		nn.Config
 		n, t, together int
 	}{
-		"augmented": {augmented, 11, 6, 1}, "deep": {deep, 9, 6, 1}, "added": {added, 9, 5, 1},
+		"augmented": {augmented, 11, 6, 1}, "deep": {deep, 9, 7, 1}, "added": {added, 9, 5, 1},
 		"plain": {plain, 11, 6, 4}, "softmax": {soft, 9, 6, 4}, "many": {many, 9, 6, 4},
 		"bare": {bare, 11, 6, 4}, "one": {one, 11, 6, 1}, "one softly": {softOne, 11, 6, 1},
 		"square": {square, 9, 7, 4}, "eight": {eight, 9, 6, 8}, "two": {two, 9, 6, 2},
 		"odd units": {odd, 9, 6, 1}, "long": {one, 2, 37, 1}, "many warps": {two, 1, 33, 2},
+		"a round of warps that is not full": {one, 1, 21, 1}, "narrow": {narrow, 2, 5, 1},
+		"wide heads": {apart, 2, 5, 1},
 	} {
 		t.Run(name, func(t *testing.T) { holdSequences(t, s.Config, s.n, s.t, s.together) })
 	}
@@ -167,4 +173,49 @@ func runSequences(t *testing.T, f plainFolded) (loss float64, dw, dp []float64) 
 	}
 	losses := sum(m.errors, 1)[0]
 	return losses / float64(f.batch.N*f.batch.T*f.config.Coords), dw, dp
+}
+
+// TestSequencesAreWhereHeadsAreFew looks at the models that take this path.
+func TestSequencesAreWhereHeadsAreFew(t *testing.T) {
+	softmax := nn.Config{Width: 5, Embed: 15, Depth: 1, Heads: 8, Length: 64, Coords: 5, MLP: 4,
+		Norm: true, Residual: true, Attention: nn.SoftmaxAttention, Position: nn.ProductPosition}
+	deep := softmax
+	deep.Depth, deep.Heads, deep.Attention = 4, 1, nn.LinearAttention
+	deep.Position = nn.AdditivePosition
+	added := deep
+	added.Depth = 1
+	for _, c := range []nn.Config{softmax, deep, added} {
+		if !foldable(c, mostLength) || foldable(c, mostLength+1) {
+			t.Errorf("%+v is folded otherwise than up to %d tokens", c, mostLength)
+		}
+		for what, change := range map[string]func(c *nn.Config){
+			"wide tokens":               func(c *nn.Config) { c.Embed = 16 },
+			"a norm before the mixer":   func(c *nn.Config) { c.PreNorm = true },
+			"a norm before the MLP":     func(c *nn.Config) { c.MLPNorm = true },
+			"a norm before the readout": func(c *nn.Config) { c.FinalNorm = true },
+			"split heads":               func(c *nn.Config) { c.Mixer = nn.MultiHead{}.Name() },
+			"a mixer of one's own":      func(c *nn.Config) { c.Mixing = nn.FullHeads{} },
+			"layers of several heads":   func(c *nn.Config) { c.Depth, c.Heads = 2, 2 },
+			"layers with a softmax": func(c *nn.Config) {
+				c.Depth, c.Attention = 2, nn.SoftmaxAttention
+			},
+			"layers with product position": func(c *nn.Config) {
+				c.Depth, c.Position = 2, nn.ProductPosition
+			},
+		} {
+			other := c
+			if change(&other); foldable(other, mostLength) {
+				t.Errorf("with %s, %+v is folded", what, other)
+			}
+		}
+	}
+	for what, change := range map[string]func(c *nn.Config){
+		"several heads": func(c *nn.Config) { c.Heads = 2 },
+		"a softmax":     func(c *nn.Config) { c.Attention = nn.SoftmaxAttention },
+	} {
+		other := added
+		if change(&other); foldable(other, mostLength) {
+			t.Errorf("with positions added and %s, %+v is folded", what, other)
+		}
+	}
 }
