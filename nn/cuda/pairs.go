@@ -141,8 +141,7 @@ func (b block) pair(m ptx.U32) (i, j ptx.U32) {
 
 // packedRow is the place of a pair among the rows of P, which are heads long.
 func (b block) packedRow(i, j ptx.U32) ptx.U32 {
-	k := b.Shr(i, 2)
-	key := b.Add(b.Shl(b.Mul(k, b.Add(k, next)), 1), j)
+	key := b.Add(firstKey(b.Kernel, b.Shr(i, 2)), j)
 	return b.Add(b.Shl(key, 2), b.And(i, ptx.Int(3)))
 }
 
