@@ -54,6 +54,45 @@ func TestSequencesGiveTheGradientOfFoldedWeights(t *testing.T) {
 }
 
 func holdSequences(t *testing.T, c nn.Config, n, length, together int) {
+	f := drawFolded(t, c, n, length)
+	if f.pack.together != together {
+		t.Fatalf("%d heads are together, not %d", f.pack.together, together)
+	}
+	loss, dw, dp := runSequences(t, f)
+	if want := f.loss(); math.Abs(loss-want) > 1e-5*want {
+		t.Errorf("the loss is %v, not %v", loss, want)
+	}
+	f.compare(t, "weight", dw, f.w)
+	if c.Position == nn.ProductPosition {
+		f.compare(t, "position", dp, f.p)
+	}
+}
+
+// TestNoNumberComesToNone has one of the weights be no number, of every part of a model that
+// has them all: so is the loss, and a step will be told.
+func TestNoNumberComesToNone(t *testing.T) {
+	c := nn.Config{Width: 5, Embed: 5, Depth: 1, Heads: 1, Attention: nn.LinearAttention,
+		Norm: true, MLP: 1, Residual: true, Coords: 2}
+	for _, curve := range []nn.Activation{nn.Relu, nn.GELU} {
+		c.Activation = curve
+		f := drawFolded(t, c, 1, 5)
+		at := f.where.layer(0)
+		for part, place := range map[string]int{"M": at.m, "U": at.u, "the bias": at.o,
+			"γ": at.gamma, "β": at.beta, "the MLP's first": at.up, "its second": at.down,
+			"its bias": at.downBias, "the readout": f.where.out} {
+			v := f.w[place]
+			f.w[place] = math.NaN()
+			if loss, _, _ := runSequences(t, f); !math.IsNaN(loss) {
+				t.Errorf("%s: with no number in %s the loss is %v", curve, part, loss)
+			}
+			f.w[place] = v
+		}
+	}
+}
+
+// drawFolded draws folded weights, positions and a batch.
+func drawFolded(t *testing.T, c nn.Config, n, length int) plainFolded {
+	t.Helper()
 	c.Length = length
 	if !foldable(c, length) {
 		t.Fatalf("%+v is not folded", c)
@@ -71,9 +110,6 @@ func holdSequences(t *testing.T, c nn.Config, n, length, together int) {
 		f.w[i] = float64(float32(r.NormFloat64() / 2))
 	}
 	f.pack = sequencesFor(c, f.where, 0, passTurn, length).pack
-	if f.pack.together != together {
-		t.Fatalf("%d heads are together, not %d", f.pack.together, together)
-	}
 	f.p = make([]float64, f.pack.number())
 	for h := range c.Heads {
 		for i := range length {
@@ -82,14 +118,7 @@ func holdSequences(t *testing.T, c nn.Config, n, length, together int) {
 			}
 		}
 	}
-	loss, dw, dp := runSequences(t, f)
-	if want := f.loss(); math.Abs(loss-want) > 1e-5*want {
-		t.Errorf("the loss is %v, not %v", loss, want)
-	}
-	f.compare(t, "weight", dw, f.w)
-	if c.Position == nn.ProductPosition {
-		f.compare(t, "position", dp, f.p)
-	}
+	return f
 }
 
 // compare holds a gradient to differences of the loss.
