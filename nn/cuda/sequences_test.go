@@ -71,10 +71,11 @@ func holdSequences(t *testing.T, c nn.Config, n, length, together int) {
 // TestNoNumberComesToNone has one of the weights be no number, of every part of a model that
 // has them all: so is the loss, and a step will be told.
 func TestNoNumberComesToNone(t *testing.T) {
-	c := nn.Config{Width: 5, Embed: 5, Depth: 1, Heads: 1, Attention: nn.LinearAttention,
-		Norm: true, MLP: 1, Residual: true, Coords: 2}
-	for _, curve := range []nn.Activation{nn.Relu, nn.GELU} {
-		c.Activation = curve
+	linear := nn.Config{Width: 5, Embed: 5, Depth: 1, Heads: 1, Attention: nn.LinearAttention,
+		Norm: true, MLP: 1, Residual: true, Coords: 2, Activation: nn.Relu}
+	softmax := linear
+	softmax.Heads, softmax.Attention, softmax.Activation = 2, nn.SoftmaxAttention, nn.GELU
+	for _, c := range []nn.Config{linear, softmax} {
 		f := drawFolded(t, c, 1, 5)
 		at := f.where.layer(0)
 		for part, place := range map[string]int{"M": at.m, "U": at.u, "the bias": at.o,
@@ -83,7 +84,7 @@ func TestNoNumberComesToNone(t *testing.T) {
 			v := f.w[place]
 			f.w[place] = math.NaN()
 			if loss, _, _ := runSequences(t, f); !math.IsNaN(loss) {
-				t.Errorf("%s: with no number in %s the loss is %v", curve, part, loss)
+				t.Errorf("%s: with no number in %s the loss is %v", c.Attention, part, loss)
 			}
 			f.w[place] = v
 		}
