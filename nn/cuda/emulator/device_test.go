@@ -124,7 +124,7 @@ func TestLaunchesAreStopped(t *testing.T) {
 	k.For(ptx.Int(0), ptx.Int(1<<20), ptx.Int(1), func(ptx.U32) { k.PlusTo(sum, ptx.Float(1)) })
 	c := load(t, k)
 	reason := errors.New("enough")
-	ctx, cancel := context.WithTimeoutCause(t.Context(), time.Millisecond, reason)
+	ctx, cancel := context.WithTimeoutCause(t.Context(), 10*time.Millisecond, reason)
 	defer cancel()
 	err := c.Launch(ctx, []device.Launch{{Kernel: c.kernel, Grid: [3]int{1, 1, 1},
 		Block: [3]int{32, 1, 1}}})
