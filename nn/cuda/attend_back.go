@@ -141,6 +141,15 @@ func (a attend) keyName() string {
 	return name + a.suffix()
 }
 
+// asKeys is what a warp has of its tokens as the keys of a head.
+type asKeys struct {
+	frame
+	attend
+	q, dz        ptx.U64     // of the queries
+	kept, p      ptx.U64     // their stats; p_ij for i = 0, j the first token
+	k, v, dk, dv [][]ptx.F32 // of the tokens
+}
+
 // keyKernel has the parameters q, k, v, dz, dk, dv, stats and p, of which it writes dk,
 // dv or both. A tile is a head and a tile of tokens, the keys.
 func (a attend) keyKernel() *ptx.Kernel {
@@ -148,70 +157,70 @@ func (a attend) keyKernel() *ptx.Kernel {
 	h, tokens := a.ofTile(f)
 	row := a.features() * line
 	head := func() ptx.U64 { return f.At(f.tensor(a.features()), h, a.width*line) }
-	qs, ks, vs := head(), head(), head()
-	dzs := a.headOfZ(f, f.tensor(a.out()), h)
+	w := asKeys{frame: f, attend: a, q: head()}
+	ks, vs := head(), head()
+	w.dz = a.headOfZ(f, f.tensor(a.out()), h)
 	dks, dvs := head(), head()
-	kept := f.At(f.tensor(stats*a.heads), h, stats*line)
-	var p ptx.U64
-	if a.product { // p_ij for i = 0, j the first token
-		p = f.At(f.array(), f.Add(f.Mul(f.Mul(h, f.length), f.length), tokens[0]), 4)
+	w.kept = f.At(f.tensor(stats*a.heads), h, stats*line)
+	if a.product {
+		w.p = f.At(f.array(), f.Add(f.Mul(f.Mul(h, f.length), f.length), tokens[0]), 4)
 	}
-	k := a.vectors(f, ks, tokens, row)
-	var v, dk, dv [][]ptx.F32
+	w.k = a.vectors(f, ks, tokens, row)
 	if a.keys {
-		v = a.vectors(f, vs, tokens, row)
+		w.v = a.vectors(f, vs, tokens, row)
 	}
 	for range tokens {
 		if a.keys {
-			dk = append(dk, zeros(f.Kernel, a.width))
+			w.dk = append(w.dk, zeros(f.Kernel, a.width))
 		}
 		if a.values {
-			dv = append(dv, zeros(f.Kernel, a.width))
-		}
-	}
-	// query is token i, which the keys before to see it.
-	query := func(i ptx.U32, to int) {
-		q := f.loads(f.At(qs, i, row), 0, a.width)
-		dz := f.loads(f.At(dzs, i, a.out()*line), 0, a.width)
-		var top, scale, mean ptx.F32
-		if a.softmax {
-			at := f.At(kept, i, stats*a.heads*line)
-			top, scale, mean = f.Load(at, statTop*line), f.Load(at, statScale*line),
-				f.Load(at, statMean*line)
-		}
-		for r := range to {
-			attention := a.attention(f, a.score(f, q, k[r]), top, scale)
-			weight, position := attention, one
-			if a.product {
-				position = f.Load(f.At(p, f.Add(f.Mul(i, f.length), ptx.Int(r)), 4), 0)
-				weight = f.Times(attention, position)
-			}
-			if a.values {
-				addTo(f.Kernel, dv[r], weight, dz)
-			}
-			if !a.keys {
-				continue
-			}
-			g := dot(f.Kernel, dz, v[r])
-			if a.product {
-				g = f.Times(g, position)
-			}
-			if a.softmax {
-				g = f.Times(attention, f.Minus(g, mean))
-			}
-			addTo(f.Kernel, dk[r], g, q)
+			w.dv = append(w.dv, zeros(f.Kernel, a.width))
 		}
 	}
 	for r := range a.rows - 1 {
-		f.If(f.Less(tokens[r], f.length), func() { query(tokens[r], r+1) })
+		f.If(f.Less(tokens[r], f.length), func() { w.query(tokens[r], r+1) })
 	}
-	f.For(tokens[a.rows-1], f.length, next, func(i ptx.U32) { query(i, a.rows) })
-	a.finish(f, dk)
+	f.For(tokens[a.rows-1], f.length, next, func(i ptx.U32) { w.query(i, a.rows) })
+	a.finish(f, w.dk)
 	if a.keys {
-		a.store(f, dks, tokens, dk, row)
+		a.store(f, dks, tokens, w.dk, row)
 	}
 	if a.values {
-		a.store(f, dvs, tokens, dv, row)
+		a.store(f, dvs, tokens, w.dv, row)
 	}
 	return f.Kernel
+}
+
+// query adds what comes of token i, which sees the keys before to.
+func (w asKeys) query(i ptx.U32, to int) {
+	q := w.loads(w.At(w.q, i, w.features()*line), 0, w.width)
+	dz := w.loads(w.At(w.dz, i, w.out()*line), 0, w.width)
+	var top, scale, mean ptx.F32
+	if w.softmax {
+		at := w.At(w.kept, i, stats*w.heads*line)
+		top, scale, mean = w.Load(at, statTop*line), w.Load(at, statScale*line),
+			w.Load(at, statMean*line)
+	}
+	for r := range to {
+		attention := w.attention(w.frame, w.score(w.frame, q, w.k[r]), top, scale)
+		weight, position := attention, one
+		if w.product {
+			position = w.Load(w.At(w.p, w.Add(w.Mul(i, w.length), ptx.Int(r)), 4), 0)
+			weight = w.Times(attention, position)
+		}
+		if w.values {
+			addTo(w.Kernel, w.dv[r], weight, dz)
+		}
+		if !w.keys {
+			continue
+		}
+		g := dot(w.Kernel, dz, w.v[r])
+		if w.product {
+			g = w.Times(g, position)
+		}
+		if w.softmax {
+			g = w.Times(attention, w.Minus(g, mean))
+		}
+		addTo(w.Kernel, w.dk[r], g, q)
+	}
 }

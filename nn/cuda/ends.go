@@ -111,8 +111,7 @@ func (s squares) kernel() *ptx.Kernel {
 	f := begin(s.name())
 	in := f.resident(s.coords, targets)
 	scale := f.Real()
-	row := func(features int) ptx.U64 { return f.row(features) }
-	output, gradient, errors := row(s.width), row(s.width), row(1)
+	output, gradient, errors := f.row(s.width), f.row(s.width), f.row(1)
 	sum, g := f.Copy(zero), zeros(f.Kernel, s.width)
 	f.If(in.inside, func() {
 		at := in.token()

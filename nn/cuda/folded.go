@@ -10,7 +10,7 @@ import (
 // The heads of FullHeads need no queries, keys and values. With x̃ = [x; 1], W̃ = [W b],
 //
 //	M_h = W̃_kᵀ W̃_q/√D  (E, E)   s_ij = x̃_jᵀ M_h x̃_i
-//	U_h = W_o W̃_v       (D, E)   o_i = Σ_h U_h Σ_j a_ij x̃_j + b_o
+//	U_h = W_o W̃_v       (D, E)   o_i = Σ_h U_h Σ_j a_ij p_ij x̃_j + b_o
 //
 // and in a first layer, where a token is repeated D/c times, equal coordinates are one:
 // columns of W̃ add up, and E is c + 1 in place of D + 1. See fold.go of package nn.
@@ -114,11 +114,14 @@ func (p packing) index(h, i, j int) int {
 	return (key*4+i%4)*p.together + h%p.together
 }
 
+// firstKey is the place of tile k's first key among those of its group, 2k(k+1), in a kernel.
+func firstKey(f *ptx.Kernel, k ptx.U32) ptx.U32 { return f.Shl(f.Mul(k, f.Add(k, next)), 1) }
+
 // at is index in a kernel.
 func (p packing) at(f *ptx.Kernel, h, i, j ptx.U32) ptx.U32 {
 	k, together := f.Shr(i, 2), ptx.Int(p.together)
 	key := f.Add(f.Mul(f.Div(h, together), ptx.Int(p.keys())), j)
-	key = f.Add(key, f.Shl(f.Mul(k, f.Add(k, next)), 1))
+	key = f.Add(key, firstKey(f, k))
 	row := f.Add(f.Shl(key, 2), f.And(i, ptx.Int(3)))
 	return f.Add(f.Mul(row, together), f.Rem(h, together))
 }

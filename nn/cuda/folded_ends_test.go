@@ -58,7 +58,7 @@ func TestHeadsFoldWhereThereIsSharedMemory(t *testing.T) {
 // TestFoldedWeightsAreThoseOfTheirDefinition folds, in two runs side by side. Weights are
 // rounded once; positions are sums of few terms in float32.
 func TestFoldedWeightsAreThoseOfTheirDefinition(t *testing.T) {
-	for _, c := range foldedCases() {
+	for _, c := range append(foldedCases(), crowd()) {
 		r := newFoldedRig(t, c, 2)
 		r.call(t, r.calls.begin)
 		for run := range 2 {

@@ -21,7 +21,8 @@ type foldedCase struct {
 }
 
 // foldedCases have every part: heads that fill no group, lengths that fill no tile, tokens
-// that are repeated and that are not, layers that are alike and that are not.
+// that are repeated and that are not, layers that are alike and that are not, more tokens than
+// warps make gradients of at a time, and so many heads that blocks share a row of W_o.
 func foldedCases() []foldedCase {
 	plain := nn.Config{Width: 3, Embed: 3, Depth: 3, Heads: 1, Attention: nn.LinearAttention,
 		Norm: true, Position: nn.NoPosition, Length: 7, Coords: 3}
@@ -33,8 +34,18 @@ func foldedCases() []foldedCase {
 		Position: nn.ProductPosition, Length: 37, Coords: 5}
 	wide := plain
 	wide.Width, wide.Embed, wide.Coords, wide.Depth, wide.MLP = 15, 15, 15, 1, 1
+	long, shared := many, plain
+	shared.Width, shared.Embed, shared.Heads, shared.Coords, shared.Depth = 1, 5, 33, 1, 1
+	long.Width, long.Embed, long.Heads, long.Coords, long.Length = 2, 2, 1, 2, 70
 	return []foldedCase{{plain, 7, false}, {product, 6, false}, {additive, 7, false},
-		{many, 37, true}, {wide, 5, false}}
+		{many, 37, true}, {wide, 5, false}, {long, 70, true}, {shared, 3, false}}
+}
+
+// crowd is a case of so many heads that a block makes the positions of one, and warps more
+// tokens of it than they make at a time.
+func crowd() foldedCase {
+	return foldedCase{nn.Config{Width: 2, Embed: 2, Depth: 1, Heads: placeBlocks + 1, Length: 38,
+		Attention: nn.LinearAttention, Position: nn.ProductPosition, Coords: 2}, 38, true}
 }
 
 func (c foldedCase) String() string {

@@ -149,6 +149,9 @@ func exponential(k *ptx.Kernel, x ptx.F32) ptx.F32 {
 	return k.OfBits(k.Add(k.Bits(y), k.Shl(k.Bits(shifted), 23)))
 }
 
+// geluDensity is 1/√(2π): that times e^{-x²/2} is the derivative of Φ.
+const geluDensity = constant.GELUDensity
+
 // normal returns Φ(x), the distribution function of a standard normal, and e^{-x²/2}: the
 // operations of gelu.go in package kernel.
 func normal(k *ptx.Kernel, x ptx.F32) (phi, e ptx.F32) {

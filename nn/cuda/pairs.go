@@ -21,17 +21,17 @@ import (
 //
 // The kernels, for T = 50, N = 1024, c = 5 (E = 6, S = 20), D = 10, and what they should
 // take on a card of 132 multiprocessors at 1.75 GHz, which is 29.6 T multiply-adds a second at
-// most, with 3 TB/s of the memory on the chip and 2 µs for a launch; of outputs, which an H100
-// has run, what it took. Of the two large products that is 17,170 stages of 836 instructions
-// and 18,140 of 844, of which 768 are multiply-adds, dealt evenly to four schedulers of each
-// multiprocessor. Its shared memory is as busy as these: of 5 pieces of 16 bytes that a warp
-// reads for 96 multiply-adds each takes 4 cycles.
+// most, with 3 TB/s of the memory on the chip and 2 µs for a launch; of outputs it is what an
+// H100 took, as docs/gpu.md has for whole steps. Of the two large products that is 17,168
+// stages of 836 instructions and 18,144 of 844, of which 768 are multiply-adds, dealt evenly
+// to four schedulers of each multiprocessor. Its shared memory is as busy as these: of 5
+// pieces of 16 bytes that a warp reads for 96 multiply-adds each takes 4 cycles.
 //
 //	prepare     f, twice, B and base; P turned   64 heads: 9 MB written              4 µs
 //	tensors     K, of P and B                    0.1 G fma; 6 MB written             9 µs
-//	outputs     o, of K and f                    1.54 G fma of 1.65; 120 MB read    79 µs
+//	outputs     o, of K and f                    1.57 G fma of 1.69; 120 MB read    79 µs
 //	ends        norm, readout, loss, back        10 MB read, 13 written              9 µs
-//	gradients   dK, of f and g ⊗ x̃               1.54 G fma of 1.8; 24 MB written   83 µs
+//	gradients   dK, of f and g ⊗ x̃               1.57 G fma of 1.78; 24 MB written  83 µs
 //	totals      of the slots of dK               24 MB read, 12 written              8 µs
 //	slopes      dp and dB, of dK, B and p        0.2 G fma; 13 MB written           11 µs
 //	unfold      dM and dU, of dB                 0.3 MB read                         4 µs
@@ -141,8 +141,7 @@ func (b block) pair(m ptx.U32) (i, j ptx.U32) {
 
 // packedRow is the place of a pair among the rows of P, which are heads long.
 func (b block) packedRow(i, j ptx.U32) ptx.U32 {
-	k := b.Shr(i, 2)
-	key := b.Add(b.Shl(b.Mul(k, b.Add(k, next)), 1), j)
+	key := b.Add(firstKey(b.Kernel, b.Shr(i, 2)), j)
 	return b.Add(b.Shl(key, 2), b.And(i, ptx.Int(3)))
 }
 

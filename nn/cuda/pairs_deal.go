@@ -59,22 +59,24 @@ func (s dealt) each(b block, columns, rows ptx.U32, size func(row ptx.U32) ptx.U
 	})
 }
 
-// aside keeps numbers of the block in shared memory while all registers are sums: thread 0
-// writes them before a barrier of the caller, and what aside returns reads them.
-func (b block) aside(v ...ptx.U32) func() []ptx.U32 {
-	memory := b.Shared(4 * len(v))
+// aside keeps two numbers of the block and its stretch in shared memory while all registers
+// are sums: thread 0 writes them before a barrier of the caller, and what aside returns
+// reads them.
+func (b block) aside(x, y ptx.U32, mine stretch) func() (x, y ptx.U32, mine stretch) {
+	numbers := [...]ptx.U32{x, y, mine.used, mine.slot, mine.last}
+	memory := b.Shared(4 * len(numbers))
 	b.Barrier() // what was aside before has been read
 	b.If(b.Equal(b.Thread(ptx.X), ptx.Int(0)), func() {
-		for i, x := range v {
-			b.StoreShared(memory, 4*i, b.OfBits(x))
+		for i, v := range numbers {
+			b.StoreShared(memory, 4*i, b.OfBits(v))
 		}
 	})
-	return func() []ptx.U32 {
-		read := make([]ptx.U32, len(v))
-		for i := range read {
-			read[i] = b.Bits(b.LoadShared(memory, 4*i))
+	return func() (ptx.U32, ptx.U32, stretch) {
+		for i := range numbers {
+			numbers[i] = b.Bits(b.LoadShared(memory, 4*i))
 		}
-		return read
+		return numbers[0], numbers[1], stretch{used: numbers[2], slot: numbers[3],
+			count: mine.count, last: numbers[4]}
 	}
 }
 

@@ -40,7 +40,7 @@ func (p pairs) gradients() *ptx.Kernel {
 	b.Bounds(t.threads(), 3)
 	s := b.dealt()
 	n := b.Number()
-	tiles := b.Div(b.Add(b.Mul(b.length, ptx.Int(p.strips())), ptx.Int(7)), ptx.Int(8))
+	tiles := b.stripTiles()
 	stages := b.Shr(n, 3)
 	cheap := b.Mul(b.Shr(stages, 3), ptx.Int(cheaper))
 	last := b.Sub(b.length, next)
@@ -76,14 +76,13 @@ func (p pairs) gradients() *ptx.Kernel {
 		strip, place := b.Shl(row, 3), b.Mul(column, ptx.Int(t.width()))
 		left := b.At(b.tile(rows, row, n, t.height()), from, 4*depth*t.height())
 		right := b.At(b.tile(turned, column, n, t.width()), from, 4*depth*t.width())
-		aside := b.aside(strip, place, mine.used, mine.slot, mine.last)
+		aside := b.aside(strip, place, mine)
 		useful := p.useful(b, t, seat, strip, place)
 		sums := t.multiplyWhere(b.Kernel, useful, seat, b.Sub(end, from),
 			t.slab(b.Kernel, left, t.height()), t.slab(b.Kernel, right, t.width()))
-		v := aside()
-		kept := stretch{used: v[2], slot: v[3], count: s.slots, last: v[4]}
-		p.keep(b, t, seat, v[0], v[1], sums, b.array(), kept)
-		return kept.used
+		strip, place, mine = aside()
+		p.keep(b, t, seat, strip, place, sums, b.array(), mine)
+		return mine.used
 	})
 	return b.Kernel
 }

@@ -13,6 +13,11 @@ import (
 // stripTiles is the number of tiles of 8 strips.
 func (p pairs) stripTiles(t int) int { return up(t*p.strips(), 8) }
 
+// stripTiles is that in a kernel.
+func (b block) stripTiles() ptx.U32 {
+	return b.Div(b.Add(b.Mul(b.length, ptx.Int(b.strips())), ptx.Int(7)), ptx.Int(8))
+}
+
 func (p pairs) name(what string) string { return fmt.Sprintf("pair_%s_%d_%d", what, p.e, p.d) }
 
 // A unit of outputs is a stage of 8 (j, f) of a tile of strips by 128 sequences: the last
@@ -42,7 +47,7 @@ func (p pairs) outputs() *ptx.Kernel {
 	s := b.dealt()
 	n := b.Number()
 	tensors, monomials := b.array(), b.array()
-	tiles := b.Div(b.Add(b.Mul(b.length, ptx.Int(p.strips())), ptx.Int(7)), ptx.Int(8))
+	tiles := b.stripTiles()
 	places, seat := b.places(), t.seat(b.Kernel)
 	stages := func(tile ptx.U32) ptx.U32 {
 		strip := b.Add(b.Shl(tile, 3), ptx.Int(7))
@@ -54,13 +59,11 @@ func (p pairs) outputs() *ptx.Kernel {
 		mine := s.stretch(b, at.at, stage, stages(tile))
 		left := b.At(b.tile(tensors, tile, places, t.height()), stage, 4*depth*t.height())
 		right := b.tile(monomials, column, places, t.width())
-		aside := b.aside(column, tile, mine.used, mine.slot, mine.last)
+		aside := b.aside(column, tile, mine)
 		sums := t.multiply(b.Kernel, seat, mine.used, t.slab(b.Kernel, left, t.height()),
 			t.slab(b.Kernel, b.At(right, stage, 4*depth*t.width()), t.width()))
 
-		v := aside()
-		column, tile = v[0], v[1]
-		kept := stretch{used: v[2], slot: v[3], count: s.slots, last: v[4]}
+		column, tile, mine = aside()
 		right = b.tile(monomials, column, places, t.width())
 		strip := b.Add(b.Shl(tile, 3), b.Div(seat.row, ptx.Int(p.strip())))
 		i, rest := b.Div(strip, ptx.Int(p.strips())), b.Rem(strip, ptx.Int(p.strips()))
@@ -71,12 +74,12 @@ func (p pairs) outputs() *ptx.Kernel {
 			row64, slot64 := b.Product(n, ptx.Int(4)), b.Mul(b.length, ptx.Int(p.outs()))
 			x := b.At(b.At(right, b.Mul(i, ptx.Int(p.monomials)), 4*t.width()), seat.col, 4)
 			outs := p.contract(b, t, sums, x)
-			kept.slots(b, func(slot ptx.U32, fill bool) {
+			mine.slots(b, func(slot ptx.U32, fill bool) {
 				to := b.Stride(slots, b.Add(b.Mul(slot, slot64), row), row64)
 				p.store(b, t, outs, b.At(to, col, 4), row64, fill)
 			})
 		})
-		return kept.used
+		return mine.used
 	})
 	return b.Kernel
 }

@@ -50,7 +50,7 @@ func newPairStep(t *testing.T, m *pairModel) pairStep {
 	p.config, p.n, p.t, p.groups = c, m.n, c.Length, up(m.n, piece)*piece/32
 	p.allotBearings(m.n, 1)
 	weights, positions := m.folded()
-	deltas := p.zeros(len(weights))
+	deltas := p.zeros(len(weights) + 1) // so that something stands behind the gradient
 	s.pairTensors = p.newPairTensors(b.put(weights, len(weights)), deltas,
 		b.put(positions, len(positions)))
 	for _, z := range p.cleared {
@@ -149,6 +149,9 @@ func (s pairStep) checkAgainst(m pairModel) {
 		}
 	}
 	l, f := s.layer, newFolded(c, c.Length)
+	if v := got[0][f.numbers]; v != 0 {
+		t.Errorf("%+v: behind the gradient stands %v", c, v)
+	}
 	rows := func(at, cols int) func(i int) float32 {
 		return func(i int) float32 { return got[0][at+i/cols*padded(cols)+i%cols] }
 	}

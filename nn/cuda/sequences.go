@@ -32,6 +32,15 @@ import (
 // Keys j come in a loop up to the tile's first token, in which no lane has to ask whether
 // j ≤ i, and then four more.
 //
+// # Mates
+//
+// What a lane reads of shared memory costs it as much as two products with it, so it is to use
+// it twice. Where HT is more than 1, a row of weights serves all sequences of a lane. Where
+// it is 1, two lanes whose numbers differ by one are mates: each does the tokens of both, for
+// the keys of its parity, and on the way back to the keys for the queries of its parity. Of
+// an MLP on the way forward all lanes are mates, for hidden units. Then each gives its mate
+// what it has of the other's token, and adds what it gets.
+//
 // # Layers below the last
 //
 // leave what enters the readout of their heads, y, and their tokens, and are run through
@@ -205,8 +214,7 @@ func (s sequences) kernel() *ptx.Kernel {
 	dOut := b.gradientOfOutput(t)
 	dSkip, g := b.below(t, dOut)
 	if b.hidden() > 0 { // whose sums have taken the place of the tokens
-		b.keep(b.x, x)
-		b.Barrier()
+		b.keep(b.x, x) // that others look at behind the barriers of the sums of heads
 	}
 	dx := b.backward(kept, x, g)
 	if b.inner() {

@@ -86,7 +86,7 @@ func (b *stage) placesOf(packed ptx.U64, g ptx.U32) []ptx.U64 {
 
 // placeOf is where the p of a member of the tile and the first key stand.
 func (b *stage) placeOf(packed ptx.U64, g, member ptx.U32) ptx.U64 {
-	keys := b.Shl(b.Mul(b.k, b.Add(b.k, next)), 1)
+	keys := firstKey(b.Kernel, b.k)
 	keys = b.Add(b.Mul(g, ptx.Int(b.pack.keys())), keys)
 	at := b.At(packed, keys, 16*b.ht())
 	return b.CopyAddress(b.At(at, member, 4))

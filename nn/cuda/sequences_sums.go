@@ -115,7 +115,7 @@ func (b *stage) sumOutput(group ptx.U32, y, g [][]ptx.F32) {
 		b.sumProducts(group, y, g, b.ds(), b.here.u)
 		return
 	}
-	b.Barrier() // the scratch tensors may be read still
+	// Nobody reads the scratch tensors still: sums of rows end with a barrier.
 	b.storeRow(b.own(b.z), 0, y[0])
 	b.storeRow(b.own(b.v), 0, g[0])
 	b.Barrier()

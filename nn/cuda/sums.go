@@ -6,10 +6,7 @@ import (
 	"fmt"
 
 	"icar/nn/cuda/ptx"
-	"icar/nn/kernel/constant"
 )
-
-const geluDensity = constant.GELUDensity
 
 // A gradient with respect to weights is a sum over the G·T rows of 32 numbers that
 // two tensors have. S blocks share the rows, and in a block its warps: warp w of

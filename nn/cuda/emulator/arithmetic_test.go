@@ -106,3 +106,29 @@ func exactFma(a, b, c float32) float32 {
 	f, _ := sum.Float32()
 	return f
 }
+
+// TestNoNumberIsLess compares numbers of both sizes: what is no number is not less than any,
+// nor any less than it, and the zeros are equal.
+func TestNoNumberIsLess(t *testing.T) {
+	numbers := []float32{1, 2, 0, float32(math.Copysign(0, -1)), float32(math.Inf(1)),
+		float32(math.Inf(-1)), float32(math.NaN())}
+	for _, a := range numbers {
+		for _, b := range numbers {
+			k := ptx.New("less")
+			p := k.Pointer()
+			x, y := k.Load(p, 0), k.Load(p, 4)
+			yes, no := ptx.Int(1), ptx.Int(0)
+			k.StoreInt(p, 0, k.Pick(k.FLess(x, y), yes, no))
+			k.StoreInt(p, 4, k.Pick(k.LessWide(k.Wide(x), k.Wide(y)), yes, no))
+			c := load(t, k)
+			at := c.memory(t, math.Float32bits(a), math.Float32bits(b))
+			if err := c.launch(1, 1, device.Address(at, 0)); err != nil {
+				t.Fatal(err)
+			}
+			want := map[bool]uint32{true: 1}[a < b]
+			if got := c.words(t, at, 2); got[0] != want || got[1] != want {
+				t.Errorf("%v < %v is %d, of wide ones, not %d", a, b, got, want)
+			}
+		}
+	}
+}

@@ -2,9 +2,11 @@ package emulator_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"icar/nn/cuda/device"
 	"icar/nn/cuda/emulator"
@@ -112,4 +114,21 @@ func TestMemoryIsBounded(t *testing.T) {
 	refused(t, more(), "more than the 4294967296 that are free")
 	_, err = d.Alloc(ctx, 0)
 	refused(t, err, "ask for 1 or more")
+}
+
+// TestLaunchesAreStopped cancels the context of a launch that is under way: it ends with the
+// cause, long before the kernel is done.
+func TestLaunchesAreStopped(t *testing.T) {
+	k := ptx.New("long")
+	sum := k.Copy(ptx.Float(0))
+	k.For(ptx.Int(0), ptx.Int(1<<20), ptx.Int(1), func(ptx.U32) { k.PlusTo(sum, ptx.Float(1)) })
+	c := load(t, k)
+	reason := errors.New("enough")
+	ctx, cancel := context.WithTimeoutCause(t.Context(), 10*time.Millisecond, reason)
+	defer cancel()
+	err := c.Launch(ctx, []device.Launch{{Kernel: c.kernel, Grid: [3]int{1, 1, 1},
+		Block: [3]int{32, 1, 1}}})
+	if !errors.Is(err, reason) {
+		t.Errorf("the error is %v, want %v", err, reason)
+	}
 }

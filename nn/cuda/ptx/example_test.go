@@ -96,3 +96,30 @@ func ExampleKernel_Ask() {
 	//	ret;
 	// }
 }
+
+// A kernel that writes to where an address in memory says: what the host has left there
+// becomes an address of global memory, as that of a parameter does.
+func ExampleKernel_LoadAddress() {
+	k := ptx.New("there")
+	k.StoreInt(k.LoadAddress(k.Pointer(), 8), 0, ptx.Int(1))
+	fmt.Print(ptx.Text(k))
+	// Output:
+	// .version 6.4
+	// .target sm_70
+	// .address_size 64
+	//
+	// .visible .entry there(
+	//	.param .u64 there_0
+	// )
+	// {
+	//	.reg .b32 %r<1>;
+	//	.reg .b64 %a<2>;
+	//	ld.param.u64 %a0, [there_0];
+	//	cvta.to.global.u64 %a0, %a0;
+	//	ld.global.u64 %a1, [%a0+8];
+	//	cvta.to.global.u64 %a1, %a1;
+	//	mov.u32 %r0, 1;
+	//	st.global.u32 [%a1+0], %r0;
+	//	ret;
+	// }
+}

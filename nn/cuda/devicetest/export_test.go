@@ -1,0 +1,4 @@
+package devicetest
+
+// Hold is hold.
+var Hold = hold
