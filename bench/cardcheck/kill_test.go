@@ -27,7 +27,7 @@ const (
 	steps  = `for i in 1 2 3 4 5 6; do echo step >> $0/metrics.jsonl; done; `
 	done   = `echo done > $0/done; date > $0/timings.jsonl; `
 	hang   = `while sleep 0.01; do :; done`
-	oneGo  = begin + steps + done + `rm $0/metrics.jsonl`
+	oneGo  = begin + steps + done + `rm -f $0/metrics.jsonl`
 	hanged = begin + steps + hang
 )
 
@@ -64,7 +64,7 @@ func found(ctx context.Context, k Kills) (all []string) {
 // A run is killed as often as that is wanted, and then gets through.
 func TestKills(t *testing.T) {
 	needs.Programs(t, "a shell", "sh")
-	const end = done + `rm $0/metrics.jsonl`
+	const end = done + `rm -f $0/metrics.jsonl`
 	lines := found(t.Context(), script(t, hanged, hanged, end))
 	if len(lines) != 2 || !strings.HasPrefix(lines[0], "kills: run: 8 steps take ") ||
 		!strings.HasPrefix(lines[1], "kills: run: killed after [") ||
@@ -72,13 +72,13 @@ func TestKills(t *testing.T) {
 		t.Errorf("it finds %q", lines)
 	}
 	// One that ends before its second moment has come makes place for another.
-	lines = found(t.Context(), script(t, hanged, end, hanged, oneGo))
+	lines = found(t.Context(), script(t, hanged, begin+end, hanged, begin+end))
 	if len(lines) != 3 || strings.Count(strings.Join(lines, "\n"), "one go: <nil>") != 2 {
 		t.Errorf("of a run that gets through too early it finds %q", lines)
 	}
 	for last, want := range map[string]string{
-		"echo other > $0/done; rm $0/metrics.jsonl": "/done is not as in one go",
-		"rm $0/metrics.jsonl":                       "/done is not as in one go",
+		"echo other > $0/done; rm -f $0/metrics.jsonl": "/done is not as in one go",
+		"rm -f $0/metrics.jsonl":                       "/done is not as in one go",
 		end + "; echo > $0/more":                    "/more is not as in one go",
 		"echo it has failed >&2; exit 4":            "exit status 4: it has failed",
 	} {
@@ -97,7 +97,7 @@ func TestKillsOfSeveralRuns(t *testing.T) {
 	k.Wanted, k.Runs = 5, nil
 	var kinds [3]atomic.Int32
 	for i := range kinds {
-		end := fmt.Sprintf(`echo %d > $0/done; rm $0/metrics.jsonl`, i)
+		end := fmt.Sprintf(`echo %d > $0/done; rm -f $0/metrics.jsonl`, i)
 		k.Runs = append(k.Runs, Run{Name: fmt.Sprint(i), Steps: 6,
 			Train: func(ctx context.Context, dir string) *exec.Cmd {
 				text := hanged
