@@ -7,7 +7,9 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -46,7 +48,7 @@ func (h *house) checkCard(c *cobra.Command, names []string, f benchFlags,
 		return runFailed(fmt.Errorf("no card to check: %w", err))
 	}
 	defer func() { err = errors.Join(err, opened.Close()) }()
-	kills, err := cardRuns()
+	kills, err := killedRuns()
 	if err != nil {
 		return runFailed(err)
 	}
@@ -82,26 +84,47 @@ func (h *house) checkCard(c *cobra.Command, names []string, f benchFlags,
 	return nil
 }
 
-// cardRuns are the runs that are killed: on a card each takes some seconds, with a
-// checkpoint every few steps.
-func cardRuns() (k cardcheck.Kills, err error) {
+// killedRuns are those of a check, which a card makes in a second each once its driver is
+// awake and has the kernels: the first to start leaves them to the others.
+func killedRuns() (k cardcheck.Kills, err error) {
 	self, err := os.Executable()
 	if err != nil {
 		return k, err
 	}
-	icar := func(ctx context.Context, args ...string) *exec.Cmd {
-		c := exec.CommandContext(ctx, self, args...)
-		c.Env = append(os.Environ(), kernelVariable+"="+card.Name)
-		return c
+	folder, err := os.MkdirTemp("", "icar-card")
+	if err != nil {
+		return k, err
 	}
-	k = cardcheck.Kills{Wanted: cardKills,
-		Train: func(ctx context.Context, dir string) *exec.Cmd {
-			return icar(ctx, "train", "--batch", "256", "--train", "4096", "--epochs", "40",
-				"--test", "64", "--checkpoint_every", "20", "--quiet", "--out", dir)
-		},
+	k = cardRuns(func(ctx context.Context, args ...string) *exec.Cmd {
+		c := exec.CommandContext(ctx, self, args...)
+		c.Env = append(os.Environ(), kernelVariable+"="+card.Name,
+			"CUDA_CACHE_PATH="+filepath.Join(folder, "compiled"))
+		return c
+	}, []string{"--depth", "4", "--batch", "1024", "--train", "4096", "--test", "64",
+		"--epochs", "1000"}, 4000, 16)
+	k.Folder = folder
+	return k, nil
+}
+
+// cardRuns are runs of so many epochs that are killed, with so many checkpoints: on a set
+// and on fresh sequences, which are drawn while they are trained on, with gradients as they
+// are and clipped. The kernels of all are those of one shape. icar makes a command of
+// arguments.
+func cardRuns(icar func(ctx context.Context, args ...string) *exec.Cmd, size []string,
+	steps, checkpoints int) cardcheck.Kills {
+	kind := func(name string, flags ...string) cardcheck.Run {
+		return cardcheck.Run{Name: name, Steps: steps,
+			Train: func(ctx context.Context, dir string) *exec.Cmd {
+				args := slices.Concat([]string{"train", "--quiet", "--out", dir,
+					"--checkpoint_every", strconv.Itoa(steps / checkpoints),
+					"--eval_every", strconv.Itoa(steps / 4)}, size, flags)
+				return icar(ctx, args...)
+			}}
+	}
+	return cardcheck.Kills{Wanted: cardKills,
+		Runs: []cardcheck.Run{kind("set"), kind("fresh", "--fresh"), kind("clipped", "--clip", "0.1"),
+			kind("fresh, clipped", "--fresh", "--clip", "0.1")},
 		Resume: func(ctx context.Context, dir string) *exec.Cmd {
 			return icar(ctx, "train", "--resume", dir, "--quiet")
 		}}
-	k.Folder, err = os.MkdirTemp("", "icar-card")
-	return k, err
 }

@@ -46,7 +46,8 @@ func openTestCard(ctx context.Context) (device.Device, error) {
 	return &losing{Device: emulator.New(), left: int32(n)}, err
 }
 
-// losing is a device that is lost after so many launches and steps.
+// losing is a device that is lost after so many launches and steps: from then on every call
+// says so, as those of a driver do.
 type losing struct {
 	device.Device
 	left int32
@@ -71,6 +72,29 @@ func (l *losing) Replay(ctx context.Context, g device.Graph, n int) error {
 		}
 	}
 	return nil
+}
+
+func (l *losing) Write(ctx context.Context, p device.Pointer, data []byte) error {
+	return l.unlessLost(l.Device.Write(ctx, p, data))
+}
+
+func (l *losing) Read(ctx context.Context, data []byte, p device.Pointer) error {
+	return l.unlessLost(l.Device.Read(ctx, data, p))
+}
+
+func (l *losing) Free(ctx context.Context, p device.Pointer) error {
+	return l.unlessLost(l.Device.Free(ctx, p))
+}
+
+func (l *losing) Forget(ctx context.Context, g device.Graph) error {
+	return l.unlessLost(l.Device.Forget(ctx, g))
+}
+
+func (l *losing) unlessLost(err error) error {
+	if atomic.LoadInt32(&l.left) < 0 {
+		return errTaken
+	}
+	return err
 }
 
 // onCards is the environment of a test with such a card.

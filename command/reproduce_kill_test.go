@@ -5,11 +5,14 @@ package command
 import (
 	"bytes"
 	"context"
+	"fmt"
+	"io"
 	"math/rand/v2"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"syscall"
 	"testing"
 	"time"
@@ -18,11 +21,21 @@ import (
 )
 
 // child returns icar as a process of its own, with its error output in stderr.
-func child(ctx context.Context, stderr *bytes.Buffer, args ...string) *exec.Cmd {
+func child(ctx context.Context, stderr io.Writer, args ...string) *exec.Cmd {
 	c := exec.CommandContext(ctx, os.Args[0], args...)
 	c.Env = append(os.Environ(), runAsCommand+"=1")
 	c.Stderr = stderr
 	return c
+}
+
+// until waits until something is so, and fails the test if that takes minutes.
+func until(t *testing.T, what string, so func() bool) {
+	t.Helper()
+	for start := time.Now(); !so(); time.Sleep(time.Millisecond) {
+		if time.Since(start) > 2*time.Minute {
+			t.Fatalf("waited for %s", what)
+		}
+	}
 }
 
 // exists reports whether a file or folder matches the pattern.
@@ -59,12 +72,9 @@ func TestReproduceKilledTwice(t *testing.T) {
 		if err := killed.Start(); err != nil {
 			t.Fatal(err)
 		}
-		for start := time.Now(); !exists(t, filepath.Join(folder, "killed", "trials", "*",
-			sign)); time.Sleep(time.Millisecond) {
-			if time.Since(start) > time.Minute {
-				t.Fatalf("no %s after a minute", sign)
-			}
-		}
+		until(t, sign, func() bool {
+			return exists(t, filepath.Join(folder, "killed", "trials", "*", sign))
+		})
 		time.Sleep(time.Duration(rand.IntN(30)) * time.Millisecond)
 		if err := killed.Process.Kill(); err != nil {
 			t.Fatal(err)
@@ -186,17 +196,14 @@ func TestReproduceBySweep(t *testing.T) {
 // many steps.
 func waitForSteps(t *testing.T, pattern string, steps int) {
 	t.Helper()
-	for start := time.Now(); time.Since(start) < time.Minute; time.Sleep(time.Millisecond) {
+	until(t, fmt.Sprintf("%d steps of a run at %s", steps, pattern), func() bool {
 		found, err := filepath.Glob(pattern)
 		if err != nil {
 			t.Fatal(err)
 		}
-		for _, path := range found {
-			if data, err := os.ReadFile(path); err == nil &&
-				bytes.Count(data, []byte("\n")) >= steps {
-				return
-			}
-		}
-	}
-	t.Fatalf("no run at %s has made %d steps after a minute", pattern, steps)
+		return slices.ContainsFunc(found, func(path string) bool {
+			data, err := os.ReadFile(path)
+			return err == nil && bytes.Count(data, []byte("\n")) >= steps
+		})
+	})
 }

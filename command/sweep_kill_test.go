@@ -16,6 +16,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -65,8 +66,26 @@ func sweeping(t *testing.T, env []string, args ...string) string {
 // worker is a process that is started again when it is killed.
 type worker struct {
 	cmd    *exec.Cmd
-	stderr bytes.Buffer
+	stderr log
 	exit   chan error
+}
+
+// log is what a process says, which can be read while it is at work.
+type log struct {
+	mu   sync.Mutex
+	said bytes.Buffer
+}
+
+func (l *log) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.said.Write(p)
+}
+
+func (l *log) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.said.String()
 }
 
 func startWorker(ctx context.Context, t *testing.T, env, args []string) *worker {
@@ -299,16 +318,8 @@ func TestTakeover(t *testing.T) {
 			files := filepath.Join(t.TempDir(), "files")
 			sweeping(t, env, "create", "--config", plan)
 			args := []string{"--files", files, "--lease", lease.String(), "--heartbeat", "500ms"}
-			wait := func(what string, done func() bool) {
-				t.Helper()
-				for start := time.Now(); !done(); time.Sleep(5 * time.Millisecond) {
-					if time.Since(start) > 30*time.Second {
-						t.Fatalf("waited for %s", what)
-					}
-				}
-			}
 			first := startWorker(t.Context(), t, env, args)
-			wait("a checkpoint", func() bool {
+			until(t, "a checkpoint", func() bool {
 				return exists(t, filepath.Join(files, "*", "*", "*", "1",
 					"checkpoint.previous.safetensors"))
 			})
@@ -319,7 +330,7 @@ func TestTakeover(t *testing.T) {
 				t.Fatal(err)
 			}
 			dead := time.Now()
-			wait("the takeover", func() bool {
+			until(t, "the takeover", func() bool {
 				return exists(t, filepath.Join(files, "*", "*", "*", "2", "run.json"))
 			})
 			took := time.Since(dead)
@@ -366,12 +377,7 @@ func TestWatchWaits(t *testing.T) {
 	}
 	wait := func(text string) {
 		t.Helper()
-		for start := time.Now(); !strings.Contains(said(),
-			text); time.Sleep(20 * time.Millisecond) {
-			if time.Since(start) > 30*time.Second {
-				t.Fatalf("it never said %q: %s", text, said())
-			}
-		}
+		until(t, text, func() bool { return strings.Contains(said(), text) })
 	}
 	wait("0 of 2 done")
 	if err := server.Down(syscall.SIGINT); err != nil {
@@ -421,7 +427,7 @@ func TestStoppedWorker(t *testing.T) {
 	t.Parallel()
 	plan := filepath.Join(t.TempDir(), "plan.yaml")
 	text := "base: {d: 2, embed: 60, depth: 6, length: 2, batch: 2, train: 2, test: 2, epochs: " +
-		"240, checkpoint_every: 10}\ngrid: {seed: [1]}\n"
+		"800, checkpoint_every: 10}\ngrid: {seed: [1]}\n" // for much longer than it takes to stop it
 	if err := os.WriteFile(plan, []byte(text), 0o644); err != nil {
 		t.Fatal(err)
 	}
@@ -434,13 +440,13 @@ func TestStoppedWorker(t *testing.T) {
 				sweeping(t, env, "create", "--config", plan)
 				args := []string{"--files", files, "--lease", "2s", "--heartbeat", "200ms"}
 				first := startWorker(t.Context(), t, env, args)
-				for start := time.Now(); !exists(t,
-					filepath.Join(files, "*", "*", "*", "1",
-						"checkpoint.previous.safetensors")); time.Sleep(time.Millisecond) {
-					if time.Since(start) > 30*time.Second {
-						t.Fatal("the first worker makes no checkpoint")
-					}
+				checkpoint := func(epoch, name string) {
+					t.Helper()
+					until(t, "a checkpoint of epoch "+epoch, func() bool {
+						return exists(t, filepath.Join(files, "*", "*", "*", epoch, name))
+					})
 				}
+				checkpoint("1", "checkpoint.previous.safetensors")
 				stop(t, first.cmd.Process, strings.TrimPrefix(env[0], "ICAR_DATABASE="))
 				second := startWorker(t.Context(), t, env, args)
 				if when == "msg=done" {
@@ -448,13 +454,7 @@ func TestStoppedWorker(t *testing.T) {
 						t.Fatal(err, second.stderr.String())
 					}
 				} else {
-					for start := time.Now(); !exists(t,
-						filepath.Join(files, "*", "*", "*", "2",
-							"checkpoint.safetensors")); time.Sleep(time.Millisecond) {
-						if time.Since(start) > 30*time.Second {
-							t.Fatal("the second worker makes no checkpoint")
-						}
-					}
+					checkpoint("2", "checkpoint.safetensors")
 				}
 				if err := first.cmd.Process.Signal(syscall.SIGCONT); err != nil {
 					t.Fatal(err)

@@ -148,14 +148,10 @@ func arithmetic(t *testing.T) string {
 // waitFor waits until a file has content.
 func waitFor(t *testing.T, path string) {
 	t.Helper()
-	for start := time.Now(); ; time.Sleep(time.Millisecond) {
-		if info, err := os.Stat(path); err == nil && info.Size() > 0 {
-			return
-		}
-		if time.Since(start) > time.Minute {
-			t.Fatalf("%s has no content after a minute", path)
-		}
-	}
+	until(t, "content of "+path, func() bool {
+		info, err := os.Stat(path)
+		return err == nil && info.Size() > 0
+	})
 }
 
 // A first signal of either kind saves a checkpoint of the step made last; the

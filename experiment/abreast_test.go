@@ -7,6 +7,7 @@ import (
 	"slices"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"icar/nn"
@@ -66,29 +67,31 @@ func aCard() nn.Processor {
 // On a card those that are alike begin at once, also where there is room for one of them
 // before, and never are there more than there may be.
 func TestAlikeTrialsBeginAtOnceOnACard(t *testing.T) {
-	var mu sync.Mutex
-	var most, running int
-	met := map[string]int{} // of a kind at a time, the most
-	now := map[string]int{}
-	e := kinds(func(_ context.Context, c kindConfig) (toyResult, error) {
-		enter := func(by int) {
-			mu.Lock()
-			defer mu.Unlock()
-			running, now[c.Alike()] = running+by, now[c.Alike()]+by
-			most, met[c.Alike()] = max(most, running), max(met[c.Alike()], now[c.Alike()])
+	synctest.Test(t, func(t *testing.T) {
+		var mu sync.Mutex
+		var most, running int
+		met := map[string]int{} // of a kind at a time, the most
+		now := map[string]int{}
+		e := kinds(func(_ context.Context, c kindConfig) (toyResult, error) {
+			enter := func(by int) {
+				mu.Lock()
+				defer mu.Unlock()
+				running, now[c.Alike()] = running+by, now[c.Alike()]+by
+				most, met[c.Alike()] = max(most, running), max(met[c.Alike()], now[c.Alike()])
+			}
+			enter(1)
+			time.Sleep(time.Second) // which begins to pass when all have begun
+			enter(-1)
+			return toyResult{c.N}, nil
+		})
+		if _, _, err := Reproduce(context.Background(), e,
+			Options{Workers: 4, Processor: aCard()}, nil); err != nil {
+			t.Fatal(err)
 		}
-		enter(1)
-		time.Sleep(20 * time.Millisecond)
-		enter(-1)
-		return toyResult{c.N}, nil
+		if most > 4 || met["one"] != 3 || met["two"] != 3 {
+			t.Errorf("of %d trials at a time %v of a kind", most, met)
+		}
 	})
-	if _, _, err := Reproduce(context.Background(), e, Options{Workers: 4, Processor: aCard()},
-		nil); err != nil {
-		t.Fatal(err)
-	}
-	if most > 4 || met["one"] != 3 || met["two"] != 3 {
-		t.Errorf("of %d trials at a time %v of a kind", most, met)
-	}
 }
 
 // On a card there are enough trials at a time to fill it.

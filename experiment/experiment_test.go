@@ -9,6 +9,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"icar/figure"
@@ -167,17 +168,16 @@ func TestReproduceWorkers(t *testing.T) {
 		n := now.Add(1)
 		for old := most.Load(); n > old && !most.CompareAndSwap(old, n); old = most.Load() {
 		}
-		for deadline := time.Now().Add(5 * time.Second); most.Load() < 3 &&
-			time.Now().Before(deadline); {
-			time.Sleep(time.Millisecond)
-		}
+		time.Sleep(time.Second)
 		now.Add(-1)
 		return square(ctx, c)
 	})
-	if _, _, err := Reproduce(context.Background(), e, Options{Workers: 3}, nil); err != nil ||
-		most.Load() != 3 {
-		t.Errorf("%d trials at a time, want 3 (%v)", most.Load(), err)
-	}
+	synctest.Test(t, func(t *testing.T) {
+		if _, _, err := Reproduce(context.Background(), e, Options{Workers: 3}, nil); err != nil ||
+			most.Load() != 3 {
+			t.Errorf("%d trials at a time, want 3 (%v)", most.Load(), err)
+		}
+	})
 }
 
 // Two claims of one name are told apart, and each is of its experiment.

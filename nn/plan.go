@@ -137,10 +137,16 @@ func NewPlan(ctx context.Context, model *Transformer[float32], k kernel.Kernel,
 		}
 	}
 	p.Flops = kernel.Lanes * float64(flops.Load())
+	p.sum()
+	return p, nil
+}
+
+// sum says what comes of the times of all pieces.
+func (p *Plan) sum() {
 	p.Work = min(p.whole.seconds(), p.cut.seconds())
 	p.Serial = p.cut.rest
+	p.Phases, p.Tasks, p.Parts = len(p.cut.steps), 0, 0
 	for _, step := range p.cut.steps {
-		p.Phases++
 		p.Serial += step.before
 		p.Tasks += len(step.tasks)
 		for _, task := range step.tasks {
@@ -150,7 +156,6 @@ func NewPlan(ctx context.Context, model *Transformer[float32], k kernel.Kernel,
 		}
 	}
 	p.Longest = p.longest()
-	return p, nil
 }
 
 // recorded makes a step and returns what was done.

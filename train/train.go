@@ -154,7 +154,10 @@ func (t *trainer) run(ctx context.Context) (err error) {
 		return err
 	}
 	err = t.steps(ctx)
-	return errors.Join(err, t.stepper.Close(context.WithoutCancel(ctx)))
+	if given := t.stepper.Close(context.WithoutCancel(ctx)); err == nil {
+		err = given // else it says again what has failed
+	}
+	return err
 }
 
 // steps makes the steps that are left.

@@ -56,14 +56,15 @@ func TestLanding(t *testing.T) {
 // landed checks that a part begins below the bar of links, or that the page ends.
 func landed(t *testing.T, ctx context.Context, part, way string) {
 	t.Helper()
-	time.Sleep(300 * time.Millisecond) // for what comes late
-	off := browser.Ask[float64](t, ctx, `(() => {
-		const top = document.getElementById('`+part+
+	place := `(() => {
+		const top = document.getElementById('` + part +
 		`').getBoundingClientRect().top - document.querySelector('nav').offsetHeight;
 		return Math.ceil(scrollY + innerHeight) >= document.documentElement.scrollHeight && top > 0 &&
 			top < innerHeight / 2 ? 0 : top;
-	})()`)
-	if off < -2 || off > 20 {
+	})()`
+	browser.Do(t, ctx, browser.Until(place+" >= -2 && "+place+" <= 20"))
+	time.Sleep(300 * time.Millisecond) // for what comes late, which must not move it
+	if off := browser.Ask[float64](t, ctx, place); off < -2 || off > 20 {
 		t.Errorf("%s: %s begins %.0f px off the bar of links", way, part, off)
 	}
 }

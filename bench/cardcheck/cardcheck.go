@@ -74,7 +74,7 @@ func (c Check) Run(ctx context.Context, tell func(Finding)) (wrong int, err erro
 		say(c.seeds(ctx, c.Cases[0]))
 	}
 	if ctx.Err() == nil && c.Kills.Wanted > 0 {
-		say(c.Kills.run(ctx))
+		c.Kills.Run(ctx, say)
 	}
 	return wrong, context.Cause(ctx)
 }

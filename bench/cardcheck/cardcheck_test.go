@@ -1,20 +1,15 @@
-//go:build unix
-
 package cardcheck
 
 import (
 	"context"
 	"errors"
 	"fmt"
-	"os/exec"
 	"slices"
-	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"icar/bench"
-	"icar/internal/needs"
 	"icar/nn/cuda/device"
 	"icar/nn/cuda/emulator"
 )
@@ -103,35 +98,5 @@ func TestTimeOfAStep(t *testing.T) {
 	})
 	if m := median([]float64{5, 1, 3, 2}); m != 2.5 {
 		t.Errorf("the median is %v", m)
-	}
-}
-
-// runs are killed until so many kills have hit; a run whose files are others, or that ends
-// with an error, is found.
-func TestKills(t *testing.T) {
-	needs.Programs(t, "a shell", "sh")
-	const run = `mkdir -p $0 && echo c > $0/config.yaml && sleep 0.05; `
-	kills := func(resume string) Kills {
-		command := func(script string) func(context.Context, string) *exec.Cmd {
-			return func(ctx context.Context, dir string) *exec.Cmd {
-				return exec.CommandContext(ctx, "sh", "-c", script, dir)
-			}
-		}
-		return Kills{2, t.TempDir(), command(run + "echo done > $0/done"), command(resume)}
-	}
-	f := kills("sleep 0.01; echo done > $0/done; date > $0/timings.jsonl").run(t.Context())
-	if f.Wrong != nil || !strings.Contains(f.Detail, "whose files are those of one go") {
-		t.Errorf("%+v", f)
-	}
-	for resume, want := range map[string]string{
-		"echo other > $0/done":                "/done is not as in one go",
-		"true":                                "/done is not as in one go",
-		"echo done > $0/done; echo > $0/more": "/more is not as in one go",
-		"echo it has failed >&2; exit 4":      "exit status 4: it has failed",
-	} {
-		if f := kills(resume).run(t.Context()); f.Wrong == nil ||
-			!strings.Contains(f.Wrong.Error(), want) {
-			t.Errorf("%+v, want %s", f, want)
-		}
 	}
 }

@@ -3,140 +3,203 @@ package cardcheck
 import (
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
-	"maps"
 	"math/rand/v2"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
 	"icar/ar"
 )
 
-// Kills are runs that are killed with SIGKILL at random moments and gone on with until
-// they are done, and whose files have to be those of one go.
+// Kills are runs that are killed with SIGKILL again and again and gone on with until they
+// are done, and whose files have to be those of one go. They are made side by side: a run on
+// a card is mostly the start of a process and of the card's driver.
 type Kills struct {
-	Wanted int
-	Folder string // for the runs
-	// Train is the command of a run with Train into a folder, Resume of one that goes on.
-	Train, Resume func(ctx context.Context, dir string) *exec.Cmd
+	Wanted int // in all, shared out among the runs
+	Folder string
+	Runs   []Run
+	// Resume is the command of a run that goes on.
+	Resume func(ctx context.Context, dir string) *exec.Cmd
 }
 
-// run makes runs until so many kills have hit one.
-func (k Kills) run(ctx context.Context) Finding {
-	f := Finding{What: "kills"}
-	whole := filepath.Join(k.Folder, "whole")
-	start := time.Now()
-	if f.Wrong = k.end(k.Train(ctx, whole), 0); f.Wrong != nil {
-		return f
+// Run is one that is killed.
+type Run struct {
+	Name  string
+	Steps int
+	// Train is the command of all Steps into a folder.
+	Train func(ctx context.Context, dir string) *exec.Cmd
+}
+
+// Run kills the runs, and tells a finding of each that is made in one go and of each that was
+// killed, as they are done.
+func (k Kills) Run(ctx context.Context, tell func(Finding)) {
+	found := make(chan Finding)
+	var runs sync.WaitGroup
+	for i, r := range k.Runs {
+		wanted := (k.Wanted + i) / len(k.Runs)
+		chance := ar.Rand(uint64(time.Now().UnixNano()), "kills", uint64(i))
+		runs.Go(func() { k.check(ctx, r, wanted, chance, func(f Finding) { found <- f }) })
 	}
-	took, r := time.Since(start), ar.Rand(uint64(start.UnixNano()), "kills", 0)
-	kills, runs := 0, 0
-	for ; kills < k.Wanted && f.Wrong == nil; runs++ {
-		dir := filepath.Join(k.Folder, strconv.Itoa(runs))
-		var more int
-		more, f.Wrong = k.through(ctx, dir, took, r)
-		kills += more
+	go func() {
+		runs.Wait()
+		close(found)
+	}()
+	for f := range found {
+		tell(f)
+	}
+}
+
+// check makes a run in one go, and then kills as many of its kind as so many kills take: one
+// that is done before its time has come is as well as the others, and does not count.
+func (k Kills) check(ctx context.Context, r Run, wanted int, chance *rand.Rand,
+	tell func(Finding)) {
+	f := Finding{What: "kills", Detail: r.Name}
+	folder := filepath.Join(k.Folder, r.Name)
+	whole := filepath.Join(folder, "whole")
+	var start, end time.Duration // until the first step and from there on
+	if start, end, f.Wrong = watch(r.Train(ctx, whole), whole); f.Wrong != nil {
+		tell(f)
+		return
+	}
+	f.Detail = fmt.Sprintf("%s: %d steps take %v, the start before them %v", r.Name, r.Steps,
+		end.Round(time.Millisecond), start.Round(time.Millisecond))
+	tell(f)
+	for runs := 0; wanted > 0 && f.Wrong == nil; runs++ {
+		dir := filepath.Join(folder, strconv.Itoa(runs))
+		var at []int
+		at, f.Wrong = k.through(ctx, r, dir, moments{wanted, r.Steps, start, end, chance})
+		wanted -= len(at)
 		if f.Wrong == nil {
 			f.Wrong = same(whole, dir)
 		}
+		if f.Detail = fmt.Sprintf("%s: killed after %v of %d steps", r.Name, at,
+			r.Steps); f.Wrong == nil {
+			f.Detail += ", has the files of one go"
+		}
+		tell(f)
 	}
-	f.Detail = fmt.Sprintf("%d kills in %d runs of %v, whose files are those of one go", kills,
-		runs, took.Round(time.Millisecond))
-	return f
 }
 
-// through kills a run again and again until it gets through, and returns how often.
-func (k Kills) through(ctx context.Context, dir string, took time.Duration,
-	r *rand.Rand) (kills int, err error) {
+// moments are when a run is to be killed: once while it starts, and then after ever more of
+// its steps, a little later than they are recorded, by chance.
+type moments struct {
+	wanted, steps int
+	start, end    time.Duration // what one go took until its first step, and from there on
+	chance        *rand.Rand
+}
+
+// wait waits for moment i of a run, in which some steps were recorded before.
+func (m moments) wait(ctx context.Context, i int, dir string, before int) bool {
+	spread := m.start
+	if i > 0 {
+		if !recorded(ctx, dir, max(i*m.steps/m.wanted, before+1)) {
+			return false
+		}
+		spread = m.end / time.Duration(2*m.wanted)
+	}
+	return sleep(ctx, time.Duration(m.chance.Int64N(1+int64(spread))))
+}
+
+// through kills a run at moments until there were as many as are wanted, then lets it get
+// through, and returns after how many steps it was killed. A run that is done before a
+// moment has come is through.
+func (k Kills) through(ctx context.Context, r Run, dir string, m moments) (at []int, err error) {
 	for {
-		c := k.Train(ctx, dir)
-		if _, missing := os.Stat(filepath.Join(dir, "config.yaml")); missing == nil {
-			c = k.Resume(ctx, dir)
-		} else if err := os.RemoveAll(dir); err != nil { // killed before there was a run
-			return kills, err
+		next := k.Resume
+		if _, missing := os.Stat(filepath.Join(dir, "config.yaml")); missing != nil {
+			next = r.Train // it was killed before there was a run
+			if err := os.RemoveAll(dir); err != nil {
+				return at, err
+			}
 		}
-		err := k.end(c, time.Duration(1+r.Int64N(int64(took))))
-		if !errors.Is(err, errKilled) || ctx.Err() != nil {
-			return kills, err
+		before := lines(dir)
+		killed, err := run(next(ctx, dir), func(ctx context.Context) bool {
+			return len(at) < m.wanted && m.wait(ctx, len(at), dir, before)
+		})
+		switch {
+		case ctx.Err() != nil:
+			return at, context.Cause(ctx)
+		case err != nil || !killed:
+			return at, err
 		}
-		kills++
+		at = append(at, lines(dir))
 	}
 }
 
-// errKilled is the end of a run that was killed in time.
-var errKilled = errors.New("killed")
+// watch makes a run in one go and measures it.
+func watch(c *exec.Cmd, dir string) (start, end time.Duration, err error) {
+	begin := time.Now()
+	_, err = run(c, func(ctx context.Context) bool {
+		if recorded(ctx, dir, 1) {
+			start = time.Since(begin)
+		}
+		return false
+	})
+	return start, time.Since(begin) - start, err
+}
 
-// end runs a command to its end, or kills it after a while if that is not 0.
-func (k Kills) end(c *exec.Cmd, after time.Duration) error {
+// run runs a command to its end, or until what goes on beside it wants it to be killed. That
+// has a context which is done when the command is. A command that fails is an error; one that
+// is killed is none.
+func run(c *exec.Cmd, beside func(context.Context) (kill bool)) (killed bool, err error) {
 	var said bytes.Buffer
 	c.Stderr = &said
 	if err := c.Start(); err != nil {
-		return err
+		return false, err
 	}
-	var late atomic.Bool // set before the kill: Wait may be back before Kill is
-	if after > 0 {
-		timer := time.AfterFunc(after, func() {
-			late.Store(true)
+	ctx, cancel := context.WithCancel(context.Background())
+	var watching sync.WaitGroup
+	var sent atomic.Bool // before the kill: Wait may be back before Kill is
+	watching.Go(func() {
+		if beside(ctx) {
+			sent.Store(true)
 			_ = c.Process.Kill() // the error is that it has ended
-		})
-		defer timer.Stop()
+		}
+	})
+	err = c.Wait()
+	cancel()
+	watching.Wait()
+	switch {
+	case err == nil:
+		return false, nil
+	case sent.Load() && c.ProcessState.ExitCode() < 0:
+		return true, nil
 	}
-	err := c.Wait()
-	if err != nil && c.ProcessState.ExitCode() < 0 && late.Load() {
-		return errKilled
-	}
-	if err != nil {
-		return fmt.Errorf("%s: %w: %s", strings.Join(c.Args[1:], " "), err,
-			strings.TrimSpace(said.String()))
-	}
-	return nil
+	return false, fmt.Errorf("%s: %w: %s", strings.Join(c.Args[1:], " "), err,
+		strings.TrimSpace(said.String()))
 }
 
-// same returns an error unless two runs have the same files, but for their times.
-func same(a, b string) error {
-	want, err := contents(a)
-	if err != nil {
-		return err
-	}
-	got, err := contents(b)
-	if err != nil {
-		return err
-	}
-	names := maps.Clone(want)
-	maps.Copy(names, got)
-	for _, name := range slices.Sorted(maps.Keys(names)) {
-		w, once := want[name]
-		g, now := got[name]
-		if once != now || w != g {
-			return fmt.Errorf("%s is not as in one go", filepath.Join(b, name))
+// recorded waits until so many steps of a run are recorded; not if ctx is done before.
+func recorded(ctx context.Context, dir string, steps int) bool {
+	for lines(dir) < steps {
+		if !sleep(ctx, 2*time.Millisecond) {
+			return false
 		}
 	}
-	return nil
+	return true
 }
 
-// contents are the files of a run, without its times.
-func contents(dir string) (map[string]string, error) {
-	entries, err := os.ReadDir(dir)
+// sleep waits, unless ctx is done before.
+func sleep(ctx context.Context, d time.Duration) bool {
+	select {
+	case <-time.After(d):
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
+// lines is how many steps of a run are recorded, 0 where there is none.
+func lines(dir string) int {
+	data, err := os.ReadFile(filepath.Join(dir, "metrics.jsonl"))
 	if err != nil {
-		return nil, err
+		return 0
 	}
-	all := map[string]string{}
-	for _, e := range entries {
-		if e.Name() == "timings.jsonl" {
-			continue
-		}
-		data, err := os.ReadFile(filepath.Join(dir, e.Name()))
-		if err != nil {
-			return nil, err
-		}
-		all[e.Name()] = string(data)
-	}
-	return all, nil
+	return bytes.Count(data, []byte("\n"))
 }

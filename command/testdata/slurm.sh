@@ -13,11 +13,24 @@ start)
   echo "$munge" > "$dir/munge"
   head -c 128 /dev/urandom > "$munge/key" && chown munge "$munge/key" && chmod 400 "$munge/key"
   runuser -u munge -- munged --force --key-file "$munge/key" --socket "$munge/socket" --pid-file "$munge/pid" --log-file "$munge/log" --seed-file "$munge/seed"
-  free() { python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'; }
+  # Free now, and below those that the system gives to whoever asks for any.
+  ports=($(python3 - <<'PYTHON'
+import random, socket
+held = []
+while len(held) < 4:
+    s = socket.socket()
+    try:
+        s.bind(("127.0.0.1", random.randrange(10000, 32000)))
+        held.append(s)
+    except OSError:
+        pass
+print(*(s.getsockname()[1] for s in held))
+PYTHON
+  ))
   cat > "$SLURM_CONF" <<CONF
 ClusterName=test
 SlurmctldHost=$(hostname -s)(127.0.0.1)
-SlurmctldPort=$(free)
+SlurmctldPort=${ports[0]}
 SlurmUser=root
 SlurmdUser=root
 AuthType=auth/munge
@@ -32,14 +45,14 @@ ProctrackType=proctrack/linuxproc
 TaskPlugin=task/none
 SelectType=select/cons_tres
 SelectTypeParameters=CR_CPU
-SlurmdTimeout=5
+SlurmdTimeout=600
 KillWait=2
 MinJobAge=300
 ReturnToService=2
 SchedulerParameters=batch_sched_delay=0,sched_interval=1
-NodeName=n1 NodeHostname=$(hostname -s) NodeAddr=127.0.0.1 Port=$(free) CPUs=1 RealMemory=4000 State=UNKNOWN
-NodeName=n2 NodeHostname=$(hostname -s) NodeAddr=127.0.0.1 Port=$(free) CPUs=1 RealMemory=4000 State=UNKNOWN
-NodeName=n3 NodeHostname=$(hostname -s) NodeAddr=127.0.0.1 Port=$(free) CPUs=1 RealMemory=4000 State=UNKNOWN
+NodeName=n1 NodeHostname=$(hostname -s) NodeAddr=127.0.0.1 Port=${ports[1]} CPUs=1 RealMemory=4000 State=UNKNOWN
+NodeName=n2 NodeHostname=$(hostname -s) NodeAddr=127.0.0.1 Port=${ports[2]} CPUs=1 RealMemory=4000 State=UNKNOWN
+NodeName=n3 NodeHostname=$(hostname -s) NodeAddr=127.0.0.1 Port=${ports[3]} CPUs=1 RealMemory=4000 State=UNKNOWN
 PartitionName=p Nodes=n1,n2 Default=YES MaxTime=INFINITE State=UP
 PartitionName=limit Nodes=n3 MaxTime=INFINITE State=UP
 CONF
@@ -47,7 +60,7 @@ CONF
   slurmd -N n1
   slurmd -N n2
   slurmd -N n3
-  for _ in $(seq 100); do
+  for _ in $(seq 600); do
     [ "$(sinfo -h -N -t idle -o %N 2>/dev/null | sort -u | wc -l)" = 3 ] && exit 0
     sleep 0.2
   done
@@ -55,7 +68,8 @@ CONF
   exit 1
   ;;
 node) slurmd -N "$2" ;;
-lose) # the daemon, and all that runs on the node, at once: as when its power fails
+lose) # the daemon, and all that runs on the node, at once: as when its power fails. The
+  # controller is told: if it found out by itself, a node that is only slow would be lost too.
   kill -9 "$(cat "$dir/$2.pid")"
   for process in $(grep -lsz "^SLURMD_NODENAME=$2\$" /proc/[0-9]*/environ | cut -d/ -f3); do
     if grep -qsz "^SLURM_CONF=$SLURM_CONF\$" "/proc/$process/environ"; then
@@ -64,6 +78,7 @@ lose) # the daemon, and all that runs on the node, at once: as when its power fa
       kill -9 "$process" 2>/dev/null || true
     fi
   done
+  scontrol update "NodeName=$2" State=DOWN Reason=lost
   ;;
 stop)
   scancel -u root 2>/dev/null || true

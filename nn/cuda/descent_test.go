@@ -4,9 +4,8 @@ import (
 	"context"
 	"errors"
 	"slices"
-	"sync"
-	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"icar/nn"
@@ -50,12 +49,13 @@ func (d drawn) Batch(ctx context.Context, k int) (batch, error) {
 // counting counts the steps that a device replays, and in how many runs.
 type counting struct {
 	device.Device
+	took  time.Duration // by a step
 	runs  map[device.Graph]int
 	steps []int // by the number of runs
 }
 
 func newCounting() *counting {
-	return &counting{emulator.New(), map[device.Graph]int{}, make([]int, 9)}
+	return &counting{Device: emulator.New(), runs: map[device.Graph]int{}, steps: make([]int, 4)}
 }
 
 func (c *counting) Record(ctx context.Context, work []device.Launch) (device.Graph, error) {
@@ -66,6 +66,7 @@ func (c *counting) Record(ctx context.Context, work []device.Launch) (device.Gra
 
 func (c *counting) Replay(ctx context.Context, g device.Graph, n int) error {
 	c.steps[c.runs[g]] += n
+	time.Sleep(time.Duration(n) * c.took)
 	return c.Device.Replay(ctx, g, n)
 }
 
@@ -163,40 +164,49 @@ func TestFeedThatFails(t *testing.T) {
 
 // Runs of a hall wait for each other: all steps that they have in common are made side by
 // side, those that one has alone are made alone, and a run that comes later, or goes, changes
-// no bits of the others. One that has waited and is told to end ends at once.
+// no bits of the others.
 func TestRunsMeet(t *testing.T) {
 	c := small()
-	d := newCounting()
-	build := cuda.OnPatient(device.Share(d), time.Hour)
-	alone := cuda.On(emulator.New())
 	cards := deck{draw(c, 1, 11, 1)[0], 5}
 	last := []int{30, 25, 30}
-	models, steppers := make([]model, 3), make([]nn.Stepper, 3)
-	start := make(chan struct{})
-	var runs sync.WaitGroup
-	var begun sync.WaitGroup
-	begun.Add(3)
-	for i := range models {
-		models[i], steppers[i] = descend(t, build, c, uint64(i),
-			nn.Descent{Feed: cards, Last: last[i], Clip: float64(i)})
-	}
-	// The first has made two steps before the others come.
-	steps(t, steppers[0], 1, 2)
-	for i := range models {
-		runs.Go(func() {
-			first := 1
-			if i == 0 {
-				first = 3
-			}
-			begun.Done()
-			<-start
-			steps(t, steppers[i], first, last[i])
-			finish(t, steppers[i])
-		})
-	}
-	begun.Wait()
-	close(start)
-	runs.Wait()
+	models := make([]model, 3)
+	synctest.Test(t, func(t *testing.T) {
+		d := newCounting()
+		d.took = 5 * time.Millisecond
+		build := cuda.OnPatient(device.Share(d), time.Hour)
+		steppers := make([]nn.Stepper, 3)
+		for i := range models {
+			models[i], steppers[i] = descend(t, build, c, uint64(i),
+				nn.Descent{Feed: cards, Last: last[i], Clip: float64(i)})
+		}
+		// The first has made two steps before the others come, and these wait for it.
+		steps(t, steppers[0], 1, 2)
+		begin, gone := time.Now(), make(chan bool)
+		for _, i := range []int{1, 2, 0} {
+			go func() {
+				defer func() { gone <- true }()
+				first := 1
+				if i == 0 {
+					first = 3
+				}
+				steps(t, steppers[i], first, last[i])
+				finish(t, steppers[i])
+			}()
+			synctest.Wait()
+		}
+		for range 3 {
+			<-gone
+		}
+		// The second is done after 25 steps, of which the first has made 27. So they make three
+		// without it, and the third makes two alone. Nobody waits for who has gone.
+		if want := []int{1: 2 + 2, 3: 25 + 3}; !slices.Equal(d.steps, want) {
+			t.Errorf("steps by the number of runs: %v, want %v", d.steps, want)
+		}
+		if took := time.Since(begin); took != 30*d.took {
+			t.Errorf("30 steps of %v took %v", d.took, took)
+		}
+	})
+	alone := cuda.On(emulator.New())
 	for i, m := range models {
 		want, s := descend(t, alone, c, uint64(i), nn.Descent{Feed: cards, Last: last[i],
 			Clip: float64(i)})
@@ -206,9 +216,6 @@ func TestRunsMeet(t *testing.T) {
 			bits(nn.Tensors(want.Parameters())...)) {
 			t.Errorf("run %d has other bits beside others", i)
 		}
-	}
-	if d.steps[3] == 0 || d.steps[1] < 2 {
-		t.Errorf("steps by the number of runs: %v", d.steps)
 	}
 }
 
@@ -270,33 +277,38 @@ func TestSeatsAreTaken(t *testing.T) {
 
 // Who waits for others and is told to end ends at once, and the others go on.
 func TestWaitingRunIsStopped(t *testing.T) {
-	c := small()
-	build := cuda.OnPatient(device.Share(emulator.New()), time.Hour)
-	cards := deck{draw(c, 1, 11, 1)[0], 5}
-	_, first := descend(t, build, c, 1, nn.Descent{Feed: cards, Last: 1 << 20})
-	_, second := descend(t, build, c, 2, nn.Descent{Feed: cards, Last: 9})
-	cause := errors.New("enough")
-	ctx, cancel := context.WithCancelCause(context.Background())
-	var wait sync.WaitGroup
-	var stopped atomic.Bool
-	wait.Go(func() {
-		for k := 1; ; k++ {
-			if _, err := first.Steps(ctx, k, 1); err != nil {
-				if stopped.Store(true); !errors.Is(err, cause) {
-					t.Errorf("who waits ends with %v", err)
+	synctest.Test(t, func(t *testing.T) {
+		c := small()
+		build := cuda.OnPatient(device.Share(emulator.New()), time.Hour)
+		cards := deck{draw(c, 1, 11, 1)[0], 5}
+		_, first := descend(t, build, c, 1, nn.Descent{Feed: cards, Last: 1 << 20})
+		_, second := descend(t, build, c, 2, nn.Descent{Feed: cards, Last: 9})
+		begin, cause := time.Now(), errors.New("enough")
+		steps(t, first, 1, 1)
+		ctx, cancel := context.WithCancelCause(context.Background())
+		made := 1
+		go func() {
+			for {
+				if _, err := first.Steps(ctx, made+1, 1); err != nil {
+					if !errors.Is(err, cause) {
+						t.Errorf("who waits ends with %v", err)
+					}
+					return
 				}
-				return
+				made++
 			}
+		}()
+		steps(t, second, 1, 1)
+		synctest.Wait() // the first waits for the second
+		if cancel(cause); made == 1 {
+			t.Error("the first has made no step beside the second")
+		}
+		synctest.Wait()
+		steps(t, second, 2, 3) // nobody is waited for any more
+		if waited := time.Since(begin); waited > 0 {
+			t.Errorf("who has ended is waited for: %v", waited)
 		}
 	})
-	steps(t, second, 1, 1) // from now on the first waits for the second
-	time.Sleep(10 * time.Millisecond)
-	if stopped.Load() {
-		t.Error("it does not wait for the second")
-	}
-	cancel(cause)
-	wait.Wait()
-	steps(t, second, 2, 3) // nobody is waited for any more
 }
 
 // A run that is slow is waited for no longer than patience says.
@@ -334,11 +346,11 @@ func TestDeviceOfAHallFails(t *testing.T) {
 	_, s := descend(t, build, c, 1, nn.Descent{Feed: cards, Last: 9})
 	steps(t, s, 1, 1)
 	for range 2 {
-		if _, err := s.Steps(context.Background(), 2, 1); !errors.Is(err, errFailed) {
-			t.Errorf("steps end with %v", err)
-		}
-		if err := s.Sync(context.Background()); !errors.Is(err, errFailed) {
-			t.Errorf("what nobody knows is fetched with %v", err)
+		_, made := s.Steps(context.Background(), 2, 1)
+		for _, err := range []error{made, s.Sync(context.Background())} {
+			if !errors.Is(err, errFailed) || err.Error() != errFailed.Error() {
+				t.Errorf("what nobody knows is gone on with, or fetched: %v", err)
+			}
 		}
 	}
 	_, other := descend(t, build, c, 2, nn.Descent{Feed: cards, Last: 9})
@@ -349,8 +361,8 @@ func TestDeviceOfAHallFails(t *testing.T) {
 	}
 }
 
-// distant is a device to which everything that is sent takes long, but whose steps take no
-// time.
+// distant is a device to which everything that is sent takes long, but whose steps take
+// little time.
 type distant struct {
 	device.Device
 	courses []int
@@ -363,22 +375,25 @@ func (d *distant) Write(ctx context.Context, p device.Pointer, data []byte) erro
 
 func (d *distant) Replay(ctx context.Context, g device.Graph, n int) error {
 	d.courses = append(d.courses, n)
-	return nil // as fast as that
+	time.Sleep(time.Duration(n) * 10 * time.Microsecond)
+	return nil
 }
 
 // Courses grow with the speed of the steps, not with that of what is sent for them: the
 // more that is the longer they have to be.
 func TestPaceIsThatOfTheSteps(t *testing.T) {
-	c := small()
-	d := &distant{Device: emulator.New()}
-	cards := deck{draw(c, 1, 11, 1)[0], 5}
-	_, s := descend(t, cuda.On(d), c, 1, nn.Descent{Feed: cards, Last: 1 << 20})
-	for len(d.courses) < 40 && (len(d.courses) < 5 || slices.Max(d.courses) < 256) {
-		_, _ = s.Steps(context.Background(), 1, 1<<20) // none of these is made
-	}
-	if d.courses[0] != 1 || slices.Max(d.courses) < 256 {
-		t.Errorf("courses are of %v steps", d.courses)
-	}
+	synctest.Test(t, func(t *testing.T) {
+		c := small()
+		d := &distant{Device: emulator.New()}
+		cards := deck{draw(c, 1, 11, 1)[0], 5}
+		_, s := descend(t, cuda.On(d), c, 1, nn.Descent{Feed: cards, Last: 1 << 20})
+		for range 7 {
+			_, _ = s.Steps(context.Background(), 1, 1<<20) // none of these is made
+		}
+		if want := []int{1, 4, 16, 64, 256, 1024, 1024}; !slices.Equal(d.courses, want) {
+			t.Errorf("courses are of %v steps, want %v", d.courses, want)
+		}
+	})
 }
 
 func TestPace(t *testing.T) {

@@ -4,7 +4,6 @@ package cuda
 
 import (
 	"context"
-	"errors"
 	"slices"
 	"sync"
 	"time"
@@ -231,8 +230,11 @@ func (h *hall) begin(asking []*member) {
 		made, took, err := h.course(members, asking, courses)
 		h.mu.Lock()
 		defer h.mu.Unlock()
-		h.busy, h.err = false, errors.Join(h.err, err)
+		h.busy = false
 		h.stepped = h.stepped || took > 0
+		if h.err == nil { // else it says again what has failed
+			h.err = err
+		}
 		for i, to := range answers {
 			if err != nil {
 				to <- answer{err: err}

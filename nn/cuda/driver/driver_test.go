@@ -54,7 +54,11 @@ func fake(t testing.TB, fault string) {
 func open(t *testing.T, fault string) *Card {
 	t.Helper()
 	fake(t, fault)
-	c, err := Open(t.Context(), foreign.Options{Patience: time.Second})
+	var o foreign.Options
+	if fault == "hang" { // else no machine is too slow
+		o.Patience = 2 * time.Second
+	}
+	c, err := Open(t.Context(), o)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -242,7 +246,7 @@ func TestFullMemory(t *testing.T) {
 // stays so; this program goes on.
 func TestLost(t *testing.T) {
 	for fault, want := range map[string]string{
-		"hang": "the device is lost: the NVIDIA driver: it has not answered for 1s, and was ended",
+		"hang": "the device is lost: the NVIDIA driver: it has not answered for 2s, and was ended",
 		"crash": "the device is lost: the NVIDIA driver: its process has ended: " +
 			"signal: aborted: fake: NVRM: the driver has met a fault",
 		"end": "the device is lost: the NVIDIA driver: its process has ended: exit status 9",

@@ -136,8 +136,11 @@ func TestLoss(t *testing.T) {
 		{"strlen", "its process has ended: signal: segmentation fault", []uint64{8}},
 		{"pause", "it has not answered for 300ms, and was ended", nil},
 	} {
-		w := open(t, Options{Patience: 300 * time.Millisecond})
+		w := open(t, Options{})
 		f := function(t, w, test.function)
+		if test.function == "pause" { // of what answers none is lost however slow the machine is
+			w.options.Patience = 300 * time.Millisecond
+		}
 		calls := []Call{{Function: f, Args: test.args}}
 		for i := range 2 {
 			start := time.Now()
@@ -146,7 +149,7 @@ func TestLoss(t *testing.T) {
 			if !errors.As(err, &lost) || lost.Why != test.want {
 				t.Errorf("%s: %v, want %s", test.function, err, test.want)
 			}
-			if took := time.Since(start); took > 10*time.Second {
+			if took := time.Since(start); took > 15*time.Second {
 				t.Errorf("%s: call %d takes %v", test.function, i, took)
 			}
 		}
@@ -174,7 +177,7 @@ func TestLossSaysWhatWasSaid(t *testing.T) {
 // A context that is done ends a call with its cause: before it nothing happens, in
 // the middle of it the call has a time of grace, then the process is ended.
 func TestCancelled(t *testing.T) {
-	w := open(t, Options{Grace: 200 * time.Millisecond})
+	w := open(t, Options{Grace: time.Hour})
 	pause, sleep := function(t, w, "pause"), function(t, w, "usleep")
 	cause := errors.New("enough")
 	done, cancel := context.WithCancelCause(t.Context())
@@ -191,9 +194,10 @@ func TestCancelled(t *testing.T) {
 		left != 0 {
 		t.Errorf("a call that ends within its grace: %v", err)
 	}
+	w.options.Grace = 50 * time.Millisecond // of a patience of minutes
 	begin := time.Now()
 	if _, _, err := w.Do(soon(), []Call{{Function: pause}}); !errors.Is(err, cause) ||
-		time.Since(begin) > 2*time.Second {
+		time.Since(begin) > time.Minute {
 		t.Errorf("a call that does not: %v, after %v", err, time.Since(begin))
 	}
 	if _, _, err := w.Do(t.Context(), []Call{{Function: sleep}}); !errors.As(err, new(LostError)) {
