@@ -35,3 +35,47 @@ var PaceAfter = paceAfter
 func TextFor(model *nn.Transformer[float32], n, t int) string {
 	return ptx.Text(newPlan(model, n, t, 1, busyWarps, true).kernels...)
 }
+
+// DrawnText returns the kernels that draw.
+func DrawnText(by nn.Drawing) string {
+	p, err := newDrawing(by)
+	if err != nil {
+		return ""
+	}
+	return ptx.Text(p.variates.kernel(), p.haar.kernel(), p.tokens.kernel())
+}
+
+// FunctionsText returns a kernel that has the parameters of float64 x and of their logarithms
+// and exponentials, pairs of them, and its name; a block has 32 threads.
+func FunctionsText() (text, name string) {
+	k := ptx.New("functions")
+	in, out := k.Pointer(), k.Pointer()
+	i := k.Add(k.Mul(k.Block(ptx.X), ptx.Int(32)), k.Thread(ptx.X))
+	x, to := k.LoadWide(k.At(in, i, 8), 0), k.At(out, i, 16)
+	k.StoreWide(to, 0, logarithm(k, x))
+	k.StoreWide(to, 8, exponentialWide(k, k.NegativeWide(x)))
+	return ptx.Text(k), k.Name()
+}
+
+// Strip is a strip of the ziggurat.
+type Strip struct {
+	Sure          uint32
+	Width, Height float32
+}
+
+// Ziggurat returns the strips.
+func Ziggurat() (all []Strip) {
+	for _, s := range ziggurat() {
+		all = append(all, Strip{s.sure, s.width, s.height})
+	}
+	return all
+}
+
+// Keys makes those of the generators of some steps.
+func Keys(by nn.Drawing, k, steps int) []byte {
+	p, err := newDrawing(by)
+	if err != nil {
+		return nil
+	}
+	return p.keys(k, steps)
+}
