@@ -19,6 +19,9 @@ import (
 // spills matches what ptxas says of the bytes of a thread for which registers do not suffice.
 var spills = regexp.MustCompile(`(\d+) bytes spill stores`)
 
+// used matches what it says of kernels and of their registers.
+var used = regexp.MustCompile(`(entry function '\w+'|\d+ registers)`)
+
 // mostSpilled is how many they may be: kernels of sequences put aside what lives across
 // their loops, and what loops work on has registers.
 const mostSpilled = 512
@@ -59,6 +62,7 @@ func assemble(t *testing.T, name, kernels string, most int) {
 		out, err := exec.Command("ptxas", "-v", "-arch="+target, "-o", text+".cubin",
 			text).CombinedOutput()
 		found := spills.FindAllSubmatch(out, -1)
+		t.Logf("%s, %s: %s", name, target, used.FindAll(out, -1))
 		if err != nil || len(found) == 0 {
 			t.Errorf("%s, %s: %v\n%s", name, target, err, out)
 		}

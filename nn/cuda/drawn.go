@@ -47,7 +47,8 @@ func (p drawing) step() int {
 }
 
 // keys are those of the generators of steps k to k+steps-1, (W, G, 32).
-func (p drawing) keys(k, steps int) (data []byte) {
+func (p drawing) keys(k, steps int) []byte {
+	data := make([]byte, 0, 4*kept*p.blocks()*steps)
 	for step := k; step < k+steps; step++ {
 		for b := range p.blocks() {
 			key := ar.BlockKey(p.Seed, p.Stream, uint64(step), b)
@@ -81,11 +82,11 @@ type keys struct {
 }
 
 // drawnNumbers is about how many numbers a window has at most: the more, the more generators
-// there are for a card to work on.
-const drawnNumbers = 1 << 26
+// there are for a card to work on, and the more steps may be made in a row.
+const drawnNumbers = 1 << 28
 
 // drawnShare of a device's memory is for a window: there may be many runs.
-const drawnShare = 1. / 64
+const drawnShare = 1. / 128
 
 func newDraws(d device.Device, p drawing, f nn.Feed, last int) *draws {
 	room := min(drawnNumbers, int(drawnShare*float64(d.Properties().Memory))/4)

@@ -12,39 +12,82 @@ import (
 
 	"golang.org/x/sys/cpu"
 
+	"icar/ar"
 	"icar/nn/cuda"
 	"icar/nn/cuda/device"
 	"icar/nn/cuda/emulator"
 )
 
-// functions returns the logarithm of x and the exponential of -x by the kernels, of as many
-// numbers as make whole warps.
-func functions(t *testing.T, x []float64) (logs, exps []float64) {
+// runs32 runs a kernel in blocks of 32 threads on numbers, and returns so many that it comes to.
+// The parameters of the kernel are those given and then the numbers and the results.
+func runs32(t *testing.T, text, name string, blocks, results int, numbers []float64,
+	args ...device.Arg) (got []float64) {
 	t.Helper()
 	d, ctx := emulator.New(), context.Background()
-	text, name := cuda.FunctionsText()
 	m, err := d.Load(ctx, text, name)
 	if err != nil {
 		t.Fatal(err)
 	}
 	var data []byte
-	for _, v := range x {
+	for _, v := range numbers {
 		data = binary.LittleEndian.AppendUint64(data, math.Float64bits(v))
 	}
 	in, err := d.Alloc(ctx, len(data))
-	out, failed := d.Alloc(ctx, 2*len(data))
-	got := make([]byte, 2*len(data))
+	out, failed := d.Alloc(ctx, 8*results)
+	read := make([]byte, 8*results)
+	args = append(args, device.Address(in, 0), device.Address(out, 0))
 	if err = errors.Join(err, failed, d.Write(ctx, in, data), d.Launch(ctx, []device.Launch{{
-		Kernel: m.Kernels[0], Grid: [3]int{len(x) / 32, 1, 1}, Block: [3]int{32, 1, 1},
-		Args: []device.Arg{device.Address(in, 0), device.Address(out, 0)},
-	}}), d.Read(ctx, got, out)); err != nil {
+		Kernel: m.Kernels[0], Grid: [3]int{blocks, 1, 1}, Block: [3]int{32, 1, 1}, Args: args,
+	}}), d.Read(ctx, read, out)); err != nil {
 		t.Fatal(err)
 	}
+	for i := range results {
+		got = append(got, math.Float64frombits(binary.LittleEndian.Uint64(read[8*i:])))
+	}
+	return got
+}
+
+// functions returns the logarithm of x and the exponential of -x by the kernels, of as many
+// numbers as make whole warps.
+func functions(t *testing.T, x []float64) (logs, exps []float64) {
+	t.Helper()
+	text, name := cuda.FunctionsText()
+	got := runs32(t, text, name, len(x)/32, 2*len(x), x)
 	for i := range x {
-		logs = append(logs, math.Float64frombits(binary.LittleEndian.Uint64(got[16*i:])))
-		exps = append(exps, math.Float64frombits(binary.LittleEndian.Uint64(got[16*i+8:])))
+		logs, exps = append(logs, got[2*i]), append(exps, got[2*i+1])
 	}
 	return logs, exps
+}
+
+// TestMatricesAreThoseOfThePackage compares W and its states with those of package ar before
+// they are rounded to float32, which would hide most of what another order of operations does.
+func TestMatricesAreThoseOfThePackage(t *testing.T) {
+	const length = 20
+	for d := 1; d <= 6; d++ {
+		law := ar.New([]ar.Family{ar.Haar, ar.Special}[d%2], d)
+		law.Rho = 0.9
+		var numbers, want []float64
+		for s := range uint64(32) {
+			r := ar.Rand(s, "matrices", uint64(d))
+			numbers = append(numbers, 1-2*float64(r.Uint64()&1))
+			for range d*(d+1)/2 - 1 {
+				numbers = append(numbers, r.NormFloat64())
+			}
+			context := law.Context(ar.Rand(s, "matrices", uint64(d)))
+			states, err := ar.Rollout[float64](law, context, length+1, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			want = append(append(want, context.W...), states[d:]...)
+		}
+		text, name := cuda.WideText(law)
+		got := runs32(t, text, name, 1, len(want), numbers, device.Number(length))
+		for i, v := range want {
+			if math.Float64bits(got[i]) != math.Float64bits(v) {
+				t.Fatalf("d = %d: number %d is %v, want %v", d, i, got[i], v)
+			}
+		}
+	}
 }
 
 // TestFunctionsOfVariates compares logarithms and exponentials of the kernels with package

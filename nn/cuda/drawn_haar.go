@@ -35,7 +35,13 @@ func (h haar) kernel() *ptx.Kernel {
 		drawn++
 		return k.LoadWide(k.At(numbers, k.Add(s, k.Mul(count, ptx.Int(drawn-1))), 8), 0)
 	})
-	h.rollout(k, w, length, k.Stride(targets, s, k.Product(length, ptx.Int(4*h.D))))
+	to := k.CopyAddress(k.Stride(targets, s, k.Product(length, ptx.Int(4*h.D))))
+	h.rollout(k, w, length, func(state []ptx.F64) {
+		for i, x := range state {
+			k.Store(to, 4*i, k.Narrow(x))
+		}
+		k.MoveTo(to, ptx.Long(4*h.D))
+	})
 	return k
 }
 
@@ -98,25 +104,24 @@ func householder(k *ptx.Kernel, w [][]ptx.F64, first int, draw func() ptx.F64) (
 	return sign
 }
 
-// rollout writes s_2, …, s_{T+1}, rounded to float32.
-func (h haar) rollout(k *ptx.Kernel, w [][]ptx.F64, length ptx.U32, to ptx.U64) {
-	at, state := k.CopyAddress(to), make([]ptx.F64, h.D)
+// rollout has what is to be done with each of s_2, …, s_{T+1} done.
+func (h haar) rollout(k *ptx.Kernel, w [][]ptx.F64, length ptx.U32, do func(state []ptx.F64)) {
+	state := make([]ptx.F64, h.D)
 	for i := range state {
 		state[i] = k.CopyWide(ptx.Double(startOf(h.D)))
 	}
-	k.For(ptx.Int(0), length, ptx.Int(1), func(ptx.U32) {
+	k.For(ptx.Int(0), length, next, func(ptx.U32) {
 		after := make([]ptx.F64, h.D)
 		for i, row := range w {
 			after[i] = ptx.Double(0)
 			for j, x := range state {
 				after[i] = k.PlusWide(after[i], k.TimesWide(row[j], x))
 			}
-			k.Store(at, 4*i, k.Narrow(after[i]))
 		}
 		for i, x := range after {
 			k.CopyWideTo(state[i], x)
 		}
-		k.MoveTo(at, ptx.Long(4*h.D))
+		do(state)
 	})
 }
 

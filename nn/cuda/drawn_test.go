@@ -141,7 +141,7 @@ func TestWindowsFollowEachOther(t *testing.T) {
 	by := drawing(ar.New(ar.Haar, 3), ar.Augmented, 18, 4)
 	// A step is 18·4·(9+3) numbers of tokens and targets, 18·6 of variates, which are twice as
 	// wide, and two keys of 8: 1096.
-	d := &little{Device: emulator.New(), memory: 64 * 4 * 1096 * 3}
+	d := &little{Device: emulator.New(), memory: 128 * 4 * 1096 * 3}
 	sameBatches(t, by, 5, drawnOn(t, d, by, 5, 12))
 	if d.launches != 3 {
 		t.Errorf("8 steps are drawn in %d windows, want 3, 3 and 2", d.launches)

@@ -3,6 +3,7 @@ package cuda
 import (
 	"time"
 
+	"icar/ar"
 	"icar/nn"
 	"icar/nn/cuda/device"
 	"icar/nn/cuda/ptx"
@@ -54,6 +55,32 @@ func FunctionsText() (text, name string) {
 	x, to := k.LoadWide(k.At(in, i, 8), 0), k.At(out, i, 16)
 	k.StoreWide(to, 0, logarithm(k, x))
 	k.StoreWide(to, 8, exponentialWide(k, k.NegativeWide(x)))
+	return ptx.Text(k), k.Name()
+}
+
+// WideText returns a kernel that does what haar does, in float64: it has the parameters T, the
+// numbers (32, M) of sequences and what comes of them, W and then T states (32, D·D + T·D).
+func WideText(law ar.Process) (text, name string) {
+	k, h := ptx.New("wide"), haar{law}
+	length := k.Number()
+	in, out := k.Pointer(), k.Pointer()
+	s, numbers, drawn := k.Thread(ptx.X), variates{law.D}.numbers(), 0
+	w := h.matrix(k, func() ptx.F64 {
+		drawn++
+		return k.LoadWide(k.At(in, s, 8*numbers), 8*(drawn-1))
+	})
+	size := k.Product(k.Add(length, ptx.Int(law.D)), ptx.Int(8*law.D))
+	to := k.CopyAddress(k.Stride(out, s, size))
+	store := func(row []ptx.F64) {
+		for i, x := range row {
+			k.StoreWide(to, 8*i, x)
+		}
+		k.MoveTo(to, ptx.Long(8*law.D))
+	}
+	for _, row := range w {
+		store(row)
+	}
+	h.rollout(k, w, length, store)
 	return ptx.Text(k), k.Name()
 }
 
