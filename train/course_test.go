@@ -265,7 +265,8 @@ func TestDeviceThatDrawsOtherBits(t *testing.T) {
 	_, build := onWatched()
 	whole, dir := newDir(t, c), newDir(t, c)
 	var said []string
-	o := Options{Dir: whole, Backend: build, Notice: func(why error) { said = append(said, why.Error()) }}
+	o := Options{Dir: whole, Backend: build,
+		Notice: func(why error) { said = append(said, why.Error()) }}
 	if _, _, err := Train(t.Context(), c, o); err != nil || len(said) > 0 {
 		t.Fatalf("%v; said %q", err, said)
 	}

@@ -33,6 +33,7 @@ type amiss struct {
 	device.Device
 	text   func(string) (string, error) // of kernels that are loaded
 	launch error                        // of the first launch, which draws
+	flip   int                          // bytes of a read, the first of which has another last bit
 }
 
 func (a *amiss) Load(ctx context.Context, text string, names ...string) (device.Module, error) {
@@ -51,6 +52,14 @@ func (a *amiss) Launch(ctx context.Context, work []device.Launch) error {
 		return err
 	}
 	return a.Device.Launch(ctx, work)
+}
+
+func (a *amiss) Read(ctx context.Context, data []byte, p device.Pointer) error {
+	err := a.Device.Read(ctx, data, p)
+	if len(data) == a.flip {
+		a.flip, data[len(data)-4] = 0, data[len(data)-4]^1
+	}
+	return err
 }
 
 // A device draws the batches of a descent, and the host only the first, to compare: the losses
@@ -83,6 +92,7 @@ func TestHostDrawsWhatADeviceCannot(t *testing.T) {
 			head, tokens, _ := strings.Cut(s, "entry tokens")
 			return head + "entry tokens" + strings.Replace(tokens, "setp.ge", "setp.lt", 1), nil
 		}}, drawn: every, said: "draws other bits"},
+		"a target": {amiss: amiss{flip: 4 * 18 * c.Length * 2}, drawn: every, said: "draws other bits"},
 		"the compiler": {amiss: amiss{text: func(string) (string, error) { return "", broken }},
 			drawn: every, said: broken.Error()},
 		"the launch": {amiss: amiss{launch: errFailed}, drawn: every, said: errFailed.Error()},
