@@ -165,7 +165,8 @@ func (t taking) normal(low, high ptx.U32) {
 func (t taking) positive(a ptx.U32) ptx.Pred { return t.Less(a, ptx.Int(1<<31)) }
 
 // wedge is whether a height between those of two strips is under the curve at the value: if
-// not, all begins anew.
+// not, all begins anew. The product is rounded, as Go's compiler has it for amd64 unless it is
+// told to fuse (GOAMD64=v3): then a comparison that is close to a draw may come out otherwise.
 func (t taking) wedge(u ptx.F64) {
 	strip := t.At(t.table, t.strip, stripBytes)
 	top, under := t.Load(strip, 8), t.Load(strip, 12)
