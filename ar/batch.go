@@ -70,7 +70,7 @@ func (s *Sampler[S]) Block(step uint64, b int, states []S) []Context {
 
 // rand returns the generator of one block.
 func (s *Sampler[S]) rand(step uint64, b int) *rand.Rand {
-	return Rand(s.seed, fmt.Sprintf("%s block %d", s.stream, b), step)
+	return Rand(s.seed, blockStream(s.stream, b), step)
 }
 
 // Batch returns the batch of a step. It draws on all processors.

@@ -65,10 +65,11 @@ fit to be compared with. Without CASE the
 standard models are compared.
 
 With --gpu-check the card is checked, in some minutes: that its bits are those on
-record, that it passes the suite of backends, that runs on it which are killed go
-on to the same files; and the cases are timed on it, whole runs of steps without
-the program between them, also 64 of the first case side by side. The exit code
-is 1 if anything is not as it should be.
+record, that it passes the suite of backends, that the sequences which it draws
+are those of the processor, that runs on it which are killed go on to the same
+files; and the cases are timed on it, whole runs of steps without the program
+between them, also 64 of the first case side by side, and the first on fresh
+sequences. The exit code is 1 if anything is not as it should be.
 
 ` + kernelHelp,
 		Example: `  icar bench

@@ -168,9 +168,7 @@ func trainIn(c *cobra.Command, config train.Config, f trainFlags, o train.Option
 	path := o.Dir.Path()
 	sparing(config.Config)
 	o.CheckpointEvery = time.Duration(f.seconds * float64(time.Second))
-	o.Notice = func(why error) {
-		fmt.Fprintf(c.ErrOrStderr(), "icar: training on the reference, which is slow: %v\n", why)
-	}
+	o.Notice = func(why error) { fmt.Fprintf(c.ErrOrStderr(), "icar: %v\n", why) }
 	watch := newTrainWatch(c.ErrOrStderr(), config, o, f.quiet)
 	o.Observe = watch.step
 	_, history, err := train.Train(c.Context(), config, o)

@@ -26,7 +26,8 @@ type Env struct {
 	// CheckpointEvery is the longest time of training that a kill costs; 0 for
 	// half a minute.
 	CheckpointEvery time.Duration
-	// Notice is told, from any goroutine, what was kept and cannot be used.
+	// Notice is told, from any goroutine, what was kept and cannot be used, and what a trial
+	// does more slowly than it could.
 	Notice func(message string)
 	// Step, if not nil, is called after every step of training, from any
 	// goroutine.
@@ -65,6 +66,9 @@ func (e Env) Backend() nn.NewBackend { return nn.OrReference(e.Processor.Or().Ne
 func (e Env) Train(ctx context.Context,
 	c train.Config) (*nn.Transformer[float32], train.History, error) {
 	o := train.Options{Backend: e.Backend(), Observe: e.observe}
+	if e.Notice != nil {
+		o.Notice = func(why error) { e.Notice(why.Error()) }
+	}
 	if e.Directory == "" {
 		return train.Train(ctx, c, o)
 	}

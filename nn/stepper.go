@@ -33,6 +33,9 @@ type Descent struct {
 	Rate      func(k int) float64 // the learning rate of step k = 1, 2, …
 	Clip      float64             // the largest norm of a gradient, see [Clip]; 0 for any
 	Last      int                 // the number of the last step: Feed is asked for none beyond
+	// Notice, if not nil, is told in one line, from any goroutine, why what a device could do
+	// is left to the host. It changes no bits.
+	Notice func(why error)
 }
 
 // Stepper makes the steps of a Descent. It is used from one goroutine at a time, and holds

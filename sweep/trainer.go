@@ -53,9 +53,7 @@ func (t Trainer) Do(ctx context.Context, c Claim) ([]byte, []Metric, error) {
 	return found(history)
 }
 
-func (t Trainer) notice(why error) {
-	t.Log.Warn("training on the reference, which is slow", "why", why)
-}
+func (t Trainer) notice(why error) { t.Log.Warn(why.Error()) }
 
 func (t Trainer) observe(run.Metric) {
 	if t.Step != nil {

@@ -10,6 +10,7 @@ import (
 	"sync/atomic"
 	"testing"
 
+	"icar/ar"
 	"icar/nn"
 	"icar/nn/cuda"
 	"icar/nn/cuda/device"
@@ -20,13 +21,32 @@ import (
 // watched is an emulator that counts what it is asked for.
 type watched struct {
 	device.Device
-	steps atomic.Int32
-	sets  atomic.Int32 // that were sent: the tokens of the training set of tiny
+	steps    atomic.Int32
+	sets     atomic.Int32 // that were sent: the tokens of the training set of tiny
+	windows  atomic.Int32 // that the device has drawn
+	variates sync.Map     // kernels that draw
 }
 
 func onWatched() (*watched, nn.NewBackend) {
 	w := &watched{Device: emulator.New()}
 	return w, cuda.On(device.Share(w))
+}
+
+func (w *watched) Load(ctx context.Context, text string, names ...string) (device.Module, error) {
+	m, err := w.Device.Load(ctx, text, names...)
+	for i, k := range m.Kernels {
+		if strings.HasPrefix(names[i], "variates") {
+			w.variates.Store(k, true)
+		}
+	}
+	return m, err
+}
+
+func (w *watched) Launch(ctx context.Context, work []device.Launch) error {
+	if _, draws := w.variates.Load(work[0].Kernel); draws {
+		w.windows.Add(1)
+	}
+	return w.Device.Launch(ctx, work)
 }
 
 func (w *watched) Replay(ctx context.Context, g device.Graph, n int) error {
@@ -101,15 +121,26 @@ func TestCoursesLeaveTheFilesOfSteps(t *testing.T) {
 	for name, test := range map[string]struct {
 		change func(*Config)
 		steps  int32 // that the device makes
+		draws  bool  // whether it draws the sequences
 	}{
-		"adam": {func(*Config) {}, 16},
+		"adam": {func(*Config) {}, 16, false},
 		"adamw, clipped": {func(c *Config) {
 			c.Optimiser, c.WeightDecay, c.Clip = nn.AdamWName, 0.1, 0.01
 			c.Schedule, c.Warmup = Cosine, 5
-		}, 16},
-		"fresh":    {func(c *Config) { c.Fresh, c.Position, c.Heads = true, nn.ProductPosition, 2 }, 16},
-		"momentum": {func(c *Config) { c.Optimiser = nn.MomentumName }, 0},
-		"diverges": {func(c *Config) { c.LearningRate, c.Norm, c.Depth = 1e12, false, 2 }, -1},
+		}, 16, false},
+		"fresh": {func(c *Config) {
+			c.Fresh, c.Position, c.Heads = true, nn.ProductPosition, 2
+		}, 16, true},
+		"fresh, more than a block": {func(c *Config) {
+			c.Fresh, c.Batch, c.Train, c.Tokens, c.Family, c.Rho = true, 18, 18*8, ar.Plain,
+				ar.Special, 0.9
+		}, 16, true},
+		"fresh, noisy":    {func(c *Config) { c.Fresh, c.Sigma = true, 0.1 }, 16, false},
+		"fresh, diverges": {func(c *Config) { c.Fresh, c.LearningRate = true, 1e37 }, -1, true},
+		"momentum":        {func(c *Config) { c.Optimiser = nn.MomentumName }, 0, false},
+		"diverges": {func(c *Config) {
+			c.LearningRate, c.Norm, c.Depth = 1e12, false, 2
+		}, -1, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			c := tiny()
@@ -135,11 +166,12 @@ func TestCoursesLeaveTheFilesOfSteps(t *testing.T) {
 				t.Errorf("the host says %v after %d steps, the device %v after %d", over[0],
 					len(seen[0]), over[1], len(seen[1]))
 			}
-			if equal(t, models[0], models[1]); test.steps < 0 {
-				return
-			}
-			if got := w.steps.Load(); got != test.steps {
+			equal(t, models[0], models[1])
+			if got := w.steps.Load(); got != test.steps && test.steps >= 0 {
 				t.Errorf("the device has made %d steps, want %d", got, test.steps)
+			}
+			if got := w.windows.Load(); (got > 0) != test.draws {
+				t.Errorf("the device has drawn %d windows, want some: %v", got, test.draws)
 			}
 		})
 	}
@@ -171,15 +203,23 @@ func TestTrainingSetIsSentOnce(t *testing.T) {
 }
 
 // A run on a device that is stopped, between any two steps, and gone on with leaves the
-// files of one go.
+// files of one go, also if the device draws its sequences.
 func TestCoursesAreStopped(t *testing.T) {
-	c := tiny()
+	drawn := tiny()
+	drawn.Fresh = true
+	stopped(t, tiny(), 1, 6, 9)
+	stopped(t, drawn, 7)
+}
+
+// stopped stops runs of c after some steps and goes on with them.
+func stopped(t *testing.T, c Config, after ...int) {
+	t.Helper()
 	_, build := onWatched()
 	whole := newDir(t, c)
 	if _, _, err := Train(t.Context(), c, Options{Dir: whole, Backend: build}); err != nil {
 		t.Fatal(err)
 	}
-	for _, last := range []int{1, 6, 9} {
+	for _, last := range after {
 		dir, enough := newDir(t, c), errors.New("enough")
 		ctx, cancel := context.WithCancelCause(t.Context())
 		_, history, err := Train(ctx, c, Options{Dir: dir, Backend: build,
@@ -208,6 +248,36 @@ func TestCoursesAreStopped(t *testing.T) {
 			t.Error(err)
 		}
 	}
+}
+
+// misread is a device whose kernels draw other bits than they should.
+type misread struct{ device.Device }
+
+func (m misread) Load(ctx context.Context, text string, names ...string) (device.Module, error) {
+	return m.Device.Load(ctx, strings.Replace(text, "xor.b32", "or.b32", 1), names...)
+}
+
+// A run on a device that draws other bits than the processor says so, once, and leaves the files
+// of sequences that the processor draws.
+func TestDeviceThatDrawsOtherBits(t *testing.T) {
+	c := tiny()
+	c.Fresh = true
+	_, build := onWatched()
+	whole, dir := newDir(t, c), newDir(t, c)
+	var said []string
+	o := Options{Dir: whole, Backend: build,
+		Notice: func(why error) { said = append(said, why.Error()) }}
+	if _, _, err := Train(t.Context(), c, o); err != nil || len(said) > 0 {
+		t.Fatalf("%v; said %q", err, said)
+	}
+	o.Dir, o.Backend = dir, cuda.On(misread{emulator.New()})
+	if _, _, err := Train(t.Context(), c, o); err != nil {
+		t.Fatal(err)
+	}
+	if len(said) != 1 || !strings.Contains(said[0], "other bits") {
+		t.Errorf("said %q", said)
+	}
+	same(t, "drawn by the processor", whole.Path(), dir.Path())
 }
 
 // lost is a device that is taken away after so many steps.

@@ -33,8 +33,9 @@ type Source interface {
 }
 
 var (
-	_ Source  = (*Batches)(nil)
-	_ nn.Deck = (*Batches)(nil)
+	_ Source   = (*Batches)(nil)
+	_ nn.Deck  = (*Batches)(nil)
+	_ nn.Drawn = (*Batches)(nil)
 )
 
 // Batches are the training batches of a configuration. It may be used from
@@ -148,6 +149,14 @@ func (b *Batches) Order(k int) []int {
 	}
 	first := (k - 1) % perEpoch * c.Batch
 	return b.order[first : first+c.Batch]
+}
+
+// Drawing implements nn.Drawn, for fresh sequences of the process in tokens of past states.
+func (b *Batches) Drawing() (nn.Drawing, bool) {
+	c := b.config
+	tokens, lagged := b.tokens.(ar.Lagged)
+	return nn.Drawing{Law: c.Process, Tokens: tokens, N: c.Batch, T: c.Length, Seed: c.Seed,
+		Stream: TrainStream}, c.Fresh && c.OfProcess() && lagged
 }
 
 // fresh draws the batch of step k and encodes each block of it while it is in the cache.

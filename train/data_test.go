@@ -163,3 +163,44 @@ func TestEvaluationIsTheLoss(t *testing.T) {
 		t.Errorf("MSE by position %v, the first is %v", e.PositionMSE, first)
 	}
 }
+
+// Batches say how they are drawn, and are drawn so, if they are fresh sequences of the process
+// in tokens that are past states; of all others they say that they are not.
+func TestBatchesSayHowTheyAreDrawn(t *testing.T) {
+	for name, test := range map[string]struct {
+		change func(*Config)
+		drawn  bool
+	}{
+		"once":      {func(c *Config) { c.Fresh = false }, false},
+		"fresh":     {func(*Config) {}, true},
+		"named":     {func(c *Config) { c.Law, c.Tokens = processLaw, orderTokens }, true},
+		"own law":   {func(c *Config) { c.Law = "tents" }, false},
+		"own token": {func(c *Config) { c.Tokens = "powers" }, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c := own(t).Config()
+			if err := c.Decode(small().YAML()); err != nil {
+				t.Fatal(err)
+			}
+			c.Fresh, c.Seed, c.Width, c.Embed, c.Coords = true, 7, 0, 0, 0
+			test.change(&c)
+			b := newBatches(t, c)
+			by, drawn := b.Drawing()
+			if drawn != test.drawn {
+				t.Fatalf("drawn by a law of package ar: %v", drawn)
+			}
+			if !drawn {
+				return
+			}
+			s, err := ar.NewSampler[float32](by.Law, by.N, by.T, by.Seed, by.Stream)
+			if err != nil {
+				t.Fatal(err)
+			}
+			want, got := s.Batch(3), batch(t, b, 3)
+			x, err := want.Inputs(by.Tokens)
+			if err != nil || !slices.Equal(got.X, x) || !slices.Equal(got.Y, want.Targets()) {
+				t.Errorf("the batch is not drawn so, %v", err)
+			}
+		})
+	}
+}

@@ -18,7 +18,7 @@ func (c Config) optimiser(p []nn.Parameter[float32]) (nn.Optimiser[float32], err
 func (t *trainer) descent() nn.Descent {
 	c := t.config
 	return nn.Descent{Feed: t.Source, Optimiser: t.optimiser, Rate: c.rate, Clip: c.Clip,
-		Last: c.Steps()}
+		Last: c.Steps(), Notice: t.Notice}
 }
 
 // rate returns the learning rate of step k = 1, 2, …: η k/U for the U steps of

@@ -18,7 +18,9 @@ type Options struct {
 	// Backend makes what the model runs on; nil for an engine on the default
 	// kernel of the machine. A model that it cannot run trains on the reference.
 	Backend nn.NewBackend
-	// Notice, if not nil, is told why a model trains on the reference.
+	// Notice, if not nil, is told in one line, from any goroutine, what is done more slowly
+	// than it could be, and why: a model trains on the reference, or a processor draws for a
+	// card. It changes no bits but those that the arithmetic has a name for.
 	Notice func(why error)
 	// Source is where the sequences come from: the law of the configuration for
 	// nil. Tokens have the width of the configuration, targets its coords.
@@ -60,7 +62,7 @@ func Train(ctx context.Context, c Config, o Options) (_ *nn.Transformer[float32]
 		return nil, nil, fmt.Errorf("the model %+v is not that of the configuration, %+v: "+
 			"make it from the resolved one", t.Model.Config(), c.Config)
 	}
-	if t.backend, err = nn.OrReference(backend(o.Backend), o.Notice)(t.Model); err != nil {
+	if t.backend, err = nn.OrReference(backend(o.Backend), o.onReference)(t.Model); err != nil {
 		return nil, nil, err
 	}
 	defer func() {
@@ -76,6 +78,13 @@ func Train(ctx context.Context, c Config, o Options) (_ *nn.Transformer[float32]
 	}
 	err = t.run(ctx)
 	return t.Model, t.history, err
+}
+
+// onReference tells Notice why a model trains there.
+func (o Options) onReference(why error) {
+	if o.Notice != nil {
+		o.Notice(fmt.Errorf("training on the reference, which is slow: %w", why))
+	}
 }
 
 // backend returns build, or what nil stands for.

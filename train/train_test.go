@@ -368,6 +368,7 @@ func TestUnknownMixerTrainsOnTheReference(t *testing.T) {
 		t.Fatal(err)
 	}
 	if len(said) != 1 || !errors.Is(said[0], errors.ErrUnsupported) ||
+		!strings.HasPrefix(said[0].Error(), "training on the reference") ||
 		!strings.Contains(said[0].Error(), "foreign") {
 		t.Errorf("said %v", said)
 	}

@@ -41,12 +41,14 @@ func Suites() []Suite {
 	recorded := func(ctx context.Context, d device.Device) error {
 		return devicetest.Bits(ctx, d, true)
 	}
-	return []Suite{{"bits", bits, recorded}, {"backend", "the suite of backends", backends}}
+	draws := func(ctx context.Context, d device.Device) error { return devicetest.Draws(ctx, d, true) }
+	return []Suite{{"bits", bits, recorded}, {"backend", "the suite of backends", backends},
+		{"draws", "fresh sequences of 1 to 11 coordinates are those of the processor", draws}}
 }
 
 // Finding is one line of what was found.
 type Finding struct {
-	What   string // bits, backend, time, seeds, kills
+	What   string // bits, backend, draws, time, seeds, fresh, kills
 	Detail string
 	Wrong  error // nil if all is well
 }
@@ -72,6 +74,9 @@ func (c Check) Run(ctx context.Context, tell func(Finding)) (wrong int, err erro
 	}
 	if ctx.Err() == nil && len(c.Cases) > 0 && c.Seeds > 1 {
 		say(c.seeds(ctx, c.Cases[0]))
+	}
+	if ctx.Err() == nil && len(c.Cases) > 0 {
+		say(c.fresh(ctx, c.Cases[0]))
 	}
 	if ctx.Err() == nil && c.Kills.Wanted > 0 {
 		c.Kills.Run(ctx, say)

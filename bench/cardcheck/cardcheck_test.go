@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -73,7 +74,8 @@ func TestFindings(t *testing.T) {
 			"time: " + name + ": 20.0000 ms a step, median of 2, least 20.0000; " +
 				"8000.0000 ms by another: 400.0 times: <nil>",
 			"seeds: 4 runs of " + name + " side by side take 4.00 times one: " +
-				"80.0000 ms a step of all: <nil>"}
+				"80.0000 ms a step of all: <nil>",
+			"fresh: " + name + " on fresh sequences: 20.0000 ms a step of a run, 20.0000 on a set: <nil>"}
 		if err != nil || wrong != 1 || !slices.Equal(told, want) {
 			t.Errorf("%d wrong, %v, told %q, want %q", wrong, err, told, want)
 		}
@@ -98,5 +100,22 @@ func TestTimeOfAStep(t *testing.T) {
 	})
 	if m := median([]float64{5, 1, 3, 2}); m != 2.5 {
 		t.Errorf("the median is %v", m)
+	}
+}
+
+// misread is a device whose kernels draw other bits than they should.
+type misread struct{ device.Device }
+
+func (m misread) Load(ctx context.Context, text string, names ...string) (device.Module, error) {
+	return m.Device.Load(ctx, strings.Replace(text, "xor.b32", "or.b32", 1), names...)
+}
+
+// A device that leaves drawing to the processor is wrong: its steps on fresh sequences are not
+// what is to be measured.
+func TestProcessorDraws(t *testing.T) {
+	c := Check{Device: misread{emulator.New()}, Steps: 1, Rounds: 1}
+	f := c.fresh(t.Context(), tiny(t))
+	if f.Wrong == nil || !strings.Contains(f.Wrong.Error(), "other bits") {
+		t.Errorf("%+v", f)
 	}
 }

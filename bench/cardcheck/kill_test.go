@@ -24,11 +24,11 @@ import (
 // of its own, so it is killed whatever else the machine does.
 const (
 	begin  = `mkdir -p $0 && echo c > $0/config.yaml; `
-	steps  = `for i in 1 2 3 4 5 6; do echo step >> $0/metrics.jsonl; done; `
+	walks  = `for i in 1 2 3 4 5 6; do echo step >> $0/metrics.jsonl; done; `
 	done   = `echo done > $0/done; date > $0/timings.jsonl; `
 	hang   = `while sleep 0.01; do :; done`
-	oneGo  = begin + steps + done + `rm -f $0/metrics.jsonl`
-	hanged = begin + steps + hang
+	oneGo  = begin + walks + done + `rm -f $0/metrics.jsonl`
+	hanged = begin + walks + hang
 )
 
 // script makes the commands of a run in one go, and of runs in other folders, the last of
@@ -79,8 +79,8 @@ func TestKills(t *testing.T) {
 	for last, want := range map[string]string{
 		"echo other > $0/done; rm -f $0/metrics.jsonl": "/done is not as in one go",
 		"rm -f $0/metrics.jsonl":                       "/done is not as in one go",
-		end + "; echo > $0/more":                    "/more is not as in one go",
-		"echo it has failed >&2; exit 4":            "exit status 4: it has failed",
+		end + "; echo > $0/more":                       "/more is not as in one go",
+		"echo it has failed >&2; exit 4":               "exit status 4: it has failed",
 	} {
 		lines := found(t.Context(), script(t, hanged, hanged, last))
 		if len(lines) != 2 || !strings.Contains(lines[1], want) ||
@@ -102,7 +102,7 @@ func TestKillsOfSeveralRuns(t *testing.T) {
 			Train: func(ctx context.Context, dir string) *exec.Cmd {
 				text := hanged
 				if filepath.Base(dir) == "whole" || kinds[i].Add(1) > int32([]int{1, 2, 2}[i]) {
-					text = begin + steps + end
+					text = begin + walks + end
 				}
 				return exec.CommandContext(ctx, "sh", "-c", text, dir)
 			}})

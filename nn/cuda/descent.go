@@ -8,6 +8,7 @@ import (
 	"fmt"
 
 	"icar/nn"
+	"icar/nn/cuda/device"
 )
 
 // Descend implements nn.Descender: steps of Adam and AdamW are made on the device, beside
@@ -99,6 +100,9 @@ func (d *descending) take(ctx context.Context, k int) (n, t int, err error) {
 			return len(deck.Order(k)), all.T, nil
 		}
 	}
+	if n, t, err := d.drawn(ctx, k); err != nil || n > 0 {
+		return n, t, err
+	}
 	w := newWindows(on, d.Feed, d.Last)
 	d.dealer = w
 	first, err := w.first(ctx, k)
@@ -106,6 +110,46 @@ func (d *descending) take(ctx context.Context, k int) (n, t int, err error) {
 		err = d.fits(first)
 	}
 	return first.N, first.T, err
+}
+
+// drawn has the device draw the batches, if there are kernels for their law, and returns N
+// and T; N is 0 if the host has to draw them. The first batch is compared with the host's, bit
+// by bit.
+func (d *descending) drawn(ctx context.Context, k int) (n, t int, err error) {
+	feed, ok := d.Feed.(nn.Drawn)
+	if !ok {
+		return 0, 0, nil
+	}
+	by, ok := feed.Drawing()
+	if !ok {
+		return 0, 0, nil
+	}
+	p, err := newDrawing(by)
+	if err != nil {
+		return 0, 0, nil // one of the laws that the host draws
+	}
+	first, err := feed.Batch(ctx, k)
+	if err == nil {
+		err = d.fits(first)
+	}
+	if err != nil {
+		return 0, 0, err
+	}
+	w := newDraws(d.halls.device, p, feed, d.Last)
+	if err = w.load(ctx, d.halls.compiler, d.halls.others(d.model)); err == nil {
+		err = w.check(ctx, k, first)
+	}
+	switch {
+	case err == nil:
+		d.dealer = w
+		return first.N, first.T, nil
+	case errors.Is(err, device.ErrLost) || ctx.Err() != nil:
+		return 0, 0, errors.Join(err, w.close(context.WithoutCancel(ctx)))
+	}
+	if d.Notice != nil {
+		d.Notice(fmt.Errorf("the processor draws the sequences of a run on the card: %w", err))
+	}
+	return 0, 0, w.close(ctx)
 }
 
 // fits returns what is wrong with sequences to train on.

@@ -81,10 +81,14 @@ func (m *memory) free(ctx context.Context, d device.Device) error {
 }
 
 func (m *memory) send(ctx context.Context, d device.Device, v []float32) error {
-	if err := m.grow(ctx, d, 4*len(v)); err != nil {
+	return m.sendBytes(ctx, d, encode(v))
+}
+
+func (m *memory) sendBytes(ctx context.Context, d device.Device, data []byte) error {
+	if err := m.grow(ctx, d, len(data)); err != nil {
 		return err
 	}
-	return d.Write(ctx, m.at, encode(v))
+	return d.Write(ctx, m.at, data)
 }
 
 // bearings is what tells a run which steps to make, in one piece of memory: every write

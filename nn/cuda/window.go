@@ -117,13 +117,19 @@ func (w *windows) deal(ctx context.Context, k, n int) (*Set, [][]int, error) {
 		return nil, nil, err
 	}
 	skipped := k - w.now.first
-	order := make([][]int, min(n, w.now.steps-skipped))
+	return &w.set, inWindow(skipped, min(n, w.now.steps-skipped), w.now.n), nil
+}
+
+// inWindow are the numbers (steps, N) of the sequences of steps of a window, behind those that
+// are skipped.
+func inWindow(skipped, steps, n int) [][]int {
+	order := make([][]int, steps)
 	for i := range order {
-		for s := range w.now.n {
-			order[i] = append(order[i], (skipped+i)*w.now.n+s)
+		for s := range n {
+			order[i] = append(order[i], (skipped+i)*n+s)
 		}
 	}
-	return &w.set, order, nil
+	return order
 }
 
 func (w *windows) batch(_ context.Context, k int) (nn.Batch[float32], error) {

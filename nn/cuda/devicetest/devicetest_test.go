@@ -10,7 +10,10 @@ import (
 	"strings"
 	"testing"
 
+	"icar/ar"
 	"icar/internal/needs"
+	"icar/nn"
+	"icar/nn/cuda"
 	"icar/nn/cuda/device"
 	"icar/nn/cuda/devicetest"
 	"icar/nn/cuda/emulator"
@@ -104,6 +107,34 @@ func TestOtherBitsAreWrong(t *testing.T) {
 		if _, err := d.Alloc(t.Context(), d.Properties().Memory+1); err == nil ||
 			!strings.Contains(err.Error(), free) {
 			t.Errorf("%s: something is left on the device: %v", name, err)
+		}
+	}
+}
+
+// TestDevicesDrawWhatThePackageDraws compares, bit by bit, what the kernels draw with what
+// package ar does.
+func TestDevicesDrawWhatThePackageDraws(t *testing.T) {
+	large := os.Getenv("ICAR_SLOW") != ""
+	if err := devicetest.Draws(context.Background(), emulator.New(), large); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestOneBitOfASequence is found, in tokens and in targets, of the second batch.
+func TestOneBitOfASequence(t *testing.T) {
+	by := nn.Drawing{Law: ar.New(ar.Haar, 2), Tokens: ar.Plain, N: 17, T: 3, Seed: 1}
+	for i, want := range []string{"", "step 6 tokens", "step 6 targets"} {
+		got, err := cuda.Draw(context.Background(), emulator.New(), by, 5, 6)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if i > 0 {
+			part := [][]float32{got[1].X, got[1].Y}[i-1]
+			part[len(part)-1] = math.Float32frombits(math.Float32bits(part[len(part)-1]) ^ 1)
+		}
+		err = devicetest.Drawn(by, 5, got)
+		if (err == nil) != (i == 0) || err != nil && !strings.Contains(err.Error(), want) {
+			t.Errorf("the error is %v, want %q", err, want)
 		}
 	}
 }

@@ -38,8 +38,15 @@ var operations = map[string]operation{
 	"rem.u32":    pair(func(a, b uint32) uint32 { return a - quotient(a, b)*b }),
 	"min.u32":    pair(func(a, b uint32) uint32 { return min(a, b) }),
 	"and.b32":    pair(func(a, b uint32) uint32 { return a & b }),
+	"or.b32":     pair(func(a, b uint32) uint32 { return a | b }),
+	"xor.b32":    pair(func(a, b uint32) uint32 { return a ^ b }),
 	"shl.b32":    pair(func(a, b uint32) uint32 { return a << b }),
 	"shr.u32":    pair(func(a, b uint32) uint32 { return a >> b }),
+
+	// The upper half of the number ab, moved up.
+	"shf.l.wrap.b32": {"wwww", three(func(a, b, n uint32) uint32 {
+		return uint32((uint64(b)<<32 | uint64(a)) << (n & 31) >> 32)
+	})},
 
 	"setp.lt.u32": compare(func(a, b uint32) bool { return a < b }),
 	"setp.ge.u32": compare(func(a, b uint32) bool { return a >= b }),
@@ -51,18 +58,27 @@ var operations = map[string]operation{
 	"selp.f32": {"wwwp", choice},
 	"selp.b32": {"wwwp", choice},
 
-	"cvt.f64.f32":    {"qw", widen(wideFloat)},
-	"cvt.u64.u32":    {"qw", widen(func(a uint32) uint64 { return uint64(a) })},
+	"cvt.f64.f32": {"qw", widen(wideFloat)},
+	"cvt.u64.u32": {"qw", widen(func(a uint32) uint64 { return uint64(a) })},
+	"cvt.rn.f64.u32": {"qw", widen(func(a uint32) uint64 {
+		return math.Float64bits(float64(a))
+	})},
+	"cvt.rn.f64.s32": {"qw", widen(func(a uint32) uint64 {
+		return math.Float64bits(float64(int32(a)))
+	})},
 	"cvt.rn.f32.f64": {"wq", narrowed},
 	"mov.f64":        {"qq", wideCopy},
 	"mov.u64":        {"qq", wideCopy},
 	// Addresses of parameters are those of global memory already.
 	"cvta.to.global.u64": {"qq", wideCopy},
 	"add.rn.f64":         {"qqq", wideTwo(wideSum)},
+	"sub.rn.f64":         {"qqq", wideTwo(wideDifference)},
 	"mul.rn.f64":         {"qqq", wideTwo(wideTimes)},
 	"div.rn.f64":         {"qqq", wideTwo(wideQuotient)},
 	"fma.rn.f64":         {"qqqq", wideThree(wideFMA)},
 	"sqrt.rn.f64":        {"qq", wideRoot},
+	"neg.f64":            {"qq", wideNegative},
+	"selp.f64":           {"qqqp", wideChoice},
 	"setp.lt.f64":        {"pqq", wideLess},
 	"add.u64":            {"qqq", wideTwo(func(a, b uint64) uint64 { return a + b })},
 	"mad.lo.u64":         {"qqqq", wideThree(func(a, b, c uint64) uint64 { return a*b + c })},
@@ -191,6 +207,18 @@ func two(f func(a, b uint32) uint32) func(rows []int) step {
 			for m := on; m != 0; m &= m - 1 {
 				l := bits.TrailingZeros32(m)
 				d[l] = f(a[l], b[l])
+			}
+		}
+	}
+}
+
+func three(f func(a, b, c uint32) uint32) func(rows []int) step {
+	return func(rows []int) step {
+		return func(w *warp, on uint32) {
+			d, a, b, c := &w.narrow[rows[0]], &w.narrow[rows[1]], &w.narrow[rows[2]], &w.narrow[rows[3]]
+			for m := on; m != 0; m &= m - 1 {
+				l := bits.TrailingZeros32(m)
+				d[l] = f(a[l], b[l], c[l])
 			}
 		}
 	}

@@ -3,6 +3,8 @@ package emulator
 import (
 	"math"
 	"math/bits"
+	"slices"
+	"strings"
 )
 
 // Steps on numbers of 64 bits.
@@ -11,6 +13,10 @@ func wideFloat(a uint32) uint64 { return math.Float64bits(float64(math.Float32fr
 
 func wideSum(a, b uint64) uint64 {
 	return math.Float64bits(math.Float64frombits(a) + math.Float64frombits(b))
+}
+
+func wideDifference(a, b uint64) uint64 {
+	return math.Float64bits(math.Float64frombits(a) - math.Float64frombits(b))
 }
 
 func wideTimes(a, b uint64) uint64 {
@@ -92,6 +98,30 @@ func wideRoot(rows []int) step {
 	}
 }
 
+func wideNegative(rows []int) step {
+	return func(w *warp, on uint32) {
+		d, a := &w.wide[rows[0]], &w.wide[rows[1]]
+		for m := on; m != 0; m &= m - 1 {
+			l := bits.TrailingZeros32(m)
+			d[l] = a[l] ^ 1<<63
+		}
+	}
+}
+
+func wideChoice(rows []int) step {
+	return func(w *warp, on uint32) {
+		d, a, b, p := &w.wide[rows[0]], &w.wide[rows[1]], &w.wide[rows[2]], &w.narrow[rows[3]]
+		for m := on; m != 0; m &= m - 1 {
+			l := bits.TrailingZeros32(m)
+			if p[l] != 0 {
+				d[l] = a[l]
+			} else {
+				d[l] = b[l]
+			}
+		}
+	}
+}
+
 func wideLess(rows []int) step {
 	return func(w *warp, on uint32) {
 		d, a, b := &w.narrow[rows[0]], &w.wide[rows[1]], &w.wide[rows[2]]
@@ -123,4 +153,33 @@ func wideMultiplyAdd(rows []int) step {
 			d[l] = uint64(a[l])*uint64(b[l]) + c[l]
 		}
 	}
+}
+
+// halves reads mov.b64 between a number of 64 bits and its lower and upper half:
+//
+//	mov.b64 {%r1, %r2}, %d3;  mov.b64 %d3, {%r1, %r2};
+func (p *parser) halves(list []string) (step, error) {
+	split := strings.HasPrefix(list[0], "{")
+	if !split {
+		slices.Reverse(list)
+	}
+	half, err := p.all(operands(strings.Trim(list[0], "{}")), "ww")
+	if err != nil {
+		return nil, err
+	}
+	whole, err := p.all(list[1:], "q")
+	if err != nil {
+		return nil, err
+	}
+	return func(w *warp, on uint32) {
+		low, high, d := &w.narrow[half[0]], &w.narrow[half[1]], &w.wide[whole[0]]
+		for m := on; m != 0; m &= m - 1 {
+			l := bits.TrailingZeros32(m)
+			if split {
+				low[l], high[l] = uint32(d[l]), uint32(d[l]>>32)
+			} else {
+				d[l] = uint64(high[l])<<32 | uint64(low[l])
+			}
+		}
+	}, nil
 }

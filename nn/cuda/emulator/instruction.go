@@ -64,6 +64,8 @@ func (p *parser) instruction(line string) (instruction, error) {
 		in.do, err = p.access(name, list)
 	case name == "mov.u32" && len(list) == 2 && strings.Contains(list[1], "id."):
 		in.do, err = p.special(list)
+	case name == "mov.b64" && len(list) == 2:
+		in.do, err = p.halves(list)
 	default:
 		in.do, err = p.calculation(name, list)
 	}

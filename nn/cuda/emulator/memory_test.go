@@ -4,6 +4,7 @@ import (
 	"context"
 	"math"
 	"math/big"
+	"math/bits"
 	"math/rand/v2"
 	"strings"
 	"testing"
@@ -152,6 +153,67 @@ func TestWideArithmetic(t *testing.T) {
 			g := math.Float64frombits(uint64(got[at]) | uint64(got[at+1])<<32)
 			if g != want {
 				t.Fatalf("operation %d of %v is %v, not %v", op, row, g, want)
+			}
+		}
+	}
+}
+
+// TestWideNumbersAndTheirBits compares sums, differences, signs, choices, conversions and
+// halves of float64, and rotations and logic of whole numbers, with what Go has of them.
+func TestWideNumbersAndTheirBits(t *testing.T) {
+	k := ptx.New("parts")
+	in, out := k.Pointer(), k.Pointer()
+	i := k.Thread(ptx.X)
+	from := k.At(in, i, 24)
+	x, y, a, b := k.LoadWide(from, 0), k.LoadWide(from, 8), k.LoadInt(from, 16), k.LoadInt(from, 20)
+	low, high := k.WideBits(x)
+	wide := k.CopyWide(y)
+	k.CopyWideTo(wide, x)
+	// What goes through shared memory comes back.
+	mine := k.Add(k.Shared(4*32), k.Mul(i, ptx.Int(4)))
+	k.StoreSharedInt(mine, 0, k.Or(a, b))
+	wides := []ptx.F64{k.PlusWide(x, y), k.MinusWide(x, y), k.FmaWide(x, y, x), k.NegativeWide(x),
+		k.ChooseWide(k.LessWide(x, y), x, y), k.WideOf(a), k.WideOfSigned(a),
+		k.OfWideBits(high, low), wide}
+	wholes := []ptx.U32{k.LoadSharedInt(mine, 0), k.Xor(a, b), k.Rotate(a, 0), k.Rotate(a, 7),
+		k.Rotate(a, 31), low, high}
+	row := 8 * (len(wides) + len(wholes))
+	for n, v := range wides {
+		k.StoreWide(k.At(out, i, row), 8*n, v)
+	}
+	for n, v := range wholes {
+		k.StoreInt(k.At(out, i, row), 8*len(wides)+8*n, v)
+		k.StoreInt(k.At(out, i, row), 8*len(wides)+8*n+4, ptx.Int(0))
+	}
+	random := rand.New(rand.NewPCG(3, 4))
+	var words []uint32
+	for range 4 * 32 { // two float64 and two whole numbers
+		words = append(words, random.Uint32()&^(1<<30), random.Uint32()&^(1<<30))
+	}
+	c := load(t, k)
+	result := c.memory(t, make([]uint32, 32*row/4)...)
+	if err := c.launch(1, 32, device.Address(c.memory(t, words...), 0),
+		device.Address(result, 0)); err != nil {
+		t.Fatal(err)
+	}
+	got := c.words(t, result, 32*row/4)
+	for lane := range 32 {
+		w := words[6*lane:]
+		join := func(low, high uint32) uint64 { return uint64(high)<<32 | uint64(low) }
+		x, y := math.Float64frombits(join(w[0], w[1])), math.Float64frombits(join(w[2], w[3]))
+		want := []uint64{}
+		for _, v := range []float64{x + y, x - y, math.FMA(x, y, x), -x, min(x, y),
+			float64(w[4]), float64(int32(w[4])), math.Float64frombits(join(w[1], w[0])), x} {
+			want = append(want, math.Float64bits(v))
+		}
+		for _, v := range []uint32{w[4] | w[5], w[4] ^ w[5], w[4], bits.RotateLeft32(w[4], 7),
+			bits.RotateLeft32(w[4], 31), w[0], w[1]} {
+			want = append(want, uint64(v))
+		}
+		for n, v := range want {
+			at := 2 * (lane*len(want) + n)
+			if g := join(got[at], got[at+1]); g != v {
+				t.Errorf("lane %d: result %d is %#x, want %#x", lane, n, g, v)
 			}
 		}
 	}

@@ -71,6 +71,18 @@ func (k *Kernel) CopyWide(a F64) F64 { return into(k, k.f64(), "mov.f64", a) }
 // PlusWideTo adds a to sum.
 func (k *Kernel) PlusWideTo(sum, a F64) { k.put("add.rn.f64 %s, %s, %s", sum, sum, a) }
 
+// CopyWideTo sets r to a.
+func (k *Kernel) CopyWideTo(r, a F64) { k.put("mov.f64 %s, %s", r, a) }
+
+// PlusWide is a + b.
+func (k *Kernel) PlusWide(a, b F64) F64 { return into(k, k.f64(), "add.rn.f64", a, b) }
+
+// MinusWide is a - b.
+func (k *Kernel) MinusWide(a, b F64) F64 { return into(k, k.f64(), "sub.rn.f64", a, b) }
+
+// FmaWide is a·b + c, rounded once.
+func (k *Kernel) FmaWide(a, b, c F64) F64 { return into(k, k.f64(), "fma.rn.f64", a, b, c) }
+
 // FmaWideTo adds a·b to sum, rounded once.
 func (k *Kernel) FmaWideTo(sum, a, b F64) { k.put("fma.rn.f64 %s, %s, %s, %s", sum, a, b, sum) }
 
@@ -85,6 +97,34 @@ func (k *Kernel) RootWide(a F64) F64 { return into(k, k.f64(), "sqrt.rn.f64", a)
 
 // LessWide is whether a < b; false if one is no number.
 func (k *Kernel) LessWide(a, b F64) Pred { return into(k, k.pred(), "setp.lt.f64", a, b) }
+
+// NegativeWide is -a.
+func (k *Kernel) NegativeWide(a F64) F64 { return into(k, k.f64(), "neg.f64", a) }
+
+// ChooseWide is a where p holds, else b.
+func (k *Kernel) ChooseWide(p Pred, a, b F64) F64 {
+	return into(k, k.f64(), "selp.f64", a, b, p)
+}
+
+// WideOf is the number a as a float64.
+func (k *Kernel) WideOf(a U32) F64 { return into(k, k.f64(), "cvt.rn.f64.u32", a) }
+
+// WideOfSigned is a as a float64, from -2³¹ to 2³¹-1.
+func (k *Kernel) WideOfSigned(a U32) F64 { return into(k, k.f64(), "cvt.rn.f64.s32", a) }
+
+// WideBits is the representation of a, its lower and its upper half.
+func (k *Kernel) WideBits(a F64) (low, high U32) {
+	low, high = k.u32(), k.u32()
+	k.put("mov.b64 {%s, %s}, %s", low, high, k.CopyWide(a))
+	return low, high
+}
+
+// OfWideBits is the float64 of that representation.
+func (k *Kernel) OfWideBits(low, high U32) F64 {
+	r := k.f64()
+	k.put("mov.b64 %s, {%s, %s}", r, k.CopyInt(low), k.CopyInt(high))
+	return r
+}
 
 // Of whole numbers.
 
@@ -114,6 +154,17 @@ func (k *Kernel) Rem(a, b U32) U32 { return k.whole("rem.u32", a, b) }
 
 // And is a & b.
 func (k *Kernel) And(a, b U32) U32 { return k.whole("and.b32", a, b) }
+
+// Or is a | b.
+func (k *Kernel) Or(a, b U32) U32 { return k.whole("or.b32", a, b) }
+
+// Xor is a ^ b.
+func (k *Kernel) Xor(a, b U32) U32 { return k.whole("xor.b32", a, b) }
+
+// Rotate is a with its bits moved up by n places, 0 to 31, and those that fall out put below.
+func (k *Kernel) Rotate(a U32, n int) U32 {
+	return into(k, k.u32(), "shf.l.wrap.b32", a, a, Int(n))
+}
 
 // Shl is a·2ⁿ.
 func (k *Kernel) Shl(a U32, n int) U32 { return k.whole("shl.b32", a, Int(n)) }

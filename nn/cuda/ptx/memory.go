@@ -88,6 +88,16 @@ func (k *Kernel) StoreShared(at U32, offset int, v F32) {
 	k.put("st.shared.f32 %s, %s", bracket(at, offset), k.held(v))
 }
 
+// LoadSharedInt is the number at an address of shared memory plus offset bytes.
+func (k *Kernel) LoadSharedInt(at U32, offset int) U32 {
+	return into(k, k.u32(), "ld.shared.u32", bracket(at, offset))
+}
+
+// StoreSharedInt writes v there.
+func (k *Kernel) StoreSharedInt(at U32, offset int, v U32) {
+	k.put("st.shared.u32 %s, %s", bracket(at, offset), k.CopyInt(v))
+}
+
 // Load4 reads four float32 in one access: the address plus offset is a multiple of 16.
 func (k *Kernel) Load4(at U64, offset int) [4]F32 { return k.load4("global", string(at), offset) }
 
