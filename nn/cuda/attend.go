@@ -215,11 +215,7 @@ func (a attend) head(f frame, qs, k, v, kept, p ptx.U64, h ptx.U32, tokens []ptx
 	})
 	for r, t := range tokens {
 		scale := f.Over(one, sum[r])
-		f.If(f.Less(t, f.length), func() {
-			at := f.At(kept, t, stats*a.heads*line)
-			f.Store(at, statTop*line, top[r])
-			f.Store(at, statScale*line, scale)
-		})
+		a.keepStats(f, kept, t, top[r], scale)
 		for c, v := range sums[r] {
 			sums[r][c] = f.Times(v, scale)
 			if !a.split {
@@ -228,6 +224,15 @@ func (a attend) head(f frame, qs, k, v, kept, p ptx.U64, h ptx.U32, tokens []ptx
 		}
 	}
 	return sums
+}
+
+// keepStats leaves the stats of a token, if there is one, for the backward.
+func (a attend) keepStats(f frame, kept ptx.U64, token ptx.U32, top, scale ptx.F32) {
+	f.If(f.Less(token, f.length), func() {
+		at := f.At(kept, token, stats*a.heads*line)
+		f.Store(at, statTop*line, top)
+		f.Store(at, statScale*line, scale)
+	})
 }
 
 // positions are the addresses of p_hij for j = 0 of the tokens i.

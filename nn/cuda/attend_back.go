@@ -77,13 +77,7 @@ func (a attend) queries(f frame, base [6]ptx.U64, p, dp []ptx.U64, h, group ptx.
 	}
 	if a.softmax {
 		kept := f.At(tensor(5, stats*a.heads), h, stats*line)
-		last := f.Sub(f.length, next)
-		for _, t := range tokens {
-			at := f.At(kept, f.Min(t, last), stats*a.heads*line)
-			top = append(top, f.Load(at, statTop*line))
-			scale = append(scale, f.Load(at, statScale*line))
-			mean = append(mean, f.Copy(zero))
-		}
+		top, scale, mean = a.keptStats(f, kept, tokens)
 		pairs(func(_ ptx.U32, r int, _ []ptx.F32, attention, _, g ptx.F32) {
 			f.FmaTo(mean[r], attention, g)
 		})
@@ -108,6 +102,18 @@ func (a attend) queries(f frame, base [6]ptx.U64, p, dp []ptx.U64, h, group ptx.
 	})
 	a.finish(f, dq)
 	a.store(f, head(4), tokens, dq, row)
+}
+
+// keptStats reads the stats of tokens, and begins sums for their mean.
+func (a attend) keptStats(f frame, kept ptx.U64, tokens []ptx.U32) (top, scale, mean []ptx.F32) {
+	last := f.Sub(f.length, next)
+	for _, t := range tokens {
+		at := f.At(kept, f.Min(t, last), stats*a.heads*line)
+		top = append(top, f.Load(at, statTop*line))
+		scale = append(scale, f.Load(at, statScale*line))
+		mean = append(mean, f.Copy(zero))
+	}
+	return top, scale, mean
 }
 
 // addPosition adds the sum of v over the sequences of a group to the number at an

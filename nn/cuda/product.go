@@ -107,26 +107,7 @@ func (p product) kernel() *ptx.Kernel {
 	weights := f.CopyAddress(f.At(w, o0, 4*perOut))
 	at := func(r int) ptx.U64 { return f.At(y, f.Add(f.Mul(ts[r], ptx.Int(to)), o0), line) }
 	sums := p.begin(f, w, o0, ts, y, last)
-
-	unroll := divisor(from, 8)
-	f.For(ptx.Int(0), ptx.Int(from), ptx.Int(unroll), func(ptx.U32) {
-		for i := range unroll {
-			var v [rows]ptx.F32
-			for r := range v {
-				v[r] = f.Load(xs[r], i*line)
-			}
-			for c := range cols {
-				weight := f.Load(weights, 4*(c*perOut+i*perIn))
-				for r := range v {
-					f.FmaTo(sums[r][c], weight, v[r])
-				}
-			}
-		}
-		for r := range xs {
-			f.MoveTo(xs[r], ptx.Long(unroll*line))
-		}
-		f.MoveTo(weights, ptx.Long(4*unroll*perIn))
-	})
+	p.sumOver(f, sums, xs, weights, perOut, perIn)
 	for r := range rows {
 		f.If(f.Less(ts[r], f.length), func() {
 			offset := f.Add(f.Mul(ts[r], ptx.Int(to)), o0)
@@ -139,6 +120,31 @@ func (p product) kernel() *ptx.Kernel {
 		})
 	}
 	return f.Kernel
+}
+
+// sumOver adds to the sums what all features of the argument give, of which the tokens' and
+// the weights' stand at those addresses.
+func (p product) sumOver(f frame, sums [rows][]ptx.F32, xs [rows]ptx.U64, weights ptx.U64,
+	perOut, perIn int) {
+	unroll := divisor(p.from(), 8)
+	f.For(ptx.Int(0), ptx.Int(p.from()), ptx.Int(unroll), func(ptx.U32) {
+		for i := range unroll {
+			var v [rows]ptx.F32
+			for r := range v {
+				v[r] = f.Load(xs[r], i*line)
+			}
+			for c := range sums[0] {
+				weight := f.Load(weights, 4*(c*perOut+i*perIn))
+				for r := range v {
+					f.FmaTo(sums[r][c], weight, v[r])
+				}
+			}
+		}
+		for r := range xs {
+			f.MoveTo(xs[r], ptx.Long(unroll*line))
+		}
+		f.MoveTo(weights, ptx.Long(4*unroll*perIn))
+	})
 }
 
 // begin returns the sums of a tile.
