@@ -15,7 +15,9 @@ import (
 type tally struct {
 	device.Device
 	memory, graphs, modules int
-	least                   int // sends fail from here on that have so many bytes, 0 for none
+	sent                    map[int]int // by bytes
+	least                   int         // sends fail that have so many bytes, 0 for none
+	blind                   bool        // nothing can be read
 }
 
 func (d *tally) Alloc(ctx context.Context, bytes int) (device.Pointer, error) {
@@ -38,7 +40,18 @@ func (d *tally) Write(ctx context.Context, p device.Pointer, data []byte) error 
 	if d.least > 0 && len(data) >= d.least {
 		return errFailed
 	}
+	if d.sent == nil {
+		d.sent = map[int]int{}
+	}
+	d.sent[len(data)]++
 	return d.Device.Write(ctx, p, data)
+}
+
+func (d *tally) Read(ctx context.Context, data []byte, p device.Pointer) error {
+	if d.blind {
+		return errFailed
+	}
+	return d.Device.Read(ctx, data, p)
 }
 
 func (d *tally) Record(ctx context.Context, work []device.Launch) (device.Graph, error) {

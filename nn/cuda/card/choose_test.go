@@ -225,6 +225,9 @@ func TestSelfCheck(t *testing.T) {
 		if _, err := Choose(t.Context(), o); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s, insisted: %v", want, err)
 		}
+		if _, err := opened.Alloc(t.Context(), 4); err == nil {
+			t.Errorf("%s: the card is still open for who insists", want)
+		}
 	}
 }
 
@@ -289,6 +292,25 @@ func TestModelsForTheLoops(t *testing.T) {
 	}
 }
 
+// No card is looked for beside a processor whose sums have other bits: models that the card
+// leaves to it would not be those of other machines.
+func TestUnfusedProcessor(t *testing.T) {
+	o, _ := options(t, Name, nil)
+	o.Open = func(context.Context) (device.Device, error) {
+		t.Error("a card is opened")
+		return nil, errors.New("none")
+	}
+	loops, err := kernel.Choose("go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := Choice{Processor: nn.OnLoops(loops)}
+	if err := c.take(t.Context(), o); !errors.Is(err, device.ErrAbsent) ||
+		!strings.Contains(err.Error(), "no fused multiply-adds (go)") {
+		t.Errorf("beside the loops %s: %v", loops.Name(), err)
+	}
+}
+
 // A context that is done ends the choice with its cause.
 func TestChoiceIsCancelled(t *testing.T) {
 	fusedLoops(t)
@@ -310,14 +332,34 @@ type meeting struct {
 	t      *testing.T
 }
 
-func (m *meeting) Write(ctx context.Context, p device.Pointer, data []byte) error {
+// enter is the begin of a call, and returns its end.
+func (m *meeting) enter() (leave func()) {
 	if !m.inside.TryLock() {
 		m.t.Error("two goroutines use the device at once")
-		return nil
+		m.inside.Lock()
 	}
-	defer m.inside.Unlock()
 	time.Sleep(10 * time.Microsecond) // for others to come
+	return m.inside.Unlock
+}
+
+func (m *meeting) Write(ctx context.Context, p device.Pointer, data []byte) error {
+	defer m.enter()()
 	return m.Device.Write(ctx, p, data)
+}
+
+func (m *meeting) Read(ctx context.Context, data []byte, p device.Pointer) error {
+	defer m.enter()()
+	return m.Device.Read(ctx, data, p)
+}
+
+func (m *meeting) Alloc(ctx context.Context, bytes int) (device.Pointer, error) {
+	defer m.enter()()
+	return m.Device.Alloc(ctx, bytes)
+}
+
+func (m *meeting) Free(ctx context.Context, p device.Pointer) error {
+	defer m.enter()()
+	return m.Device.Free(ctx, p)
 }
 
 // Many runs share a card, each with memory of its own.

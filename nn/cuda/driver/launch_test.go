@@ -5,6 +5,7 @@ package driver
 import (
 	"errors"
 	"fmt"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -134,5 +135,87 @@ func TestRecordingThatFails(t *testing.T) {
 	}
 	if x := numbers(t, c, p, 1); x[0] != 9 {
 		t.Errorf("afterwards %v", x)
+	}
+}
+
+// What is given back, or was never whole, leaves room for more: the fake has it for eight.
+func TestNothingIsLeft(t *testing.T) {
+	c := open(t, "")
+	const other = text + "\n.entry other() { ret; }" // which the fake has not
+	if _, err := c.Load(t.Context(), other, "fill", "other"); err == nil || len(c.kernels) > 0 {
+		t.Errorf("%d kernels of a module that is not loaded, %v", len(c.kernels), err)
+	}
+	fill, _ := kernels(t, c)
+	p := memory(t, c, 1)
+	good := on(fill, p, 9, 1)
+	bad := good
+	bad.Grid[0], bad.Block[0], bad.Args = 1, 1, slices.Clone(good.Args)
+	bad.Args[2] = device.Number(50) // which the fake refuses
+	for i := range 20 {
+		g, err := c.Record(t.Context(), []device.Launch{good})
+		if err == nil {
+			err = c.Forget(t.Context(), g)
+		}
+		if err != nil {
+			t.Fatalf("recording %d: %v", i, err)
+		}
+		var failed code
+		if _, err := c.Record(t.Context(), []device.Launch{bad}); !errors.As(err, &failed) ||
+			failed.number != 1 {
+			t.Fatalf("recording %d of what is refused: %v", i, err)
+		}
+		m, err := c.Load(t.Context(), text, "add")
+		if err == nil {
+			err = c.Unload(t.Context(), m)
+		}
+		if err != nil {
+			t.Fatalf("module %d: %v", i, err)
+		}
+		if _, err := c.Load(t.Context(), other, "other"); !errors.As(err, &failed) ||
+			failed.number != 500 {
+			t.Fatalf("module %d without its kernel: %v", i, err)
+		}
+	}
+}
+
+// Memory is known by its address, in whatever order it comes and goes.
+func TestMemoryComesAndGoes(t *testing.T) {
+	c := open(t, "")
+	var all []device.Pointer
+	for i := range 60 {
+		all = append(all, memory(t, c, 1+i*7919%4096))
+		if i%3 == 2 {
+			if err := c.Free(t.Context(), all[i/3]); err != nil {
+				t.Fatal(err)
+			}
+			all[i/3] = memory(t, c, 1+i%5)
+		}
+	}
+	for i, p := range all {
+		if err := errors.Join(c.Write(t.Context(), p, make([]byte, 4)),
+			c.Free(t.Context(), p)); err != nil {
+			t.Errorf("piece %d: %v", i, err)
+		}
+	}
+}
+
+// Where there is no card in the end, nothing of the way to it is left open.
+func TestOpenLeavesNothing(t *testing.T) {
+	files := func() int {
+		all, err := os.ReadDir("/proc/self/fd")
+		if err != nil {
+			t.Fatal(err)
+		}
+		return len(all)
+	}
+	for _, fault := range []string{"nodevice", "old"} {
+		fake(t, fault)
+		before := files()
+		if _, err := Open(t.Context(), foreign.Options{}); err == nil {
+			t.Error("there is a card")
+		}
+		if after := files(); after != before {
+			t.Errorf("%s: %d files are open, and were %d before", fault, after, before)
+		}
 	}
 }

@@ -65,7 +65,7 @@ func (c *Card) Load(ctx context.Context, text string, entries ...string) (device
 		c.aides.loaded(text, time.Since(start))
 	}
 	m := device.Module{ID: module}
-	for i, name := range entries {
+	for _, name := range entries {
 		copy(memory[slots:], name+"\x00")
 		f, err := c.number(ctx, call{"cuModuleGetFunction",
 			words(c.slot(0), module, c.worker.Address(slots))})
@@ -74,7 +74,9 @@ func (c *Card) Load(ctx context.Context, text string, entries ...string) (device
 				errors.Join(err, c.run(ctx, call{"cuModuleUnload", words(module)})))
 		}
 		m.Kernels = append(m.Kernels, device.Kernel(f))
-		c.kernels[device.Kernel(f)] = kernels[i]
+	}
+	for i, k := range m.Kernels {
+		c.kernels[k] = kernels[i]
 	}
 	c.modules[module] = m.Kernels
 	return m, nil

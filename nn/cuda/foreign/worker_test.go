@@ -3,10 +3,14 @@
 package foreign
 
 import (
+	"bufio"
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"os"
+	"os/exec"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -224,6 +228,77 @@ func TestSignalsAreThePrograms(t *testing.T) {
 	}
 	if _, _, err := w.Do(t.Context(), []Call{{Function: abs}}); !errors.As(err, new(LostError)) {
 		t.Errorf("after that: %v", err)
+	}
+}
+
+// A worker that is closed leaves neither memory nor open files.
+func TestNothingIsLeft(t *testing.T) {
+	open(t, Options{}).Close() // what a first one needs for good
+	held := func() (files, memory int) {
+		all, err := os.ReadDir("/proc/self/fd")
+		maps, err2 := os.ReadFile("/proc/self/maps")
+		if err := errors.Join(err, err2); err != nil {
+			t.Fatal(err)
+		}
+		return len(all), strings.Count(string(maps), "icar-memory")
+	}
+	files, memory := held()
+	if err := open(t, Options{}).Close(); err != nil {
+		t.Fatal(err)
+	}
+	if f, m := held(); f != files || m != memory {
+		t.Errorf("%d files and %d pieces of memory are there, and were %d and %d", f, m, files,
+			memory)
+	}
+}
+
+// However this program ends, its worker does, also in the middle of a call.
+func TestWorkerEndsWithTheProgram(t *testing.T) {
+	const inside = "ICAR_TEST_WAITS"
+	if os.Getenv(inside) != "" {
+		w := open(t, Options{})
+		pause := function(t, w, "pause")
+		fmt.Printf("\n%d\n", w.command.Process.Pid)
+		_, _, err := w.Do(t.Context(), []Call{{Function: pause}})
+		t.Fatal(err)
+	}
+	c := exec.Command(os.Args[0], "-test.run", "^"+t.Name()+"$")
+	c.Env = append(os.Environ(), inside+"=1")
+	out, err := c.StdoutPipe()
+	if err == nil {
+		err = c.Start()
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	var worker int
+	for s := bufio.NewScanner(out); worker == 0 && s.Scan(); {
+		worker, _ = strconv.Atoi(s.Text()) // else it is another line
+	}
+	time.Sleep(50 * time.Millisecond) // until it is in the call; before it it ends too
+	if err := c.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	_ = c.Wait()
+	for start := time.Now(); ; time.Sleep(time.Millisecond) {
+		stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", worker))
+		if err != nil || strings.Contains(string(stat), ") Z ") {
+			return
+		}
+		if time.Since(start) > 10*time.Second {
+			t.Fatalf("the worker goes on: %s", stat)
+		}
+	}
+}
+
+// What the worker has written is looked at before it is believed.
+func TestResultsAreChecked(t *testing.T) {
+	memory := make([]byte, size)
+	for _, left := range []uint64{3, 1 << 20, 1<<64 - 1} {
+		binary.LittleEndian.PutUint64(memory[leftAt:], left)
+		if done, n := results(memory, 2); n != 2 || len(done) != 1 {
+			t.Errorf("%d of 2 calls are left: %v, %d", left, done, n)
+		}
 	}
 }
 

@@ -253,7 +253,20 @@ result cuStreamBeginCapture_v2(void *s, int mode)
 	return mode != 2;
 }
 
-result cuStreamEndCapture(void *s, void **g) { known(s); capturing = 0; *g = graph; return 0; }
+// alive are graphs, what was made of them, and modules that nobody has released: there is
+// memory for few.
+static int alive[3];
+enum { MOST = 8 };
+
+static result hold(int what, int by) { return (alive[what] += by) > MOST ? 2 : 0; }
+
+result cuStreamEndCapture(void *s, void **g)
+{
+	known(s);
+	capturing = 0;
+	*g = graph;
+	return hold(0, 1);
+}
 
 result cuGraphInstantiateWithFlags(void **e, void *g, word flags)
 {
@@ -262,11 +275,11 @@ result cuGraphInstantiateWithFlags(void **e, void *g, word flags)
 	q->jobs = malloc((from->n + 1) * sizeof *q->jobs);
 	memcpy(q->jobs, from->jobs, from->n * sizeof *q->jobs);
 	*e = q;
-	return flags != 0;
+	return flags ? 1 : hold(1, 1);
 }
 
-result cuGraphDestroy(void *g) { memset(g, 0xee, sizeof(struct queue)); return 0; }
-result cuGraphExecDestroy(void *g) { memset(g, 0xee, sizeof(struct queue)); return 0; }
+result cuGraphDestroy(void *g) { memset(g, 0xee, sizeof(struct queue)); return hold(0, -1); }
+result cuGraphExecDestroy(void *g) { memset(g, 0xee, sizeof(struct queue)); return hold(1, -1); }
 
 result cuGraphLaunch(void *g, void *s)
 {
@@ -294,10 +307,10 @@ result cuModuleLoadDataEx(void **m, const char *text, unsigned n, int *options, 
 		pause();
 	compile(text);
 	*m = (void *)(uint64_t)(0x1000 + ++modules);
-	return 0;
+	return hold(2, 1);
 }
 
-result cuModuleUnload(void *m) { return (uint64_t)m <= 0x1000 ? 1 : 0; }
+result cuModuleUnload(void *m) { return (uint64_t)m <= 0x1000 ? 1 : hold(2, -1); }
 
 result cuModuleGetFunction(void **f, void *m, const char *name)
 {

@@ -1,0 +1,244 @@
+package cuda_test
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"icar/nn"
+	"icar/nn/cuda"
+	"icar/nn/cuda/device"
+	"icar/nn/cuda/emulator"
+)
+
+// pair are two runs of a hall whose steps take a known time, which a test spends in a bubble.
+func pair(t *testing.T, d device.Device, patience time.Duration) (first, second nn.Stepper) {
+	t.Helper()
+	c := small()
+	cards := deck{draw(c, 1, 11, 1)[0], 5}
+	build := cuda.OnPatient(device.Share(d), patience)
+	_, first = descend(t, build, c, 1, nn.Descent{Feed: cards, Last: 1 << 20})
+	_, second = descend(t, build, c, 2, nn.Descent{Feed: cards, Last: 1 << 20})
+	return first, second
+}
+
+// Who is in a course is waited for however long that is, and not left behind.
+func TestCourseIsWaitedFor(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := newCounting()
+		d.took = 5 * time.Second
+		first, second := pair(t, d, time.Second)
+		steps(t, second, 1, 1)
+		begin, done := time.Now(), make(chan bool)
+		go func() {
+			steps(t, first, 1, 2) // the first without the second
+			done <- true
+		}()
+		time.Sleep(2 * time.Second)
+		steps(t, second, 2, 2)
+		<-done
+		if took := time.Since(begin); took != time.Second+2*d.took {
+			t.Errorf("a step alone and one side by side take %v, each %v after a second", took,
+				d.took)
+		}
+	})
+}
+
+// Who was left behind and has come back is waited for again.
+func TestRunComesBack(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		first, second := pair(t, emulator.New(), time.Minute)
+		begin := time.Now()
+		took := func(want time.Duration) {
+			t.Helper()
+			if took := time.Since(begin); took != want {
+				t.Errorf("%v have passed, want %v", took, want)
+			}
+		}
+		steps(t, second, 1, 1)
+		steps(t, first, 1, 1) // the second does not come
+		took(time.Minute)
+		steps(t, first, 2, 3)
+		took(time.Minute)
+		steps(t, second, 2, 2) // now the first does not
+		took(2 * time.Minute)
+		steps(t, first, 4, 4)
+		took(3 * time.Minute)
+	})
+}
+
+// What a run that was told to end has begun to wait for does not keep others from being left
+// behind later.
+func TestWaitThatWasTakenBack(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		first, second := pair(t, emulator.New(), time.Minute)
+		steps(t, second, 1, 1)
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		if _, err := first.Steps(ctx, 1, 1); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("a run that waits ends with %v", err)
+		}
+		time.Sleep(time.Hour)
+		steps(t, second, 2, 2)
+		begin := time.Now()
+		steps(t, first, 1, 1)
+		if took := time.Since(begin); took != time.Minute {
+			t.Errorf("a run waits %v for another, with the patience of a minute", took)
+		}
+	})
+}
+
+// tight is a device that says that it has hardly any memory.
+type tight struct{ *tally }
+
+func (d tight) Properties() device.Properties {
+	p := d.tally.Properties()
+	p.Memory = 1
+	return p
+}
+
+// Where the memory has room for one run, another is not beside it, nor is a set kept there.
+func TestLittleMemory(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := tight{&tally{Device: emulator.New()}}
+		first, second := pair(t, d, time.Hour)
+		begin := time.Now()
+		steps(t, first, 1, 2)
+		steps(t, second, 1, 2)
+		if took := time.Since(begin); took > 0 {
+			t.Errorf("runs that are not side by side wait %v for each other", took)
+		}
+		if c := small(); d.sent[4*11*c.Length*c.Width] > 0 {
+			t.Error("the set is sent, for which there is no room")
+		}
+		finish(t, first)
+		finish(t, second)
+		d.empty(t, "two runs")
+	})
+}
+
+// A run whose weights cannot be brought to where it would be beside another takes down both,
+// and gives back what was made for that.
+func TestRunCannotBeMoved(t *testing.T) {
+	d := &tally{Device: emulator.New()}
+	first, second := pair(t, d, 0)
+	steps(t, first, 1, 1)
+	d.blind = true
+	if _, err := second.Steps(context.Background(), 1, 1); !errors.Is(err, errFailed) {
+		t.Errorf("who comes is told %v", err)
+	}
+	if err := errors.Join(first.Close(context.Background()),
+		second.Close(context.Background())); err != nil {
+		t.Error(err)
+	}
+	d.empty(t, "a move that failed")
+}
+
+// odd has batches that another feed has, but for one.
+type odd struct {
+	nn.Feed
+	at  int
+	odd batch
+}
+
+func (o odd) Batch(ctx context.Context, k int) (batch, error) {
+	if k == o.at {
+		return o.odd, nil
+	}
+	return o.Feed.Batch(ctx, k)
+}
+
+// Batches that are not as large as the first, have no targets or are not those of the model are refused
+// at their step, whether they are drawn or of a set.
+func TestBatchesThatAreRefused(t *testing.T) {
+	c := small()
+	good := drawn{deck{draw(c, 1, 11, 1)[0], 5}, 9}
+	all := draw(c, 1, 6, 1)[0]
+	blind, short := all, all
+	blind.Y, short.X = nil, all.X[1:]
+	for name, test := range map[string]struct {
+		feed nn.Feed
+		k    int
+		want string
+	}{
+		"one more sequence": {odd{good, 3, all}, 3, "a batch is 5"},
+		"no targets":        {odd{good, 1, blind}, 1, "no targets"},
+		"a number less":     {odd{good, 1, short}, 1, "tokens"},
+		"a blind set":       {deck{blind, 5}, 1, "no targets"},
+		"a short set":       {deck{short, 5}, 1, "tokens"},
+	} {
+		d := &tally{Device: emulator.New()}
+		_, s := descend(t, cuda.On(d), c, 1, nn.Descent{Feed: test.feed, Last: 9})
+		if test.k > 1 {
+			steps(t, s, 1, test.k-1)
+		}
+		if _, err := s.Steps(context.Background(), test.k, 1); err == nil ||
+			!strings.Contains(err.Error(), test.want) {
+			t.Errorf("%s: %v, want %q", name, err, test.want)
+		}
+		if err := s.Close(context.Background()); err != nil {
+			t.Error(err)
+		}
+		d.empty(t, name)
+	}
+}
+
+// late is a feed whose batches take a second from some step on.
+type late struct {
+	nn.Feed
+	from   int
+	inside *int
+}
+
+func (l late) Batch(ctx context.Context, k int) (batch, error) {
+	if k < l.from {
+		return l.Feed.Batch(ctx, k)
+	}
+	*l.inside++
+	defer func() { *l.inside-- }()
+	select {
+	case <-time.After(time.Second):
+		return l.Feed.Batch(ctx, k)
+	case <-ctx.Done():
+		time.Sleep(time.Second) // until it looks
+		return batch{}, context.Cause(ctx)
+	}
+}
+
+// What is drawn ahead is drawn for later steps, whose context is another; who closes a stepper
+// may use its feed.
+func TestDrawnAhead(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := small()
+		const window = 1024 // steps
+		var inside int
+		feed := late{drawn{deck{draw(c, 1, 11, 1)[0], 2}, 1 << 20}, window + 1, &inside}
+		_, s := descend(t, cuda.On(emulator.New()), c, 1, nn.Descent{Feed: feed, Last: window + 2})
+		ctx, cancel := context.WithCancel(t.Context())
+		if _, err := s.Steps(ctx, 1, 1); err != nil {
+			t.Fatal(err)
+		}
+		synctest.Wait()
+		if inside != 1 {
+			t.Error("nothing is drawn ahead")
+		}
+		cancel()
+		if _, err := s.Steps(t.Context(), window+1, 1); err != nil {
+			t.Errorf("what was drawn ahead ended with the first step: %v", err)
+		}
+		_, other := descend(t, cuda.On(emulator.New()), c, 1, nn.Descent{Feed: feed, Last: 1 << 20})
+		if _, err := other.Steps(t.Context(), 1, 1); err != nil {
+			t.Fatal(err)
+		}
+		synctest.Wait()
+		if err := errors.Join(s.Close(t.Context()), other.Close(t.Context())); err != nil {
+			t.Error(err)
+		}
+		if inside != 0 {
+			t.Error("the feed of a stepper that is closed is in use")
+		}
+	})
+}
