@@ -31,12 +31,17 @@ func tiny(t *testing.T) bench.Case {
 // run, and another for the recording.
 type slow struct {
 	device.Device
-	step, recording time.Duration
-	runs            map[device.Graph]int
+	step, recording, compiling time.Duration
+	runs                       map[device.Graph]int
 }
 
-func newSlow(step, recording time.Duration) slow {
-	return slow{emulator.New(), step, recording, map[device.Graph]int{}}
+func newSlow(step, recording, compiling time.Duration) slow {
+	return slow{emulator.New(), step, recording, compiling, map[device.Graph]int{}}
+}
+
+func (s slow) Load(ctx context.Context, text string, names ...string) (device.Module, error) {
+	time.Sleep(s.compiling)
+	return s.Device.Load(ctx, text, names...)
 }
 
 func (s slow) Record(ctx context.Context, work []device.Launch) (device.Graph, error) {
@@ -59,7 +64,7 @@ func TestFindings(t *testing.T) {
 		return func(context.Context, device.Device) error { return err }
 	}
 	synctest.Test(t, func(t *testing.T) {
-		c := Check{Device: newSlow(20*time.Millisecond, 0), Cases: []bench.Case{tiny(t)}, Steps: 3,
+		c := Check{Device: newSlow(20*time.Millisecond, 0, 1500*time.Millisecond), Cases: []bench.Case{tiny(t)}, Steps: 3,
 			Rounds: 2, Seeds: 4,
 			Suites: []Suite{{"bits", "first", suite(bad)}, {"backend", "second", suite(nil)}},
 			Against: func(_ context.Context, name string) (bench.Other, error) {
@@ -71,7 +76,7 @@ func TestFindings(t *testing.T) {
 		})
 		name := c.Cases[0].Name
 		want := []string{"bits: first: other bits", "backend: second: <nil>",
-			"time: " + name + ": 20.0000 ms a step, median of 2, least 20.0000; " +
+			"time: " + name + ": ready after 1.50 s, 20.0000 ms a step, median of 2, least 20.0000; " +
 				"8000.0000 ms by another: 400.0 times: <nil>",
 			"seeds: 4 runs of " + name + " side by side take 4.00 times one: " +
 				"80.0000 ms a step of all: <nil>",
@@ -92,10 +97,11 @@ func TestFindings(t *testing.T) {
 // A step's time is without what a course takes however long it is.
 func TestTimeOfAStep(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		c := Check{Device: newSlow(5*time.Millisecond, time.Second), Steps: 3, Rounds: 2}
-		all, err := c.measure(t.Context(), tiny(t), 1)
-		if want := []float64{0.005, 0.005}; err != nil || !slices.Equal(all, want) {
-			t.Errorf("steps of 5 ms are measured as %v s, %v", all, err)
+		c := Check{Device: newSlow(5*time.Millisecond, time.Second, 2*time.Second), Steps: 3, Rounds: 2}
+		m, err := c.measure(t.Context(), tiny(t), 1)
+		if want := []float64{0.005, 0.005}; err != nil || !slices.Equal(m.steps, want) ||
+			m.ready != 2*time.Second {
+			t.Errorf("steps of 5 ms after 2 s are measured as %v s after %v, %v", m.steps, m.ready, err)
 		}
 	})
 	if m := median([]float64{5, 1, 3, 2}); m != 2.5 {

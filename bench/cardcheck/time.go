@@ -16,13 +16,13 @@ import (
 // time measures a case and, if that is asked for, another program on it.
 func (c Check) time(ctx context.Context, one bench.Case) Finding {
 	f := Finding{What: "time"}
-	all, err := c.measure(ctx, one, 1)
+	m, err := c.measure(ctx, one, 1)
 	if err != nil {
 		f.Detail, f.Wrong = one.Name, err
 		return f
 	}
-	f.Detail = fmt.Sprintf("%s: %.4f ms a step, median of %d, least %.4f", one.Name,
-		1e3*median(all), len(all), 1e3*slices.Min(all))
+	f.Detail = fmt.Sprintf("%s: ready after %.2f s, %.4f ms a step, median of %d, least %.4f",
+		one.Name, m.ready.Seconds(), 1e3*median(m.steps), len(m.steps), 1e3*slices.Min(m.steps))
 	if c.Against == nil {
 		return f
 	}
@@ -32,7 +32,7 @@ func (c Check) time(ctx context.Context, one bench.Case) Finding {
 		return f
 	}
 	f.Detail += fmt.Sprintf("; %.4f ms by %s: %.1f times", 1e3*other.Seconds, other.Program,
-		other.Seconds/median(all))
+		other.Seconds/median(m.steps))
 	return f
 }
 
@@ -45,29 +45,35 @@ func (c Check) seeds(ctx context.Context, one bench.Case) Finding {
 	}
 	return Finding{What: "seeds", Detail: fmt.Sprintf(
 		"%d runs of %s side by side take %.2f times one: %.4f ms a step of all", c.Seeds, one.Name,
-		median(many)/median(single), 1e3*median(many))}
+		median(many.steps)/median(single.steps), 1e3*median(many.steps))}
 }
 
-// measure returns the seconds of a step of so many runs side by side, once a round. To
-// begin a course takes a time that does not depend on the steps: it cancels between a
-// course and a longer one.
-func (c Check) measure(ctx context.Context, one bench.Case, runs int) (seconds []float64,
-	err error) {
+// measured is what runs side by side take.
+type measured struct {
+	// ready is the time until their kernels are compiled and their weights are there. The
+	// driver may have kept kernels of an earlier check.
+	ready time.Duration
+	steps []float64 // seconds of a step of all, once a round
+}
+
+// measure measures so many runs side by side. To begin a course takes a time that does not
+// depend on the steps: it cancels between a course and a longer one.
+func (c Check) measure(ctx context.Context, one bench.Case, runs int) (m measured, err error) {
 	config, err := one.Config.Resolve()
 	if err != nil {
-		return nil, err
+		return m, err
 	}
 	batches, err := train.NewBatches(ctx, config)
 	if err != nil {
-		return nil, err
+		return m, err
 	}
 	batch, err := batches.Batch(ctx, 1)
 	if err != nil {
-		return nil, err
+		return m, err
 	}
 	set, err := cuda.Hold(ctx, c.Device, batch)
 	if err != nil {
-		return nil, err
+		return m, err
 	}
 	last := context.WithoutCancel(ctx)
 	defer func() { err = errors.Join(err, set.Release(last, c.Device)) }()
@@ -75,17 +81,19 @@ func (c Check) measure(ctx context.Context, one bench.Case, runs int) (seconds [
 	courses := make([]cuda.Course, runs)
 	for i := range models {
 		if models[i], err = nn.New[float32](config.Config, uint64(i)); err != nil {
-			return nil, err
+			return m, err
 		}
 		courses[i] = cuda.Course{First: 1, Set: set}
 	}
+	start := time.Now()
 	trainer, err := cuda.NewTrainer(ctx, c.Device,
 		cuda.Shape{N: batch.N, T: batch.T, Steps: 2 * c.Steps}, models...)
 	if err != nil {
-		return nil, err
+		return m, err
 	}
-	seconds, err = c.rounds(ctx, trainer, courses, batch.N, config.LearningRate)
-	return seconds, errors.Join(err, trainer.Close(last))
+	m.ready = time.Since(start)
+	m.steps, err = c.rounds(ctx, trainer, courses, batch.N, config.LearningRate)
+	return m, errors.Join(err, trainer.Close(last))
 }
 
 // rounds times pairs of courses of Steps and of 2 Steps on n sequences. The first pair, for
