@@ -107,7 +107,7 @@ func (w *draws) load(ctx context.Context, l *compiler, others func() bool) (err 
 // ahead has the keys of the window from step k on made.
 func (w *draws) ahead(k int) {
 	steps := min(w.most, w.last-k+1)
-	if w.next = nil; steps > 0 {
+	if steps > 0 {
 		made := make(chan keys, 1)
 		w.next = made
 		go func() { made <- keys{k, steps, w.keys(k, steps)} }()
@@ -121,7 +121,7 @@ func (w *draws) move(ctx context.Context, k int) error {
 	}
 	var window keys
 	if w.next != nil {
-		window = <-w.next
+		window, w.next = <-w.next, nil
 	}
 	if window.first != k {
 		window.first, window.steps = k, max(1, min(w.most, w.last-k+1))

@@ -122,6 +122,7 @@ type little struct {
 	device.Device
 	memory   int
 	launches int
+	last     int // launch before which it is lost, 0 for none
 }
 
 func (l *little) Properties() device.Properties {
@@ -131,7 +132,9 @@ func (l *little) Properties() device.Properties {
 }
 
 func (l *little) Launch(ctx context.Context, work []device.Launch) error {
-	l.launches++
+	if l.launches++; l.launches == l.last {
+		return device.ErrLost
+	}
 	return l.Device.Launch(ctx, work)
 }
 
@@ -145,6 +148,15 @@ func TestWindowsFollowEachOther(t *testing.T) {
 	sameBatches(t, by, 5, drawnOn(t, d, by, 5, 12))
 	if d.launches != 3 {
 		t.Errorf("8 steps are drawn in %d windows, want 3, 3 and 2", d.launches)
+	}
+}
+
+// TestLostBetweenWindows ends what is drawn, though keys of the window were made ahead.
+func TestLostBetweenWindows(t *testing.T) {
+	by := drawing(ar.New(ar.Haar, 1), ar.Plain, 1, 1)
+	d := &little{Device: emulator.New(), memory: 1, last: 2}
+	if _, err := cuda.Draw(context.Background(), d, by, 1, 4); !errors.Is(err, device.ErrLost) {
+		t.Errorf("it ends with %v", err)
 	}
 }
 
