@@ -56,21 +56,26 @@ func TestTokensOfAWarp(t *testing.T) {
 	}
 }
 
-// TestHeadsOfAWarp checks that heads which are added up in one warp give the same as heads
-// of a warp each, up to rounding.
+// TestHeadsOfAWarp checks that heads which are added up in one warp, all of them or two,
+// give the same as heads of a warp each, up to rounding.
 func TestHeadsOfAWarp(t *testing.T) {
 	c := rich()
-	c.Heads, c.Attention = 3, nn.LinearAttention
+	c.Heads, c.Attention = 4, nn.LinearAttention
 	b := draw(c, 1, 35, 1)[0]
-	few := gradient(t, cuda.On(emulator.New()), newModel(t, c, 1), b)
-	many := gradient(t, cuda.OnIdle(emulator.New()), newModel(t, c, 1), b)
-	if slices.Equal(few, many) {
+	one := gradient(t, cuda.On(emulator.New()), newModel(t, c, 1), b)
+	all := gradient(t, cuda.OnIdle(emulator.New()), newModel(t, c, 1), b)
+	// Of two groups of sequences and two tiles of tokens, eight warps are two parts of heads.
+	two := gradient(t, cuda.OnBusy(emulator.New(), 8), newModel(t, c, 1), b)
+	if slices.Equal(one, all) || slices.Equal(one, two) || slices.Equal(two, all) {
 		t.Error("the bits are the same: the heads were not shared out otherwise")
 	}
-	for i := range few {
-		a, b := math.Float32frombits(few[i]), math.Float32frombits(many[i])
-		if math.Abs(float64(a-b)) > 1e-5 { // gradients are of the order of one
-			t.Fatalf("number %d of the gradient is %v and %v", i, a, b)
+	const tolerance = 1e-5 // gradients are of the order of one
+	for i := range one {
+		want := math.Float32frombits(one[i])
+		for _, bits := range []uint32{all[i], two[i]} {
+			if got := math.Float32frombits(bits); math.Abs(float64(got-want)) > tolerance {
+				t.Fatalf("number %d of the gradient is %v and %v", i, want, got)
+			}
 		}
 	}
 }

@@ -11,11 +11,14 @@ import (
 
 // OnIdle is On for a card that one warp keeps busy: warps have as many tokens and heads as
 // they can.
-func OnIdle(d device.Device) nn.NewBackend {
+func OnIdle(d device.Device) nn.NewBackend { return OnBusy(d, 1) }
+
+// OnBusy is On for a card that so many warps keep busy.
+func OnBusy(d device.Device, warps int) nn.NewBackend {
 	return func(model *nn.Transformer[float32]) (nn.Backend, error) {
 		b, err := On(d)(model)
 		if err == nil {
-			b.(*Backend).runs.busy = 1
+			b.(*Backend).runs.busy = warps
 		}
 		return b, err
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strings"
 	"testing"
 
 	"icar/nn"
@@ -115,6 +116,7 @@ func TestUnfoldedGradientsAreThoseOfAFunctionOfTheFoldedWeights(t *testing.T) {
 func TestStepsOfFoldedWeightsAreAdams(t *testing.T) {
 	for _, c := range foldedCases() {
 		r := newFoldedRig(t, c, 1)
+		r.flagged(t)
 		r.call(t, r.calls.begin)
 		n := r.plan.p
 		moments := make([]float32, 2*n)
@@ -153,6 +155,21 @@ func TestStepsOfFoldedWeightsAreAdams(t *testing.T) {
 		if steps, broken, _ := r.fate(context.Background(), 0); steps != 3 || broken {
 			t.Errorf("%s: after 3 steps the clock is %d, stopped %t", c, steps, broken)
 		}
+	}
+}
+
+// flagged checks that there is a flag for every block that makes a step.
+func (r foldedRig) flagged(t *testing.T) {
+	t.Helper()
+	blocks := 0
+	for _, c := range r.calls.descend {
+		if strings.HasPrefix(c.kernel, "unfold") || strings.HasPrefix(c.kernel, "settle") {
+			blocks += c.grid[0]
+		}
+	}
+	if got := r.m.flags(r.plan); got != blocks || r.m.losing.bytes != 4*(1+blocks) {
+		t.Errorf("%s: %d flags, in %d bytes with that of the errors, for %d blocks", r.c, got,
+			r.m.losing.bytes, blocks)
 	}
 }
 

@@ -119,8 +119,8 @@ func manyHeads() nn.Config {
 
 // TestStepsAreThoseOfTheHost compares steps on the device with those that the host makes
 // of the device's gradients, from the middle of a training with weight decay, with and
-// without a bound of the gradient, in two courses of which the second takes sequences in
-// an order of its own: losses, weights and moments have the same bits.
+// without a bound of the gradient, in two courses of which the first is of an odd number and
+// the second takes sequences in an order of its own: losses, weights and moments have the same bits.
 func TestStepsAreThoseOfTheHost(t *testing.T) {
 	for kind, c := range map[string]nn.Config{"rich": rich(), "folded": foldedCase()} {
 		for name, bound := range map[string]float64{"any gradient": 0, "clipped": 0.5,
@@ -187,7 +187,7 @@ func stepsOfTheHost(t *testing.T, c nn.Config, bound float64) {
 		t.Fatal(err)
 	}
 	var losses []float64
-	for _, k := range [][2]int{{0, 2}, {2, 3}} {
+	for _, k := range [][2]int{{0, 1}, {1, 3}} {
 		outcomes, err := trainer.Steps(ctx, []cuda.Course{{}, {First: made + 1 + k[0],
 			Rates: eta[k[0]:k[1]], Decay: decay, Clip: bound, Set: set, Order: order[k[0]:k[1]]}})
 		if err != nil {
