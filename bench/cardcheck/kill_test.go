@@ -57,7 +57,9 @@ func script(t *testing.T, starts ...string) Kills {
 
 // found are the findings of kills, each in a line.
 func found(ctx context.Context, k Kills) (all []string) {
-	k.Run(ctx, func(f Finding) { all = append(all, fmt.Sprint(f.What, ": ", f.Detail, ": ", f.Wrong)) })
+	k.Run(ctx, func(f Finding) {
+		all = append(all, fmt.Sprint(f.What, ": ", f.Detail, ": ", f.Wrong))
+	})
 	return all
 }
 
@@ -79,8 +81,8 @@ func TestKills(t *testing.T) {
 	for last, want := range map[string]string{
 		"echo other > $0/done; rm -f $0/metrics.jsonl": "/done is not as in one go",
 		"rm -f $0/metrics.jsonl":                       "/done is not as in one go",
-		end + "; echo > $0/more":                    "/more is not as in one go",
-		"echo it has failed >&2; exit 4":            "exit status 4: it has failed",
+		end + "; echo > $0/more":                       "/more is not as in one go",
+		"echo it has failed >&2; exit 4":               "exit status 4: it has failed",
 	} {
 		lines := found(t.Context(), script(t, hanged, hanged, last))
 		if len(lines) != 2 || !strings.Contains(lines[1], want) ||
@@ -111,7 +113,8 @@ func TestKillsOfSeveralRuns(t *testing.T) {
 		return k.Runs[filepath.Base(filepath.Dir(dir))[0]-'0'].Train(ctx, dir)
 	}
 	lines := found(t.Context(), k)
-	if len(lines) != 6 || strings.Count(strings.Join(lines, "\n"), "has the files of one go: <nil>") != 3 {
+	if len(lines) != 6 ||
+		strings.Count(strings.Join(lines, "\n"), "has the files of one go: <nil>") != 3 {
 		t.Errorf("it finds %q", lines)
 	}
 	for i := range kinds {

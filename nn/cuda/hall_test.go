@@ -151,8 +151,8 @@ func (o odd) Batch(ctx context.Context, k int) (batch, error) {
 	return o.Feed.Batch(ctx, k)
 }
 
-// Batches that are not as large as the first, have no targets or are not those of the model are refused
-// at their step, whether they are drawn or of a set.
+// Batches that are not as large as the first, have no targets or are not those of the model
+// are refused at their step, whether they are drawn or of a set.
 func TestBatchesThatAreRefused(t *testing.T) {
 	c := small()
 	good := drawn{deck{draw(c, 1, 11, 1)[0], 5}, 9}
