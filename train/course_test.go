@@ -202,6 +202,24 @@ func TestTrainingSetIsSentOnce(t *testing.T) {
 	}
 }
 
+// goOn closes the directory of a run whose last checkpoint has to be of a step, and trains it to
+// its end.
+func goOn(t *testing.T, c Config, build nn.NewBackend, dir *run.Dir, step int) {
+	t.Helper()
+	if err := dir.Close(); err != nil {
+		t.Fatal(err)
+	}
+	again, saved, err := run.Open(dir.Path(), "go", false)
+	if err != nil || saved.Checkpoint.Step != step {
+		t.Fatalf("there is a checkpoint of step %d, %v, want step %d", saved.Checkpoint.Step, err,
+			step)
+	}
+	_, _, err = Train(t.Context(), c, Options{Dir: again, Saved: &saved, Backend: build})
+	if err := errors.Join(err, again.Close()); err != nil {
+		t.Fatal(err)
+	}
+}
+
 // A run on a device that is stopped, between any two steps, and gone on with leaves the
 // files of one go, also if the device draws its sequences.
 func TestCoursesAreStopped(t *testing.T) {
@@ -231,22 +249,8 @@ func stopped(t *testing.T, c Config, after ...int) {
 		if !errors.Is(err, enough) || len(history) < last || len(history) == c.Steps() {
 			t.Fatalf("stopped at step %d it ends after %d with %v", last, len(history), err)
 		}
-		if err := dir.Close(); err != nil {
-			t.Fatal(err)
-		}
-		again, saved, err := run.Open(dir.Path(), "go", false)
-		if err != nil || saved.Checkpoint.Step != len(history) {
-			t.Fatalf("after %d steps there is a checkpoint of step %d, %v", len(history),
-				saved.Checkpoint.Step, err)
-		}
-		if _, _, err := Train(t.Context(), c, Options{Dir: again, Saved: &saved,
-			Backend: build}); err != nil {
-			t.Fatal(err)
-		}
+		goOn(t, c, build, dir, len(history))
 		same(t, "gone on with", whole.Path(), dir.Path())
-		if err := again.Close(); err != nil {
-			t.Error(err)
-		}
 	}
 }
 
@@ -308,21 +312,8 @@ func TestDeviceIsLost(t *testing.T) {
 	if !errors.Is(err, device.ErrLost) || len(history) < 3 {
 		t.Fatalf("it ends after step %d with %v", len(history), err)
 	}
-	if err := dir.Close(); err != nil {
-		t.Fatal(err)
-	}
-	again, saved, err := run.Open(dir.Path(), "go", false)
-	if err != nil || saved.Checkpoint.Step != 3 {
-		t.Fatalf("there is a checkpoint of step %d, %v", saved.Checkpoint.Step, err)
-	}
-	if _, _, err := Train(t.Context(), c, Options{Dir: again, Saved: &saved,
-		Backend: build}); err != nil {
-		t.Fatal(err)
-	}
+	goOn(t, c, build, dir, 3)
 	same(t, "gone on with", whole.Path(), dir.Path())
-	if err := again.Close(); err != nil {
-		t.Error(err)
-	}
 }
 
 // Runs of one shape that are trained at the same time, of other seeds, learning rates,

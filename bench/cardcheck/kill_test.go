@@ -57,7 +57,9 @@ func script(t *testing.T, starts ...string) Kills {
 
 // found are the findings of kills, each in a line.
 func found(ctx context.Context, k Kills) (all []string) {
-	k.Run(ctx, func(f Finding) { all = append(all, fmt.Sprint(f.What, ": ", f.Detail, ": ", f.Wrong)) })
+	k.Run(ctx, func(f Finding) {
+		all = append(all, fmt.Sprint(f.What, ": ", f.Detail, ": ", f.Wrong))
+	})
 	return all
 }
 
@@ -111,7 +113,8 @@ func TestKillsOfSeveralRuns(t *testing.T) {
 		return k.Runs[filepath.Base(filepath.Dir(dir))[0]-'0'].Train(ctx, dir)
 	}
 	lines := found(t.Context(), k)
-	if len(lines) != 6 || strings.Count(strings.Join(lines, "\n"), "has the files of one go: <nil>") != 3 {
+	if len(lines) != 6 ||
+		strings.Count(strings.Join(lines, "\n"), "has the files of one go: <nil>") != 3 {
 		t.Errorf("it finds %q", lines)
 	}
 	for i := range kinds {

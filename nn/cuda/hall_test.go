@@ -32,14 +32,17 @@ func TestCourseIsWaitedFor(t *testing.T) {
 		d.took = 5 * time.Second
 		first, second := pair(t, d, time.Second)
 		steps(t, second, 1, 1)
-		begin, done := time.Now(), make(chan bool)
+		begin, done := time.Now(), make(chan error, 1)
 		go func() {
-			steps(t, first, 1, 2) // the first without the second
-			done <- true
+			_, alone := first.Steps(t.Context(), 1, 1)
+			_, beside := first.Steps(t.Context(), 2, 1)
+			done <- errors.Join(alone, beside)
 		}()
 		time.Sleep(2 * time.Second)
 		steps(t, second, 2, 2)
-		<-done
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
 		if took := time.Since(begin); took != time.Second+2*d.took {
 			t.Errorf("a step alone and one side by side take %v, each %v after a second", took,
 				d.took)
@@ -63,10 +66,19 @@ func TestRunComesBack(t *testing.T) {
 		took(time.Minute)
 		steps(t, first, 2, 3)
 		took(time.Minute)
-		steps(t, second, 2, 2) // now the first does not
-		took(2 * time.Minute)
+		beside := make(chan error, 1)
+		go func() {
+			_, err := second.Steps(t.Context(), 2, 1)
+			beside <- err
+		}()
+		synctest.Wait()
 		steps(t, first, 4, 4)
-		took(3 * time.Minute)
+		if err := <-beside; err != nil {
+			t.Error(err)
+		}
+		took(time.Minute)
+		steps(t, first, 5, 5) // the second does not come again
+		took(2 * time.Minute)
 	})
 }
 
@@ -151,8 +163,8 @@ func (o odd) Batch(ctx context.Context, k int) (batch, error) {
 	return o.Feed.Batch(ctx, k)
 }
 
-// Batches that are not as large as the first, have no targets or are not those of the model are refused
-// at their step, whether they are drawn or of a set.
+// Batches that are not as large as the first, have no targets or are not those of the model
+// are refused at their step, whether they are drawn or of a set.
 func TestBatchesThatAreRefused(t *testing.T) {
 	c := small()
 	good := drawn{deck{draw(c, 1, 11, 1)[0], 5}, 9}
