@@ -138,7 +138,8 @@ func TestAidesCompileSideBySide(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, one := range all {
-		if _, err := c.Load(t.Context(), one, "fill"); err != nil {
+		m, err := c.Load(t.Context(), one, "fill")
+		if err := errors.Join(err, c.Unload(t.Context(), m)); err != nil {
 			t.Fatal(err)
 		}
 	}
