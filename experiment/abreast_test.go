@@ -91,6 +91,11 @@ func TestAlikeTrialsBeginAtOnceOnACard(t *testing.T) {
 		if most > 4 || met["one"] != 3 || met["two"] != 3 {
 			t.Errorf("of %d trials at a time %v of a kind", most, met)
 		}
+		most = 0 // fewer than are alike: not all of them begin at once
+		if _, _, err := Reproduce(context.Background(), e,
+			Options{Workers: 2, Processor: aCard()}, nil); err != nil || most != 2 {
+			t.Errorf("%d trials at a time where 2 may be, %v", most, err)
+		}
 	})
 }
 
