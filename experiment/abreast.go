@@ -10,13 +10,14 @@ import (
 )
 
 // least is the least number of trials at a time on a card: one or two leave most of it idle.
-const least = 8
+const least = 16
 
-// AtOnce is how many trials are run at a time on p: one a processor of the machine, and no
-// fewer than a card has use for.
+// AtOnce is how many trials are run at a time on p: one a processor of the machine. On a card
+// they are twice as many, for they mostly wait for the card, or for a compiler while others
+// make steps, and no fewer than it has use for.
 func AtOnce(p nn.Processor) int {
 	if p = p.Or(); p.Card() {
-		return max(runtime.GOMAXPROCS(0), least)
+		return max(2*runtime.GOMAXPROCS(0), least)
 	}
 	return runtime.GOMAXPROCS(0)
 }

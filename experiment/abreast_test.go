@@ -107,7 +107,7 @@ func TestTrialsAtOnce(t *testing.T) {
 	for _, test := range []struct {
 		on               nn.Processor
 		processors, want int
-	}{{loops, 2, 2}, {nn.Processor{}, 3, 3}, {card, 2, 8}, {card, 16, 16}} {
+	}{{loops, 2, 2}, {nn.Processor{}, 3, 3}, {card, 2, 16}, {card, 16, 32}} {
 		runtime.GOMAXPROCS(test.processors)
 		if got := AtOnce(test.on); got != test.want {
 			t.Errorf("%s with %d processors: %d trials, want %d", test.on.Arithmetic,
