@@ -7,11 +7,14 @@ import (
 	"slices"
 	"testing"
 
+	"gonum.org/v1/gonum/floats"
+
 	"icar/internal/needs"
 	"icar/nn"
 	"icar/nn/cuda"
 	"icar/nn/cuda/devicetest"
 	"icar/nn/cuda/emulator"
+	"icar/nn/kernel"
 )
 
 // TestGradientsAreAsCloseAsTheReferences compares gradients with those of the reference in
@@ -58,6 +61,43 @@ func TestGradientsAreAsCloseAsTheReferences(t *testing.T) {
 			if ratio := math.Exp(logs[j]); !(ratio <= most) {
 				t.Errorf("%s: %s is off by %.2f times as much as the reference's, more than %g",
 					c.Name, name, ratio, most)
+			}
+		}
+	}
+}
+
+// TestReLUsThatFlip shows what a batch of mlp-L4 has that makes one program's gradient fifty
+// times as far off as another's: a ReLU so close to 0 that its roundings switch it. In most
+// batches there is none, and in those of a GELU, which has no corner, never.
+func TestReLUsThatFlip(t *testing.T) {
+	needs.Time(t, "references in float64 take most of a minute")
+	const usual, most = 3e-7, 1.5e-6
+	c := devicetest.Cases()[slices.IndexFunc(devicetest.Cases(),
+		func(c devicetest.Case) bool { return c.Name == "mlp-L4" })].Config
+	for _, c.Activation = range []nn.Activation{nn.Relu, nn.GELU} {
+		m := newModel(t, c, 1)
+		loops, err := nn.OnKernel(kernel.Available()[0])(m)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var off [2][]float64 // of the loops and of the reference, a batch each
+		for _, b := range draw(c, 10, 256, 1) {
+			want := exact(t, m, b)
+			norm := 0.0
+			for _, p := range want {
+				norm += floats.Dot(p.Grad, p.Grad)
+			}
+			for i, by := range []nn.Backend{loops, m} {
+				squares := squaresOff(t, m, by, b, want)
+				off[i] = append(off[i], math.Sqrt(squares[len(squares)-1]/norm))
+			}
+		}
+		t.Logf("%q: error over |g|, %.2g; of the reference %.2g", c.Activation, off[0], off[1])
+		for _, of := range off {
+			slices.Sort(of)
+			if of[len(of)/2] > usual || c.Activation == nn.GELU && of[len(of)-1] > most {
+				t.Errorf("%q: errors %.2g, want a median below %g, and a GELU's below %g", c.Activation,
+					of, usual, most)
 			}
 		}
 	}
