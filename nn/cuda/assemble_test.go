@@ -44,6 +44,7 @@ func TestNVIDIAsAssemblerTakesTheKernels(t *testing.T) {
 // TestNVIDIAsAssemblerTakesWhatDraws does so with the kernels that draw sequences, of which W
 // of up to nine coordinates has all its numbers in registers.
 func TestNVIDIAsAssemblerTakesWhatDraws(t *testing.T) {
+	needs.Time(t, "assembling takes seconds, and a program that is seldom there")
 	needs.Programs(t, "Debian's nvidia-cuda-toolkit (non-free), for its ptxas", "ptxas")
 	for d, most := range map[int]int{1: 0, 5: 0, 9: 0, 11: mostSpilled} {
 		by := drawing(ar.New(ar.Haar, d), ar.Augmented, 1024, 50)
