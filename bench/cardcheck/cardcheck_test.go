@@ -76,11 +76,12 @@ func TestFindings(t *testing.T) {
 		})
 		name := c.Cases[0].Name
 		want := []string{"bits: first: other bits", "backend: second: <nil>",
-			"time: " + name + ": ready after 1.50 s, 20.0000 ms a step, median of 2, least 20.0000; " +
-				"8000.0000 ms by another: 400.0 times: <nil>",
+			"time: " + name + ": ready after 1.50 s, 20.0000 ms a step, median of 2, " +
+				"least 20.0000; 8000.0000 ms by another: 400.0 times: <nil>",
 			"seeds: 4 runs of " + name + " side by side take 4.00 times one: " +
 				"80.0000 ms a step of all: <nil>",
-			"fresh: " + name + " on fresh sequences: 20.0000 ms a step of a run, 20.0000 on a set: <nil>"}
+			"fresh: " + name + " on fresh sequences: 20.0000 ms a step of a run, 20.0000 on a " +
+				"set: <nil>"}
 		if err != nil || wrong != 1 || !slices.Equal(told, want) {
 			t.Errorf("%d wrong, %v, told %q, want %q", wrong, err, told, want)
 		}
@@ -97,11 +98,13 @@ func TestFindings(t *testing.T) {
 // A step's time is without what a course takes however long it is.
 func TestTimeOfAStep(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		c := Check{Device: newSlow(5*time.Millisecond, time.Second, 2*time.Second), Steps: 3, Rounds: 2}
+		c := Check{Device: newSlow(5*time.Millisecond, time.Second, 2*time.Second), Steps: 3,
+			Rounds: 2}
 		m, err := c.measure(t.Context(), tiny(t), 1)
 		if want := []float64{0.005, 0.005}; err != nil || !slices.Equal(m.steps, want) ||
 			m.ready != 2*time.Second {
-			t.Errorf("steps of 5 ms after 2 s are measured as %v s after %v, %v", m.steps, m.ready, err)
+			t.Errorf("steps of 5 ms after 2 s are measured as %v s after %v, %v", m.steps, m.ready,
+				err)
 		}
 	})
 	if m := median([]float64{5, 1, 3, 2}); m != 2.5 {

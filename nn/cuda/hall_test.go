@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -202,15 +203,15 @@ func TestBatchesThatAreRefused(t *testing.T) {
 type late struct {
 	nn.Feed
 	from   int
-	inside *int
+	inside *atomic.Int32
 }
 
 func (l late) Batch(ctx context.Context, k int) (batch, error) {
 	if k < l.from {
 		return l.Feed.Batch(ctx, k)
 	}
-	*l.inside++
-	defer func() { *l.inside-- }()
+	l.inside.Add(1)
+	defer l.inside.Add(-1)
 	select {
 	case <-time.After(time.Second):
 		return l.Feed.Batch(ctx, k)
@@ -226,7 +227,7 @@ func TestDrawnAhead(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := small()
 		const window = 1024 // steps
-		var inside int
+		var inside atomic.Int32
 		feed := late{drawn{deck{draw(c, 1, 11, 1)[0], 2}, 1 << 20}, window + 1, &inside}
 		_, s := descend(t, cuda.On(emulator.New()), c, 1, nn.Descent{Feed: feed, Last: window + 2})
 		ctx, cancel := context.WithCancel(t.Context())
@@ -234,7 +235,7 @@ func TestDrawnAhead(t *testing.T) {
 			t.Fatal(err)
 		}
 		synctest.Wait()
-		if inside != 1 {
+		if inside.Load() != 1 {
 			t.Error("nothing is drawn ahead")
 		}
 		cancel()
@@ -249,7 +250,7 @@ func TestDrawnAhead(t *testing.T) {
 		if err := errors.Join(s.Close(t.Context()), other.Close(t.Context())); err != nil {
 			t.Error(err)
 		}
-		if inside != 0 {
+		if inside.Load() != 0 {
 			t.Error("the feed of a stepper that is closed is in use")
 		}
 	})
