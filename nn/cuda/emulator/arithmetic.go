@@ -243,14 +243,18 @@ func compare(f func(a, b uint32) bool) operation {
 
 func choice(rows []int) step {
 	return func(w *warp, on uint32) {
-		d, a, b, p := &w.narrow[rows[0]], &w.narrow[rows[1]], &w.narrow[rows[2]], &w.narrow[rows[3]]
-		for m := on; m != 0; m &= m - 1 {
-			l := bits.TrailingZeros32(m)
-			if p[l] != 0 {
-				d[l] = a[l]
-			} else {
-				d[l] = b[l]
-			}
+		choose(&w.narrow[rows[0]], &w.narrow[rows[1]], &w.narrow[rows[2]], &w.narrow[rows[3]], on)
+	}
+}
+
+// choose sets d to a in the lanes on in which p is true, and to b in the others of them.
+func choose[T uint32 | uint64](d, a, b *[32]T, p *[32]uint32, on uint32) {
+	for m := on; m != 0; m &= m - 1 {
+		l := bits.TrailingZeros32(m)
+		if p[l] != 0 {
+			d[l] = a[l]
+		} else {
+			d[l] = b[l]
 		}
 	}
 }

@@ -110,15 +110,7 @@ func wideNegative(rows []int) step {
 
 func wideChoice(rows []int) step {
 	return func(w *warp, on uint32) {
-		d, a, b, p := &w.wide[rows[0]], &w.wide[rows[1]], &w.wide[rows[2]], &w.narrow[rows[3]]
-		for m := on; m != 0; m &= m - 1 {
-			l := bits.TrailingZeros32(m)
-			if p[l] != 0 {
-				d[l] = a[l]
-			} else {
-				d[l] = b[l]
-			}
-		}
+		choose(&w.wide[rows[0]], &w.wide[rows[1]], &w.wide[rows[2]], &w.narrow[rows[3]], on)
 	}
 }
 
