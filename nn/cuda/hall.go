@@ -21,16 +21,17 @@ type hall struct {
 	halls *halls
 	seats int // at most
 
-	mu      sync.Mutex
+	mu      sync.Mutex // for a moment only
 	members []*member
 	busy    bool        // a course is on
 	stepped bool        // there was one that has made steps
 	pace    int         // steps of a course that takes about as long as courseTime
 	timer   *time.Timer // of who has asked first, nil if nobody waits
 	err     error       // after which nothing is known of the runs
-	work    sync.Mutex  // of whoever uses the trainer
-	trainer *Trainer    // nil before the first course
-	seated  []*member   // by runs of the trainer, nil of those who left
+
+	turn    chan struct{} // of whoever uses the trainer, for as long as that takes
+	trainer *Trainer      // nil before the first course
+	seated  []*member     // by runs of the trainer, nil of those who left
 }
 
 // member is a run that makes steps in a hall.
@@ -67,7 +68,14 @@ const (
 func newHall(h *halls, k kind, m *nn.Transformer[float32]) *hall {
 	bytes := newPlan(m, k.n, k.t, longest, busyWarps, true).bytes
 	fit := int(memoryShare * float64(h.device.Properties().Memory) / float64(bytes))
-	return &hall{kind: k, halls: h, seats: min(max(1, fit), most), pace: 1}
+	return &hall{kind: k, halls: h, seats: min(max(1, fit), most), pace: 1,
+		turn: make(chan struct{}, 1)}
+}
+
+// hold waits until nobody else uses the trainer, and returns what lets others use it.
+func (h *hall) hold() func() {
+	h.turn <- struct{}{}
+	return func() { <-h.turn }
 }
 
 // open is whether there is room for another member.
@@ -104,8 +112,7 @@ func (h *hall) exit(m *member) (empty bool) {
 // clear has the seat of who has left be nobody's. Of an empty hall it gives all back to the
 // device.
 func (h *hall) clear(ctx context.Context, m *member, empty bool) (err error) {
-	h.work.Lock()
-	defer h.work.Unlock()
+	defer h.hold()()
 	if i := slices.Index(h.seated, m); i >= 0 {
 		h.seated[i] = nil
 	}
@@ -155,8 +162,7 @@ func (h *hall) withdraw(m *member) bool {
 // fetch sets model and state to what the steps have made of them.
 func (m *member) fetch(ctx context.Context) error {
 	h := m.hall
-	h.work.Lock()
-	defer h.work.Unlock()
+	defer h.hold()()
 	if err := h.broken(); err != nil {
 		return err
 	}
@@ -263,8 +269,7 @@ func paceAfter(steps, pace int, took time.Duration) int {
 // nothing is known of any.
 func (h *hall) course(members, asking []*member, courses []Course) ([]answer, time.Duration,
 	error) {
-	h.work.Lock()
-	defer h.work.Unlock()
+	defer h.hold()()
 	if err := h.broken(); err != nil {
 		return nil, 0, err
 	}

@@ -51,6 +51,33 @@ func TestCourseIsWaitedFor(t *testing.T) {
 	})
 }
 
+// Who leaves while the others make steps waits for their end, and they for nobody.
+func TestLeavingDuringACourse(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := newCounting()
+		d.took = 5 * time.Second
+		first, second := pair(t, d, 0)
+		steps(t, second, 1, 1)
+		begin, done := time.Now(), make(chan error, 1)
+		go func() {
+			_, err := first.Steps(t.Context(), 1, 1)
+			done <- err
+		}()
+		time.Sleep(2 * time.Second)
+		finish(t, second)
+		if took := time.Since(begin); took != d.took {
+			t.Errorf("who leaves is gone after %v, the steps of the others after %v", took, d.took)
+		}
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+		steps(t, first, 2, 2)
+		if took := time.Since(begin); took != 2*d.took {
+			t.Errorf("two steps of %v take %v", d.took, took)
+		}
+	})
+}
+
 // Who was left behind and has come back is waited for again.
 func TestRunComesBack(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

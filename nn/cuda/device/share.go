@@ -3,23 +3,22 @@ package device
 import (
 	"context"
 	"errors"
-	"sync"
 )
 
 // Share returns d for any number of goroutines: what they ask for is done one after the
 // other, in the order in which they ask. It is a [Compiler], which waits for nothing else, as
 // far as d is one.
-func Share(d Device) Device { return &shared{device: d} }
+func Share(d Device) Device { return &shared{turn: make(chan struct{}, 1), device: d} }
 
 type shared struct {
-	mu     sync.Mutex
+	turn   chan struct{} // of who uses the device; a mutex would keep no order
 	device Device
 }
 
 // hold waits until nobody else uses the device, and returns what lets others use it.
 func (s *shared) hold() func() {
-	s.mu.Lock()
-	return s.mu.Unlock
+	s.turn <- struct{}{}
+	return func() { <-s.turn }
 }
 
 func (s *shared) Properties() Properties { return s.device.Properties() }
