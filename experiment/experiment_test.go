@@ -90,9 +90,11 @@ func TestReproduceStops(t *testing.T) {
 		}
 		return square(ctx, c)
 	}
-	_, _, err := Reproduce(context.Background(), toy(fails), Options{}, nil)
-	if !errors.Is(err, broken) || !strings.Contains(err.Error(), "toy: trial toy-") {
-		t.Errorf("got %v, want the trial's error with its name", err)
+	done := 0
+	_, _, err := Reproduce(context.Background(), toy(fails), Options{Workers: 1},
+		func() { done++ })
+	if !errors.Is(err, broken) || !strings.Contains(err.Error(), "toy: trial toy-") || done != 2 {
+		t.Errorf("got %v after %d trials, want the third's error with its name", err, done)
 	}
 	cause := errors.New("stopped by the user")
 	ctx, cancel := context.WithCancelCause(context.Background())
@@ -101,8 +103,24 @@ func TestReproduceStops(t *testing.T) {
 		<-ctx.Done()
 		return toyResult{}, ctx.Err()
 	}
-	if _, _, err := Reproduce(ctx, toy(waits), Options{}, nil); !errors.Is(err, cause) {
-		t.Errorf("got %v, want the cause of the cancellation", err)
+	if _, _, err := Reproduce(ctx, toy(waits), Options{}, nil); !errors.Is(err, cause) ||
+		err.Error() != cause.Error() {
+		t.Errorf("got %v, want the cause of the cancellation alone", err)
+	}
+	full := errors.New("the disk is full")
+	ctx, cancel = context.WithCancelCause(context.Background())
+	unsaved := func(ctx context.Context, c toyConfig) (toyResult, error) {
+		if c.N == 1 {
+			cancel(cause)
+			return toyResult{}, full
+		}
+		<-ctx.Done()
+		return toyResult{}, context.Cause(ctx)
+	}
+	_, _, err = Reproduce(ctx, toy(unsaved), Options{Workers: 2}, nil)
+	if !errors.Is(err, cause) || !errors.Is(err, full) ||
+		strings.Count(err.Error(), cause.Error()) != 1 {
+		t.Errorf("got %v, want the cause, once, and what could not be saved", err)
 	}
 }
 

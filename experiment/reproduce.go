@@ -2,6 +2,7 @@ package experiment
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"runtime/metrics"
 	"slices"
@@ -101,20 +102,24 @@ func Reproduce(ctx context.Context, e Experiment, o Options,
 	}
 	var found Findings
 	cost, err := measure(o.Workers, func() error {
-		ctx, stop := context.WithCancelCause(ctx)
+		trialCtx, stop := context.WithCancelCause(ctx)
 		defer stop(nil)
+		var besides failures
 		var running sync.WaitGroup
 		room := semaphore.NewWeighted(int64(o.Workers))
 		for _, together := range begin(e, trials, o) {
-			if room.Acquire(ctx, int64(len(together))) != nil || ctx.Err() != nil {
+			if room.Acquire(trialCtx, int64(len(together))) != nil || trialCtx.Err() != nil {
 				break
 			}
 			for _, t := range together {
 				running.Go(func() {
 					// The others are stopped before there is room for the next.
 					defer room.Release(1)
-					if err := one(ctx, t); err != nil {
+					if err := one(trialCtx, t); err != nil {
 						stop(err)
+						if ctx.Err() != nil {
+							besides.add(trialCtx, err)
+						}
 					} else if progress != nil {
 						progress()
 					}
@@ -122,8 +127,8 @@ func Reproduce(ctx context.Context, e Experiment, o Options,
 			}
 		}
 		running.Wait()
-		if err := context.Cause(ctx); err != nil {
-			return err
+		if err := context.Cause(trialCtx); err != nil {
+			return errors.Join(err, besides.all)
 		}
 		found, err = e.Collect(results)
 		return err
@@ -137,6 +142,23 @@ func Reproduce(ctx context.Context, e Experiment, o Options,
 		Summary: e.Summary, Scale: o.Scale, Seed: o.Seed, Settings: o.Set,
 		Claims: found.Claims, Figures: found.Figures, Results: results, Data: found.Data,
 	}, cost, err
+}
+
+// failures are what trials have to say that were told to stop, besides that they were: that
+// a state could not be saved, say.
+type failures struct {
+	mu  sync.Mutex
+	all error
+}
+
+// add adds an error of a trial whose context is done, unless it only says so.
+func (f *failures) add(ctx context.Context, err error) {
+	if errors.Is(err, context.Cause(ctx)) || errors.Is(err, ctx.Err()) {
+		return
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.all = errors.Join(f.all, err)
 }
 
 // measure times f and samples the live heap while it runs.
