@@ -209,6 +209,41 @@ func TestCancelled(t *testing.T) {
 	}
 }
 
+// Who is stopped in the middle of a call that still has its answer leaves no deadline to the next
+// call, which may take longer than a time of grace.
+func TestDeadlinesEndWithTheirCalls(t *testing.T) {
+	for grace := 50 * time.Millisecond; ; grace *= 2 {
+		w := open(t, Options{Grace: grace})
+		answers, worker, err := os.Pipe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { answers.Close(); worker.Close() })
+		calls := w.socket
+		t.Cleanup(func() { w.socket = calls })
+		w.socket = answers
+		answer := func() {
+			if _, err := worker.Write([]byte{1}); err != nil {
+				t.Error(err)
+			}
+		}
+		done, cancel := context.WithCancel(t.Context())
+		cancel()
+		answer()
+		if err := w.wait(done); errors.Is(err, context.Canceled) {
+			continue // the machine has taken a time of grace to come to read the answer
+		} else if err != nil {
+			t.Fatal(err)
+		}
+		late := time.AfterFunc(3*grace, answer)
+		defer late.Stop()
+		if err := w.wait(t.Context()); err != nil {
+			t.Errorf("the next call: %v", err)
+		}
+		return
+	}
+}
+
 // The worker is deaf to what asks the program to stop, and gone when it is closed.
 func TestSignalsAreThePrograms(t *testing.T) {
 	w := open(t, Options{})
