@@ -190,34 +190,6 @@ func TestRefusedResultFails(t *testing.T) {
 	})
 }
 
-// A worker that is stopped while it records a result, or a failure, has it recorded: else the
-// trial would be nobody's until its lease has passed.
-func TestStoppedWhileItRecords(t *testing.T) { testStopped(t, open(t, address(t, "sqlite"))) }
-func TestPostgresRecords(t *testing.T)       { testStopped(t, open(t, address(t, "postgres"))) }
-
-func testStopped(t *testing.T, s *sweep.Store) {
-	w := create(t, s, sweep.Sweep{Attempts: 1}, 2)
-	for i, failure := range []error{nil, errors.New("diverged")} {
-		ctx, stop := context.WithCancelCause(t.Context())
-		stopped, released := errors.New("stopped"), make(chan error)
-		err := worker(t, s, 1, func(context.Context,
-			sweep.Claim) ([]byte, []sweep.Metric, error) {
-			others, err := s.Hold(t.Context())
-			time.AfterFunc(100*time.Millisecond, func() { // it waits to record by then
-				stop(stopped)
-				time.Sleep(20 * time.Millisecond)
-				released <- others.Rollback()
-			})
-			return []byte("{}"), nil, errors.Join(err, failure)
-		}).Run(ctx)
-		want(t, err, stopped)
-		want(t, <-released, nil)
-		if st := status(t, s, w); st.Done != 1 || int(st.Failed) != i || st.Running != 0 {
-			t.Errorf("%+v after %v", st, failure)
-		}
-	}
-}
-
 // A database that breaks under a worker ends it at once, in the middle of a trial.
 func TestBrokenDatabaseEndsWorker(t *testing.T) {
 	onBoth(t, func(t *testing.T, s *sweep.Store) {
