@@ -37,11 +37,15 @@ type Suite struct {
 func Suites() []Suite {
 	bits := fmt.Sprintf("of %d models after steps of training are those on record",
 		len(devicetest.Cases()))
-	backends := func(_ context.Context, d device.Device) error { return backendtest.Test(cuda.On(d)) }
+	backends := func(_ context.Context, d device.Device) error {
+		return backendtest.Test(cuda.On(d))
+	}
 	recorded := func(ctx context.Context, d device.Device) error {
 		return devicetest.Bits(ctx, d, true)
 	}
-	draws := func(ctx context.Context, d device.Device) error { return devicetest.Draws(ctx, d, true) }
+	draws := func(ctx context.Context, d device.Device) error {
+		return devicetest.Draws(ctx, d, true)
+	}
 	return []Suite{{"bits", bits, recorded}, {"backend", "the suite of backends", backends},
 		{"draws", "fresh sequences of 1 to 11 coordinates are those of the processor", draws}}
 }

@@ -27,8 +27,8 @@ func (c Check) fresh(ctx context.Context, one bench.Case) Finding {
 		}
 		medians[i] = median(all)
 	}
-	f.Detail = fmt.Sprintf("%s on fresh sequences: %.4f ms a step of a run, %.4f on a set", one.Name,
-		1e3*medians[0], 1e3*medians[1])
+	f.Detail = fmt.Sprintf("%s on fresh sequences: %.4f ms a step of a run, %.4f on a set",
+		one.Name, 1e3*medians[0], 1e3*medians[1])
 	return f
 }
 
@@ -49,6 +49,8 @@ func (c Check) descend(ctx context.Context, config train.Config) (seconds []floa
 	if err != nil {
 		return nil, err
 	}
+	last := context.WithoutCancel(ctx)
+	defer func() { err = errors.Join(err, nn.Release(last, backend)) }()
 	adam, err := nn.NewOptimiser(nn.AdamName, model.Parameters())
 	if err != nil {
 		return nil, err
@@ -71,8 +73,7 @@ func (c Check) descend(ctx context.Context, config train.Config) (seconds []floa
 			seconds = append(seconds, time.Since(start).Seconds()/float64(c.Steps))
 		}
 	}
-	last := context.WithoutCancel(ctx)
-	return seconds, errors.Join(err, slower, stepper.Close(last), nn.Release(last, backend))
+	return seconds, errors.Join(err, slower, stepper.Close(last))
 }
 
 // steps makes n steps from k on.

@@ -78,11 +78,25 @@ func TestKills(t *testing.T) {
 	if len(lines) != 3 || strings.Count(strings.Join(lines, "\n"), "one go: <nil>") != 2 {
 		t.Errorf("of a run that gets through too early it finds %q", lines)
 	}
+	// After one with other files, or if there is none in one go, none is killed.
+	lines = found(t.Context(), script(t, hanged, begin+"echo other > $0/done"))
+	if len(lines) != 2 || !strings.Contains(lines[1], "/done is not as in one go") {
+		t.Errorf("of a run that gets through to other files it finds %q", lines)
+	}
+	k := script(t, hanged)
+	k.Runs[0].Train = func(ctx context.Context, dir string) *exec.Cmd {
+		return exec.CommandContext(ctx, "sh", "-c", "echo no card >&2; exit 4")
+	}
+	lines = found(t.Context(), k)
+	if len(lines) != 1 || !strings.HasSuffix(lines[0], "exit status 4: no card") {
+		t.Errorf("of a run that fails in one go it finds %q", lines)
+	}
 	for last, want := range map[string]string{
 		"echo other > $0/done; rm -f $0/metrics.jsonl": "/done is not as in one go",
 		"rm -f $0/metrics.jsonl":                       "/done is not as in one go",
 		end + "; echo > $0/more":                       "/more is not as in one go",
 		"echo it has failed >&2; exit 4":               "exit status 4: it has failed",
+		"kill -KILL $$":                                "signal: killed",
 	} {
 		lines := found(t.Context(), script(t, hanged, hanged, last))
 		if len(lines) != 2 || !strings.Contains(lines[1], want) ||
@@ -151,7 +165,7 @@ func TestMomentsOfKills(t *testing.T) {
 	}{{0, []int{0, 2, 4, 6}}, {3, []int{3, 4, 5, 6}}} {
 		synctest.Test(t, func(t *testing.T) {
 			dir := t.TempDir()
-			m := moments{wanted: 4, steps: 8, start: time.Second, end: 8 * time.Second,
+			m := moments{wanted: 4, steps: 8, start: time.Second, end: 64 * time.Second,
 				chance: ar.Rand(1, "test", 0)}
 			record := func(n int) {
 				text := strings.Repeat("step\n", n)
@@ -163,15 +177,19 @@ func TestMomentsOfKills(t *testing.T) {
 			record(test.before)
 			go func() {
 				for n := test.before + 1; n <= 8; n++ {
-					time.Sleep(10 * time.Second) // a moment is at most one after a step
+					time.Sleep(10 * time.Second) // a moment is at most 8 after a step
 					record(n)
 				}
 			}()
 			var at []int
 			for i := range m.wanted {
-				begin := lines(dir)
+				begin, start := lines(dir), time.Now()
 				if !m.wait(t.Context(), i, dir, begin) {
 					t.Error("a moment does not come")
+				}
+				if took := time.Since(start); i == 0 && (took <= 0 || took > m.start) {
+					t.Errorf("the first moment comes after %v of %v until the first step", took,
+						m.start)
 				}
 				at = append(at, lines(dir))
 			}
