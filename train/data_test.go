@@ -114,8 +114,10 @@ func TestTargetsAreTheNextStates(t *testing.T) {
 		if tokens == ar.Augmented {
 			at = c.D
 		}
-		if b.N != c.Batch || b.T != c.Length || len(b.X) != b.N*b.T*width || len(b.Y) != b.N*b.T*c.D {
-			t.Fatalf("%s: a batch of %d × %d with %d and %d numbers", tokens, b.N, b.T, len(b.X), len(b.Y))
+		if b.N != c.Batch || b.T != c.Length || len(b.X) != b.N*b.T*width ||
+			len(b.Y) != b.N*b.T*c.D {
+			t.Fatalf("%s: a batch of %d × %d with %d and %d numbers", tokens, b.N, b.T, len(b.X),
+				len(b.Y))
 		}
 		for n := range b.N {
 			for p := range b.T - 1 {

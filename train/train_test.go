@@ -244,7 +244,8 @@ func TestCancelledBeforeTheFirstStep(t *testing.T) {
 // clipping, η times the bound.
 func TestClippedStepHasItsLength(t *testing.T) {
 	c := small()
-	c.Optimiser, c.LearningRate, c.Clip, c.Epochs, c.Train = nn.SGDName, 0.5, 1e-3, 1, 32 // one step
+	c.Optimiser, c.LearningRate, c.Clip = nn.SGDName, 0.5, 1e-3
+	c.Epochs, c.Train = 1, 32 // one step
 	after, _, err := Train(t.Context(), c, Options{})
 	if err != nil {
 		t.Fatal(err)
