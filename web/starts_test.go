@@ -10,22 +10,29 @@ import (
 	"icar/theory"
 )
 
+// fromStart is what the loss of h heads becomes from a start, for contexts W of d coordinates: the
+// mean over the lengths T = 2 to 10.
+func fromStart(t *testing.T, f ar.Family, h, d int, start uint64) float64 {
+	t.Helper()
+	m, err := theory.NewDiagonal(h, d, 10)
+	if err != nil {
+		t.Fatal(err)
+	}
+	m.Init(ar.Rand(start, "web-heads", 0), initSpread)
+	losses, err := m.Descend(t.Context(), f,
+		theory.Descent{LearningRate: 0.01, Iterations: 20000})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return losses[len(losses)-1] / 9
+}
+
 // TestHeadTakenAway trains the heads of the page from 40 starts, all of them and one
 // fewer: the loss becomes what theory says.
 func TestHeadTakenAway(t *testing.T) {
 	for h, want := range map[int]float64{6: 0, 5: 1} {
 		for seed := range uint64(40) {
-			m, err := theory.NewDiagonal(h, 6, 10)
-			if err != nil {
-				t.Fatal(err)
-			}
-			m.Init(ar.Rand(seed+1, "web-heads", 0), initSpread)
-			losses, err := m.Descend(t.Context(), ar.Unitary,
-				theory.Descent{LearningRate: 0.01, Iterations: 20000})
-			if err != nil {
-				t.Fatal(err)
-			}
-			loss := losses[len(losses)-1] / 9
+			loss := fromStart(t, ar.Unitary, h, 6, seed+1)
 			if math.Abs(loss-want) > 1e-3 {
 				t.Errorf("%d heads, start %d: the loss becomes %v, theory says %v", h, seed+1, loss,
 					want)
@@ -90,17 +97,7 @@ func TestTraps(t *testing.T) {
 	for h, most := range map[int]bool{2: true, 3: false} {
 		missed := 0
 		for seed := range uint64(40) {
-			m, err := theory.NewDiagonal(h, 4, 10)
-			if err != nil {
-				t.Fatal(err)
-			}
-			m.Init(ar.Rand(seed+1, "web-heads", 0), initSpread)
-			losses, err := m.Descend(t.Context(), ar.Rotation,
-				theory.Descent{LearningRate: 0.01, Iterations: 20000})
-			if err != nil {
-				t.Fatal(err)
-			}
-			if losses[len(losses)-1]/9 > 1e-3 {
+			if fromStart(t, ar.Rotation, h, 4, seed+1) > 1e-3 {
 				missed++
 			}
 		}
