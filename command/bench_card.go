@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -31,9 +32,12 @@ const (
 // checkCard checks and times the machine's card.
 func (h *house) checkCard(c *cobra.Command, names []string, f benchFlags,
 	words []string) (err error) {
-	if f.asJSON || len(f.lengths) > 0 {
-		return usage(errors.New("--gpu-check prints lines, of cases as they are: leave out --json " +
-			"and --length"))
+	if f.asJSON || len(f.lengths)+len(f.plan) > 0 || f.figure != "" {
+		return usage(errors.New("--gpu-check prints lines, of cases as they are: leave out " +
+			"--json, --length, --plan and --figure"))
+	}
+	if slices.Contains(names, bench.Sampling) {
+		return usage(errors.New("--gpu-check times steps of training: leave out " + bench.Sampling))
 	}
 	if len(names) == 0 {
 		names = slices.DeleteFunc(bench.Names(bench.Standard()),
@@ -67,14 +71,8 @@ func (h *house) checkCard(c *cobra.Command, names []string, f benchFlags,
 	fmt.Fprintf(c.OutOrStdout(), "card %s, %s: compute capability %d.%d, %d multiprocessors, "+
 		"%d MiB, %d KiB of shared memory a block\n", p.Name, cmp.Or(p.Driver, "no driver"),
 		p.Capability[0], p.Capability[1], p.Multiprocessors, p.Memory>>20, p.SharedPerBlock>>10)
-	wrong, err := check.Run(c.Context(), func(f cardcheck.Finding) {
-		verdict := "ok"
-		if f.Wrong != nil {
-			verdict = "WRONG"
-			f.Detail += ": " + strings.ReplaceAll(f.Wrong.Error(), "\n", "; ")
-		}
-		fmt.Fprintf(c.OutOrStdout(), "%-8s %-5s %s\n", f.What, verdict, visible.Text(f.Detail))
-	})
+	wrong, err := check.Run(c.Context(),
+		func(f cardcheck.Finding) { printFinding(c.OutOrStdout(), f) })
 	switch {
 	case err != nil:
 		return runFailed(err)
@@ -82,6 +80,16 @@ func (h *house) checkCard(c *cobra.Command, names []string, f benchFlags,
 		return failure{exitClaimFailed, fmt.Errorf("the card fails %d checks", wrong)}
 	}
 	return nil
+}
+
+// printFinding prints a line of a check.
+func printFinding(out io.Writer, f cardcheck.Finding) {
+	verdict := "ok"
+	if f.Wrong != nil {
+		verdict = "WRONG"
+		f.Detail += ": " + strings.ReplaceAll(f.Wrong.Error(), "\n", "; ")
+	}
+	fmt.Fprintf(out, "%-8s %-5s %s\n", f.What, verdict, visible.Text(f.Detail))
 }
 
 // killedRuns are those of a check, which a card makes in a second each once its driver is
@@ -122,7 +130,8 @@ func cardRuns(icar func(ctx context.Context, args ...string) *exec.Cmd, size []s
 			}}
 	}
 	return cardcheck.Kills{Wanted: cardKills,
-		Runs: []cardcheck.Run{kind("set"), kind("fresh", "--fresh"), kind("clipped", "--clip", "0.1"),
+		Runs: []cardcheck.Run{kind("set"), kind("fresh", "--fresh"),
+			kind("clipped", "--clip", "0.1"),
 			kind("fresh, clipped", "--fresh", "--clip", "0.1")},
 		Resume: func(ctx context.Context, dir string) *exec.Cmd {
 			return icar(ctx, "train", "--resume", dir, "--quiet")

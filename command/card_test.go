@@ -1,113 +1,17 @@
 package command
 
 import (
-	"context"
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
-	"sync/atomic"
 	"testing"
 
-	"icar/internal/needs"
 	"icar/nn/cuda"
-	"icar/nn/cuda/device"
-	"icar/nn/cuda/emulator"
 	"icar/nn/kernel"
 )
-
-// testCard says what card the command finds in a test: none for "", an emulator, one
-// that is lost at its N-th launch or step, lost-N, or what the driver of the machine finds, nvidia.
-const testCard = "ICAR_TEST_CARD"
-
-// withTestCard gives the command the card that testCard names: whatever card the machine
-// has, tests of the defaults are of machines without.
-func withTestCard(h *house) error {
-	h.cards = cards{open: openTestCard, build: cuda.On}
-	return nil
-}
-
-func openTestCard(ctx context.Context) (device.Device, error) {
-	name, number, lost := strings.Cut(os.Getenv(testCard), "-")
-	switch {
-	case name == "":
-		return nil, fmt.Errorf("no card in tests: %w", device.ErrAbsent)
-	case name == "nvidia":
-		return nvidia().open(ctx)
-	case name == "full":
-		return nil, errors.New("its memory is full")
-	case !lost:
-		return emulator.New(), nil
-	}
-	n, err := strconv.Atoi(number)
-	return &losing{Device: emulator.New(), left: int32(n)}, err
-}
-
-// losing is a device that is lost after so many launches and steps: from then on every call
-// says so, as those of a driver do.
-type losing struct {
-	device.Device
-	left int32
-}
-
-var errTaken = fmt.Errorf("%w: it was taken away", device.ErrLost)
-
-func (l *losing) Launch(ctx context.Context, work []device.Launch) error {
-	if atomic.AddInt32(&l.left, -1) < 0 {
-		return errTaken
-	}
-	return l.Device.Launch(ctx, work)
-}
-
-func (l *losing) Replay(ctx context.Context, g device.Graph, n int) error {
-	for range n {
-		if atomic.AddInt32(&l.left, -1) < 0 {
-			return errTaken
-		}
-		if err := l.Device.Replay(ctx, g, 1); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func (l *losing) Write(ctx context.Context, p device.Pointer, data []byte) error {
-	return l.unlessLost(l.Device.Write(ctx, p, data))
-}
-
-func (l *losing) Read(ctx context.Context, data []byte, p device.Pointer) error {
-	return l.unlessLost(l.Device.Read(ctx, data, p))
-}
-
-func (l *losing) Free(ctx context.Context, p device.Pointer) error {
-	return l.unlessLost(l.Device.Free(ctx, p))
-}
-
-func (l *losing) Forget(ctx context.Context, g device.Graph) error {
-	return l.unlessLost(l.Device.Forget(ctx, g))
-}
-
-func (l *losing) unlessLost(err error) error {
-	if atomic.LoadInt32(&l.left) < 0 {
-		return errTaken
-	}
-	return err
-}
-
-// onCards is the environment of a test with such a card.
-func onCards(t *testing.T, card string) []string {
-	t.Helper()
-	if kernel.Available()[0].Arithmetic() != "fma" {
-		needs.Missing(t, "the default kernel here has no fused multiply-adds, and no card is "+
-			"taken beside it: run on a processor with AVX2 or NEON")
-	}
-	return append(slices.DeleteFunc(os.Environ(), func(v string) bool {
-		return strings.HasPrefix(v, kernelVariable+"=")
-	}), testCard+"="+card, kernelVariable+"=auto")
-}
 
 // A card is taken where nothing is said, but for what is done before its driver has
 // compiled anything.
@@ -116,15 +20,65 @@ func TestCardIsTheDefault(t *testing.T) {
 	env := slices.DeleteFunc(onCards(t, "emulator"), func(v string) bool {
 		return strings.HasPrefix(v, kernelVariable+"=")
 	})
-	const line = "networks run on the card, emulator"
-	if said := trainedOn(t, env, filepath.Join(t.TempDir(), "run")); !strings.Contains(said, line) {
-		t.Errorf("train says %q, without %q", said, line)
+	folder := t.TempDir()
+	plan, database := filepath.Join(folder, "plan.yaml"),
+		"ICAR_DATABASE="+filepath.Join(folder, "sweep.db")
+	if err := os.WriteFile(plan, []byte("base: {d: 2}\ngrid: {seed: [0]}\n"), 0o644); err != nil {
+		t.Fatal(err)
 	}
-	for scale, want := range map[string]bool{"quick": false, "paper": true} {
-		code, said := ends(t, env, "reproduce", "fig3-unitary", "--scale", scale, "--out", t.TempDir())
-		if code != exitDone || strings.Contains(said, line) != want {
-			t.Errorf("reproduce at the %s scale ends with %d: %q", scale, code, said)
+	for _, test := range []struct {
+		says string // what is said of a card, "" for nothing
+		args []string
+	}{
+		{"networks run on the card, emulator", tinyRun(filepath.Join(folder, "run"))},
+		{"", []string{"reproduce", "fig3-unitary", "--scale", "quick", "--out", t.TempDir()}},
+		{"networks run on the card, emulator", []string{"reproduce", "fig3-unitary", "--scale",
+			"paper", "--out", t.TempDir()}},
+		{"", []string{"bench", "fig5-L1", "--length", "1", "--steps", "1"}},
+		{"networks run on the card, emulator", []string{"sweep", "create", plan}},
+	} {
+		code, said := ends(t, append(env, database), test.args...)
+		if code != exitDone || !strings.Contains(said, test.says) ||
+			test.says == "" && (strings.Contains(said, "card") || strings.Contains(said, "cuda")) {
+			t.Errorf("%q ends with %d: %q, without %q", test.args, code, said, test.says)
 		}
+	}
+	var said log
+	serve := child(t.Context(), &said, "serve", "--address", "127.0.0.1:0")
+	serve.Env, serve.Dir = append(serve.Env, env...), folder
+	if err := serve.Start(); err != nil {
+		t.Fatal(err)
+	}
+	until(t, "the page's card", func() bool {
+		return strings.Contains(said.String(), "networks run on the card, emulator")
+	})
+	if err := serve.Process.Kill(); err != nil {
+		t.Error(err)
+	}
+	_ = serve.Wait() // it was killed
+}
+
+// Of a card that draws other bits it is said, by everything that trains on it, that the
+// processor draws.
+func TestCardThatDrawsOtherBits(t *testing.T) {
+	t.Parallel()
+	folder, env := t.TempDir(), onCards(t, "misread")
+	const line = "the processor draws the sequences of a run on the card: " +
+		"the card draws other bits than the processor"
+	code, said := ends(t, env, append(tinyRun(filepath.Join(folder, "run")), "--fresh")...)
+	if code != exitDone || strings.Count(said, "icar: "+line+"\n") != 1 {
+		t.Errorf("train ends with %d: %q, want %q once", code, said, line)
+	}
+	plan := filepath.Join(folder, "plan.yaml")
+	if err := os.WriteFile(plan, []byte("base: {d: 2, length: 4, batch: 4, train: 8, test: 4, "+
+		"epochs: 1, fresh: true}\ngrid: {seed: [0]}\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	env = append(env, "ICAR_DATABASE="+filepath.Join(folder, "sweep.db"))
+	sweeping(t, env, "create", plan)
+	code, said = ends(t, env, "sweep", "work", "--files", filepath.Join(folder, "files"))
+	if code != exitDone || strings.Count(said, line) != 1 {
+		t.Errorf("a worker ends with %d: %q, want %q once", code, said, line)
 	}
 }
 
@@ -224,23 +178,6 @@ func TestInsistingOnACard(t *testing.T) {
 	}
 }
 
-// A check of a card needs one, and prints lines.
-func TestCheckOfNoCard(t *testing.T) {
-	t.Parallel()
-	env := onCards(t, "")
-	code, said := ends(t, env, "bench", "--gpu-check")
-	if want := "icar: no card to check: no card in tests: there is no device\n"; said != want ||
-		code != exitRunFailed {
-		t.Errorf("it ends with %d: %q, want %q", code, said, want)
-	}
-	for _, args := range [][]string{{"--json"}, {"--length", "5"}, {"abacus"}} {
-		if code, said := ends(t, env, append([]string{"bench", "--gpu-check"},
-			args...)...); code != exitUsage {
-			t.Errorf("%v ends with %d: %s", args, code, said)
-		}
-	}
-}
-
 // A card that is lost ends a run with exit code 4 and its last checkpoint, from which it
 // goes on to the bits of one go; without a card it does not go on.
 func TestCardIsLost(t *testing.T) {
@@ -291,7 +228,8 @@ func TestModelsThatTheCardLeaves(t *testing.T) {
 	t.Parallel()
 	dir, env := filepath.Join(t.TempDir(), "run"), onCards(t, "emulator")
 	code, said := ends(t, env, append(tinyRun(dir), "--embed", "66")...)
-	want := "icar: a model runs on " + kernel.Available()[0].Name() + " and not on the card: embed 66"
+	want := fmt.Sprintf("icar: a model runs on %s and not on the card: embed 66",
+		kernel.Available()[0].Name())
 	if code != exitDone || strings.Count(said, want) != 1 || fact(t, dir, "arithmetic") != "fma" {
 		t.Errorf("it ends with %d in %s: %q, want %q once", code, fact(t, dir, "arithmetic"), said,
 			want)
@@ -353,24 +291,5 @@ func TestReproduceTakesTheCard(t *testing.T) {
 	}
 	if string(results[0]) != string(results[1]) {
 		t.Error("one and three trials at a time have other outcomes")
-	}
-}
-
-// bench says of every case what it ran on.
-func TestBenchOnACard(t *testing.T) {
-	t.Parallel()
-	code, said := ends(t, onCards(t, "emulator"), "bench", "fig5-L1", "w256", "--length", "1",
-		"--steps", "1")
-	on := func(name, kernel string) bool {
-		for line := range strings.Lines(said) {
-			words := strings.Fields(line)
-			if len(words) == 8 && words[0] == name && words[7] == kernel {
-				return true
-			}
-		}
-		return false
-	}
-	if code != exitDone || !on("fig5-L1", "cuda") || !on("w256", kernel.Available()[0].Name()) {
-		t.Errorf("it ends with %d: %s", code, said)
 	}
 }

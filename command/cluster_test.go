@@ -24,7 +24,8 @@ type slurm struct {
 // startSlurm starts one and stops it with the test.
 func startSlurm(t *testing.T) slurm {
 	t.Helper()
-	needs.Programs(t, "slurmctld slurmd slurm-client munge", "slurmctld", "slurmd", "sbatch", "munged")
+	needs.Programs(t, "slurmctld slurmd slurm-client munge", "slurmctld", "slurmd", "sbatch",
+		"munged")
 	if os.Getuid() != 0 {
 		needs.Missing(t, "Slurm's daemons are started by root only")
 	}
@@ -98,8 +99,8 @@ func TestSlurm(t *testing.T) {
 	}
 	create := func(name, seeds string, epochs int) {
 		plan := filepath.Join(dir, name+".yaml")
-		text := fmt.Sprintf("base: {d: 2, embed: 60, depth: 6, length: 2, batch: 2, train: 2, test: "+
-			"2, epochs: %d, checkpoint_every: 50}\ngrid: {seed: [%s]}\n", epochs, seeds)
+		text := fmt.Sprintf("base: {d: 2, embed: 60, depth: 6, length: 2, batch: 2, train: 2, "+
+			"test: 2, epochs: %d, checkpoint_every: 50}\ngrid: {seed: [%s]}\n", epochs, seeds)
 		if err := os.WriteFile(plan, []byte(text), 0o644); err != nil {
 			t.Fatal(err)
 		}

@@ -172,7 +172,8 @@ func TestReproduceBySweep(t *testing.T) {
 				t.Fatal(err, second.stderr.String())
 			}
 			ended(waits, &waiting)
-			if !regexp.MustCompile(`msg=running .*epoch=2 .*from=[1-9]`).MatchString(second.stderr.String()) {
+			from := regexp.MustCompile(`msg=running .*epoch=2 .*from=[1-9]`)
+			if !from.MatchString(second.stderr.String()) {
 				t.Errorf("no trial went on from a checkpoint: %s", second.stderr.String())
 			}
 			for _, name := range []string{"claims.json", "fig5/result.json", "fig5/figure.svg"} {

@@ -114,7 +114,8 @@ func TestResultsRefuseForgedTrial(t *testing.T) {
 	env, path := planned(t, tinyPlan)
 	sweeping(t, env, "work")
 	change(t, path, "UPDATE trials SET id = '=cmd()' WHERE position = 1")
-	change(t, path, "UPDATE results SET trial = '=cmd()' WHERE trial NOT IN (SELECT id FROM trials)")
+	change(t, path,
+		"UPDATE results SET trial = '=cmd()' WHERE trial NOT IN (SELECT id FROM trials)")
 	code, said := ends(t, env, "sweep", "results")
 	if code != exitRunFailed || !strings.Contains(said, "not what its id says") ||
 		strings.Contains(said, "\n=cmd()") {

@@ -3,122 +3,17 @@
 package command
 
 import (
-	"bytes"
-	"context"
-	"database/sql"
 	"errors"
 	"fmt"
-	"io/fs"
 	"math/rand/v2"
 	"os"
-	"os/exec"
 	"path/filepath"
-	"regexp"
 	"strconv"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
 	"time"
-
-	"icar/internal/needs"
-	"icar/internal/pgtest"
 )
-
-// database returns the environment that leads to an empty database.
-func database(t *testing.T, kind string) (env []string, server *pgtest.Server) {
-	t.Helper()
-	if kind == "sqlite" {
-		return []string{"ICAR_DATABASE=" + filepath.Join(t.TempDir(), "sweep.db")}, nil
-	}
-	server, err := pgtest.Start()
-	if errors.Is(err, pgtest.ErrMissing) {
-		needs.Missing(t, err.Error())
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := server.Remove(); err != nil {
-			t.Error(err)
-		}
-	})
-	address, err := server.Database("sweeps")
-	if err != nil {
-		t.Fatal(err)
-	}
-	return []string{"ICAR_DATABASE=" + address}, server
-}
-
-// sweeping runs icar sweep and returns what it prints.
-func sweeping(t *testing.T, env []string, args ...string) string {
-	t.Helper()
-	var stderr bytes.Buffer
-	c := child(t.Context(), &stderr, append([]string{"sweep"}, args...)...)
-	c.Env = append(c.Env, env...)
-	out, err := c.Output()
-	if err != nil {
-		t.Fatalf("sweep %v: %v: %s", args, err, stderr.String())
-	}
-	return string(out)
-}
-
-// worker is a process that is started again when it is killed.
-type worker struct {
-	cmd    *exec.Cmd
-	stderr log
-	exit   chan error
-}
-
-// log is what a process says, which can be read while it is at work.
-type log struct {
-	mu   sync.Mutex
-	said bytes.Buffer
-}
-
-func (l *log) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.said.Write(p)
-}
-
-func (l *log) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.said.String()
-}
-
-func startWorker(ctx context.Context, t *testing.T, env, args []string) *worker {
-	t.Helper()
-	w := &worker{exit: make(chan error, 1)}
-	w.cmd = child(ctx, &w.stderr, append([]string{"sweep", "work"}, args...)...)
-	w.cmd.Env = append(w.cmd.Env, env...)
-	if err := w.cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	go func() { w.exit <- w.cmd.Wait() }()
-	return w
-}
-
-var claimed = regexp.MustCompile(`msg=claimed sweep=([0-9a-f]+) trial=([0-9a-f]+) epoch=(\d+)`)
-
-// current returns the run directory of the trial that a worker was at when it
-// ended, "" if it was at none.
-func (w *worker) current(files string) string {
-	log := w.stderr.String()
-	all := claimed.FindAllStringSubmatchIndex(log, -1)
-	if len(all) == 0 || strings.Contains(log[all[len(all)-1][1]:], "msg=done") {
-		return ""
-	}
-	m := claimed.FindStringSubmatch(log[all[len(all)-1][0]:])
-	dirs, err := filepath.Glob(filepath.Join(files, "*", m[1], m[2], m[3]))
-	if err != nil || len(dirs) != 1 {
-		return ""
-	}
-	return dirs[0]
-}
-
-var resumed = regexp.MustCompile(`msg=training sweep=\S+ trial=\S+ epoch=(\d+) from=(\d+)`)
 
 // TestSweepUnderKills kills a worker of a sweep again and again: every trial
 // is recorded once, with the bytes of a worker that nobody killed. Postgres is
@@ -142,8 +37,8 @@ func TestSweepUnderKills(t *testing.T) {
 	// Small steps and a checkpoint of a megabyte after every fourth.
 	const often = 4
 	// A trial loses more workers here than one that is not to blame ever does.
-	text := fmt.Sprintf("base: {d: 2, embed: 60, depth: 6, length: 2, batch: 2, train: 2, test: 2, "+
-		"epochs: %d, checkpoint_every: %d}\ngrid: {seed: [%s]}\nattempts: 1000\n", epochs, often,
+	text := fmt.Sprintf("base: {d: 2, embed: 60, depth: 6, length: 2, batch: 2, train: 2, test: "+
+		"2, epochs: %d, checkpoint_every: %d}\ngrid: {seed: [%s]}\nattempts: 1000\n", epochs, often,
 		strings.Join(seeds, ", "))
 	if err := os.WriteFile(plan, []byte(text), 0o644); err != nil {
 		t.Fatal(err)
@@ -186,9 +81,11 @@ func TestSweepUnderKills(t *testing.T) {
 				stops = []syscall.Signal{syscall.SIGQUIT, syscall.SIGINT}
 			}
 			for left := workers; left > 0; {
-				for next := time.Now().Add(every); time.Now().Before(next); time.Sleep(10 * time.Millisecond) {
+				for next := time.Now().Add(every); time.Now().Before(
+					next); time.Sleep(10 * time.Millisecond) {
 					n := len(stops)
-					if n == 0 || ask(t, env, "SELECT count(*) FROM results") < int64(trials*(3-n)/4) {
+					if n == 0 ||
+						ask(t, env, "SELECT count(*) FROM results") < int64(trials*(3-n)/4) {
 						continue
 					}
 					if err := server.Down(stops[n-1]); err != nil {
@@ -246,38 +143,14 @@ func TestSweepUnderKills(t *testing.T) {
 				t.Errorf("seed %d: the sweep ended before the server was stopped with %v", seed,
 					stops)
 			}
-			t.Logf("%d kills of a running trial, %d within a checkpoint, %d trials went on under a "+
-				"later epoch", at, writing, further)
+			t.Logf("%d kills of a running trial, %d within a checkpoint, %d trials went on under "+
+				"a later epoch", at, writing, further)
 			if at < kills || further < resumes || writing < writes {
 				t.Errorf("seed %d: too few to mean anything: want %d, %d and %d", seed, kills,
 					writes, resumes)
 			}
 		})
 	}
-}
-
-// ask returns the number that a question to the database of sweeps has for an
-// answer.
-func ask(t *testing.T, env []string, question string) (n int64) {
-	t.Helper()
-	driver, source := "sqlite", strings.TrimPrefix(env[0], "ICAR_DATABASE=")
-	if keywords, ok := strings.CutPrefix(source, "postgres:"); ok {
-		driver, source = "pgx", strings.TrimPrefix(keywords, "//")
-		if keywords != source {
-			source = "postgres://" + source
-		}
-	} else {
-		source = "file:" + source + "?_pragma=busy_timeout(30000)"
-	}
-	db, err := sql.Open(driver, source)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer db.Close()
-	if err := db.QueryRowContext(t.Context(), question).Scan(&n); err != nil {
-		t.Fatalf("%s: %v", question, err)
-	}
-	return n
 }
 
 // once checks that every trial is done, by one attempt, and has one result,
@@ -298,53 +171,6 @@ func once(t *testing.T, env []string, trials int) {
 		if got := ask(t, env, question); got != int64(want) {
 			t.Errorf("%s: %d, want %d", question, got, want)
 		}
-	}
-}
-
-// A dead worker's trial is another's within the lease and five seconds.
-func TestTakeover(t *testing.T) {
-	t.Parallel()
-	plan := filepath.Join(t.TempDir(), "plan.yaml")
-	text := "base: {d: 2, embed: 60, depth: 6, length: 2, batch: 2, train: 2, test: 2, epochs: " +
-		"4000, checkpoint_every: 10}\ngrid: {seed: [1]}\n"
-	if err := os.WriteFile(plan, []byte(text), 0o644); err != nil {
-		t.Fatal(err)
-	}
-	const lease = 2 * time.Second
-	for _, kind := range []string{"sqlite", "postgres"} {
-		t.Run(kind, func(t *testing.T) {
-			t.Parallel()
-			env, _ := database(t, kind)
-			files := filepath.Join(t.TempDir(), "files")
-			sweeping(t, env, "create", "--config", plan)
-			args := []string{"--files", files, "--lease", lease.String(), "--heartbeat", "500ms"}
-			first := startWorker(t.Context(), t, env, args)
-			until(t, "a checkpoint", func() bool {
-				return exists(t, filepath.Join(files, "*", "*", "*", "1",
-					"checkpoint.previous.safetensors"))
-			})
-			second := startWorker(t.Context(), t, env,
-				args) // finds nothing and asks again and again
-			time.Sleep(time.Second)
-			if err := first.cmd.Process.Kill(); err != nil {
-				t.Fatal(err)
-			}
-			dead := time.Now()
-			until(t, "the takeover", func() bool {
-				return exists(t, filepath.Join(files, "*", "*", "*", "2", "run.json"))
-			})
-			took := time.Since(dead)
-			t.Logf("taken over %v after its worker was killed, with a lease of %v",
-				took.Round(10*time.Millisecond), lease)
-			if took > lease+5*time.Second {
-				t.Errorf("the trial ran again %v after its worker was killed", took)
-			}
-			if err := second.cmd.Process.Kill(); err != nil {
-				t.Fatal(err)
-			}
-			<-first.exit
-			<-second.exit
-		})
 	}
 }
 
@@ -390,90 +216,5 @@ func TestWatchWaits(t *testing.T) {
 	sweeping(t, env, "cancel")
 	if err := watch.Wait(); err != nil || !strings.Contains(said(), "2 cancelled") {
 		t.Errorf("%v: %s", err, said())
-	}
-}
-
-// stop stops a worker outside of its transactions: one that is stopped within
-// one holds SQLite's lock, and nobody goes on before it does (docs/scaling.md).
-func stop(t *testing.T, worker *os.Process, database string) {
-	t.Helper()
-	for {
-		if err := worker.Signal(syscall.SIGSTOP); err != nil {
-			t.Fatal(err)
-		}
-		time.Sleep(20 * time.Millisecond) // until it has come to a stop
-		queue, err := os.Open(database + ".queue")
-		if errors.Is(err, fs.ErrNotExist) { // Postgres has none
-			return
-		}
-		if err != nil {
-			t.Fatal(err)
-		}
-		err = errors.Join(syscall.Flock(int(queue.Fd()), syscall.LOCK_EX|syscall.LOCK_NB),
-			queue.Close())
-		if err == nil {
-			return
-		}
-		if err := worker.Signal(syscall.SIGCONT); err != nil {
-			t.Fatal(err)
-		}
-		time.Sleep(20 * time.Millisecond)
-	}
-}
-
-// TestStoppedWorker stops a worker, with SIGSTOP, until another has its trial,
-// and lets it go on: while the other is at work and when it is done.
-func TestStoppedWorker(t *testing.T) {
-	t.Parallel()
-	plan := filepath.Join(t.TempDir(), "plan.yaml")
-	text := "base: {d: 2, embed: 60, depth: 6, length: 2, batch: 2, train: 2, test: 2, epochs: " +
-		"800, checkpoint_every: 10}\ngrid: {seed: [1]}\n" // for much longer than it takes to stop it
-	if err := os.WriteFile(plan, []byte(text), 0o644); err != nil {
-		t.Fatal(err)
-	}
-	for _, kind := range []string{"sqlite", "postgres"} {
-		for _, when := range []string{"msg=training", "msg=done"} {
-			t.Run(kind+"/"+when, func(t *testing.T) {
-				t.Parallel()
-				env, _ := database(t, kind)
-				files := filepath.Join(t.TempDir(), "files")
-				sweeping(t, env, "create", "--config", plan)
-				args := []string{"--files", files, "--lease", "2s", "--heartbeat", "200ms"}
-				first := startWorker(t.Context(), t, env, args)
-				checkpoint := func(epoch, name string) {
-					t.Helper()
-					until(t, "a checkpoint of epoch "+epoch, func() bool {
-						return exists(t, filepath.Join(files, "*", "*", "*", epoch, name))
-					})
-				}
-				checkpoint("1", "checkpoint.previous.safetensors")
-				stop(t, first.cmd.Process, strings.TrimPrefix(env[0], "ICAR_DATABASE="))
-				second := startWorker(t.Context(), t, env, args)
-				if when == "msg=done" {
-					if err := <-second.exit; err != nil {
-						t.Fatal(err, second.stderr.String())
-					}
-				} else {
-					checkpoint("2", "checkpoint.safetensors")
-				}
-				if err := first.cmd.Process.Signal(syscall.SIGCONT); err != nil {
-					t.Fatal(err)
-				}
-				if err := <-first.exit; err != nil {
-					t.Fatal(err, first.stderr.String())
-				}
-				if when != "msg=done" {
-					if err := <-second.exit; err != nil {
-						t.Fatal(err, second.stderr.String())
-					}
-				}
-				log := first.stderr.String()
-				if !strings.Contains(log, "msg=dropped") || strings.Contains(log, "msg=done") ||
-					!strings.Contains(second.stderr.String(), "msg=done") {
-					t.Errorf("the first worker: %s\nthe second: %s", log, second.stderr.String())
-				}
-				once(t, env, 1)
-			})
-		}
 	}
 }

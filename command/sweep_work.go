@@ -46,7 +46,8 @@ func (w workTimes) check() error {
 	if w.heartbeat < time.Second/10 || w.lease < 2*w.heartbeat || w.lease > 24*time.Hour ||
 		w.checkpoint < 0 {
 		return usage(fmt.Errorf("--lease %v, --heartbeat %v, --checkpoint %v: a lease is at "+
-			"least two heartbeats and at most 24h, a heartbeat at least 100ms; use 60s, 15s and 60s",
+			"least two heartbeats and at most 24h, a heartbeat at least 100ms; use 60s, 15s and "+
+			"60s",
 			w.lease, w.heartbeat, w.checkpoint))
 	}
 	return nil

@@ -50,8 +50,8 @@ func (h *house) trainResume(c *cobra.Command, f trainFlags) (err error) {
 	if err != nil {
 		return err
 	}
-	dir, saved, err := run.Extend(f.resume.dir, h.resumedArithmetic(f.resume.dir, processor.Processor),
-		f.resume.mixed, extended)
+	dir, saved, err := run.Extend(f.resume.dir,
+		h.resumedArithmetic(f.resume.dir, processor.Processor), f.resume.mixed, extended)
 	switch {
 	case errors.Is(err, run.ErrUnwritable), errors.Is(err, fs.ErrPermission),
 		errors.Is(err, run.ErrDiverged):
