@@ -236,7 +236,8 @@ func gone(t *testing.T, p *Program) {
 	t.Helper()
 	out, err := exec.Command("ps", "-A", "-o", "pgid=,stat=,args=").Output()
 	if err != nil {
-		needs.Missing(t, fmt.Sprintf("without ps nobody can be looked for: %v: install procps", err))
+		needs.Missing(t, fmt.Sprintf("without ps nobody can be looked for: %v: install procps",
+			err))
 	}
 	for line := range strings.Lines(string(out)) {
 		words := strings.Fields(line)

@@ -21,7 +21,8 @@ func render(root, path string) ([]byte, error) {
 	}
 	if number, line := written(source); number != "" {
 		return nil, fmt.Errorf("%s:%d: the number %s is written by hand: quote it from a file of "+
-			"docs/results, or say what it is by {{given %q \"what it is\"}}", path, line, number, number)
+			"docs/results, or say what it is by {{given %q \"what it is\"}}", path, line, number,
+			number)
 	}
 	t, err := template.New(path).Option("missingkey=error").
 		Funcs(functions(filepath.Join(root, "docs", "results"))).Parse(string(source))
@@ -38,7 +39,8 @@ func render(root, path string) ([]byte, error) {
 var (
 	// quoted are the parts of a template in which numbers may be written:
 	// actions, blocks and spans of code, links and pictures.
-	quoted = regexp.MustCompile("(?s)```.*?```|\\{\\{.*?\\}\\}|`[^`\n]*`|\\]\\([^)]*\\)|https?://[^\\s)]*")
+	quoted = regexp.MustCompile("(?s)```.*?```|\\{\\{.*?\\}\\}|`[^`\n]*`|" +
+		"\\]\\([^)]*\\)|https?://[^\\s)]*")
 	// decimal numbers have a point and digits on both sides of it; versions and
 	// identifiers such as arXiv's have more of either.
 	decimal = regexp.MustCompile(`(^|[^\d.\w])(\d{1,3}\.\d+)($|[^\d.\w]|\.\s|\.$)`)

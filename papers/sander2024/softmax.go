@@ -76,8 +76,8 @@ func collectSoftmax(
 	}
 	picture := figure.Figure{Title: "Softmax, MLP, norm and position, one switch at a time",
 		Columns: 3,
-		Caption: "Test error, test error by position and the training loss, for plain tokens (top) " +
-			"and augmented ones. Dashed: classical estimators. " + intervalCaption}
+		Caption: "Test error, test error by position and the training loss, for plain tokens " +
+			"(top) and augmented ones. Dashed: classical estimators. " + intervalCaption}
 	for _, tokens := range []ar.Tokens{ar.Plain, ar.Augmented} {
 		var same []network
 		for _, n := range networks {
@@ -134,8 +134,8 @@ func softmaxClaims(networks []network) ([]outcome.Claim, error) {
 		comparisons = append(comparisons,
 			comparison{"augmented/mlp", "augmented tokens: an MLP lowers the error",
 				"augmented, MLP", "augmented, linear"},
-			comparison{"augmented/softmax", "augmented tokens: over all positions linear attention has " +
-				"a lower error than softmax",
+			comparison{"augmented/softmax", "augmented tokens: over all positions linear attention " +
+				"has a lower error than softmax",
 				"augmented, linear", "augmented, softmax"})
 	}
 	for _, c := range comparisons {
