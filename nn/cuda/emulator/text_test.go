@@ -32,8 +32,8 @@ func TestText(t *testing.T) {
 		"lanes without one":  {"@!%p0 add.u32 %r1, %r1, 5;\n", below(100, 105)},
 		"some lanes end":     {"@%p0 ret;\n", below(9, 100)},
 		"others end":         {"@!%p0 ret;\n", below(100, 9)},
-		"some lanes end, and others part": {"@%p0 ret;\nsetp.lt.u32 %p0, %r0, 20;\n@%p0 bra $L0;\n" +
-			"mov.u32 %r1, 50;\n$L0:\n",
+		"some lanes end, and others part": {"@%p0 ret;\nsetp.lt.u32 %p0, %r0, 20;\n" +
+			"@%p0 bra $L0;\nmov.u32 %r1, 50;\n$L0:\n",
 			func(l uint32) uint32 {
 				switch {
 				case l < 7:
