@@ -150,7 +150,8 @@ func TestWhyThereIsNoCard(t *testing.T) {
 	if err != nil {
 		t.Fatalf("%v: %s", err, out)
 	}
-	const want = "the NVIDIA driver is too old: there is no function cuInit"
+	const want = "the NVIDIA driver is too old, install one of CUDA 11.4 or later: there is no " +
+		"function cuInit"
 	if _, err := Open(t.Context(), foreign.Options{}); err == nil || err.Error() != want {
 		t.Errorf("without a function: %v, want %s", err, want)
 	}
