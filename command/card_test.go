@@ -158,8 +158,9 @@ func TestInsistingOnACard(t *testing.T) {
 		for _, args := range [][]string{tinyRun(filepath.Join(folder, "run")),
 			{"reproduce", "fig5", "--out", folder}, {"bench", "fig5-L1"}, {"serve"}} {
 			code, said := ends(t, insisting, args...)
-			if want := "icar: ICAR_KERNEL=cuda: " + test.why + "\n"; code != exitRunFailed ||
-				said != want {
+			want := "icar: ICAR_KERNEL=cuda: " + test.why + "; ICAR_KERNEL=auto takes the " +
+				"processor where no card can be used\n"
+			if code != exitRunFailed || said != want {
 				t.Errorf("%s ends with %d: %q, want %q", args[0], code, said, want)
 			}
 		}

@@ -63,7 +63,8 @@ func (h *house) processor(ctx context.Context, usual, in string, notice func(str
 	case errors.Is(err, card.ErrName):
 		return c, usage(fmt.Errorf("%s: %w", kernelVariable, err))
 	case err != nil:
-		return c, runFailed(fmt.Errorf("%s=%s: %w", kernelVariable, card.Name, err))
+		return c, runFailed(fmt.Errorf("%s=%s: %w; %s=%s takes the processor where no card can "+
+			"be used", kernelVariable, card.Name, err, kernelVariable, card.Auto))
 	}
 	return c, nil
 }

@@ -74,8 +74,9 @@ func answer(ctx context.Context, build nn.NewBackend, c nn.Config) (bits uint64,
 	}
 	defer func() { err = errors.Join(err, nn.Release(ctx, backend)) }()
 	r := ar.Rand(1, "card", 0)
-	b := nn.Batch[float32]{N: sequences, T: c.Length, X: make([]float32, sequences*c.Length*c.Width),
-		Y: make([]float32, sequences*c.Length*c.Coords)}
+	tokens := sequences * c.Length
+	b := nn.Batch[float32]{N: sequences, T: c.Length, X: make([]float32, tokens*c.Width),
+		Y: make([]float32, tokens*c.Coords)}
 	for _, s := range [][]float32{b.X, b.Y} {
 		for i := range s {
 			s[i] = float32(r.NormFloat64())

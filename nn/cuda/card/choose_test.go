@@ -6,114 +6,13 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
-	"time"
 
-	"icar/internal/needs"
 	"icar/nn"
 	"icar/nn/cuda/device"
 	"icar/nn/cuda/emulator"
 	"icar/nn/kernel"
 )
-
-// pretender is plain Go that goes to a device and back before every gradient.
-type pretender struct {
-	nn.Backend
-	device device.Device
-	at     device.Pointer
-	closed *int
-}
-
-func (pretender) Arithmetic() string { return Arithmetic }
-
-func (p pretender) Gradient(ctx context.Context, b nn.Batch[float32]) (float64, error) {
-	if err := p.device.Read(ctx, make([]byte, 4), p.at); err != nil {
-		return 0, err
-	}
-	return p.Backend.Gradient(ctx, b)
-}
-
-func (p pretender) Close(ctx context.Context) error {
-	*p.closed++
-	return p.device.Free(ctx, p.at)
-}
-
-// pretend makes pretenders of all models but those with softmax. closed counts those
-// that were released.
-func pretend(closed *int) func(device.Device) nn.NewBackend {
-	return func(d device.Device) nn.NewBackend {
-		return func(m *nn.Transformer[float32]) (nn.Backend, error) {
-			if m.Config().Attention == nn.SoftmaxAttention {
-				return nil, fmt.Errorf("softmax is none of its kernels: %w", errors.ErrUnsupported)
-			}
-			ctx := context.Background()
-			at, err := d.Alloc(ctx, 4)
-			if err == nil {
-				err = d.Write(ctx, at, make([]byte, 4))
-			}
-			if err != nil {
-				return nil, err
-			}
-			loops, err := kernel.Choose("go")
-			if err != nil {
-				return nil, err
-			}
-			b, err := nn.OnKernel(loops)(m)
-			return pretender{b, d, at, closed}, err
-		}
-	}
-}
-
-// notes are what was told.
-type notes struct {
-	mu   sync.Mutex
-	said []string
-}
-
-func (n *notes) notice(s string) {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	n.said = append(n.said, s)
-}
-
-// answers are those of a pretender.
-func answers(t *testing.T) []known {
-	t.Helper()
-	all := all()
-	for i, k := range all {
-		bits, err := answer(t.Context(), pretend(new(int))(emulator.New()), k.config)
-		if err != nil && !errors.Is(err, errors.ErrUnsupported) {
-			t.Fatal(err)
-		}
-		all[i].bits = bits
-	}
-	return all
-}
-
-// options choose among the loops and a pretender, whose open fails with why.
-func options(t *testing.T, name string, why error) (o Options, told *notes) {
-	told = new(notes)
-	return Options{Name: name, Build: pretend(new(int)), Notice: told.notice, answers: answers(t),
-		Open: func(context.Context) (device.Device, error) {
-			if why != nil {
-				return nil, why
-			}
-			return emulator.New(), nil
-		}}, told
-}
-
-// fusedLoops ends a test on a machine whose default kernel has no fused multiply-adds,
-// where no card is ever taken.
-func fusedLoops(t *testing.T) kernel.Kernel {
-	t.Helper()
-	k := kernel.Available()[0]
-	if k.Arithmetic() != fused {
-		needs.Missing(t, "the default kernel here is "+k.Name()+", and no card is taken beside it: "+
-			"run on a processor with AVX2 or NEON")
-	}
-	return k
-}
 
 // A card is taken unasked, once it has shown that it computes as it should, and that is
 // said in one line.
@@ -201,7 +100,9 @@ func TestNoCardIsLookedFor(t *testing.T) {
 func TestSelfCheck(t *testing.T) {
 	fusedLoops(t)
 	for want, change := range map[string]func(*Options){
-		"its self-check, mlp: the gradient has other bits": func(o *Options) { o.answers[2].bits ^= 1 },
+		"its self-check, mlp: the gradient has other bits": func(o *Options) {
+			o.answers[2].bits ^= 1
+		},
 		"its self-check: it runs no model": func(o *Options) {
 			o.answers = o.answers[1:2]
 		},
@@ -250,45 +151,13 @@ func TestCardWithLittleSharedMemory(t *testing.T) {
 	o.Open = func(context.Context) (device.Device, error) { return small{emulator.New()}, nil }
 	c, err := Choose(t.Context(), o)
 	said := "the card is not used, and networks run on " + loops.Name() + ": " + want
-	if err != nil || c.Loops != loops || c.Name == Name || !slices.Equal(told.said, []string{said}) {
+	if err != nil || c.Loops != loops || c.Name == Name ||
+		!slices.Equal(told.said, []string{said}) {
 		t.Errorf("%+v, %v, told %q", c, err, told.said)
 	}
 	o.Name = Name
 	if _, err := Choose(t.Context(), o); err == nil || err.Error() != want {
 		t.Errorf("insisted: %v", err)
-	}
-}
-
-// A model that the card does not run is left to the loops, in their arithmetic, and that
-// is said once.
-func TestModelsForTheLoops(t *testing.T) {
-	loops := fusedLoops(t)
-	o, told := options(t, Name, nil)
-	c, err := Choose(t.Context(), o)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer c.Close()
-	for _, k := range all() {
-		for range 2 {
-			m, err := nn.New[float32](k.config, 1)
-			if err != nil {
-				t.Fatal(err)
-			}
-			b, err := c.New(m)
-			want := Arithmetic
-			if k.name == "softmax" {
-				want = fused
-			}
-			if err != nil || b.Arithmetic() != want {
-				t.Errorf("%s: %v, %v", k.name, b, err)
-			}
-		}
-	}
-	want := "a model runs on " + loops.Name() + " and not on the card: softmax is none of its " +
-		"kernels: unsupported operation"
-	if len(told.said) != 2 || told.said[1] != want {
-		t.Errorf("told %q, want %q", told.said, want)
 	}
 }
 
@@ -325,59 +194,23 @@ func TestChoiceIsCancelled(t *testing.T) {
 	}
 }
 
-// meeting is a device at which two calls must never meet.
-type meeting struct {
-	device.Device
-	inside sync.Mutex
-	t      *testing.T
-}
-
-// enter is the begin of a call, and returns its end.
-func (m *meeting) enter() (leave func()) {
-	if !m.inside.TryLock() {
-		m.t.Error("two goroutines use the device at once")
-		m.inside.Lock()
+// A card that was opened when the context is done is closed again.
+func TestCancelledChoiceClosesTheCard(t *testing.T) {
+	fusedLoops(t)
+	cause := errors.New("enough")
+	for _, name := range []string{Auto, Name} {
+		ctx, cancel := context.WithCancelCause(t.Context())
+		opened := emulator.New()
+		o, told := options(t, name, nil)
+		o.Open = func(context.Context) (device.Device, error) {
+			cancel(cause)
+			return opened, nil
+		}
+		if _, err := Choose(ctx, o); !errors.Is(err, cause) || len(told.said) > 0 {
+			t.Errorf("%q: %v, told %q", name, err, told.said)
+		}
+		if _, err := opened.Alloc(t.Context(), 4); err == nil {
+			t.Errorf("%q: the card is still open", name)
+		}
 	}
-	time.Sleep(10 * time.Microsecond) // for others to come
-	return m.inside.Unlock
-}
-
-func (m *meeting) Write(ctx context.Context, p device.Pointer, data []byte) error {
-	defer m.enter()()
-	return m.Device.Write(ctx, p, data)
-}
-
-func (m *meeting) Read(ctx context.Context, data []byte, p device.Pointer) error {
-	defer m.enter()()
-	return m.Device.Read(ctx, data, p)
-}
-
-func (m *meeting) Alloc(ctx context.Context, bytes int) (device.Pointer, error) {
-	defer m.enter()()
-	return m.Device.Alloc(ctx, bytes)
-}
-
-func (m *meeting) Free(ctx context.Context, p device.Pointer) error {
-	defer m.enter()()
-	return m.Device.Free(ctx, p)
-}
-
-// Many runs share a card, each with memory of its own.
-func TestCardIsShared(t *testing.T) {
-	s := device.Share(&meeting{Device: emulator.New(), t: t})
-	var g sync.WaitGroup
-	for i := range 8 {
-		g.Go(func() {
-			p, err := s.Alloc(t.Context(), 1<<12)
-			data, back := slices.Repeat([]byte{byte(i)}, 1<<12), make([]byte, 1<<12)
-			for range 20 {
-				err = errors.Join(err, s.Write(t.Context(), p, data), s.Read(t.Context(), back, p))
-			}
-			if err = errors.Join(err, s.Free(t.Context(), p)); err != nil ||
-				!slices.Equal(back, data) {
-				t.Errorf("run %d: %v", i, err)
-			}
-		})
-	}
-	g.Wait()
 }

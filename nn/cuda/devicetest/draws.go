@@ -47,7 +47,8 @@ func Draws(ctx context.Context, d device.Device, large bool) error {
 			err = Drawn(by, first, got)
 		}
 		if err != nil {
-			wrong = append(wrong, fmt.Errorf("%s of %d coordinates: %w", by.Law.Family, by.Law.D, err))
+			wrong = append(wrong, fmt.Errorf("%s of %d coordinates: %w", by.Law.Family,
+				by.Law.D, err))
 		}
 	}
 	return errors.Join(wrong...)

@@ -3,129 +3,15 @@
 package driver
 
 import (
-	"bufio"
-	"bytes"
-	"context"
 	"errors"
 	"fmt"
-	"os"
-	"os/exec"
-	"path/filepath"
 	"runtime"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
 	"icar/nn/cuda/device"
 )
-
-// noted is a line of the fake's log.
-type noted struct {
-	what    string
-	process int
-	text    string // its hash
-}
-
-// log returns the lines of the fake's log; the first is the start of the card's process.
-func log(t testing.TB) (lines []noted) {
-	t.Helper()
-	text, err := os.ReadFile(filepath.Join(os.Getenv("CUDA_CACHE_PATH"), "log"))
-	if err != nil && !errors.Is(err, os.ErrNotExist) {
-		t.Fatal(err)
-	}
-	for s := bufio.NewScanner(bytes.NewReader(text)); s.Scan(); {
-		var n noted
-		if _, err := fmt.Sscan(s.Text(), &n.what, &n.process, &n.text); err != nil {
-			t.Fatal(err)
-		}
-		lines = append(lines, n)
-	}
-	return lines
-}
-
-// count returns how often something was noted of the card's process, and of the others.
-func count(t testing.TB, what string) (own, others int) {
-	t.Helper()
-	lines := log(t)
-	for _, n := range lines {
-		switch {
-		case n.what != what:
-		case n.process == lines[0].process:
-			own++
-		default:
-			others++
-		}
-	}
-	return own, others
-}
-
-// until waits for something that is bound to come.
-func until(t testing.TB, what string, come func() bool) {
-	t.Helper()
-	for end := time.Now().Add(30 * time.Second); !come(); time.Sleep(2 * time.Millisecond) {
-		if time.Now().After(end) {
-			t.Fatalf("it is not so: %s", what)
-		}
-	}
-}
-
-// alive is how many of the processes beside the card's live.
-func alive(t testing.TB) (n int) {
-	t.Helper()
-	lines := log(t)
-	for _, l := range lines {
-		if l.what != "start" || l.process == lines[0].process {
-			continue
-		}
-		stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", l.process))
-		_, state, _ := strings.Cut(string(stat), ") ")
-		if err == nil && !strings.HasPrefix(state, "Z") { // whose parent has not looked yet
-			n++
-		}
-	}
-	return n
-}
-
-// openBeside opens the fake's card with up to so many aides, and an empty cache.
-func openBeside(t testing.TB, fault string, most int) *Card {
-	t.Helper()
-	t.Setenv("CUDA_CACHE_PATH", t.TempDir())
-	fake(t, fault)
-	c, err := Open(t.Context(), Options{Patience: time.Minute})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { c.Close() })
-	c.aides = newAides(most, func(ctx context.Context) (*Card, error) {
-		patience := time.Minute
-		if fault == "beside-hang" {
-			patience = 300 * time.Millisecond
-		}
-		return start(ctx, Options{Patience: patience, Grace: 100 * time.Millisecond})
-	})
-	return c
-}
-
-// texts returns n that differ.
-func texts(n int) []string {
-	all := make([]string, n)
-	for i := range all {
-		all[i] = fmt.Sprintf("%s // %d", text, i)
-	}
-	return all
-}
-
-// compileAll compiles texts, all at once, and returns the errors.
-func compileAll(ctx context.Context, c *Card, texts []string) []error {
-	errs := make([]error, len(texts))
-	var g sync.WaitGroup
-	for i, one := range texts {
-		g.Go(func() { errs[i] = c.Compile(ctx, one) })
-	}
-	g.Wait()
-	return errs
-}
 
 // Three aides compile twelve texts three at a time, so each compiles four of them, and the
 // card's process finds all of them in the cache.
@@ -198,92 +84,6 @@ func TestFaultsOfTextsAreTold(t *testing.T) {
 	}
 }
 
-// An aide serves again until it has rested for long; then it ends, and another is started
-// when there is something to compile.
-func TestAidesRest(t *testing.T) {
-	c := openBeside(t, "", 2)
-	all := texts(3)
-	c.aides.rest = time.Hour
-	err := errors.Join(c.Compile(t.Context(), all[0]), c.Compile(t.Context(), all[1]))
-	if _, started := count(t, "start"); err != nil || started != 1 || alive(t) != 1 {
-		t.Errorf("two texts, one after the other: %d aides, %v", started, err)
-	}
-	c.aides.dismiss(c.aides.idle[0]) // as its timer does
-	until(t, "the aide is gone", func() bool { return alive(t) == 0 })
-	c.aides.rest = time.Millisecond
-	err = c.Compile(t.Context(), all[2])
-	if _, started := count(t, "start"); err != nil || started != 2 {
-		t.Errorf("after a rest: %d aides, %v", started, err)
-	}
-	until(t, "the next is gone after its rest", func() bool { return alive(t) == 0 })
-	if err := c.Close(); err != nil {
-		t.Error(err)
-	}
-}
-
-// A card that is closed ends those that rest and those that compile; nothing is left, and
-// nothing begins any more.
-func TestAidesEndWithTheCard(t *testing.T) {
-	c := openBeside(t, "", 2)
-	if err := c.Compile(t.Context(), text); err != nil {
-		t.Fatal(err)
-	}
-	t.Setenv("ICAR_FAKE_CUDA_COMPILE", "3600000") // of the aide that is not there yet
-	rests := c.aides.idle
-	c.aides.idle = nil
-	done := make(chan error, 1)
-	go func() { done <- c.Compile(t.Context(), text+"//") }()
-	until(t, "it compiles", func() bool { _, begun := count(t, "begin"); return begun == 2 })
-	c.aides.mu.Lock()
-	c.aides.idle = rests
-	c.aides.mu.Unlock()
-	if err := c.Close(); err != nil || alive(t) != 0 {
-		t.Fatalf("closed: %v, %d aides are left", err, alive(t))
-	}
-	if err := <-done; !errors.Is(err, errNoAides) {
-		t.Errorf("what is compiled: %v", err)
-	}
-	if err := c.Compile(t.Context(), text); !errors.Is(err, errNoAides) {
-		t.Errorf("after that: %v", err)
-	}
-	if _, err := c.Load(t.Context(), text, "fill"); !errors.Is(err, device.ErrLost) {
-		t.Errorf("a closed card loads: %v", err)
-	}
-}
-
-// A context that is done ends what is compiled, with its cause, and not the compiling.
-func TestCompilingIsCancelled(t *testing.T) {
-	t.Setenv("ICAR_FAKE_CUDA_COMPILE", "3600000")
-	c := openBeside(t, "", 1)
-	cause := errors.New("enough")
-	ctx, cancel := context.WithCancelCause(t.Context())
-	compiles, waits := make(chan error, 1), make(chan error, 1)
-	go func() { compiles <- c.Compile(ctx, text) }()
-	until(t, "it compiles", func() bool { _, begun := count(t, "begin"); return begun == 1 })
-	short, cancelShort := context.WithCancelCause(t.Context())
-	go func() { waits <- c.Compile(short, text+"//") }()
-	cancelShort(cause)
-	select {
-	case err := <-waits:
-		if !errors.Is(err, cause) {
-			t.Errorf("one that waits for the other is cancelled: %v", err)
-		}
-	case <-time.After(30 * time.Second):
-		t.Fatal("one that waits for the other cannot be cancelled")
-	}
-	cancel(cause)
-	if err := <-compiles; !errors.Is(err, cause) {
-		t.Errorf("cancelled: %v", err)
-	}
-	t.Setenv("ICAR_FAKE_CUDA_COMPILE", "0")
-	if err := c.Compile(t.Context(), text); err != nil {
-		t.Errorf("after that: %v", err)
-	}
-	if err := c.Compile(ctx, text); !errors.Is(err, cause) {
-		t.Errorf("with a context that was done: %v", err)
-	}
-}
-
 // A card with little memory has no aide, and aides leave it to what needs it.
 func TestAidesLeaveTheMemory(t *testing.T) {
 	t.Setenv("ICAR_FAKE_CUDA_MEMORY", "10")
@@ -294,6 +94,10 @@ func TestAidesLeaveTheMemory(t *testing.T) {
 	}
 	if _, others := count(t, "begin"); others != 0 || alive(t) != 0 {
 		t.Errorf("%d texts are compiled by %d aides", others, alive(t))
+	}
+	const full = "20 MiB were asked for, and 6 of 10 are free"
+	if _, err := c.Alloc(t.Context(), 20<<20); err == nil || !strings.Contains(err.Error(), full) {
+		t.Errorf("more than there is, without an aide: %v, want %s", err, full)
 	}
 	t.Setenv("ICAR_FAKE_CUDA_CONTEXT", "3")
 	c = openBeside(t, "", 3)
@@ -306,6 +110,43 @@ func TestAidesLeaveTheMemory(t *testing.T) {
 	if _, err := c.Alloc(t.Context(), 2<<20); err == nil ||
 		!strings.Contains(err.Error(), "2 MiB were asked for, and 1 of 10 are free") {
 		t.Errorf("more than there is: %v", err)
+	}
+}
+
+// A launch that lacks the memory that an aide has goes on where it was, once the aide has ended.
+func TestLaunchesGoOnInTheAidesMemory(t *testing.T) {
+	t.Setenv("ICAR_FAKE_CUDA_MEMORY", "10")
+	t.Setenv("ICAR_FAKE_CUDA_CONTEXT", "3")
+	t.Setenv("ICAR_FAKE_CUDA_LAUNCH", "5") // 4 are left beside an aide
+	c := openBeside(t, "", 1)
+	if err := c.Compile(t.Context(), text); err != nil || alive(t) != 1 {
+		t.Fatalf("%v, %d aides", err, alive(t))
+	}
+	_, add := kernels(t, c)
+	p := memory(t, c, 1)
+	if err := c.Write(t.Context(), p, make([]byte, 4)); err != nil {
+		t.Fatal(err)
+	}
+	work := []device.Launch{on(add, p, 1, 1), on(add, p, 10, 1), on(add, p, 100, 1),
+		on(add, p, 1000, 1)}
+	if err := c.Launch(t.Context(), work); err != nil || alive(t) != 0 {
+		t.Errorf("%v, %d aides", err, alive(t))
+	}
+	if x := numbers(t, c, p, 1); x[0] != 1111 {
+		t.Errorf("four launches come to %d", x[0])
+	}
+}
+
+// An aide keeps nothing of what it has compiled: the fake has room for eight modules.
+func TestAidesKeepNothing(t *testing.T) {
+	c := openBeside(t, "", 1)
+	for i, one := range texts(20) {
+		if err := c.Compile(t.Context(), one); err != nil {
+			t.Fatalf("text %d: %v", i, err)
+		}
+	}
+	if _, started := count(t, "start"); started != 1 {
+		t.Errorf("%d aides", started)
 	}
 }
 
@@ -381,42 +222,6 @@ func TestAidesWithoutACache(t *testing.T) {
 	if _, known := c.aides.ahead[text]; known {
 		t.Error("a load is not noticed")
 	}
-}
-
-// holds names the variable with which TestAidesEndWithTheProgram runs itself.
-const holds = "ICAR_TEST_HOLDS_AIDES"
-
-// A program that is killed leaves no aide, whether it rests or compiles.
-func TestAidesEndWithTheProgram(t *testing.T) {
-	if os.Getenv(holds) != "" {
-		c, err := Open(t.Context(), Options{})
-		if err != nil {
-			t.Fatal(err)
-		}
-		c.aides = newAides(2, c.aides.open)
-		if err := c.Compile(t.Context(), text); err != nil {
-			t.Fatal(err)
-		}
-		one, _ := c.aides.take(t.Context())         // rests for good
-		t.Setenv("ICAR_FAKE_CUDA_COMPILE", "60000") // where it is not ended it ends then
-		t.Fatal(c.Compile(t.Context(), text+"//"), one)
-	}
-	t.Setenv("CUDA_CACHE_PATH", t.TempDir())
-	fake(t, "")
-	program := exec.Command(os.Args[0], "-test.run=^TestAidesEndWithTheProgram$")
-	program.Env = append(os.Environ(), holds+"=1")
-	if err := program.Start(); err != nil {
-		t.Fatal(err)
-	}
-	until(t, "it compiles", func() bool {
-		lines := log(t)
-		return len(lines) > 0 && lines[len(lines)-1].what == "begin" && alive(t) == 2
-	})
-	if err := program.Process.Kill(); err != nil {
-		t.Fatal(err)
-	}
-	_ = program.Wait() // which was killed
-	until(t, "no aide is left", func() bool { return alive(t) == 0 })
 }
 
 // BenchmarkModels is what it takes to compile the kernels of 15 models of 95 ms each, a

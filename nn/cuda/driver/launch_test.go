@@ -37,6 +37,37 @@ func TestLaunchesAreInOrder(t *testing.T) {
 	}
 }
 
+// More arguments than there is room for on the way go in several lists, each in its place.
+func TestManyArguments(t *testing.T) {
+	c := open(t, "")
+	const more, n = 60, foreign.MaxCalls
+	wide := strings.Replace(text, ".param .s32 n)", ".param .s32 n"+
+		strings.Repeat(", .param .u64 more", more)+")", 1)
+	m, err := c.Load(t.Context(), wide, "add")
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := memory(t, c, 1)
+	if err := c.Write(t.Context(), p, make([]byte, 4)); err != nil {
+		t.Fatal(err)
+	}
+	work, sum := make([]device.Launch, n), uint32(0)
+	if n*16*(more+3) <= foreign.MemorySize {
+		t.Fatal("there is room for all of them")
+	}
+	for i := range work {
+		work[i] = on(m.Kernels[0], p, i%7, 1)
+		work[i].Args = append(work[i].Args, slices.Repeat([]device.Arg{{Size: 8}}, more)...)
+		sum += uint32(i % 7)
+	}
+	if err := c.Launch(t.Context(), work); err != nil {
+		t.Fatal(err)
+	}
+	if x := numbers(t, c, p, 1); x[0] != sum {
+		t.Errorf("they come to %d, want %d", x[0], sum)
+	}
+}
+
 // Recorded work runs as often as is asked, not while it is recorded, and no more once it
 // is forgotten.
 func TestRecordedWork(t *testing.T) {
@@ -178,27 +209,6 @@ func TestNothingIsLeft(t *testing.T) {
 	}
 }
 
-// Memory is known by its address, in whatever order it comes and goes.
-func TestMemoryComesAndGoes(t *testing.T) {
-	c := open(t, "")
-	var all []device.Pointer
-	for i := range 60 {
-		all = append(all, memory(t, c, 1+i*7919%4096))
-		if i%3 == 2 {
-			if err := c.Free(t.Context(), all[i/3]); err != nil {
-				t.Fatal(err)
-			}
-			all[i/3] = memory(t, c, 1+i%5)
-		}
-	}
-	for i, p := range all {
-		if err := errors.Join(c.Write(t.Context(), p, make([]byte, 4)),
-			c.Free(t.Context(), p)); err != nil {
-			t.Errorf("piece %d: %v", i, err)
-		}
-	}
-}
-
 // Where there is no card in the end, nothing of the way to it is left open.
 func TestOpenLeavesNothing(t *testing.T) {
 	files := func() int {
@@ -217,5 +227,32 @@ func TestOpenLeavesNothing(t *testing.T) {
 		if after := files(); after != before {
 			t.Errorf("%s: %d files are open, and were %d before", fault, after, before)
 		}
+	}
+}
+
+// What is at work is released when it is done: the fake gives up where it is not waited for.
+func TestReleaseWaitsForTheWork(t *testing.T) {
+	c := open(t, "")
+	m, err := c.Load(t.Context(), text, "add")
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := memory(t, c, 1)
+	if err := c.Write(t.Context(), p, make([]byte, 4)); err != nil {
+		t.Fatal(err)
+	}
+	l := []device.Launch{on(m.Kernels[0], p, 1, 1)}
+	g, err := c.Record(t.Context(), l)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(c.Replay(t.Context(), g, 5), c.Forget(t.Context(), g)); err != nil {
+		t.Errorf("recorded work: %v", err)
+	}
+	if err := errors.Join(c.Launch(t.Context(), l), c.Unload(t.Context(), m)); err != nil {
+		t.Errorf("a module: %v", err)
+	}
+	if x := numbers(t, c, p, 1); x[0] != 6 {
+		t.Errorf("six launches come to %d", x[0])
 	}
 }

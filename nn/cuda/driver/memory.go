@@ -34,8 +34,10 @@ func (c *Card) Alloc(ctx context.Context, bytes int) (device.Pointer, error) {
 
 // free returns how much memory the card has left, of how much, in bytes.
 func (c *Card) free(ctx context.Context) (free, total uint64, err error) {
-	err = c.run(ctx, call{"cuMemGetInfo_v2", words(c.slot(0), c.slot(1))})
-	return c.read(0), c.read(1), err
+	if err = c.run(ctx, call{"cuMemGetInfo_v2", words(c.slot(0), c.slot(1))}); err != nil {
+		return 0, 0, err
+	}
+	return c.read(0), c.read(1), nil
 }
 
 // full says how much memory is missing.

@@ -78,7 +78,7 @@ func (c *Card) open(ctx context.Context) error {
 	}
 	addresses, err := c.worker.Symbols(ctx, library, functions...)
 	if err != nil {
-		return fmt.Errorf("the NVIDIA driver is too old: %w", err)
+		return fmt.Errorf("the NVIDIA driver is too old, install one of CUDA 11.4 or later: %w", err)
 	}
 	for i, name := range functions {
 		c.functions[name] = addresses[i]

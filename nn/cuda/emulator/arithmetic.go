@@ -215,7 +215,8 @@ func two(f func(a, b uint32) uint32) func(rows []int) step {
 func three(f func(a, b, c uint32) uint32) func(rows []int) step {
 	return func(rows []int) step {
 		return func(w *warp, on uint32) {
-			d, a, b, c := &w.narrow[rows[0]], &w.narrow[rows[1]], &w.narrow[rows[2]], &w.narrow[rows[3]]
+			d, a, b := &w.narrow[rows[0]], &w.narrow[rows[1]], &w.narrow[rows[2]]
+			c := &w.narrow[rows[3]]
 			for m := on; m != 0; m &= m - 1 {
 				l := bits.TrailingZeros32(m)
 				d[l] = f(a[l], b[l], c[l])

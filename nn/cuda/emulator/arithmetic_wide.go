@@ -155,11 +155,11 @@ func (p *parser) halves(list []string) (step, error) {
 	if !split {
 		slices.Reverse(list)
 	}
-	half, err := p.all(operands(strings.Trim(list[0], "{}")), "ww")
+	half, err := p.registers(operands(strings.Trim(list[0], "{}")), "ww")
 	if err != nil {
 		return nil, err
 	}
-	whole, err := p.all(list[1:], "q")
+	whole, err := p.registers(list[1:], "q")
 	if err != nil {
 		return nil, err
 	}

@@ -240,11 +240,14 @@ func (d *Device) Replay(ctx context.Context, g device.Graph, n int) error {
 
 // Forget implements device.Device.
 func (d *Device) Forget(ctx context.Context, g device.Graph) error {
+	if err := d.ready(ctx); err != nil {
+		return err
+	}
 	if _, ok := d.graphs[g]; !ok {
 		return fmt.Errorf("there is no recorded work %d", g)
 	}
 	delete(d.graphs, g)
-	return d.ready(ctx)
+	return nil
 }
 
 // Close implements device.Device.

@@ -4,9 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"icar/nn/cuda/device"
 	"icar/nn/cuda/emulator"
@@ -116,19 +116,73 @@ func TestMemoryIsBounded(t *testing.T) {
 	refused(t, err, "ask for 1 or more")
 }
 
-// TestLaunchesAreStopped cancels the context of a launch that is under way: it ends with the
-// cause, long before the kernel is done.
+// TestMemoryComesAndGoes checks that memory begins at multiples of 256 whatever was asked for,
+// and that of three pieces that are released in any order the others stay as they are.
+func TestMemoryComesAndGoes(t *testing.T) {
+	for _, order := range [][]int{{0, 1, 2}, {1, 0, 2}, {2, 1, 0}} {
+		c := load(t, counter())
+		var at []device.Pointer
+		for i := range 3 {
+			at = append(at, c.memory(t, slices.Repeat([]uint32{uint32(i)}, 65*i+1)...))
+			if at[i]%256 != 0 {
+				t.Errorf("piece %d begins at %#x", i, at[i])
+			}
+		}
+		for n, i := range order {
+			for _, left := range order[n:] {
+				if got := c.words(t, at[left], 65*left+1); got[65*left] != uint32(left) {
+					t.Errorf("order %v: piece %d ends with %d", order, left, got[65*left])
+				}
+			}
+			if err := c.Free(t.Context(), at[i]); err != nil {
+				t.Errorf("order %v: %v", order, err)
+			}
+			refused(t, c.Read(t.Context(), make([]byte, 4), at[i]), "are nobody's")
+		}
+	}
+}
+
+// TestForgettingIsCancelled keeps what is recorded where the context is done, as a card does.
+func TestForgettingIsCancelled(t *testing.T) {
+	c := load(t, counter())
+	g, err := c.Record(t.Context(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	done, cancel := context.WithCancel(t.Context())
+	cancel()
+	refused(t, c.Forget(done, g), context.Canceled.Error())
+	if err := c.Forget(t.Context(), g); err != nil {
+		t.Error(err)
+	}
+}
+
+// stops is a context that is done when it is looked at for the third time.
+type stops struct {
+	context.Context
+	looks  int
+	reason error
+}
+
+func (s *stops) Err() error {
+	if s.looks++; s.looks < 3 {
+		return nil
+	}
+	return s.reason
+}
+
+// TestLaunchesAreStopped has a context be done while a launch is under way: it ends with the
+// reason, long before the kernel is done.
 func TestLaunchesAreStopped(t *testing.T) {
 	k := ptx.New("long")
 	sum := k.Copy(ptx.Float(0))
 	k.For(ptx.Int(0), ptx.Int(1<<20), ptx.Int(1), func(ptx.U32) { k.PlusTo(sum, ptx.Float(1)) })
 	c := load(t, k)
-	reason := errors.New("enough")
-	ctx, cancel := context.WithTimeoutCause(t.Context(), 10*time.Millisecond, reason)
-	defer cancel()
+	ctx := &stops{Context: context.Background(), reason: errors.New("enough")}
 	err := c.Launch(ctx, []device.Launch{{Kernel: c.kernel, Grid: [3]int{1, 1, 1},
 		Block: [3]int{32, 1, 1}}})
-	if !errors.Is(err, reason) {
-		t.Errorf("the error is %v, want %v", err, reason)
+	// The last look is for the cause.
+	if !errors.Is(err, ctx.reason) || ctx.looks != 4 {
+		t.Errorf("the error is %v, want %v; looked %d times", err, ctx.reason, ctx.looks)
 	}
 }

@@ -228,7 +228,7 @@ func TestFaults(t *testing.T) {
 		if err == nil || !strings.Contains(err.Error(), test.want) {
 			t.Errorf("%s: the error is %v, want %q", name, err, test.want)
 		}
-		if strings.Contains(err.Error(), "\n") {
+		if err != nil && strings.Contains(err.Error(), "\n") {
 			t.Errorf("%s: more than a line: %v", name, err)
 		}
 	}

@@ -110,6 +110,16 @@ func (p *parser) all(list []string, kinds string) ([]int, error) {
 	return rows, nil
 }
 
+// registers returns the rows of operands of those kinds none of which is a constant.
+func (p *parser) registers(list []string, kinds string) ([]int, error) {
+	for _, s := range list {
+		if !strings.HasPrefix(s, "%") {
+			return nil, fmt.Errorf("%s is no register", s)
+		}
+	}
+	return p.all(list, kinds)
+}
+
 // calculation is an instruction of one of the tables.
 func (p *parser) calculation(name string, list []string) (step, error) {
 	op, ok := operations[name]

@@ -102,7 +102,7 @@ func (p *parser) access(name string, list []string) (step, error) {
 		slices.Reverse(list)
 	}
 	values := operands(strings.Trim(list[0], "{}"))
-	rows, err := p.all(values, strings.Repeat(string(kind), count))
+	rows, err := p.registers(values, strings.Repeat(string(kind), count))
 	if err != nil {
 		return nil, err
 	}

@@ -106,8 +106,9 @@ func TestLanesReadOthers(t *testing.T) {
 	}
 	for n, w := range c.words(t, at, 96) {
 		lane := n / 3
-		if want := []int{5, 31 - lane, 3 * lane % 32}[n%3]; math.Float32frombits(w) != float32(want) {
-			t.Errorf("lane %d has %v, not %d", lane, math.Float32frombits(w), want)
+		want := []int{5, 31 - lane, 3 * lane % 32}[n%3]
+		if got := math.Float32frombits(w); got != float32(want) {
+			t.Errorf("lane %d has %v, not %d", lane, got, want)
 		}
 	}
 }
@@ -142,7 +143,8 @@ func TestWideArithmetic(t *testing.T) {
 	}
 	c := load(t, k)
 	result := c.memory(t, make([]uint32, 8*count)...)
-	err := c.launch(count/32, 32, device.Address(c.memory(t, words...), 0), device.Address(result, 0))
+	err := c.launch(count/32, 32, device.Address(c.memory(t, words...), 0),
+		device.Address(result, 0))
 	if err != nil {
 		t.Fatal(err)
 	}

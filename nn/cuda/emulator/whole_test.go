@@ -60,7 +60,8 @@ func wholeResults(a, b uint32) []uint32 {
 	}
 	truth := map[bool]uint32{true: 1}
 	return []uint32{a + b, a - b, a * b, quotient, rest, a & b, a &^ 7, min(a, b), a, a << 31, 0,
-		a >> 1, a >> 31, 0, truth[a < b], truth[a >= b], truth[a == b], math.Float32bits(float32(a))}
+		a >> 1, a >> 31, 0, truth[a < b], truth[a >= b], truth[a == b],
+		math.Float32bits(float32(a))}
 }
 
 // TestAddressesHaveMoreThan32Bits goes far below a word and back up by distances that 32 bits

@@ -101,7 +101,7 @@ func machine(origin, table int) []byte {
 // argv, init, fini, rtld_fini, stack_end).
 func (a *assembler) start(table int) {
 	a.op(0x31, 0xed)               // xor ebp, ebp: the outermost frame
-	a.op(0x49, 0x89, 0xd1)         // mov r9, rdx: what the dynamic linker wants to be called at exit
+	a.op(0x49, 0x89, 0xd1)         // mov r9, rdx: what the linker wants to be called at exit
 	a.op(0x5e)                     // pop rsi: argc
 	a.op(0x48, 0x89, 0xe2)         // mov rdx, rsp: argv
 	a.op(0x48, 0x83, 0xe4, 0xf0)   // and rsp, -16

@@ -47,8 +47,11 @@ func start(ctx context.Context, o Options, interp string) (*Worker, error) {
 // files makes what the worker shares with this program, from memoryFile on: the memory,
 // its end of the socket, and the program itself.
 func (w *Worker) files(program []byte) (files []*os.File, err error) {
-	inMemory := func(name string, size int) *os.File {
-		fd, created := unix.MemfdCreate(name, unix.MFD_CLOEXEC)
+	inMemory := func(name string, size, flags int) *os.File {
+		fd, created := unix.MemfdCreate(name, unix.MFD_CLOEXEC|flags)
+		if created != nil && flags != 0 { // Linux before 6.3 knows none, or it is forbidden here
+			fd, created = unix.MemfdCreate(name, unix.MFD_CLOEXEC)
+		}
 		if created != nil {
 			err = errors.Join(err, fmt.Errorf("no memory to share: %w", created))
 			return nil
@@ -58,7 +61,7 @@ func (w *Worker) files(program []byte) (files []*os.File, err error) {
 		err = errors.Join(err, f.Truncate(int64(size)))
 		return f
 	}
-	memory := inMemory("icar-memory", size)
+	memory := inMemory("icar-memory", size, 0)
 	if err != nil {
 		return files, err
 	}
@@ -73,7 +76,7 @@ func (w *Worker) files(program []byte) (files []*os.File, err error) {
 	files = append(files, os.NewFile(uintptr(ends[1]), "worker"))
 	err = unix.SetNonblock(ends[0], true) // so that reads have deadlines
 	w.socket = os.NewFile(uintptr(ends[0]), "worker")
-	if file := inMemory("icar-worker", len(program)); err == nil {
+	if file := inMemory("icar-worker", len(program), unix.MFD_EXEC); err == nil {
 		_, err = file.WriteAt(program, 0)
 	}
 	return files, err
@@ -102,7 +105,8 @@ func (w *Worker) run(files []*os.File, interp string) error {
 	case errors.Is(err, fs.ErrNotExist):
 		return fmt.Errorf("this system has no %s: C libraries need glibc", interp)
 	case errors.Is(err, fs.ErrPermission):
-		return fmt.Errorf("this system runs no program from memory: %w", err)
+		return fmt.Errorf("this system runs no program from memory, see sysctl vm.memfd_noexec: %w",
+			err)
 	case err != nil:
 		return err
 	}

@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"strings"
@@ -18,11 +19,17 @@ import (
 type Worker struct {
 	options Options
 	command *exec.Cmd
-	socket  *os.File
+	socket  socket
 	memory  []byte
 	said    *tail
 	ended   chan struct{} // closed when the process has
 	lost    error
+}
+
+// socket is this program's end of what a byte goes through for a list, and one for its answer.
+type socket interface {
+	io.ReadWriteCloser
+	SetReadDeadline(time.Time) error
 }
 
 // Memory is shared with the worker. It is this program's between calls of the other

@@ -55,22 +55,19 @@ func (k *Kernel) LoadInt(at U64, offset int) U32 {
 
 // LoadAddress is the address in global memory that stands there.
 func (k *Kernel) LoadAddress(at U64, offset int) U64 {
-	r := k.u64()
-	k.put("ld.global.u64 %s, [%s+%d]", r, at, offset)
+	r := into(k, k.u64(), "ld.global.u64", bracket(at, offset))
 	k.put("cvta.to.global.u64 %s, %s", r, r)
 	return r
 }
 
 // StoreInt writes v there.
 func (k *Kernel) StoreInt(at U64, offset int, v U32) {
-	k.put("st.global.u32 %s, %s", bracket(at, offset), into(k, k.u32(), "mov.u32", v))
+	k.put("st.global.u32 %s, %s", bracket(at, offset), k.CopyInt(v))
 }
 
 // LoadWide is the float64 there.
 func (k *Kernel) LoadWide(at U64, offset int) F64 {
-	r := k.f64()
-	k.put("ld.global.f64 %s, [%s+%d]", r, at, offset)
-	return r
+	return into(k, k.f64(), "ld.global.f64", bracket(at, offset))
 }
 
 // StoreWide writes v there.
@@ -132,12 +129,10 @@ func (k *Kernel) store4(space, at string, offset int, v [4]F32) {
 
 // LoadSharedWide is the float64 there.
 func (k *Kernel) LoadSharedWide(at U32, offset int) F64 {
-	r := k.f64()
-	k.put("ld.shared.f64 %s, [%s+%d]", r, at, offset)
-	return r
+	return into(k, k.f64(), "ld.shared.f64", bracket(at, offset))
 }
 
 // StoreSharedWide writes v there.
 func (k *Kernel) StoreSharedWide(at U32, offset int, v F64) {
-	k.put("st.shared.f64 [%s+%d], %s", at, offset, k.CopyWide(v))
+	k.put("st.shared.f64 %s, %s", bracket(at, offset), k.CopyWide(v))
 }

@@ -144,9 +144,7 @@ func (k *Kernel) Shared(bytes int) U32 {
 // the launch asks for: a block may have more than the 48 KiB of Shared in this way, but has
 // to be launched with [Kernel.Asked].
 func (k *Kernel) Ask(bytes int) U32 {
-	base := k.u32()
-	k.put("mov.u32 %s, asked", base)
-	at := k.Add(base, Int(k.asked))
+	at := k.Add(into(k, k.u32(), "mov.u32", "asked"), Int(k.asked))
 	k.asked += (bytes + 15) &^ 15
 	return at
 }

@@ -1,8 +1,9 @@
 /* A libcuda.so.1 for tests, which does what it is told on the CPU, in a small way.
 
-   Work in the stream is done when somebody waits for it, as late as a card may do it: who
-   copies past the stream reads what was there before. Handles are checked, and a wrong
-   one ends the process, as a driver would that follows it.
+   Work in the stream, copies among it, is done when somebody waits for it, as late as a card
+   may do it: who does not wait reads what was there before. Handles are checked, and a wrong
+   one ends the process, as a driver would that follows it; so does the release of a module or
+   a graph that may be at work.
 
    It has two kernels, by name: fill(p, value, n) writes value to n numbers of 32 bits, and
    add(p, value, n) adds it to them.
@@ -17,7 +18,8 @@
    start, hit, and begin and end of a compilation, with the process and the text. Compilations
    take ICAR_FAKE_CUDA_COMPILE milliseconds; with ICAR_FAKE_CUDA_TOGETHER = n they end n at a
    time, once so many have begun. The context of every process takes ICAR_FAKE_CUDA_CONTEXT
-   MiB of the card's memory as long as it lives, of ICAR_FAKE_CUDA_MEMORY. */
+   MiB of the card's memory as long as it lives, of ICAR_FAKE_CUDA_MEMORY, and from the third
+   launch on every launch needs ICAR_FAKE_CUDA_LAUNCH MiB of what is left. */
 #include <fcntl.h>
 #include <signal.h>
 #include <stdint.h>
@@ -137,7 +139,8 @@ static size_t used;
 static void inside(uint64_t p, size_t n)
 {
 	for (int i = 0; i < holds; i++)
-		if (held[i].at && (uint64_t)held[i].at <= p && p + n <= (uint64_t)held[i].at + held[i].bytes)
+		if (held[i].at && (uint64_t)held[i].at <= p &&
+			p + n <= (uint64_t)held[i].at + held[i].bytes)
 			return;
 	crash("an access outside of memory");
 }
@@ -166,10 +169,10 @@ static struct function {
 static int modules;
 
 /* Work. */
-struct job { struct function *f; uint64_t p; uint32_t value, n; };
+struct job { struct function *f; uint64_t p; uint32_t value, n; void *to, *from; size_t bytes; };
 struct queue { struct job *jobs; int n; };
 static struct queue stream, *graph;
-static int capturing, launches;
+static int capturing, launches, current;
 
 static void put(struct queue *q, struct job j)
 {
@@ -182,6 +185,10 @@ static void drain(void)
 {
 	for (int i = 0; i < stream.n; i++) {
 		struct job j = stream.jobs[i];
+		if (!j.f) {
+			memcpy(j.to, j.from, j.bytes);
+			continue;
+		}
 		inside(j.p, 4 * (size_t)j.n);
 		uint32_t *x = (uint32_t *)j.p;
 		for (uint32_t k = 0; k < j.n; k++)
@@ -227,8 +234,12 @@ result cuGetErrorString(int e, const char **s)
 }
 
 result cuDevicePrimaryCtxRetain(void **c, int d) { *c = CONTEXT; return d; }
-result cuCtxSetCurrent(void *c) { return c == CONTEXT ? 0 : 201; }
-result cuStreamCreate(void **s, unsigned flags) { *s = STREAM; return flags != 1; }
+result cuCtxSetCurrent(void *c) { return (current = c == CONTEXT) ? 0 : 201; }
+result cuStreamCreate(void **s, unsigned flags)
+{
+	*s = STREAM;
+	return !current ? 201 : flags != 1;
+}
 
 static void known(void *s)
 {
@@ -278,8 +289,20 @@ result cuGraphInstantiateWithFlags(void **e, void *g, word flags)
 	return flags ? 1 : hold(1, 1);
 }
 
+static void idle(void)
+{
+	if (stream.n)
+		crash("what may be at work is released");
+}
+
 result cuGraphDestroy(void *g) { memset(g, 0xee, sizeof(struct queue)); return hold(0, -1); }
-result cuGraphExecDestroy(void *g) { memset(g, 0xee, sizeof(struct queue)); return hold(1, -1); }
+
+result cuGraphExecDestroy(void *g)
+{
+	idle();
+	memset(g, 0xee, sizeof(struct queue));
+	return hold(1, -1);
+}
 
 result cuGraphLaunch(void *g, void *s)
 {
@@ -310,7 +333,11 @@ result cuModuleLoadDataEx(void **m, const char *text, unsigned n, int *options, 
 	return hold(2, 1);
 }
 
-result cuModuleUnload(void *m) { return (uint64_t)m <= 0x1000 ? 1 : hold(2, -1); }
+result cuModuleUnload(void *m)
+{
+	idle();
+	return (uint64_t)m <= 0x1000 ? 1 : hold(2, -1);
+}
 
 result cuModuleGetFunction(void **f, void *m, const char *name)
 {
@@ -331,7 +358,12 @@ result cuFuncSetAttribute(struct function *f, int a, int v)
 	return a != 8;
 }
 
-result cuMemGetInfo_v2(size_t *free, size_t *all) { *all = total(); *free = left() < used ? 0 : left() - used; return 0; }
+result cuMemGetInfo_v2(size_t *free, size_t *all)
+{
+	*all = total();
+	*free = left() < used ? 0 : left() - used;
+	return 0;
+}
 
 result cuMemAlloc_v2(uint64_t *p, size_t n)
 {
@@ -359,22 +391,24 @@ result cuMemFree_v2(uint64_t p)
 	return 1;
 }
 
-result cuMemcpyHtoDAsync_v2(uint64_t to, void *from, size_t n, void *s)
+static result copy(uint64_t at, void *to, void *from, size_t n, void *s)
 {
 	known(s);
-	drain();
-	inside(to, n);
-	memcpy((void *)to, from, n);
+	if (capturing)
+		return 900;
+	inside(at, n);
+	put(&stream, (struct job){.to = to, .from = from, .bytes = n});
 	return 0;
+}
+
+result cuMemcpyHtoDAsync_v2(uint64_t to, void *from, size_t n, void *s)
+{
+	return copy(to, (void *)to, from, n, s);
 }
 
 result cuMemcpyDtoHAsync_v2(void *to, uint64_t from, size_t n, void *s)
 {
-	known(s);
-	drain();
-	inside(from, n);
-	memcpy(to, (void *)from, n);
-	return 0;
+	return copy(from, to, (void *)from, n, s);
 }
 
 result cuLaunchKernel(struct function *f, unsigned gx, unsigned gy, unsigned gz, unsigned bx,
@@ -385,7 +419,9 @@ result cuLaunchKernel(struct function *f, unsigned gx, unsigned gy, unsigned gz,
 		crash("another grid");
 	if (f != &all[0] && f != &all[1] || (int)shared > f->allowed || gx * bx < *(uint32_t *)args[2])
 		return 1;
-	if (++launches == 3) {
+	if (++launches >= 3 && left() < used + ((size_t)setting("ICAR_FAKE_CUDA_LAUNCH") << 20))
+		return 2;
+	if (launches == 3) {
 		if (fault("hang"))
 			for (;;)
 				pause();
