@@ -163,7 +163,7 @@ func (h *hall) withdraw(m *member) bool {
 func (m *member) fetch(ctx context.Context) error {
 	h := m.hall
 	defer h.hold()()
-	if err := h.broken(); err != nil {
+	if _, err := h.present(); err != nil {
 		return err
 	}
 	if i := slices.Index(h.seated, m); i >= 0 {
@@ -172,11 +172,12 @@ func (m *member) fetch(ctx context.Context) error {
 	return nil // there were no steps
 }
 
-// broken is the error after which nothing is known of the runs.
-func (h *hall) broken() error {
+// present are the members, or the error after which nothing is known of the runs. Who leaves
+// has gone when it has held the trainer: who holds it may use what present returns.
+func (h *hall) present() ([]*member, error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	return h.err
+	return slices.Clone(h.members), h.err
 }
 
 // meet begins a course if nobody is waited for. Its caller holds mu.
@@ -221,7 +222,6 @@ func (h *hall) begin(asking []*member) {
 		h.timer = nil
 	}
 	h.busy = true
-	members := slices.Clone(h.members)
 	courses, answers := make([]Course, len(asking)), make([]chan answer, len(asking))
 	steps := h.pace
 	for _, m := range asking {
@@ -233,7 +233,7 @@ func (h *hall) begin(asking []*member) {
 		m.asked = nil
 	}
 	go func() {
-		made, took, err := h.course(members, asking, courses)
+		made, took, err := h.course(asking, courses)
 		h.mu.Lock()
 		defer h.mu.Unlock()
 		h.busy = false
@@ -267,10 +267,10 @@ func paceAfter(steps, pace int, took time.Duration) int {
 // course makes steps of some members, and says how long they took by themselves. Members for
 // whom the device has no memory are told so, and the others go on. After an error of its own
 // nothing is known of any.
-func (h *hall) course(members, asking []*member, courses []Course) ([]answer, time.Duration,
-	error) {
+func (h *hall) course(asking []*member, courses []Course) ([]answer, time.Duration, error) {
 	defer h.hold()()
-	if err := h.broken(); err != nil {
+	members, err := h.present()
+	if err != nil {
 		return nil, 0, err
 	}
 	ctx := context.Background() // nobody's own: those who wait are done at other times
