@@ -42,7 +42,8 @@ func On(d device.Device) nn.NewBackend {
 
 // backend is one for a model.
 func (h *halls) backend(model *nn.Transformer[float32]) *Backend {
-	b := &Backend{model, newRuns(h.device, h.compiler, model), newRuns(h.device, h.compiler, model), h}
+	b := &Backend{model: model, halls: h, runs: newRuns(h.device, h.compiler, model),
+		plain: newRuns(h.device, h.compiler, model)}
 	b.runs.others, b.plain.others = h.others(model), h.others(model)
 	b.plain.fold = false
 	return b

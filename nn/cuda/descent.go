@@ -137,8 +137,9 @@ func (d *descending) drawn(ctx context.Context, k int) (n, t int, err error) {
 	if err != nil {
 		return 0, 0, err
 	}
-	w := newDraws(d.backend.halls.device, p, feed, d.Last)
-	if err = w.load(ctx, d.backend.halls.compiler, d.backend.halls.others(d.backend.model)); err == nil {
+	h := d.backend.halls
+	w := newDraws(h.device, p, feed, d.Last)
+	if err = w.load(ctx, h.compiler, h.others(d.backend.model)); err == nil {
 		err = w.check(ctx, k, first)
 	}
 	switch {

@@ -92,7 +92,8 @@ func TestHostDrawsWhatADeviceCannot(t *testing.T) {
 			head, tokens, _ := strings.Cut(s, "entry tokens")
 			return head + "entry tokens" + strings.Replace(tokens, "setp.ge", "setp.lt", 1), nil
 		}}, drawn: every, said: "draws other bits"},
-		"a target": {amiss: amiss{flip: 4 * 18 * c.Length * 2}, drawn: every, said: "draws other bits"},
+		"a target": {amiss: amiss{flip: 4 * 18 * c.Length * 2}, drawn: every,
+			said: "draws other bits"},
 		"the compiler": {amiss: amiss{text: func(string) (string, error) { return "", broken }},
 			drawn: every, said: broken.Error()},
 		"the launch": {amiss: amiss{launch: errFailed}, drawn: every, said: errFailed.Error()},
