@@ -77,6 +77,43 @@ func TestReferenceTakesNoDevicesPlace(t *testing.T) {
 	}
 }
 
+// ending is a device whose launches and steps end those that ask for them.
+type ending struct {
+	device.Device
+	end func()
+}
+
+func (e ending) Launch(ctx context.Context, work []device.Launch) error {
+	e.end()
+	return e.Device.Launch(ctx, work)
+}
+
+func (e ending) Replay(ctx context.Context, g device.Graph, n int) error {
+	e.end()
+	return e.Device.Replay(ctx, g, n)
+}
+
+// What is not finite in a step that has begun is named, also to who is told to end meanwhile.
+func TestNotFiniteAtTheEnd(t *testing.T) {
+	m, b := edge(t, nn.FullHeads{}.Name())
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	on, err := cuda.On(ending{emulator.New(), cancel})(m)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := nn.Descend(ctx, on, m.Parameters(), nn.Descent{Feed: deck{b, b.N}, Last: 1,
+		Optimiser: nn.NewAdamW(m.Parameters(), 0), Rate: func(int) float64 { return 0.01 }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var named nn.NonFiniteError
+	if losses, err := s.Steps(ctx, 1, 1); !errors.As(err, &named) || len(losses) > 0 {
+		t.Errorf("the losses of steps are %v, the error %v", losses, err)
+	}
+	finish(t, s)
+}
+
 // void is a device of which nothing can be read but a number that is none, wherever so many
 // bytes are asked for.
 type void struct {

@@ -17,6 +17,7 @@ import (
 // little time.
 type distant struct {
 	device.Device
+	took    time.Duration // by a step
 	courses []int
 }
 
@@ -27,7 +28,7 @@ func (d *distant) Write(ctx context.Context, p device.Pointer, data []byte) erro
 
 func (d *distant) Replay(ctx context.Context, g device.Graph, n int) error {
 	d.courses = append(d.courses, n)
-	time.Sleep(time.Duration(n) * 10 * time.Microsecond)
+	time.Sleep(time.Duration(n) * d.took)
 	return nil
 }
 
@@ -36,14 +37,19 @@ func (d *distant) Replay(ctx context.Context, g device.Graph, n int) error {
 func TestPaceIsThatOfTheSteps(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := small()
-		d := &distant{Device: emulator.New()}
 		cards := deck{draw(c, 1, 11, 1)[0], 5}
-		_, s := descend(t, cuda.On(d), c, 1, nn.Descent{Feed: cards, Last: 1 << 20})
-		for range 7 {
-			_, _ = s.Steps(context.Background(), 1, 1<<20) // none of these is made
-		}
-		if want := []int{1, 4, 16, 64, 256, 1024, 1024}; !slices.Equal(d.courses, want) {
-			t.Errorf("courses are of %v steps, want %v", d.courses, want)
+		for took, want := range map[time.Duration][]int{
+			10 * time.Microsecond: {1, 4, 16, 64, 256, 1024, 1024},
+			2 * time.Millisecond:  {1, 4, 16, 50, 50, 50, 50}, // which are 100
+		} {
+			d := &distant{Device: emulator.New(), took: took}
+			_, s := descend(t, cuda.On(d), c, 1, nn.Descent{Feed: cards, Last: 1 << 20})
+			for range want {
+				_, _ = s.Steps(context.Background(), 1, 1<<20) // none of these is made
+			}
+			if !slices.Equal(d.courses, want) {
+				t.Errorf("courses of steps of %v are of %v, want %v", took, d.courses, want)
+			}
 		}
 	})
 }

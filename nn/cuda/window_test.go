@@ -36,12 +36,16 @@ func TestBatchesThatAreRefused(t *testing.T) {
 	all := draw(c, 1, 6, 1)[0]
 	blind, short := all, all
 	blind.Y, short.X = nil, all.X[1:]
+	less := c
+	less.Length--
+	early := draw(less, 1, 5, 1)[0]
 	for name, test := range map[string]struct {
 		feed nn.Feed
 		k    int
 		want string
 	}{
 		"one more sequence": {odd{good, 3, all}, 3, "a batch is 5"},
+		"a token less":      {odd{good, 3, early}, 3, "no sequences of 3 tokens"},
 		"no targets":        {odd{good, 1, blind}, 1, "no targets"},
 		"a number less":     {odd{good, 1, short}, 1, "tokens"},
 		"a blind set":       {deck{blind, 5}, 1, "no targets"},
