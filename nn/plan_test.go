@@ -80,8 +80,11 @@ func TestPlanIsOfTheStep(t *testing.T) {
 		// From here on with times that do not depend on who else is at work here.
 		p.cut.lasting(ar.Rand(1, name, 0))
 		p.whole, p.HandOver, p.Wake = p.cut, 1e-6, 5e-6
-		before := *p
-		if p.sum(); p.Longest > p.Work || p.Longest < p.Serial || p.Serial < p.cut.rest ||
+		before, serial := *p, p.cut.rest
+		for _, step := range p.cut.steps {
+			serial += step.before
+		}
+		if p.sum(); p.Longest > p.Work || p.Longest < p.Serial || p.Serial != serial ||
 			p.Phases != before.Phases || p.Tasks != before.Tasks || p.Parts != before.Parts {
 			t.Errorf("%s: %+v, of %+v", name, p, before)
 		}
