@@ -2,6 +2,7 @@ package ar
 
 import (
 	"fmt"
+	"math/rand/v2"
 	"reflect"
 	"slices"
 	"strings"
@@ -162,6 +163,20 @@ func TestSeedMeansTheSameSequencesForEver(t *testing.T) {
 		if got := sampler[float64](t, p, 1, 1, 1,
 			"train").Batch(8).States[p.D:]; !floats.EqualApprox(got, c.want, 1e-12) {
 			t.Errorf("%s: s_2 = %v, want %v", c.family, got, c.want)
+		}
+	}
+}
+
+// Who has the key of a block has its generator.
+func TestBlockKeyIsThatOfTheBlock(t *testing.T) {
+	s := sampler[float64](t, New(Haar, 2), 40, 1, 7, "train")
+	for step := range uint64(2) {
+		for b := range 3 {
+			want := s.rand(step, b).Uint64()
+			key := BlockKey(7, "train", step, b)
+			if got := rand.NewChaCha8(key).Uint64(); got != want {
+				t.Errorf("block %d of step %d begins with %d, want %d", b, step, got, want)
+			}
 		}
 	}
 }

@@ -80,8 +80,13 @@ func TestPlanIsOfTheStep(t *testing.T) {
 		// From here on with times that do not depend on who else is at work here.
 		p.cut.lasting(ar.Rand(1, name, 0))
 		p.whole, p.HandOver, p.Wake = p.cut, 1e-6, 5e-6
-		if p.sum(); p.Longest > p.Work {
-			t.Errorf("%s: %+v", name, p)
+		before, serial := *p, p.cut.rest
+		for _, step := range p.cut.steps {
+			serial += step.before
+		}
+		if p.sum(); p.Longest > p.Work || p.Longest < p.Serial || p.Serial != serial ||
+			p.Phases != before.Phases || p.Tasks != before.Tasks || p.Parts != before.Parts {
+			t.Errorf("%s: %+v, of %+v", name, p, before)
 		}
 		last := p.Work
 		for _, processors := range []int{1, 2, 4, 16} {

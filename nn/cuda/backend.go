@@ -3,6 +3,7 @@ package cuda
 // Shapes: N batch, T time, c width.
 
 import (
+	"cmp"
 	"context"
 	"errors"
 
@@ -41,7 +42,8 @@ func On(d device.Device) nn.NewBackend {
 
 // backend is one for a model.
 func (h *halls) backend(model *nn.Transformer[float32]) *Backend {
-	b := &Backend{model, newRuns(h.device, h.compiler, model), newRuns(h.device, h.compiler, model), h}
+	b := &Backend{model: model, halls: h, runs: newRuns(h.device, h.compiler, model),
+		plain: newRuns(h.device, h.compiler, model)}
 	b.runs.others, b.plain.others = h.others(model), h.others(model)
 	b.plain.fold = false
 	return b
@@ -59,12 +61,12 @@ func (b *Backend) Gradient(ctx context.Context, batch nn.Batch[float32]) (float6
 	if err != nil {
 		return 0, err
 	}
-	if broken {
-		return b.model.Gradient(ctx, batch) // names what is not finite, if it comes out the same
-	}
 	gradient, err := b.runs.read(ctx, 0, b.runs.plan.gradient)
 	if err != nil {
 		return 0, err
+	}
+	if broken {
+		return 0, b.notFinite(ctx, batch, gradient)
 	}
 	for _, p := range b.model.Parameters() {
 		gradient = gradient[copy(p.Grad, gradient):]
@@ -72,14 +74,36 @@ func (b *Backend) Gradient(ctx context.Context, batch nn.Batch[float32]) (float6
 	return loss, nil
 }
 
-// Loss implements nn.Backend. Of folded heads it makes the gradient too, by the kernels that
-// make both, and returns the same bits as Gradient.
-func (b *Backend) Loss(ctx context.Context, batch nn.Batch[float32]) (float64, error) {
-	loss, broken, err := step(ctx, &b.runs, batch, func(p *plan) []call { return p.loss })
-	if broken {
-		return b.model.Loss(ctx, batch)
+// notFinite names what is not finite in a step. The reference finds where that began, among
+// weights, tokens and all that is computed of them. But it adds up in another order: if all it
+// has is finite, what came of the step here is named.
+func (b *Backend) notFinite(ctx context.Context, batch nn.Batch[float32],
+	gradient []float32) error {
+	if _, err := b.model.Gradient(ctx, batch); err != nil {
+		return err
 	}
-	return loss, err
+	for _, p := range b.model.Parameters() {
+		if i := notFinite(gradient[:len(p.Data)]); i >= 0 {
+			return nn.NonFiniteError{Tensor: "gradient of " + p.Name, Index: i}
+		}
+		gradient = gradient[len(p.Data):]
+	}
+	return nn.NonFiniteError{Tensor: "loss"}
+}
+
+// Loss implements nn.Backend. Of folded heads it makes the gradient too, by the kernels that
+// make both, and returns the same bits as Gradient. That may be finite where the gradient is
+// not.
+func (b *Backend) Loss(ctx context.Context, batch nn.Batch[float32]) (float64, error) {
+	loss, _, err := step(ctx, &b.runs, batch, func(p *plan) []call { return p.loss })
+	if err != nil {
+		return 0, err
+	}
+	if loss-loss != 0 {
+		_, err := b.model.Loss(ctx, batch)
+		return 0, cmp.Or[error](err, nn.NonFiniteError{Tensor: "loss"})
+	}
+	return loss, nil
 }
 
 // step runs the forward on a batch and what follows it, and returns the loss and whether
@@ -121,8 +145,10 @@ func (b *Backend) Predict(ctx context.Context, batch nn.Batch[float32]) ([]float
 	if err != nil {
 		return nil, err
 	}
-	if !finite(out) {
-		return b.model.Predict(ctx, batch)
+	if i := notFinite(out); i >= 0 {
+		_, err := b.model.Predict(ctx, batch)
+		return nil, cmp.Or[error](err, nn.NonFiniteError{Tensor: "out",
+			Index: i % (len(out) / batch.N)})
 	}
 	return out, nil
 }

@@ -80,6 +80,27 @@ func TestHeadsOfAWarp(t *testing.T) {
 	}
 }
 
+// TestBatchesOfOtherShapes checks that what a backend had of a batch is no part of the next, of
+// fewer sequences, and that the first has the same bits after that, whether heads are folded or
+// not.
+func TestBatchesOfOtherShapes(t *testing.T) {
+	for name, c := range map[string]nn.Config{"general": small(), "folded": foldedCase()} {
+		all := draw(c, 1, 35, 1)[0]
+		m, few := newModel(t, c, 1), of(all, []int{33, 2, 5})
+		on, err := cuda.On(emulator.New())(m)
+		if err != nil {
+			t.Fatal(err)
+		}
+		same := func(model) (nn.Backend, error) { return on, nil }
+		for i, b := range []batch{all, few, all} {
+			want := gradient(t, cuda.On(emulator.New()), m, b)
+			if got := gradient(t, same, m, b); !slices.Equal(got, want) {
+				t.Errorf("%s: the gradient of batch %d has other bits than alone", name, i)
+			}
+		}
+	}
+}
+
 // gradient returns the bits of that on b.
 func gradient(t *testing.T, build nn.NewBackend, m model, b batch) (g []uint32) {
 	t.Helper()

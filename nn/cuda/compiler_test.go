@@ -3,13 +3,10 @@ package cuda_test
 import (
 	"context"
 	"errors"
-	"fmt"
-	"maps"
-	"regexp"
 	"slices"
-	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"icar/nn"
@@ -56,41 +53,16 @@ func (b *beside) Load(ctx context.Context, text string, names ...string) (device
 	return b.Device.Load(ctx, text, names...)
 }
 
-// meeting is where so many have to come before one goes on.
-type meeting struct {
-	missing sync.WaitGroup
-	all     chan struct{}
+// Replay takes time, in a bubble too: no steps take none.
+func (b *beside) Replay(ctx context.Context, g device.Graph, n int) error {
+	time.Sleep(time.Duration(n) * time.Microsecond)
+	return b.Device.Replay(ctx, g, n)
 }
 
-func newMeeting(n int) *meeting {
-	m := &meeting{all: make(chan struct{})}
-	m.missing.Add(n)
-	go func() {
-		m.missing.Wait()
-		close(m.all)
-	}()
-	return m
-}
-
-// waits is how long one who waits for something that is bound to come does so.
-const waits = 30 * time.Second
+// waits is how long, in a bubble, one who waits for something that is bound to come does so.
+const waits = time.Minute
 
 var errAlone = errors.New("the others do not come")
-
-// come returns when all have come.
-func (m *meeting) come() error {
-	m.missing.Done()
-	return m.wait()
-}
-
-func (m *meeting) wait() error {
-	select {
-	case <-m.all:
-		return nil
-	case <-time.After(waits):
-		return errAlone
-	}
-}
 
 // shaped are models of which every one has kernels of its own.
 func shaped(i int) nn.Config {
@@ -107,149 +79,180 @@ func folds() nn.Config {
 }
 
 // askGradient asks for a gradient of a model.
-func askGradient(t *testing.T, build nn.NewBackend, c nn.Config) error {
+func askGradient(ctx context.Context, t *testing.T, build nn.NewBackend, c nn.Config) error {
 	t.Helper()
 	b, err := build(newModel(t, c, 1))
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, err = b.Gradient(context.Background(), draw(c, 1, 3, 1)[0])
+	_, err = b.Gradient(ctx, draw(c, 1, 3, 1)[0])
 	return err
 }
 
 // Of kernels that are wanted at once the device compiles the first, and those of the other
 // models are compiled beside that, all at the same time, and only loaded then.
 func TestKernelsAreCompiledSideBySide(t *testing.T) {
-	const models = 5
-	d, m := newBeside(), newMeeting(models)
-	d.onCompile = func(context.Context) error { return m.come() }
-	d.onLoad = func(ahead bool) error {
-		if ahead {
+	synctest.Test(t, func(t *testing.T) {
+		const models = 5
+		d := newBeside()
+		var missing sync.WaitGroup // without an end if one waits for another
+		missing.Add(models)
+		d.onCompile = func(context.Context) error {
+			missing.Done()
+			missing.Wait()
 			return nil
 		}
-		return m.come()
-	}
-	build := cuda.On(device.Share(d))
-	var g sync.WaitGroup
-	for i := range models {
-		g.Go(func() {
-			if err := askGradient(t, build, shaped(i)); err != nil {
-				t.Error(err)
+		d.onLoad = func(ahead bool) error {
+			if ahead {
+				return nil
 			}
-		})
-	}
-	g.Wait()
-	if d.count != [2]int{1, models - 1} {
-		t.Errorf("%d texts are compiled as they are loaded, %d were before", d.count[0], d.count[1])
-	}
+			return d.onCompile(t.Context())
+		}
+		build := cuda.On(device.Share(d))
+		var g sync.WaitGroup
+		for i := range models {
+			g.Go(func() {
+				if err := askGradient(t.Context(), t, build, shaped(i)); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		g.Wait()
+		if d.count != [2]int{1, models - 1} {
+			t.Errorf("%d texts are compiled as they are loaded, %d were before", d.count[0],
+				d.count[1])
+		}
+	})
 }
 
 // Two models that want the same kernels wait for one compilation. If it fails the second
 // compiles them itself.
 func TestKernelsOnTheirWayAreWaitedFor(t *testing.T) {
-	errFirst := errors.New("the first compilation fails")
-	for _, fault := range []error{nil, errFirst} {
-		d, begun := newBeside(), make(chan struct{})
-		d.onLoad = func(bool) error {
-			select {
-			case <-begun:
-				return nil
-			default:
+	synctest.Test(t, func(t *testing.T) {
+		errFirst := errors.New("the first compilation fails")
+		for _, fault := range []error{nil, errFirst} {
+			d, begun := newBeside(), make(chan struct{})
+			d.onLoad = func(bool) error {
+				select {
+				case <-begun:
+					return nil
+				default:
+				}
+				close(begun)
+				time.Sleep(time.Second) // for a second to come
+				return fault
 			}
-			close(begun)
-			time.Sleep(30 * time.Millisecond) // for a second to come
-			return fault
+			build := cuda.On(device.Share(d))
+			first := make(chan error, 1)
+			go func() { first <- askGradient(t.Context(), t, build, small()) }()
+			<-begun
+			second := askGradient(t.Context(), t, build, small())
+			if err := <-first; err != fault && !errors.Is(err, fault) || second != nil {
+				t.Errorf("fault %v: the first has %v, the second %v", fault, err, second)
+			}
+			want := [2]int{1, 0}
+			if fault != nil {
+				want[0] = 2
+			}
+			if d.count != want {
+				t.Errorf("fault %v: texts were loaded %v times, want %v", fault, d.count, want)
+			}
 		}
-		build := cuda.On(device.Share(d))
-		first := make(chan error, 1)
-		go func() { first <- askGradient(t, build, small()) }()
-		<-begun
-		second := askGradient(t, build, small())
-		if err := <-first; err != fault && !errors.Is(err, fault) || second != nil {
-			t.Errorf("fault %v: the first has %v, the second %v", fault, err, second)
-		}
-		want := [2]int{1, 0}
-		if fault != nil {
-			want[0] = 2
-		}
-		if d.count != want {
-			t.Errorf("fault %v: texts were loaded %v times, want %v", fault, d.count, want)
-		}
-	}
+	})
 }
 
-// A run that is alone has its device compile all of its kernels: nothing could be done
-// meanwhile.
-func TestOneRunNeedsNoOtherCompiler(t *testing.T) {
-	d, c := newBeside(), folds()
-	cards := deck{draw(c, 1, 11, 1)[0], 5}
-	m := newModel(t, c, 1)
-	b, err := cuda.On(device.Share(d))(m)
-	if err != nil {
-		t.Fatal(err)
-	}
-	s, err := nn.Descend(t.Context(), b, m.Parameters(), nn.Descent{Feed: cards, Last: 9,
-		Optimiser: nn.NewAdamW(m.Parameters(), 0), Rate: func(int) float64 { return 0.01 }})
-	if err != nil {
-		t.Fatal(err)
-	}
-	steps(t, s, 1, 9)
-	if _, err := b.Predict(t.Context(), cards.set); err != nil {
-		t.Fatal(err)
-	}
-	finish(t, s)
-	if d.count != [2]int{2, 0} { // one for the steps, one for predictions
-		t.Errorf("texts were loaded %v times", d.count)
-	}
+// Who waits for kernels that another compiles and is told to end does not wait for these.
+func TestWhoWaitsForKernelsIsStopped(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d, done := newBeside(), make(chan error)
+		d.onLoad = func(bool) error {
+			time.Sleep(time.Hour)
+			return nil
+		}
+		build, begin := cuda.On(device.Share(d)), time.Now()
+		go func() { done <- askGradient(t.Context(), t, build, small()) }()
+		synctest.Wait()
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		err := askGradient(ctx, t, build, small())
+		if took := time.Since(begin); !errors.Is(err, context.DeadlineExceeded) ||
+			took != time.Second {
+			t.Errorf("who is to end after a second ends after %v with %v", took, err)
+		}
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+	})
 }
 
 // While kernels of one model are compiled the runs of others make steps. When these have
 // left, the device compiles itself.
 func TestRunsStepWhileKernelsAreCompiled(t *testing.T) {
-	d, ready := newBeside(), small()
-	build := cuda.OnPatient(device.Share(d), time.Hour)
-	cards := deck{draw(ready, 1, 11, 1)[0], 5}
-	_, s := descend(t, build, ready, 1, nn.Descent{Feed: cards, Last: 99})
-	next := 1
-	more := func() error {
-		made, err := s.Steps(context.Background(), next, 3)
-		next += len(made)
-		return err
-	}
-	if err := more(); err != nil {
-		t.Fatal(err)
-	}
-	compiled := 0
-	d.onCompile = func(context.Context) error {
-		compiled++
-		done := make(chan error, 1)
-		go func() { done <- more() }()
-		select {
-		case err := <-done:
+	synctest.Test(t, func(t *testing.T) {
+		d, ready := newBeside(), small()
+		build := cuda.OnPatient(device.Share(d), time.Hour)
+		cards := deck{draw(ready, 1, 11, 1)[0], 5}
+		_, s := descend(t, build, ready, 1, nn.Descent{Feed: cards, Last: 99})
+		next := 1
+		more := func() error {
+			made, err := s.Steps(context.Background(), next, 3)
+			next += len(made)
 			return err
-		case <-time.After(waits):
-			return errAlone
 		}
+		if err := more(); err != nil {
+			t.Fatal(err)
+		}
+		compiled := 0
+		d.onCompile = func(context.Context) error {
+			compiled++
+			done := make(chan error, 1)
+			go func() { done <- more() }()
+			select {
+			case err := <-done:
+				return err
+			case <-time.After(waits):
+				return errAlone
+			}
+		}
+		begun := next
+		c := shaped(7)
+		_, other := descend(t, build, c, 1,
+			nn.Descent{Feed: deck{draw(c, 1, 11, 1)[0], 5}, Last: 1})
+		steps(t, other, 1, 1)
+		finish(t, other)
+		if err := askGradient(t.Context(), t, build, shaped(8)); err != nil {
+			t.Error(err)
+		}
+		if d.count != [2]int{1, 2} || compiled != 2 || next < begun+compiled {
+			t.Errorf("%d compilations, %d steps meanwhile, texts were loaded %v times", compiled,
+				next-begun, d.count)
+		}
+		finish(t, s)
+		if err := askGradient(t.Context(), t, build, shaped(9)); err != nil {
+			t.Error(err)
+		}
+		if d.count != [2]int{2, 2} {
+			t.Errorf("after the run has left texts were loaded %v times", d.count)
+		}
+	})
+}
+
+// Runs that are there and make no steps are not held up by a device that compiles.
+func TestWhoMakesNoStepsHoldsNobodyUp(t *testing.T) {
+	d, c := newBeside(), small()
+	d.Device = &full{emulator.New(), 0}
+	build := cuda.On(device.Share(d))
+	_, s := descend(t, build, c, 1, nn.Descent{Feed: deck{draw(c, 1, 11, 1)[0], 5}, Last: 9})
+	if _, err := s.Steps(t.Context(), 1, 9); !errors.Is(err, errFull) {
+		t.Errorf("there is room for a run: %v", err)
 	}
-	begun := next
-	c := shaped(7)
-	_, other := descend(t, build, c, 1, nn.Descent{Feed: deck{draw(c, 1, 11, 1)[0], 5}, Last: 1})
-	steps(t, other, 1, 1)
-	finish(t, other)
-	if err := askGradient(t, build, shaped(8)); err != nil {
+	if err := askGradient(t.Context(), t, build, shaped(7)); err != nil {
 		t.Error(err)
 	}
-	if d.count != [2]int{1, 2} || compiled != 2 || next < begun+compiled {
-		t.Errorf("%d compilations, %d steps meanwhile, texts were loaded %v times", compiled,
-			next-begun, d.count)
+	if d.count != [2]int{2, 0} {
+		t.Errorf("texts were loaded %v times", d.count)
 	}
 	finish(t, s)
-	if err := askGradient(t, build, shaped(9)); err != nil {
-		t.Error(err)
-	}
-	if d.count != [2]int{2, 2} {
-		t.Errorf("after the run has left texts were loaded %v times", d.count)
-	}
 }
 
 // What cannot be compiled beside is compiled by the device, to the same bits.
@@ -259,7 +262,8 @@ func TestDeviceCompilesWhatOthersDoNot(t *testing.T) {
 	d, ready := newBeside(), small()
 	d.onCompile = func(context.Context) error { return errors.New("it crashes") }
 	build := cuda.On(device.Share(d))
-	_, s := descend(t, build, ready, 1, nn.Descent{Feed: deck{draw(ready, 1, 11, 1)[0], 5}, Last: 9})
+	cards := deck{draw(ready, 1, 11, 1)[0], 5}
+	_, s := descend(t, build, ready, 1, nn.Descent{Feed: cards, Last: 9})
 	steps(t, s, 1, 9)
 	if got := gradient(t, build, newModel(t, c, 1), draw(c, 1, 3, 1)[0]); !slices.Equal(got, want) {
 		t.Error("it comes to other bits")
@@ -271,131 +275,48 @@ func TestDeviceCompilesWhatOthersDoNot(t *testing.T) {
 
 // Who leaves runs whose kernels are still compiled holds nobody up that joins others.
 func TestLeavingWaitsForNobodyElse(t *testing.T) {
-	d, ready, late := newBeside(), small(), shaped(7)
-	build := cuda.OnPatient(device.Share(d), 0)
-	feed := func(c nn.Config) nn.Descent {
-		return nn.Descent{Feed: deck{draw(c, 1, 11, 1)[0], 5}, Last: 9}
-	}
-	_, first := descend(t, build, ready, 1, feed(ready))
-	steps(t, first, 1, 1)
-	compiles, free := make(chan struct{}), make(chan struct{})
-	d.onCompile = func(context.Context) error {
-		close(compiles)
-		<-free
-		return nil
-	}
-	_, slow := descend(t, build, late, 1, feed(late))
-	_, leaves := descend(t, build, late, 2, feed(late))
-	var g sync.WaitGroup
-	g.Go(func() { _, _ = slow.Steps(context.Background(), 1, 1) })
-	<-compiles
-	ctx, cancel := context.WithCancel(t.Context())
-	time.AfterFunc(10*time.Millisecond, cancel)
-	if _, err := leaves.Steps(ctx, 1, 1); !errors.Is(err, context.Canceled) {
-		t.Errorf("who gives up is told %v", err)
-	}
-	g.Go(func() { _ = leaves.Close(context.Background()) })
-	time.Sleep(20 * time.Millisecond) // for it to wait for the compiler
-	joined := make(chan struct{})
-	go func() {
-		defer close(joined)
-		_, s := descend(t, build, ready, 3, feed(ready))
-		steps(t, s, 1, 1)
-		finish(t, s)
-	}()
-	select {
-	case <-joined:
-	case <-time.After(waits):
-		t.Error("who joins others waits")
-	}
-	close(free)
-	g.Wait()
-	<-joined
-	finish(t, slow)
-	finish(t, first)
-}
-
-// using notes which kernels are loaded, and which are launched.
-type using struct {
-	device.Device
-	names    map[device.Kernel]string
-	launched map[string]bool
-}
-
-func (u *using) Load(ctx context.Context, text string, names ...string) (device.Module, error) {
-	m, err := u.Device.Load(ctx, text, names...)
-	for i, k := range m.Kernels {
-		u.names[k] = names[i]
-	}
-	return m, err
-}
-
-func (u *using) note(work []device.Launch) {
-	for _, l := range work {
-		u.launched[u.names[l.Kernel]] = true
-	}
-}
-
-func (u *using) Launch(ctx context.Context, work []device.Launch) error {
-	u.note(work)
-	return u.Device.Launch(ctx, work)
-}
-
-func (u *using) Record(ctx context.Context, work []device.Launch) (device.Graph, error) {
-	u.note(work)
-	return u.Device.Record(ctx, work)
-}
-
-// Nothing is compiled that is not launched: for predictions, gradients, losses and steps,
-// with a bound for gradients and without, of folded heads and of others.
-func TestWhatIsCompiledIsLaunched(t *testing.T) {
-	for name, c := range map[string]nn.Config{"folded": folds(), "general": small()} {
-		b := draw(c, 1, 11, 1)[0]
-		course := func(clip float64) func(m model, d device.Device, _ nn.Backend) error {
-			return func(m model, d device.Device, _ nn.Backend) error {
-				_, s := descend(t, cuda.On(d), c, 1, nn.Descent{Feed: deck{b, 5}, Last: 3, Clip: clip})
-				steps(t, s, 1, 3)
-				return s.Close(t.Context())
-			}
+	synctest.Test(t, func(t *testing.T) {
+		d, ready, late := newBeside(), small(), shaped(7)
+		build := cuda.OnPatient(device.Share(d), 0)
+		feed := func(c nn.Config) nn.Descent {
+			return nn.Descent{Feed: deck{draw(c, 1, 11, 1)[0], 5}, Last: 9}
 		}
-		all := map[string][]string{}
-		for what, do := range map[string]func(model, device.Device, nn.Backend) error{
-			"predict": func(_ model, _ device.Device, on nn.Backend) error {
-				_, err := on.Predict(t.Context(), b)
-				return err
-			},
-			"gradient": func(_ model, _ device.Device, on nn.Backend) error {
-				_, err := on.Gradient(t.Context(), b)
-				return err
-			},
-			"loss": func(_ model, _ device.Device, on nn.Backend) error {
-				_, err := on.Loss(t.Context(), b)
-				return err
-			},
-			"steps": course(0), "clipped steps": course(0.1),
-		} {
-			u := &using{emulator.New(), map[device.Kernel]string{}, map[string]bool{}}
-			m := newModel(t, c, 1)
-			on, err := cuda.On(u)(m)
-			if err == nil {
-				err = do(m, u, on)
-			}
-			if err != nil {
-				t.Fatalf("%s, %s: %v", name, what, err)
-			}
-			for _, k := range u.names {
-				if !u.launched[k] {
-					t.Errorf("%s, %s: the kernel %s is loaded for nothing", name, what, k)
-				}
-			}
-			all[what] = slices.Sorted(maps.Values(u.names))
+		_, first := descend(t, build, ready, 1, feed(ready))
+		steps(t, first, 1, 1)
+		compiles, free := make(chan struct{}), make(chan struct{})
+		d.onCompile = func(context.Context) error {
+			close(compiles)
+			<-free
+			return nil
 		}
-		if folds := regexp.MustCompile("^(fold|sequences)").MatchString(
-			strings.Join(all["steps"], " ")); folds != (name == "folded") {
-			t.Errorf("%s: steps are of %v", name, all["steps"])
+		_, slow := descend(t, build, late, 1, feed(late))
+		_, leaves := descend(t, build, late, 2, feed(late))
+		var g sync.WaitGroup
+		g.Go(func() { _, _ = slow.Steps(context.Background(), 1, 1) })
+		<-compiles
+		ctx, cancel := context.WithCancel(t.Context())
+		time.AfterFunc(time.Second, cancel)
+		if _, err := leaves.Steps(ctx, 1, 1); !errors.Is(err, context.Canceled) {
+			t.Errorf("who gives up is told %v", err)
 		}
-		if fmt.Sprint(all["steps"]) == fmt.Sprint(all["clipped steps"]) {
-			t.Errorf("%s: a clipped step has the kernels of another: %v", name, all["steps"])
+		g.Go(func() { _ = leaves.Close(context.Background()) })
+		synctest.Wait() // for the compiler
+		joined := make(chan struct{})
+		go func() {
+			defer close(joined)
+			_, s := descend(t, build, ready, 3, feed(ready))
+			steps(t, s, 1, 1)
+			finish(t, s)
+		}()
+		select {
+		case <-joined:
+		case <-time.After(waits):
+			t.Error("who joins others waits")
 		}
-	}
+		close(free)
+		g.Wait()
+		<-joined
+		finish(t, slow)
+		finish(t, first)
+	})
 }

@@ -100,3 +100,23 @@ func TestSequencesAreDealtAhead(t *testing.T) {
 		}
 	}
 }
+
+// vast is a feed of batches of so many zeros.
+type vast int
+
+func (v vast) Batch(context.Context, int) (nn.Batch[float32], error) {
+	half := make([]float32, v/2)
+	return nn.Batch[float32]{N: len(half), T: 1, X: half, Y: half}, nil
+}
+
+// A window has as many batches as there is room for, and one however large it is.
+func TestWindowsHaveRoom(t *testing.T) {
+	for numbers, want := range map[int]int{windowNumbers / 3: 3, windowNumbers + 2: 1} {
+		var got window
+		w := newWindows(emulator.New(), vast(numbers), 9)
+		if w.draw(t.Context(), &got, 1); got.steps != want || got.err != nil {
+			t.Errorf("a window of batches of %d numbers has %d, want %d: %v", numbers, got.steps,
+				want, got.err)
+		}
+	}
+}

@@ -106,8 +106,8 @@ func adam() *ptx.Kernel {
 		f.At(f.array(), i, 4), f.At(f.array(), i, 4)
 	f.ExitUnless(f.FLess(f.Load(course, 4*stopped), one))
 	step := f.At(table, f.Sub(f.LoadInt(course, 4*clock), next), 4*rates)
-	x, m, v := adamStep(f.Kernel, f.Load(gradient, 0), f.Load(theta, 0), f.Load(ms, 0), f.Load(vs, 0),
-		f.loadRates(step))
+	x, m, v := adamStep(f.Kernel, f.Load(gradient, 0), f.Load(theta, 0), f.Load(ms, 0),
+		f.Load(vs, 0), f.loadRates(step))
 	f.Store(ms, 0, m)
 	f.Store(vs, 0, v)
 	f.Store(theta, 0, x)

@@ -14,7 +14,7 @@ import (
 // Descend implements nn.Descender: steps of Adam and AdamW are made on the device, beside
 // those of other models of the shape. Other optimisers are left to the host.
 func (b *Backend) Descend(_ context.Context, d nn.Descent) (nn.Stepper, error) {
-	s := &descending{Descent: d, model: b.model, halls: b.halls}
+	s := &descending{Descent: d, backend: b}
 	switch o := d.Optimiser.(type) {
 	case *nn.Adam[float32]:
 	case *nn.AdamW[float32]:
@@ -28,11 +28,10 @@ func (b *Backend) Descend(_ context.Context, d nn.Descent) (nn.Stepper, error) {
 // descending implements nn.Stepper.
 type descending struct {
 	nn.Descent
-	model  *nn.Transformer[float32]
-	decay  float64
-	halls  *halls
-	member *member // nil before the first step
-	dealer dealer
+	backend *Backend
+	decay   float64
+	member  *member // nil before the first step
+	dealer  dealer  // as member
 }
 
 // dealer brings the sequences of steps to a device.
@@ -74,15 +73,15 @@ func (d *descending) begin(ctx context.Context, k int) error {
 	if err != nil {
 		return err
 	}
-	d.member = d.halls.join(d.model, d.Optimiser.State(), n, t)
+	d.member = d.backend.halls.join(d.backend.model, d.Optimiser.State(), n, t)
 	return nil
 }
 
 // take brings the set to the device, if batches are of one for which there is room, and
 // returns N and T.
 func (d *descending) take(ctx context.Context, k int) (n, t int, err error) {
-	on := d.halls.device
-	if deck, ok := d.Feed.(nn.Deck); ok && d.dealer == nil {
+	on := d.backend.halls.device
+	if deck, ok := d.Feed.(nn.Deck); ok {
 		all, err := deck.All(ctx)
 		if err != nil {
 			return 0, 0, err
@@ -104,12 +103,15 @@ func (d *descending) take(ctx context.Context, k int) (n, t int, err error) {
 		return n, t, err
 	}
 	w := newWindows(on, d.Feed, d.Last)
-	d.dealer = w
 	first, err := w.first(ctx, k)
 	if err == nil {
 		err = d.fits(first)
 	}
-	return first.N, first.T, err
+	if err != nil {
+		return 0, 0, errors.Join(err, w.close(context.WithoutCancel(ctx)))
+	}
+	d.dealer = w
+	return first.N, first.T, nil
 }
 
 // drawn has the device draw the batches, if there are kernels for their law, and returns N
@@ -135,8 +137,9 @@ func (d *descending) drawn(ctx context.Context, k int) (n, t int, err error) {
 	if err != nil {
 		return 0, 0, err
 	}
-	w := newDraws(d.halls.device, p, feed, d.Last)
-	if err = w.load(ctx, d.halls.compiler, d.halls.others(d.model)); err == nil {
+	h := d.backend.halls
+	w := newDraws(h.device, p, feed, d.Last)
+	if err = w.load(ctx, h.compiler, h.others(d.backend.model)); err == nil {
 		err = w.check(ctx, k, first)
 	}
 	switch {
@@ -157,11 +160,11 @@ func (d *descending) fits(b nn.Batch[float32]) error {
 	if b.Y == nil {
 		return errNoTargets
 	}
-	return b.Check(d.model.Config())
+	return b.Check(d.backend.model.Config())
 }
 
-// name says what is not finite in a step, by the reference, whose rounding is another: if
-// there all is finite, it is the gradient here that isn't.
+// name says what is not finite in a step: of the reference, or of the device, which makes the
+// gradient again, if that is in its order of summation alone.
 func (d *descending) name(ctx context.Context, k int) error {
 	if err := d.Sync(ctx); err != nil {
 		return err
@@ -170,10 +173,15 @@ func (d *descending) name(ctx context.Context, k int) error {
 	if err != nil {
 		return err
 	}
-	if _, err := d.model.Gradient(ctx, b); err != nil {
+	if _, err := d.backend.model.Gradient(ctx, b); err != nil {
 		return err
 	}
-	return nn.NonFiniteError{Tensor: "loss"}
+	_, err = d.backend.Gradient(ctx, b)
+	var named nn.NonFiniteError
+	if errors.As(err, &named) {
+		return err
+	}
+	return errors.Join(nn.NonFiniteError{Tensor: "loss"}, err)
 }
 
 // Sync implements nn.Stepper.
@@ -188,7 +196,7 @@ func (d *descending) Sync(ctx context.Context) error {
 func (d *descending) Close(ctx context.Context) error {
 	var err error
 	if d.member != nil {
-		err = d.halls.leave(ctx, d.member)
+		err = d.backend.halls.leave(ctx, d.member)
 		d.member = nil
 	}
 	if d.dealer != nil {

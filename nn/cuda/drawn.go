@@ -124,7 +124,7 @@ func (w *draws) move(ctx context.Context, k int) error {
 		window, w.next = <-w.next, nil
 	}
 	if window.first != k {
-		window.first, window.steps = k, max(1, min(w.most, w.last-k+1))
+		window.first, window.steps = k, min(w.most, w.last-k+1)
 		window.data = w.keys(k, window.steps)
 	}
 	w.steps = 0

@@ -34,6 +34,7 @@ type amiss struct {
 	text   func(string) (string, error) // of kernels that are loaded
 	launch error                        // of the first launch, which draws
 	flip   int                          // bytes of a read, the first of which has another last bit
+	blind  int                          // bytes of a read, the first of which fails
 }
 
 func (a *amiss) Load(ctx context.Context, text string, names ...string) (device.Module, error) {
@@ -56,6 +57,9 @@ func (a *amiss) Launch(ctx context.Context, work []device.Launch) error {
 
 func (a *amiss) Read(ctx context.Context, data []byte, p device.Pointer) error {
 	err := a.Device.Read(ctx, data, p)
+	if len(data) == a.blind {
+		a.blind, err = 0, errFailed
+	}
 	if len(data) == a.flip {
 		a.flip, data[len(data)-4] = 0, data[len(data)-4]^1
 	}
@@ -92,7 +96,10 @@ func TestHostDrawsWhatADeviceCannot(t *testing.T) {
 			head, tokens, _ := strings.Cut(s, "entry tokens")
 			return head + "entry tokens" + strings.Replace(tokens, "setp.ge", "setp.lt", 1), nil
 		}}, drawn: every, said: "draws other bits"},
-		"a target": {amiss: amiss{flip: 4 * 18 * c.Length * 2}, drawn: every, said: "draws other bits"},
+		"a target": {amiss: amiss{flip: 4 * 18 * c.Length * 2}, drawn: every,
+			said: "draws other bits"},
+		"reading tokens": {amiss: amiss{blind: 4 * 18 * c.Length * 6}, drawn: every,
+			said: errFailed.Error()},
 		"the compiler": {amiss: amiss{text: func(string) (string, error) { return "", broken }},
 			drawn: every, said: broken.Error()},
 		"the launch": {amiss: amiss{launch: errFailed}, drawn: every, said: errFailed.Error()},
@@ -128,4 +135,38 @@ func TestHostDrawsWhatADeviceCannot(t *testing.T) {
 			}
 		})
 	}
+}
+
+// Steps are on their own sequences whatever steps are made, also where the device has drawn
+// others ahead: those that the host draws.
+func TestStepsSkipWhatIsDrawn(t *testing.T) {
+	c := small()
+	by := drawing(ar.New(ar.Haar, 2), ar.Augmented, 18, c.Length)
+	c.Width, c.Embed, c.Coords = 6, 6, 2
+	d := nn.Descent{Feed: &sampler{t: t, by: by}, Last: 9}
+	_, host := descend(t, onlyGradients(cuda.On(emulator.New())), c, 1, d)
+	_, own := descend(t, cuda.On(&little{Device: emulator.New(), memory: 1}), c, 1, d)
+	for _, k := range []int{2, 3, 7, 4} {
+		if got, want := steps(t, own, k, k), steps(t, host, k, k); !slices.Equal(got, want) {
+			t.Errorf("step %d has the loss %v, want %v", k, got, want)
+		}
+	}
+	finish(t, own)
+}
+
+// Who is told to end while a device draws is told no more than that, and leaves nothing.
+func TestDrawingIsStopped(t *testing.T) {
+	c := small()
+	by := drawing(ar.New(ar.Haar, 2), ar.Augmented, 18, c.Length)
+	c.Width, c.Embed, c.Coords = 6, 6, 2
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	d := &tally{Device: ending{emulator.New(), cancel}}
+	_, s := descend(t, cuda.On(d), c, 1, nn.Descent{Feed: &sampler{t: t, by: by}, Last: 9,
+		Notice: func(why error) { t.Errorf("it is said that %v", why) }})
+	if _, err := s.Steps(ctx, 1, 1); !errors.Is(err, context.Canceled) {
+		t.Errorf("it ends with %v", err)
+	}
+	d.empty(t, "a drawing that was stopped")
+	finish(t, s)
 }

@@ -165,7 +165,7 @@ func TestMoreIsNotDrawn(t *testing.T) {
 	noisy, large := ar.New(ar.Haar, 2), ar.New(ar.Haar, 12)
 	noisy.Sigma = 0.1
 	for _, law := range []ar.Process{noisy, large, ar.New(ar.Rotation, 2)} {
-		_, err := cuda.Draw(context.Background(), emulator.New(), drawing(law, ar.Plain, 1, 1), 1, 1)
+		_, err := cuda.Draw(t.Context(), emulator.New(), drawing(law, ar.Plain, 1, 1), 1, 1)
 		if !errors.Is(err, errors.ErrUnsupported) {
 			t.Errorf("%+v: %v", law, err)
 		}

@@ -186,8 +186,8 @@ func (t taking) tail(mode ptx.U32, u ptx.F64) {
 	})
 	t.If(t.Equal(mode, ptx.Int(takeDepth)), func() {
 		over := t.LessWide(t.PlusWide(exponential, exponential), t.TimesWide(t.value, t.value))
-		t.CopyWideTo(t.value, t.ChooseWide(t.positive(t.place), t.PlusWide(t.value, ptx.Double(tail)),
-			t.MinusWide(ptx.Double(-tail), t.value)))
+		t.CopyWideTo(t.value, t.ChooseWide(t.positive(t.place),
+			t.PlusWide(t.value, ptx.Double(tail)), t.MinusWide(ptx.Double(-tail), t.value)))
 		t.SetTo(t.done, t.Pick(over, ptx.Int(0), next))
 		t.SetTo(t.mode, ptx.Int(takeFar)) // if it is none
 	})

@@ -119,8 +119,8 @@ func (b *blocks) verdict(flags ptx.U64, count int) ptx.Pred {
 	sum := b.Copy(zero)
 	for first := 0; first < count; first += foldThreads {
 		i := b.Add(b.thread, ptx.Int(first))
-		flag := b.Load(b.At(flags, b.Min(i, ptx.Int(count-1)), 4), 0)
-		b.PlusTo(sum, b.Choose(b.Less(i, ptx.Int(count)), flag, zero))
+		// The last again changes nothing: flags are 0 or no number.
+		b.PlusTo(sum, b.Load(b.At(flags, b.Min(i, ptx.Int(count-1)), 4), 0))
 	}
 	sum = b.allWarps(sum)
 	return b.FLess(b.Times(sum, sum), one) // false of what is no number

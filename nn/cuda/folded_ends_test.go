@@ -104,7 +104,7 @@ func TestUnfoldedGradientsAreThoseOfAFunctionOfTheFoldedWeights(t *testing.T) {
 		}
 		got := r.get(t, 1, r.plan.gradient)
 		closeTo(t, fmt.Sprint(c, ": gradient"), got, want, 2e-5)
-		if steps, broken, err := r.fate(context.Background(), 1); steps != 1 || broken || err != nil {
+		if steps, broken, err := r.fate(t.Context(), 1); steps != 1 || broken || err != nil {
 			t.Errorf("%s: after a gradient the clock is %d, stopped %t, %v", c, steps, broken, err)
 		}
 	}
@@ -149,7 +149,8 @@ func TestStepsOfFoldedWeightsAreAdams(t *testing.T) {
 			}
 			losses := r.losses(t, 0, step+1)
 			if math.Abs(losses[step]-sum) > 1e-12*math.Abs(sum) {
-				t.Errorf("%s: the errors of step %d add up to %g, not %g", c, step, losses[step], sum)
+				t.Errorf("%s: the errors of step %d add up to %g, not %g", c, step, losses[step],
+					sum)
 			}
 		}
 		if steps, broken, _ := r.fate(context.Background(), 0); steps != 3 || broken {

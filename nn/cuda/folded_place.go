@@ -91,7 +91,8 @@ func (f *folding) positions(d band, layer, h, some ptx.U32) {
 		for first := 0; first < rows; first += placeRows {
 			var tokens []ptx.U32
 			for r := first; r < min(rows, first+placeRows); r++ {
-				tokens = append(tokens, f.along(f.Add(some, ptx.Int(splits*warps*r)), f.warp, splits))
+				tokens = append(tokens, f.along(f.Add(some, ptx.Int(splits*warps*r)), f.warp,
+					splits))
 			}
 			f.softmax(d, layer, h, head, tokens, q, keys)
 		}
@@ -186,7 +187,8 @@ func (f *folding) softmax(d band, layer, h, head ptx.U32, tokens []ptx.U32, q pt
 			f.If(f.Both(f.seen(i, c), f.Less(i, ptx.Int(f.t))), func() {
 				j := f.Add(f.lane, ptx.Int(32*c))
 				p := f.Times(e, scales[r])
-				f.Store(f.At(f.placed.packed, f.Add(packed, f.packing.at(f.Kernel, h, i, j)), 4), 0, p)
+				index := f.Add(packed, f.packing.at(f.Kernel, h, i, j))
+				f.Store(f.At(f.placed.packed, index, 4), 0, p)
 				at := f.along(j, f.cell(i, head, f.t, i, 0), f.t)
 				f.Store(f.At(f.placed.plain, at, 4), 0, p)
 			})

@@ -56,8 +56,9 @@ func (f *unfolding) unplace(d band, s side, layer, h ptx.U32) unplaced {
 	if s == keySide {
 		others = f.placed.q
 	}
-	p := unplaced{side: s, ds: f.room(4 * f.tokens() * f.dsRow()), other: f.room(4 * f.tokens() * row),
-		back: f.room(4 * f.tokens() * row), slot: f.along(ptx.Int(int(s)), head, 2)}
+	p := unplaced{side: s, ds: f.room(4 * f.tokens() * f.dsRow()),
+		other: f.room(4 * f.tokens() * row), back: f.room(4 * f.tokens() * row),
+		slot: f.along(ptx.Int(int(s)), head, 2)}
 	p.pos = f.positionVectors(f.blocks, f.theta, f.tokens(), padded(embed+1))
 	p.own = f.rows(f.blocks, f.theta, d, own, layer, h, padded(embed+1))
 	fill(f.blocks, f.tokens()*row/4, func(i ptx.U32) (v [4]ptx.F32) {
@@ -96,7 +97,8 @@ func (f *unfolding) softmaxBack(d band, layer, h, head ptx.U32, to unplaced, tok
 			j := f.Min(lane, i)
 			seen := f.Both(f.AtLeast(token, lane), f.Less(token, ptx.Int(f.t)))
 			at := f.Add(packed, f.packing.at(f.Kernel, h, i, j))
-			p[r] = append(p[r], f.Choose(seen, f.Load(f.At(f.placed.plain, f.Add(plain, j), 4), 0), zero))
+			p[r] = append(p[r], f.Choose(seen,
+				f.Load(f.At(f.placed.plain, f.Add(plain, j), 4), 0), zero))
 			dp[r] = append(dp[r], f.Choose(seen, f.Load(f.At(f.placed.dp, at, 4), 0), zero))
 		}
 	}
@@ -145,7 +147,8 @@ func (p unplaced) weight(f *unfolding, o, i ptx.U32) ptx.F32 {
 		back := f.cell(p.back, t, 4*padded(embed), o, 4)
 		pos := f.cell(p.pos, t, 4*padded(embed+1), i, 4)
 		for n := range 4 {
-			f.FmaTo(sum, f.LoadShared(back, 4*padded(embed)*n), f.LoadShared(pos, 4*padded(embed+1)*n))
+			f.FmaTo(sum, f.LoadShared(back, 4*padded(embed)*n),
+				f.LoadShared(pos, 4*padded(embed+1)*n))
 		}
 	})
 	return sum

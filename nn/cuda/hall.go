@@ -34,24 +34,6 @@ type hall struct {
 	seated  []*member     // by runs of the trainer, nil of those who left
 }
 
-// member is a run that makes steps in a hall.
-type member struct {
-	hall  *hall
-	model *nn.Transformer[float32]
-	state []nn.Tensor[float32]
-	// Of hall.mu:
-	asked *Course
-	done  chan answer // of asked
-	away  bool        // the others do not wait for it
-}
-
-// answer is what came of a course.
-type answer struct {
-	losses []float64
-	steps  int // that were to be made
-	err    error
-}
-
 const (
 	// patience is how long those who have asked wait for the others.
 	patience = 200 * time.Millisecond
@@ -68,7 +50,7 @@ const (
 func newHall(h *halls, k kind, m *nn.Transformer[float32]) *hall {
 	bytes := newPlan(m, k.n, k.t, longest, busyWarps, true).bytes
 	fit := int(memoryShare * float64(h.device.Properties().Memory) / float64(bytes))
-	return &hall{kind: k, halls: h, seats: min(max(1, fit), most), pace: 1,
+	return &hall{kind: k, halls: h, seats: min(fit, most), pace: 1,
 		turn: make(chan struct{}, 1)}
 }
 
@@ -122,61 +104,12 @@ func (h *hall) clear(ctx context.Context, m *member, empty bool) (err error) {
 	return err
 }
 
-// room is how many steps there is a use of asking for.
-func (m *member) room() int {
-	m.hall.mu.Lock()
-	defer m.hall.mu.Unlock()
-	return m.hall.pace
-}
-
-// steps makes steps of a course, as many as the others make too.
-func (m *member) steps(ctx context.Context, c Course) answer {
-	h, done := m.hall, make(chan answer, 1)
-	h.mu.Lock()
-	m.asked, m.done, m.away = &c, done, false
-	h.meet()
-	h.mu.Unlock()
-	select {
-	case a := <-done:
-		return a
-	case <-ctx.Done():
-	}
-	if h.withdraw(m) {
-		return answer{err: context.Cause(ctx)}
-	}
-	return <-done // what has begun is ended, in a moment
-}
-
-// withdraw takes back what a member has asked, unless that has begun.
-func (h *hall) withdraw(m *member) bool {
+// present are the members, or the error after which nothing is known of the runs. Who leaves
+// has gone when it has held the trainer: who holds it may use what present returns.
+func (h *hall) present() ([]*member, error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if m.asked == nil {
-		return false
-	}
-	m.asked, m.away = nil, true
-	h.meet()
-	return true
-}
-
-// fetch sets model and state to what the steps have made of them.
-func (m *member) fetch(ctx context.Context) error {
-	h := m.hall
-	defer h.hold()()
-	if err := h.broken(); err != nil {
-		return err
-	}
-	if i := slices.Index(h.seated, m); i >= 0 {
-		return h.trainer.Fetch(ctx, i, m.state)
-	}
-	return nil // there were no steps
-}
-
-// broken is the error after which nothing is known of the runs.
-func (h *hall) broken() error {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	return h.err
+	return slices.Clone(h.members), h.err
 }
 
 // meet begins a course if nobody is waited for. Its caller holds mu.
@@ -221,7 +154,6 @@ func (h *hall) begin(asking []*member) {
 		h.timer = nil
 	}
 	h.busy = true
-	members := slices.Clone(h.members)
 	courses, answers := make([]Course, len(asking)), make([]chan answer, len(asking))
 	steps := h.pace
 	for _, m := range asking {
@@ -233,7 +165,7 @@ func (h *hall) begin(asking []*member) {
 		m.asked = nil
 	}
 	go func() {
-		made, took, err := h.course(members, asking, courses)
+		made, took, err := h.course(asking, courses)
 		h.mu.Lock()
 		defer h.mu.Unlock()
 		h.busy = false
@@ -267,10 +199,10 @@ func paceAfter(steps, pace int, took time.Duration) int {
 // course makes steps of some members, and says how long they took by themselves. Members for
 // whom the device has no memory are told so, and the others go on. After an error of its own
 // nothing is known of any.
-func (h *hall) course(members, asking []*member, courses []Course) ([]answer, time.Duration,
-	error) {
+func (h *hall) course(asking []*member, courses []Course) ([]answer, time.Duration, error) {
 	defer h.hold()()
-	if err := h.broken(); err != nil {
+	members, err := h.present()
+	if err != nil {
 		return nil, 0, err
 	}
 	ctx := context.Background() // nobody's own: those who wait are done at other times

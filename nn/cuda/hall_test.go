@@ -3,8 +3,7 @@ package cuda_test
 import (
 	"context"
 	"errors"
-	"strings"
-	"sync/atomic"
+	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -14,6 +13,87 @@ import (
 	"icar/nn/cuda/device"
 	"icar/nn/cuda/emulator"
 )
+
+// counting counts the steps that a device replays, and in how many runs.
+type counting struct {
+	device.Device
+	took  time.Duration // by a step
+	runs  map[device.Graph]int
+	steps []int // by the number of runs
+}
+
+func newCounting() *counting {
+	return &counting{Device: emulator.New(), runs: map[device.Graph]int{}, steps: make([]int, 4)}
+}
+
+func (c *counting) Record(ctx context.Context, work []device.Launch) (device.Graph, error) {
+	g, err := c.Device.Record(ctx, work)
+	c.runs[g] = work[0].Grid[2]
+	return g, err
+}
+
+func (c *counting) Replay(ctx context.Context, g device.Graph, n int) error {
+	c.steps[c.runs[g]] += n
+	time.Sleep(time.Duration(n) * c.took)
+	return c.Device.Replay(ctx, g, n)
+}
+
+// Runs of a hall wait for each other: all steps that they have in common are made side by
+// side, those that one has alone are made alone, and a run that comes later, or goes, changes
+// no bits of the others.
+func TestRunsMeet(t *testing.T) {
+	c := small()
+	cards := deck{draw(c, 1, 11, 1)[0], 5}
+	last := []int{30, 25, 30}
+	models := make([]model, 3)
+	synctest.Test(t, func(t *testing.T) {
+		d := newCounting()
+		d.took = 5 * time.Millisecond
+		build := cuda.OnPatient(device.Share(d), time.Hour)
+		steppers := make([]nn.Stepper, 3)
+		for i := range models {
+			models[i], steppers[i] = descend(t, build, c, uint64(i),
+				nn.Descent{Feed: cards, Last: last[i], Clip: float64(i)})
+		}
+		// The first has made two steps before the others come, and these wait for it.
+		steps(t, steppers[0], 1, 2)
+		begin, gone := time.Now(), make(chan bool)
+		for _, i := range []int{1, 2, 0} {
+			go func() {
+				defer func() { gone <- true }()
+				first := 1
+				if i == 0 {
+					first = 3
+				}
+				steps(t, steppers[i], first, last[i])
+				finish(t, steppers[i])
+			}()
+			synctest.Wait()
+		}
+		for range 3 {
+			<-gone
+		}
+		// The second is done after 25 steps, of which the first has made 27. So they make three
+		// without it, and the third makes two alone. Nobody waits for who has gone.
+		if want := []int{1: 2 + 2, 3: 25 + 3}; !slices.Equal(d.steps, want) {
+			t.Errorf("steps by the number of runs: %v, want %v", d.steps, want)
+		}
+		if took := time.Since(begin); took != 30*d.took {
+			t.Errorf("30 steps of %v took %v", d.took, took)
+		}
+	})
+	alone := cuda.On(emulator.New())
+	for i, m := range models {
+		want, s := descend(t, alone, c, uint64(i), nn.Descent{Feed: cards, Last: last[i],
+			Clip: float64(i)})
+		steps(t, s, 1, last[i])
+		finish(t, s)
+		if !slices.Equal(bits(nn.Tensors(m.Parameters())...),
+			bits(nn.Tensors(want.Parameters())...)) {
+			t.Errorf("run %d has other bits beside others", i)
+		}
+	}
+}
 
 // pair are two runs of a hall whose steps take a known time, which a test spends in a bubble.
 func pair(t *testing.T, d device.Device, patience time.Duration) (first, second nn.Stepper) {
@@ -131,154 +211,51 @@ func TestWaitThatWasTakenBack(t *testing.T) {
 	})
 }
 
-// tight is a device that says that it has hardly any memory.
-type tight struct{ *tally }
-
-func (d tight) Properties() device.Properties {
-	p := d.tally.Properties()
-	p.Memory = 1
-	return p
-}
-
-// Where the memory has room for one run, another is not beside it, nor is a set kept there.
-func TestLittleMemory(t *testing.T) {
+// Who waits for others and is told to end ends at once, and the others go on.
+func TestWaitingRunIsStopped(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		d := tight{&tally{Device: emulator.New()}}
-		first, second := pair(t, d, time.Hour)
-		begin := time.Now()
-		steps(t, first, 1, 2)
-		steps(t, second, 1, 2)
-		if took := time.Since(begin); took > 0 {
-			t.Errorf("runs that are not side by side wait %v for each other", took)
+		c := small()
+		build := cuda.OnPatient(device.Share(emulator.New()), time.Hour)
+		cards := deck{draw(c, 1, 11, 1)[0], 5}
+		_, first := descend(t, build, c, 1, nn.Descent{Feed: cards, Last: 1 << 20})
+		_, second := descend(t, build, c, 2, nn.Descent{Feed: cards, Last: 9})
+		begin, cause := time.Now(), errors.New("enough")
+		steps(t, first, 1, 1)
+		ctx, cancel := context.WithCancelCause(context.Background())
+		made := 1
+		go func() {
+			for {
+				if _, err := first.Steps(ctx, made+1, 1); err != nil {
+					if !errors.Is(err, cause) {
+						t.Errorf("who waits ends with %v", err)
+					}
+					return
+				}
+				made++
+			}
+		}()
+		steps(t, second, 1, 1)
+		synctest.Wait() // the first waits for the second
+		if cancel(cause); made == 1 {
+			t.Error("the first has made no step beside the second")
 		}
-		if c := small(); d.sent[4*11*c.Length*c.Width] > 0 {
-			t.Error("the set is sent, for which there is no room")
+		synctest.Wait()
+		steps(t, second, 2, 3) // nobody is waited for any more
+		if waited := time.Since(begin); waited > 0 {
+			t.Errorf("who has ended is waited for: %v", waited)
 		}
-		finish(t, first)
-		finish(t, second)
-		d.empty(t, "two runs")
 	})
 }
 
-// A run whose weights cannot be brought to where it would be beside another takes down both,
-// and gives back what was made for that.
-func TestRunCannotBeMoved(t *testing.T) {
-	d := &tally{Device: emulator.New()}
-	first, second := pair(t, d, 0)
-	steps(t, first, 1, 1)
-	d.blind = true
-	if _, err := second.Steps(context.Background(), 1, 1); !errors.Is(err, errFailed) {
-		t.Errorf("who comes is told %v", err)
-	}
-	if err := errors.Join(first.Close(context.Background()),
-		second.Close(context.Background())); err != nil {
-		t.Error(err)
-	}
-	d.empty(t, "a move that failed")
-}
-
-// odd has batches that another feed has, but for one.
-type odd struct {
-	nn.Feed
-	at  int
-	odd batch
-}
-
-func (o odd) Batch(ctx context.Context, k int) (batch, error) {
-	if k == o.at {
-		return o.odd, nil
-	}
-	return o.Feed.Batch(ctx, k)
-}
-
-// Batches that are not as large as the first, have no targets or are not those of the model
-// are refused at their step, whether they are drawn or of a set.
-func TestBatchesThatAreRefused(t *testing.T) {
-	c := small()
-	good := drawn{deck{draw(c, 1, 11, 1)[0], 5}, 9}
-	all := draw(c, 1, 6, 1)[0]
-	blind, short := all, all
-	blind.Y, short.X = nil, all.X[1:]
-	for name, test := range map[string]struct {
-		feed nn.Feed
-		k    int
-		want string
-	}{
-		"one more sequence": {odd{good, 3, all}, 3, "a batch is 5"},
-		"no targets":        {odd{good, 1, blind}, 1, "no targets"},
-		"a number less":     {odd{good, 1, short}, 1, "tokens"},
-		"a blind set":       {deck{blind, 5}, 1, "no targets"},
-		"a short set":       {deck{short, 5}, 1, "tokens"},
-	} {
-		d := &tally{Device: emulator.New()}
-		_, s := descend(t, cuda.On(d), c, 1, nn.Descent{Feed: test.feed, Last: 9})
-		if test.k > 1 {
-			steps(t, s, 1, test.k-1)
-		}
-		if _, err := s.Steps(context.Background(), test.k, 1); err == nil ||
-			!strings.Contains(err.Error(), test.want) {
-			t.Errorf("%s: %v, want %q", name, err, test.want)
-		}
-		if err := s.Close(context.Background()); err != nil {
-			t.Error(err)
-		}
-		d.empty(t, name)
-	}
-}
-
-// late is a feed whose batches take a second from some step on.
-type late struct {
-	nn.Feed
-	from   int
-	inside *atomic.Int32
-}
-
-func (l late) Batch(ctx context.Context, k int) (batch, error) {
-	if k < l.from {
-		return l.Feed.Batch(ctx, k)
-	}
-	l.inside.Add(1)
-	defer l.inside.Add(-1)
-	select {
-	case <-time.After(time.Second):
-		return l.Feed.Batch(ctx, k)
-	case <-ctx.Done():
-		time.Sleep(time.Second) // until it looks
-		return batch{}, context.Cause(ctx)
-	}
-}
-
-// What is drawn ahead is drawn for later steps, whose context is another; who closes a stepper
-// may use its feed.
-func TestDrawnAhead(t *testing.T) {
+// A run that is slow is waited for no longer than patience says.
+func TestSlowRunIsLeftBehind(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := small()
-		const window = 1024 // steps
-		var inside atomic.Int32
-		feed := late{drawn{deck{draw(c, 1, 11, 1)[0], 2}, 1 << 20}, window + 1, &inside}
-		_, s := descend(t, cuda.On(emulator.New()), c, 1, nn.Descent{Feed: feed, Last: window + 2})
-		ctx, cancel := context.WithCancel(t.Context())
-		if _, err := s.Steps(ctx, 1, 1); err != nil {
-			t.Fatal(err)
-		}
-		synctest.Wait()
-		if inside.Load() != 1 {
-			t.Error("nothing is drawn ahead")
-		}
-		cancel()
-		if _, err := s.Steps(t.Context(), window+1, 1); err != nil {
-			t.Errorf("what was drawn ahead ended with the first step: %v", err)
-		}
-		_, other := descend(t, cuda.On(emulator.New()), c, 1, nn.Descent{Feed: feed, Last: 1 << 20})
-		if _, err := other.Steps(t.Context(), 1, 1); err != nil {
-			t.Fatal(err)
-		}
-		synctest.Wait()
-		if err := errors.Join(s.Close(t.Context()), other.Close(t.Context())); err != nil {
-			t.Error(err)
-		}
-		if inside.Load() != 0 {
-			t.Error("the feed of a stepper that is closed is in use")
-		}
+		build := cuda.OnPatient(device.Share(emulator.New()), time.Millisecond)
+		cards := deck{draw(c, 1, 11, 1)[0], 5}
+		_, slow := descend(t, build, c, 1, nn.Descent{Feed: cards, Last: 9})
+		_, fast := descend(t, build, c, 2, nn.Descent{Feed: cards, Last: 9})
+		steps(t, slow, 1, 1)
+		steps(t, fast, 1, 9) // without an end if it waited
 	})
 }

@@ -41,7 +41,7 @@ func (p *plan) newPairTensors(weights, deltas, positions span) pairTensors {
 	e := newPairEnds(p.config, p.t)
 	n := up(p.n, piece) * piece
 	s := e.newPairSlots(n, p.t)
-	columns := turnedTiling().width()
+	columns, height := turnedTiling().width(), headTiling().height()
 	places, outs, pairs := e.places(p.t), p.t*e.outs(), pairsOf(p.t)
 	return pairTensors{pairEnds: e, n: n, t: p.t, slots: s,
 		monomials:       p.zeros(n * places),
@@ -56,7 +56,7 @@ func (p *plan) newPairTensors(weights, deltas, positions span) pairTensors {
 		gradients:       p.numbers(s.gradients * pairs * e.numbers()),
 		total:           p.zeros((pairs+depth)*e.numbers() + piece),
 		dbase:           p.numbers(e.rows()),
-		turnedPositions: p.numbers(up(pairs, headTiling().height()) * headTiling().height() * e.held()),
+		turnedPositions: p.numbers(up(pairs, height) * height * e.held()),
 		turnedTotal:     p.zeros(up(pairs, piece) * piece * e.lined()),
 		dHeads:          p.numbers(s.slopes * e.heads * e.numbers()),
 		dHeadSums:       p.numbers(e.heads * e.numbers()),

@@ -199,7 +199,8 @@ func TestPairsAreWhereHeadsAreMany(t *testing.T) {
 		t.Error("64 heads of one layer are not pairs")
 	}
 	for what, change := range map[string]func(c *nn.Config){
-		"8 heads": func(c *nn.Config) { c.Heads = 8 }, "2 layers": func(c *nn.Config) { c.Depth = 2 },
+		"8 heads":       func(c *nn.Config) { c.Heads = 8 },
+		"2 layers":      func(c *nn.Config) { c.Depth = 2 },
 		"a softmax":     func(c *nn.Config) { c.Attention = nn.SoftmaxAttention },
 		"no position":   func(c *nn.Config) { c.Position = nn.NoPosition },
 		"an MLP":        func(c *nn.Config) { c.MLP = 4 },

@@ -113,7 +113,7 @@ func pairCases() []pairCase {
 		return pairCase{pairs{heads, d, e, e*(e+1)/2 - 1}, n, t}
 	}
 	return []pairCase{shape(44, 5, 6, 130, 13), shape(41, 4, 3, 40, 7), shape(64, 3, 5, 128, 4),
-		shape(40, 3, 7, 3, 2)}
+		shape(40, 3, 7, 3, 2), shape(40, 10, 6, 128, 16)}
 }
 
 func (c pairCase) String() string {

@@ -96,8 +96,8 @@ func TestReLUsThatFlip(t *testing.T) {
 		for _, of := range off {
 			slices.Sort(of)
 			if of[len(of)/2] > usual || c.Activation == nn.GELU && of[len(of)-1] > most {
-				t.Errorf("%q: errors %.2g, want a median below %g, and a GELU's below %g", c.Activation,
-					of, usual, most)
+				t.Errorf("%q: errors %.2g, want a median below %g, and a GELU's below %g",
+					c.Activation, of, usual, most)
 			}
 		}
 	}

@@ -254,9 +254,9 @@ func (r *runs) output(ctx context.Context, run int) ([]float32, error) {
 	return out, nil
 }
 
-// finite returns whether all of v is.
-func finite(v []float32) bool {
-	return !slices.ContainsFunc(v, func(x float32) bool { return x-x != 0 })
+// notFinite returns the index of the first infinity or NaN of v, or -1.
+func notFinite(v []float32) int {
+	return slices.IndexFunc(v, func(x float32) bool { return x-x != 0 })
 }
 
 // release gives the memory back to the device.

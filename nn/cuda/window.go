@@ -3,6 +3,7 @@ package cuda
 // Shapes: N batch, T time, c width, C coords, W steps of a window.
 
 import (
+	"cmp"
 	"context"
 	"errors"
 
@@ -20,7 +21,7 @@ type windows struct {
 	feed   nn.Feed
 	last   int // step
 	set    Set
-	now    *window // that is on the device, nil at first
+	now    *window // that is on the device, or nil
 	next   *window // that is being drawn, nil if none is
 	drawn  chan struct{}
 	cancel context.CancelFunc
@@ -63,9 +64,6 @@ func (w *windows) draw(ctx context.Context, to *window, k int) {
 
 // ahead has the window from step k on drawn, in the memory of one that is not needed.
 func (w *windows) ahead(ctx context.Context, to *window, k int) {
-	if k > w.last {
-		return
-	}
 	ctx, w.cancel = context.WithCancel(context.WithoutCancel(ctx))
 	w.next, w.drawn = to, make(chan struct{})
 	go func() {
@@ -95,13 +93,13 @@ func (w *windows) move(ctx context.Context, k int) error {
 	if from.steps == 0 {
 		return from.err
 	}
-	before := w.now
-	if before == nil {
-		before = new(window)
+	w.ahead(ctx, cmp.Or(w.now, new(window)), from.first+from.steps)
+	w.now = nil // the device has neither before all is sent
+	if err := w.set.send(ctx, w.device, from.batch); err != nil {
+		return err
 	}
 	w.now = from
-	w.ahead(ctx, before, from.first+from.steps)
-	return w.set.send(ctx, w.device, from.batch)
+	return nil
 }
 
 // first returns the batch of the first step.
