@@ -26,8 +26,11 @@ func Program(ctx context.Context, words []string) (stdout []byte, err error) {
 		return nil, context.Cause(ctx)
 	}
 	if err != nil {
-		lines := strings.Split(strings.TrimSpace(complaints.String()), "\n")
-		return nil, fmt.Errorf("%s: %w: %s", strings.Join(words, " "), err, lines[len(lines)-1])
+		err = fmt.Errorf("%s: %w", strings.Join(words, " "), err)
+		if said := strings.TrimSpace(complaints.String()); said != "" {
+			err = fmt.Errorf("%w: %s", err, said[strings.LastIndex(said, "\n")+1:])
+		}
+		return nil, err
 	}
 	return out.Bytes(), nil
 }

@@ -77,7 +77,7 @@ func (h *house) checkCard(c *cobra.Command, names []string, f benchFlags,
 	case err != nil:
 		return runFailed(err)
 	case wrong > 0:
-		return failure{exitClaimFailed, fmt.Errorf("the card fails %d checks", wrong)}
+		return failure{exitClaimFailed, fmt.Errorf("the card fails in %d of these lines", wrong)}
 	}
 	return nil
 }

@@ -70,7 +70,7 @@ func TestCheckOfAWrongCard(t *testing.T) {
 	want := []string{"bits", "backend", "draws", "time", "seeds", "fresh",
 		"kills", "kills", "kills", "kills"}
 	if code != exitClaimFailed || !strings.HasPrefix(said, "card emulator, no driver: ") ||
-		!strings.HasSuffix(said, "\nicar: the card fails 10 checks\n") ||
+		!strings.HasSuffix(said, "\nicar: the card fails in 10 of these lines\n") ||
 		!slices.Equal(wrong, want) {
 		t.Errorf("it ends with %d, wrong are %q, want %q: %s", code, wrong, want, said)
 	}

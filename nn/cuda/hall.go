@@ -91,13 +91,10 @@ func (h *hall) exit(m *member) (empty bool) {
 	return len(h.members) == 0
 }
 
-// clear has the seat of who has left be nobody's. Of an empty hall it gives all back to the
-// device.
-func (h *hall) clear(ctx context.Context, m *member, empty bool) (err error) {
+// clear waits until nobody uses the model of who has left. Of an empty hall it gives all back
+// to the device.
+func (h *hall) clear(ctx context.Context, empty bool) (err error) {
 	defer h.hold()()
-	if i := slices.Index(h.seated, m); i >= 0 {
-		h.seated[i] = nil
-	}
 	if empty && h.trainer != nil {
 		err, h.trainer, h.seated = h.trainer.Close(ctx), nil, nil
 	}
@@ -204,6 +201,11 @@ func (h *hall) course(asking []*member, courses []Course) ([]answer, time.Durati
 	members, err := h.present()
 	if err != nil {
 		return nil, 0, err
+	}
+	for i, m := range h.seated { // who left has no seat any more
+		if !slices.Contains(members, m) {
+			h.seated[i] = nil
+		}
 	}
 	ctx := context.Background() // nobody's own: those who wait are done at other times
 	refused, err := h.seat(ctx, members, asking, slices.ContainsFunc(courses, Course.clips))

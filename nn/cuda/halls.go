@@ -52,7 +52,7 @@ func (h *halls) leave(ctx context.Context, m *member) error {
 		h.all = slices.DeleteFunc(h.all, func(a *hall) bool { return a == m.hall })
 	}
 	h.mu.Unlock()
-	return m.hall.clear(ctx, m, empty) // which may have to wait for steps, or for a compiler
+	return m.hall.clear(ctx, empty) // which may have to wait for steps, or for a compiler
 }
 
 // others is whether there are runs that make steps, but for those in the hall of a model.

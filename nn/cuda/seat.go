@@ -12,7 +12,7 @@ import (
 // next who comes; if there is none, or if most are nobody's, a trainer of all members takes
 // the place of the last. Who is refused is so because the device has no memory for that.
 // After another error nothing is known of the runs. Clip is whether a gradient will be
-// clipped. Its caller holds work.
+// clipped. Its caller has the turn.
 func (h *hall) seat(ctx context.Context, members, asking []*member, clip bool) (
 	refused, err error) {
 	live := len(h.seated)
