@@ -15,13 +15,13 @@ func TestOutlast(t *testing.T) {
 		longer, cancel := outlast(ctx)
 		defer cancel()
 		time.Sleep(3 * patience)
-		for i, end := range []time.Duration{0, patience - 1} {
+		for i, end := range []time.Duration{0, patience - time.Nanosecond} {
 			if time.Sleep(end); longer.Err() != nil {
 				t.Errorf("it ends before moment %d", i)
 			}
 			stop()
 		}
-		time.Sleep(1)
+		time.Sleep(time.Nanosecond)
 		if synctest.Wait(); longer.Err() == nil {
 			t.Error("it does not end")
 		}
