@@ -4,6 +4,7 @@ package command
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -13,15 +14,22 @@ import (
 	"time"
 )
 
-// A dead worker's trial is another's within the lease and five seconds.
-func TestTakeover(t *testing.T) {
-	t.Parallel()
+// oneTrial writes the plan of a sweep of one trial, and returns its path.
+func oneTrial(t *testing.T, epochs int) string {
+	t.Helper()
 	plan := filepath.Join(t.TempDir(), "plan.yaml")
-	text := "base: {d: 2, embed: 60, depth: 6, length: 2, batch: 2, train: 2, test: 2, epochs: " +
-		"4000, checkpoint_every: 10}\ngrid: {seed: [1]}\n"
+	text := fmt.Sprintf("base: {d: 2, embed: 60, depth: 6, length: 2, batch: 2, train: 2, test: 2, "+
+		"epochs: %d, checkpoint_every: 10}\ngrid: {seed: [1]}\n", epochs)
 	if err := os.WriteFile(plan, []byte(text), 0o644); err != nil {
 		t.Fatal(err)
 	}
+	return plan
+}
+
+// A dead worker's trial is another's within the lease and five seconds.
+func TestTakeover(t *testing.T) {
+	t.Parallel()
+	plan := oneTrial(t, 4000)
 	const lease = 2 * time.Second
 	for _, kind := range []string{"sqlite", "postgres"} {
 		t.Run(kind, func(t *testing.T) {
@@ -92,13 +100,7 @@ func stop(t *testing.T, worker *os.Process, database string) {
 // and lets it go on: while the other is at work and when it is done.
 func TestStoppedWorker(t *testing.T) {
 	t.Parallel()
-	plan := filepath.Join(t.TempDir(), "plan.yaml")
-	// It trains for much longer than it takes to stop it.
-	text := "base: {d: 2, embed: 60, depth: 6, length: 2, batch: 2, train: 2, test: 2, epochs: " +
-		"800, checkpoint_every: 10}\ngrid: {seed: [1]}\n"
-	if err := os.WriteFile(plan, []byte(text), 0o644); err != nil {
-		t.Fatal(err)
-	}
+	plan := oneTrial(t, 800) // it trains for much longer than it takes to stop it
 	for _, kind := range []string{"sqlite", "postgres"} {
 		for _, when := range []string{"msg=training", "msg=done"} {
 			t.Run(kind+"/"+when, func(t *testing.T) {
